@@ -1,0 +1,17 @@
+/** An expected failure, worth one line to the user instead of a stack trace. The command exits with `exitCode`. */
+export class LacunaError extends Error {
+  readonly exitCode: number;
+  constructor(message: string, { exitCode = 1, cause }: { exitCode?: number; cause?: unknown } = {}) {
+    super(message, { cause });
+    this.name = 'LacunaError';
+    this.exitCode = exitCode;
+  }
+}
+
+/** Bad usage or bad input: the message says where, what was expected, what arrived and what to try. Exit code 2. */
+export class InputError extends LacunaError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(message, { exitCode: 2, ...options });
+    this.name = 'InputError';
+  }
+}

@@ -1,0 +1,48 @@
+/** What a reader yields: a few thousand records at a time, by column, so that a million rows need no million objects. */
+
+export type ColumnValues =
+  /** `values[row]`; NaN is a missing cell. */
+  | { readonly type: 'number'; readonly values: Float64Array }
+  /** `values[row]`; null is a missing cell. */
+  | { readonly type: 'text'; readonly values: readonly (string | null)[] }
+  /** `values[((row * height + y) * width + x) * channels + channel]`, 0 … 255. */
+  | { readonly type: 'pixels'; readonly values: Uint8Array; readonly shape: PixelShape };
+
+export type PixelShape = readonly [height: number, width: number, channels: number];
+
+export type ColumnType = ColumnValues['type'];
+
+export interface RecordBatch {
+  /** Index in the file of this batch's first record, counted from 0. Bad records that were skipped keep their number. */
+  readonly rows: Int32Array;
+  readonly columns: Readonly<Record<string, ColumnValues>>;
+}
+
+export interface ColumnInfo {
+  readonly name: string;
+  readonly type: ColumnType;
+}
+
+/** A cell, line or record that could not be read. `line` counts from 1 where the format has lines. */
+export interface BadRecord {
+  readonly path: string;
+  readonly row: number;
+  readonly line?: number;
+  readonly column?: string;
+  readonly message: string;
+}
+
+export interface ReadOptions {
+  /** Only these columns are read; all by default. */
+  readonly columns?: readonly string[];
+}
+
+/** A file (or a folder of files that belong together) that can be read from the start any number of times. */
+export interface DataSource {
+  readonly path: string;
+  readonly format: string;
+  readonly bytes: number;
+  readonly columns: readonly ColumnInfo[];
+  /** Records in file order, the same at every call. Throws InputError at the first bad record unless they are skipped. */
+  read(options?: ReadOptions): AsyncGenerator<RecordBatch>;
+}

@@ -1,0 +1,43 @@
+/** Tokenized records, packed back to back: what a tokenizer gives and a batch takes. */
+export interface TokenBlock {
+  /** Number of records. */
+  readonly count: number;
+  /** int32[count + 1]: tokens of record r are `offsets[r]` … `offsets[r + 1]`. */
+  readonly offsets: Int32Array;
+  /** int32[tokens]: token ids, where the specification has a vocabulary. */
+  readonly ids?: Int32Array;
+  /** float32[tokens, channels]: token vectors, where the specification has channels. */
+  readonly values?: Float32Array;
+  /** int32[count]: the file row of each record, so that an error can name it. */
+  readonly rows: Int32Array;
+}
+
+export interface FieldSpec {
+  readonly name: string;
+  readonly type: 'numeric' | 'categorical';
+  /** Categorical fields own the ids `firstId` … `firstId + size - 1` of the shared vocabulary; 0 for numeric ones. */
+  readonly firstId: number;
+  readonly size: number;
+}
+
+/** What downstream code knows of a tokenizer. No code below asks which domain it was. */
+export type TokenSpec =
+  /** ids only. Rows are shorter than `maxTokens` or equal to it. */
+  | { readonly kind: 'discrete'; readonly vocabulary: number; readonly maxTokens: number }
+  /** values only, `channels` per token, standardised; every row has exactly `maxTokens` tokens. */
+  | { readonly kind: 'continuous'; readonly channels: number; readonly maxTokens: number }
+  /**
+   * One token per column, in the order of `fields`; every row has exactly `maxTokens` = `fields.length` tokens.
+   * Both ids and values (one channel) are given: a numeric cell has id `PRESENT_ID` and its standardised value;
+   * a missing cell has id `MISSING_ID` and value 0; a categorical cell has its category's id and value 0.
+   */
+  | {
+      readonly kind: 'fields';
+      readonly fields: readonly FieldSpec[];
+      readonly vocabulary: number;
+      readonly maxTokens: number;
+    };
+
+/** Ids of the `fields` vocabulary that are not categories. */
+export const PRESENT_ID = 0;
+export const MISSING_ID = 1;
