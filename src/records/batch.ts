@@ -1,0 +1,264 @@
+/** From tokenized records to training batches: length buckets, the order of an epoch, and the arrays a program reads. */
+
+import { LacunaError } from '../errors.js';
+import { permutation, random } from '../tensor/random.js';
+import type { TokenBlock } from './token-block.js';
+
+export interface Batch {
+  /** Real records. Rows from here to `size` are copies of record 0 of the batch, to be ignored. */
+  readonly rows: number;
+  /** B */
+  readonly size: number;
+  /** T, the bucket's length. */
+  readonly tokens: number;
+  /** int32[B, T], 0 beyond a record's length. */
+  readonly ids?: Int32Array;
+  /** float32[B, T, channels], 0 beyond a record's length. */
+  readonly values?: Float32Array;
+  /** int32[B], at least 1. */
+  readonly lengths: Int32Array;
+  /** int32[B]: the file row of each record, so that an error can name it. */
+  readonly fileRows: Int32Array;
+}
+
+/** A batch to be packed: which records of a block it takes, and its bucket. */
+export interface BatchPlan {
+  /** int32[rows]: record indices in the block, at most a batch of them. */
+  readonly records: Int32Array;
+  readonly rows: number;
+  /** T, the bucket's length. */
+  readonly tokens: number;
+}
+
+/** Token lengths of a block's records: int32[count]. */
+export function blockLengths({ count, offsets }: TokenBlock): Int32Array {
+  const lengths = new Int32Array(count);
+  for (let record = 0; record < count; record++) lengths[record] = offsets[record + 1] - offsets[record];
+  return lengths;
+}
+
+/** A further bucket (one more compiled program) must save this share of the tokens that the best choice computes. */
+const BUCKET_GAIN = 0.02;
+
+/**
+ * At most `buckets` ascending lengths, multiples of 8 (or `maxTokens`), that minimise the padding of `lengths`;
+ * the last one holds the longest record. Exact: a dynamic program over the histogram of lengths.
+ * Fewer buckets are returned when more would save less than 2 % of the tokens. Records of one length give one bucket.
+ */
+export function bucketLengths(lengths: ArrayLike<number>, maxTokens: number, buckets = 4): number[] {
+  const histogram = new Float64Array(Math.ceil(maxTokens / 8) + 1);
+  for (let record = 0; record < lengths.length; record++) {
+    if (lengths[record] > maxTokens) {
+      throw new LacunaError(
+        `record ${record} has ${lengths[record]} tokens; at most ${maxTokens} were expected`,
+      );
+    }
+    histogram[Math.ceil(lengths[record] / 8)]++;
+  }
+  const sizes: number[] = [];
+  const counts: number[] = [];
+  for (let eighth = 1; eighth < histogram.length; eighth++) {
+    if (histogram[eighth] === 0) continue;
+    sizes.push(Math.min(eighth * 8, maxTokens));
+    counts.push(histogram[eighth]);
+  }
+  if (sizes.length === 0) return [maxTokens];
+
+  // tokens[k][i]: fewest tokens that hold the records of sizes 0 … i in k + 1 buckets, the largest being sizes[i].
+  const last = sizes.length - 1;
+  const tokens: number[][] = [];
+  const previous: number[][] = [];
+  for (let k = 0; k < Math.min(buckets, sizes.length); k++) {
+    tokens.push(new Array(sizes.length).fill(Number.POSITIVE_INFINITY));
+    previous.push(new Array(sizes.length).fill(-1));
+    for (let i = 0; i <= last; i++) {
+      let records = 0;
+      for (let start = i; start >= 0; start--) {
+        records += counts[start];
+        const below = start === 0 ? 0 : k === 0 ? Number.POSITIVE_INFINITY : tokens[k - 1][start - 1];
+        if (below + records * sizes[i] < tokens[k][i]) {
+          tokens[k][i] = below + records * sizes[i];
+          previous[k][i] = start - 1;
+        }
+      }
+    }
+  }
+  const enough = tokens[tokens.length - 1][last] * (1 + BUCKET_GAIN);
+  const result: number[] = [];
+  for (let k = tokens.findIndex((row) => row[last] <= enough), i = last; i >= 0; k--) {
+    result.unshift(sizes[i]);
+    i = previous[k][i];
+  }
+  return result;
+}
+
+export interface EpochOptions {
+  readonly seed: number;
+  readonly epoch: number;
+  /** Which block of the stream this is, so that no two blocks share an order. */
+  readonly blockIndex: number;
+  readonly batchSize: number;
+  /** Ascending lengths (see `bucketLengths`); the last one must hold the longest record. */
+  readonly buckets: readonly number[];
+  /** Whether a final batch of fewer than `batchSize` records is left out, or kept with fewer rows. */
+  readonly dropLast: boolean;
+}
+
+/**
+ * One epoch over a block: its records in an order drawn from (seed, epoch, blockIndex), grouped by bucket.
+ * What is left of a bucket moves up to the next larger one, so at most one batch is not full.
+ * Batches of different buckets come in random order. Every record appears once (but for `dropLast`).
+ */
+export function epochOrder(block: TokenBlock, options: EpochOptions): BatchPlan[] {
+  const { seed, epoch, blockIndex, batchSize, buckets, dropLast } = options;
+  const source = random(seed, 'epoch order', epoch, blockIndex);
+  const order = permutation(block.count, source);
+  const lengths = blockLengths(block);
+  const members = buckets.map((): number[] => []);
+  for (const record of order) {
+    let bucket = 0;
+    while (lengths[record] > buckets[bucket]) bucket++;
+    if (bucket === buckets.length) {
+      throw new LacunaError(
+        `file row ${block.rows[record]} has ${lengths[record]} tokens; the longest bucket holds ${buckets[bucket - 1]}`,
+      );
+    }
+    members[bucket].push(record);
+  }
+  const plans: BatchPlan[] = [];
+  let moved: number[] = [];
+  for (const [bucket, tokens] of buckets.entries()) {
+    const waiting = moved.concat(members[bucket]);
+    const full = waiting.length - (waiting.length % batchSize);
+    for (let start = 0; start < full; start += batchSize) {
+      plans.push({
+        records: Int32Array.from(waiting.slice(start, start + batchSize)),
+        rows: batchSize,
+        tokens,
+      });
+    }
+    moved = waiting.slice(full);
+  }
+  if (moved.length > 0 && !dropLast) {
+    const longest = Math.max(...moved.map((record) => lengths[record]));
+    const tokens = buckets.find((bucket) => longest <= bucket)!;
+    plans.push({ records: Int32Array.from(moved), rows: moved.length, tokens });
+  }
+  return Array.from(permutation(plans.length, source), (index) => plans[index]);
+}
+
+/**
+ * The arrays of one batch: `size` rows of `tokens` tokens, of which the first `records.length` are those records of the
+ * block and the rest copies of the first.
+ */
+export function packBatch(
+  block: TokenBlock,
+  records: ArrayLike<number>,
+  size: number,
+  tokens: number,
+): Batch {
+  const rows = records.length;
+  if (rows === 0 || rows > size)
+    throw new LacunaError(`a batch of ${size} takes 1 to ${size} records, not ${rows}`);
+  const { offsets } = block;
+  const channels = block.values && block.values.length / offsets[block.count];
+  const ids = block.ids && new Int32Array(size * tokens);
+  const values = channels === undefined ? undefined : new Float32Array(size * tokens * channels);
+  const lengths = new Int32Array(size);
+  const fileRows = new Int32Array(size);
+  for (let row = 0; row < size; row++) {
+    const record = records[row < rows ? row : 0];
+    const start = offsets[record];
+    const end = offsets[record + 1];
+    if (end - start > tokens) {
+      throw new LacunaError(
+        `file row ${block.rows[record]} has ${end - start} tokens; its batch holds ${tokens}`,
+      );
+    }
+    lengths[row] = end - start;
+    fileRows[row] = block.rows[record];
+    if (ids) ids.set(block.ids!.subarray(start, end), row * tokens);
+    if (values)
+      values.set(block.values!.subarray(start * channels!, end * channels!), row * tokens * channels!);
+  }
+  return { rows, size, tokens, ids, values, lengths, fileRows };
+}
+
+/** The records of several blocks of one tokenizer, in order, as one block. */
+export function concatenateBlocks(blocks: readonly TokenBlock[]): TokenBlock {
+  if (blocks.length === 1) return blocks[0];
+  let count = 0;
+  let tokens = 0;
+  let scalars = 0;
+  for (const block of blocks) {
+    count += block.count;
+    tokens += block.offsets[block.count];
+    scalars += block.values?.length ?? 0;
+  }
+  if (tokens > 2 ** 31 - 1) {
+    throw new LacunaError(`${tokens} tokens do not fit one block; at most ${2 ** 31 - 1} do`);
+  }
+  const offsets = new Int32Array(count + 1);
+  const rows = new Int32Array(count);
+  const ids = blocks.some((block) => block.ids) ? new Int32Array(tokens) : undefined;
+  const values = blocks.some((block) => block.values) ? new Float32Array(scalars) : undefined;
+  let record = 0;
+  let token = 0;
+  let scalar = 0;
+  for (const block of blocks) {
+    for (let r = 0; r <= block.count; r++) offsets[record + r] = token + block.offsets[r];
+    rows.set(block.rows, record);
+    if (block.ids) ids!.set(block.ids, token);
+    if (block.values) values!.set(block.values, scalar);
+    record += block.count;
+    token += block.offsets[block.count];
+    scalar += block.values?.length ?? 0;
+  }
+  return { count, offsets, ids, values, rows };
+}
+
+/** Records `from` … `to - 1` of a block; ids and values are views of it. */
+function sliceBlock(block: TokenBlock, from: number, to: number): TokenBlock {
+  if (to - from === block.count) return block;
+  const start = block.offsets[from];
+  const end = block.offsets[to];
+  const channels = (block.values?.length ?? 0) / block.offsets[block.count];
+  return {
+    count: to - from,
+    offsets: block.offsets.slice(from, to + 1).map((offset) => offset - start),
+    ids: block.ids?.subarray(start, end),
+    values: block.values?.subarray(start * channels, end * channels),
+    rows: block.rows.subarray(from, to),
+  };
+}
+
+/**
+ * Consecutive blocks of at most `capacity` tokens from a stream of them, so that a file larger than memory is learned
+ * from block by block. Where the blocks end depends on the records only, not on how the stream was cut.
+ * A single record longer than the capacity is a block of its own. Peak memory is twice the capacity.
+ */
+export async function* gatherBlocks(
+  stream: AsyncIterable<TokenBlock>,
+  capacity: number,
+): AsyncGenerator<TokenBlock> {
+  let parts: TokenBlock[] = [];
+  let tokens = 0;
+  for await (const block of stream) {
+    for (let from = 0; from < block.count; ) {
+      let to = from;
+      while (to < block.count && tokens + block.offsets[to + 1] - block.offsets[from] <= capacity) to++;
+      if (to === from && parts.length === 0) to++;
+      if (to > from) {
+        parts.push(sliceBlock(block, from, to));
+        tokens += block.offsets[to] - block.offsets[from];
+      }
+      if (to < block.count) {
+        yield concatenateBlocks(parts);
+        parts = [];
+        tokens = 0;
+      }
+      from = to;
+    }
+  }
+  if (parts.length > 0) yield concatenateBlocks(parts);
+}
