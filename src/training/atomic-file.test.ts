@@ -1,0 +1,119 @@
+import { execFileSync } from 'node:child_process';
+import { chmod, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { InputError, LacunaError } from '../errors.js';
+import { writeFileAtomically } from './atomic-file.js';
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lacuna-atomic-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** An `open` whose files accept `capacity` bytes and then fail the way the system would. */
+function failingOpen(code: string, capacity: number): typeof open {
+  return async (...args) => {
+    const file = await open(...args);
+    const write = file.writeFile.bind(file);
+    let written = 0;
+    file.writeFile = async (data) => {
+      written += (data as Uint8Array).length;
+      if (written > capacity) throw Object.assign(new Error(`${code}: write`), { code });
+      return write(data);
+    };
+    return file;
+  };
+}
+
+describe('writeFileAtomically', () => {
+  it('writes the chunks in order, creates the folder and leaves nothing else', async () => {
+    const path = join(folder, 'a', 'b', 'file.txt');
+    await writeFileAtomically(path, [bytes('one '), bytes(''), bytes('two')]);
+    expect(await readFile(path, 'utf8')).toBe('one two');
+    await writeFileAtomically(path, [bytes('new')]);
+    expect(await readdir(join(folder, 'a', 'b'))).toEqual(['file.txt']);
+    expect(await readFile(path, 'utf8')).toBe('new');
+  });
+
+  it('replaces the first bytes at the end when asked', async () => {
+    const path = join(folder, 'counted');
+    let rows = 0;
+    async function* chunks() {
+      yield bytes('rows=?\n');
+      for (; rows < 3; rows++) yield bytes('row\n');
+    }
+    await writeFileAtomically(path, chunks(), { header: () => bytes(`rows=${rows}`) });
+    expect(await readFile(path, 'utf8')).toBe('rows=3\nrow\nrow\nrow\n');
+  });
+
+  it('overwrites what a killed process left behind', async () => {
+    await writeFile(join(folder, 'x.partial'), 'half of an older, longer attempt');
+    await writeFileAtomically(join(folder, 'x'), [bytes('whole')]);
+    expect(await readdir(folder)).toEqual(['x']);
+    expect(await readFile(join(folder, 'x'), 'utf8')).toBe('whole');
+  });
+
+  it.each(['ENOSPC', 'EDQUOT', 'EIO'])('keeps the old file and says what to do on %s', async (code) => {
+    const path = join(folder, 'model');
+    await writeFile(path, 'old');
+    const write = writeFileAtomically(path, [new Uint8Array(900), new Uint8Array(600)], {
+      openFile: failingOpen(code, 1000),
+    });
+    await expect(write).rejects.toThrow(LacunaError);
+    await expect(write).rejects.toThrow(`${path}: could not write model (1,500 bytes so far): `);
+    expect(await readdir(folder)).toEqual(['model']);
+    expect(await readFile(path, 'utf8')).toBe('old');
+  });
+
+  it('keeps the old file when the chunks themselves fail, and passes that error on', async () => {
+    const path = join(folder, 'model');
+    await writeFile(path, 'old');
+    function* chunks() {
+      yield bytes('new');
+      throw new Error('no more rows');
+    }
+    await expect(writeFileAtomically(path, chunks())).rejects.toThrow('no more rows');
+    expect(await readdir(folder)).toEqual(['model']);
+    expect(await readFile(path, 'utf8')).toBe('old');
+  });
+
+  it('refuses a folder and a device, follows a link', async () => {
+    await expect(writeFileAtomically(folder, [bytes('x')])).rejects.toThrow(InputError);
+    await expect(writeFileAtomically('/dev/null', [bytes('x')])).rejects.toThrow(InputError);
+    await expect(writeFileAtomically('/dev/null/x', [bytes('x')])).rejects.toThrow(
+      'part of the path is a file',
+    );
+    await writeFile(join(folder, 'real'), 'old');
+    await symlink(join(folder, 'real'), join(folder, 'link'));
+    await writeFileAtomically(join(folder, 'link'), [bytes('new')]);
+    expect(await readFile(join(folder, 'real'), 'utf8')).toBe('new');
+  });
+
+  it.skipIf(process.getuid?.() === 0)('names a folder that may not be written to (root may)', async () => {
+    await chmod(folder, 0o500);
+    await expect(writeFileAtomically(join(folder, 'x'), [bytes('x')])).rejects.toThrow('permission denied');
+    await chmod(folder, 0o700);
+  });
+
+  it('survives a disk that is really full', async ({ skip }) => {
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'ignore' });
+    } catch {
+      skip('mounting a small file system is not permitted here');
+    }
+    try {
+      const path = join(folder, 'model');
+      await writeFileAtomically(path, [new Uint8Array(10_000).fill(1)]);
+      const write = writeFileAtomically(path, Array(10).fill(new Uint8Array(10_000).fill(2)));
+      await expect(write).rejects.toThrow('the disk is full; free some space or choose another folder');
+      expect(await readdir(folder)).toEqual(['model']);
+      expect(await readFile(path)).toEqual(Buffer.alloc(10_000, 1));
+    } finally {
+      execFileSync('umount', [folder]);
+    }
+  });
+});
