@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError, LacunaError } from '../errors.js';
+import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
+import type { HostTensor } from '../tensor/tensor.js';
+import { PARTIAL_SUFFIX, writeFileAtomically } from './atomic-file.js';
+
+/** AdamW's moments lie in a checkpoint under these prefixes, each followed by the parameter's own dotted name. */
+export const FIRST_MOMENT = 'optimizer.first_moment.';
+export const SECOND_MOMENT = 'optimizer.second_moment.';
+
+/** Where in the run a checkpoint was taken: all that a resumed run needs beside the tensors and its configuration. */
+export interface CheckpointMetadata {
+  /** Epochs finished. */
+  readonly epoch: number;
+  /** Steps done within the epoch that was under way. */
+  readonly position: number;
+  /** Hash of the resolved configuration, so that a run is not resumed with another one. */
+  readonly config_hash: string;
+  /** The version of the library that wrote it. */
+  readonly version: string;
+}
+
+export interface Checkpoint {
+  readonly path: string;
+  /** Optimizer steps done. */
+  readonly step: number;
+  readonly metadata: CheckpointMetadata;
+  readonly tensors: Readonly<Record<string, HostTensor>>;
+}
+
+const NO_CHECKSUM = '0'.repeat(64);
+
+function checkpointsFolder(runDir: string): string {
+  return join(runDir, 'checkpoints');
+}
+
+/** Checkpoint files of a run, newest first. */
+async function listCheckpoints(runDir: string): Promise<{ step: number; path: string }[]> {
+  const folder = checkpointsFolder(runDir);
+  const names = await readdir(folder).catch(() => []);
+  return names
+    .map((name) => ({
+      step: Number(/^step-(\d{8,})\.safetensors$/.exec(name)?.[1]),
+      path: join(folder, name),
+    }))
+    .filter(({ step }) => !Number.isNaN(step))
+    .sort((a, b) => b.step - a.step);
+}
+
+/**
+ * Writes checkpoints/step-00001200.safetensors and gives its path. The header carries the SHA-256 of the whole file,
+ * taken while the place of the digest itself held 64 zeros.
+ * Only after the new file is safe are others removed: all but the last `keep`, any of a later step (left by a run that was
+ * resumed from before them), and half-written ones. Throws LacunaError, with the older checkpoints untouched, when the disk is full.
+ */
+export async function saveCheckpoint(
+  runDir: string,
+  {
+    step,
+    tensors,
+    metadata,
+    keep = 2,
+  }: {
+    step: number;
+    tensors: Readonly<Record<string, HostTensor>>;
+    metadata: CheckpointMetadata;
+    keep?: number;
+  },
+): Promise<string> {
+  const folder = checkpointsFolder(runDir);
+  const path = join(folder, `step-${String(step).padStart(8, '0')}.safetensors`);
+  const { epoch, position, config_hash, version } = metadata;
+  const chunks = encodeSafetensors(tensors, {
+    sha256: NO_CHECKSUM,
+    step: String(step),
+    epoch: String(epoch),
+    position: String(position),
+    config_hash,
+    version,
+  });
+  const digest = createHash('sha256');
+  for (const chunk of chunks) digest.update(chunk);
+  const head = Buffer.from(chunks[0].buffer);
+  head.write(digest.digest('hex'), head.indexOf(NO_CHECKSUM), 'latin1');
+  await writeFileAtomically(path, chunks);
+
+  const others = (await listCheckpoints(runDir)).filter((other) => other.step !== step);
+  const older = others.filter((other) => other.step < step);
+  const obsolete = [...others.filter((other) => other.step > step), ...older.slice(keep - 1)];
+  for (const other of obsolete) await rm(other.path, { force: true });
+  for (const name of await readdir(folder))
+    if (name.endsWith(PARTIAL_SUFFIX)) await rm(join(folder, name), { force: true });
+  return path;
+}
+
+/**
+ * Reads and checks one checkpoint; its tensors are views of the file's bytes. Throws InputError when the file is missing,
+ * cut short, or differs from its checksum in a single bit.
+ */
+export async function loadCheckpoint(path: string): Promise<Checkpoint> {
+  const bytes = await readFile(path).catch((cause) => {
+    throw new InputError(`${path}: could not read this checkpoint (${cause.code ?? cause.message})`, {
+      cause,
+    });
+  });
+  const { tensors, metadata } = decodeSafetensors(bytes, path);
+  const { sha256, config_hash, version } = metadata;
+  const [step, epoch, position] = [metadata.step, metadata.epoch, metadata.position].map(Number);
+  if (
+    !/^[0-9a-f]{64}$/.test(sha256 ?? '') ||
+    config_hash === undefined ||
+    version === undefined ||
+    ![step, epoch, position].every(Number.isSafeInteger)
+  )
+    throw new InputError(
+      `${path}: a safetensors file, but not a checkpoint of Lacuna: its metadata lacks what one has`,
+    );
+
+  const at = bytes.indexOf(sha256, 8, 'latin1');
+  const found = createHash('sha256')
+    .update(bytes.subarray(0, at))
+    .update(NO_CHECKSUM)
+    .update(bytes.subarray(at + NO_CHECKSUM.length))
+    .digest('hex');
+  if (found !== sha256)
+    throw new InputError(
+      `${path}: corrupted: expected SHA-256 ${sha256.slice(0, 16)}…, its ${bytes.length} bytes give ${found.slice(0, 16)}…`,
+    );
+  return { path, step, metadata: { epoch, position, config_hash, version }, tensors };
+}
+
+/**
+ * The newest checkpoint of a run that is intact, or undefined when there is none at all. A damaged newer one is told to
+ * `report` and passed over; when every one is damaged, throws LacunaError.
+ */
+export async function latestCheckpoint(
+  runDir: string,
+  report: (message: string) => void = () => {},
+): Promise<Checkpoint | undefined> {
+  const candidates = await listCheckpoints(runDir);
+  for (const { path } of candidates) {
+    try {
+      return await loadCheckpoint(path);
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      report(`${error.message}; trying the checkpoint before it`);
+    }
+  }
+  if (candidates.length === 0) return undefined;
+  throw new LacunaError(
+    `${checkpointsFolder(runDir)}: none of the ${candidates.length} checkpoints is intact; restore one from a copy or start again in a new folder`,
+  );
+}
+
+/** The same tensors under longer names. */
+export function addPrefix(
+  prefix: string,
+  tensors: Readonly<Record<string, HostTensor>>,
+): Record<string, HostTensor> {
+  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));
+}
+
+/** The tensors whose names start with `prefix`, under the rest of their names. */
+export function selectPrefix(
+  prefix: string,
+  tensors: Readonly<Record<string, HostTensor>>,
+): Record<string, HostTensor> {
+  return Object.fromEntries(
+    Object.entries(tensors)
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
+  );
+}
+
+/**
+ * Checks that `got` holds a float32 tensor of the right shape for every expected parameter, and no other parameter
+ * (what is under `optimizer.` does not count). Throws InputError, starting with `origin`, that lists every mismatch.
+ */
+export function matchParameters(
+  expected: readonly { readonly name: string; readonly shape: readonly number[] }[],
+  got: Readonly<Record<string, HostTensor>>,
+  origin: string,
+): void {
+  const names = new Set(expected.map(({ name }) => name));
+  const print = (dtype: string, shape: readonly number[]) => `${dtype}[${shape.join(', ')}]`;
+  const problems: string[] = [];
+  for (const { name, shape } of expected) {
+    const wanted = print('float32', shape);
+    const found = Object.hasOwn(got, name) ? print(got[name].dtype, got[name].shape) : 'nothing';
+    if (found !== wanted) problems.push(`${name}: expected ${wanted}, got ${found}`);
+  }
+  for (const [name, { dtype, shape }] of Object.entries(got))
+    if (!names.has(name) && !name.startsWith('optimizer.'))
+      problems.push(`${name}: expected nothing, got ${print(dtype, shape)}`);
+  if (problems.length > 0)
+    throw new InputError(
+      `${origin}: does not fit this configuration, ${problems.length} of its parameters differ: ${problems.join('; ')}`,
+    );
+}
