@@ -1,0 +1,28 @@
+import type { Program } from '../graph/program.js';
+import type { HostTensor } from '../tensor/tensor.js';
+
+export type HostTensors = Readonly<Record<string, HostTensor>>;
+
+/** A program ready to run. */
+export interface Executable {
+  /**
+   * Runs once: `feeds` are the program's inputs and parameters by name, `results` the tensors that its outputs are
+   * written into, which may be views. An output may share its memory with an input only where the program reads
+   * each element of that input no later than it writes the same element of the output.
+   */
+  run(feeds: HostTensors, results: HostTensors): Promise<void>;
+  /** Frees the native session. */
+  release(): Promise<void>;
+}
+
+export interface EngineOptions {
+  /** Threads inside one operator. */
+  readonly threads: number;
+  /** Writes a trace of each executable to files that start so. */
+  readonly profilePrefix?: string;
+}
+
+/** Compiles programs; one per device or thread count. */
+export interface Engine {
+  compile(program: Program): Promise<Executable>;
+}

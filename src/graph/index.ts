@@ -1,0 +1,62 @@
+import { elementwise } from './ops/elementwise.js';
+import { indexing } from './ops/indexing.js';
+import { layout } from './ops/layout.js';
+import { matrix } from './ops/matrix.js';
+import { normalization } from './ops/normalization.js';
+import { reduction } from './ops/reduction.js';
+
+export { gradients } from './gradient.js';
+export * from './ops/constants.js';
+export {
+  add,
+  cast,
+  divide,
+  equal,
+  erf,
+  exp,
+  gelu,
+  less,
+  log,
+  logicalAnd,
+  logicalNot,
+  multiply,
+  negate,
+  relu,
+  sigmoid,
+  softplus,
+  sqrt,
+  stopGradient,
+  subtract,
+  tanh,
+  where,
+  zerosOf,
+} from './ops/elementwise.js';
+export { gather, gatherElements, oneHot, scatterElements, topK } from './ops/indexing.js';
+export { concatenate, expand, pad, reshape, slice, transpose } from './ops/layout.js';
+export { matmul } from './ops/matrix.js';
+export { layerNorm, logSoftmax, softmax } from './ops/normalization.js';
+export { maximum, mean, sum, sumAll } from './ops/reduction.js';
+export { type Program, printProgram } from './program.js';
+export { type Shape, type Size, staticSize } from './size.js';
+export {
+  constant,
+  formatType,
+  type Initializer,
+  input,
+  type ParameterNode,
+  parameter,
+  parametersOf,
+  reachableNodes,
+  scope,
+  type Value,
+} from './value.js';
+
+/** Every primitive there is. The gradient-check table has a row for each. */
+export const primitives = {
+  ...elementwise,
+  ...reduction,
+  ...layout,
+  ...matrix,
+  ...normalization,
+  ...indexing,
+};

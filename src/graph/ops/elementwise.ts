@@ -1,0 +1,177 @@
+/** Element by element, with NumPy broadcasting; comparisons give bool. */
+import type { DType } from '../../tensor/tensor.js';
+import { broadcastShapes, type Shape } from '../size.js';
+import { type Attributes, apply, formatType, type Primitive, type Value, type ValueType } from '../value.js';
+import { scalar } from './constants.js';
+import { expand } from './layout.js';
+import { reduceTo } from './reduction.js';
+
+export function requireDtype(value: Value, ...allowed: DType[]): void {
+  if (!allowed.includes(value.dtype))
+    throw new Error(`expected ${allowed.join(' or ')}, got ${formatType(value)}`);
+}
+
+function broadcast(...values: readonly Value[]): Shape {
+  return values.slice(1).reduce<Shape>((shape, value) => {
+    const joined = broadcastShapes(shape, value.shape);
+    if (joined === undefined) throw new Error(`shapes do not broadcast`);
+    return joined;
+  }, values[0].shape);
+}
+
+function inferSameDtype(inputs: readonly Value[], result?: DType): ValueType[] {
+  const [a, b] = inputs;
+  if (a.dtype !== b.dtype) throw new Error(`dtypes ${a.dtype} and ${b.dtype} differ`);
+  if (result === undefined) requireDtype(a, 'float32', 'int32', 'int64');
+  return [{ dtype: result ?? a.dtype, shape: broadcast(a, b) }];
+}
+
+const lowerTo =
+  (operator: string): Primitive['lower'] =>
+  (lowering, operands, results) => {
+    lowering.emit(operator, operands, undefined, results);
+  };
+
+type Binary = (a: Value, b: Value, gradient: Value, result: Value) => [Value, Value];
+type Unary = (x: Value, gradient: Value, result: Value) => Value;
+
+const binary = (name: string, operator: string, derivative: Binary): Primitive => ({
+  name,
+  infer: (inputs) => inferSameDtype(inputs),
+  lower: lowerTo(operator),
+  gradient: ({ inputs: [a, b], outputs: [result] }, [gradient]) => {
+    const [gradientA, gradientB] = derivative(a, b, gradient!, result);
+    return [reduceTo(gradientA, a.shape), reduceTo(gradientB, b.shape)];
+  },
+});
+
+const unary = (name: string, operator: string, derivative: Unary): Primitive => ({
+  name,
+  infer: ([x]) => {
+    requireDtype(x, 'float32');
+    return [{ dtype: 'float32', shape: x.shape }];
+  },
+  lower: lowerTo(operator),
+  gradient: ({ inputs: [x], outputs: [result] }, [gradient]) => [derivative(x, gradient!, result)],
+});
+
+const comparison = (name: string, operator: string): Primitive => ({
+  name,
+  infer: (inputs) => inferSameDtype(inputs, 'bool'),
+  lower: lowerTo(operator),
+  gradient: 'none',
+});
+
+/** Φ'(x), the standard normal density. */
+const normalDensity = (x: Value) =>
+  multiply(exp(multiply(multiply(x, x), scalar(-0.5))), scalar(1 / Math.sqrt(2 * Math.PI)));
+/** Φ(x), the standard normal distribution function. */
+const normalDistribution = (x: Value) =>
+  multiply(add(erf(multiply(x, scalar(Math.SQRT1_2))), scalar(1)), scalar(0.5));
+
+export const elementwise = {
+  add: binary('add', 'Add', (_a, _b, g) => [g, g]),
+  subtract: binary('subtract', 'Sub', (_a, _b, g) => [g, negate(g)]),
+  multiply: binary('multiply', 'Mul', (a, b, g) => [multiply(g, b), multiply(g, a)]),
+  divide: binary('divide', 'Div', (_a, b, g, result) => [
+    divide(g, b),
+    negate(divide(multiply(g, result), b)),
+  ]),
+  negate: unary('negate', 'Neg', (_x, g) => negate(g)),
+  exp: unary('exp', 'Exp', (_x, g, result) => multiply(g, result)),
+  log: unary('log', 'Log', (x, g) => divide(g, x)),
+  sqrt: unary('sqrt', 'Sqrt', (_x, g, result) => divide(multiply(g, scalar(0.5)), result)),
+  erf: unary('erf', 'Erf', (x, g) =>
+    multiply(g, multiply(exp(negate(multiply(x, x))), scalar(2 / Math.sqrt(Math.PI)))),
+  ),
+  tanh: unary('tanh', 'Tanh', (_x, g, result) => multiply(g, subtract(scalar(1), multiply(result, result)))),
+  sigmoid: unary('sigmoid', 'Sigmoid', (_x, g, result) =>
+    multiply(g, multiply(result, subtract(scalar(1), result))),
+  ),
+  softplus: unary('softplus', 'Softplus', (x, g) => multiply(g, sigmoid(x))),
+  relu: unary('relu', 'Relu', (x, g) => where(less(scalar(0), x), g, scalar(0))),
+  // One pass forward; its pattern of primitives would keep four intermediates alive.
+  gelu: unary('gelu', 'Gelu', (x, g) =>
+    multiply(g, add(normalDistribution(x), multiply(x, normalDensity(x)))),
+  ),
+  equal: comparison('equal', 'Equal'),
+  less: comparison('less', 'Less'),
+  logicalNot: {
+    name: 'logicalNot',
+    infer: ([x]) => {
+      requireDtype(x, 'bool');
+      return [{ dtype: 'bool', shape: x.shape }];
+    },
+    lower: lowerTo('Not'),
+    gradient: 'none',
+  } satisfies Primitive,
+  logicalAnd: {
+    name: 'logicalAnd',
+    infer: ([a, b]) => {
+      requireDtype(a, 'bool');
+      return inferSameDtype([a, b], 'bool');
+    },
+    lower: lowerTo('And'),
+    gradient: 'none',
+  } satisfies Primitive,
+  where: {
+    name: 'where',
+    infer: ([condition, a, b]) => {
+      requireDtype(condition, 'bool');
+      return [{ dtype: inferSameDtype([a, b])[0].dtype, shape: broadcast(condition, a, b) }];
+    },
+    lower: lowerTo('Where'),
+    gradient: ({ inputs: [condition, a, b] }, [g]) => [
+      undefined,
+      reduceTo(where(condition, g!, scalar(0)), a.shape),
+      reduceTo(where(condition, scalar(0), g!), b.shape),
+    ],
+  } satisfies Primitive,
+  cast: {
+    name: 'cast',
+    infer: ([x], { to }) => [{ dtype: to, shape: x.shape }],
+    lower: (lowering, operands, results, { attributes: { to } }) => {
+      lowering.emit('Cast', operands, { to: { float32: 1, int32: 6, int64: 7, bool: 9 }[to] }, results);
+    },
+    gradient: 'none',
+  } satisfies Primitive<{ to: DType }>,
+  stopGradient: {
+    name: 'stopGradient',
+    infer: ([x]) => [{ dtype: x.dtype, shape: x.shape }],
+    lower: lowerTo('Identity'),
+    gradient: 'none',
+  } satisfies Primitive,
+};
+
+const none: Attributes = {};
+
+export const add = (a: Value, b: Value): Value => apply(elementwise.add, [a, b], none)[0];
+export const subtract = (a: Value, b: Value): Value => apply(elementwise.subtract, [a, b], none)[0];
+export const multiply = (a: Value, b: Value): Value => apply(elementwise.multiply, [a, b], none)[0];
+export const divide = (a: Value, b: Value): Value => apply(elementwise.divide, [a, b], none)[0];
+export const negate = (x: Value): Value => apply(elementwise.negate, [x], none)[0];
+export const exp = (x: Value): Value => apply(elementwise.exp, [x], none)[0];
+export const log = (x: Value): Value => apply(elementwise.log, [x], none)[0];
+export const sqrt = (x: Value): Value => apply(elementwise.sqrt, [x], none)[0];
+export const erf = (x: Value): Value => apply(elementwise.erf, [x], none)[0];
+export const tanh = (x: Value): Value => apply(elementwise.tanh, [x], none)[0];
+export const sigmoid = (x: Value): Value => apply(elementwise.sigmoid, [x], none)[0];
+/** log(1 + exp(x)), without overflow. */
+export const softplus = (x: Value): Value => apply(elementwise.softplus, [x], none)[0];
+export const relu = (x: Value): Value => apply(elementwise.relu, [x], none)[0];
+/** x·Φ(x), the exact Gaussian error linear unit (Hendrycks & Gimpel, 2016). */
+export const gelu = (x: Value): Value => apply(elementwise.gelu, [x], none)[0];
+export const equal = (a: Value, b: Value): Value => apply(elementwise.equal, [a, b], none)[0];
+export const less = (a: Value, b: Value): Value => apply(elementwise.less, [a, b], none)[0];
+export const logicalNot = (x: Value): Value => apply(elementwise.logicalNot, [x], none)[0];
+export const logicalAnd = (a: Value, b: Value): Value => apply(elementwise.logicalAnd, [a, b], none)[0];
+/** `a` where the condition holds, `b` elsewhere. */
+export const where = (condition: Value, a: Value, b: Value): Value =>
+  apply(elementwise.where, [condition, a, b], none)[0];
+export const cast = (x: Value, to: DType): Value =>
+  x.dtype === to ? x : apply(elementwise.cast, [x], { to })[0];
+/** The value itself, through which no gradient flows. */
+export const stopGradient = (x: Value): Value => apply(elementwise.stopGradient, [x], none)[0];
+
+/** float32 zeros of the value's shape. */
+export const zerosOf = (x: Value): Value => expand(scalar(0), x.shape);

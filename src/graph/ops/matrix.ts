@@ -1,0 +1,76 @@
+import { broadcastShapes } from '../size.js';
+import { apply, type Lowering, type Primitive, type Value } from '../value.js';
+import { requireDtype } from './elementwise.js';
+import { reshape } from './layout.js';
+import { reduceTo } from './reduction.js';
+
+interface MatmulAttributes {
+  readonly transposeA: boolean;
+  readonly transposeB: boolean;
+  readonly [key: string]: boolean;
+}
+
+/** Transposes the last two axes. The runtime fuses this into the product that follows. */
+function lowerTransposed(lowering: Lowering, operand: string, rank: number): string {
+  const perm = Array.from({ length: rank }, (_, axis) => axis);
+  [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
+  return lowering.emit('Transpose', [operand], { perm })[0];
+}
+
+export const matrix = {
+  matmul: {
+    name: 'matmul',
+    infer: ([a, b], { transposeA, transposeB }) => {
+      requireDtype(a, 'float32');
+      requireDtype(b, 'float32');
+      if (a.shape.length < 2 || b.shape.length < 2) throw new Error('both need at least two axes');
+      const rows = a.shape.at(transposeA ? -1 : -2)!;
+      const innerA = a.shape.at(transposeA ? -2 : -1)!;
+      const innerB = b.shape.at(transposeB ? -1 : -2)!;
+      const columns = b.shape.at(transposeB ? -2 : -1)!;
+      if (innerA !== innerB) throw new Error(`inner sizes ${innerA} and ${innerB} differ`);
+      const batch = broadcastShapes(a.shape.slice(0, -2), b.shape.slice(0, -2));
+      if (batch === undefined) throw new Error('leading sizes do not broadcast');
+      return [{ dtype: 'float32', shape: [...batch, rows, columns] }];
+    },
+    lower: (lowering, [a, b], results, { inputs, attributes: { transposeA, transposeB } }) => {
+      const [rankA, rankB] = inputs.map((value) => value.shape.length);
+      if (rankA === 2 && rankB === 2 && (transposeA || transposeB)) {
+        const attributes = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 };
+        lowering.emit('Gemm', [a, b], attributes, results);
+        return;
+      }
+      const left = transposeA ? lowerTransposed(lowering, a, rankA) : a;
+      const right = transposeB ? lowerTransposed(lowering, b, rankB) : b;
+      lowering.emit('MatMul', [left, right], undefined, results);
+    },
+    gradient: ({ inputs: [a, b], attributes: { transposeA, transposeB } }, [g]) => {
+      const gradientA = transposeA
+        ? multiplyMatrices(b, g!, { transposeA: transposeB, transposeB: true })
+        : multiplyMatrices(g!, b, { transposeA: false, transposeB: !transposeB });
+      const gradientB = transposeB
+        ? multiplyMatrices(g!, a, { transposeA: true, transposeB: transposeA })
+        : multiplyMatrices(a, g!, { transposeA: !transposeA, transposeB: false });
+      return [reduceTo(gradientA, a.shape), reduceTo(gradientB, b.shape)];
+    },
+  } satisfies Primitive<MatmulAttributes>,
+};
+
+const multiplyMatrices = (a: Value, b: Value, attributes: MatmulAttributes): Value =>
+  apply(matrix.matmul, [a, b], attributes)[0];
+
+/**
+ * Matrix product over the last two axes, float32[…, n, k] × float32[…, k, m] → float32[…, n, m]; leading axes
+ * broadcast. A product of a stack by one matrix is written as one larger product, whose gradient is one as well.
+ */
+export function matmul(
+  a: Value,
+  b: Value,
+  { transposeA = false, transposeB = false }: { transposeA?: boolean; transposeB?: boolean } = {},
+): Value {
+  if (a.shape.length > 2 && b.shape.length === 2 && !transposeA) {
+    const flat = multiplyMatrices(reshape(a, [-1, a.shape.at(-1)!]), b, { transposeA, transposeB });
+    return reshape(flat, [...a.shape.slice(0, -1), flat.shape[1]]);
+  }
+  return multiplyMatrices(a, b, { transposeA, transposeB });
+}
