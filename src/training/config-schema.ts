@@ -1,0 +1,170 @@
+/**
+ * Every configuration key: its type, what it means and an example. Command-line options, their help, the checks and the
+ * error messages are all made from this one table, so a new key is one line here.
+ */
+
+import { z } from 'zod';
+
+export const tokenizerKinds = ['sequence', 'fields', 'grid'] as const;
+export const encoderKinds = ['perceiver', 'transformer'] as const;
+export const objectiveKinds = ['sma', 'random-masking'] as const;
+export const dataFormats = ['csv', 'tsv', 'jsonl', 'parquet', 'fasta', 'lines', 'idx'] as const;
+export const tasks = ['regression', 'binary', 'multiclass', 'multilabel'] as const;
+export const probeKinds = ['linear', 'nearest-neighbors', 'nearest-class-mean'] as const;
+
+/** A key's type with its meaning and an example that an error message can show. */
+function key<T extends z.ZodType>(type: T, description: string, example: unknown): T {
+  return type.meta({ description, examples: [example] });
+}
+
+const count = () => z.int().min(1);
+const names = () => z.array(z.string().min(1)).min(1);
+const positive = () => z.number().gt(0);
+const fraction = () => z.number().min(0).lt(1);
+
+const reading = {
+  format: key(z.enum(dataFormats), 'format of the file, when its name does not tell', 'csv'),
+  on_bad_record: key(
+    z.enum(['auto', 'fail', 'skip']),
+    'a record that cannot be read stops the run or is skipped and counted; auto stops only among the first 100',
+    'skip',
+  ),
+};
+
+const splitting = {
+  split_column: key(z.string().min(1), 'column that says train, valid or test', 'split'),
+  valid_fraction: key(fraction(), 'part of the records held out for validation', 0.1),
+};
+
+const data = z.strictObject({
+  path: key(z.string().min(1), 'the file or folder to read', 'molecules.csv'),
+  ...reading,
+  columns: key(names(), 'only these columns become tokens', ['smiles']),
+  ignore: key(names(), 'these columns never become tokens', ['id', 'label']),
+  ...splitting,
+});
+
+const tokenizer = z.strictObject({
+  kind: key(z.enum(tokenizerKinds), 'how a record becomes tokens', 'sequence'),
+  max_tokens: key(count(), 'longer records are cropped to this many tokens', 128),
+  patch: key(count(), 'side of a square image patch in pixels', 4),
+});
+
+const encoder = z.strictObject({
+  kind: key(z.enum(encoderKinds), 'architecture', 'perceiver'),
+  latents: key(count(), 'learned latent vectors of a perceiver', 64),
+  width: key(count(), 'width of the latents or tokens inside the encoder', 256),
+  embed_width: key(count(), 'width of the embedded input tokens', 128),
+  layers: key(count(), 'self-attention layers', 4),
+  heads: key(count(), 'heads of self-attention', 8),
+  cross_heads: key(count(), 'heads of cross-attention', 1),
+  widening: key(count(), 'hidden width of a feed-forward layer as a multiple of its width', 4),
+});
+
+const objective = z.strictObject({
+  kind: key(z.enum(objectiveKinds), 'what is learned without labels', 'sma'),
+  masking_ratio: key(z.number().gt(0).lt(1), 'part of a record that is hidden', 0.2),
+  per_query: key(count(), 'tokens hidden per chosen row of the attention map', 4),
+  select_initial_ratio: key(
+    z.number().min(0).max(1),
+    'part of the mask that is random at the start of the randomness schedule',
+    0.5,
+  ),
+  schedule_fraction: key(
+    z.number().min(0).max(1),
+    'part of the run over which that randomness fades; 0 for none',
+    0.25,
+  ),
+  tied_output: key(z.boolean(), 'output weights are the input embedding', true),
+});
+
+const optimization = {
+  steps: key(count(), 'optimizer steps', 10_000),
+  epochs: key(positive(), 'passes over the training records, instead of steps', 10),
+  batch_size: key(count(), 'records per step', 64),
+  learning_rate: key(positive(), 'peak learning rate', 0.001),
+};
+
+const training = z.strictObject({
+  ...optimization,
+  warmup_steps: key(z.int().min(0), 'steps of linear warm-up before the cosine decay', 500),
+  weight_decay: key(z.number().min(0), 'decoupled weight decay of AdamW', 0.01),
+  clip_norm: key(positive(), 'largest global norm of a gradient', 1),
+  seed: key(z.int().min(0), 'all random numbers follow from it', 0),
+  threads: key(count(), 'threads of the engine', 2),
+  log_steps: key(count(), 'steps between two lines of metrics.jsonl', 10),
+  valid_steps: key(count(), 'steps between two validations', 200),
+  checkpoint_steps: key(count(), 'steps between two checkpoints', 500),
+});
+
+const labels = {
+  ...reading,
+  task: key(z.enum(tasks), 'what the targets are, when their values do not tell', 'regression'),
+  target: key(names(), 'the columns to predict', ['label']),
+  metric: key(
+    z.string().min(1),
+    'how predictions are scored: rmse, mae, pearson, spearman, roc-auc or accuracy',
+    'roc-auc',
+  ),
+  ...splitting,
+  test_fraction: key(fraction(), 'part of the records held out for the test', 0.1),
+};
+
+const finetune = z.strictObject({
+  ...labels,
+  ...optimization,
+  seeds: key(count(), 'runs, with seeds 0, 1, …', 3),
+  threads: training.shape.threads,
+  from_scratch: key(z.boolean(), 'start from untrained parameters', true),
+  freeze: key(z.boolean(), 'keep the encoder as it is and train the head only', true),
+});
+
+const probe = z.strictObject({
+  ...labels,
+  kind: key(z.enum(probeKinds), 'one probe instead of all', 'linear'),
+  threads: training.shape.threads,
+});
+
+/** Steps and epochs say the same thing twice. */
+const oneDuration: [
+  (section: { steps?: number; epochs?: number }) => boolean,
+  { path: string[]; error: string },
+] = [
+  ({ steps, epochs }) => steps === undefined || epochs === undefined,
+  { path: ['epochs'], error: 'steps and epochs exclude each other; keep one' },
+];
+
+/** What a user may write in a configuration file or on the command line: any part of it. */
+export const userConfigSchema = z
+  .strictObject({
+    data: data.partial(),
+    tokenizer: tokenizer.partial(),
+    encoder: encoder.partial(),
+    objective: objective.partial(),
+    training: training.partial().refine(...oneDuration),
+    finetune: finetune.partial().refine(...oneDuration),
+    probe: probe.partial(),
+  })
+  .partial();
+
+export type UserConfig = z.infer<typeof userConfigSchema>;
+export type Section = keyof UserConfig;
+export type FinetuneOptions = NonNullable<UserConfig['finetune']>;
+export type ProbeOptions = NonNullable<UserConfig['probe']>;
+/** How `embed`, `predict` and the like read their file. */
+export type ReadingOptions = Pick<NonNullable<UserConfig['data']>, keyof typeof reading>;
+
+/** A run's config.json: everything filled in. What does not apply to a kind of tokenizer or encoder is left out. */
+export const configSchema = z.strictObject({
+  data: data
+    .partial({ columns: true, ignore: true, split_column: true })
+    .extend({ hash: key(z.string().min(1), 'hash of the file that was learned from', 'sha256:…') }),
+  tokenizer: tokenizer.partial({ patch: true }),
+  encoder: encoder.partial({ latents: true, embed_width: true, cross_heads: true }),
+  objective,
+  training: training.partial({ epochs: true }),
+  finetune: finetune.partial().optional(),
+  versions: key(z.record(z.string(), z.string()), 'versions of what computed the run', { lacuna: '0.1.0' }),
+});
+
+export type Config = z.infer<typeof configSchema>;

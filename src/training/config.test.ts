@@ -1,0 +1,251 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { InputError } from '../errors.js';
+import {
+  configKeys,
+  hashConfig,
+  mergeConfigs,
+  parseConfig,
+  parseRunConfig,
+  parseSetting,
+  readConfigFile,
+} from './config.js';
+import type { Config } from './config-schema.js';
+
+const message = (run: () => unknown): string => {
+  try {
+    run();
+  } catch (error) {
+    expect(error).toBeInstanceOf(InputError);
+    expect(String(error)).not.toContain('\n');
+    return error instanceof Error ? error.message : '';
+  }
+  throw new Error('expected an error');
+};
+
+describe('parseConfig', () => {
+  it('accepts any part of a configuration', () => {
+    expect(parseConfig({}, 'config')).toEqual({});
+    const config = { objective: { kind: 'sma', masking_ratio: 0.2 }, training: { steps: 10 } };
+    expect(parseConfig(config, 'config')).toEqual(config);
+  });
+
+  it.each<[unknown, string]>([
+    [{ training: { stepz: 1 } }, 'c: training.stepz: unknown key; did you mean training.steps?'],
+    [{ trainig: {} }, 'c: trainig: unknown key; did you mean training?'],
+    [{ batch_size: 8 }, 'c: batch_size: unknown key; did you mean training.batch_size?'],
+    [
+      { encoder: { masking_ratio: 0.2 } },
+      'c: encoder.masking_ratio: unknown key; did you mean objective.masking_ratio?',
+    ],
+    [
+      { tokenizer: { augmentations: 1 } },
+      'c: tokenizer.augmentations: unknown key; known here are kind, max_tokens, patch',
+    ],
+    [
+      { objective: { kind: 'random_masking' } },
+      'c: objective.kind: expected one of sma, random-masking, got "random_masking"; did you mean random-masking?',
+    ],
+    [
+      { objective: { kind: 'mae' } },
+      'c: objective.kind: expected one of sma, random-masking, got "mae"; for example "sma"',
+    ],
+    [
+      { training: { steps: 'many' } },
+      'c: training.steps: expected a whole number of at least 1, got "many"; for example 10000',
+    ],
+    [
+      { training: { steps: 0.5 } },
+      'c: training.steps: expected a whole number of at least 1, got 0.5; for example 10000',
+    ],
+    [
+      { objective: { masking_ratio: 1 } },
+      'c: objective.masking_ratio: expected a number above 0 and below 1, got 1; for example 0.2',
+    ],
+    [
+      { training: { learning_rate: Number.NaN } },
+      'c: training.learning_rate: expected a number above 0, got NaN; for example 0.001',
+    ],
+    [
+      { data: { columns: ['a', 3] } },
+      'c: data.columns: expected a list of names, got ["a",3]; for example ["smiles"]',
+    ],
+    [
+      { training: 5 },
+      'c: training: expected keys and values, got 5; known here are steps, epochs, batch_size',
+    ],
+    [
+      { training: { steps: 1, epochs: 1 } },
+      'c: training.epochs: steps and epochs exclude each other; keep one',
+    ],
+    [null, 'c: expected keys and values, got null; known here are data, tokenizer'],
+    [{ training: { steps: -1, seed: -1 } }, '(and 1 more)'],
+  ])('says what is wrong in %j', (input, expected) => {
+    expect(message(() => parseConfig(input, 'c'))).toContain(expected);
+  });
+});
+
+describe('readConfigFile', () => {
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lacuna-config-'));
+  });
+  afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  const read = async (text: string, name = 'config.yaml') => {
+    await writeFile(join(folder, name), text);
+    return readConfigFile(join(folder, name));
+  };
+
+  it('reads YAML and JSON', async () => {
+    const config = { training: { learning_rate: 1e-4, steps: 5 }, data: { columns: ['no'] } };
+    expect(
+      await read('training:\n  learning_rate: 1e-4 # small\n  steps: 5\ndata: {columns: [no]}\n'),
+    ).toEqual(config);
+    expect(await read(JSON.stringify(config), 'config.json')).toEqual(config);
+    expect(await read('')).toEqual({});
+  });
+
+  it.each([
+    ['training:\n  steps: many\n', '2:3: training.steps: expected a whole number'],
+    ['training:\n  seed: 1\n  stepz: 3\n', '3:3: training.stepz: unknown key; did you mean training.steps?'],
+    [
+      '{\n  "objective": {\n    "kind": "smaa" } }',
+      '3:5: objective.kind: expected one of sma, random-masking',
+    ],
+    ['data:\n  columns:\n    - a\n    - 3\n', '2:3: data.columns: expected a list of names'],
+    ['training:\n  steps:\n', '2:3: training.steps: expected a whole number of at least 1, got null'],
+    ['training:\n', '1:1: training: expected keys and values, got null'],
+    ['- a\n- b\n', '1:1: expected keys and values, got ["a","b"]'],
+    ['a: [1\nb: 2\n', '2:1: not valid YAML'],
+    ['training: {steps: 1}\ntraining: {steps: 2}\n', '2:1: not valid YAML: Map keys must be unique'],
+  ])('points at the line and column of %j', async (text, expected) => {
+    const error = await read(text).catch((error) => error);
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toContain(`${join(folder, 'config.yaml')}:${expected}`);
+    expect(error.message).not.toContain('\n');
+  });
+
+  it('names a file that is not there', async () => {
+    await expect(readConfigFile(join(folder, 'none'))).rejects.toThrow(
+      'could not read this configuration file (ENOENT)',
+    );
+  });
+});
+
+describe('parseSetting', () => {
+  it.each([
+    ['training.steps', '100', { training: { steps: 100 } }],
+    ['training.learning_rate', '1e-3', { training: { learning_rate: 0.001 } }],
+    ['data.columns', 'a, b', { data: { columns: ['a', 'b'] } }],
+    ['data.split_column', '1', { data: { split_column: '1' } }],
+    ['objective.tied_output', 'false', { objective: { tied_output: false } }],
+  ])('reads %s from %s', (key, text, expected) => {
+    expect(parseSetting(key, text, '--set')).toEqual(expected);
+  });
+
+  it.each([
+    ['training.steps', '', '--steps: expected a whole number of at least 1, got ""'],
+    ['training.steps', '0x', '--steps: expected a whole number of at least 1, got "0x"'],
+    ['objective.tied_output', 'maybe', '--steps: expected true or false, got "maybe"'],
+    ['training.step', '1', '--steps: unknown key; did you mean training.steps?'],
+    ['a.b.c', '1', '--steps: unknown key; known here are data, tokenizer'],
+    ['training.steps.x', '1', '--steps: expected a whole number of at least 1, got {"x":"1"}'],
+    ['training', '1', '--steps: expected keys and values, got "1"'],
+    ['', '1', '--steps: unknown key'],
+  ])('refuses %s = %s', (key, text, expected) => {
+    expect(message(() => parseSetting(key, text, '--steps'))).toContain(expected);
+  });
+});
+
+describe('mergeConfigs', () => {
+  it('lets the later one win, key by key', () => {
+    expect(
+      mergeConfigs(
+        { training: { seed: 1, batch_size: 8 } },
+        {},
+        { training: { seed: 2 }, encoder: { layers: 3 } },
+      ),
+    ).toEqual({ training: { seed: 2, batch_size: 8 }, encoder: { layers: 3 } });
+  });
+
+  it('replaces steps by epochs and the reverse, but refuses both from one place', () => {
+    expect(mergeConfigs({ training: { steps: 5 } }, { training: { epochs: 1 } })).toEqual({
+      training: { epochs: 1 },
+    });
+    expect(mergeConfigs({ finetune: { epochs: 5 } }, { finetune: { steps: 1 } })).toEqual({
+      finetune: { steps: 1 },
+    });
+  });
+});
+
+describe('the schema', () => {
+  it('gives every key a meaning and an example that it accepts', () => {
+    expect(configKeys.size).toBeGreaterThan(40);
+    for (const { key, section, name, description, example } of configKeys.values()) {
+      expect(key).toMatch(/^[a-z]+\.[a-z_]+$/);
+      expect(description, key).toMatch(/^[^A-Z].*[^.]$/);
+      expect(parseConfig({ [section]: { [name]: example } }, key)).toEqual({
+        [section]: { [name]: example },
+      });
+    }
+  });
+});
+
+describe("a run's configuration", () => {
+  const config: Config = {
+    data: { path: 'a.csv', format: 'csv', on_bad_record: 'auto', valid_fraction: 0.1, hash: 'x' },
+    tokenizer: { kind: 'sequence', max_tokens: 128 },
+    encoder: {
+      kind: 'perceiver',
+      latents: 8,
+      width: 32,
+      embed_width: 32,
+      layers: 2,
+      heads: 4,
+      cross_heads: 1,
+      widening: 4,
+    },
+    objective: {
+      kind: 'sma',
+      masking_ratio: 0.2,
+      per_query: 4,
+      select_initial_ratio: 0,
+      schedule_fraction: 0,
+      tied_output: true,
+    },
+    training: {
+      steps: 10,
+      batch_size: 8,
+      learning_rate: 0.001,
+      warmup_steps: 1,
+      weight_decay: 0.01,
+      clip_norm: 1,
+      seed: 0,
+      threads: 1,
+      log_steps: 1,
+      valid_steps: 5,
+      checkpoint_steps: 5,
+    },
+    versions: { lacuna: '0.1.0' },
+  };
+
+  it('must be complete', () => {
+    expect(parseRunConfig(JSON.parse(JSON.stringify(config)), 'config.json')).toEqual(config);
+    const { steps: _, ...training } = config.training;
+    expect(message(() => parseRunConfig({ ...config, training }, 'config.json'))).toBe(
+      'config.json: training.steps: expected a whole number of at least 1, got nothing; for example 10000',
+    );
+    expect(
+      message(() => parseRunConfig({ ...config, data: { ...config.data, hash: 3 } }, 'config.json')),
+    ).toContain('config.json: data.hash: ');
+  });
+
+  it('has a hash that depends on values, not on their order', () => {
+    const reversed = Object.fromEntries(Object.entries(config).reverse());
+    expect(hashConfig(reversed)).toBe(hashConfig(config));
+    expect(hashConfig({ ...config, training: { ...config.training, seed: 1 } })).not.toBe(hashConfig(config));
+  });
+});

@@ -1,0 +1,238 @@
+/** Reading and checking configuration. Every mistake is one line: where, what was expected, what arrived, what to try. */
+
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { isCollection, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { z } from 'zod';
+import { InputError } from '../errors.js';
+import {
+  type Config,
+  configSchema,
+  type Section,
+  type UserConfig,
+  userConfigSchema,
+} from './config-schema.js';
+import { nearestName } from './nearest-name.js';
+
+type Path = readonly PropertyKey[];
+
+/** Names the place of a key: a line of a file, an option of the command line. */
+type Where = (path: Path) => string;
+
+/** Checks a configuration that has been read already. Throws InputError whose message starts with `origin`. */
+export function parseConfig(input: unknown, origin: string): UserConfig {
+  return check(userConfigSchema, input, (path) => [origin, path.join('.')].filter(Boolean).join(': '));
+}
+
+/** Checks a run's config.json. Throws InputError whose message starts with `origin`. */
+export function parseRunConfig(input: unknown, origin: string): Config {
+  return check(configSchema, input, (path) => [origin, path.join('.')].filter(Boolean).join(': '));
+}
+
+/** Reads a YAML or JSON file. Throws InputError naming the file, the line and the column of the first mistake. */
+export async function readConfigFile(path: string): Promise<UserConfig> {
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw new InputError(`${path}: could not read this configuration file (${cause.code ?? cause.message})`, {
+      cause,
+    });
+  });
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  const at = (offset: number) => {
+    const { line, col } = lineCounter.linePos(offset);
+    return `${path}:${line}:${col}`;
+  };
+  const [mistake] = document.errors;
+  if (mistake) throw new InputError(`${at(mistake.pos[0])}: not valid YAML: ${mistake.message}`);
+  const where: Where = (keys) => {
+    const offset = offsetOf(document.contents, keys);
+    return [offset === undefined ? path : at(offset), keys.join('.')].filter(Boolean).join(': ');
+  };
+  return check(userConfigSchema, document.toJS() ?? {}, where);
+}
+
+/** Where the last key of a path starts in the file. */
+function offsetOf(node: unknown, [key, ...rest]: Path): number | undefined {
+  if (key === undefined) return isCollection(node) ? node.range?.[0] : undefined;
+  if (!isMap(node)) return undefined;
+  const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === key);
+  if (!pair || !isScalar(pair.key)) return undefined;
+  return rest.length === 0 ? pair.key.range?.[0] : offsetOf(pair.value, rest);
+}
+
+/**
+ * The configuration with one key, whose value is text from the command line: a list is separated by commas.
+ * Throws InputError that starts with `origin`, the option as it was typed.
+ */
+export function parseSetting(key: string, text: string, origin: string): UserConfig {
+  const parts = key.split('.');
+  const value = configKeys.has(key) ? fromText(configKeys.get(key)!.type, text) : text;
+  const nested = parts.reduceRight<unknown>((inner, part) => ({ [part]: inner }), value);
+  return check(userConfigSchema, nested, () => origin);
+}
+
+function fromText(type: ConfigKey['type'], text: string): unknown {
+  switch (type) {
+    case 'array':
+      return text.split(',').map((name) => name.trim());
+    case 'boolean':
+      return text === 'true' ? true : text === 'false' ? false : text;
+    case 'integer':
+    case 'number':
+      return text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
+    case 'string':
+      return text;
+  }
+}
+
+/** Later configurations win, key by key. Steps replace epochs and the reverse. */
+export function mergeConfigs(...configs: readonly UserConfig[]): UserConfig {
+  const merged: Record<string, Record<string, unknown>> = {};
+  for (const config of configs) {
+    for (const [section, values] of Object.entries(config)) {
+      merged[section] ??= {};
+      if ('steps' in values) delete merged[section].epochs;
+      if ('epochs' in values) delete merged[section].steps;
+      Object.assign(merged[section], values);
+    }
+  }
+  return check(userConfigSchema, merged, (path) => path.join('.'));
+}
+
+/** SHA-256 of a configuration's values, whatever the order of its keys. */
+export function hashConfig(config: Readonly<Record<string, unknown>>): string {
+  const sorted = (value: unknown): unknown =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(
+          Object.entries(value)
+            .sort(([a], [b]) => (a < b ? -1 : 1))
+            .map(([key, inner]) => [key, sorted(inner)]),
+        )
+      : value;
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(config)))
+    .digest('hex');
+}
+
+export interface ConfigKey {
+  /** Section and name, such as `training.learning_rate`. */
+  readonly key: string;
+  readonly section: Section;
+  readonly name: string;
+  readonly type: 'integer' | 'number' | 'boolean' | 'string' | 'array';
+  readonly choices: readonly string[];
+  readonly description: string;
+  readonly example: unknown;
+  /** What a value must be, in words. */
+  readonly expected: string;
+}
+
+/** The part of JSON Schema that the configuration uses. */
+const keySchema = z.object({
+  type: z.enum(['integer', 'number', 'boolean', 'string', 'array']),
+  enum: z.array(z.string()).default([]),
+  minimum: z.number().optional(),
+  maximum: z.number().optional(),
+  exclusiveMinimum: z.number().optional(),
+  exclusiveMaximum: z.number().optional(),
+  description: z.string(),
+  examples: z.array(z.unknown()),
+});
+const sectionsSchema = z.object({
+  properties: z.record(z.string(), z.object({ properties: z.record(z.string(), keySchema) })),
+});
+
+/** Every key of a user's configuration by its full name, in the order of the schema. */
+export const configKeys: ReadonlyMap<string, ConfigKey> = new Map(
+  Object.entries(sectionsSchema.parse(z.toJSONSchema(userConfigSchema)).properties).flatMap(
+    ([section, { properties }]) =>
+      Object.entries(properties).map(([name, schema]): [string, ConfigKey] => {
+        const key = `${section}.${name}`;
+        const { type, enum: choices, description, examples } = schema;
+        const [example] = examples;
+        return [
+          key,
+          {
+            key,
+            section: section as Section,
+            name,
+            type,
+            choices,
+            description,
+            example,
+            expected: expectation(schema),
+          },
+        ];
+      }),
+  ),
+);
+
+function expectation(schema: z.infer<typeof keySchema>): string {
+  if (schema.enum.length > 0) return `one of ${schema.enum.join(', ')}`;
+  if (schema.type === 'boolean') return 'true or false';
+  if (schema.type === 'array') return 'a list of names';
+  if (schema.type === 'string') return 'a name';
+  const { minimum, maximum = Number.MAX_SAFE_INTEGER, exclusiveMinimum, exclusiveMaximum } = schema;
+  const bounds = [
+    minimum !== undefined && `of at least ${minimum}`,
+    exclusiveMinimum !== undefined && `above ${exclusiveMinimum}`,
+    maximum < Number.MAX_SAFE_INTEGER && `at most ${maximum}`,
+    exclusiveMaximum !== undefined && `below ${exclusiveMaximum}`,
+  ].filter((bound) => bound !== false);
+  return `a ${schema.type === 'integer' ? 'whole number' : 'number'} ${bounds.join(' and ')}`;
+}
+
+function check<T>(schema: z.ZodType<T>, input: unknown, where: Where): T {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const [issue, ...others] = result.error.issues;
+  const more = others.length > 0 ? ` (and ${others.length} more)` : '';
+  throw new InputError(describeIssue(issue, input, where) + more);
+}
+
+function describeIssue(issue: z.core.$ZodIssue, input: unknown, where: Where): string {
+  if (issue.code === 'unrecognized_keys') {
+    const path = [...issue.path, issue.keys[0]];
+    return `${where(path)}: ${describeUnknown(path.map(String))}`;
+  }
+  if (issue.code === 'custom') return `${where(issue.path)}: ${issue.message}`;
+  // An issue inside a list is told of the list.
+  const path = issue.path.slice(0, 2);
+  const value = path.reduce<unknown>(member, input);
+  const got = describeValue(value);
+  const key = configKeys.get(path.join('.'));
+  if (key) {
+    const near = typeof value === 'string' ? nearestName(value, key.choices) : undefined;
+    const advice = near ? `did you mean ${near}?` : `for example ${JSON.stringify(key.example)}`;
+    return `${where(path)}: expected ${key.expected}, got ${got}; ${advice}`;
+  }
+  if (path.length === 2) return `${where(path)}: ${issue.message}, got ${got}`;
+  return `${where(path)}: expected keys and values, got ${got}; known here are ${knownKeys(path).join(', ')}`;
+}
+
+function describeUnknown(path: readonly string[]): string {
+  const keys = [...configKeys.values()];
+  const name = path[path.length - 1];
+  const near =
+    nearestName(name, path.length === 1 ? knownKeys([]) : []) ??
+    nearestName(path.join('.'), configKeys.keys()) ??
+    keys.find((key) => nearestName(name, [key.name]))?.key;
+  return `unknown key; ${near ? `did you mean ${near}?` : `known here are ${knownKeys(path).join(', ')}`}`;
+}
+
+/** The keys of the section that a path is in, or the names of all sections. */
+function knownKeys(path: Path): string[] {
+  const keys = [...configKeys.values()];
+  const siblings = keys.filter(({ section }) => section === path[0]).map(({ name }) => name);
+  return siblings.length > 0 ? siblings : [...new Set(keys.map(({ section }) => section))];
+}
+
+function member(value: unknown, key: PropertyKey): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+}
+
+function describeValue(value: unknown): string {
+  const text =
+    value === undefined ? 'nothing' : typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
