@@ -1,0 +1,27 @@
+import { InputError } from '../errors.js';
+import { fields } from './fields.js';
+import { grid } from './grid.js';
+import { sequence } from './sequence.js';
+import type { Tokenizer } from './tokenizer.js';
+
+export type { ColumnProfile, TokenizerChoice, TokenizerWishes } from './choose.js';
+export { chooseTokenizer, profileColumns } from './choose.js';
+export type { Fitted, RejectRecord, Tokenizer, TokenizerOptions, TokenizerState } from './tokenizer.js';
+
+/** All kinds of tokenizer, by name. */
+export const tokenizers = { sequence, fields, grid };
+
+export type TokenizerKind = keyof typeof tokenizers;
+
+/** The names of all kinds, for messages and options. */
+export const tokenizerKinds = Object.keys(tokenizers) as TokenizerKind[];
+
+/** The tokenizer whose `toJSON` gave this state. Throws InputError on anything else. */
+export function restoreTokenizer(state: unknown): Tokenizer {
+  const kind = typeof state === 'object' && state !== null && 'kind' in state ? state.kind : undefined;
+  const known = tokenizerKinds.find((name) => name === kind);
+  if (known) return tokenizers[known].restore(state);
+  throw new InputError(
+    `a tokenizer's kind must be one of ${tokenizerKinds.join(', ')}, not ${JSON.stringify(kind) ?? 'missing'}`,
+  );
+}

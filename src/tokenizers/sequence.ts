@@ -1,0 +1,215 @@
+/** One token per character of a text column: proteins, molecules written as SMILES, URLs, text. */
+
+import { z } from 'zod';
+import { InputError } from '../errors.js';
+import type { RecordBatch } from '../records/record-batch.js';
+import {
+  columnOf,
+  fittedSchema,
+  parseState,
+  readTraining,
+  singleColumn,
+  type Tokenizer,
+  type TokenizerFamily,
+} from './tokenizer.js';
+
+/** Ids that are not letters; letter k of the vocabulary has id `FIRST_LETTER + k`. */
+const PADDING = 0;
+const UNKNOWN = 1;
+const FIRST_LETTER = 2;
+
+/** A larger alphabet keeps its most frequent letters; the rest share the id `UNKNOWN`. */
+const MAX_LETTERS = 1024;
+const DEFAULT_MAX_TOKENS = 512;
+const LONGEST = 65_536;
+
+const stateSchema = z.strictObject({
+  kind: z.literal('sequence'),
+  version: z.literal(1),
+  column: z.string(),
+  /** Characters (Unicode code points) in ascending order. */
+  letters: z
+    .array(
+      z.string().refine((letter) => letter.length > 0 && [...letter].length === 1, 'must be one character'),
+    )
+    .min(1)
+    .max(MAX_LETTERS)
+    .refine((letters) => new Set(letters).size === letters.length, 'must be different characters'),
+  /** Whether the alphabet was larger than `MAX_LETTERS`: then other letters are unknown instead of errors. */
+  openVocabulary: z.boolean(),
+  maxTokens: z.int().min(1).max(LONGEST),
+  fitted: fittedSchema,
+});
+
+type SequenceState = z.infer<typeof stateSchema>;
+
+/** The code point at `text[index]`; a surrogate without its partner stands for itself. */
+function codePoint(text: string, index: number): number {
+  const unit = text.charCodeAt(index);
+  return (unit & 0xfc00) === 0xd800 ? text.codePointAt(index)! : unit;
+}
+
+function textColumn(batch: RecordBatch, name: string): readonly (string | null)[] {
+  const column = columnOf(batch, name);
+  if (column.type === 'text') return column.values;
+  throw new InputError(
+    `column ${JSON.stringify(name)} holds ${column.type} values; the sequence tokenizer reads text`,
+  );
+}
+
+export const sequence: TokenizerFamily = {
+  async fit(batches, { columns, maxTokens, patch }) {
+    const column = singleColumn('sequence', columns);
+    if (patch !== undefined)
+      throw new InputError('tokenizer.patch is for the grid tokenizer; sequence has none');
+    if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens >= 1 && maxTokens <= LONGEST)) {
+      throw new InputError(
+        `tokenizer.max_tokens must be a whole number from 1 to ${LONGEST}, not ${maxTokens}`,
+      );
+    }
+    const frequency = new Map<number, number>();
+    const units = new Float64Array(0x10000);
+    const lengths = new Float64Array(LONGEST + 1);
+    let skipped = 0;
+    const records = await readTraining(batches, (batch, count) => {
+      const texts = textColumn(batch, column);
+      for (let row = 0; row < count; row++) {
+        const text = texts[row];
+        if (!text) {
+          skipped++;
+          continue;
+        }
+        let length = 0;
+        for (let i = 0; i < text.length; length++) {
+          const point = codePoint(text, i);
+          if (point < 0x10000) {
+            units[point]++;
+            i++;
+          } else {
+            frequency.set(point, (frequency.get(point) ?? 0) + 1);
+            i += 2;
+          }
+        }
+        lengths[Math.min(length, LONGEST)]++;
+      }
+    });
+    if (skipped === records) {
+      throw new InputError(
+        `column ${JSON.stringify(column)} is empty in all of the ${records} training records`,
+      );
+    }
+    for (let unit = 0; unit < units.length; unit++) {
+      if (units[unit] > 0) frequency.set(unit, units[unit]);
+    }
+    const points = [...frequency.keys()].sort((a, b) => frequency.get(b)! - frequency.get(a)! || a - b);
+    const kept = points.slice(0, MAX_LETTERS).sort((a, b) => a - b);
+    const quantile99 = quantile(lengths, 0.99);
+    const most = maxTokens ?? Math.min(DEFAULT_MAX_TOKENS, Math.max(16, Math.ceil(quantile99 / 16) * 16));
+    let cropped = 0;
+    for (let length = most + 1; length <= LONGEST; length++) cropped += lengths[length];
+    return sequenceTokenizer({
+      kind: 'sequence',
+      version: 1,
+      column,
+      letters: kept.map((point) => String.fromCodePoint(point)),
+      openVocabulary: points.length > MAX_LETTERS,
+      maxTokens: most,
+      fitted: {
+        records,
+        'empty records': skipped,
+        'different letters': points.length,
+        'shortest record': quantile(lengths, 0),
+        'median length': quantile(lengths, 0.5),
+        '99 % of lengths up to': quantile99,
+        'longest record': quantile(lengths, 1),
+        'records cropped': cropped,
+      },
+    });
+  },
+  restore: (state) => sequenceTokenizer(parseState(stateSchema, state)),
+};
+
+/** The smallest length that at least the share `q` of a histogram of lengths does not exceed. */
+function quantile(histogram: Float64Array, q: number): number {
+  const wanted = Math.max(1, q * histogram.reduce((sum, count) => sum + count, 0));
+  let seen = 0;
+  for (let length = 0; length < histogram.length; length++) {
+    seen += histogram[length];
+    if (seen >= wanted) return length;
+  }
+  return histogram.length - 1;
+}
+
+function sequenceTokenizer(state: SequenceState): Tokenizer {
+  const { column, letters, maxTokens } = state;
+  // Id of every code point; PADDING marks those that make a record bad.
+  const other = state.openVocabulary ? UNKNOWN : PADDING;
+  const unitIds = new Uint16Array(0x10000).fill(other);
+  const highIds = new Map<number, number>();
+  for (const [index, letter] of letters.entries()) {
+    const point = codePoint(letter, 0);
+    if (point < 0x10000) unitIds[point] = FIRST_LETTER + index;
+    else highIds.set(point, FIRST_LETTER + index);
+  }
+  const listed = letters.length > 40 ? `${letters.slice(0, 40).join(' ')} …` : letters.join(' ');
+
+  return {
+    kind: 'sequence',
+    spec: { kind: 'discrete', vocabulary: FIRST_LETTER + letters.length, maxTokens },
+    columns: [column],
+    fitted: state.fitted,
+
+    /** Letters after the first `maxTokens` of a record are cropped, unread. */
+    encode(batch, reject) {
+      const texts = textColumn(batch, column);
+      let most = 0;
+      for (const text of texts) most += text ? Math.min(text.length, maxTokens) : 0;
+      const ids = new Int32Array(most);
+      const offsets = new Int32Array(texts.length + 1);
+      const rows = new Int32Array(texts.length);
+      let count = 0;
+      let start = 0;
+      for (let row = 0; row < texts.length; row++) {
+        const text = texts[row];
+        if (!text) {
+          reject?.(batch.rows[row], column, text === null ? 'the cell is missing' : 'the text is empty');
+          continue;
+        }
+        let end = start;
+        let id = UNKNOWN;
+        let index = 0;
+        for (const limit = start + maxTokens; index < text.length && end < limit; end++) {
+          const point = codePoint(text, index);
+          id = point < 0x10000 ? unitIds[point] : (highIds.get(point) ?? other);
+          if (id === PADDING) break;
+          ids[end] = id;
+          index += point < 0x10000 ? 1 : 2;
+        }
+        if (id === PADDING) {
+          const letter = JSON.stringify(String.fromCodePoint(codePoint(text, index)));
+          const position = end - start + 1;
+          const message = `letter ${letter} at position ${position} is not in the vocabulary`;
+          reject?.(batch.rows[row], column, `${message} (${letters.length} letters: ${listed})`);
+          continue;
+        }
+        rows[count++] = batch.rows[row];
+        offsets[count] = end;
+        start = end;
+      }
+      return {
+        count,
+        offsets: offsets.slice(0, count + 1),
+        ids: ids.subarray(0, start),
+        rows: rows.slice(0, count),
+      };
+    },
+
+    tokenLabel(position, id) {
+      if (id === undefined) return `letter ${position + 1}`;
+      if (id === PADDING) return 'padding';
+      return letters[id - FIRST_LETTER] ?? 'unknown';
+    },
+
+    toJSON: () => state,
+  };
+}

@@ -1,0 +1,103 @@
+/** What every tokenizer is: a small state fitted on training records, and a pure function from records to tokens. */
+
+import { z } from 'zod';
+import { InputError } from '../errors.js';
+import type { ColumnValues, RecordBatch } from '../records/record-batch.js';
+import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import type { TokenizerKind } from './index.js';
+
+/** Told of each record that is left out, once: its file row, the column at fault, and what is wrong with it. */
+export type RejectRecord = (row: number, column: string, message: string) => void;
+
+export interface Tokenizer {
+  readonly kind: TokenizerKind;
+  readonly spec: TokenSpec;
+  /** The columns it reads. */
+  readonly columns: readonly string[];
+  /** What `fit` saw, as named facts for people: records, vocabulary, lengths, …. */
+  readonly fitted: Fitted;
+  /**
+   * The tokens of a batch's records, in order. Bad records are left out and given to `reject`.
+   * Throws InputError only where the columns themselves are not those the tokenizer was fitted on.
+   */
+  encode(batch: RecordBatch, reject?: RejectRecord): TokenBlock;
+  /** The value in the data's own units of a standardised one; where the specification has values. */
+  decode?(position: number, channel: number, value: number): number;
+  /** A short human label of a position, or of the token `id` there, for pictures and reports. */
+  tokenLabel(position: number, id?: number): string;
+  /** Plain JSON from which `restoreTokenizer` makes the same tokenizer. */
+  toJSON(): TokenizerState;
+}
+
+export interface TokenizerState {
+  readonly kind: TokenizerKind;
+  readonly version: 1;
+}
+
+export type Fitted = Readonly<Record<string, number | string>> & { readonly records: number };
+
+export interface TokenizerOptions {
+  /** The columns to read (see `chooseTokenizer`). */
+  readonly columns: readonly string[];
+  /** `sequence`: longer records are cropped. `grid`: the most patches that an image may be cut into. */
+  readonly maxTokens?: number;
+  /** `grid`: side of a square patch in pixels. */
+  readonly patch?: number;
+}
+
+export type Batches = AsyncIterable<RecordBatch> | Iterable<RecordBatch>;
+
+/** One kind of tokenizer, in the table of `index.ts`. */
+export interface TokenizerFamily {
+  /** Reads at most `FIT_RECORDS` training records. Throws InputError if they or the options do not suit the kind. */
+  fit(batches: Batches, options: TokenizerOptions): Promise<Tokenizer>;
+  /** Throws InputError if the state is not one that `toJSON` of this kind gave. */
+  restore(state: unknown): Tokenizer;
+}
+
+/** Fitting reads this many records at most, so that learning from a file of any size starts at once. */
+export const FIT_RECORDS = 100_000;
+
+/** Gives `take` the first `FIT_RECORDS` records, batch by batch, with how many of a batch to look at. Counts them. */
+export async function readTraining(
+  batches: Batches,
+  take: (batch: RecordBatch, count: number) => void,
+): Promise<number> {
+  let records = 0;
+  for await (const batch of batches) {
+    const count = Math.min(batch.rows.length, FIT_RECORDS - records);
+    if (count > 0) take(batch, count);
+    records += count;
+    if (records === FIT_RECORDS) break;
+  }
+  if (records === 0) throw new InputError('there are no training records to fit a tokenizer on');
+  return records;
+}
+
+/** The named column, or InputError with the names there are. */
+export function columnOf(batch: RecordBatch, name: string): ColumnValues {
+  const column = Object.hasOwn(batch.columns, name) ? batch.columns[name] : undefined;
+  if (column) return column;
+  throw new InputError(
+    `column ${JSON.stringify(name)} is not in the data; its columns are ${Object.keys(batch.columns).join(', ')}`,
+  );
+}
+
+/** The one column that `sequence` and `grid` read. */
+export function singleColumn(kind: TokenizerKind, columns: readonly string[]): string {
+  if (columns.length === 1) return columns[0];
+  throw new InputError(
+    `the ${kind} tokenizer reads one column, not ${columns.length} (${columns.join(', ')})`,
+  );
+}
+
+export const fittedSchema = z.object({ records: z.number() }).catchall(z.union([z.number(), z.string()]));
+
+/** A state that was read from a file, checked. Throws InputError that names the first key at fault. */
+export function parseState<State>(schema: z.ZodType<State>, state: unknown): State {
+  const result = schema.safeParse(state);
+  if (result.success) return result.data;
+  const { path, message } = result.error.issues[0];
+  const key = path.length > 0 ? ` at ${path.join('.')}` : '';
+  throw new InputError(`this is not the state of a tokenizer that Lacuna wrote:${key} ${message}`);
+}
