@@ -1,0 +1,28 @@
+import type { LabelSpec } from './labels.js';
+import { linearProbe } from './linear-probe.js';
+import type { MetricName } from './metrics.js';
+import { nearestClassMeanProbe } from './nearest-class-mean.js';
+import { nearestNeighborsProbe } from './nearest-neighbors.js';
+import { type MatrixProduct, type Probe, type ProbeData, type ProbeResult, runProbe } from './protocol.js';
+
+/** Runs one probe from start to test score; see {@link runProbe}. */
+export type ProbeRun = (
+  data: ProbeData,
+  spec: LabelSpec,
+  metric: MetricName,
+  multiply?: MatrixProduct,
+) => Promise<ProbeResult>;
+
+const run =
+  (probe: Probe): ProbeRun =>
+  (data, spec, metric, multiply) =>
+    runProbe(probe, data, spec, metric, multiply);
+
+/** Evaluations of a frozen encoder. */
+export const probes = {
+  linear: run(linearProbe),
+  'nearest-neighbors': run(nearestNeighborsProbe),
+  'nearest-class-mean': run(nearestClassMeanProbe),
+} as const satisfies Record<string, ProbeRun>;
+
+export type ProbeName = keyof typeof probes;

@@ -1,0 +1,108 @@
+import type { LabelSpec } from './labels.js';
+import {
+  applyLinear,
+  fitStandardization,
+  type LinearModel,
+  stackModels,
+  standardize,
+} from './linear-model.js';
+import { logistic } from './logistic.js';
+import { gatherRows } from './matrix.js';
+import type { Task } from './metrics.js';
+import type { Part, Probe } from './protocol.js';
+import { principalAxes, ridge } from './ridge.js';
+
+/** Strengths of the L2 penalty λ, per record and for standardised features, strongest first. */
+export const REGULARIZATION = [10, 1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5] as const;
+
+/**
+ * Linear probe: features standardised by the training part, then ridge regression, or logistic regression per target,
+ * or softmax regression. One λ of {@link REGULARIZATION} for all targets.
+ */
+export const linearProbe: Probe = function* (train, spec) {
+  const standardization = fitStandardization(train.features, train.dimension);
+  const solve = fitters[spec.task](
+    { ...train, features: standardize(standardization, train.features) },
+    spec,
+  );
+  for (const regularization of REGULARIZATION) {
+    const model = solve(regularization);
+    yield {
+      chosen: { regularization },
+      predict: (features) => applyLinear(model, standardize(standardization, features)),
+    };
+  }
+};
+
+type Fit = (lambda: number) => LinearModel;
+
+const fitters: Record<Task, (train: Part, spec: LabelSpec) => Fit> = {
+  regression: (train, spec) =>
+    perTarget(train, spec, (labels) => {
+      const { features, dimension } = train;
+      const rows: number[] = [];
+      labels.forEach((label, row) => {
+        if (!Number.isNaN(label)) rows.push(row);
+      });
+      if (rows.length === labels.length) return ridge(features, labels, dimension);
+      const x = gatherRows(new Float32Array(rows.length * dimension), features, rows, dimension);
+      return ridge(x, gatherRows(new Float64Array(rows.length), labels, rows, 1), dimension);
+    }),
+  binary: logisticPerTarget,
+  multilabel: logisticPerTarget,
+  multiclass: softmax,
+};
+
+function logisticPerTarget(train: Part, spec: LabelSpec): Fit {
+  const { features, dimension } = train;
+  // The axes only steer the solver, so those of all rows serve every target, whichever labels it lacks.
+  const principal = principalAxes(features, dimension);
+  return perTarget(train, spec, (labels) => {
+    if (labels.includes(0) && labels.includes(1)) return logistic(features, labels, 1, principal);
+    // One class only: the optimum lies at infinity. Say that class, always.
+    const constant = constantModel(dimension, labels.includes(1) ? 1 : -1);
+    return () => constant;
+  });
+}
+
+/** Fits each target by itself; one that has no label in the training part gives 0. */
+function perTarget(
+  { labels, count, dimension }: Part,
+  { targets }: LabelSpec,
+  fitter: (labels: Float64Array) => Fit,
+): Fit {
+  const zero = constantModel(dimension, 0);
+  const fits: Fit[] = [];
+  for (let target = 0; target < targets; target++) {
+    const own = Float64Array.from({ length: count }, (_, row) => labels[row * targets + target]);
+    fits.push(own.every(Number.isNaN) ? () => zero : fitter(own));
+  }
+  return (lambda) => stackModels(fits.map((solve) => solve(lambda)));
+}
+
+/** Softmax over the classes the training part has; the others are never predicted (bias −∞). */
+function softmax({ features, labels, dimension }: Part, { outputs: classes }: LabelSpec): Fit {
+  const present = [...new Set(labels)].sort((a, b) => a - b);
+  const index = new Map(present.map((label, i) => [label, i]));
+  const numbered = labels.map((label) => index.get(label)!);
+  // One class only: there is nothing to fit, and any finite bias says it.
+  const only = constantModel(dimension, 0);
+  const solve =
+    present.length === 1
+      ? () => only
+      : logistic(features, numbered, present.length, principalAxes(features, dimension));
+  return (lambda) => {
+    const fitted = solve(lambda);
+    const weights = new Float64Array(classes * dimension);
+    const bias = new Float64Array(classes).fill(Number.NEGATIVE_INFINITY);
+    present.forEach((label, i) => {
+      weights.set(fitted.weights.subarray(i * dimension, (i + 1) * dimension), label * dimension);
+      bias[label] = fitted.bias[i];
+    });
+    return { dimension, weights, bias };
+  };
+}
+
+function constantModel(dimension: number, value: number): LinearModel {
+  return { dimension, weights: new Float64Array(dimension), bias: Float64Array.of(value) };
+}

@@ -1,0 +1,73 @@
+import { InputError } from '../errors.js';
+import type { LabelSpec } from './labels.js';
+import {
+  applyLinear,
+  fitStandardization,
+  type LinearModel,
+  stackModels,
+  standardize,
+} from './linear-model.js';
+import type { Task } from './metrics.js';
+import type { Part, Probe } from './protocol.js';
+
+/**
+ * Nearest class mean (Mensink et al., TPAMI 2013) of features standardised by the training part, by Euclidean distance.
+ * Nothing to choose, so validation only measures. ‖x − μ‖² differs from −2 (μ·x − ‖μ‖²/2) by the same ‖x‖² for every class,
+ * so this is a linear model. Throws InputError for regression, which has no classes.
+ */
+export const nearestClassMeanProbe: Probe = function* (train, spec) {
+  const standardization = fitStandardization(train.features, train.dimension);
+  const model = models[spec.task]({ ...train, features: standardize(standardization, train.features) }, spec);
+  yield { chosen: {}, predict: (features) => applyLinear(model, standardize(standardization, features)) };
+};
+
+const models: Record<Task, (train: Part, spec: LabelSpec) => LinearModel> = {
+  regression() {
+    throw new InputError(
+      'nearest class mean needs classes, got a regression task: try linear or nearest-neighbors',
+    );
+  },
+  binary: yesOrNo,
+  multilabel: yesOrNo,
+  multiclass: (train, spec) =>
+    stackModels(Array.from({ length: spec.outputs }, (_, label) => closeness(train, 1, 0, label))),
+};
+
+/** Per target how much closer the mean of yes is than that of no; 0 where training lacks one of them. */
+function yesOrNo(train: Part, { targets }: LabelSpec): LinearModel {
+  const answers: LinearModel[] = [];
+  for (let target = 0; target < targets; target++) {
+    const yes = closeness(train, targets, target, 1);
+    const no = closeness(train, targets, target, 0);
+    const both = Number.isFinite(yes.bias[0]) && Number.isFinite(no.bias[0]);
+    answers.push({
+      dimension: train.dimension,
+      weights: yes.weights.map((weight, j) => (both ? weight - no.weights[j] : 0)),
+      bias: Float64Array.of(both ? yes.bias[0] - no.bias[0] : 0),
+    });
+  }
+  return stackModels(answers);
+}
+
+/** x ↦ μ·x − ‖μ‖²/2 for the mean μ of the rows with this label; −∞ when there are none. */
+function closeness(
+  { features, labels, count, dimension }: Part,
+  targets: number,
+  target: number,
+  label: number,
+): LinearModel {
+  const mean = new Float64Array(dimension);
+  let members = 0;
+  for (let row = 0; row < count; row++) {
+    if (labels[row * targets + target] !== label) continue;
+    members++;
+    for (let j = 0; j < dimension; j++) mean[j] += features[row * dimension + j];
+  }
+  if (members === 0) return { dimension, weights: mean, bias: Float64Array.of(Number.NEGATIVE_INFINITY) };
+  let squares = 0;
+  for (let j = 0; j < dimension; j++) {
+    mean[j] /= members;
+    squares += mean[j] ** 2;
+  }
+  return { dimension, weights: mean, bias: Float64Array.of(-squares / 2) };
+}

@@ -1,0 +1,169 @@
+import type { LabelSpec } from './labels.js';
+import type { Task } from './metrics.js';
+import type { MatrixProduct, Part, Probe } from './protocol.js';
+
+/** Numbers of neighbours tried, as many as the training part has. */
+export const NEIGHBORS = [1, 5, 20, 100] as const;
+
+/**
+ * Nearest neighbours by cosine similarity, exact. Regression is the mean of the neighbours; a class is voted for with
+ * weight exp(similarity / 0.07) (Wu et al., CVPR 2018), which settles most ties. A neighbour without the label
+ * has no say; where none has it, the training part's own mean or shares stand in.
+ */
+export const nearestNeighborsProbe: Probe = function* (train, spec, multiply) {
+  const unit = unitRows(train.features, train.dimension);
+  const sizes = NEIGHBORS.filter((k) => k <= train.count);
+  const vote = voting[spec.task];
+  let searched: { features: Float32Array; found: Neighbors } | undefined;
+  const search = async (features: Float32Array) => {
+    if (searched?.features !== features) {
+      const queries = unitRows(features, train.dimension);
+      const found = await nearestNeighbors(queries, unit, train.dimension, Math.max(...sizes), multiply);
+      searched = { features, found };
+    }
+    return searched.found;
+  };
+  for (const neighbors of sizes) {
+    yield {
+      chosen: { neighbors },
+      predict: async (features) => vote(await search(features), neighbors, train, spec),
+    };
+  }
+};
+
+/** The k rows most similar to each query, most similar first; of equally similar ones the earlier row. */
+export interface Neighbors {
+  readonly k: number;
+  /** int32[queries, k] */
+  readonly rows: Int32Array;
+  /** float32[queries, k] */
+  readonly similarities: Float32Array;
+}
+
+const QUERY_BLOCK = 256;
+const BASE_BLOCK = 4096;
+
+/**
+ * Exact search by inner product, so by cosine similarity when rows have unit length. Works through blocks of
+ * 256 × 4096 similarities (4 MiB), so memory does not grow with queries × base.
+ * @param queries float32[m, dimension]
+ * @param base float32[n, dimension], n ≥ k
+ */
+export async function nearestNeighbors(
+  queries: Float32Array,
+  base: Float32Array,
+  dimension: number,
+  k: number,
+  multiply: MatrixProduct,
+): Promise<Neighbors> {
+  const m = queries.length / dimension;
+  const n = base.length / dimension;
+  const rows = new Int32Array(m * k);
+  const similarities = new Float32Array(m * k).fill(Number.NEGATIVE_INFINITY);
+  for (let query = 0; query < m; query += QUERY_BLOCK) {
+    const queryEnd = Math.min(query + QUERY_BLOCK, m);
+    const a = queries.subarray(query * dimension, queryEnd * dimension);
+    for (let first = 0; first < n; first += BASE_BLOCK) {
+      const end = Math.min(first + BASE_BLOCK, n);
+      const scores = await multiply(a, base.subarray(first * dimension, end * dimension), dimension);
+      for (let q = query; q < queryEnd; q++) {
+        keepLargest(scores.subarray((q - query) * (end - first)), end - first, first, q * k, k);
+      }
+    }
+  }
+  return { k, rows, similarities };
+
+  /** Merges `count` new scores, of rows `first` …, into the sorted list of k at `start`. */
+  function keepLargest(scores: Float32Array, count: number, first: number, start: number, k: number): void {
+    const last = start + k - 1;
+    for (let i = 0; i < count; i++) {
+      const score = scores[i];
+      if (!(score > similarities[last])) continue;
+      let slot = last;
+      for (; slot > start && similarities[slot - 1] < score; slot--) {
+        similarities[slot] = similarities[slot - 1];
+        rows[slot] = rows[slot - 1];
+      }
+      similarities[slot] = score;
+      rows[slot] = first + i;
+    }
+  }
+}
+
+/** Rows scaled to unit length; a row of zeros stays zero, and is as similar to one row as to another. */
+function unitRows(features: Float32Array, dimension: number): Float32Array {
+  const out = new Float32Array(features.length);
+  for (let start = 0; start < features.length; start += dimension) {
+    let squares = 0;
+    for (let i = start; i < start + dimension; i++) squares += features[i] * features[i];
+    const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
+    for (let i = start; i < start + dimension; i++) out[i] = features[i] * scale;
+  }
+  return out;
+}
+
+type Vote = (found: Neighbors, neighbors: number, train: Part, spec: LabelSpec) => Float64Array;
+
+const TEMPERATURE = 0.07;
+const equalWeight = () => 1;
+const similarityWeight = (similarity: number) => Math.exp(similarity / TEMPERATURE);
+
+/** Mean label of the neighbours, per target, minus `threshold`. */
+const meanVote =
+  (weightOf: (similarity: number) => number, threshold: number): Vote =>
+  ({ k, rows, similarities }, neighbors, { labels }, { targets }) => {
+    const fallback = targetMeans(labels, targets);
+    const queries = rows.length / k;
+    const outputs = new Float64Array(queries * targets);
+    for (let query = 0; query < queries; query++) {
+      for (let target = 0; target < targets; target++) {
+        let sum = 0;
+        let total = 0;
+        for (let i = query * k; i < query * k + neighbors; i++) {
+          const label = labels[rows[i] * targets + target];
+          if (Number.isNaN(label)) continue;
+          const weight = weightOf(similarities[i]);
+          sum += weight * label;
+          total += weight;
+        }
+        outputs[query * targets + target] = (total > 0 ? sum / total : fallback[target]) - threshold;
+      }
+    }
+    return outputs;
+  };
+
+/** Mean of the labels each target has; 0 for a target that has none. */
+function targetMeans(labels: Float64Array, targets: number): Float64Array {
+  const sums = new Float64Array(targets);
+  const counts = new Float64Array(targets);
+  for (let i = 0; i < labels.length; i++) {
+    if (Number.isNaN(labels[i])) continue;
+    sums[i % targets] += labels[i];
+    counts[i % targets]++;
+  }
+  return sums.map((sum, target) => sum / Math.max(counts[target], 1));
+}
+
+/** Share of the vote, per class. Rows without a label are not in a part, so every neighbour has one. */
+const classVote: Vote = ({ k, rows, similarities }, neighbors, { labels }, { outputs: classes }) => {
+  const queries = rows.length / k;
+  const outputs = new Float64Array(queries * classes);
+  for (let query = 0; query < queries; query++) {
+    let total = 0;
+    for (let i = query * k; i < query * k + neighbors; i++) {
+      const weight = similarityWeight(similarities[i]);
+      outputs[query * classes + labels[rows[i]]] += weight;
+      total += weight;
+    }
+    for (let i = 0; i < classes; i++) outputs[query * classes + i] /= total;
+  }
+  return outputs;
+};
+
+// A yes/no answer is the share of yes minus one half, so that, like a logit, positive means yes.
+const voting: Record<Task, Vote> = {
+  regression: meanVote(equalWeight, 0),
+  binary: meanVote(similarityWeight, 0.5),
+  multilabel: meanVote(similarityWeight, 0.5),
+  multiclass: classVote,
+};

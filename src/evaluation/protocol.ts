@@ -1,0 +1,132 @@
+import { InputError, LacunaError } from '../errors.js';
+import type { LabelSpec } from './labels.js';
+import { gatherRows, multiplyTransposed } from './matrix.js';
+import { isBetter, type MetricName, scoreMetric } from './metrics.js';
+
+/** Numbers of the parts in {@link ProbeData.part}. */
+export const TRAIN = 0;
+export const VALID = 1;
+export const TEST = 2;
+
+/** Frozen representations and their labels. */
+export interface ProbeData {
+  /** float32[n, dimension] */
+  readonly features: Float32Array;
+  readonly dimension: number;
+  /** float64[n, targets] as `encodeLabels` gives them; NaN is missing */
+  readonly labels: Float64Array;
+  /** uint8[n]: TRAIN, VALID or TEST; rows with any other number are not used */
+  readonly part: Uint8Array;
+}
+
+export interface ProbeResult {
+  readonly metric: MetricName;
+  readonly valid: number;
+  readonly test: number;
+  /** The settings that were best on the validation part. */
+  readonly chosen: Readonly<Record<string, number>>;
+}
+
+/** Rows of one part that have at least one label. */
+export interface Part {
+  readonly count: number;
+  readonly dimension: number;
+  /** float32[count, dimension] */
+  readonly features: Float32Array;
+  /** float64[count, targets] */
+  readonly labels: Float64Array;
+}
+
+/** A fitted predictor: features float32[m, dimension] → outputs [m, spec.outputs] as `scoreTargets` wants them. */
+export interface Candidate {
+  readonly chosen: Readonly<Record<string, number>>;
+  predict(features: Float32Array): Float64Array | Promise<Float64Array>;
+}
+
+/**
+ * float32 a[m, inner] · b[n, inner]ᵀ → [m, n], all row-major. Handed in, so that an engine can do the multiplying;
+ * {@link product} is the one that needs none.
+ */
+export type MatrixProduct = (
+  a: Float32Array,
+  b: Float32Array,
+  inner: number,
+) => Float32Array | Promise<Float32Array>;
+
+/**
+ * A probe names the predictors it fits to the training part, one per setting of its grid, simplest first.
+ * It is never shown the other parts.
+ */
+export type Probe = (train: Part, spec: LabelSpec, multiply: MatrixProduct) => Iterable<Candidate>;
+
+/**
+ * Fits every candidate on the training part, keeps the first that is best on the validation part, and scores that one
+ * on the test part: the only place where test rows are looked at, once.
+ * Throws InputError when a part has no labels, LacunaError when a feature is not finite.
+ */
+export async function runProbe(
+  probe: Probe,
+  data: ProbeData,
+  spec: LabelSpec,
+  metric: MetricName,
+  multiply: MatrixProduct = product,
+): Promise<ProbeResult> {
+  const valid = partOf(data, VALID, spec);
+  let best: { candidate: Candidate; score: number } | undefined;
+  for (const candidate of probe(partOf(data, TRAIN, spec), spec, multiply)) {
+    const score = scoreMetric(metric, await candidate.predict(valid.features), valid.labels, spec);
+    if (!best || isBetter(metric, score, best.score)) best = { candidate, score };
+  }
+  if (!best) throw new Error('runProbe: the probe has no candidates');
+  const { candidate, score } = best;
+  const test = partOf(data, TEST, spec);
+  return {
+    metric,
+    valid: score,
+    test: scoreMetric(metric, await candidate.predict(test.features), test.labels, spec),
+    chosen: candidate.chosen,
+  };
+}
+
+const partNames = ['training', 'validation', 'test'];
+
+function partOf(
+  { features, dimension, labels, part }: ProbeData,
+  wanted: number,
+  { targets }: LabelSpec,
+): Part {
+  const rows: number[] = [];
+  for (let row = 0; row < part.length; row++) {
+    if (part[row] !== wanted) continue;
+    const own = labels.subarray(row * targets, (row + 1) * targets);
+    if (own.some((label) => !Number.isNaN(label))) rows.push(row);
+  }
+  if (rows.length === 0) {
+    throw new InputError(
+      `the ${partNames[wanted]} part has no labelled record: expected some in each of training, validation and test; check the split`,
+    );
+  }
+  const gathered = {
+    count: rows.length,
+    dimension,
+    features: gatherRows(new Float32Array(rows.length * dimension), features, rows, dimension),
+    labels: gatherRows(new Float64Array(rows.length * targets), labels, rows, targets),
+  };
+  const bad = gathered.features.findIndex((value) => !Number.isFinite(value));
+  if (bad >= 0) {
+    const row = rows[Math.floor(bad / dimension)];
+    throw new LacunaError(
+      `embedding ${row + 1} holds ${gathered.features[bad]}: expected finite numbers; the encoder may have diverged, try an earlier checkpoint`,
+    );
+  }
+  return gathered;
+}
+
+/** a · bᵀ in plain JavaScript. */
+export const product: MatrixProduct = (a, b, inner) => {
+  const m = a.length / inner;
+  const n = b.length / inner;
+  const out = new Float64Array(m * n);
+  multiplyTransposed(out, new Float64Array(a), new Float64Array(b), m, n, inner);
+  return new Float32Array(out);
+};
