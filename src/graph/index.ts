@@ -19,6 +19,7 @@ export {
   log,
   logicalAnd,
   logicalNot,
+  logicalOr,
   multiply,
   negate,
   relu,

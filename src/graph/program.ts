@@ -18,7 +18,7 @@ export function printProgram(program: Program): string {
   const numbers = new Map<Node, number>(nodes.map((node, index) => [node, index]));
   const name = (value: Value) =>
     `%${numbers.get(value.node)}${value.node.outputs.length > 1 ? `.${value.output}` : ''}`;
-  const lines = nodes.map((node) => {
+  const formatNode = (node: Node): string => {
     const types = node.outputs.map(formatType).join(', ');
     const left = `%${numbers.get(node)}: ${types} =`;
     switch (node.kind) {
@@ -32,7 +32,7 @@ export function printProgram(program: Program): string {
       case 'operation':
         return `${left} ${node.primitive.name}(${node.inputs.map(name).join(', ')})${formatAttributes(node.attributes)}`;
     }
-  });
+  };
   const outputs = Object.entries(program.outputs).map(([key, value]) => `${key} = ${name(value)}`);
-  return [`program ${program.name}`, ...lines, `return ${outputs.join(', ')}`].join('\n');
+  return [`program ${program.name}`, ...nodes.map(formatNode), `return ${outputs.join(', ')}`].join('\n');
 }

@@ -165,6 +165,7 @@ export const equal = (a: Value, b: Value): Value => apply(elementwise.equal, [a,
 export const less = (a: Value, b: Value): Value => apply(elementwise.less, [a, b], none)[0];
 export const logicalNot = (x: Value): Value => apply(elementwise.logicalNot, [x], none)[0];
 export const logicalAnd = (a: Value, b: Value): Value => apply(elementwise.logicalAnd, [a, b], none)[0];
+export const logicalOr = (a: Value, b: Value): Value => logicalNot(logicalAnd(logicalNot(a), logicalNot(b)));
 /** `a` where the condition holds, `b` elsewhere. */
 export const where = (condition: Value, a: Value, b: Value): Value =>
   apply(elementwise.where, [condition, a, b], none)[0];

@@ -1,0 +1,51 @@
+import type { Value } from '../graph/index.js';
+import type { HideKeys } from '../layers/attention.js';
+import type { Tokens } from '../layers/token-embedding.js';
+import type { TokenSpec } from '../records/token-block.js';
+
+export interface EncoderConfig {
+  readonly kind: string;
+  /** Learned latent vectors, where the encoder has any. */
+  readonly latents: number;
+  /** Channels of the states. */
+  readonly width: number;
+  /** Channels of the embedded tokens. */
+  readonly embedWidth: number;
+  /** Self-attention layers. */
+  readonly layers: number;
+  /** Heads of each self-attention layer. */
+  readonly heads: number;
+  /** Heads of the first cross-attention, where there is one. */
+  readonly crossHeads: number;
+  /** Inner width of a self-attention layer's MLP, as a multiple of `width`. */
+  readonly widening: number;
+}
+
+export interface Encoding {
+  /** float32[batch, tokens, embedWidth]: the tokens as embedded. */
+  readonly embedded: Value;
+  /** float32[batch, n, width]: latents, or one state per token. */
+  readonly states: Value;
+  /** bool[batch, n]: states that stand for nothing visible and must not be read; none if undefined. */
+  readonly unreadable?: Value;
+  /** float32[batch, width]: the mean of the readable states. */
+  readonly pooled: Value;
+  /** float32[maxTokens, embedWidth] */
+  readonly positions: Value;
+  /** float32[vocabulary, embedWidth], where tokens have ids. */
+  readonly table?: Value;
+}
+
+/** Tokens into representations. `hideTokens` sees the first attention map and hides tokens in the same pass. */
+export type Encode = (
+  spec: TokenSpec,
+  tokens: Tokens,
+  config: EncoderConfig,
+  hideTokens?: HideKeys,
+) => Encoding;
+
+export interface Encoder {
+  readonly encode: Encode;
+  /** How many rows the first attention map has, for a batch of so many tokens. */
+  readonly attentionQueries: (config: EncoderConfig, tokens: number) => number;
+}

@@ -1,0 +1,41 @@
+import { expand, mean, parameter, scope } from '../graph/index.js';
+import { attentionBlock } from '../layers/attention.js';
+import { embedTokens } from '../layers/token-embedding.js';
+import type { Encoder } from './encoder.js';
+
+/**
+ * The Perceiver encoder of SMA (Jaegle et al., ICML 2021; Xie et al., ICLR 2024): learned latents read the tokens
+ * once by cross-attention, then attend to each other. The MLP after the cross-attention has the width of its input.
+ */
+export const perceiver: Encoder = {
+  attentionQueries: (config) => config.latents,
+  encode(spec, tokens, config, hideTokens) {
+    const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth);
+    return scope('encoder', () => {
+      const learned = parameter(
+        'latents',
+        [config.latents, config.width],
+        { kind: 'normal', deviation: 1 },
+        { decay: false },
+      );
+      let states = attentionBlock(
+        'cross_attention',
+        expand(learned, [tokens.batch, config.latents, config.width]),
+        {
+          source: embedded,
+          heads: config.crossHeads,
+          excluded: tokens.padding,
+          hideKeys: hideTokens,
+          widening: 1,
+        },
+      );
+      for (let layer = 0; layer < config.layers; layer++) {
+        states = attentionBlock(`layers.${layer}`, states, {
+          heads: config.heads,
+          widening: config.widening,
+        });
+      }
+      return { embedded, states, pooled: mean(states, [1]), positions, table };
+    });
+  },
+};

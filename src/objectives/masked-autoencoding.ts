@@ -1,0 +1,201 @@
+/**
+ * What every masked autoencoder shares: hide the chosen tokens from the encoder, decode only those, score only those.
+ * The decoder is SMA's: position embeddings ask, the encoder's states answer. Each question is independent of the
+ * others, so decoding the hidden positions alone gives the same loss and gradients as decoding all of them.
+ */
+import type { Encoding } from '../encoders/encoder.js';
+import {
+  add,
+  constant,
+  equal,
+  expand,
+  gather,
+  gatherElements,
+  less,
+  matmul,
+  multiply,
+  parameter,
+  reshape,
+  scalar,
+  scatterElements,
+  scope,
+  slice,
+  staticSize,
+  topK,
+  type Value,
+  where,
+} from '../graph/index.js';
+import { attentionBlock } from '../layers/attention.js';
+import { layerNorm } from '../layers/layer-norm.js';
+import { linear } from '../layers/linear.js';
+import { crossEntropy, squaredError, weightedMean } from '../layers/losses.js';
+import type { Tokens } from '../layers/token-embedding.js';
+import type { Batch } from '../records/batch.js';
+import { MISSING_ID, type TokenSpec } from '../records/token-block.js';
+import { hostTensor } from '../tensor/tensor.js';
+import type { BatchShape, ObjectiveConfig, ObjectiveInputs, ObjectiveOutputs } from './objective.js';
+
+/** To the nearest whole number, halves to the even one, as Python and PyTorch round. */
+export function roundHalfToEven(value: number): number {
+  const below = Math.floor(value);
+  const rest = value - below;
+  if (rest !== 0.5) return Math.round(value);
+  return below % 2 === 0 ? below : below + 1;
+}
+
+/** Rows of one length multiply in double precision in the authors' code, rows of varying length in single. */
+const share = (spec: TokenSpec, ratio: number, length: number): number =>
+  roundHalfToEven(spec.kind === 'discrete' ? Math.fround(Math.fround(ratio) * length) : ratio * length);
+
+/** How many of `length` tokens to hide: at least one, and at least one is left to see. */
+export const hiddenCount = (spec: TokenSpec, length: number, ratio: number): number =>
+  Math.max(0, Math.min(length - 1, Math.max(1, share(spec, ratio, length))));
+
+/** float32[size, k]: 1 for the first `count(row)` places of each row. Rows that only fill the batch up have none. */
+export function leadingOnes(batch: Batch, k: number, count: (length: number, row: number) => number) {
+  const data = new Float32Array(batch.size * k);
+  for (let row = 0; row < batch.rows; row++) {
+    data.fill(1, row * k, row * k + Math.min(k, count(batch.lengths[row], row)));
+  }
+  return hostTensor('float32', [batch.size, k], data);
+}
+
+/** The tokens to hide: int64[batch, k] distinct positions, and float32[batch, k] 1 where the place is used. */
+export interface Selection {
+  readonly positions: Value;
+  readonly used: Value;
+}
+
+/** The positions with the largest scores float32[batch, tokens]; padding comes last. */
+export function selectLargest(scores: Value, tokens: Tokens, used: Value): Selection {
+  const k = staticSize(used.shape[1]);
+  return { positions: topK(where(tokens.padding, scalar(-1), scores), k).indices, used };
+}
+
+/** bool[batch, tokens]: true at the selected positions. */
+export function selectedMask({ positions, used }: Selection, tokens: Tokens): Value {
+  const zeros = expand(scalar(0), [tokens.batch, tokens.count]);
+  return less(scalar(0.5), scatterElements(zeros, positions, used, 1, 'none'));
+}
+
+/** Numbers per token that the decoder gives: logits, channels, or one number and the logits of all categories. */
+export function decoderOutputs(spec: TokenSpec): number {
+  switch (spec.kind) {
+    case 'discrete':
+      return spec.vocabulary;
+    case 'continuous':
+      return spec.channels;
+    case 'fields':
+      return 1 + spec.vocabulary;
+  }
+}
+
+/**
+ * The loss of each hidden token, float32[batch, k], of predictions float32[batch, k, outputs]: cross-entropy in nats
+ * for ids, squared error in units of the training variance for values. Missing cells are not scored.
+ */
+function tokenLosses(
+  spec: TokenSpec,
+  tokens: Tokens,
+  positions: Value,
+  predicted: Value,
+): { loss: Value; scored?: Value } {
+  const targetIds = () => gatherElements(tokens.ids!, positions, 1);
+  const targetValues = () => {
+    const channels = staticSize(tokens.values!.shape[2]);
+    const [batch, k] = positions.shape;
+    const index = expand(reshape(positions, [batch, k, 1]), [batch, k, channels]);
+    return gatherElements(tokens.values!, index, 1);
+  };
+  switch (spec.kind) {
+    case 'discrete':
+      return { loss: crossEntropy(predicted, targetIds()) };
+    case 'continuous':
+      return { loss: squaredError(predicted, targetValues()) };
+    case 'fields': {
+      const ids = targetIds();
+      const missing = equal(ids, constant(hostTensor('int32', [], Int32Array.of(MISSING_ID))));
+      const scored = where(missing, scalar(0), scalar(1));
+      const numeric = squaredError(slice(predicted, 2, 0, 1), targetValues());
+      if (spec.fields.every((field) => field.type === 'numeric')) return { loss: numeric, scored };
+      // Each categorical field chooses among its own categories.
+      const outside = new Float32Array(spec.maxTokens * spec.vocabulary);
+      const isNumeric = new Float32Array(spec.maxTokens);
+      spec.fields.forEach(({ type, firstId, size }, position) => {
+        isNumeric[position] = type === 'numeric' ? 1 : 0;
+        if (type === 'categorical') {
+          const row = outside.subarray(position * spec.vocabulary, (position + 1) * spec.vocabulary);
+          row.fill(-1e9).fill(0, firstId, firstId + size);
+        }
+      });
+      const bias = gather(
+        constant(hostTensor('float32', [spec.maxTokens, spec.vocabulary], outside)),
+        positions,
+      );
+      const categorical = crossEntropy(add(slice(predicted, 2, 1, 1 + spec.vocabulary), bias), ids);
+      const numericField = gather(constant(hostTensor('float32', [spec.maxTokens], isNumeric)), positions);
+      return { loss: where(less(scalar(0.5), numericField), numeric, categorical), scored };
+    }
+  }
+}
+
+/** What the decoder predicts at the given positions: float32[batch, k, outputs]. */
+export function decode(
+  spec: TokenSpec,
+  encoding: Encoding,
+  positions: Value,
+  { heads, tied }: { heads: number; tied: boolean },
+): Value {
+  return scope('decoder', () => {
+    const { states, table, unreadable } = encoding;
+    const decoded = attentionBlock('cross_attention', gather(encoding.positions, positions), {
+      source: layerNorm('states_norm', states),
+      heads,
+      keyWidth: staticSize(states.shape[2]),
+      excluded: unreadable,
+      residual: false,
+      widening: 1,
+    });
+    const normalized = layerNorm('output_norm', decoded, { epsilon: 1e-12 });
+    if (tied && spec.kind === 'discrete') {
+      const bias = parameter(
+        'output_bias',
+        [spec.vocabulary],
+        { kind: 'constant', value: 0 },
+        { decay: false },
+      );
+      return add(matmul(normalized, table!, { transposeB: true }), bias);
+    }
+    return linear('output', normalized, decoderOutputs(spec));
+  });
+}
+
+/** The whole objective, given how tokens are chosen from the first attention map float32[batch, heads, queries, tokens]. */
+export function maskedAutoencoding(
+  config: ObjectiveConfig,
+  { spec, tokens, encode, marginal }: ObjectiveInputs,
+  select: (attention: Value) => Selection,
+): ObjectiveOutputs {
+  let selection: Selection | undefined;
+  let hidden: Value | undefined;
+  const encoding = encode((attention) => {
+    selection = select(attention);
+    hidden = selectedMask(selection, tokens);
+    return hidden;
+  });
+  if (selection === undefined || hidden === undefined)
+    throw new Error('the encoder did not offer its attention');
+  const { positions, used } = selection;
+  const score = (predicted: Value) => {
+    const { loss, scored } = tokenLosses(spec, tokens, positions, predicted);
+    return weightedMean(loss, scored ? multiply(used, scored) : used);
+  };
+  const { mean, weight } = score(
+    decode(spec, encoding, positions, { heads: config.decoderHeads, tied: config.tiedOutput }),
+  );
+  return { loss: mean, weight, marginalLoss: score(gather(marginal, positions)).mean, hidden };
+}
+
+/** The most tokens that any row of this shape hides. */
+export const mostHidden = (config: ObjectiveConfig, spec: TokenSpec, { tokens }: BatchShape): number =>
+  Math.max(1, hiddenCount(spec, tokens, config.maskingRatio));

@@ -1,0 +1,44 @@
+import type { Batch } from '../records/batch.js';
+import type { Random } from '../tensor/random.js';
+import { hostTensor } from '../tensor/tensor.js';
+import {
+  hiddenCount,
+  leadingOnes,
+  maskedAutoencoding,
+  mostHidden,
+  selectLargest,
+} from './masked-autoencoding.js';
+import type { BatchShape, Objective } from './objective.js';
+
+/** float32[size, tokens]: uniform numbers in [0, 1), one sequence per row. */
+export function uniformScores(
+  { size, tokens }: BatchShape,
+  batch: Batch,
+  source: (purpose: string, row: number) => Random,
+) {
+  const scores = new Float32Array(size * tokens);
+  for (let row = 0; row < batch.rows; row++) {
+    const { uniform } = source('scores', row);
+    for (let i = 0; i < batch.lengths[row]; i++) scores[row * tokens + i] = uniform();
+  }
+  return hostTensor('float32', [size, tokens], scores);
+}
+
+/** Masked autoencoding with positions drawn uniformly: SMA's own baseline, equal to it in everything else. */
+export const randomMasking: Objective = {
+  paper: 'Devlin et al., NAACL 2019; He et al., CVPR 2022; the baseline of Xie et al., ICLR 2024',
+  noise: (config, spec, shape) => ({
+    scores: { dtype: 'float32', shape: [shape.size, shape.tokens] },
+    used: { dtype: 'float32', shape: [shape.size, mostHidden(config, spec, shape)] },
+  }),
+  draw: (config, spec, shape, batch, _progress, source) => ({
+    scores: uniformScores(shape, batch, source),
+    used: leadingOnes(batch, mostHidden(config, spec, shape), (length) =>
+      hiddenCount(spec, length, config.maskingRatio),
+    ),
+  }),
+  build: (config, inputs) =>
+    maskedAutoencoding(config, inputs, () =>
+      selectLargest(inputs.noise.scores, inputs.tokens, inputs.noise.used),
+    ),
+};

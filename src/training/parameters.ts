@@ -1,0 +1,64 @@
+import type { Initializer, ParameterNode } from '../graph/index.js';
+import { staticSize } from '../graph/index.js';
+import { random } from '../tensor/random.js';
+import { elementCount, type HostTensor, hostTensor } from '../tensor/tensor.js';
+
+export interface ParameterSlot {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** First element in the flat vector. */
+  readonly offset: number;
+  readonly length: number;
+  readonly initializer: Initializer;
+}
+
+/** Where each parameter lies in the flat vector. Those with weight decay come first, so each kind is one range. */
+export interface ParameterLayout {
+  readonly slots: readonly ParameterSlot[];
+  /** Elements of the whole vector. */
+  readonly length: number;
+  /** Elements `0 … decayed - 1` have weight decay, the rest none. */
+  readonly decayed: number;
+}
+
+export function parameterLayout(parameters: readonly ParameterNode[]): ParameterLayout {
+  const slots: ParameterSlot[] = [];
+  let length = 0;
+  let decayed = 0;
+  for (const decay of [true, false]) {
+    for (const { name, outputs, initializer } of parameters.filter((node) => node.decay === decay)) {
+      const shape = outputs[0].shape.map(staticSize);
+      slots.push({ name, shape, offset: length, length: elementCount(shape), initializer });
+      length += elementCount(shape);
+    }
+    if (decay) decayed = length;
+  }
+  return { slots, length, decayed };
+}
+
+/** One tensor per parameter, each a view into `flat`, which has the layout's length. */
+export function parameterViews(
+  { slots }: ParameterLayout,
+  flat: Float32Array,
+): Record<string, HostTensor<'float32'>> {
+  return Object.fromEntries(
+    slots.map(({ name, shape, offset, length }) => [
+      name,
+      hostTensor('float32', shape, flat.subarray(offset, offset + length)),
+    ]),
+  );
+}
+
+/** Starting values: each parameter draws from its own stream, so that adding one changes no other. */
+export function initializeParameters({ slots, length }: ParameterLayout, seed: number): Float32Array {
+  const flat = new Float32Array(length);
+  for (const { name, offset, length: count, initializer } of slots) {
+    const view = flat.subarray(offset, offset + count);
+    if (initializer.kind === 'constant') view.fill(initializer.value);
+    else {
+      const source = random(seed, `parameter ${name}`);
+      for (let i = 0; i < count; i++) view[i] = initializer.deviation * source.normal();
+    }
+  }
+  return flat;
+}
