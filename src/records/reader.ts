@@ -1,0 +1,70 @@
+/** What every format provides, and the pieces several of them share. */
+import type { Reject } from './bad-records.js';
+import type { ColumnInfo, RecordBatch } from './record-batch.js';
+
+/** One opened file of one format. `open-source.ts` makes a DataSource of it. */
+export interface Reader {
+  readonly columns: readonly ColumnInfo[];
+  /** Records in file order; `columns` is a non-empty subset, in this order. */
+  read(columns: readonly ColumnInfo[], reject: Reject): AsyncGenerator<RecordBatch>;
+}
+
+/** A batch closes at this many records … */
+export const BATCH_RECORDS = 2048;
+/** … or at this many characters or bytes, so that long records do not pile up. */
+export const BATCH_SIZE = 1 << 22;
+
+/** Cells that mean "missing" in a text table, beside the empty cell. */
+export const MISSING_CELLS: readonly string[] = ['', '?', 'NA', 'N/A', 'NaN', 'nan', 'null', 'NULL'];
+
+/** Types of columns are decided from this many records. */
+export const SAMPLE_RECORDS = 20480;
+
+/** What a sample of a column's present cells looks like. */
+export interface CellCounts {
+  readonly present: number;
+  readonly numeric: number;
+  readonly leadingZero: number;
+}
+
+/**
+ * Whether a column is a number column. Up to one present cell in a hundred (and one at least, once there are ten)
+ * may disagree: it is then a bad cell, not a reason to read the column as text. Codes such as 007 are text.
+ */
+export function isNumeric({ present, numeric, leadingZero }: CellCounts): boolean {
+  if (numeric === 0 || leadingZero > 0) return false;
+  const strays = present - numeric;
+  return strays <= (present < 10 ? 0 : Math.max(1, present / 100));
+}
+
+/** Collects text records into batches. `flush` gives what is held, or undefined when nothing is. */
+export class TextBatch {
+  private rows: number[] = [];
+  private cells: (string | null)[][];
+  private size = 0;
+  constructor(private readonly names: readonly string[]) {
+    this.cells = names.map(() => []);
+  }
+
+  /** Adds a record; `values` follow the names. Returns true when the batch is full. */
+  add(row: number, ...values: (string | null)[]): boolean {
+    this.rows.push(row);
+    for (let i = 0; i < values.length; i++) {
+      this.cells[i].push(values[i]);
+      this.size += values[i]?.length ?? 0;
+    }
+    return this.rows.length >= BATCH_RECORDS || this.size >= BATCH_SIZE;
+  }
+
+  flush(): RecordBatch | undefined {
+    if (this.rows.length === 0) return undefined;
+    const columns = Object.fromEntries(
+      this.names.map((name, i) => [name, { type: 'text' as const, values: this.cells[i] }]),
+    );
+    const batch = { rows: Int32Array.from(this.rows), columns };
+    this.rows = [];
+    this.cells = this.names.map(() => []);
+    this.size = 0;
+    return batch;
+  }
+}

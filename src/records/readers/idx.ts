@@ -1,0 +1,141 @@
+/**
+ * IDX, the format of MNIST: a big-endian header (two zero bytes, a type, the number of axes, their sizes), then the
+ * elements in row-major order. Images are axes [count, height, width] or [count, height, width, channels] of unsigned bytes.
+ */
+import { readdir, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { InputError } from '../../errors.js';
+import { byteChunks, contentHead } from '../bytes.js';
+import { BATCH_RECORDS, BATCH_SIZE, type Reader } from '../reader.js';
+import type { ColumnInfo, ColumnValues, PixelShape } from '../record-batch.js';
+
+const UNSIGNED_BYTE = 8;
+
+/** Whether the first bytes of a content announce an IDX file of unsigned bytes with 1, 3 or 4 axes. */
+export function isIdx(head: Buffer): boolean {
+  return head[0] === 0 && head[1] === 0 && head[2] === UNSIGNED_BYTE && [1, 3, 4].includes(head[3]);
+}
+
+export interface IdxFiles {
+  readonly images: string;
+  readonly labels?: string;
+}
+
+/** The image file of a path (a file, or a folder with one image file) and the label file named alike beside it. */
+export async function findIdxFiles(path: string): Promise<IdxFiles> {
+  if (!(await stat(path)).isDirectory()) {
+    if ((await contentHead(path, 4))[3] === 1) {
+      throw new InputError(`${path}: IDX labels without images; give the images file or the folder of both`);
+    }
+    return withLabels(path, await readdir(dirname(path)));
+  }
+  const names = (await readdir(path)).sort();
+  const images = names.filter((name) => /idx[34]-ubyte(\.gz)?$|idx[34](\.gz)?$/.test(name));
+  if (images.length === 1) return withLabels(join(path, images[0]), names);
+  throw new InputError(
+    images.length > 1
+      ? `${path}: several image files (${images.join(', ')}); give one of them`
+      : `${path}: a folder without IDX images (…-images-idx3-ubyte, also .gz); give a data file`,
+  );
+}
+
+function withLabels(images: string, siblings: readonly string[]): IdxFiles {
+  const name = basename(images);
+  const wanted = name
+    .replace('images', 'labels')
+    .replace(/idx[34]/, 'idx1')
+    .replace(/\.gz$/, '');
+  const labels = siblings.find((sibling) => sibling !== name && sibling.replace(/\.gz$/, '') === wanted);
+  return labels === undefined ? { images } : { images, labels: join(dirname(images), labels) };
+}
+
+/** Columns `pixels` and, where there is a label file, `label`. */
+export async function idxReader({ images, labels }: IdxFiles): Promise<Reader> {
+  const header = await readHeader(images, [3, 4]);
+  const [count, height, width, channels = 1] = header.sizes;
+  if (count === 0) throw new InputError(`${images}: no images`);
+  const shape: PixelShape = [height, width, channels];
+  const columns: ColumnInfo[] = [{ name: 'pixels', type: 'pixels' }];
+  if (labels !== undefined) {
+    const labelHeader = await readHeader(labels, [1]);
+    if (labelHeader.sizes[0] !== count) {
+      throw new InputError(
+        `${labels}: expected a label for each of the ${count} images, got ${labelHeader.sizes[0]}`,
+      );
+    }
+    columns.push({ name: 'label', type: 'number' });
+  }
+  const perBatch = Math.max(1, Math.min(BATCH_RECORDS, Math.floor(BATCH_SIZE / (height * width * channels))));
+  return {
+    columns,
+    async *read(selected) {
+      const wanted = new Set(selected.map(({ name }) => name));
+      const pixels = wanted.has('pixels') ? elementBlocks(images, header, perBatch) : undefined;
+      const classes = wanted.has('label')
+        ? elementBlocks(labels!, { axes: 1, sizes: [count] }, perBatch)
+        : undefined;
+      try {
+        for (let first = 0; first < count; first += perBatch) {
+          const records = Math.min(perBatch, count - first);
+          const batch: Record<string, ColumnValues> = {};
+          if (pixels) batch.pixels = { type: 'pixels', values: (await pixels.next()).value!, shape };
+          if (classes) {
+            batch.label = { type: 'number', values: Float64Array.from((await classes.next()).value!) };
+          }
+          yield { rows: Int32Array.from({ length: records }, (_, i) => first + i), columns: batch };
+        }
+        await pixels?.next();
+        await classes?.next();
+      } finally {
+        await pixels?.return(undefined);
+        await classes?.return(undefined);
+      }
+    },
+  };
+}
+
+interface IdxHeader {
+  readonly axes: number;
+  readonly sizes: readonly number[];
+}
+
+async function readHeader(path: string, axes: readonly number[]): Promise<IdxHeader> {
+  const head = await contentHead(path, 20);
+  const found = head[3];
+  if (!isIdx(head) || !axes.includes(found)) {
+    throw new InputError(`${path}: expected IDX unsigned bytes with ${axes.join(' or ')} axes`);
+  }
+  if (head.length < 4 + 4 * found) throw new InputError(`${path}: the IDX header is truncated`);
+  return { axes: found, sizes: Array.from({ length: found }, (_, i) => head.readUInt32BE(4 + 4 * i)) };
+}
+
+/** The elements of an IDX file, `perBlock` records at a time. Throws InputError when there are fewer or more than announced. */
+async function* elementBlocks(path: string, header: IdxHeader, perBlock: number): AsyncGenerator<Uint8Array> {
+  const [count, ...inner] = header.sizes;
+  const recordBytes = inner.reduce((product, size) => product * size, 1);
+  let left = count * recordBytes;
+  let skip = 4 + 4 * header.axes;
+  let block = new Uint8Array(Math.min(left, perBlock * recordBytes));
+  let filled = 0;
+  for await (const chunk of byteChunks(path)) {
+    let at = Math.min(skip, chunk.length);
+    skip -= at;
+    while (at < chunk.length) {
+      if (left === 0) throw new InputError(`${path}: longer than its header announces (${count} records)`);
+      const taken = Math.min(block.length - filled, chunk.length - at);
+      block.set(chunk.subarray(at, at + taken), filled);
+      at += taken;
+      filled += taken;
+      left -= taken;
+      if (filled < block.length) continue;
+      yield block;
+      block = new Uint8Array(Math.min(left, perBlock * recordBytes));
+      filled = 0;
+    }
+  }
+  if (left > 0) {
+    throw new InputError(
+      `${path}: truncated; its header announces ${count} records, ${left} bytes are missing`,
+    );
+  }
+}
