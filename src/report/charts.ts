@@ -38,7 +38,7 @@ const WIDTH = 670;
 const MOST_POINTS = 700;
 
 const CONFIG = {
-  font: 'system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif',
+  font: 'system-ui, sans-serif',
   background: 'transparent',
   view: { stroke: null },
   axis: {
