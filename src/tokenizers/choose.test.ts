@@ -41,9 +41,12 @@ describe('chooseTokenizer', () => {
     expect(choice).toEqual({
       kind: 'sequence',
       columns: ['smiles'],
-      why: 'column smiles is text of 32 characters on average',
+      why: 'column smiles holds text, 32 characters on average',
       unused: ['log_solubility', 'scaffold_split'],
-      reasons: { log_solubility: 'smiles is longer', scaffold_split: 'says which records are for training' },
+      reasons: {
+        log_solubility: 'only smiles is read',
+        scaffold_split: 'says which records are for training',
+      },
       warnings: [],
     });
   });
@@ -65,7 +68,7 @@ describe('chooseTokenizer', () => {
     const choice = await choose(events);
     expect(choice).toMatchObject({ kind: 'fields', columns: ['lepton_pT', 'lepton_eta'] });
     expect(choice.reasons).toMatchObject({
-      source: 'every cell is the same',
+      source: 'the same in all of the first 3 records',
       label: 'its name is that of a label',
     });
     expect(choice.warnings).toEqual([
@@ -100,6 +103,15 @@ describe('chooseTokenizer', () => {
     const choice = await choose({ passenger: texts(names), ...fares });
     expect(choice.kind).toBe('fields');
     expect(choice.reasons).toEqual({ passenger: 'has too many different texts to be a category' });
+  });
+
+  it('takes any column name', async () => {
+    const columns = {
+      constructor: numbers([1, 2, 4]),
+      toString: texts(['a', 'a', 'a']),
+      x: numbers([3, 1, 2]),
+    };
+    expect(await choose(columns)).toMatchObject({ columns: ['constructor', 'x'], unused: ['toString'] });
   });
 
   it('does as it is asked', async () => {

@@ -45,6 +45,7 @@ const PROFILE_RECORDS = 10_000;
 
 const SPLIT_NAME = /(^|_)split$/i;
 const ID_NAME = /^(id|ids|index|name|key|uuid|accession)$|_id$/i;
+const LABEL_REASON = 'its name is that of a label';
 const LABEL_NAME = /^(label|labels|target|targets|class|classes|outcome|y)$|_(label|target|class)$/i;
 
 /** Columns with at most this many different values at the end of a table look like labels. */
@@ -73,7 +74,7 @@ export async function profileColumns(
     present,
     distinct: seen.size,
     meanLength: records === 0 ? 0 : characters / records,
-    consecutive: consecutive && present > 1,
+    consecutive: consecutive && present > 2,
   }));
 }
 
@@ -124,26 +125,26 @@ export function chooseTokenizer(
       `there is no column ${JSON.stringify(unknown)}; the columns are ${names.join(', ')}`,
     );
   }
-  const reasons: Record<string, string> = {};
+  const reasons = new Map<string, string>();
   for (const profile of profiles) {
     const reason = reasonToLeaveOut(profile, wishes);
-    if (reason) reasons[profile.name] = reason;
+    if (reason) reasons.set(profile.name, reason);
   }
-  const candidates = profiles.filter(({ name }) => !(name in reasons));
+  const candidates = profiles.filter(({ name }) => !reasons.has(name));
   if (candidates.length === 0) {
-    const list = names.map((name) => `${name}: ${reasons[name]}`).join('; ');
+    const list = names.map((name) => `${name}: ${reasons.get(name)}`).join('; ');
     throw new InputError(`no column is left to learn from (${list}); name some with --columns`);
   }
   const { kind, chosen, why, otherwise } = chooseKind(candidates, wishes.kind, wishes.columns !== undefined);
   for (const { name } of candidates) {
-    if (!chosen.some((profile) => profile.name === name)) reasons[name] = otherwise(name);
+    if (!chosen.some((profile) => profile.name === name)) reasons.set(name, otherwise);
   }
   return {
     kind,
     columns: chosen.map(({ name }) => name),
     why,
-    unused: names.filter((name) => name in reasons),
-    reasons,
+    unused: names.filter((name) => reasons.has(name)),
+    reasons: Object.fromEntries(reasons),
     warnings: labelWarnings(profiles, kind, chosen, reasons),
   };
 }
@@ -154,10 +155,11 @@ function reasonToLeaveOut(profile: ColumnProfile, { columns, ignore }: Tokenizer
   if (columns) return columns.includes(name) ? undefined : 'not among the columns asked for';
   if (SPLIT_NAME.test(name)) return 'says which records are for training';
   if (ID_NAME.test(name)) return 'names the record';
-  if (LABEL_NAME.test(name)) return 'its name is that of a label';
+  if (LABEL_NAME.test(name)) return LABEL_REASON;
   if (consecutive) return 'counts the records';
-  if (present === 0) return 'every cell is missing';
-  if (type !== 'pixels' && distinct === 1 && present > 1) return 'every cell is the same';
+  if (present === 0) return `missing in all of the first ${profile.records} records`;
+  if (type !== 'pixels' && distinct === 1 && present > 1)
+    return `the same in all of the first ${profile.records} records`;
   return undefined;
 }
 
@@ -165,8 +167,8 @@ interface KindChoice {
   readonly kind: TokenizerKind;
   readonly chosen: readonly ColumnProfile[];
   readonly why: string;
-  /** Why a candidate was not chosen. */
-  readonly otherwise: (name: string) => string;
+  /** Why the other candidates were not chosen. */
+  readonly otherwise: string;
 }
 
 function chooseKind(
@@ -186,7 +188,7 @@ function chooseKind(
       kind: 'grid',
       chosen: [images],
       why: `column ${images.name} holds images`,
-      otherwise: () => 'no image',
+      otherwise: 'no image',
     };
   }
   const dominates =
@@ -195,8 +197,8 @@ function chooseKind(
   if (kind === 'sequence' || (kind === undefined && dominates)) {
     if (!longest) throw noColumn('sequence', 'text', candidates);
     const length = Math.round(longest.meanLength);
-    const why = `column ${longest.name} is text of ${length} characters on average`;
-    return { kind: 'sequence', chosen: [longest], why, otherwise: () => `${longest.name} is longer` };
+    const why = `column ${longest.name} holds text, ${length} characters on average`;
+    return { kind: 'sequence', chosen: [longest], why, otherwise: `only ${longest.name} is read` };
   }
   const chosen = candidates.filter(
     (profile) => profile.type === 'number' || (profile.type === 'text' && (asked || isCategory(profile))),
@@ -207,7 +209,7 @@ function chooseKind(
     kind: 'fields',
     chosen,
     why: `a table of ${numbers} numeric and ${chosen.length - numbers} categorical columns`,
-    otherwise: () => 'has too many different texts to be a category',
+    otherwise: 'has too many different texts to be a category',
   };
 }
 
@@ -221,7 +223,7 @@ function labelWarnings(
   profiles: readonly ColumnProfile[],
   kind: TokenizerKind,
   chosen: readonly ColumnProfile[],
-  reasons: Readonly<Record<string, string>>,
+  reasons: ReadonlyMap<string, string>,
 ): string[] {
   if (kind !== 'fields') return [];
   const warnings: string[] = [];
@@ -229,7 +231,7 @@ function labelWarnings(
     if (!LABEL_NAME.test(name)) continue;
     if (chosen.some((profile) => profile.name === name)) {
       warnings.push(`column ${name} looks like a label and is learned from; leave it out with --ignore`);
-    } else if (reasons[name].includes('label')) {
+    } else if (reasons.get(name) === LABEL_REASON) {
       warnings.push(
         `column ${name} looks like a label and is not learned from; name it in --columns if it is data`,
       );

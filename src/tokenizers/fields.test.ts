@@ -4,6 +4,7 @@ import { MISSING_ID, PRESENT_ID } from '../records/token-block.js';
 import { fields } from './fields.js';
 import { restoreTokenizer } from './index.js';
 import { numbers, records, rejections, texts, tokenizerCases } from './tokenizer.case.js';
+import { FIT_RECORDS } from './tokenizer.js';
 
 /** Five collisions of the HIGGS data set (Baldi et al. 2014) and a column of text. */
 const events = {
@@ -141,6 +142,20 @@ describe('fields', () => {
   it('ignores infinities in fitting and refuses a spread beyond float64', async () => {
     expect((await fitColumn([-1, 1, Infinity])).decode!(0, 0, 2)).toBe(2);
     await expect(fitColumn([-1e200, 1e200])).rejects.toThrow('cannot be standardised');
+  });
+
+  it('stops reading after FIT_RECORDS records and closes the stream', async () => {
+    let closed = false;
+    async function* endless() {
+      try {
+        for (;;) yield records({ x: numbers(Array.from({ length: 120_000 }, (_, row) => row % 7)) }, 120_000);
+      } finally {
+        closed = true;
+      }
+    }
+    const tokenizer = await fields.fit(endless(), { columns: ['x'] });
+    expect(tokenizer.fitted.records).toBe(FIT_RECORDS);
+    expect(closed).toBe(true);
   });
 
   it('refuses options that are not its own and states that cannot be', async () => {

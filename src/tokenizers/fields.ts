@@ -126,6 +126,7 @@ export const fields: TokenizerFamily = {
           );
         }
       }
+      return count * columns.length;
     });
     const states: FieldsState['fields'] = [];
     const leftOut: string[] = [];

@@ -97,6 +97,7 @@ export const grid: TokenizerFamily = {
       for (let channel = 0; channel < channels; channel++) {
         for (let i = channel; i < end; i += channels) frequency[channel * 256 + column.values[i]]++;
       }
+      return end;
     });
     // readTraining throws where there is no record, so a shape was seen.
     const seen = shape!;

@@ -73,6 +73,7 @@ export const sequence: TokenizerFamily = {
     let skipped = 0;
     const records = await readTraining(batches, (batch, count) => {
       const texts = textColumn(batch, column);
+      let seen = 0;
       for (let row = 0; row < count; row++) {
         const text = texts[row];
         if (!text) {
@@ -91,7 +92,9 @@ export const sequence: TokenizerFamily = {
           }
         }
         lengths[Math.min(length, LONGEST)]++;
+        seen += length;
       }
+      return seen;
     });
     if (skipped === records) {
       throw new InputError(
@@ -103,7 +106,7 @@ export const sequence: TokenizerFamily = {
     }
     const points = [...frequency.keys()].sort((a, b) => frequency.get(b)! - frequency.get(a)! || a - b);
     const kept = points.slice(0, MAX_LETTERS).sort((a, b) => a - b);
-    const quantile99 = quantile(lengths, 0.99);
+    const quantile99 = quantile(lengths, records - skipped, 0.99);
     const most = maxTokens ?? Math.min(DEFAULT_MAX_TOKENS, Math.max(16, Math.ceil(quantile99 / 16) * 16));
     let cropped = 0;
     for (let length = most + 1; length <= LONGEST; length++) cropped += lengths[length];
@@ -118,10 +121,10 @@ export const sequence: TokenizerFamily = {
         records,
         'empty records': skipped,
         'different letters': points.length,
-        'shortest record': quantile(lengths, 0),
-        'median length': quantile(lengths, 0.5),
+        'shortest record': quantile(lengths, records - skipped, 0),
+        'median length': quantile(lengths, records - skipped, 0.5),
         '99 % of lengths up to': quantile99,
-        'longest record': quantile(lengths, 1),
+        'longest record': quantile(lengths, records - skipped, 1),
         'records cropped': cropped,
       },
     });
@@ -129,9 +132,9 @@ export const sequence: TokenizerFamily = {
   restore: (state) => sequenceTokenizer(parseState(stateSchema, state)),
 };
 
-/** The smallest length that at least the share `q` of a histogram of lengths does not exceed. */
-function quantile(histogram: Float64Array, q: number): number {
-  const wanted = Math.max(1, q * histogram.reduce((sum, count) => sum + count, 0));
+/** The smallest length that at least the share `q` of the `total` records in a histogram of lengths do not exceed. */
+function quantile(histogram: Float64Array, total: number, q: number): number {
+  const wanted = Math.max(1, q * total);
   let seen = 0;
   for (let length = 0; length < histogram.length; length++) {
     seen += histogram[length];

@@ -49,26 +49,34 @@ export type Batches = AsyncIterable<RecordBatch> | Iterable<RecordBatch>;
 
 /** One kind of tokenizer, in the table of `index.ts`. */
 export interface TokenizerFamily {
-  /** Reads at most `FIT_RECORDS` training records. Throws InputError if they or the options do not suit the kind. */
+  /** Reads training records up to `FIT_RECORDS` or `FIT_VALUES`. Throws InputError if they or the options do not suit the kind. */
   fit(batches: Batches, options: TokenizerOptions): Promise<Tokenizer>;
   /** Throws InputError if the state is not one that `toJSON` of this kind gave. */
   restore(state: unknown): Tokenizer;
 }
 
-/** Fitting reads this many records at most, so that learning from a file of any size starts at once. */
-export const FIT_RECORDS = 100_000;
+/**
+ * Fitting stops after this many records or values (letters, cells, pixels), so that learning from a file of any size
+ * starts within seconds. Files are often sorted, so both are as large as that allows.
+ */
+export const FIT_RECORDS = 500_000;
+export const FIT_VALUES = 100_000_000;
 
-/** Gives `take` the first `FIT_RECORDS` records, batch by batch, with how many of a batch to look at. Counts them. */
+/**
+ * Gives `take` the training records batch by batch, with how many of a batch to look at; it returns how many values it
+ * saw. Returns the number of records. Throws InputError if there is none.
+ */
 export async function readTraining(
   batches: Batches,
-  take: (batch: RecordBatch, count: number) => void,
+  take: (batch: RecordBatch, count: number) => number,
 ): Promise<number> {
   let records = 0;
+  let values = 0;
   for await (const batch of batches) {
     const count = Math.min(batch.rows.length, FIT_RECORDS - records);
-    if (count > 0) take(batch, count);
+    if (count > 0) values += take(batch, count);
     records += count;
-    if (records === FIT_RECORDS) break;
+    if (records === FIT_RECORDS || values >= FIT_VALUES) break;
   }
   if (records === 0) throw new InputError('there are no training records to fit a tokenizer on');
   return records;
