@@ -1,4 +1,4 @@
-/** Text that is already HTML. Only `html` and `svgMarkup` make it, so that nothing else reaches a page unescaped. */
+/** Text that is already HTML, and so reaches a page unescaped. Made by `html`, `svgMarkup` and the page style, never from data. */
 export class Markup {
   readonly text: string;
   constructor(text: string) {
