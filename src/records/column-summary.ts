@@ -1,0 +1,157 @@
+/** Statistics of one column, gathered batch by batch. */
+import { quoteCell } from './bad-records.js';
+import type { ColumnType, ColumnValues } from './record-batch.js';
+import { partNamed } from './split.js';
+
+/** Different values are counted exactly up to this many. */
+export const DISTINCT_CAP = 200_000;
+const EXAMPLES = 3;
+
+export interface ColumnProfile {
+  readonly name: string;
+  readonly type: ColumnType;
+  /** Cells that hold a value. */
+  readonly present: number;
+  readonly missing: number;
+  /** Different values; a lower bound where `distinctCapped`. For pixels 0. */
+  readonly distinct: number;
+  readonly distinctCapped: boolean;
+  /** Numbers and pixels. */
+  readonly range?: { readonly min: number; readonly max: number; readonly mean: number };
+  /** Number columns: whether every value is an integer. */
+  readonly integers: boolean;
+  /** Text: characters per cell. */
+  readonly lengths?: {
+    readonly min: number;
+    readonly median: number;
+    readonly max: number;
+    readonly mean: number;
+  };
+  /** The first different values, quoted and shortened. */
+  readonly examples: readonly string[];
+  /** The same value in every record, or missing in every one. */
+  readonly constant: boolean;
+  /** No value missing, none repeated (among the first 200,000). */
+  readonly uniquePerRow: boolean;
+  /** Whether the values name training and other parts. */
+  readonly looksLikeSplit: boolean;
+  /** Why this may be a label, or undefined. */
+  readonly looksLikeLabel?: string;
+}
+
+export class ColumnSummary {
+  private present = 0;
+  private missing = 0;
+  private repeated = false;
+  private integers = true;
+  private min = Number.POSITIVE_INFINITY;
+  private max = Number.NEGATIVE_INFINITY;
+  private sum = 0;
+  private elements = 0;
+  private readonly lengths: number[] = [];
+  /** Occurrences of each different value, the first `DISTINCT_CAP`. */
+  private readonly counts = new Map<string | number, number>();
+  private capped = false;
+  private shape = '';
+
+  constructor(
+    readonly name: string,
+    readonly type: ColumnType,
+  ) {}
+
+  /** Adds the first `count` cells of a batch's column. */
+  add(column: ColumnValues, count: number): void {
+    if (column.type === 'pixels') {
+      const [height, width, channels] = column.shape;
+      this.shape = `${height} × ${width}${channels > 1 ? ` × ${channels}` : ''}`;
+      this.present += count;
+      const end = count * height * width * channels;
+      for (let i = 0; i < end; i++) this.measure(column.values[i]);
+      return;
+    }
+    for (let i = 0; i < count; i++) {
+      const value = column.values[i];
+      if (value === null || Number.isNaN(value)) {
+        this.missing++;
+        continue;
+      }
+      this.present++;
+      if (typeof value === 'string') this.lengths.push(value.length);
+      else {
+        this.measure(value);
+        if (!Number.isInteger(value)) this.integers = false;
+      }
+      const before = this.counts.get(value);
+      if (before !== undefined) {
+        this.repeated = true;
+        this.counts.set(value, before + 1);
+      } else if (this.counts.size < DISTINCT_CAP) this.counts.set(value, 1);
+      else this.capped = true;
+    }
+  }
+
+  private measure(value: number): void {
+    if (value < this.min) this.min = value;
+    if (value > this.max) this.max = value;
+    this.sum += value;
+    this.elements++;
+  }
+
+  profile(): ColumnProfile {
+    const { name, type, present, missing, counts, capped } = this;
+    return {
+      name,
+      type,
+      present,
+      missing,
+      distinct: counts.size,
+      distinctCapped: capped,
+      ...(this.elements > 0 && {
+        range: { min: this.min, max: this.max, mean: this.sum / this.elements },
+      }),
+      integers: type === 'number' && present > 0 && this.integers,
+      ...(this.lengths.length > 0 && { lengths: lengthStatistics(this.lengths) }),
+      examples: type === 'pixels' ? [this.shape] : this.examples(),
+      constant: type !== 'pixels' && counts.size <= 1 && (present === 0 || missing === 0),
+      uniquePerRow: type !== 'pixels' && present > 1 && missing === 0 && !this.repeated,
+      looksLikeSplit: type === 'text' && namesParts(name, counts),
+    };
+  }
+
+  private examples(): string[] {
+    const examples: string[] = [];
+    for (const value of this.counts.keys()) {
+      if (examples.length === EXAMPLES) break;
+      examples.push(typeof value === 'string' ? quoteCell(value) : String(value));
+    }
+    return examples;
+  }
+}
+
+function lengthStatistics(lengths: number[]) {
+  const sorted = Float64Array.from(lengths).sort();
+  const middle = sorted.length >> 1;
+  const median = sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+  const mean = sorted.reduce((sum, length) => sum + length, 0) / sorted.length;
+  return { min: sorted[0], median, max: sorted[sorted.length - 1], mean };
+}
+
+/**
+ * Whether the values name the training part and another one, and little else. A column that is named like a split
+ * may hold other words too, such as `unparsable` or `rest`.
+ */
+function namesParts(name: string, counts: ReadonlyMap<string | number, number>): boolean {
+  let recognised = 0;
+  let all = 0;
+  const parts = new Set<string>();
+  if (counts.size > 20) return false;
+  for (const [cell, count] of counts) {
+    all += count;
+    const part = partNamed(String(cell));
+    if (!part) continue;
+    recognised += count;
+    parts.add(part);
+  }
+  if (!parts.has('train') || parts.size < 2) return false;
+  return recognised >= 0.9 * all || /split|fold|subset|partition/i.test(name);
+}

@@ -1,0 +1,186 @@
+/** What `inspect` says about a source: its columns, and which of them look like the id, the split and the labels. */
+import { hashString } from '../tensor/random.js';
+import { type ColumnProfile, ColumnSummary, DISTINCT_CAP } from './column-summary.js';
+import type { ColumnValues, DataSource, RecordBatch } from './record-batch.js';
+
+export type { ColumnProfile } from './column-summary.js';
+
+export interface SourceProfile {
+  readonly path: string;
+  readonly format: string;
+  readonly bytes: number;
+  /** Records that were read. */
+  readonly rowsRead: number;
+  /** Records of the whole file; undefined when the reading stopped at the limit. Skipped bad records are not counted. */
+  readonly rows?: number;
+  /** Records that equal an earlier one in every column, among the first 200,000 different ones. */
+  readonly duplicates: number;
+  readonly columns: readonly ColumnProfile[];
+  /** The column that identifies a record. */
+  readonly id?: string;
+  /** The column that says train, valid or test. */
+  readonly split?: string;
+  /** The text column that makes up most of a record, such as a sequence. */
+  readonly dominantText?: string;
+}
+
+/** A column with at most this many different values may be a category or a class. */
+const FEW = 20;
+
+/** Reads the first `rows` records (100,000 by default) and describes them. Throws what the source throws. */
+export async function profileSource(
+  source: DataSource,
+  { rows: limit = 100_000 }: { rows?: number } = {},
+): Promise<SourceProfile> {
+  const summaries = source.columns.map(({ name, type }) => new ColumnSummary(name, type));
+  const seen = new Set<number>();
+  let duplicates = 0;
+  let rowsRead = 0;
+  let complete = true;
+  for await (const batch of source.read()) {
+    const count = Math.min(batch.rows.length, limit - rowsRead);
+    if (count < batch.rows.length) complete = false;
+    for (const summary of summaries) summary.add(batch.columns[summary.name], count);
+    duplicates += countDuplicates(batch, count, seen);
+    rowsRead += count;
+    if (!complete) break;
+  }
+  const columns = summaries.map((summary) => summary.profile());
+  const split = findSplit(columns);
+  const dominantText = findDominantText(columns, split);
+  const id = findId(columns, dominantText);
+  const text = columns.find(({ name }) => name === dominantText);
+  return {
+    path: source.path,
+    format: source.format,
+    bytes: source.bytes,
+    rowsRead,
+    ...(complete && { rows: rowsRead }),
+    duplicates,
+    columns: columns.map((column, i) => ({
+      ...column,
+      looksLikeLabel: [split, id, dominantText].includes(column.name)
+        ? undefined
+        : labelReason(column, { text, last: i > 0 && i === columns.length - 1 }),
+    })),
+    id,
+    split,
+    dominantText,
+  };
+}
+
+/** How many of the first `count` records of a batch were seen before. `seen` holds 53-bit hashes of records. */
+function countDuplicates(batch: RecordBatch, count: number, seen: Set<number>): number {
+  const low = new Uint32Array(count);
+  const high = new Uint32Array(count);
+  for (const column of Object.values(batch.columns)) mixHashes(column, low, high);
+  let duplicates = 0;
+  for (let i = 0; i < count; i++) {
+    const hash = (high[i] >>> 11) * 2 ** 32 + low[i];
+    if (seen.has(hash)) duplicates++;
+    else if (seen.size < DISTINCT_CAP) seen.add(hash);
+  }
+  return duplicates;
+}
+
+/** Mixes one more column into two hashes per record. */
+function mixHashes(column: ColumnValues, low: Uint32Array, high: Uint32Array): void {
+  const mix = (i: number, word: number) => {
+    low[i] = Math.imul(low[i] ^ word, 0x01000193);
+    high[i] = Math.imul(high[i] ^ word ^ (high[i] >>> 15), 0x85ebca6b) + 0x9e3779b9;
+  };
+  if (column.type === 'text') {
+    for (let i = 0; i < low.length; i++) {
+      const cell = column.values[i];
+      mix(i, cell === null ? 1 : hashString(cell));
+      mix(i, cell === null ? 0 : cell.length);
+    }
+  } else if (column.type === 'number') {
+    const { buffer, byteOffset } = column.values;
+    const words = new Uint32Array(buffer, byteOffset, 2 * low.length);
+    for (let i = 0; i < low.length; i++) {
+      mix(i, words[2 * i]);
+      mix(i, words[2 * i + 1]);
+    }
+  } else {
+    const size = column.shape[0] * column.shape[1] * column.shape[2];
+    for (let i = 0; i < low.length; i++) {
+      for (let j = i * size; j < (i + 1) * size; j++) mix(i, column.values[j]);
+    }
+  }
+}
+
+function findSplit(columns: readonly ColumnProfile[]): string | undefined {
+  const candidates = columns.filter((column) => column.looksLikeSplit).map(({ name }) => name);
+  return (
+    candidates.find((name) => name.toLowerCase() === 'split') ??
+    candidates.find((name) => /split/i.test(name)) ??
+    (candidates.length === 1 ? candidates[0] : undefined)
+  );
+}
+
+/** How many characters a number cell weighs beside text: one for few-valued integers such as 0 and 1, else four. */
+function numberWeight({ integers, distinct }: ColumnProfile): number {
+  return integers && distinct <= FEW ? 1 : 4;
+}
+
+/**
+ * The longest text column that is not a category (more than half of its cells differ) and not mostly missing, if a cell
+ * of it is on average at least as long as all number cells of a record together. The first of equally long ones.
+ */
+function findDominantText(columns: readonly ColumnProfile[], split: string | undefined): string | undefined {
+  let longest = { name: '', mean: 0 };
+  let numbers = 0;
+  const others = columns.filter(({ name }) => name !== split);
+  for (const column of others) {
+    const { name, type, lengths, distinct, present, missing } = column;
+    if (type === 'pixels') return undefined;
+    if (type === 'number') numbers += numberWeight(column);
+    if (!lengths || missing > present || (others.length > 1 && 2 * distinct < present)) continue;
+    if (lengths.mean > 1.01 * longest.mean) longest = { name, mean: lengths.mean };
+  }
+  return longest.mean > 0 && longest.mean >= numbers ? longest.name : undefined;
+}
+
+const ID_NAME = /(^|[^a-z])(_?id|ids|identifier|accession|key|uuid|index|name)($|[^a-z])/i;
+
+/** The first column that is unique in each record and is named like an id, or is text beside the dominating one. */
+function findId(columns: readonly ColumnProfile[], dominantText: string | undefined): string | undefined {
+  const unique = columns.filter(({ name, uniquePerRow }) => uniquePerRow && name !== dominantText);
+  const named = unique.find(
+    ({ name, type, integers }) => ID_NAME.test(name) && (type === 'text' || integers),
+  );
+  return (named ?? unique.find(({ type, lengths }) => type === 'text' && lengths!.max <= 64))?.name;
+}
+
+const LABEL_WORDS = new Set(
+  'label labels target targets class classes score y fitness outcome response activity active affinity toxicity'.split(
+    ' ',
+  ),
+);
+
+/** Why a column may be a label; labels must not be pretrained on. */
+function labelReason(
+  column: ColumnProfile,
+  { text, last }: { text?: ColumnProfile; last: boolean },
+): string | undefined {
+  const { name, type, distinct, present, integers, lengths } = column;
+  if (column.looksLikeSplit || column.constant || type === 'pixels') return undefined;
+  const words = name
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/);
+  const word = words.find((part) => LABEL_WORDS.has(part));
+  if (word) return `its name says "${word}"`;
+  if (column.uniquePerRow && integers) return undefined;
+  const few = distinct <= FEW && distinct * 10 <= present;
+  if (text) {
+    if (few) return `only ${distinct} values beside the text column "${text.name}"`;
+    if (type === 'number') return `numbers beside the text column "${text.name}"`;
+    const aligned = lengths?.mean === text.lengths?.mean && lengths?.max === text.lengths?.max;
+    return aligned ? `as long as the text column "${text.name}": a label per character?` : undefined;
+  }
+  return last && few && (type === 'text' || integers)
+    ? `the last column, with only ${distinct} values`
+    : undefined;
+}
