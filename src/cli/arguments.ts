@@ -1,0 +1,29 @@
+import { InvalidArgumentError } from 'commander';
+import { InputError } from '../errors.js';
+
+/** A whole number that is not negative, for an option that is not a configuration key. */
+export function parseCount(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a whole number of at least 0.');
+  return Number(text);
+}
+
+/** The data of a command: its argument, else data.path of the configuration. */
+export function requireData(argument: string | undefined, configured: string | undefined): string {
+  const data = argument ?? configured;
+  if (data === undefined)
+    throw new InputError('no data: name a file or folder after the command, or give data.path in --config');
+  return data;
+}
+
+/** The columns to predict. */
+export function requireTargets(target: readonly string[] | undefined): string[] {
+  if (!target) throw new InputError('no target: name the columns to predict, for example --target label');
+  return [...target];
+}
+
+/** A command line that can be pasted into a shell. */
+export function shellCommand(argv: readonly string[]): string {
+  const quote = (word: string) =>
+    /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+  return ['lacuna', ...argv].map(quote).join(' ');
+}

@@ -1,0 +1,81 @@
+import { type Command, Option } from 'commander';
+import { InputError } from '../errors.js';
+import {
+  type ConfigKey,
+  configKeys,
+  mergeConfigs,
+  parseSetting,
+  readConfigFile,
+} from '../training/config.js';
+import type { UserConfig } from '../training/config-schema.js';
+
+/**
+ * Gives a command `--config`, `--set` and one option per configuration key of the named sections or keys:
+ * `training.learning_rate` becomes `--learning-rate`, `objective.kind` becomes `--objective`.
+ */
+export function addConfigOptions(command: Command, wanted: readonly string[]): void {
+  command
+    .option('--config <file>', 'YAML or JSON file with any of the keys below')
+    .option(
+      '--set <key=value>',
+      'any key by its full name, such as training.steps=100 (repeatable)',
+      append,
+      [],
+    );
+  for (const { option } of optionsOf(wanted)) command.addOption(option);
+}
+
+/** The command's configuration: the file, then `--set`, then options; what is said later wins. */
+export async function readConfigOptions(command: Command, wanted: readonly string[]): Promise<UserConfig> {
+  const values: Record<string, unknown> = command.opts();
+  const layers: UserConfig[] = [];
+  if (typeof values.config === 'string') layers.push(await readConfigFile(values.config));
+  for (const setting of Array.isArray(values.set) ? values.set : []) {
+    const [key, text] = splitSetting(setting);
+    layers.push(parseSetting(key, text, `--set ${key}`));
+  }
+  const options: UserConfig[] = [];
+  for (const { key, option } of optionsOf(wanted)) {
+    const value = values[option.attributeName()];
+    if (value !== undefined) options.push(parseSetting(key.key, String(value), option.long ?? key.key));
+  }
+  // Options are one layer, so that --steps and --epochs together are refused.
+  return mergeConfigs(...layers, mergeOptions(options));
+}
+
+function mergeOptions(options: readonly UserConfig[]): UserConfig {
+  const seen = new Set(options.flatMap((option) => Object.values(option).flatMap(Object.keys)));
+  if (seen.has('steps') && seen.has('epochs'))
+    throw new InputError('--steps and --epochs exclude each other; keep one');
+  return mergeConfigs(...options);
+}
+
+function splitSetting(setting: string): [string, string] {
+  const equals = setting.indexOf('=');
+  if (equals < 1)
+    throw new InputError(`--set ${setting}: expected key=value, for example --set training.steps=100`);
+  return [setting.slice(0, equals), setting.slice(equals + 1)];
+}
+
+function append(value: string, before: readonly string[] = []): string[] {
+  return [...before, value];
+}
+
+function optionsOf(wanted: readonly string[]): { key: ConfigKey; option: Option }[] {
+  return [...configKeys.values()]
+    .filter(({ key, section }) => key !== 'data.path' && (wanted.includes(section) || wanted.includes(key)))
+    .flatMap((key) => flagsOf(key).map((option) => ({ key, option })));
+}
+
+function flagsOf({ section, name, type, choices, description, example }: ConfigKey): Option[] {
+  const flag = name === 'kind' ? section : name.replaceAll('_', '-');
+  const heading = `${section[0].toUpperCase()}${section.slice(1)}:`;
+  const option = (flags: string, text: string) => new Option(flags, text).helpGroup(heading);
+  if (type === 'boolean') return [option(`--${flag}`, description), option(`--no-${flag}`, 'the opposite')];
+  const value = choices.length > 0 ? choices.join(', ') : `e.g. ${String(example)}`;
+  return [
+    option(`--${flag} <${type === 'array' ? 'names' : placeholders[type]}>`, `${description} (${value})`),
+  ];
+}
+
+const placeholders = { integer: 'n', number: 'x', string: 'name' } as const;

@@ -1,0 +1,24 @@
+import type { Command } from 'commander';
+import { addConfigOptions, readConfigOptions } from './config-options.js';
+import { formatWritten } from './format.js';
+import type { Session } from './program.js';
+
+const keys = ['data.format', 'data.on_bad_record'];
+
+export function define(command: Command, { run }: Session): void {
+  command
+    .description('Write the embedding of every record, in input order, with its id.')
+    .argument('<run>', 'folder of a run')
+    .argument('<data>', 'a file or folder')
+    .requiredOption('-o, --out <file>', 'file to write: .parquet, .npy or .csv')
+    .option('--json', 'print one JSON object to stdout');
+  addConfigOptions(command, keys);
+  command.action(async (trained: string, data: string, { out, json }: { out: string; json?: boolean }) => {
+    const { data: config = {} } = await readConfigOptions(command, keys);
+    await run(
+      json,
+      (verbs, hooks) => verbs.embed({ run: trained, data, out, config }, hooks),
+      (written) => `${formatWritten(written)}, ${written.dimension} dimensions`,
+    );
+  });
+}

@@ -1,0 +1,28 @@
+import type { Command } from 'commander';
+import { requireTargets } from './arguments.js';
+import { addConfigOptions, readConfigOptions } from './config-options.js';
+import { formatEvaluation } from './format.js';
+import type { Session } from './program.js';
+
+const keys = ['finetune'];
+
+export function define(command: Command, { run }: Session): void {
+  command
+    .description(
+      'Train a pretrained encoder on labels, with several seeds, beside the same encoder untrained.',
+    )
+    .argument('<run>', 'folder of a pretrained run')
+    .argument('<data>', 'a file or folder with labels')
+    .requiredOption('--out <run>', 'folder of the new run')
+    .option('--json', 'print one JSON object to stdout');
+  addConfigOptions(command, keys);
+  command.action(async (pretrained: string, data: string, { out, json }: { out: string; json?: boolean }) => {
+    const { finetune: config = {} } = await readConfigOptions(command, keys);
+    const targets = requireTargets(config.target);
+    await run(
+      json,
+      (verbs, hooks) => verbs.finetune({ run: pretrained, data, targets, out, config }, hooks),
+      formatEvaluation,
+    );
+  });
+}

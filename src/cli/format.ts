@@ -1,0 +1,74 @@
+import { formatTable } from '../report/table.js';
+import { count, duration, number } from './progress.js';
+import type { Inspection, MethodScores, PretrainSummary, Scores, Written } from './verbs.js';
+
+/** One line per method with its mean over seeds and the 95 % interval of that mean. */
+export function formatScores(methods: readonly MethodScores[]): string {
+  const rows = methods.map(({ method, metric, mean, low, high, n, seconds }) => [
+    method,
+    metric,
+    number(mean),
+    Number.isFinite(low) ? `${number(low)} – ${number(high)}` : '',
+    n,
+    duration(seconds),
+  ]);
+  return formatTable(['method', 'metric', 'mean', '95 % interval', 'seeds', 'time'], rows);
+}
+
+export function formatEvaluation({ split, methods, higherIsBetter, metric, file }: Scores): string {
+  const lines = [
+    `split by ${split.by}: ${count(split.train)} train, ${count(split.valid)} valid, ${count(split.test)} test`,
+    `test ${metric}, ${higherIsBetter ? 'higher' : 'lower'} is better`,
+    '',
+    formatScores(methods),
+  ];
+  if (file) lines.push('', `scores: ${file}`);
+  return lines.join('\n');
+}
+
+export function formatPretrain(summary: PretrainSummary): string {
+  const { step, rows, rejected, loss, val_loss, val_loss_marginal, checkpoint, seconds } = summary;
+  const skipped = rejected > 0 ? `, ${count(rejected)} skipped` : '';
+  return [
+    `${count(step)} steps on ${count(rows)} records${skipped} in ${duration(seconds)}`,
+    `loss ${number(loss)}, validation loss ${number(val_loss)} (predicting the marginal: ${number(val_loss_marginal)})`,
+    `checkpoint: ${checkpoint}`,
+  ].join('\n');
+}
+
+export function formatWritten({ file, rows, rejected }: Written): string {
+  const skipped = rejected > 0 ? `, ${count(rejected)} skipped` : '';
+  return `${file}: ${count(rows)} records${skipped}`;
+}
+
+export function formatInspection(inspection: Inspection): string {
+  const { path, format, bytes, rows, partial, duplicates, rejected, columns, tokenizer, warnings } =
+    inspection;
+  const facts = [
+    `${partial ? 'first ' : ''}${count(rows)} records`,
+    `${count(bytes)} bytes`,
+    duplicates > 0 && `${count(duplicates)} duplicates`,
+    rejected > 0 && `${count(rejected)} unreadable`,
+  ].filter((fact) => fact !== false);
+  const table = formatTable(
+    ['column', 'type', 'missing', 'distinct', 'values', 'note'],
+    columns.map((column) => [
+      column.name,
+      column.type,
+      count(column.missing),
+      `${column.distinctCapped ? '> ' : ''}${count(column.distinct)}`,
+      column.summary,
+      column.note ?? '',
+    ]),
+  );
+  const unused = tokenizer.unused.length > 0 ? `; not used: ${tokenizer.unused.join(', ')}` : '';
+  return [
+    `${path}: ${format}, ${facts.join(', ')}`,
+    '',
+    table,
+    '',
+    `tokenizer: ${tokenizer.kind} on ${tokenizer.columns.join(', ')}, at most ${count(tokenizer.maxTokens)} tokens${unused}`,
+    `why: ${tokenizer.why}`,
+    ...warnings.map((warning) => `warning: ${warning}`),
+  ].join('\n');
+}

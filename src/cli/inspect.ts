@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+import { requireData } from './arguments.js';
+import { addConfigOptions, readConfigOptions } from './config-options.js';
+import { formatInspection } from './format.js';
+import type { Session } from './program.js';
+
+const keys = [
+  'data.format',
+  'data.on_bad_record',
+  'data.columns',
+  'data.ignore',
+  'data.split_column',
+  'tokenizer',
+];
+
+export function define(command: Command, { run }: Session): void {
+  command
+    .description(
+      'Show columns, types, lengths, missing values and duplicates, and the tokenizer that would be chosen and why.',
+    )
+    .argument('[data]', 'a file or folder')
+    .option('--json', 'print one JSON object to stdout');
+  addConfigOptions(command, keys);
+  command.action(async (data: string | undefined, { json }: { json?: boolean }) => {
+    const config = await readConfigOptions(command, keys);
+    const path = requireData(data, config.data?.path);
+    await run(json, (verbs) => verbs.inspect({ data: path, config }), formatInspection);
+  });
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env node
+import { runProgram } from './program.js';
+
+// A reader such as `head` may close the pipe before the end; what it wanted, it has.
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
+
+process.exitCode = await runProgram(process.argv.slice(2));
+
+// The process ends by itself. Should something that failed have left a worker behind, it is not waited for.
+setInterval(() => {
+  if (process.stdout.writableLength === 0) process.exit();
+}, 1000).unref();

@@ -1,0 +1,329 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { InputError, LacunaError } from '../errors.js';
+import { runProgram } from './program.js';
+import type { MethodScores, PretrainSummary, Scores, Verbs } from './verbs.js';
+
+const summary: PretrainSummary = {
+  run: 'r',
+  interrupted: false,
+  step: 100,
+  steps: 100,
+  epoch: 2,
+  parameters: 10,
+  rows: 1000,
+  rejected: 2,
+  loss: 1.5,
+  val_loss: 1.6,
+  val_loss_marginal: 2.5,
+  checkpoint: 'r/checkpoints/step-00000100.safetensors',
+  seconds: 61,
+};
+const method: MethodScores = {
+  method: 'SMA',
+  metric: 'ROC-AUC',
+  perSeed: [0.8, 0.82],
+  mean: 0.81,
+  sd: 0.014,
+  low: 0.68,
+  high: 0.94,
+  n: 2,
+  seconds: 5,
+};
+const scores: Scores = {
+  task: 'binary',
+  metric: 'ROC-AUC',
+  higherIsBetter: true,
+  split: { by: 'column split', train: 800, valid: 100, test: 100 },
+  methods: [method],
+  file: 'r2/scores.json',
+};
+
+/** Runs a command line against verbs that say what they were asked for. */
+async function lacuna(
+  argv: readonly string[],
+  verbs: Partial<Verbs> = {},
+  interrupting: (controller: AbortController) => Partial<Verbs> = () => ({}),
+) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const calls: unknown[] = [];
+  const controller = new AbortController();
+  const answer =
+    <T>(result: T) =>
+    async (options: unknown): Promise<T> => {
+      calls.push(options);
+      return result;
+    };
+  const all: Verbs = {
+    pretrain: answer(summary),
+    finetune: answer(scores),
+    probe: answer(scores),
+    embed: answer({ file: 'e.npy', rows: 7, rejected: 1, dimension: 64 }),
+    predict: answer({ file: 'p.csv', rows: 7, rejected: 0 }),
+    exportRun: answer({ files: ['o/encoder.onnx'], maximumDifference: 1e-7, rows: 64 }),
+    inspect: answer({
+      path: 'a.csv',
+      format: 'csv',
+      bytes: 1234,
+      rows: 20,
+      partial: true,
+      duplicates: 1,
+      rejected: 0,
+      columns: [
+        { name: 'smiles', type: 'text', missing: 0, distinct: 19, distinctCapped: true, summary: 'C … CCO' },
+        {
+          name: 'y',
+          type: 'number',
+          missing: 2,
+          distinct: 2,
+          distinctCapped: false,
+          summary: '0 … 1',
+          note: 'looks like a label',
+        },
+      ],
+      tokenizer: {
+        kind: 'sequence',
+        columns: ['smiles'],
+        unused: ['y'],
+        maxTokens: 64,
+        why: 'one text column',
+      },
+      warnings: ['column y looks like a label'],
+    }),
+    demo: answer({
+      report: 'runs/demo/report.html',
+      conclusion: 'No difference shown.',
+      scores: [method],
+      seconds: 9,
+    }),
+    ...verbs,
+    ...interrupting(controller),
+  };
+  const code = await runProgram(argv, {
+    stdout: { write: (text) => out.push(text) },
+    stderr: { write: (text) => err.push(text) },
+    loadVerbs: async () => all,
+    interrupt: () => ({ signal: controller.signal, dispose() {} }),
+  });
+  return { code, out: out.join(''), err: err.join(''), calls };
+}
+
+describe('the command line', () => {
+  it('shows every command, and every key of a command as an option', async () => {
+    const { code, out } = await lacuna(['--help']);
+    expect(code).toBe(0);
+    for (const name of ['demo', 'inspect', 'pretrain', 'finetune', 'probe', 'embed', 'predict', 'export'])
+      expect(out).toContain(`  ${name} `);
+    const help = await lacuna(['pretrain', '--help']);
+    expect(help.code).toBe(0);
+    for (const flag of [
+      '--objective <name>',
+      '--masking-ratio <x>',
+      '--no-tied-output',
+      '--columns <names>',
+      '--resume',
+    ])
+      expect(help.out).toContain(flag);
+    expect(await lacuna(['help', 'pretrain'])).toMatchObject({ code: 0, out: help.out });
+  });
+
+  it('prints its version', async () => {
+    expect(await lacuna(['--version'])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+    });
+  });
+
+  it.each<[string[], string]>([
+    [['trian'], "lacuna: unknown command 'trian'; see lacuna --help\n"],
+    [['pretrian', 'a'], "lacuna: unknown command 'pretrian' (Did you mean pretrain?); see lacuna --help\n"],
+    [['pretrain', 'a'], "lacuna: required option '--out <run>' not specified; see lacuna pretrain --help\n"],
+    [
+      ['pretrain', 'a', '--out', 'r', '--step', '3'],
+      "lacuna: unknown option '--step' (Did you mean --steps?); see lacuna pretrain --help\n",
+    ],
+    [['embed', 'r'], "lacuna: required option '-o, --out <file>' not specified; see lacuna embed --help\n"],
+    [
+      ['pretrain', '--out', 'r'],
+      'lacuna: no data: name a file or folder after the command, or give data.path in --config\n',
+    ],
+    [
+      ['finetune', 'r', 'a', '--out', 'o'],
+      'lacuna: no target: name the columns to predict, for example --target label\n',
+    ],
+    [
+      ['pretrain', 'a', '--out', 'r', '--steps', '1e'],
+      'lacuna: --steps: expected a whole number of at least 1, got "1e"; for example 10000\n',
+    ],
+    [
+      ['pretrain', 'a', '--out', 'r', '--objective', 'smma'],
+      'lacuna: --objective: expected one of sma, random-masking, got "smma"; did you mean sma?\n',
+    ],
+    [
+      ['pretrain', 'a', '--out', 'r', '--steps', '1', '--epochs', '2'],
+      'lacuna: --steps and --epochs exclude each other; keep one\n',
+    ],
+    [
+      ['pretrain', 'a', '--out', 'r', '--set', 'steps'],
+      'lacuna: --set steps: expected key=value, for example --set training.steps=100\n',
+    ],
+    [
+      ['pretrain', 'a', '--out', 'r', '--set', 'training.step=1'],
+      'lacuna: --set training.step: unknown key; did you mean training.steps?\n',
+    ],
+    [
+      ['pretrain', 'a', '--out', 'r', '--config', '/none.yaml'],
+      'lacuna: /none.yaml: could not read this configuration file (ENOENT)\n',
+    ],
+    [['demo', '--seed', '-1'], 'see lacuna demo --help\n'],
+  ])('refuses %j in one line', async (argv, expected) => {
+    const { code, out, err, calls } = await lacuna(argv);
+    expect({ code, out, calls }).toEqual({ code: 2, out: '', calls: [] });
+    expect(err).toContain(expected);
+    expect(err.split('\n')).toHaveLength(2);
+  });
+
+  it('shows help for no command at all, as a usage error', async () => {
+    expect(await lacuna([])).toMatchObject({ code: 2, out: '', err: expect.stringContaining('Commands:') });
+  });
+});
+
+describe('commands', () => {
+  it('let options win over --set, and --set over the file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lacuna-cli-'));
+    try {
+      const file = join(folder, 'config.yaml');
+      await writeFile(
+        file,
+        'data: {path: b.csv}\ntraining: {epochs: 3, seed: 1, batch_size: 4, threads: 1}\n',
+      );
+      const argv = ['pretrain', '--out', 'r', '--config', file];
+      const { calls, code } = await lacuna([
+        ...argv,
+        '--set',
+        'training.seed=2',
+        '--set',
+        'training.batch_size=8',
+        '--batch-size',
+        '16',
+        '--steps',
+        '9',
+        '--columns',
+        'x,y',
+        '--no-tied-output',
+        '--encoder',
+        'transformer',
+      ]);
+      expect(code).toBe(0);
+      expect(calls).toEqual([
+        {
+          data: 'b.csv',
+          out: 'r',
+          resume: undefined,
+          config: {
+            data: { path: 'b.csv', columns: ['x', 'y'] },
+            training: { seed: 2, batch_size: 16, threads: 1, steps: 9 },
+            objective: { tied_output: false },
+            encoder: { kind: 'transformer' },
+          },
+        },
+      ]);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+
+  it.each<[string[], unknown]>([
+    [['inspect', 'a.csv', '--ignore', 'y'], { data: 'a.csv', config: { data: { ignore: ['y'] } } }],
+    [
+      ['embed', 'r', 'a.csv', '-o', 'e.npy', '--format', 'csv'],
+      { run: 'r', data: 'a.csv', out: 'e.npy', config: { format: 'csv' } },
+    ],
+    [['predict', 'r', 'a.csv', '-o', 'p.csv'], { run: 'r', data: 'a.csv', out: 'p.csv', config: {} }],
+    [['export', 'r', '-o', 'o'], { run: 'r', out: 'o' }],
+    [['demo', '--quick', '--seed', '3'], { out: 'runs/demo', seed: 3, quick: true }],
+    [
+      ['finetune', 'r', 'a.csv', '--out', 'o', '--target', 'y,z', '--seeds', '3', '--from-scratch'],
+      {
+        run: 'r',
+        data: 'a.csv',
+        out: 'o',
+        targets: ['y', 'z'],
+        config: { target: ['y', 'z'], seeds: 3, from_scratch: true },
+      },
+    ],
+    [
+      ['probe', 'r', 'a.csv', '--target', 'y', '--probe', 'linear'],
+      { run: 'r', data: 'a.csv', targets: ['y'], config: { target: ['y'], kind: 'linear' } },
+    ],
+  ])('%j call their verb and tell people on stderr', async (argv, options) => {
+    const { code, out, err, calls } = await lacuna(argv);
+    expect({ code, out, calls }).toEqual({ code: 0, out: '', calls: [options] });
+    expect(err.trim()).not.toBe('');
+    const json = await lacuna([...argv, '--json']);
+    expect(JSON.parse(json.out)).toBeTypeOf('object');
+    expect(json.err).toBe('');
+  });
+
+  it('describe what they found', async () => {
+    const { err } = await lacuna(['inspect', 'a.csv']);
+    expect(err).toContain('a.csv: csv, first 20 records, 1,234 bytes, 1 duplicates');
+    expect(err).toContain('looks like a label');
+    const finetuned = await lacuna(['finetune', 'r', 'a.csv', '--out', 'o', '--target', 'y']);
+    expect(finetuned.err).toContain('SMA     ROC-AUC  0.8100  0.6800 – 0.9400      2  0:05');
+  });
+});
+
+describe('exit codes', () => {
+  const argv = ['pretrain', 'my data.csv', '--out', 'r'];
+  const failing = (error: unknown): Partial<Verbs> => ({ pretrain: () => Promise.reject(error) });
+
+  it('are 1 for a failure and 2 for bad input, with one line', async () => {
+    expect(await lacuna(argv, failing(new LacunaError('disk\n full')))).toMatchObject({
+      code: 1,
+      err: 'lacuna: disk full\n',
+    });
+    expect(await lacuna(argv, failing(new InputError('a.csv:3: bad')))).toMatchObject({
+      code: 2,
+      err: 'lacuna: a.csv:3: bad\n',
+    });
+  });
+
+  it('are 1 for a bug, with its stack', async () => {
+    const { code, err } = await lacuna(argv, failing(new TypeError('x is undefined')));
+    expect(code).toBe(1);
+    expect(err).toContain('this is a bug in lacuna');
+    expect(err).toContain('program.test.ts');
+  });
+
+  it('are 130 after an interruption, with the command that goes on', async () => {
+    const { code, err } = await lacuna(argv, {}, (controller) => ({
+      async pretrain() {
+        controller.abort();
+        return { ...summary, interrupted: true };
+      },
+    }));
+    expect(code).toBe(130);
+    expect(err).toBe(
+      `checkpoint written to ${summary.checkpoint}\nresume with: lacuna pretrain 'my data.csv' --out r --resume\n`,
+    );
+  });
+
+  it('are 130 when the verb throws because it was stopped, but 1 when it could not save', async () => {
+    const stoppedWith = (error?: Error) =>
+      lacuna(argv, {}, (controller) => ({
+        async pretrain(_, { signal }) {
+          controller.abort();
+          throw error ?? signal?.reason;
+        },
+      }));
+    expect(await stoppedWith()).toMatchObject({ code: 130, err: 'lacuna: interrupted\n' });
+    expect(await stoppedWith(new LacunaError('disk full'))).toMatchObject({
+      code: 1,
+      err: 'lacuna: disk full\n',
+    });
+  });
+});

@@ -1,0 +1,132 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { LacunaError } from '../errors.js';
+import type { Hooks } from '../training/progress-event.js';
+import { type Interrupt, onInterrupt } from './interrupt.js';
+import { createProgress, type ProgressStream } from './progress.js';
+import { loadVerbs, type Verbs } from './verbs.js';
+
+/** What the outside world is to the program; a test passes its own. */
+export interface Environment {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: ProgressStream;
+  readonly loadVerbs: () => Promise<Verbs>;
+  readonly interrupt: (announce: () => void) => Interrupt;
+}
+
+/** What a command does once its arguments are read: calls a verb, and says in words what came of it. */
+export interface Session {
+  /** The arguments as they were typed, for a hint that repeats them. */
+  readonly argv: readonly string[];
+  /** Prints one JSON object to stdout when `json`, else `describe(result)` to stderr. */
+  run<T extends object>(
+    json: boolean | undefined,
+    verb: (verbs: Verbs, hooks: Hooks) => Promise<T>,
+    describe: (result: T) => string,
+  ): Promise<void>;
+}
+
+type Define = (command: Command, session: Session) => void;
+
+/** A command's file is loaded only when that command is named, so that `lacuna --help` waits for none of them. */
+const commands: Readonly<Record<string, { summary: string; load: () => Promise<{ define: Define }> }>> = {
+  demo: {
+    summary: 'the whole story on real molecules, in under three minutes',
+    load: () => import('./demo.js'),
+  },
+  inspect: {
+    summary: 'what is in a file and how it would be learned from',
+    load: () => import('./inspect.js'),
+  },
+  pretrain: { summary: 'learn from a file without labels', load: () => import('./pretrain.js') },
+  finetune: { summary: 'train a pretrained encoder on labels', load: () => import('./finetune.js') },
+  probe: { summary: 'score a frozen encoder on labels', load: () => import('./probe.js') },
+  embed: { summary: 'write the embedding of every record', load: () => import('./embed.js') },
+  predict: { summary: 'write the predictions of a fine-tuned run', load: () => import('./predict.js') },
+  export: {
+    summary: 'write a run as ONNX and safetensors for other tools',
+    load: () => import('./export.js'),
+  },
+};
+
+/** Runs one command line and gives its exit code: 0 done, 1 failed, 2 bad usage or input, 130 interrupted. */
+export async function runProgram(
+  argv: readonly string[],
+  environment: Environment = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    loadVerbs,
+    interrupt: onInterrupt,
+  },
+): Promise<number> {
+  const { stdout, stderr } = environment;
+  // `lacuna help pretrain` is `lacuna pretrain --help`, which loads the command's options.
+  const args = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
+  const help = args[0] in commands ? `lacuna ${args[0]} --help` : 'lacuna --help';
+  let exitCode = 0;
+
+  const program = new Command('lacuna')
+    .description('Learn representations of any data by hiding parts of it and predicting them.')
+    .version(packageVersion())
+    .helpCommand(false)
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      outputError: (text, write) => write(`lacuna: ${oneLine(text.replace(/^error: /, ''))}; see ${help}\n`),
+    })
+    .hook('preSubcommand', async (_, command) => {
+      const { define } = await commands[command.name()].load();
+      define(command, { argv: args, run });
+    });
+  for (const [name, { summary }] of Object.entries(commands)) program.command(name).description(summary);
+
+  const run: Session['run'] = async (json, verb, describe) => {
+    const progress = createProgress(stderr);
+    const interrupt = environment.interrupt(() => {
+      progress.print('stopping after this step; press Ctrl-C again to stop at once');
+    });
+    const { signal } = interrupt;
+    try {
+      const result = await verb(await environment.loadVerbs(), { signal, onEvent: progress.show });
+      progress.finish();
+      if (signal.aborted) exitCode = 130;
+      if (json) stdout.write(`${JSON.stringify(result)}\n`);
+      else stderr.write(`${describe(result)}\n`);
+    } catch (error) {
+      progress.finish();
+      // A verb without a checkpoint to write may simply throw what the signal gave as the reason.
+      if (!signal.aborted || error instanceof LacunaError) throw error;
+      exitCode = 130;
+      stderr.write('lacuna: interrupted\n');
+    } finally {
+      interrupt.dispose();
+    }
+  };
+
+  try {
+    await program.parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof LacunaError) {
+      stderr.write(`lacuna: ${oneLine(error.message)}\n`);
+      return error.exitCode;
+    }
+    const stack = error instanceof Error ? error.stack : String(error);
+    stderr.write(`lacuna: this is a bug in lacuna, please report it with these lines\n${stack}\n`);
+    return 1;
+  }
+  return exitCode;
+}
+
+function oneLine(text: string): string {
+  return text.trim().replaceAll(/\s*\n\s*/g, ' ');
+}
+
+function packageVersion(): string {
+  const manifest: { version: string } = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  );
+  return manifest.version;
+}

@@ -1,0 +1,125 @@
+import { styleText } from 'node:util';
+import type { ProgressEvent, StepEvent } from '../training/progress-event.js';
+
+/** Where progress is written: the part of process.stderr that is needed. */
+export interface ProgressStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+export interface Progress {
+  show(event: ProgressEvent): void;
+  /** A line that stays. */
+  print(text: string): void;
+  /** Leaves the cursor on an empty line. */
+  finish(): void;
+}
+
+const ERASE_LINE = '\r\x1b[2K';
+
+/** Seconds between two lines in a log file. */
+const LOG_SECONDS = 10;
+
+/** Seconds between two drawings in a terminal. */
+const DRAW_SECONDS = 0.1;
+
+/**
+ * Progress that is readable in a terminal (one line that is rewritten) and in a file (a plain line every ten seconds, at
+ * each validation and at the last step). `now` gives milliseconds.
+ */
+export function createProgress(
+  stream: ProgressStream,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+  now: () => number = () => performance.now(),
+): Progress {
+  const terminal = stream.isTTY === true && environment.TERM !== 'dumb';
+  const colour = terminal && !environment.NO_COLOR;
+  const paint = (style: Parameters<typeof styleText>[0], text: string) =>
+    colour ? styleText(style, text, { validateStream: false }) : text;
+  let line = '';
+  let shown = terminal ? -Infinity : now();
+
+  const draw = (text: string) => {
+    line = text.slice(0, Math.max(20, (stream.columns ?? 80) - 1));
+    stream.write(ERASE_LINE + line);
+  };
+  const print = (text: string) => {
+    stream.write(line === '' ? `${text}\n` : `${ERASE_LINE}${text}\n`);
+    if (line !== '') draw(line);
+  };
+
+  return {
+    print,
+    show(event) {
+      switch (event.type) {
+        case 'info':
+          return print(event.message);
+        case 'warning':
+          return print(`${paint('yellow', 'warning:')} ${event.message}`);
+        case 'seed':
+          return print(
+            `${event.method}, seed ${event.seed + 1} of ${event.seeds}: ${event.metric} ${number(event.value)}`,
+          );
+        case 'valid':
+          if (!terminal) print(`step ${count(event.step)}/${count(event.steps)}  ${describeValid(event)}`);
+          return;
+        case 'step':
+          if (now() - shown < 1000 * (terminal ? DRAW_SECONDS : LOG_SECONDS) && event.step < event.steps)
+            return;
+          shown = now();
+          return terminal ? draw(describeStep(event)) : print(describeStep(event));
+      }
+    },
+    finish() {
+      if (line !== '') stream.write('\n');
+      line = '';
+    },
+  };
+}
+
+function describeStep(event: StepEvent): string {
+  const parts = [`step ${count(event.step)}/${count(event.steps)}`, `loss ${number(event.loss)}`];
+  if (event.val_loss !== undefined) parts.push(describeValid({ ...event, val_loss: event.val_loss }));
+  parts.push(
+    `${duration(event.seconds_left)} left`,
+    `${count(Math.round(event.samples_per_second))} records/s`,
+  );
+  // Waiting for data is worth a word only when it costs something.
+  if (event.data_wait >= 0.05) parts.push(`${Math.round(100 * event.data_wait)} % waiting for data`);
+  return parts.join('  ');
+}
+
+function describeValid({
+  val_loss,
+  val_loss_marginal,
+}: {
+  val_loss: number;
+  val_loss_marginal?: number;
+}): string {
+  const marginal = val_loss_marginal === undefined ? '' : ` (marginal ${number(val_loss_marginal)})`;
+  return `valid ${number(val_loss)}${marginal}`;
+}
+
+/** 12345 → 12,345 */
+export function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** Four significant digits, never in exponents for values a person compares. */
+export function number(value: number): string {
+  if (!Number.isFinite(value) || value === 0) return String(value);
+  const magnitude = Math.floor(Math.log10(Math.abs(value)));
+  if (magnitude < -4 || magnitude > 6) return value.toExponential(2);
+  return value.toFixed(Math.max(0, 3 - magnitude));
+}
+
+/** 75 → 1:15, 3675 → 1:01:15 */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  const whole = Math.max(0, Math.round(seconds));
+  const pad = (value: number) => String(value).padStart(2, '0');
+  const minutes = Math.floor(whole / 60);
+  if (minutes < 60) return `${minutes}:${pad(whole % 60)}`;
+  return `${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${pad(whole % 60)}`;
+}

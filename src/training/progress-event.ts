@@ -1,0 +1,51 @@
+/** What a verb tells while it works. Losses are means over the masked tokens; times are in seconds. */
+export type ProgressEvent =
+  | { readonly type: 'info' | 'warning'; readonly message: string }
+  | StepEvent
+  | ValidEvent
+  | SeedEvent;
+
+/** A training step that was logged. */
+export interface StepEvent {
+  readonly type: 'step';
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly loss: number;
+  /** The newest validation loss, once there is one. */
+  readonly val_loss?: number;
+  /** The validation loss of predicting the marginal of the training tokens: the line to beat. */
+  readonly val_loss_marginal?: number;
+  readonly lr: number;
+  readonly samples_per_second: number;
+  /** Part of the time spent waiting for data, 0 … 1. */
+  readonly data_wait: number;
+  readonly seconds_left: number;
+}
+
+/** A validation. */
+export interface ValidEvent {
+  readonly type: 'valid';
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly val_loss: number;
+  readonly val_loss_marginal?: number;
+}
+
+/** One method finished and scored with one seed. */
+export interface SeedEvent {
+  readonly type: 'seed';
+  readonly method: string;
+  readonly seed: number;
+  readonly seeds: number;
+  readonly metric: string;
+  readonly value: number;
+}
+
+/** What every verb can be given: a way to stop it and a way to watch it. */
+export interface Hooks {
+  /** When it aborts, the verb finishes its step, writes a checkpoint where it keeps any, and returns. */
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: ProgressEvent) => void;
+}
