@@ -233,7 +233,9 @@ export function chooseMetric(task: Task, name: string = usual[task]): MetricName
   const fitting = (Object.keys(metrics) as MetricName[]).filter((key) => task in metrics[key].tasks);
   const chosen = fitting.find((key) => key === name);
   if (chosen) return chosen;
-  const problem = name in metrics ? `metric ${name} does not fit a ${task} task` : `unknown metric ${name}`;
+  const problem = Object.hasOwn(metrics, name)
+    ? `metric ${name} does not fit a ${task} task`
+    : `unknown metric ${name}`;
   throw new InputError(`${problem}: expected one of ${fitting.join(', ')}`);
 }
 

@@ -1,24 +1,17 @@
 import { InputError } from '../errors.js';
 import type { LabelSpec } from './labels.js';
-import {
-  applyLinear,
-  fitStandardization,
-  type LinearModel,
-  stackModels,
-  standardize,
-} from './linear-model.js';
+import { applyLinear, type LinearModel, stackModels } from './linear-model.js';
 import type { Task } from './metrics.js';
 import type { Part, Probe } from './protocol.js';
 
 /**
- * Nearest class mean (Mensink et al., TPAMI 2013) of features standardised by the training part, by Euclidean distance.
- * Nothing to choose, so validation only measures. ‖x − μ‖² differs from −2 (μ·x − ‖μ‖²/2) by the same ‖x‖² for every class,
- * so this is a linear model. Throws InputError for regression, which has no classes.
+ * Nearest class mean by Euclidean distance (Mensink et al., TPAMI 2013), on the features as they are.
+ * Nothing to choose, so validation only measures. ‖x − μ‖² differs from −2 (μ·x − ‖μ‖²/2) by the same ‖x‖² for every
+ * class, so this is a linear model. Throws InputError for regression, which has no classes.
  */
 export const nearestClassMeanProbe: Probe = function* (train, spec) {
-  const standardization = fitStandardization(train.features, train.dimension);
-  const model = models[spec.task]({ ...train, features: standardize(standardization, train.features) }, spec);
-  yield { chosen: {}, predict: (features) => applyLinear(model, standardize(standardization, features)) };
+  const model = models[spec.task](train, spec);
+  yield { chosen: {}, predict: (features) => applyLinear(model, features) };
 };
 
 const models: Record<Task, (train: Part, spec: LabelSpec) => LinearModel> = {
