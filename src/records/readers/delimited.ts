@@ -33,7 +33,7 @@ export async function delimitedReader(path: string, format: 'csv' | 'tsv'): Prom
   const known = new Map<string, readonly BadRecord[]>();
 
   return {
-    columns,
+    columns: columns.map(({ name, type }) => ({ name, type })),
     async *read(selected, reject) {
       const key = selected.map(({ name }) => name).join('\n');
       let bad = known.get(key) ?? [];
@@ -152,8 +152,7 @@ async function findBadRecords(
     return query(
       `SELECT line, any_value(column_name ORDER BY column_idx) AS name, min(line_byte_position) AS position,
          any_value(error_type::VARCHAR ORDER BY column_idx) AS kind,
-         any_value(error_message ORDER BY column_idx) AS message,
-         any_value(csv_line[1] = chr(10) OR csv_line[1] = chr(13)) AS after_blank
+         any_value(error_message ORDER BY column_idx) AS message
        FROM reject_errors GROUP BY line ORDER BY line LIMIT ${MAX_REJECTS}`,
     );
   }).catch((error: unknown) => {
@@ -199,7 +198,7 @@ function explain(kind: string, message: string): string {
   }
 }
 
-/** Line numbers, from 1, of ascending byte positions in the decompressed file. Line ends right at a position are skipped. */
+/** Line numbers, from 1, of ascending byte positions in the decompressed file. */
 async function lineNumbers(path: string, positions: readonly number[]): Promise<number[]> {
   const lines: number[] = [];
   let line = 1;
@@ -207,9 +206,7 @@ async function lineNumbers(path: string, positions: readonly number[]): Promise<
   for await (const chunk of byteChunks(path)) {
     let scanned = 0;
     while (lines.length < positions.length && positions[lines.length] < start + chunk.length) {
-      let end = Math.max(scanned, positions[lines.length] - start);
-      while (chunk[end] === 10 || chunk[end] === 13) end++;
-      for (; scanned < end; scanned++) if (chunk[scanned] === 10) line++;
+      for (; scanned < positions[lines.length] - start; scanned++) if (chunk[scanned] === 10) line++;
       lines.push(line);
     }
     if (lines.length === positions.length) break;

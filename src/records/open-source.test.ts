@@ -1,0 +1,417 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import { InputError } from '../errors.js';
+import { withQuery } from './duckdb.js';
+import { type OpenOptions, openSource } from './open-source.js';
+import type { BadRecord, DataSource, ReadOptions, RecordBatch } from './record-batch.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'lacuna-records-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, name.endsWith('.gz') ? gzipSync(content) : content);
+  return path;
+}
+
+/** All cells by column, and the row numbers. */
+async function readAll(source: DataSource, options?: ReadOptions) {
+  const rows: number[] = [];
+  const columns: Record<string, (string | number | null)[]> = {};
+  for await (const batch of source.read(options)) {
+    rows.push(...batch.rows);
+    for (const [name, { values }] of Object.entries(batch.columns)) {
+      columns[name] ??= [];
+      for (const value of values) columns[name].push(value);
+    }
+  }
+  return { rows, columns };
+}
+
+async function batches(source: DataSource): Promise<RecordBatch[]> {
+  const all: RecordBatch[] = [];
+  for await (const batch of source.read()) all.push(batch);
+  return all;
+}
+
+async function read(name: string, content: string | Uint8Array, options?: OpenOptions) {
+  return (await readAll(await openSource(file(name, content), options))).columns;
+}
+
+/** The message of the InputError that opening and reading throws. */
+async function failure(path: string, options?: OpenOptions): Promise<string> {
+  try {
+    await readAll(await openSource(path, options));
+  } catch (error) {
+    expect(error).toBeInstanceOf(InputError);
+    const { message } = error as InputError;
+    expect(message).not.toContain('\n');
+    expect(message.startsWith(path)).toBe(true);
+    return message.slice(path.length + 2);
+  }
+  throw new Error(`${path} was read without an error`);
+}
+
+const esol =
+  'smiles,log_solubility,scaffold_split\nOCC3OC(OCC2OC(OC(C#N)c1ccccc1)C(O)C(O)C2O)C(O)C(O)C3O,-0.77,test\nCc1occc1C(=O)Nc2ccccc2,-3.3,train\n';
+
+describe('CSV and TSV', () => {
+  it.each(['esol.csv', 'esol.csv.gz'])('reads real rows of %s with their types', async (name) => {
+    const source = await openSource(file(name, esol));
+    expect(source.format).toBe('csv');
+    expect(source.columns).toEqual([
+      { name: 'smiles', type: 'text' },
+      { name: 'log_solubility', type: 'number' },
+      { name: 'scaffold_split', type: 'text' },
+    ]);
+    const { rows, columns } = await readAll(source);
+    expect(rows).toEqual([0, 1]);
+    expect(columns.smiles[1]).toBe('Cc1occc1C(=O)Nc2ccccc2');
+    expect(columns.log_solubility).toEqual([-0.77, -3.3]);
+    expect(await readAll(source, { columns: ['log_solubility'] })).toEqual({
+      rows: [0, 1],
+      columns: { log_solubility: [-0.77, -3.3] },
+    });
+  });
+
+  it('reads missing cells, NaN and infinities as missing', async () => {
+    const { age, job } = await read(
+      'adult.csv',
+      'age,job\n39,State-gov\n?,?\nNaN,Private\n,\nNA,null\ninf,Private\n1e3,Private\n',
+    );
+    expect(age).toEqual([39, Number.NaN, Number.NaN, Number.NaN, Number.NaN, Number.NaN, 1000]);
+    expect(job).toEqual(['State-gov', null, 'Private', null, null, 'Private', 'Private']);
+  });
+
+  it('reads quotes, line ends in quotes, CRLF, unicode and a byte order mark', async () => {
+    const text = '\uFEFFid,note\r\n1,"a, ""b""\nc"\r\n2,中文 é\r\n3,5" disk\r\n';
+    expect(await read('quotes.csv', text)).toEqual({
+      id: [1, 2, 3],
+      note: ['a, "b"\nc', '中文 é', '5" disk'],
+    });
+  });
+
+  it('reads tabs without quoting, semicolons, one column, no header, booleans and codes', async () => {
+    expect(await read('cola.tsv', 'split\tsentence\ntrain\tHe said "so.\ntest\t"No" was it\n')).toEqual({
+      split: ['train', 'test'],
+      sentence: ['He said "so.', '"No" was it'],
+    });
+    expect(await read('semi.csv', 'a;b\n1;2\n')).toEqual({ a: [1], b: [2] });
+    expect(await read('one.csv', 'smiles\nCC(=O)O\nc1ccccc1\n')).toEqual({ smiles: ['CC(=O)O', 'c1ccccc1'] });
+    expect(await read('digits.csv', '0,5,1\n0,12,2\n')).toEqual({
+      column0: [0, 0],
+      column1: [5, 12],
+      column2: [1, 2],
+    });
+    expect(await read('codes.csv', 'zip,ok\n00501,true\n10001,false\n')).toEqual({
+      zip: ['00501', '10001'],
+      ok: [1, 0],
+    });
+  });
+
+  it('gives back quoted cells, whatever is in them', async () => {
+    const cell = fc.string({ unit: 'grapheme', maxLength: 12 }).map((text) => `c${text.replace(/\0/g, '')}`);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(cell, cell), { minLength: 1, maxLength: 20 }),
+        fc.constantFrom('\n', '\r\n'),
+        async (records, end) => {
+          const quote = (text: string) => `"${text.replaceAll('"', '""')}"`;
+          const lines = [['first', 'second'], ...records].map((cells) => cells.map(quote).join(','));
+          expect(await read('round.csv', lines.join(end))).toEqual({
+            first: records.map(([left]) => left),
+            second: records.map(([, right]) => right),
+          });
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it('takes a path literally, whatever is in it', async () => {
+    expect(await read("it's [1] *.csv", 'a\n1\n')).toEqual({ a: [1] });
+  });
+
+  it('reads a field of 10 MB and refuses a longer record than it can hold', async () => {
+    const { sequence } = await read('long.csv', `sequence,y\nMK,1\n${'M'.repeat(10_000_000)},2\n`);
+    expect(String(sequence[1]).length).toBe(10_000_000);
+    const path = file('longer.csv', `sequence,y\nMK,1\n${'M'.repeat(20_000_000)},2\n`);
+    expect(await failure(path)).toMatch(/line|16 MiB/i);
+  });
+
+  it('refuses a bad record among the first hundred with its place', async () => {
+    expect(await failure(file('ragged.csv', 'a,b,c\n1,2,3\n4,5\n6,7,8\n'))).toMatch(
+      /^line 3: expected 3 columns, got 2; /,
+    );
+    const cells = Array.from({ length: 30 }, (_, i) => (i === 20 ? 'x,"two\nlines"' : `x,${i}`));
+    const stray = ['name,age', ...Array.from({ length: 30 }, (_, i) => `x,${i === 20 ? 'oops' : i}`)];
+    expect(await failure(file('stray.csv', stray.join('\n')))).toMatch(
+      /^line 22, column "age": expected a number as in the other records, got "oops"; /,
+    );
+    expect(await failure(file('lines.csv', ['name,age', ...cells, 'y,1,2'].join('\n')))).toMatch(
+      /^line 22, /,
+    );
+    expect(await failure(file('latin.csv', Buffer.from('a,b\n1,x\n2,\xe9\n', 'latin1')))).toMatch(/UTF-8/);
+  });
+
+  it.each(['\n', '\r\n'])(
+    'skips and reports later bad records once and keeps the other numbers, lines ending in %j',
+    async (end) => {
+      const lines = ['a,b', ...Array.from({ length: 30_000 }, (_, i) => `${i},x${i}`)];
+      lines[25_001] = 'oops,x';
+      lines[25_002] = '1,"two\nlines"';
+      lines[25_003] = '1';
+      lines[25_004] = '1,2,3';
+      const reported: BadRecord[] = [];
+      const source = await openSource(file('late.csv', lines.join(end)), {
+        report: (bad) => reported.push(bad),
+      });
+      const first = await readAll(source);
+      expect(await readAll(source)).toEqual(first);
+      expect(first.rows.length).toBe(29_997);
+      for (const i of [0, 24_999, 25_000, 25_001, 29_996]) {
+        const row = first.rows[i];
+        expect(first.columns.a[i]).toBe(row === 25_001 ? 1 : row);
+      }
+      expect(reported.map(({ row, line, column }) => [row, line, column])).toEqual([
+        [25_000, 25_002, 'a'],
+        [25_002, 25_005, undefined],
+        [25_003, 25_006, undefined],
+      ]);
+      expect(await failure(source.path, { onBadRecord: 'fail' })).toMatch(/^line 25002, column "a": /);
+      const other = await readAll(source, { columns: ['b'] });
+      expect(other.rows.length).toBe(29_998);
+    },
+  );
+
+  it('can be left early and read twice at once', async () => {
+    const text = `a\n${Array.from({ length: 50_000 }, (_, i) => i).join('\n')}\n`;
+    const source = await openSource(file('numbers.csv.gz', text));
+    for await (const batch of source.read()) {
+      expect(batch.rows[0]).toBe(0);
+      break;
+    }
+    const [left, right] = await Promise.all([readAll(source), readAll(source)]);
+    expect(left).toEqual(right);
+    expect(left.columns.a).toEqual(left.rows);
+    expect(left.rows.length).toBe(50_000);
+  });
+});
+
+describe('Parquet', () => {
+  it('reads numbers, booleans, decimals, text, missing cells and constant columns', async () => {
+    const path = join(folder, 'table.parquet');
+    await withQuery((query) =>
+      query(`COPY (SELECT i::INTEGER AS i, CASE WHEN i = 1 THEN NULL ELSE i / 4 END AS x, i = 2 AS flag,
+        (i / 10)::DECIMAL(6, 2) AS money, 'c' AS constant, CASE WHEN i > 0 THEN 'é' || i END AS name,
+        DATE '2020-01-01' + i::INTEGER AS day FROM range(3) t(i)) TO '${path}'`),
+    );
+    const source = await openSource(path);
+    expect(source.columns.map(({ type }) => type).join()).toBe('number,number,number,number,text,text,text');
+    expect((await readAll(source)).columns).toEqual({
+      i: [0, 1, 2],
+      x: [0, Number.NaN, 0.5],
+      flag: [0, 0, 1],
+      money: [0, 0.1, 0.2],
+      constant: ['c', 'c', 'c'],
+      name: [null, 'é1', 'é2'],
+      day: ['2020-01-01', '2020-01-02', '2020-01-03'],
+    });
+  });
+
+  it('refuses what is not Parquet or is cut off', async () => {
+    expect(await failure(file('text.parquet', 'a,b\n1,2\n'))).toMatch(/not Parquet/);
+    expect(await failure(file('cut.parquet', 'PAR1abcdefgh'))).toMatch(/not a readable Parquet file/);
+    expect(await failure(file('zipped.parquet.gz', 'PAR1abcdefgh'))).toMatch(/decompress it/);
+  });
+});
+
+describe('JSON Lines', () => {
+  it('reads numbers, text, nested values and missing keys', async () => {
+    const text =
+      '{"_id": "1", "year": 1958, "text": "wing in a slipstream", "tags": ["a"]}\n\n{"_id": "2", "year": 2.5, "text": null}\r\n';
+    const expected = {
+      _id: ['1', '2'],
+      year: [1958, 2.5],
+      text: ['wing in a slipstream', null],
+      tags: ['["a"]', null],
+    };
+    expect(await read('corpus.jsonl', text)).toEqual(expected);
+    expect(await read('corpus.ndjson.gz', text)).toEqual(expected);
+  });
+
+  it('refuses or skips broken lines and text in a number column', async () => {
+    const lines = Array.from({ length: 300 }, (_, i) => `{"a":${i}}`);
+    lines[150] = '{"a":1,';
+    lines[151] = '{"a":"oops"}';
+    const path = file('late.jsonl', lines.join('\n'));
+    const reported: BadRecord[] = [];
+    const { rows } = await readAll(await openSource(path, { report: (bad) => reported.push(bad) }));
+    expect(rows.length).toBe(298);
+    expect(rows[150]).toBe(152);
+    expect(reported.map(({ line, column }) => [line, column])).toEqual([
+      [151, undefined],
+      [152, 'a'],
+    ]);
+    expect(await failure(path, { onBadRecord: 'fail' })).toMatch(/^line 151: expected one JSON object, got /);
+    expect(await failure(file('array.jsonl', '[{"a":1}]'))).toMatch(/one object per line/);
+    expect(await failure(file('words.jsonl', 'hello\nworld\n'))).toMatch(/^line 1: expected one JSON object/);
+  });
+});
+
+describe('FASTA', () => {
+  it('reads ids, descriptions and folded sequences', async () => {
+    const text = '>sp|P02185|MYG Myoglobin\r\nVLSEGEWQ\r\nLVLHVW\r\n\r\n>two\nMK LV\n';
+    expect(await read('a.fasta.gz', text)).toEqual({
+      id: ['sp|P02185|MYG', 'two'],
+      description: ['Myoglobin', null],
+      sequence: ['VLSEGEWQLVLHVW', 'MKLV'],
+    });
+  });
+
+  it('gives back what was written, however the lines are folded', async () => {
+    const record = fc.record({
+      id: fc.stringMatching(/^[A-Za-z0-9|_]{1,12}$/),
+      sequence: fc.stringMatching(/^[ACDEFGHIKLMNPQRSTVWY]{1,80}$/),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(record, { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 1, max: 90 }),
+        async (records, width) => {
+          const text = records
+            .map(
+              ({ id, sequence }) => `>${id}\n${sequence.match(new RegExp(`.{1,${width}}`, 'g'))!.join('\n')}`,
+            )
+            .join('\n');
+          const { id, sequence } = await read('round.fa', text);
+          expect(id).toEqual(records.map((one) => one.id));
+          expect(sequence).toEqual(records.map((one) => one.sequence));
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('reads a sequence of 10 MB and refuses one without residues', async () => {
+    const { sequence } = await read('long.fasta', `>a\n${'MKLV'.repeat(2_500_000)}\n>b\nMK\n`);
+    expect(sequence.map((text) => String(text).length)).toEqual([10_000_000, 2]);
+    expect(await failure(file('hollow.fasta', '>a\nMK\n>b\n>c\nML\n'))).toMatch(
+      /^line 3: "b" has no sequence/,
+    );
+    expect(await failure(file('bare.fasta', 'MKLV\n'))).toMatch(/not FASTA/);
+  });
+});
+
+describe('one record per line', () => {
+  it('gives back the lines that are not blank', async () => {
+    const line = fc
+      .string({ unit: 'grapheme', minLength: 1 })
+      .filter((text) => !/[\r\n]/.test(text) && text.trim() !== '');
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(line, { minLength: 1 }),
+        fc.constantFrom('\n', '\r\n', '\n\n'),
+        async (lines, end) => {
+          fc.pre(!lines[0].startsWith('\uFEFF') && !lines.some((text) => text.includes('\0')));
+          expect((await read('round.txt', lines.join(end))).text).toEqual(lines);
+        },
+      ),
+      { numRuns: 30 },
+    );
+  });
+
+  it('reads the first word of SMILES lines, and long lines', async () => {
+    expect(await read('a.smi.gz', 'CCO ethanol\nC\tmethane\n')).toEqual({ text: ['CCO', 'C'] });
+    const { text } = await read('long.txt', `a\n${'é'.repeat(5_000_000)}\nb`);
+    expect(text.map((line) => String(line).length)).toEqual([1, 5_000_000, 1]);
+  });
+
+  it('names the line that is not UTF-8', async () => {
+    expect(await failure(file('latin.txt', Buffer.from('abc\nd\xe9f\n', 'latin1')))).toMatch(
+      /^line 2: not valid UTF-8/,
+    );
+  });
+});
+
+describe('IDX images', () => {
+  const idx = (sizes: number[], elements: number[]) => {
+    const header = [0, 0, 8, sizes.length, ...sizes.flatMap((size) => [0, 0, size >> 8, size & 255])];
+    return Uint8Array.from([...header, ...elements]);
+  };
+  const place = (name: string) => {
+    mkdirSync(join(folder, name));
+    return name;
+  };
+
+  it('reads a folder of images and labels, and images with channels alone', async () => {
+    const name = place('digits');
+    file(`${name}/some-images-idx3-ubyte.gz`, idx([3, 2, 2], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255]));
+    file(`${name}/some-labels-idx1-ubyte`, idx([3], [7, 0, 9]));
+    const source = await openSource(join(folder, name));
+    const [batch] = await batches(source);
+    expect(batch.columns.pixels).toEqual({
+      type: 'pixels',
+      values: Uint8Array.from([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 255]),
+      shape: [2, 2, 1],
+    });
+    expect(batch.columns.label.values).toEqual(Float64Array.from([7, 0, 9]));
+    const colour = await openSource(file('c.idx', idx([1, 1, 2, 3], [1, 2, 3, 4, 5, 6])));
+    const [{ columns }] = await batches(colour);
+    expect(columns.pixels).toMatchObject({ shape: [1, 2, 3] });
+  });
+
+  it('refuses truncated images, images without their labels and empty folders', async () => {
+    expect(await failure(file('cut-idx3-ubyte', idx([2, 2, 2], [1, 2, 3])))).toMatch(/5 bytes are missing/);
+    expect(await failure(file('more-idx3-ubyte', idx([1, 1, 1], [1, 2])))).toMatch(/longer than its header/);
+    expect(await failure(file('b-labels-idx1-ubyte', idx([1], [1])))).toMatch(/labels without images/);
+    expect(await failure(join(folder, place('empty')))).toMatch(/a folder without IDX images/);
+    const name = place('unequal');
+    file(`${name}/t-images-idx3-ubyte`, idx([1, 1, 1], [1]));
+    const labels = file(`${name}/t-labels-idx1-ubyte`, idx([2], [1, 2]));
+    await expect(openSource(join(folder, name))).rejects.toThrow(`${labels}: expected a label for each`);
+  });
+});
+
+describe('files that cannot be opened', () => {
+  it.each([
+    ['empty.csv', '', /empty file/],
+    ['empty.csv.gz', '', /empty after decompression/],
+    ['blank.txt', ' \n\n', /only white space/],
+    ['header.csv', 'a,b\n', /a header but no records/],
+    ['junk.csv', Uint8Array.from({ length: 9000 }, (_, i) => (i * 7919) % 256), /binary data/],
+    ['utf16.csv', Buffer.from('\uFEFFa,b\n1,2\n', 'utf16le'), /UTF-16/],
+    ['table.csv', 'PAR1....', /name it \.parquet/],
+    ['what.xyz', 'a,b\n1,2\n', /unknown format/],
+  ])('%s', async (name, content, message) => {
+    expect(await failure(file(name, content))).toMatch(message);
+  });
+
+  it('a missing file, a false .gz, an unknown column', async () => {
+    expect(await failure(join(folder, 'nowhere.csv'))).toMatch(/no such file/);
+    const path = join(folder, 'plain.csv.gz');
+    writeFileSync(path, 'a\n1\n');
+    expect(await failure(path)).toMatch(/not gzip/);
+    const source = await openSource(file('known.csv', 'a,b\n1,2\n'));
+    expect(() => source.read({ columns: ['c'] })).toThrow(/no column "c"; it has a, b$/);
+  });
+
+  it.each(['csv', 'jsonl', 'fasta', 'txt'])('a truncated or corrupted gzip of %s', async (extension) => {
+    const bad = { csv: 'a,b\n', jsonl: '', fasta: '>a\n', txt: '' }[extension] ?? '';
+    const line = { csv: '1,2\n', jsonl: '{"a":1}\n', fasta: 'MKLV\n', txt: 'words\n' }[extension] ?? '';
+    const whole = gzipSync(bad + line.repeat(50_000));
+    const path = join(folder, `cut.${extension}.gz`);
+    for (const length of [whole.length >> 1, whole.length - 3]) {
+      writeFileSync(path, whole.subarray(0, length));
+      expect(await failure(path)).toMatch(/truncated/);
+    }
+    const damaged = Buffer.from(whole);
+    damaged[whole.length - 6] ^= 1;
+    writeFileSync(path, damaged);
+    expect(await failure(path)).toMatch(/checksum/);
+  });
+});

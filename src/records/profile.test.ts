@@ -1,0 +1,74 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openSource } from './open-source.js';
+import { profileSource } from './profile.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'lacuna-profile-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+async function profile(name: string, text: string, rows?: number) {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  const result = await profileSource(await openSource(path), { rows });
+  return { ...result, column: Object.fromEntries(result.columns.map((column) => [column.name, column])) };
+}
+
+describe('profileSource', () => {
+  it('counts what is there, missing, different and duplicated', async () => {
+    const { rows, duplicates, column } = await profile('t.csv', 'a,b,c\n1,x,7\n,xyz,7\n3.5,xy,7\n1,x,7\n');
+    expect([rows, duplicates]).toEqual([4, 1]);
+    expect(column.a).toMatchObject({
+      type: 'number',
+      present: 3,
+      missing: 1,
+      distinct: 2,
+      integers: false,
+      range: { min: 1, max: 3.5, mean: 5.5 / 3 },
+    });
+    expect(column.b).toMatchObject({
+      lengths: { min: 1, median: 1.5, max: 3, mean: 1.75 },
+      examples: ['"x"', '"xyz"', '"xy"'],
+    });
+    expect([column.a, column.b, column.c].map(({ constant }) => constant)).toEqual([false, false, true]);
+  });
+
+  it('stops at the limit and then does not claim to know the number of records', async () => {
+    const text = `a\n${Array.from({ length: 50 }, (_, i) => i).join('\n')}\n`;
+    const part = await profile('n.csv', text, 20);
+    expect([part.rows, part.rowsRead]).toEqual([undefined, 20]);
+    expect(await profile('n.csv', text, 50)).toMatchObject({ rows: 50, rowsRead: 50 });
+  });
+
+  it('sees sequence, split, id and labels in a table of molecules', async () => {
+    const smiles = (i: number) =>
+      `${'C'.repeat(1 + (i % 9))}(=O)N${'c1ccccc1'.repeat(1 + Math.floor(i / 9))}`;
+    const part = (i: number) =>
+      i === 39 ? 'unparsable' : ['train', 'train', 'train', 'valid', 'test'][i % 5];
+    const lines = Array.from({ length: 40 }, (_, i) => `mol-${i},${smiles(i)},${i % 2},${-i / 7},${part(i)}`);
+    const { id, split, dominantText, column } = await profile(
+      'molecules.csv',
+      `name,smiles,p_np,logD,scaffold_split\n${lines.join('\n')}\n`,
+    );
+    expect([id, split, dominantText]).toEqual(['name', 'scaffold_split', 'smiles']);
+    expect(column.p_np.looksLikeLabel).toMatch(/only 2 values beside the text column "smiles"/);
+    expect(column.logD.looksLikeLabel).toMatch(/numbers beside/);
+    expect([column.name, column.smiles, column.scaffold_split].some((one) => one.looksLikeLabel)).toBe(false);
+  });
+
+  it('sees labels by name or place in a table of numbers, and no dominating text', async () => {
+    const lines = Array.from(
+      { length: 60 },
+      (_, i) => `${i % 2},${i / 3},${i ** 2 / 7},${i % 3 ? 'yes' : 'no'}`,
+    );
+    const { id, split, dominantText, column } = await profile(
+      'events.csv',
+      `label,lepton_pT,jet1_eta,kept\n${lines.join('\n')}\n`,
+    );
+    expect([id, split, dominantText]).toEqual([undefined, undefined, undefined]);
+    expect(column.label.looksLikeLabel).toMatch(/its name says "label"/);
+    expect(column.kept.looksLikeLabel).toMatch(/the last column, with only 2 values/);
+    expect(column.lepton_pT.looksLikeLabel).toBeUndefined();
+  });
+});
