@@ -8,6 +8,7 @@ const source = fileURLToPath(new URL('../src', import.meta.url));
 /** A folder or top-level file of src imports only from itself and from what stands before it. */
 const layers = [
   'errors',
+  'version',
   'tensor',
   'graph',
   'onnx',

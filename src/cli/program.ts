@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { LacunaError } from '../errors.js';
 import type { Hooks } from '../training/progress-event.js';
+import { version } from '../version.js';
 import { type Interrupt, onInterrupt } from './interrupt.js';
 import { createProgress, type ProgressStream } from './progress.js';
 import { loadVerbs, type Verbs } from './verbs.js';
@@ -67,7 +67,7 @@ export async function runProgram(
 
   const program = new Command('lacuna')
     .description('Learn representations of any data by hiding parts of it and predicting them.')
-    .version(packageVersion())
+    .version(version)
     .helpCommand(false)
     .enablePositionalOptions()
     .exitOverride()
@@ -122,11 +122,4 @@ export async function runProgram(
 
 function oneLine(text: string): string {
   return text.trim().replaceAll(/\s*\n\s*/g, ' ');
-}
-
-function packageVersion(): string {
-  const manifest: { version: string } = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  );
-  return manifest.version;
 }

@@ -4,13 +4,18 @@
  */
 
 import { z } from 'zod';
+import { encoders } from '../encoders/index.js';
+import { objectives } from '../objectives/index.js';
+import { formatNames } from '../records/open-source.js';
+import { tokenizers } from '../tokenizers/index.js';
 
-export const tokenizerKinds = ['sequence', 'fields', 'grid'] as const;
-export const encoderKinds = ['perceiver', 'transformer'] as const;
-export const objectiveKinds = ['sma', 'random-masking'] as const;
-export const dataFormats = ['csv', 'tsv', 'jsonl', 'parquet', 'fasta', 'lines', 'idx'] as const;
 export const tasks = ['regression', 'binary', 'multiclass', 'multilabel'] as const;
 export const probeKinds = ['linear', 'nearest-neighbors', 'nearest-class-mean'] as const;
+
+/** One of a family's members, by name: a new member is known here by itself. */
+function memberOf<K extends string>(family: Readonly<Record<K, unknown>>) {
+  return z.enum(Object.keys(family) as K[]);
+}
 
 /** A key's type with its meaning and an example that an error message can show. */
 function key<T extends z.ZodType>(type: T, description: string, example: unknown): T {
@@ -23,7 +28,7 @@ const positive = () => z.number().gt(0);
 const fraction = () => z.number().min(0).lt(1);
 
 const reading = {
-  format: key(z.enum(dataFormats), 'format of the file, when its name does not tell', 'csv'),
+  format: key(z.enum(formatNames), 'format of the file, when its name does not tell', 'csv'),
   on_bad_record: key(
     z.enum(['auto', 'fail', 'skip']),
     'a record that cannot be read stops the run or is skipped and counted; auto stops only among the first 100',
@@ -45,13 +50,13 @@ const data = z.strictObject({
 });
 
 const tokenizer = z.strictObject({
-  kind: key(z.enum(tokenizerKinds), 'how a record becomes tokens', 'sequence'),
+  kind: key(memberOf(tokenizers), 'how a record becomes tokens', 'sequence'),
   max_tokens: key(count(), 'longer records are cropped to this many tokens', 128),
   patch: key(count(), 'side of a square image patch in pixels', 4),
 });
 
 const encoder = z.strictObject({
-  kind: key(z.enum(encoderKinds), 'architecture', 'perceiver'),
+  kind: key(memberOf(encoders), 'architecture', 'perceiver'),
   latents: key(count(), 'learned latent vectors of a perceiver', 64),
   width: key(count(), 'width of the latents or tokens inside the encoder', 256),
   embed_width: key(count(), 'width of the embedded input tokens', 128),
@@ -62,19 +67,16 @@ const encoder = z.strictObject({
 });
 
 const objective = z.strictObject({
-  kind: key(z.enum(objectiveKinds), 'what is learned without labels', 'sma'),
-  masking_ratio: key(z.number().gt(0).lt(1), 'part of a record that is hidden', 0.2),
+  kind: key(memberOf(objectives), 'what is learned without labels', 'sma'),
+  masking_ratio: key(z.number().gt(0).lt(1), 'part of the tokens that is hidden', 0.2),
   per_query: key(count(), 'tokens hidden per chosen row of the attention map', 4),
   select_initial_ratio: key(
     z.number().min(0).max(1),
-    'part of the mask that is random at the start of the randomness schedule',
+    'randomness of the mask at the first step, where a schedule is wanted',
     0.5,
   ),
-  schedule_fraction: key(
-    z.number().min(0).max(1),
-    'part of the run over which that randomness fades; 0 for none',
-    0.25,
-  ),
+  schedule_fraction: key(z.number().min(0).max(1), 'part of the run over which that randomness fades', 0.25),
+  decoder_heads: key(count(), "heads of the decoder's cross-attention", 4),
   tied_output: key(z.boolean(), 'output weights are the input embedding', true),
 });
 
@@ -154,14 +156,17 @@ export type ProbeOptions = NonNullable<UserConfig['probe']>;
 /** How `embed`, `predict` and the like read their file. */
 export type ReadingOptions = Pick<NonNullable<UserConfig['data']>, keyof typeof reading>;
 
-/** A run's config.json: everything filled in. What does not apply to a kind of tokenizer or encoder is left out. */
+/**
+ * A run's config.json: everything filled in. An encoder or objective reads the keys that concern it.
+ * `patch` is there for images only, `select_initial_ratio` only with a randomness schedule.
+ */
 export const configSchema = z.strictObject({
   data: data
     .partial({ columns: true, ignore: true, split_column: true })
     .extend({ hash: key(z.string().min(1), 'hash of the file that was learned from', 'sha256:…') }),
   tokenizer: tokenizer.partial({ patch: true }),
-  encoder: encoder.partial({ latents: true, embed_width: true, cross_heads: true }),
-  objective,
+  encoder,
+  objective: objective.partial({ select_initial_ratio: true }),
   training: training.partial({ epochs: true }),
   finetune: finetune.partial().optional(),
   versions: key(z.record(z.string(), z.string()), 'versions of what computed the run', { lacuna: '0.1.0' }),
