@@ -12,6 +12,8 @@ import { linesReader } from './readers/lines.js';
 import { parquetReader } from './readers/parquet.js';
 import type { BadRecord, ColumnInfo, DataSource } from './record-batch.js';
 
+export type { OnBadRecord } from './bad-records.js';
+
 const extensions = {
   csv: ['csv'],
   tsv: ['tsv', 'tab'],

@@ -137,7 +137,8 @@ async function detectTypes(dialect: Dialect): Promise<DelimitedColumn[]> {
 
 /**
  * Every record with a fault in `selected` or in its structure, in file order. DuckDB's line numbers do not count the
- * line ends inside quoted values, so they number records, and the line itself is counted from the byte position.
+ * line ends inside quoted values, so they number records (and blank lines, which only shifts the numbers of bad
+ * records behind them), and the line itself is counted from the byte position.
  */
 async function findBadRecords(
   dialect: Dialect,
