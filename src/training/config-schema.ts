@@ -72,14 +72,11 @@ const objective = z.strictObject({
   per_query: key(count(), 'tokens hidden per chosen row of the attention map', 4),
   select_initial_ratio: key(
     z.number().min(0).max(1),
-    'randomness of the mask at the first step of the randomness schedule',
+    'randomness of the mask at the first step, where a schedule is wanted',
     0.5,
   ),
-  schedule_fraction: key(
-    z.number().min(0).max(1),
-    'part of the run over which that randomness fades; 0 for none',
-    0.25,
-  ),
+  schedule_fraction: key(z.number().min(0).max(1), 'part of the run over which that randomness fades', 0.25),
+  decoder_heads: key(count(), "heads of the decoder's cross-attention", 4),
   tied_output: key(z.boolean(), 'output weights are the input embedding', true),
 });
 
@@ -160,15 +157,16 @@ export type ProbeOptions = NonNullable<UserConfig['probe']>;
 export type ReadingOptions = Pick<NonNullable<UserConfig['data']>, keyof typeof reading>;
 
 /**
- * A run's config.json: everything filled in. What an encoder or a tokenizer has no use for is left out.
+ * A run's config.json: everything filled in. An encoder or objective reads the keys that concern it.
+ * `patch` is there for images only, `select_initial_ratio` only with a randomness schedule.
  */
 export const configSchema = z.strictObject({
   data: data
     .partial({ columns: true, ignore: true, split_column: true })
     .extend({ hash: key(z.string().min(1), 'hash of the file that was learned from', 'sha256:…') }),
   tokenizer: tokenizer.partial({ patch: true }),
-  encoder: encoder.partial({ latents: true, embed_width: true, cross_heads: true }),
-  objective,
+  encoder,
+  objective: objective.partial({ select_initial_ratio: true }),
   training: training.partial({ epochs: true }),
   finetune: finetune.partial().optional(),
   versions: key(z.record(z.string(), z.string()), 'versions of what computed the run', { lacuna: '0.1.0' }),

@@ -212,7 +212,7 @@ describe("a run's configuration", () => {
       kind: 'sma',
       masking_ratio: 0.2,
       per_query: 4,
-      select_initial_ratio: 0,
+      decoder_heads: 4,
       schedule_fraction: 0,
       tied_output: true,
     },
