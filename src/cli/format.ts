@@ -1,3 +1,4 @@
+import type { ColumnProfile } from '../records/profile.js';
 import { formatTable } from '../report/table.js';
 import { count, duration, number } from './progress.js';
 import type { Inspection, MethodScores, PretrainSummary, Scores, Written } from './verbs.js';
@@ -41,34 +42,39 @@ export function formatWritten({ file, rows, rejected }: Written): string {
   return `${file}: ${count(rows)} records${skipped}`;
 }
 
-export function formatInspection(inspection: Inspection): string {
-  const { path, format, bytes, rows, partial, duplicates, rejected, columns, tokenizer, warnings } =
-    inspection;
+export function formatInspection({ source, rejected, tokenizer }: Inspection): string {
+  const { path, format, bytes, rows, rowsRead, duplicates, columns } = source;
   const facts = [
-    `${partial ? 'first ' : ''}${count(rows)} records`,
+    rows === undefined ? `first ${count(rowsRead)} records` : `${count(rows)} records`,
     `${count(bytes)} bytes`,
     duplicates > 0 && `${count(duplicates)} duplicates`,
     rejected > 0 && `${count(rejected)} unreadable`,
   ].filter((fact) => fact !== false);
   const table = formatTable(
-    ['column', 'type', 'missing', 'distinct', 'values', 'note'],
+    ['column', 'type', 'missing', 'distinct', 'values', 'not a token because'],
     columns.map((column) => [
       column.name,
       column.type,
       count(column.missing),
-      `${column.distinctCapped ? '> ' : ''}${count(column.distinct)}`,
-      column.summary,
-      column.note ?? '',
+      column.type === 'pixels' ? '' : `${column.distinctCapped ? '> ' : ''}${count(column.distinct)}`,
+      describeValues(column),
+      tokenizer.reasons[column.name] ?? '',
     ]),
   );
-  const unused = tokenizer.unused.length > 0 ? `; not used: ${tokenizer.unused.join(', ')}` : '';
   return [
     `${path}: ${format}, ${facts.join(', ')}`,
     '',
     table,
     '',
-    `tokenizer: ${tokenizer.kind} on ${tokenizer.columns.join(', ')}, at most ${count(tokenizer.maxTokens)} tokens${unused}`,
+    `tokenizer: ${tokenizer.kind} on ${tokenizer.columns.join(', ')}; at most ${count(tokenizer.maxTokens)} tokens`,
     `why: ${tokenizer.why}`,
-    ...warnings.map((warning) => `warning: ${warning}`),
+    ...tokenizer.warnings.map((warning) => `warning: ${warning}`),
   ].join('\n');
+}
+
+function describeValues({ range, lengths, examples }: ColumnProfile): string {
+  if (range) return `${number(range.min)} … ${number(range.max)}, mean ${number(range.mean)}`;
+  if (!lengths) return '';
+  const { min, median, max } = lengths;
+  return `length ${min} … ${median} … ${max}, such as ${examples[0] ?? 'nothing'}`;
 }

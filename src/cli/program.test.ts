@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError, LacunaError } from '../errors.js';
 import { runProgram } from './program.js';
-import type { MethodScores, PretrainSummary, Scores, Verbs } from './verbs.js';
+import type { Inspection, MethodScores, PretrainSummary, Scores, Verbs } from './verbs.js';
 
 const summary: PretrainSummary = {
   run: 'r',
@@ -41,6 +41,56 @@ const scores: Scores = {
   file: 'r2/scores.json',
 };
 
+const inspection: Inspection = {
+  source: {
+    path: 'a.csv',
+    format: 'csv',
+    bytes: 1234,
+    rowsRead: 20,
+    duplicates: 1,
+    columns: [
+      {
+        name: 'smiles',
+        type: 'text',
+        present: 20,
+        missing: 0,
+        distinct: 19,
+        distinctCapped: true,
+        integers: false,
+        lengths: { min: 1, median: 2, max: 3, mean: 2 },
+        examples: ['"CCO"'],
+        constant: false,
+        uniquePerRow: false,
+        looksLikeSplit: false,
+      },
+      {
+        name: 'y',
+        type: 'number',
+        present: 18,
+        missing: 2,
+        distinct: 2,
+        distinctCapped: false,
+        integers: true,
+        range: { min: 0, max: 1, mean: 0.25 },
+        examples: ['0', '1'],
+        constant: false,
+        uniquePerRow: false,
+        looksLikeSplit: false,
+      },
+    ],
+  },
+  rejected: 0,
+  tokenizer: {
+    kind: 'sequence',
+    columns: ['smiles'],
+    unused: ['y'],
+    reasons: { y: 'its name is that of a label' },
+    maxTokens: 64,
+    why: 'one text column',
+    warnings: ['column y looks like a label'],
+  },
+};
+
 /** Runs a command line against verbs that say what they were asked for. */
 async function lacuna(
   argv: readonly string[],
@@ -64,35 +114,7 @@ async function lacuna(
     embed: answer({ file: 'e.npy', rows: 7, rejected: 1, dimension: 64 }),
     predict: answer({ file: 'p.csv', rows: 7, rejected: 0 }),
     exportRun: answer({ files: ['o/encoder.onnx'], maximumDifference: 1e-7, rows: 64 }),
-    inspect: answer({
-      path: 'a.csv',
-      format: 'csv',
-      bytes: 1234,
-      rows: 20,
-      partial: true,
-      duplicates: 1,
-      rejected: 0,
-      columns: [
-        { name: 'smiles', type: 'text', missing: 0, distinct: 19, distinctCapped: true, summary: 'C … CCO' },
-        {
-          name: 'y',
-          type: 'number',
-          missing: 2,
-          distinct: 2,
-          distinctCapped: false,
-          summary: '0 … 1',
-          note: 'looks like a label',
-        },
-      ],
-      tokenizer: {
-        kind: 'sequence',
-        columns: ['smiles'],
-        unused: ['y'],
-        maxTokens: 64,
-        why: 'one text column',
-      },
-      warnings: ['column y looks like a label'],
-    }),
+    inspect: answer(inspection),
     demo: answer({
       report: 'runs/demo/report.html',
       conclusion: 'No difference shown.',
@@ -271,7 +293,8 @@ describe('commands', () => {
   it('describe what they found', async () => {
     const { err } = await lacuna(['inspect', 'a.csv']);
     expect(err).toContain('a.csv: csv, first 20 records, 1,234 bytes, 1 duplicates');
-    expect(err).toContain('looks like a label');
+    expect(err).toContain('smiles  text          0      > 19  length 1 … 2 … 3, such as "CCO"');
+    expect(err).toContain('0 … 1.000, mean 0.2500           its name is that of a label');
     const finetuned = await lacuna(['finetune', 'r', 'a.csv', '--out', 'o', '--target', 'y']);
     expect(finetuned.err).toContain('SMA     ROC-AUC  0.8100  0.6800 – 0.9400      2  0:05');
   });

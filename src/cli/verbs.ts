@@ -1,6 +1,8 @@
 /** What the commands ask of the library, and where they find it. */
 
 import type { Interval } from '../evaluation/statistics.js';
+import type { SourceProfile } from '../records/profile.js';
+import type { TokenizerChoice } from '../tokenizers/index.js';
 import type { FinetuneOptions, ProbeOptions, ReadingOptions, UserConfig } from '../training/config-schema.js';
 import type { Hooks } from '../training/progress-event.js';
 
@@ -54,37 +56,11 @@ export interface Written {
   readonly rejected: number;
 }
 
-export interface InspectedColumn {
-  readonly name: string;
-  readonly type: string;
-  readonly missing: number;
-  /** Different values, counted up to a cap: then `more` of them. */
-  readonly distinct: number;
-  readonly distinctCapped: boolean;
-  /** Range, lengths or examples in a few words. */
-  readonly summary: string;
-  /** Why the column looks like an id, a label, a split. */
-  readonly note?: string;
-}
-
 export interface Inspection {
-  readonly path: string;
-  readonly format: string;
-  readonly bytes: number;
-  readonly rows: number;
-  /** Only the first `rows` were looked at. */
-  readonly partial: boolean;
-  readonly duplicates: number;
+  readonly source: SourceProfile;
+  /** Records that could not be read. */
   readonly rejected: number;
-  readonly columns: readonly InspectedColumn[];
-  readonly tokenizer: {
-    readonly kind: string;
-    readonly columns: readonly string[];
-    readonly unused: readonly string[];
-    readonly maxTokens: number;
-    readonly why: string;
-  };
-  readonly warnings: readonly string[];
+  readonly tokenizer: TokenizerChoice & { readonly maxTokens: number };
 }
 
 export interface DemoSummary {

@@ -27,9 +27,9 @@ export function formatTable(
     .join('\n');
 }
 
-/** Numbers, and texts that start like one: "0.71 ± 0.02", "−3". */
+/** Numbers, and texts that start like one: "0.71 ± 0.02", "> 200". */
 function isNumeric(cell: Cell | undefined): boolean {
-  return typeof cell !== 'string' || cell === '' || /^[-−+<>]?[\d.]/.test(cell);
+  return typeof cell !== 'string' || cell === '' || /^[-−+<>]? ?[\d.]/.test(cell);
 }
 
 /** Code points: what a terminal gives one column to, East Asian and combining characters excepted. */
