@@ -1,5 +1,6 @@
-import { expand, mean, parameter, scope } from '../graph/index.js';
+import { mean, parameter, reshape, scope } from '../graph/index.js';
 import { attentionBlock } from '../layers/attention.js';
+import { WEIGHT_DEVIATION } from '../layers/linear.js';
 import { embedTokens } from '../layers/token-embedding.js';
 import type { Encoder } from './encoder.js';
 
@@ -12,23 +13,21 @@ export const perceiver: Encoder = {
   encode(spec, tokens, config, hideTokens) {
     const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth);
     return scope('encoder', () => {
+      const { latents, width } = config;
       const learned = parameter(
         'latents',
-        [config.latents, config.width],
-        { kind: 'normal', deviation: 1 },
+        [latents, width],
+        { kind: 'normal', deviation: WEIGHT_DEVIATION },
         { decay: false },
       );
-      let states = attentionBlock(
-        'cross_attention',
-        expand(learned, [tokens.batch, config.latents, config.width]),
-        {
-          source: embedded,
-          heads: config.crossHeads,
-          excluded: tokens.padding,
-          hideKeys: hideTokens,
-          widening: 1,
-        },
-      );
+      // One row for the whole batch: what only depends on the latents is computed once.
+      let states = attentionBlock('cross_attention', reshape(learned, [1, latents, width]), {
+        source: embedded,
+        heads: config.crossHeads,
+        excluded: tokens.padding,
+        hideKeys: hideTokens,
+        widening: 1,
+      });
       for (let layer = 0; layer < config.layers; layer++) {
         states = attentionBlock(`layers.${layer}`, states, {
           heads: config.heads,

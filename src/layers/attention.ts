@@ -48,9 +48,10 @@ const overHeads = (mask: Value) => reshape(mask, [mask.shape[0], 1, 1, mask.shap
 /**
  * Multi-head scaled dot-product attention (Vaswani et al., 2017) without biases:
  * queries float32[batch, n, width], source float32[batch, keys, sourceWidth] → float32[batch, n, valueWidth].
+ * Queries may have one row that serves the whole batch.
  */
 export function attention(queries: Value, source: Value, options: AttentionOptions): Value {
-  const [batch, count, width] = queries.shape;
+  const [, count, width] = queries.shape;
   const { heads, keyWidth = staticSize(width), valueWidth = staticSize(width), excluded, hideKeys } = options;
   for (const size of [keyWidth, valueWidth]) {
     if (size % heads !== 0) throw new Error(`attention: width ${size} is not divisible by ${heads} heads`);
@@ -65,7 +66,7 @@ export function attention(queries: Value, source: Value, options: AttentionOptio
     scores = where(overHeads(hidden), scalar(EXCLUDED), scores);
   }
   const mixed = matmul(softmax(scores), v);
-  const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [batch, count, valueWidth]);
+  const joined = reshape(transpose(mixed, [0, 2, 1, 3]), [mixed.shape[0], count, valueWidth]);
   return linear('output', joined, valueWidth, { bias: false });
 }
 

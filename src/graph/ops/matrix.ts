@@ -4,7 +4,7 @@ import { requireDtype } from './elementwise.js';
 import { reshape } from './layout.js';
 import { reduceTo } from './reduction.js';
 
-interface MatmulAttributes {
+export interface MatmulAttributes {
   readonly transposeA: boolean;
   readonly transposeB: boolean;
   readonly [key: string]: boolean;

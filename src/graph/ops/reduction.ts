@@ -5,7 +5,7 @@ import { scalar } from './constants.js';
 import { cast, divide, equal, multiply, requireDtype } from './elementwise.js';
 import { expand, reshape } from './layout.js';
 
-interface ReductionAttributes {
+export interface ReductionAttributes {
   readonly axes: readonly number[];
   readonly keepSizes: boolean;
   readonly [key: string]: readonly number[] | boolean;

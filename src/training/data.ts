@@ -1,0 +1,197 @@
+/** From an opened source to tokens: which records may be learned from, and in what order they come. */
+import { InputError } from '../errors.js';
+import { describeBadRecord, type OnBadRecord, rejectBy } from '../records/bad-records.js';
+import { gatherBlocks } from '../records/batch.js';
+import type { BadRecord, ColumnValues, DataSource, RecordBatch } from '../records/record-batch.js';
+import { type Part, partNamed, partOf } from '../records/split.js';
+import type { TokenBlock } from '../records/token-block.js';
+import type { Tokenizer } from '../tokenizers/index.js';
+
+/** Gives the part of each record of a batch; undefined for a record that is in none. */
+export type Partition = (batch: RecordBatch) => (Part | undefined)[];
+
+export interface PartitionOptions {
+  /** The column that says so; without it parts are drawn. */
+  readonly splitColumn?: string;
+  readonly seed: number;
+  readonly validFraction: number;
+  readonly testFraction: number;
+}
+
+const ID_NAME = /^(id|ids|accession|uuid|key)$/i;
+const SPLIT_NAME = /(^|_)split$/i;
+
+/** The split column that is honoured unless another is named. */
+export function findSplitColumn(source: DataSource, asked?: string): string | undefined {
+  if (asked === undefined)
+    return source.columns.find(({ name, type }) => type === 'text' && SPLIT_NAME.test(name))?.name;
+  if (source.columns.some(({ name }) => name === asked)) return asked;
+  throw new InputError(
+    `${source.path}: there is no column "${asked}" to split by; its columns are ${source.columns.map(({ name }) => name).join(', ')}`,
+  );
+}
+
+/** The columns a partition reads. */
+const partitionColumns = (source: DataSource, splitColumn: string | undefined): string[] => {
+  const id = source.columns.find(({ name }) => ID_NAME.test(name))?.name;
+  return [splitColumn, id].filter((name) => name !== undefined);
+};
+
+const cellText = (column: ColumnValues | undefined, row: number): string | undefined => {
+  if (column === undefined || column.type === 'pixels') return undefined;
+  const value = column.values[row];
+  return value === null || Number.isNaN(value) ? undefined : String(value);
+};
+
+/**
+ * Honours a split column where there is one; training records then give some to validation only if the column names
+ * no validation part. Without one, parts are drawn by hashing the id (or else the row number) with the seed.
+ */
+export async function partition(
+  source: DataSource,
+  { splitColumn, seed, validFraction, testFraction }: PartitionOptions,
+): Promise<Partition> {
+  const idColumn = source.columns.find(({ name }) => ID_NAME.test(name))?.name;
+  const drawn = (batch: RecordBatch, row: number, test: number) => {
+    const id = cellText(idColumn === undefined ? undefined : batch.columns[idColumn], row);
+    return partOf(id ?? String(batch.rows[row]), seed, { valid: validFraction, test });
+  };
+  if (splitColumn === undefined) {
+    return (batch) => Array.from(batch.rows, (_, row) => drawn(batch, row, testFraction));
+  }
+  const named = new Set<Part>();
+  for await (const batch of source.read({ columns: [splitColumn] })) {
+    for (let row = 0; row < batch.rows.length; row++) {
+      const part = partNamed(cellText(batch.columns[splitColumn], row) ?? '');
+      if (part) named.add(part);
+    }
+  }
+  if (!named.has('train')) {
+    throw new InputError(
+      `${source.path}: column "${splitColumn}" marks no record as train; name another with --split-column`,
+    );
+  }
+  return (batch) =>
+    Array.from(batch.rows, (_, row) => {
+      const part = partNamed(cellText(batch.columns[splitColumn], row) ?? '');
+      return part === 'train' && !named.has('valid') ? drawn(batch, row, 0) : part;
+    });
+}
+
+/** The records of a batch at the given places. */
+export function selectRecords(batch: RecordBatch, places: readonly number[]): RecordBatch {
+  const columns: Record<string, ColumnValues> = {};
+  for (const [name, column] of Object.entries(batch.columns)) {
+    if (column.type === 'number') {
+      columns[name] = { type: 'number', values: Float64Array.from(places, (place) => column.values[place]) };
+    } else if (column.type === 'text') {
+      columns[name] = { type: 'text', values: places.map((place) => column.values[place]) };
+    } else {
+      const size = column.shape[0] * column.shape[1] * column.shape[2];
+      const values = new Uint8Array(places.length * size);
+      places.forEach((place, i) => {
+        values.set(column.values.subarray(place * size, (place + 1) * size), i * size);
+      });
+      columns[name] = { type: 'pixels', values, shape: column.shape };
+    }
+  }
+  return { rows: Int32Array.from(places, (place) => batch.rows[place]), columns };
+}
+
+/** The records of one part. */
+export function selectPart(
+  batch: RecordBatch,
+  parts: readonly (Part | undefined)[],
+  wanted: Part,
+): RecordBatch {
+  const places = parts.flatMap((part, place) => (part === wanted ? [place] : []));
+  return places.length === batch.rows.length ? batch : selectRecords(batch, places);
+}
+
+/** What was left out and why: counted, and the first of them kept for rejected.jsonl. */
+export class RejectedRecords {
+  private readonly seen = new Set<number>();
+  readonly first: BadRecord[] = [];
+  private static readonly KEPT = 10_000;
+
+  get count(): number {
+    return this.seen.size;
+  }
+
+  readonly report = (bad: BadRecord): void => {
+    if (this.seen.has(bad.row)) return;
+    this.seen.add(bad.row);
+    if (this.first.length < RejectedRecords.KEPT) this.first.push(bad);
+  };
+
+  /** One sentence, or undefined when nothing was left out. */
+  summary(): string | undefined {
+    if (this.count === 0) return undefined;
+    const example = describeBadRecord(this.first[0]);
+    return `${this.count} ${this.count === 1 ? 'record was' : 'records were'} left out, the first: ${example}`;
+  }
+
+  jsonLines(): Uint8Array {
+    return new TextEncoder().encode(this.first.map((bad) => `${JSON.stringify(bad)}\n`).join(''));
+  }
+}
+
+/** Bad records of the tokenizer are treated as those of the reader: refused or skipped. */
+export function tokenRejecter(source: DataSource, onBadRecord: OnBadRecord, rejected: RejectedRecords) {
+  const reject = rejectBy(onBadRecord, rejected.report);
+  return (row: number, column: string, message: string): void =>
+    reject({ path: source.path, row, column, message });
+}
+
+export interface TokenStreamOptions {
+  readonly source: DataSource;
+  readonly tokenizer: Tokenizer;
+  readonly parts: Partition;
+  readonly splitColumn?: string;
+  readonly reject: (row: number, column: string, message: string) => void;
+  /** Most tokens in a block. */
+  readonly capacity: number;
+}
+
+/** Records held out for validation, at most; more are not needed to see a loss fall. */
+const VALIDATION_RECORDS = 1024;
+
+/**
+ * The training records of one pass, in blocks of at most `capacity` tokens. `validation` is given the tokens of
+ * held-out records as they pass by, until it has enough.
+ */
+export async function* trainingBlocks(
+  options: TokenStreamOptions,
+  validation?: TokenBlock[],
+): AsyncGenerator<TokenBlock> {
+  const { source, tokenizer, parts, splitColumn, reject, capacity } = options;
+  let heldOut = 0;
+  async function* tokens(): AsyncGenerator<TokenBlock> {
+    const columns = [...new Set([...tokenizer.columns, ...partitionColumns(source, splitColumn)])];
+    for await (const batch of source.read({ columns })) {
+      const partOfRow = parts(batch);
+      if (validation && heldOut < VALIDATION_RECORDS) {
+        const block = tokenizer.encode(selectPart(batch, partOfRow, 'valid'), reject);
+        heldOut += block.count;
+        if (block.count > 0) validation.push(block);
+      }
+      const block = tokenizer.encode(selectPart(batch, partOfRow, 'train'), reject);
+      if (block.count > 0) yield block;
+    }
+  }
+  yield* gatherBlocks(tokens(), capacity);
+}
+
+/** The training records themselves, for fitting a tokenizer. */
+export async function* trainingRecords(
+  source: DataSource,
+  parts: Partition,
+  columns: readonly string[],
+  splitColumn: string | undefined,
+): AsyncGenerator<RecordBatch> {
+  const wanted = [...new Set([...columns, ...partitionColumns(source, splitColumn)])];
+  for await (const batch of source.read({ columns: wanted })) {
+    const selected = selectPart(batch, parts(batch), 'train');
+    if (selected.rows.length > 0) yield selected;
+  }
+}

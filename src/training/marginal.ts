@@ -1,0 +1,43 @@
+/** The prediction that uses no context: what any model has to beat. */
+import { decoderOutputs } from '../objectives/masked-autoencoding.js';
+import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+
+/** Added to every count, so that a token never seen has a finite loss. */
+const SMOOTHING = 0.5;
+
+/**
+ * What the decoder would give at each position if it knew only the training marginal, float32[maxTokens, outputs]:
+ * log frequencies of ids (over all positions for sequences, per column for tables), means of values per position.
+ */
+export function marginalPrediction(spec: TokenSpec, block: TokenBlock): HostTensor<'float32'> {
+  const outputs = decoderOutputs(spec);
+  const table = new Float32Array(spec.maxTokens * outputs);
+  if (spec.kind === 'discrete') {
+    const counts = new Float64Array(spec.vocabulary).fill(SMOOTHING);
+    for (const id of block.ids!) counts[id]++;
+    const total = counts.reduce((sum, count) => sum + count, 0);
+    for (let position = 0; position < spec.maxTokens; position++) {
+      for (let id = 0; id < outputs; id++) table[position * outputs + id] = Math.log(counts[id] / total);
+    }
+  } else {
+    const channels = spec.kind === 'continuous' ? spec.channels : 1;
+    const sums = new Float64Array(spec.maxTokens * channels);
+    for (let i = 0; i < block.values!.length; i++) sums[i % sums.length] += block.values![i];
+    for (let position = 0; position < spec.maxTokens; position++) {
+      for (let channel = 0; channel < channels; channel++) {
+        table[position * outputs + channel] = sums[position * channels + channel] / Math.max(1, block.count);
+      }
+    }
+    if (spec.kind === 'fields') {
+      const counts = new Float64Array(spec.vocabulary).fill(SMOOTHING);
+      for (const id of block.ids!) counts[id]++;
+      spec.fields.forEach(({ firstId, size }, position) => {
+        for (let id = firstId; id < firstId + size; id++) {
+          table[position * outputs + 1 + id] = Math.log(counts[id] / Math.max(1, block.count));
+        }
+      });
+    }
+  }
+  return hostTensor('float32', [spec.maxTokens, outputs], table);
+}

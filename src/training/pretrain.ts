@@ -1,0 +1,290 @@
+/**
+ * Learning from a file without labels, from the first look at it to the finished run. The main path, top to bottom:
+ * open, choose, fit, read the first block, resolve the configuration, then step, validate and checkpoint.
+ */
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { defaultThreads, nodeEngine } from '../engine/node.js';
+import { InputError } from '../errors.js';
+import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
+import { openSource } from '../records/open-source.js';
+import type { DataSource, RecordBatch } from '../records/record-batch.js';
+import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import { chooseTokenizer, profileColumns, type Tokenizer, tokenizers } from '../tokenizers/index.js';
+import { writeFileAtomically } from './atomic-file.js';
+import { type Checkpoint, latestCheckpoint } from './checkpoint-files.js';
+import type { Config, UserConfig } from './config-schema.js';
+import {
+  findSplitColumn,
+  partition,
+  RejectedRecords,
+  tokenRejecter,
+  trainingBlocks,
+  trainingRecords,
+} from './data.js';
+import { modelOf, resolveConfig } from './defaults.js';
+import { writeEncoder } from './export.js';
+import { marginalPrediction } from './marginal.js';
+import { initializeParameters } from './parameters.js';
+import { pretrainingGraphFor, restoreTrainer, trainOnBlocks } from './pretraining-loop.js';
+import type { Hooks, ProgressEvent } from './progress-event.js';
+import { assertNewRun, readRunConfig, readTokenizer, runFile, writeJson } from './run-folder.js';
+import { Trainer } from './trainer.js';
+
+export interface PretrainOptions {
+  /** A file, or a folder of files that belong together. */
+  readonly data: string;
+  /** Folder of the run. */
+  readonly out: string;
+  readonly config?: UserConfig;
+  /** Go on from the newest checkpoint in `out`. */
+  readonly resume?: boolean;
+}
+
+export interface PretrainSummary {
+  readonly run: string;
+  /** Stopped by the signal: `checkpoint` is where to go on from. */
+  readonly interrupted: boolean;
+  readonly step: number;
+  readonly steps: number;
+  readonly epoch: number;
+  readonly parameters: number;
+  /** Records learned from, and records that could not be read. */
+  readonly rows: number;
+  readonly rejected: number;
+  readonly loss: number;
+  readonly val_loss: number;
+  readonly val_loss_marginal: number;
+  readonly checkpoint: string;
+  readonly seconds: number;
+}
+
+/** Most values held in memory at once: a file with more is learned from block by block. */
+const BLOCK_VALUES = 1 << 25;
+
+/** Pretrains; see `PretrainOptions`. Throws InputError for bad data or configuration, LacunaError when the run fails. */
+export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainSummary> {
+  const started = performance.now();
+  const { data: path, out, config: user = {}, resume = false } = options;
+  const emit = hooks.onEvent ?? (() => {});
+
+  const stored = resume ? await readRunConfig(out) : undefined;
+  if (stored) checkSameConfig(user, stored, out);
+  else await assertNewRun(out);
+
+  const rejected = new RejectedRecords();
+  const onBadRecord = stored?.data.on_bad_record ?? user.data?.on_bad_record ?? 'auto';
+  const source = await openSource(path, {
+    format: stored?.data.format ?? user.data?.format,
+    onBadRecord,
+    report: rejected.report,
+  });
+  const hash = await hashData(source);
+  if (stored && stored.data.hash !== hash) {
+    throw new InputError(`${path}: is not the data that the run ${out} learned from (its checksum differs)`);
+  }
+
+  const splitColumn = findSplitColumn(source, stored?.data.split_column ?? user.data?.split_column);
+  const seed = stored?.training.seed ?? user.training?.seed ?? 0;
+  const validFraction = stored?.data.valid_fraction ?? user.data?.valid_fraction ?? 0.05;
+  const parts = await partition(source, { splitColumn, seed, validFraction, testFraction: 0 });
+  const tokenizer = stored
+    ? await readTokenizer(out)
+    : await fitTokenizer(
+        source,
+        user,
+        (columns) => trainingRecords(source, parts, columns, splitColumn),
+        emit,
+      );
+
+  const { spec } = tokenizer;
+  const valuesPerToken = spec.kind === 'continuous' ? spec.channels : 1;
+  const streamOptions = {
+    source,
+    tokenizer,
+    parts,
+    splitColumn,
+    reject: tokenRejecter(source, onBadRecord, rejected),
+    capacity: Math.floor(BLOCK_VALUES / valuesPerToken),
+  };
+  const heldOut: TokenBlock[] = [];
+  const stream = trainingBlocks(streamOptions, heldOut);
+  const first = await stream.next();
+  if (first.done) throw new InputError(`${path}: no training record is left to learn from`);
+  if (heldOut.length === 0) {
+    throw new InputError(
+      `${path}: no record was held out for validation; give more records or a larger --valid-fraction (now ${validFraction})`,
+    );
+  }
+  const validation = concatenateBlocks(heldOut);
+  const second = await stream.next();
+  await stream.return(undefined);
+  const inMemory = second.done === true;
+  const block = first.value;
+
+  const config =
+    stored ??
+    resolveConfig(
+      { ...user, data: { ...user.data, format: source.format as Config['data']['format'] } },
+      {
+        path,
+        hash,
+        tokenizer,
+        splitColumn,
+        records: inMemory ? block.count : 10 * block.count,
+        threads: defaultThreads(),
+        versions: { node: process.versions.node },
+      },
+    );
+  const model = modelOf(config, spec);
+  const { training } = config;
+  const buckets = bucketsFor(block, validation, spec, inMemory);
+  const engine = await nodeEngine({ threads: training.threads });
+  const trainer = new Trainer(
+    engine,
+    {
+      build: (tokens) => pretrainingGraphFor(model, training.batch_size, tokens),
+      weightDecay: training.weight_decay,
+      clipNorm: training.clip_norm,
+    },
+    buckets[0],
+  );
+
+  try {
+    const checkpoint = resume
+      ? await latestCheckpoint(out, (message) => emit({ type: 'warning', message }))
+      : undefined;
+    if (checkpoint) restoreTrainer(trainer, checkpoint);
+    else trainer.state.parameters.set(initializeParameters(trainer.layout, training.seed));
+    if (!stored) {
+      await writeJson(runFile(out, 'tokenizer'), tokenizer.toJSON());
+      await writeJson(runFile(out, 'config'), config);
+    }
+    emit({
+      type: 'info',
+      message: describeRun(config, spec, trainer.layout.length, block.count, buckets, checkpoint),
+    });
+    const result = await trainOnBlocks(
+      {
+        out,
+        config,
+        model,
+        trainer,
+        marginal: marginalPrediction(spec, block),
+        validation,
+        buckets,
+        blocks: inMemory ? () => [block] : () => trainingBlocks(streamOptions),
+      },
+      checkpoint && { step: checkpoint.step, ...checkpoint.metadata },
+      hooks,
+    );
+    const rejectedSummary = rejected.summary();
+    if (rejectedSummary) {
+      emit({ type: 'warning', message: `${rejectedSummary}; listed in rejected.jsonl` });
+      await writeFileAtomically(runFile(out, 'rejected'), [rejected.jsonLines()]);
+    }
+    if (!result.interrupted) {
+      await writeEncoder(runFile(out, 'encoder'), model, tokenizer, trainer.parameters);
+      await writeFileAtomically(runFile(out, 'done'), [new TextEncoder().encode(`${result.step} steps\n`)]);
+    }
+    return {
+      run: out,
+      ...result,
+      steps: training.steps,
+      parameters: trainer.layout.length,
+      rows: block.count,
+      rejected: rejected.count,
+      seconds: (performance.now() - started) / 1000,
+    };
+  } finally {
+    await trainer.release();
+  }
+}
+
+/** Bytes at the start and at the end of a large file that its checksum covers, beside its size. */
+const HASHED_BYTES = 64 << 20;
+
+/** A checksum of what was learned from, so that a run is not resumed with other data. */
+async function hashData({ path, bytes, format }: DataSource): Promise<string> {
+  const hash = createHash('sha256').update(`${format} ${bytes}`);
+  const file = await open(path);
+  try {
+    const { size, isFile } = await file.stat().then((info) => ({ size: info.size, isFile: info.isFile() }));
+    if (!isFile) return `size:${hash.digest('hex')}`;
+    const buffer = Buffer.alloc(1 << 20);
+    for (let offset = 0; offset < size; offset += buffer.length) {
+      if (offset >= HASHED_BYTES && offset < size - HASHED_BYTES) continue;
+      const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
+  return `sha256:${hash.digest('hex')}`;
+}
+
+/** A run keeps its configuration: what is asked for again must be what it has. */
+function checkSameConfig(user: UserConfig, stored: Config, out: string): void {
+  for (const [section, values] of Object.entries(user)) {
+    for (const [key, asked] of Object.entries(values ?? {})) {
+      const kept = (stored as Record<string, Record<string, unknown> | undefined>)[section]?.[key];
+      if (JSON.stringify(kept) !== JSON.stringify(asked)) {
+        throw new InputError(
+          `${out}: the run has ${section}.${key} = ${JSON.stringify(kept)}, not ${JSON.stringify(asked)}; a resumed run keeps its configuration, so leave the option out or start a new run`,
+        );
+      }
+    }
+  }
+}
+
+async function fitTokenizer(
+  source: DataSource,
+  { data = {}, tokenizer = {} }: UserConfig,
+  records: (columns: readonly string[]) => AsyncGenerator<RecordBatch>,
+  emit: (event: ProgressEvent) => void,
+): Promise<Tokenizer> {
+  const choice = chooseTokenizer(await profileColumns(source.columns, source.read()), {
+    kind: tokenizer.kind,
+    columns: data.columns,
+    ignore: data.ignore,
+  });
+  const unused = choice.unused.map((name) => `${name} (${choice.reasons[name]})`).join(', ');
+  emit({
+    type: 'info',
+    message: `${choice.kind} tokenizer: ${choice.why}${unused && `; not used: ${unused}`}`,
+  });
+  for (const message of choice.warnings) emit({ type: 'warning', message });
+  return tokenizers[choice.kind].fit(records(choice.columns), {
+    columns: choice.columns,
+    maxTokens: tokenizer.max_tokens,
+    patch: tokenizer.patch,
+  });
+}
+
+/** Batch lengths. A file that is read block by block may hold longer records than its first block. */
+function bucketsFor(block: TokenBlock, validation: TokenBlock, spec: TokenSpec, inMemory: boolean): number[] {
+  if (spec.kind !== 'discrete') return [spec.maxTokens];
+  const all = new Int32Array(block.count + validation.count);
+  all.set(blockLengths(block));
+  all.set(blockLengths(validation), block.count);
+  const buckets = bucketLengths(all, spec.maxTokens);
+  return inMemory || buckets.at(-1) === spec.maxTokens ? buckets : [...buckets, spec.maxTokens];
+}
+
+function describeRun(
+  { encoder, objective, training }: Config,
+  spec: TokenSpec,
+  parameters: number,
+  records: number,
+  buckets: readonly number[],
+  checkpoint: Checkpoint | undefined,
+): string {
+  const tokens =
+    spec.kind === 'discrete' ? `${buckets.join('/')} of ${spec.vocabulary} symbols` : `${spec.maxTokens}`;
+  const from = checkpoint ? `going on from step ${checkpoint.step}` : 'from the start';
+  return (
+    `${objective.kind} on ${records} records, tokens ${tokens}; ${encoder.kind}` +
+    `${encoder.latents ? ` ${encoder.latents} latents ×` : ''} width ${encoder.width}, ${encoder.layers} layers, ${(parameters / 1e6).toFixed(2)} M parameters; ` +
+    `masking ratio ${objective.masking_ratio}, batch ${training.batch_size}, learning rate ${training.learning_rate}, ${training.steps} steps, seed ${training.seed}, ${training.threads} threads; ${from}`
+  );
+}

@@ -1,0 +1,98 @@
+/** A run on disk: where its files are, and how they are read back. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError } from '../errors.js';
+import type { HostTensor } from '../tensor/tensor.js';
+import { restoreTokenizer, type Tokenizer } from '../tokenizers/index.js';
+import { writeFileAtomically } from './atomic-file.js';
+import { latestCheckpoint } from './checkpoint-files.js';
+import { parseRunConfig } from './config.js';
+import type { Config } from './config-schema.js';
+import { modelOf } from './defaults.js';
+import type { ModelConfig } from './model.js';
+
+const files = {
+  config: 'config.json',
+  tokenizer: 'tokenizer.json',
+  metrics: 'metrics.jsonl',
+  encoder: 'encoder.onnx',
+  scores: 'scores.json',
+  rejected: 'rejected.jsonl',
+  done: 'DONE',
+} as const;
+
+/** The path of one of a run's files. */
+export const runFile = (run: string, file: keyof typeof files): string => join(run, files[file]);
+
+export async function writeJson(path: string, value: unknown): Promise<void> {
+  await writeFileAtomically(path, [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)]);
+}
+
+/** Throws InputError unless the folder is absent or empty, so that no run is written over another. */
+export async function assertNewRun(run: string): Promise<void> {
+  const entries = await readdir(run).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    if (error.code === 'ENOTDIR')
+      throw new InputError(`${run}: expected a folder for the run, this is a file`);
+    throw error;
+  });
+  if (entries.length > 0) {
+    throw new InputError(
+      `${run}: this folder is not empty; go on with its run by --resume, or name another folder with --out`,
+    );
+  }
+}
+
+async function readJson(run: string, file: keyof typeof files): Promise<unknown> {
+  const path = runFile(run, file);
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw new InputError(
+      `${path}: could not be read (${cause.code ?? cause.message}); is ${run} the folder of a run?`,
+      {
+        cause,
+      },
+    );
+  });
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new InputError(`${path}: is not JSON: ${(cause as Error).message}`, { cause });
+  }
+}
+
+export const readRunConfig = async (run: string): Promise<Config> =>
+  parseRunConfig(await readJson(run, 'config'), runFile(run, 'config'));
+
+export const readTokenizer = async (run: string): Promise<Tokenizer> =>
+  restoreTokenizer(await readJson(run, 'tokenizer'));
+
+export interface Run {
+  readonly folder: string;
+  readonly config: Config;
+  readonly tokenizer: Tokenizer;
+  readonly model: ModelConfig;
+  /** Optimizer steps behind the parameters. */
+  readonly step: number;
+  /** Everything the newest checkpoint holds, by dotted name. */
+  readonly tensors: Readonly<Record<string, HostTensor>>;
+}
+
+/** A run as its newest intact checkpoint left it. Throws InputError when the folder holds none. */
+export async function openRun(folder: string, report?: (message: string) => void): Promise<Run> {
+  const config = await readRunConfig(folder);
+  const tokenizer = await readTokenizer(folder);
+  const checkpoint = await latestCheckpoint(folder, report);
+  if (checkpoint === undefined) {
+    throw new InputError(
+      `${folder}: has no checkpoint yet; run pretrain to its first checkpoint, then try again`,
+    );
+  }
+  return {
+    folder,
+    config,
+    tokenizer,
+    model: modelOf(config, tokenizer.spec),
+    step: checkpoint.step,
+    tensors: checkpoint.tensors,
+  };
+}

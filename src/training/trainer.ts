@@ -1,0 +1,137 @@
+/** Programs of a model per batch length, the flat state they read and write, and one optimizer step. */
+import type { Engine, Executable, HostTensors } from '../engine/engine.js';
+import { type ParameterNode, type Program, staticSize, type Value } from '../graph/index.js';
+import { type HostTensor, zeros } from '../tensor/tensor.js';
+import { type AdamW, type AdamWState, adamW, vectorNorm } from './adamw.js';
+import { gradientName, gradientProgram } from './model.js';
+import { type ParameterLayout, parameterLayout, parameterViews } from './parameters.js';
+
+/** What a trainer needs to know of a model, for batches of one length. */
+export interface TrainableGraph {
+  /** float32[]: what is minimised. */
+  readonly loss: Value;
+  readonly parameters: readonly ParameterNode[];
+  /** Given at every training step beside the loss. */
+  readonly metrics: Readonly<Record<string, Value>>;
+  /** Given by `evaluate`, which computes no gradient. */
+  readonly evaluation: Readonly<Record<string, Value>>;
+}
+
+export interface TrainerOptions {
+  /** Builds the model for batches of so many tokens. Parameters have the same names and shapes for every length. */
+  readonly build: (tokens: number) => TrainableGraph;
+  readonly weightDecay: number;
+  /** A gradient longer than this is scaled down to it. */
+  readonly clipNorm: number;
+  /** Parameters to train; all if undefined. The others are read from `frozen`. */
+  readonly trained?: (parameter: string) => boolean;
+  readonly frozen?: HostTensors;
+}
+
+interface Compiled {
+  readonly executable: Executable;
+  readonly results: Readonly<Record<string, HostTensor>>;
+}
+
+/** Holds compiled programs; `release` frees them. */
+export class Trainer {
+  readonly layout: ParameterLayout;
+  readonly state: AdamWState;
+  /** One view per trained parameter. */
+  readonly parameters: Readonly<Record<string, HostTensor<'float32'>>>;
+  private readonly gradients: Readonly<Record<string, HostTensor>>;
+  private readonly graphs = new Map<number, TrainableGraph>();
+  private readonly compiled = new Map<string, Promise<Compiled>>();
+  private optimizer: Promise<AdamW> | undefined;
+
+  /** `lengthForLayout` is any length; it is the first to be built. */
+  constructor(
+    private readonly engine: Engine,
+    private readonly options: TrainerOptions,
+    lengthForLayout: number,
+  ) {
+    const { trained = () => true } = options;
+    this.layout = parameterLayout(this.graph(lengthForLayout).parameters.filter(({ name }) => trained(name)));
+    const flat = () => new Float32Array(this.layout.length);
+    this.state = { parameters: flat(), gradient: flat(), firstMoment: flat(), secondMoment: flat() };
+    this.parameters = parameterViews(this.layout, this.state.parameters);
+    const views = parameterViews(this.layout, this.state.gradient);
+    this.gradients = Object.fromEntries(
+      Object.entries(views).map(([name, view]) => [gradientName(name), view]),
+    );
+  }
+
+  /**
+   * Runs the model on one batch and leaves its gradient in `state.gradient`; the parameters are not touched.
+   * `norm` is not finite when any part of the gradient is not.
+   */
+  async gradient(
+    tokens: number,
+    feeds: HostTensors,
+  ): Promise<{ loss: number; norm: number; results: HostTensors }> {
+    const { loss, parameters, metrics } = this.graph(tokens);
+    const { trained = () => true } = this.options;
+    const { executable, results } = await this.compile(`gradient ${tokens}`, () =>
+      gradientProgram(
+        'gradient',
+        loss,
+        parameters.filter(({ name }) => trained(name)),
+        metrics,
+      ),
+    );
+    await executable.run({ ...this.options.frozen, ...this.parameters, ...feeds }, results);
+    return { loss: Number(results.loss.data[0]), norm: vectorNorm(this.state.gradient), results };
+  }
+
+  /** AdamW step `step` (from 1) along the gradient in `state`, whose norm is `norm`. */
+  async update(step: number, learningRate: number, norm: number): Promise<void> {
+    const { weightDecay, clipNorm } = this.options;
+    this.optimizer ??= adamW(this.engine, this.layout, this.state, { weightDecay });
+    await (await this.optimizer).update(step, learningRate, norm > clipNorm ? clipNorm / norm : 1);
+  }
+
+  /** The evaluation outputs for one batch. The tensors are reused by the next call for the same length. */
+  async evaluate(tokens: number, feeds: HostTensors): Promise<HostTensors> {
+    const { executable, results } = await this.compile(`evaluation ${tokens}`, () => ({
+      name: 'evaluation',
+      outputs: this.graph(tokens).evaluation,
+    }));
+    await executable.run({ ...this.options.frozen, ...this.parameters, ...feeds }, results);
+    return results;
+  }
+
+  async release(): Promise<void> {
+    for (const compiled of this.compiled.values()) await (await compiled).executable.release();
+    await (await this.optimizer)?.release();
+    this.compiled.clear();
+  }
+
+  private graph(tokens: number): TrainableGraph {
+    let graph = this.graphs.get(tokens);
+    if (graph === undefined) {
+      graph = this.options.build(tokens);
+      this.graphs.set(tokens, graph);
+    }
+    return graph;
+  }
+
+  private compile(key: string, program: () => Program): Promise<Compiled> {
+    let compiled = this.compiled.get(key);
+    if (compiled === undefined) {
+      compiled = this.compileProgram(program());
+      this.compiled.set(key, compiled);
+    }
+    return compiled;
+  }
+
+  private async compileProgram(program: Program): Promise<Compiled> {
+    const executable = await this.engine.compile(program);
+    const results = Object.fromEntries(
+      Object.entries(program.outputs).map(([name, { dtype, shape }]) => [
+        name,
+        this.gradients[name] ?? zeros(dtype, shape.map(staticSize)),
+      ]),
+    );
+    return { executable, results };
+  }
+}
