@@ -32,7 +32,7 @@ export function findSplitColumn(source: DataSource, asked?: string): string | un
 }
 
 /** The columns a partition reads. */
-const partitionColumns = (source: DataSource, splitColumn: string | undefined): string[] => {
+export const partitionColumns = (source: DataSource, splitColumn: string | undefined): string[] => {
   const id = source.columns.find(({ name }) => ID_NAME.test(name))?.name;
   return [splitColumn, id].filter((name) => name !== undefined);
 };

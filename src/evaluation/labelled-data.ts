@@ -1,0 +1,193 @@
+/** From a file with labels to what an evaluation needs: tokens, labels and the part of each labelled record. */
+import { InputError } from '../errors.js';
+import type { OnBadRecord } from '../records/bad-records.js';
+import { concatenateBlocks } from '../records/batch.js';
+import { type FormatName, openSource } from '../records/open-source.js';
+import type { ColumnValues, DataSource } from '../records/record-batch.js';
+import type { Part } from '../records/split.js';
+import type { TokenBlock } from '../records/token-block.js';
+import type { Tokenizer } from '../tokenizers/index.js';
+import {
+  findSplitColumn,
+  partition,
+  partitionColumns,
+  RejectedRecords,
+  selectRecords,
+  tokenRejecter,
+} from '../training/data.js';
+import { describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from './labels.js';
+import type { Task } from './metrics.js';
+import { TEST, TRAIN, VALID } from './protocol.js';
+
+export interface LabelledData {
+  /** The records that have a label and a part, in file order. */
+  readonly block: TokenBlock;
+  /** float64[block.count, targets] as `encodeLabels` gives them; NaN is missing. */
+  readonly labels: Float64Array;
+  /** uint8[block.count]: TRAIN, VALID or TEST. */
+  readonly part: Uint8Array;
+  /** Records in each part. */
+  readonly counts: { readonly train: number; readonly valid: number; readonly test: number };
+  readonly spec: LabelSpec;
+  /** Where the parts come from, for people. */
+  readonly splitBy: string;
+  /** Records that could not be read or tokenized. */
+  readonly rejected: RejectedRecords;
+  /** Records without a value in any target column, which were left out. */
+  readonly unlabelled: number;
+  /** Records that the split column puts in no part, which were left out. */
+  readonly unassigned: number;
+}
+
+export interface LabelledOptions {
+  readonly path: string;
+  readonly tokenizer: Tokenizer;
+  readonly targets: readonly string[];
+  /** Follows from the target columns by default. */
+  readonly task?: Task;
+  readonly format?: FormatName;
+  readonly onBadRecord?: OnBadRecord;
+  /** By default a text column whose name ends in `split`; without one, parts are drawn. */
+  readonly splitColumn?: string;
+  /** 0.1 by default. Used where parts are drawn, and for a split column that names no validation part. */
+  readonly validFraction?: number;
+  /** 0.1 by default. Used where parts are drawn. */
+  readonly testFraction?: number;
+  /** Draws the parts. */
+  readonly seed: number;
+}
+
+const partNumber: Record<Part, number> = { train: TRAIN, valid: VALID, test: TEST };
+
+/**
+ * Reads a labelled file into memory, with a tokenizer that was fitted on other data.
+ * Throws InputError when a column is not there, the targets fit no task, or a part is left without labelled records.
+ */
+export async function readLabelled(options: LabelledOptions): Promise<LabelledData> {
+  const { path, tokenizer, targets, seed, validFraction = 0.1, testFraction = 0.1 } = options;
+  const onBadRecord = options.onBadRecord ?? 'auto';
+  const rejected = new RejectedRecords();
+  const source = await openSource(path, { format: options.format, onBadRecord, report: rejected.report });
+  checkColumns(source, tokenizer, targets);
+  const splitColumn = findSplitColumn(source, options.splitColumn);
+  const partsOf = await partition(source, { splitColumn, seed, validFraction, testFraction });
+  const reject = tokenRejecter(source, onBadRecord, rejected);
+
+  const blocks: TokenBlock[] = [];
+  const parts: number[] = [];
+  const cells: (number | string | null)[][] = targets.map(() => []);
+  let unlabelled = 0;
+  let unassigned = 0;
+  const columns = [...new Set([...tokenizer.columns, ...targets, ...partitionColumns(source, splitColumn)])];
+  for await (const batch of source.read({ columns })) {
+    const targetValues = targets.map((target) => labelValues(source, target, batch.columns[target]));
+    const partOfRow = partsOf(batch);
+    const places: number[] = [];
+    for (let row = 0; row < batch.rows.length; row++) {
+      if (targetValues.every((values) => isMissing(values[row]))) unlabelled++;
+      else if (partOfRow[row] === undefined) unassigned++;
+      else places.push(row);
+    }
+    const whole = places.length === batch.rows.length;
+    const block = tokenizer.encode(whole ? batch : selectRecords(batch, places), reject);
+    if (block.count === 0) continue;
+    blocks.push(block);
+    // The tokenizer leaves out what it rejects, so its records are found again by their row in the file.
+    let next = 0;
+    for (const row of block.rows) {
+      while (batch.rows[places[next]] !== row) next++;
+      const place = places[next];
+      parts.push(partNumber[partOfRow[place]!]);
+      targetValues.forEach((values, target) => {
+        cells[target].push(values[place]);
+      });
+    }
+  }
+  if (blocks.length === 0) {
+    throw new InputError(
+      `${path}: no record has a value in ${targets.join(', ')} and can be read; choose other target columns`,
+    );
+  }
+
+  const targetColumns = targets.map((name, target) => targetColumn(source, name, cells[target]));
+  const spec = describeLabels(targetColumns, options.task);
+  const part = Uint8Array.from(parts);
+  return {
+    block: concatenateBlocks(blocks),
+    labels: encodeLabels(spec, targetColumns),
+    part,
+    counts: countParts(path, part, splitColumn),
+    spec,
+    splitBy:
+      splitColumn !== undefined
+        ? `column ${splitColumn}`
+        : `random draw (${percent(validFraction)} valid, ${percent(testFraction)} test, seed ${seed})`,
+    rejected,
+    unlabelled,
+    unassigned,
+  };
+}
+
+const percent = (fraction: number) => `${Number((100 * fraction).toPrecision(3))} %`;
+
+const isMissing = (value: number | string | null) => value === null || Number.isNaN(value);
+
+function checkColumns(source: DataSource, tokenizer: Tokenizer, targets: readonly string[]): void {
+  const names = source.columns.map(({ name }) => name);
+  const missing = (wanted: readonly string[]) => wanted.filter((name) => !names.includes(name));
+  const has = `it has ${names.join(', ')}`;
+  const unread = missing(tokenizer.columns);
+  if (unread.length > 0) {
+    throw new InputError(
+      `${source.path}: no column ${quoted(unread)}, which the run reads; ${has}; name its columns as in the data of the run`,
+    );
+  }
+  const unknown = missing(targets);
+  if (unknown.length > 0) {
+    throw new InputError(
+      `${source.path}: no target column ${quoted(unknown)}; ${has}; choose among them with --target`,
+    );
+  }
+  const seen = targets.find((target) => tokenizer.columns.includes(target));
+  if (seen !== undefined) {
+    throw new InputError(
+      `${source.path}: target column "${seen}" is one the encoder reads, so predicting it says nothing; choose another, or pretrain with --ignore ${seen}`,
+    );
+  }
+}
+
+const quoted = (names: readonly string[]) => names.map((name) => JSON.stringify(name)).join(', ');
+
+function labelValues(
+  { path }: DataSource,
+  name: string,
+  column: ColumnValues,
+): Float64Array | readonly (string | null)[] {
+  if (column.type === 'pixels')
+    throw new InputError(`${path}: target column "${name}" holds images; expected numbers or text`);
+  return column.values;
+}
+
+function targetColumn(source: DataSource, name: string, cells: (number | string | null)[]): TargetColumn {
+  const numeric = source.columns.some((column) => column.name === name && column.type === 'number');
+  return {
+    name,
+    values: numeric
+      ? Float64Array.from(cells, Number)
+      : cells.map((cell) => (cell === null ? null : String(cell))),
+  };
+}
+
+function countParts(path: string, part: Uint8Array, splitColumn: string | undefined): LabelledData['counts'] {
+  const [train, valid, test] = [TRAIN, VALID, TEST].map(
+    (wanted) => part.filter((value) => value === wanted).length,
+  );
+  if (train > 0 && valid > 0 && test > 0) return { train, valid, test };
+  const advice =
+    splitColumn === undefined
+      ? 'give more records or larger --valid-fraction and --test-fraction'
+      : `check column "${splitColumn}", or name another with --split-column`;
+  throw new InputError(
+    `${path}: expected labelled records in every part, got ${train} train, ${valid} valid and ${test} test; ${advice}`,
+  );
+}
