@@ -85,7 +85,7 @@ export function multiplyTransposed(
   }
 }
 
-/** out[m, n] += a[rows, m]ᵀ · b[rows, n]. Four rows at a time, so that `out` is read and written a quarter as often. */
+/** out[m, n] += a[rows, m]ᵀ · b[rows, n]. Tiles of four rows × two columns of a, for few reads and writes of `out`. */
 export function accumulateTransposed(
   out: Float64Array,
   a: Float64Array,
@@ -100,11 +100,37 @@ export function accumulateTransposed(
     const b1 = b0 + n;
     const b2 = b1 + n;
     const b3 = b2 + n;
-    for (let i = 0; i < m; i++) {
-      const w = a[row * m + i];
-      const x = a[row * m + m + i];
-      const y = a[row * m + 2 * m + i];
-      const z = a[row * m + 3 * m + i];
+    let i = 0;
+    for (; i + 2 <= m; i += 2) {
+      const c0 = row * m + i;
+      const c1 = c0 + m;
+      const c2 = c1 + m;
+      const c3 = c2 + m;
+      const w0 = a[c0];
+      const w1 = a[c0 + 1];
+      const x0 = a[c1];
+      const x1 = a[c1 + 1];
+      const y0 = a[c2];
+      const y1 = a[c2 + 1];
+      const z0 = a[c3];
+      const z1 = a[c3 + 1];
+      const o0 = i * n;
+      const o1 = o0 + n;
+      for (let j = 0; j < n; j++) {
+        const p = b[b0 + j];
+        const q = b[b1 + j];
+        const r = b[b2 + j];
+        const s = b[b3 + j];
+        out[o0 + j] += w0 * p + x0 * q + y0 * r + z0 * s;
+        out[o1 + j] += w1 * p + x1 * q + y1 * r + z1 * s;
+      }
+    }
+    if (i < m) {
+      const c = row * m + i;
+      const w = a[c];
+      const x = a[c + m];
+      const y = a[c + 2 * m];
+      const z = a[c + 3 * m];
       const o = i * n;
       for (let j = 0; j < n; j++) {
         out[o + j] += w * b[b0 + j] + x * b[b1 + j] + y * b[b2 + j] + z * b[b3 + j];

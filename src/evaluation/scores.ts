@@ -1,0 +1,39 @@
+/** What an evaluation leaves behind: scores.json, and the result of `finetune` and `probe`. */
+import { runFile, writeJson } from '../training/run-folder.js';
+import type { Interval } from './statistics.js';
+
+/** One method's test scores over its seeds. */
+export interface MethodScores extends Interval {
+  readonly method: string;
+  readonly metric: string;
+  readonly perSeed: readonly number[];
+  /** Per seed the score of each target, where there are several. */
+  readonly perTarget?: readonly (readonly number[])[];
+  /** Training and scoring of all seeds. */
+  readonly seconds: number;
+}
+
+export interface Scores {
+  readonly task: string;
+  /** The columns that were predicted. */
+  readonly targets: readonly string[];
+  readonly metric: string;
+  readonly higherIsBetter: boolean;
+  /** Where the split comes from and how many labelled records each part has. */
+  readonly split: {
+    readonly by: string;
+    readonly train: number;
+    readonly valid: number;
+    readonly test: number;
+  };
+  readonly methods: readonly MethodScores[];
+  /** The scores.json that was written, if one was. */
+  readonly file?: string;
+}
+
+/** Writes scores.json into a run and gives the scores with its path. What is not a number becomes null. */
+export async function writeScores(run: string, scores: Scores): Promise<Scores> {
+  const file = runFile(run, 'scores');
+  await writeJson(file, scores);
+  return { ...scores, file };
+}
