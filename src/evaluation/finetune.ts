@@ -54,7 +54,6 @@ interface Settings {
   readonly batchSize: number;
   readonly learningRate: number;
   readonly validSteps: number;
-  readonly freeze: boolean;
 }
 
 /** The split is the same for every seed and method, so that differences are paired. */
@@ -79,11 +78,33 @@ interface Outcome {
 }
 
 /** Fine-tunes, scores and writes a run that `predict` can use. Throws InputError for data or options that do not fit. */
-export async function finetune(options: FinetuneVerbOptions, hooks: Hooks = {}): Promise<Scores> {
-  const { run: folder, data, targets, out, config = {} } = options;
+export async function finetune({ run, ...options }: FinetuneVerbOptions, hooks: Hooks = {}): Promise<Scores> {
+  return finetuneRuns({ ...options, runs: [run] }, hooks);
+}
+
+/**
+ * The same for several pretrained runs of one architecture and one tokenizer, each a method of its own in one table,
+ * on the same records in the same order. The run that is written is of the first.
+ */
+export async function finetuneRuns(
+  options: Omit<FinetuneVerbOptions, 'run'> & { readonly runs: readonly string[] },
+  hooks: Hooks = {},
+): Promise<Scores> {
+  const { data, targets, out, config = {} } = options;
   const { onEvent = () => {} } = hooks;
   await assertNewRun(out);
-  const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
+  const runs: Run[] = [];
+  for (const folder of options.runs) {
+    runs.push(await openRun(folder, (message) => onEvent({ type: 'warning', message })));
+  }
+  const [run, ...others] = runs;
+  for (const other of others) {
+    if (JSON.stringify(other.tokenizer) !== JSON.stringify(run.tokenizer)) {
+      throw new InputError(
+        `${other.folder}: its tokenizer is not that of ${run.folder}; pretrain both on the same data`,
+      );
+    }
+  }
   const labelled = await readLabelled({
     path: data,
     tokenizer: run.tokenizer,
@@ -121,17 +142,18 @@ export async function finetune(options: FinetuneVerbOptions, hooks: Hooks = {}):
     },
     buckets[0],
   );
-  const task = { trainer, run, spec, metric, train, valid, test, scale, settings, buckets, hooks };
+  const task = { trainer, spec, metric, train, valid, test, scale, settings, buckets, hooks };
 
   try {
-    const names = config.from_scratch ? ['untrained'] : [run.config.objective.kind, 'untrained'];
+    const pretrained = config.from_scratch ? [] : runs;
     const methods: MethodScores[] = [];
     let kept: Outcome | undefined;
-    for (const method of names) {
+    for (const start of [...pretrained, undefined]) {
+      const method = start?.config.objective.kind ?? 'untrained';
       const started = performance.now();
       const outcomes: Outcome[] = [];
       for (let seed = 0; seed < settings.seeds; seed++) {
-        const outcome = await trainOnce(task, method === 'untrained', seed);
+        const outcome = await trainOnce(task, start, seed);
         outcomes.push(outcome);
         onEvent({ type: 'seed', method, seed, seeds: settings.seeds, metric, value: outcome.test });
       }
@@ -182,7 +204,6 @@ function resolveSettings(config: FinetuneOptions, records: number): Settings {
     batchSize,
     learningRate: config.learning_rate ?? 3e-4,
     validSteps: Math.max(1, Math.min(stepsPerEpoch, Math.ceil(chosen / 20))),
-    freeze: config.freeze ?? false,
   };
 }
 
@@ -227,7 +248,6 @@ function labelScale({ task, targets }: LabelSpec, labels: Float64Array): LabelSc
 
 interface Task {
   readonly trainer: Trainer;
-  readonly run: Run;
   readonly spec: LabelSpec;
   readonly metric: MetricName;
   readonly train: LabelledPart;
@@ -239,13 +259,13 @@ interface Task {
   readonly hooks: Hooks;
 }
 
-/** One seed of one method. The seed decides the fresh parameters and the order of the batches. */
-async function trainOnce(task: Task, untrained: boolean, seed: number): Promise<Outcome> {
-  const { trainer, run, metric, settings, hooks } = task;
+/** One seed from a pretrained run, or from none. The seed decides the fresh parameters and the order of batches. */
+async function trainOnce(task: Task, start: Run | undefined, seed: number): Promise<Outcome> {
+  const { trainer, metric, settings, hooks } = task;
   const { steps, batchSize, learningRate } = settings;
   const { state, layout } = trainer;
   state.parameters.set(initializeParameters(layout, seed));
-  if (!untrained) loadEncoder(trainer, run);
+  if (start) loadEncoder(trainer, start);
   state.firstMoment.fill(0);
   state.secondMoment.fill(0);
 
@@ -354,7 +374,7 @@ async function writeFinetunedRun(
   run: Run,
   spec: LabelSpec,
   scale: LabelScale,
-  { targets, config = {} }: FinetuneVerbOptions,
+  { targets, config = {} }: Pick<FinetuneVerbOptions, 'targets' | 'config'>,
   settings: Settings,
   trainer: Trainer,
   kept: Outcome,

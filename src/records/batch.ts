@@ -262,3 +262,8 @@ export async function* gatherBlocks(
   }
   if (parts.length > 0) yield concatenateBlocks(parts);
 }
+
+/** The given records of a block, in that order. */
+export function takeRecords(block: TokenBlock, records: ArrayLike<number>): TokenBlock {
+  return concatenateBlocks(Array.from(records, (record) => sliceBlock(block, record, record + 1)));
+}

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { encoders } from '../encoders/index.js';
 import { objectives } from '../objectives/index.js';
-import { formatNames } from '../records/open-source.js';
+import { formatNames } from '../records/formats.js';
 import { tokenizers } from '../tokenizers/index.js';
 
 export const tasks = ['regression', 'binary', 'multiclass', 'multilabel'] as const;
@@ -118,7 +118,6 @@ const finetune = z.strictObject({
   seeds: key(count(), 'runs, with seeds 0, 1, …', 3),
   threads: training.shape.threads,
   from_scratch: key(z.boolean(), 'start from untrained parameters', true),
-  freeze: key(z.boolean(), 'keep the encoder as it is and train the head only', true),
 });
 
 const probe = z.strictObject({

@@ -78,6 +78,15 @@ export function restoreTrainer(trainer: Trainer, { path, tensors }: Checkpoint):
   }
 }
 
+/** The graph inputs of a batch's tokens. */
+export function tokenFeeds({ size, tokens, ids, values, lengths }: Batch): HostTensors {
+  return {
+    ...(ids && { ids: hostTensor('int32', [size, tokens], ids) }),
+    ...(values && { values: hostTensor('float32', [size, tokens, values.length / (size * tokens)], values) }),
+    lengths: hostTensor('int32', [size], lengths),
+  };
+}
+
 /** The graph inputs of a batch: its tokens, and the noise that the objective wants, keyed by seed, time and row. */
 export function batchFeeds(
   model: ModelConfig,
@@ -89,11 +98,7 @@ export function batchFeeds(
   const source = (purpose: string, row: number) =>
     random(noise.seed, `${noise.purpose} ${purpose}`, noise.step, row);
   return {
-    ...(batch.ids && { ids: hostTensor('int32', [size, tokens], batch.ids) }),
-    ...(batch.values && {
-      values: hostTensor('float32', [size, tokens, batch.values.length / (size * tokens)], batch.values),
-    }),
-    lengths: hostTensor('int32', [size], batch.lengths),
+    ...tokenFeeds(batch),
     ...objectiveOf(model).draw(model.objective, model.spec, shape, batch, noise.progress, source),
   };
 }

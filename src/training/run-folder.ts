@@ -17,6 +17,7 @@ const files = {
   metrics: 'metrics.jsonl',
   encoder: 'encoder.onnx',
   scores: 'scores.json',
+  labels: 'labels.json',
   rejected: 'rejected.jsonl',
   done: 'DONE',
 } as const;
