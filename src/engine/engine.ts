@@ -22,7 +22,15 @@ export interface EngineOptions {
   readonly profilePrefix?: string;
 }
 
+export interface CompileOptions {
+  /**
+   * Fixed values of the parameters by name, which are then no inputs any more: the engine lays them out once, as its
+   * kernels want them. Others than the program's are ignored.
+   */
+  readonly parameters?: HostTensors;
+}
+
 /** Compiles programs; one per device or thread count. */
 export interface Engine {
-  compile(program: Program): Promise<Executable>;
+  compile(program: Program, options?: CompileOptions): Promise<Executable>;
 }

@@ -47,8 +47,9 @@ export async function nodeEngine(options: EngineOptions): Promise<Engine> {
     );
 
   return {
-    async compile(program: Program): Promise<Executable> {
-      const session = await ort.InferenceSession.create(encodeProgram(program), sessionOptions);
+    async compile(program: Program, { parameters } = {}): Promise<Executable> {
+      const model = encodeProgram(program, { parameters: parameters && ((name) => parameters[name]) });
+      const session = await ort.InferenceSession.create(model, sessionOptions);
       return {
         async run(feeds, results) {
           await session.run(

@@ -1,12 +1,12 @@
 /** From a file with labels to what an evaluation needs: tokens, labels and the part of each labelled record. */
 import { InputError } from '../errors.js';
-import type { OnBadRecord } from '../records/bad-records.js';
 import { concatenateBlocks } from '../records/batch.js';
-import { type FormatName, openSource } from '../records/open-source.js';
+import { openSource } from '../records/open-source.js';
 import type { ColumnValues, DataSource } from '../records/record-batch.js';
 import type { Part } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
+import type { ReadingOptions } from '../training/config-schema.js';
 import {
   findSplitColumn,
   partition,
@@ -45,8 +45,8 @@ export interface LabelledOptions {
   readonly targets: readonly string[];
   /** Follows from the target columns by default. */
   readonly task?: Task;
-  readonly format?: FormatName;
-  readonly onBadRecord?: OnBadRecord;
+  readonly format?: ReadingOptions['format'];
+  readonly onBadRecord?: ReadingOptions['on_bad_record'];
   /** By default a text column whose name ends in `split`; without one, parts are drawn. */
   readonly splitColumn?: string;
   /** 0.1 by default. Used where parts are drawn, and for a split column that names no validation part. */
