@@ -31,7 +31,7 @@ describe('principalAxes', () => {
     const principal = principalAxes(x, 5);
     const vector = Float64Array.of(1, -2, 3, 0, 5);
     const solved = new Float64Array(5);
-    solveShifted(principal, 0.3, 0.2, vector, solved);
+    solveShifted(principal, Float64Array.of(0.3), 0.2, vector, solved);
     for (let i = 0; i < 5; i++) {
       let back = 0.2 * solved[i];
       for (let j = 0; j < 5; j++) {

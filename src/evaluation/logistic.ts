@@ -130,13 +130,9 @@ export function logistic(
   };
 
   const precondition = (lambda: number, vector: Float64Array, out: Float64Array): void => {
-    for (let k = 0; k < width; k++) {
-      const from = k * dimension;
-      const to = from + dimension;
-      const scale = Math.max(curvature[k] / n, LEAST_CURVATURE);
-      solveShifted(principal, scale, lambda, vector.subarray(from, to), out.subarray(from, to));
-      out[weightCount + k] = vector[weightCount + k] / scale;
-    }
+    const scales = curvature.map((sum) => Math.max(sum / n, LEAST_CURVATURE));
+    solveShifted(principal, scales, lambda, vector, out);
+    for (let k = 0; k < width; k++) out[weightCount + k] = vector[weightCount + k] / scales[k];
   };
 
   return (lambda) => {

@@ -1,6 +1,6 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import type { LinearModel } from './linear-model.js';
-import { accumulateTransposed, forEachBlock } from './matrix.js';
+import { accumulateTransposed, forEachBlock, multiplyTransposed } from './matrix.js';
 
 /** Mean and covariance (over n) of the rows of a matrix, the covariance as Σᵢ variances[i] · axes[i] axes[i]ᵀ. */
 export interface PrincipalAxes {
@@ -9,6 +9,8 @@ export interface PrincipalAxes {
   readonly variances: Float64Array;
   /** float64[dimension, dimension], one orthonormal axis a row */
   readonly axes: Float64Array;
+  /** The same, one axis a column. */
+  readonly axesTransposed: Float64Array;
 }
 
 /** Principal axes of x float32[n, dimension], whose columns should not be far from mean 0. O(n d² + d³). */
@@ -36,25 +38,29 @@ export function principalAxes(x: Float32Array, dimension: number): PrincipalAxes
     mean,
     variances: Float64Array.from(realEigenvalues, (value) => Math.max(value, 0)),
     axes: Float64Array.from(eigenvectorMatrix.transpose().to1DArray()),
+    axesTransposed: Float64Array.from(eigenvectorMatrix.to1DArray()),
   };
 }
 
-/** out = (scale · covariance + shift · I)⁻¹ vector, O(d²) for any scale and shift. */
+/**
+ * out[k] = (scales[k] · covariance + shift · I)⁻¹ vectors[k], O(d²) each for any scale and shift.
+ * @param vectors float64[scales.length, dimension]
+ * @param out float64[scales.length, dimension]
+ */
 export function solveShifted(
-  { dimension, variances, axes }: PrincipalAxes,
-  scale: number,
+  { dimension, variances, axes, axesTransposed }: PrincipalAxes,
+  scales: Float64Array,
   shift: number,
-  vector: Float64Array,
+  vectors: Float64Array,
   out: Float64Array,
 ): void {
-  out.fill(0);
-  for (let i = 0; i < dimension; i++) {
-    const row = i * dimension;
-    let along = 0;
-    for (let j = 0; j < dimension; j++) along += axes[row + j] * vector[j];
-    along /= scale * variances[i] + shift;
-    for (let j = 0; j < dimension; j++) out[j] += along * axes[row + j];
+  const count = scales.length;
+  const along = new Float64Array(count * dimension);
+  multiplyTransposed(along, vectors, axes, count, dimension, dimension);
+  for (let k = 0; k < count; k++) {
+    for (let i = 0; i < dimension; i++) along[k * dimension + i] /= scales[k] * variances[i] + shift;
   }
+  multiplyTransposed(out, along, axesTransposed, count, dimension, dimension);
 }
 
 /**
@@ -74,7 +80,7 @@ export function ridge(x: Float32Array, y: Float64Array, dimension: number): (lam
   for (let j = 0; j < dimension; j++) moment[j] /= y.length;
   return (lambda) => {
     const weights = new Float64Array(dimension);
-    solveShifted(principal, 1, lambda, moment, weights);
+    solveShifted(principal, Float64Array.of(1), lambda, moment, weights);
     const shift = weights.reduce((sum, weight, j) => sum + weight * principal.mean[j], 0);
     return { dimension, weights, bias: Float64Array.of(yMean - shift) };
   };
