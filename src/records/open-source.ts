@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { InputError } from '../errors.js';
 import { type OnBadRecord, rejectBy } from './bad-records.js';
 import { contentHead, isGzipped, readError, verifyGzip } from './bytes.js';
+import { type FormatName, formatExtensions, formatNames } from './formats.js';
 import type { Reader } from './reader.js';
 import { delimitedReader } from './readers/delimited.js';
 import { fastaReader } from './readers/fasta.js';
@@ -14,23 +15,7 @@ import type { BadRecord, ColumnInfo, DataSource } from './record-batch.js';
 
 export type { OnBadRecord } from './bad-records.js';
 
-const extensions = {
-  csv: ['csv'],
-  tsv: ['tsv', 'tab'],
-  jsonl: ['jsonl', 'ndjson'],
-  parquet: ['parquet', 'pq'],
-  fasta: ['fasta', 'fa', 'faa', 'fna', 'fas'],
-  lines: ['txt', 'text', 'lines'],
-  smiles: ['smi', 'smiles'],
-  idx: ['idx', 'idx1-ubyte', 'idx3-ubyte', 'idx4-ubyte'],
-} as const satisfies Record<string, readonly string[]>;
-
 const HEAD_BYTES = 4096;
-
-export type FormatName = keyof typeof extensions;
-
-/** Every format that can be read. */
-export const formatNames = Object.keys(extensions) as FormatName[];
 
 export interface OpenOptions {
   /** Told from the file's name and content by default. */
@@ -123,7 +108,7 @@ async function detectFormat(path: string, size: number, given?: FormatName): Pro
   const name = lower.replace(/\.gz$/, '');
   const format = given ?? formatNamed(name) ?? formatOf(head);
   if (!format) {
-    const known = Object.values(extensions).flatMap((list) => list.map((extension) => `.${extension}`));
+    const known = Object.values(formatExtensions).flatMap((list) => list.map((extension) => `.${extension}`));
     throw new InputError(`${path}: unknown format; name it ${known.join(', ')}, or pass --format`);
   }
   const trouble = contradiction(format, head, gzipped);
@@ -133,7 +118,9 @@ async function detectFormat(path: string, size: number, given?: FormatName): Pro
 
 function formatNamed(name: string): FormatName | undefined {
   return formatNames.find((format) =>
-    extensions[format].some((extension) => name.endsWith(`.${extension}`) || name.endsWith(`-${extension}`)),
+    formatExtensions[format].some(
+      (extension) => name.endsWith(`.${extension}`) || name.endsWith(`-${extension}`),
+    ),
   );
 }
 

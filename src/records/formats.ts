@@ -1,0 +1,15 @@
+/** Every format that can be read, and the endings of file names that announce it. */
+export const formatExtensions = {
+  csv: ['csv'],
+  tsv: ['tsv', 'tab'],
+  jsonl: ['jsonl', 'ndjson'],
+  parquet: ['parquet', 'pq'],
+  fasta: ['fasta', 'fa', 'faa', 'fna', 'fas'],
+  lines: ['txt', 'text', 'lines'],
+  smiles: ['smi', 'smiles'],
+  idx: ['idx', 'idx1-ubyte', 'idx3-ubyte', 'idx4-ubyte'],
+} as const satisfies Record<string, readonly string[]>;
+
+export type FormatName = keyof typeof formatExtensions;
+
+export const formatNames = Object.keys(formatExtensions) as FormatName[];
