@@ -1,3 +1,4 @@
+import { describeBadRecord } from '../records/bad-records.js';
 import type { ColumnProfile } from '../records/profile.js';
 import { formatTable } from '../report/table.js';
 import { count, duration, number } from './progress.js';
@@ -42,7 +43,7 @@ export function formatWritten({ file, rows, rejected }: Written): string {
   return `${file}: ${count(rows)} records${skipped}`;
 }
 
-export function formatInspection({ source, rejected, tokenizer }: Inspection): string {
+export function formatInspection({ source, rejected, badRecords, tokenizer }: Inspection): string {
   const { path, format, bytes, rows, rowsRead, duplicates, columns } = source;
   const facts = [
     rows === undefined ? `first ${count(rowsRead)} records` : `${count(rows)} records`,
@@ -68,6 +69,11 @@ export function formatInspection({ source, rejected, tokenizer }: Inspection): s
     '',
     `tokenizer: ${tokenizer.kind} on ${tokenizer.columns.join(', ')}; at most ${count(tokenizer.maxTokens)} tokens`,
     `why: ${tokenizer.why}`,
+    `fitted on: ${Object.entries(tokenizer.fitted)
+      .map(([name, value]) => `${name} ${typeof value === 'number' ? number(value) : value}`)
+      .join(', ')}`,
+    ...badRecords.map((bad) => `unreadable: ${describeBadRecord(bad).slice(bad.path.length + 2)}`),
+    ...(rejected > badRecords.length ? [`unreadable: ${count(rejected - badRecords.length)} more`] : []),
     ...tokenizer.warnings.map((warning) => `warning: ${warning}`),
   ].join('\n');
 }

@@ -57,6 +57,7 @@ const inspection: Inspection = {
         distinct: 19,
         distinctCapped: true,
         integers: false,
+        consecutive: false,
         lengths: { min: 1, median: 2, max: 3, mean: 2 },
         examples: ['"CCO"'],
         constant: false,
@@ -71,6 +72,7 @@ const inspection: Inspection = {
         distinct: 2,
         distinctCapped: false,
         integers: true,
+        consecutive: false,
         range: { min: 0, max: 1, mean: 0.25 },
         examples: ['0', '1'],
         constant: false,
@@ -79,13 +81,15 @@ const inspection: Inspection = {
       },
     ],
   },
-  rejected: 0,
+  rejected: 2,
+  badRecords: [{ path: 'a.csv', row: 7, line: 9, message: 'expected 2 cells, got 3' }],
   tokenizer: {
     kind: 'sequence',
     columns: ['smiles'],
     unused: ['y'],
     reasons: { y: 'its name is that of a label' },
     maxTokens: 64,
+    fitted: { records: 18, letters: 2 },
     why: 'one text column',
     warnings: ['column y looks like a label'],
   },
@@ -292,7 +296,8 @@ describe('commands', () => {
 
   it('describe what they found', async () => {
     const { err } = await lacuna(['inspect', 'a.csv']);
-    expect(err).toContain('a.csv: csv, first 20 records, 1,234 bytes, 1 duplicates');
+    expect(err).toContain('a.csv: csv, first 20 records, 1,234 bytes, 1 duplicates, 2 unreadable');
+    expect(err).toContain('\nunreadable: line 9: expected 2 cells, got 3\nunreadable: 1 more\n');
     expect(err).toContain('smiles  text          0      > 19  length 1 … 2 … 3, such as "CCO"');
     expect(err).toContain('0 … 1.000, mean 0.2500           its name is that of a label');
     const finetuned = await lacuna(['finetune', 'r', 'a.csv', '--out', 'o', '--target', 'y']);

@@ -1,10 +1,11 @@
 /** What the commands ask of the library, and where they find it. */
 
 import type { Interval } from '../evaluation/statistics.js';
-import type { SourceProfile } from '../records/profile.js';
-import type { TokenizerChoice } from '../tokenizers/index.js';
 import type { FinetuneOptions, ProbeOptions, ReadingOptions, UserConfig } from '../training/config-schema.js';
+import type { Inspection } from '../training/inspect.js';
 import type { Hooks } from '../training/progress-event.js';
+
+export type { Inspection } from '../training/inspect.js';
 
 export interface PretrainSummary {
   readonly run: string;
@@ -54,13 +55,6 @@ export interface Written {
   readonly file: string;
   readonly rows: number;
   readonly rejected: number;
-}
-
-export interface Inspection {
-  readonly source: SourceProfile;
-  /** Records that could not be read. */
-  readonly rejected: number;
-  readonly tokenizer: TokenizerChoice & { readonly maxTokens: number };
 }
 
 export interface DemoSummary {

@@ -1,5 +1,6 @@
 /** Statistics of one column, gathered batch by batch. */
 import { quoteCell } from './bad-records.js';
+import { isSplitName } from './column-roles.js';
 import type { ColumnType, ColumnValues } from './record-batch.js';
 import { partNamed } from './split.js';
 
@@ -20,6 +21,8 @@ export interface ColumnProfile {
   readonly range?: { readonly min: number; readonly max: number; readonly mean: number };
   /** Number columns: whether every value is an integer. */
   readonly integers: boolean;
+  /** Number columns: whether every value is the one before plus 1, as in a row counter. */
+  readonly consecutive: boolean;
   /** Text: characters per cell. */
   readonly lengths?: {
     readonly min: number;
@@ -44,6 +47,8 @@ export class ColumnSummary {
   private missing = 0;
   private repeated = false;
   private integers = true;
+  private consecutive = true;
+  private previous = Number.NaN;
   private min = Number.POSITIVE_INFINITY;
   private max = Number.NEGATIVE_INFINITY;
   private sum = 0;
@@ -80,6 +85,8 @@ export class ColumnSummary {
       else {
         this.measure(value);
         if (!Number.isInteger(value)) this.integers = false;
+        if (this.present > 1 && value !== this.previous + 1) this.consecutive = false;
+        this.previous = value;
       }
       const before = this.counts.get(value);
       if (before !== undefined) {
@@ -110,6 +117,7 @@ export class ColumnSummary {
         range: { min: this.min, max: this.max, mean: this.sum / this.elements },
       }),
       integers: type === 'number' && present > 0 && this.integers,
+      consecutive: type === 'number' && present > 2 && this.consecutive,
       ...(this.lengths.length > 0 && { lengths: lengthStatistics(this.lengths) }),
       examples: type === 'pixels' ? [this.shape] : this.examples(),
       constant: type !== 'pixels' && counts.size <= 1 && (present === 0 || missing === 0),
@@ -137,14 +145,14 @@ function lengthStatistics(lengths: number[]) {
 }
 
 /**
- * Whether the values name the training part and another one, and little else. A column that is named like a split
- * may hold other words too, such as `unparsable` or `rest`.
+ * Whether the values name the training part and another one, and little else. In a column that is named as a split one
+ * part is enough, since a sorted file begins with one, and there may be other words, such as `unparsable`.
  */
 function namesParts(name: string, counts: ReadonlyMap<string | number, number>): boolean {
+  if (counts.size > 20) return false;
   let recognised = 0;
   let all = 0;
   const parts = new Set<string>();
-  if (counts.size > 20) return false;
   for (const [cell, count] of counts) {
     all += count;
     const part = partNamed(String(cell));
@@ -152,6 +160,6 @@ function namesParts(name: string, counts: ReadonlyMap<string | number, number>):
     recognised += count;
     parts.add(part);
   }
-  if (!parts.has('train') || parts.size < 2) return false;
-  return recognised >= 0.9 * all || /split|fold|subset|partition/i.test(name);
+  if (isSplitName(name)) return parts.size > 0;
+  return parts.has('train') && parts.size > 1 && recognised >= 0.9 * all;
 }

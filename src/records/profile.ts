@@ -1,5 +1,6 @@
 /** What `inspect` says about a source: its columns, and which of them look like the id, the split and the labels. */
 import { hashString } from '../tensor/random.js';
+import { isIdName, labelWord, mayNameRecord, splitByName } from './column-roles.js';
 import { type ColumnProfile, ColumnSummary, DISTINCT_CAP } from './column-summary.js';
 import type { ColumnValues, DataSource, RecordBatch } from './record-batch.js';
 
@@ -24,8 +25,15 @@ export interface SourceProfile {
   readonly dominantText?: string;
 }
 
-/** A column with at most this many different values may be a category or a class. */
+/** A column with at most this many different values may be a class. */
 const FEW = 20;
+
+/** A text column with more different values than this is no category. */
+export const MAX_CATEGORIES = 256;
+
+/** A column with few enough values, each of which comes back, to be a category. */
+export const isCategory = ({ distinct, present }: ColumnProfile): boolean =>
+  distinct <= MAX_CATEGORIES && 2 * distinct <= present;
 
 /** Reads the first `rows` records (100,000 by default) and describes them. Throws what the source throws. */
 export async function profileSource(
@@ -47,7 +55,7 @@ export async function profileSource(
   }
   const columns = summaries.map((summary) => summary.profile());
   const split = findSplit(columns);
-  const dominantText = findDominantText(columns, split);
+  const dominantText = findDominantText(columns.filter(({ name }) => name !== split && !isIdName(name)));
   const id = findId(columns, dominantText);
   const text = columns.find(({ name }) => name === dominantText);
   return {
@@ -110,13 +118,10 @@ function mixHashes(column: ColumnValues, low: Uint32Array, high: Uint32Array): v
   }
 }
 
+/** By name; or the only column whose values say it. */
 function findSplit(columns: readonly ColumnProfile[]): string | undefined {
-  const candidates = columns.filter((column) => column.looksLikeSplit).map(({ name }) => name);
-  return (
-    candidates.find((name) => name.toLowerCase() === 'split') ??
-    candidates.find((name) => /split/i.test(name)) ??
-    (candidates.length === 1 ? candidates[0] : undefined)
-  );
+  const candidates = columns.filter(({ looksLikeSplit }) => looksLikeSplit);
+  return splitByName(candidates) ?? (candidates.length === 1 ? candidates[0].name : undefined);
 }
 
 /** How many characters a number cell weighs beside text: one for few-valued integers such as 0 and 1, else four. */
@@ -125,39 +130,36 @@ function numberWeight({ integers, distinct }: ColumnProfile): number {
 }
 
 /**
- * The longest text column that is not a category (more than half of its cells differ) and not mostly missing, if a cell
- * of it is on average at least as long as all number cells of a record together. The first of equally long ones.
+ * The text column that makes up most of a record: the longest on average that is not a category and not mostly missing,
+ * if it is at least as long as all number cells of a record together. One that may be a name or a heading counts only
+ * where there is no other. The first of equally long ones.
  */
-function findDominantText(columns: readonly ColumnProfile[], split: string | undefined): string | undefined {
+export function findDominantText(columns: readonly ColumnProfile[]): string | undefined {
+  if (columns.some(({ type }) => type === 'pixels')) return undefined;
+  const free = columns.filter(
+    (column) =>
+      column.type === 'text' &&
+      column.missing <= column.present &&
+      (columns.length === 1 || !isCategory(column)),
+  );
+  const data = free.filter(({ name }) => !mayNameRecord(name));
   let longest = { name: '', mean: 0 };
-  let numbers = 0;
-  const others = columns.filter(({ name }) => name !== split);
-  for (const column of others) {
-    const { name, type, lengths, distinct, present, missing } = column;
-    if (type === 'pixels') return undefined;
-    if (type === 'number') numbers += numberWeight(column);
-    if (!lengths || missing > present || (others.length > 1 && 2 * distinct < present)) continue;
-    if (lengths.mean > 1.01 * longest.mean) longest = { name, mean: lengths.mean };
+  for (const { name, lengths } of data.length > 0 ? data : free) {
+    if (lengths && lengths.mean > 1.01 * longest.mean) longest = { name, mean: lengths.mean };
   }
+  let numbers = 0;
+  for (const column of columns) if (column.type === 'number') numbers += numberWeight(column);
   return longest.mean > 0 && longest.mean >= numbers ? longest.name : undefined;
 }
-
-const ID_NAME = /(^|[^a-z])(_?id|ids|identifier|accession|key|uuid|index|name)($|[^a-z])/i;
 
 /** The first column that is unique in each record and is named like an id, or is text beside the dominating one. */
 function findId(columns: readonly ColumnProfile[], dominantText: string | undefined): string | undefined {
   const unique = columns.filter(({ name, uniquePerRow }) => uniquePerRow && name !== dominantText);
   const named = unique.find(
-    ({ name, type, integers }) => ID_NAME.test(name) && (type === 'text' || integers),
+    ({ name, type, integers }) => mayNameRecord(name) && (type === 'text' || integers),
   );
   return (named ?? unique.find(({ type, lengths }) => type === 'text' && lengths!.max <= 64))?.name;
 }
-
-const LABEL_WORDS = new Set(
-  'label labels target targets class classes score y fitness outcome response activity active affinity toxicity'.split(
-    ' ',
-  ),
-);
 
 /** Why a column may be a label; labels must not be pretrained on. */
 function labelReason(
@@ -166,11 +168,7 @@ function labelReason(
 ): string | undefined {
   const { name, type, distinct, present, integers, lengths } = column;
   if (column.looksLikeSplit || column.constant || type === 'pixels') return undefined;
-  const words = name
-    .replace(/([a-z])([A-Z])/g, '$1 $2')
-    .toLowerCase()
-    .split(/[^a-z0-9]+/);
-  const word = words.find((part) => LABEL_WORDS.has(part));
+  const word = labelWord(name);
   if (word) return `its name says "${word}"`;
   if (column.uniquePerRow && integers) return undefined;
   const few = distinct <= FEW && distinct * 10 <= present;

@@ -1,15 +1,26 @@
 import { describe, expect, it } from 'vitest';
-import type { ColumnValues } from '../records/record-batch.js';
-import { chooseTokenizer, profileColumns, type TokenizerWishes } from './index.js';
+import { profileSource } from '../records/profile.js';
+import type { ColumnValues, DataSource } from '../records/record-batch.js';
+import { chooseTokenizer, type TokenizerWishes } from './index.js';
 import { numbers, records, texts } from './tokenizer.case.js';
 
 async function choose(columns: Record<string, ColumnValues>, wishes?: TokenizerWishes) {
   const count = Math.max(
     ...Object.values(columns).map((column) => (column.type === 'pixels' ? 1 : column.values.length)),
   );
-  const infos = Object.entries(columns).map(([name, { type }]) => ({ name, type }));
-  return chooseTokenizer(await profileColumns(infos, [records(columns, count)]), wishes);
+  const source: DataSource = {
+    path: 'data.csv',
+    format: 'csv',
+    bytes: 1,
+    columns: Object.entries(columns).map(([name, { type }]) => ({ name, type })),
+    async *read() {
+      yield records(columns, count);
+    },
+  };
+  return chooseTokenizer(await profileSource(source), wishes);
 }
+
+const times = <T>(n: number, values: readonly T[]): T[] => Array.from({ length: n }, () => values).flat();
 
 const molecules = [
   'OCC3OC(OCC2OC(OC(C#N)c1ccccc1)C(O)C(O)C2O)C(O)C(O)C3O',
@@ -22,10 +33,10 @@ const solubility = {
   scaffold_split: texts(['test', 'train', 'train']),
 };
 const adult = {
-  split: texts(['train', 'train', 'test', 'test']),
-  age: numbers([39, 50, 38, 53]),
-  workclass: texts(['State-gov', 'Private', 'Private', 'State-gov']),
-  income: texts(['<=50K', '>50K', '<=50K', '>50K']),
+  split: texts(times(6, ['train', 'train', 'test', 'test'])),
+  age: numbers(times(6, [39, 50, 38, 53])),
+  workclass: texts(times(6, ['State-gov', 'Private', 'Private', 'State-gov'])),
+  income: texts(times(6, ['<=50K', '>50K', '<=50K', '>50K'])),
 };
 const events = {
   split: texts(['train', 'train', 'test']),
@@ -60,7 +71,7 @@ describe('chooseTokenizer', () => {
     });
     expect(choice.why).toBe('a table of 1 numeric and 2 categorical columns');
     expect(choice.warnings).toEqual([
-      'the last column, income, has only 2 values; if it is a label, leave it out with --ignore',
+      'column income is learned from and may be a label (the last column, with only 2 values); if it is, leave it out with --ignore',
     ]);
   });
 
@@ -95,6 +106,31 @@ describe('chooseTokenizer', () => {
     expect(await choose(counted)).toMatchObject({ columns: ['x'], reasons: { row: 'counts the records' } });
   });
 
+  it('reads the sequence beside a longer heading, and a lone column whatever it is called', async () => {
+    const peptides = {
+      id: texts(['P1', 'P2', 'P3']),
+      description: texts([
+        'Oxytocin OS=Homo sapiens OX=9606',
+        'Bradykinin OS=Bos taurus',
+        'Angiotensin-2 OS=Homo sapiens',
+      ]),
+      sequence: texts(['CYIQNCPLG', 'RPPGFSPFR', 'DRVYIHPF']),
+    };
+    expect(await choose(peptides)).toMatchObject({ kind: 'sequence', columns: ['sequence'] });
+    expect(await choose({ name: texts(['Anna', 'Otto', 'Ida']) })).toMatchObject({ columns: ['name'] });
+  });
+
+  it('never reads a column that names parts, whatever it is called', async () => {
+    const columns = {
+      set: texts(times(5, ['train', 'train', 'valid', 'test'])),
+      x: numbers(times(5, [4, 2, 8, 1])),
+    };
+    expect(await choose(columns)).toMatchObject({
+      columns: ['x'],
+      reasons: { set: 'says which records are for training' },
+    });
+  });
+
   it('does not take free text for a category', async () => {
     const names = ['Braund, Mr. Owen', 'Heikkinen, Miss Laina', 'Allen, Mr. William', 'Moran, Mr. James'];
     const fares = Object.fromEntries(
@@ -117,7 +153,9 @@ describe('chooseTokenizer', () => {
   it('does as it is asked', async () => {
     expect(await choose(events, { columns: ['label', 'lepton_pT'] })).toMatchObject({
       columns: ['label', 'lepton_pT'],
-      warnings: ['column label looks like a label and is learned from; leave it out with --ignore'],
+      warnings: [
+        'column label is learned from and may be a label (its name says "label"); if it is, leave it out with --ignore',
+      ],
     });
     expect(await choose(adult, { ignore: ['income'] })).toMatchObject({
       columns: ['age', 'workclass'],
@@ -131,7 +169,7 @@ describe('chooseTokenizer', () => {
 
   it('says what there is when a wish cannot be met', async () => {
     await expect(choose(adult, { columns: ['wage'] })).rejects.toThrow(
-      'there is no column "wage"; the columns are split, age, workclass, income',
+      'data.csv: there is no column "wage"; the columns are split, age, workclass, income',
     );
     await expect(choose(adult, { kind: 'grid' })).rejects.toThrow(
       'the grid tokenizer reads images; the columns are age',

@@ -1,23 +1,9 @@
 /** What becomes a token is decided in the open: from a look at the first records, by rules that can be told in a line. */
 
 import { InputError } from '../errors.js';
-import type { ColumnInfo, ColumnValues, RecordBatch } from '../records/record-batch.js';
-import { MAX_CATEGORIES } from './fields.js';
+import { isIdName, isLabelName, isSplitName, mayNameRecord } from '../records/column-roles.js';
+import { type ColumnProfile, findDominantText, isCategory, type SourceProfile } from '../records/profile.js';
 import type { TokenizerKind } from './index.js';
-
-/** What a choice needs to know of a column, from the first records. */
-export interface ColumnProfile extends ColumnInfo {
-  /** Records looked at. */
-  readonly records: number;
-  /** Cells that are not missing. */
-  readonly present: number;
-  /** Different values; counted up to 257, which stands for more than 256. */
-  readonly distinct: number;
-  /** Mean length over all records of a text column, missing cells counting 0. */
-  readonly meanLength: number;
-  /** Whether each number is the one before plus 1, as in a row counter. */
-  readonly consecutive: boolean;
-}
 
 export interface TokenizerChoice {
   readonly kind: TokenizerKind;
@@ -41,101 +27,40 @@ export interface TokenizerWishes {
   readonly ignore?: readonly string[];
 }
 
-const PROFILE_RECORDS = 10_000;
-
-const SPLIT_NAME = /(^|_)split$/i;
-const ID_NAME = /^(id|ids|index|name|key|uuid|accession)$|_id$/i;
 const LABEL_REASON = 'its name is that of a label';
-const LABEL_NAME = /^(label|labels|target|targets|class|classes|outcome|y)$|_(label|target|class)$/i;
-
-/** Columns with at most this many different values at the end of a table look like labels. */
-const LABEL_VALUES = 10;
-
-/** Profiles of all columns from the first 10,000 records. */
-export async function profileColumns(
-  columns: readonly ColumnInfo[],
-  batches: AsyncIterable<RecordBatch> | Iterable<RecordBatch>,
-): Promise<ColumnProfile[]> {
-  const counters = columns.map(({ name, type }) => ({ name, type, ...emptyCounter() }));
-  let records = 0;
-  for await (const batch of batches) {
-    const count = Math.min(batch.rows.length, PROFILE_RECORDS - records);
-    for (const counter of counters) {
-      const column = batch.columns[counter.name];
-      if (column) countColumn(counter, column, count);
-    }
-    records += count;
-    if (records === PROFILE_RECORDS) break;
-  }
-  return counters.map(({ name, type, present, seen, characters, consecutive }) => ({
-    name,
-    type,
-    records,
-    present,
-    distinct: seen.size,
-    meanLength: records === 0 ? 0 : characters / records,
-    consecutive: consecutive && present > 2,
-  }));
-}
-
-const emptyCounter = () => ({
-  present: 0,
-  seen: new Set<number | string>(),
-  characters: 0,
-  consecutive: true,
-  previous: Number.NaN,
-});
-
-function countColumn(counter: ReturnType<typeof emptyCounter>, column: ColumnValues, count: number): void {
-  if (column.type === 'pixels') {
-    counter.present += count;
-    counter.consecutive = false;
-    return;
-  }
-  for (let row = 0; row < count; row++) {
-    const value = column.values[row];
-    if (value === null || Number.isNaN(value)) continue;
-    if (typeof value === 'string') counter.characters += value.length;
-    if (typeof value === 'string' || (counter.present > 0 && value !== counter.previous + 1))
-      counter.consecutive = false;
-    else counter.previous = value;
-    counter.present++;
-    if (counter.seen.size <= MAX_CATEGORIES) counter.seen.add(value);
-  }
-}
-
-/** A text column with few enough values, each of which comes back, to be a category. */
-const isCategory = ({ distinct, present }: ColumnProfile) =>
-  distinct <= MAX_CATEGORIES && distinct <= present / 2;
 
 /**
- * Chooses the tokenizer and its columns. Images are read by `grid`; a text column that has more characters per record
- * than there are other columns by `sequence`; any other table by `fields`.
- * Columns named as a split, an id or a label are not used, nor are constant ones, unless `columns` names them.
- * Throws InputError if nothing is left, or a wish names a column that there is not.
+ * Chooses the tokenizer and its columns. Images are read by `grid`; a text column that makes up most of a record by
+ * `sequence`; any other table by `fields`. Columns that are a split, an id or a label are not used, nor are constant
+ * ones, unless `columns` names them. Throws InputError if nothing is left, or a wish names a column that there is not.
  */
-export function chooseTokenizer(
-  profiles: readonly ColumnProfile[],
-  wishes: TokenizerWishes = {},
-): TokenizerChoice {
+export function chooseTokenizer(source: SourceProfile, wishes: TokenizerWishes = {}): TokenizerChoice {
+  const profiles = source.columns;
   const names = profiles.map(({ name }) => name);
   const unknown = [...(wishes.columns ?? []), ...(wishes.ignore ?? [])].find((name) => !names.includes(name));
   if (unknown !== undefined) {
     throw new InputError(
-      `there is no column ${JSON.stringify(unknown)}; the columns are ${names.join(', ')}`,
+      `${source.path}: there is no column ${JSON.stringify(unknown)}; the columns are ${names.join(', ')}`,
     );
   }
   const reasons = new Map<string, string>();
   for (const profile of profiles) {
-    const reason = reasonToLeaveOut(profile, wishes);
+    const reason = reasonToLeaveOut(profile, source, wishes);
     if (reason) reasons.set(profile.name, reason);
   }
   const candidates = profiles.filter(({ name }) => !reasons.has(name));
   if (candidates.length === 0) {
     const list = names.map((name) => `${name}: ${reasons.get(name)}`).join('; ');
-    throw new InputError(`no column is left to learn from (${list}); name some with --columns`);
+    throw new InputError(
+      `${source.path}: no column is left to learn from (${list}); name some with --columns`,
+    );
   }
-  const { kind, chosen, why, otherwise } = chooseKind(candidates, wishes.kind, wishes.columns !== undefined);
+  const { kind, chosen, why, otherwise } = chooseKind(
+    source.path,
+    candidates,
+    wishes.kind,
+    wishes.columns !== undefined,
+  );
   for (const { name } of candidates) {
     if (!chosen.some((profile) => profile.name === name)) reasons.set(name, otherwise);
   }
@@ -149,17 +74,23 @@ export function chooseTokenizer(
   };
 }
 
-function reasonToLeaveOut(profile: ColumnProfile, { columns, ignore }: TokenizerWishes): string | undefined {
-  const { name, type, present, distinct, consecutive } = profile;
+function reasonToLeaveOut(
+  profile: ColumnProfile,
+  { split, dominantText, rowsRead }: SourceProfile,
+  { columns, ignore }: TokenizerWishes,
+): string | undefined {
+  const { name, type, present, distinct } = profile;
   if (ignore?.includes(name)) return 'ignored as asked';
   if (columns) return columns.includes(name) ? undefined : 'not among the columns asked for';
-  if (SPLIT_NAME.test(name)) return 'says which records are for training';
-  if (ID_NAME.test(name)) return 'names the record';
-  if (LABEL_NAME.test(name)) return LABEL_REASON;
-  if (consecutive) return 'counts the records';
-  if (present === 0) return `missing in all of the first ${profile.records} records`;
+  if (name === split || profile.looksLikeSplit || isSplitName(name))
+    return 'says which records are for training';
+  const named = profile.uniquePerRow && mayNameRecord(name) && name !== dominantText;
+  if (isIdName(name) || named) return 'names the record';
+  if (isLabelName(name)) return LABEL_REASON;
+  if (profile.consecutive) return 'counts the records';
+  if (present === 0) return `missing in all of the first ${rowsRead} records`;
   if (type !== 'pixels' && distinct === 1 && present > 1)
-    return `the same in all of the first ${profile.records} records`;
+    return `the same in all of the first ${rowsRead} records`;
   return undefined;
 }
 
@@ -172,18 +103,15 @@ interface KindChoice {
 }
 
 function chooseKind(
+  path: string,
   candidates: readonly ColumnProfile[],
   kind: TokenizerKind | undefined,
   asked: boolean,
 ): KindChoice {
   const images = candidates.find(({ type }) => type === 'pixels');
   const texts = candidates.filter(({ type }) => type === 'text');
-  const longest = texts.reduce<ColumnProfile | undefined>(
-    (best, text) => (best && best.meanLength >= text.meanLength ? best : text),
-    undefined,
-  );
   if (kind === 'grid' || (kind === undefined && images)) {
-    if (!images) throw noColumn('grid', 'images', candidates);
+    if (!images) throw noColumn(path, 'grid', 'images', candidates);
     return {
       kind: 'grid',
       chosen: [images],
@@ -191,19 +119,18 @@ function chooseKind(
       otherwise: 'no image',
     };
   }
-  const dominates =
-    longest &&
-    (candidates.length === 1 || (!isCategory(longest) && longest.meanLength > candidates.length - 1));
-  if (kind === 'sequence' || (kind === undefined && dominates)) {
-    if (!longest) throw noColumn('sequence', 'text', candidates);
-    const length = Math.round(longest.meanLength);
-    const why = `column ${longest.name} holds text, ${length} characters on average`;
-    return { kind: 'sequence', chosen: [longest], why, otherwise: `only ${longest.name} is read` };
+  const dominant = findDominantText(candidates);
+  if (kind === 'sequence' || (kind === undefined && dominant !== undefined)) {
+    const text = texts.find(({ name }) => name === dominant) ?? longestText(texts);
+    if (!text) throw noColumn(path, 'sequence', 'text', candidates);
+    const length = Math.round(text.lengths?.mean ?? 0);
+    const why = `column ${text.name} holds text, ${length} characters on average`;
+    return { kind: 'sequence', chosen: [text], why, otherwise: `only ${text.name} is read` };
   }
   const chosen = candidates.filter(
     (profile) => profile.type === 'number' || (profile.type === 'text' && (asked || isCategory(profile))),
   );
-  if (chosen.length === 0) throw noColumn('fields', 'numbers or categories', candidates);
+  if (chosen.length === 0) throw noColumn(path, 'fields', 'numbers or categories', candidates);
   const numbers = chosen.filter(({ type }) => type === 'number').length;
   return {
     kind: 'fields',
@@ -213,10 +140,15 @@ function chooseKind(
   };
 }
 
-const noColumn = (kind: TokenizerKind, reads: string, candidates: readonly ColumnProfile[]) =>
-  new InputError(
-    `the ${kind} tokenizer reads ${reads}; the columns are ${candidates.map(({ name, type }) => `${name} (${type})`).join(', ')}`,
-  );
+function longestText(texts: readonly ColumnProfile[]): ColumnProfile | undefined {
+  const length = ({ lengths }: ColumnProfile) => lengths?.mean ?? 0;
+  return texts.toSorted((a, b) => length(b) - length(a))[0];
+}
+
+function noColumn(path: string, kind: TokenizerKind, reads: string, candidates: readonly ColumnProfile[]) {
+  const columns = candidates.map(({ name, type }) => `${name} (${type})`).join(', ');
+  return new InputError(`${path}: the ${kind} tokenizer reads ${reads}; the columns are ${columns}`);
+}
 
 /** A label that was pretrained on spoils every later comparison. */
 function labelWarnings(
@@ -227,22 +159,17 @@ function labelWarnings(
 ): string[] {
   if (kind !== 'fields') return [];
   const warnings: string[] = [];
-  for (const { name } of profiles) {
-    if (!LABEL_NAME.test(name)) continue;
-    if (chosen.some((profile) => profile.name === name)) {
-      warnings.push(`column ${name} looks like a label and is learned from; leave it out with --ignore`);
+  for (const { name, looksLikeLabel } of profiles) {
+    const used = chosen.length > 1 && chosen.some((profile) => profile.name === name);
+    if (used && looksLikeLabel) {
+      warnings.push(
+        `column ${name} is learned from and may be a label (${looksLikeLabel}); if it is, leave it out with --ignore`,
+      );
     } else if (reasons.get(name) === LABEL_REASON) {
       warnings.push(
         `column ${name} looks like a label and is not learned from; name it in --columns if it is data`,
       );
     }
-  }
-  const last = profiles[profiles.length - 1];
-  const few = last.distinct <= LABEL_VALUES && last.distinct <= last.present / 2;
-  if (few && chosen.length > 1 && chosen.includes(last) && !LABEL_NAME.test(last.name)) {
-    warnings.push(
-      `the last column, ${last.name}, has only ${last.distinct} values; if it is a label, leave it out with --ignore`,
-    );
   }
   return warnings;
 }

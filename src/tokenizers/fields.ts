@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { InputError } from '../errors.js';
+import { MAX_CATEGORIES } from '../records/profile.js';
 import type { ColumnValues } from '../records/record-batch.js';
 import { type FieldSpec, MISSING_ID, PRESENT_ID } from '../records/token-block.js';
 import {
@@ -12,9 +13,6 @@ import {
   type Tokenizer,
   type TokenizerFamily,
 } from './tokenizer.js';
-
-/** A text column with more different values than this is no field. */
-export const MAX_CATEGORIES = 256;
 
 /** Standardised values are clipped to this many standard deviations, so that one outlier does not rule a batch's loss. */
 const CLIP = 10;

@@ -4,8 +4,8 @@ import { grid } from './grid.js';
 import { sequence } from './sequence.js';
 import type { Tokenizer } from './tokenizer.js';
 
-export type { ColumnProfile, TokenizerChoice, TokenizerWishes } from './choose.js';
-export { chooseTokenizer, profileColumns } from './choose.js';
+export type { TokenizerChoice, TokenizerWishes } from './choose.js';
+export { chooseTokenizer } from './choose.js';
 export type { Fitted, RejectRecord, Tokenizer, TokenizerOptions, TokenizerState } from './tokenizer.js';
 
 /** All kinds of tokenizer, by name. */

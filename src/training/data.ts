@@ -2,6 +2,7 @@
 import { InputError } from '../errors.js';
 import { describeBadRecord, type OnBadRecord, rejectBy } from '../records/bad-records.js';
 import { gatherBlocks } from '../records/batch.js';
+import { isIdName, splitByName } from '../records/column-roles.js';
 import type { BadRecord, ColumnValues, DataSource, RecordBatch } from '../records/record-batch.js';
 import { type Part, partNamed, partOf } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
@@ -18,23 +19,22 @@ export interface PartitionOptions {
   readonly testFraction: number;
 }
 
-const ID_NAME = /^(id|ids|accession|uuid|key)$/i;
-const SPLIT_NAME = /(^|_)split$/i;
-
-/** The split column that is honoured unless another is named. */
+/** The split column that is honoured: the one asked for, or else the one that its name tells. */
 export function findSplitColumn(source: DataSource, asked?: string): string | undefined {
-  if (asked === undefined)
-    return source.columns.find(({ name, type }) => type === 'text' && SPLIT_NAME.test(name))?.name;
+  if (asked === undefined) return splitByName(source.columns);
   if (source.columns.some(({ name }) => name === asked)) return asked;
   throw new InputError(
     `${source.path}: there is no column "${asked}" to split by; its columns are ${source.columns.map(({ name }) => name).join(', ')}`,
   );
 }
 
+/** The column whose value draws a record's part, so that records of one id stay together. */
+const idColumnOf = (source: DataSource): string | undefined =>
+  source.columns.find(({ name }) => isIdName(name))?.name;
+
 /** The columns a partition reads. */
 export const partitionColumns = (source: DataSource, splitColumn: string | undefined): string[] => {
-  const id = source.columns.find(({ name }) => ID_NAME.test(name))?.name;
-  return [splitColumn, id].filter((name) => name !== undefined);
+  return [splitColumn, idColumnOf(source)].filter((name) => name !== undefined);
 };
 
 const cellText = (column: ColumnValues | undefined, row: number): string | undefined => {
@@ -51,7 +51,7 @@ export async function partition(
   source: DataSource,
   { splitColumn, seed, validFraction, testFraction }: PartitionOptions,
 ): Promise<Partition> {
-  const idColumn = source.columns.find(({ name }) => ID_NAME.test(name))?.name;
+  const idColumn = idColumnOf(source);
   const drawn = (batch: RecordBatch, row: number, test: number) => {
     const id = cellText(idColumn === undefined ? undefined : batch.columns[idColumn], row);
     return partOf(id ?? String(batch.rows[row]), seed, { valid: validFraction, test });

@@ -8,20 +8,13 @@ import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
 import { openSource } from '../records/open-source.js';
-import type { DataSource, RecordBatch } from '../records/record-batch.js';
+import type { DataSource } from '../records/record-batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
-import { chooseTokenizer, profileColumns, type Tokenizer, tokenizers } from '../tokenizers/index.js';
+import type { TokenizerChoice } from '../tokenizers/index.js';
 import { writeFileAtomically } from './atomic-file.js';
 import { type Checkpoint, latestCheckpoint } from './checkpoint-files.js';
 import type { Config, UserConfig } from './config-schema.js';
-import {
-  findSplitColumn,
-  partition,
-  RejectedRecords,
-  tokenRejecter,
-  trainingBlocks,
-  trainingRecords,
-} from './data.js';
+import { partition, RejectedRecords, tokenRejecter, trainingBlocks } from './data.js';
 import { modelOf, resolveConfig } from './defaults.js';
 import { writeEncoder } from './export.js';
 import { marginalPrediction } from './marginal.js';
@@ -29,6 +22,7 @@ import { initializeParameters } from './parameters.js';
 import { pretrainingGraphFor, restoreTrainer, trainOnBlocks } from './pretraining-loop.js';
 import type { Hooks, ProgressEvent } from './progress-event.js';
 import { assertNewRun, readRunConfig, readTokenizer, runFile, writeJson } from './run-folder.js';
+import { fitTokenizer, planTokens } from './token-plan.js';
 import { Trainer } from './trainer.js';
 
 export interface PretrainOptions {
@@ -84,18 +78,13 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     throw new InputError(`${path}: is not the data that the run ${out} learned from (its checksum differs)`);
   }
 
-  const splitColumn = findSplitColumn(source, stored?.data.split_column ?? user.data?.split_column);
+  const plan = stored ? undefined : await planTokens(source, user);
+  const splitColumn = plan ? plan.splitColumn : stored?.data.split_column;
   const seed = stored?.training.seed ?? user.training?.seed ?? 0;
   const validFraction = stored?.data.valid_fraction ?? user.data?.valid_fraction ?? 0.05;
   const parts = await partition(source, { splitColumn, seed, validFraction, testFraction: 0 });
-  const tokenizer = stored
-    ? await readTokenizer(out)
-    : await fitTokenizer(
-        source,
-        user,
-        (columns) => trainingRecords(source, parts, columns, splitColumn),
-        emit,
-      );
+  if (plan) describeChoice(plan.choice, emit);
+  const tokenizer = plan ? await fitTokenizer(source, plan, parts, user.tokenizer) : await readTokenizer(out);
 
   const { spec } = tokenizer;
   const valuesPerToken = spec.kind === 'continuous' ? spec.channels : 1;
@@ -237,28 +226,13 @@ function checkSameConfig(user: UserConfig, stored: Config, out: string): void {
   }
 }
 
-async function fitTokenizer(
-  source: DataSource,
-  { data = {}, tokenizer = {} }: UserConfig,
-  records: (columns: readonly string[]) => AsyncGenerator<RecordBatch>,
-  emit: (event: ProgressEvent) => void,
-): Promise<Tokenizer> {
-  const choice = chooseTokenizer(await profileColumns(source.columns, source.read()), {
-    kind: tokenizer.kind,
-    columns: data.columns,
-    ignore: data.ignore,
-  });
+function describeChoice(choice: TokenizerChoice, emit: (event: ProgressEvent) => void): void {
   const unused = choice.unused.map((name) => `${name} (${choice.reasons[name]})`).join(', ');
   emit({
     type: 'info',
     message: `${choice.kind} tokenizer: ${choice.why}${unused && `; not used: ${unused}`}`,
   });
   for (const message of choice.warnings) emit({ type: 'warning', message });
-  return tokenizers[choice.kind].fit(records(choice.columns), {
-    columns: choice.columns,
-    maxTokens: tokenizer.max_tokens,
-    patch: tokenizer.patch,
-  });
 }
 
 /** Batch lengths. A file that is read block by block may hold longer records than its first block. */

@@ -1,0 +1,58 @@
+/** What is in a file and how it would be learned from, told before anything is learned. */
+import { openSource } from '../records/open-source.js';
+import { profileSource, type SourceProfile } from '../records/profile.js';
+import type { BadRecord } from '../records/record-batch.js';
+import type { Fitted, TokenizerChoice } from '../tokenizers/index.js';
+import type { UserConfig } from './config-schema.js';
+import { partition, RejectedRecords } from './data.js';
+import { fitTokenizer, planTokens } from './token-plan.js';
+
+export interface Inspection {
+  readonly source: SourceProfile;
+  /** Records that could not be read. */
+  readonly rejected: number;
+  /** The first of them, and what is wrong with them. */
+  readonly badRecords: readonly BadRecord[];
+  readonly tokenizer: TokenizerChoice & {
+    readonly maxTokens: number;
+    /** What the tokenizer learned of the training records, as named facts. */
+    readonly fitted: Fitted;
+  };
+}
+
+export interface InspectOptions {
+  /** A file, or a folder of files that belong together. */
+  readonly data: string;
+  readonly config?: UserConfig;
+}
+
+const SHOWN_BAD_RECORDS = 5;
+
+/**
+ * Describes a file and the tokenizer that `pretrain` would choose for it with the same configuration, fitted as it
+ * would be. Bad records are counted and listed, unless `data.on_bad_record` says otherwise.
+ * Throws InputError when the file cannot be read or nothing in it can be learned from.
+ */
+export async function inspect({ data: path, config = {} }: InspectOptions): Promise<Inspection> {
+  const rejected = new RejectedRecords();
+  const source = await openSource(path, {
+    format: config.data?.format,
+    onBadRecord: config.data?.on_bad_record ?? 'skip',
+    report: rejected.report,
+  });
+  const profile = await profileSource(source);
+  const plan = await planTokens(source, config);
+  const parts = await partition(source, {
+    splitColumn: plan.splitColumn,
+    seed: config.training?.seed ?? 0,
+    validFraction: 0,
+    testFraction: 0,
+  });
+  const { spec, fitted } = await fitTokenizer(source, plan, parts, config.tokenizer);
+  return {
+    source: profile,
+    rejected: rejected.count,
+    badRecords: rejected.first.slice(0, SHOWN_BAD_RECORDS),
+    tokenizer: { ...plan.choice, maxTokens: spec.maxTokens, fitted },
+  };
+}

@@ -1,0 +1,39 @@
+/** How a source would be learned from: its tokenizer, columns and split, found in the same way by `pretrain` and `inspect`. */
+import { profileSource } from '../records/profile.js';
+import type { DataSource } from '../records/record-batch.js';
+import { chooseTokenizer, type Tokenizer, type TokenizerChoice, tokenizers } from '../tokenizers/index.js';
+import type { UserConfig } from './config-schema.js';
+import { findSplitColumn, type Partition, trainingRecords } from './data.js';
+
+export interface TokenPlan {
+  readonly choice: TokenizerChoice;
+  readonly splitColumn?: string;
+}
+
+/** Records looked at before learning starts, so that a large file does not delay the first step. */
+const PLANNING_RECORDS = 10_000;
+
+/** Plans from the first records. Throws InputError when no column is left to learn from, or a wish cannot be met. */
+export async function planTokens(source: DataSource, user: UserConfig): Promise<TokenPlan> {
+  const profile = await profileSource(source, { rows: PLANNING_RECORDS });
+  const splitColumn = findSplitColumn(source, user.data?.split_column ?? profile.split);
+  const choice = chooseTokenizer(
+    { ...profile, split: splitColumn },
+    { kind: user.tokenizer?.kind, columns: user.data?.columns, ignore: user.data?.ignore },
+  );
+  return { choice, splitColumn };
+}
+
+/** Fits the chosen tokenizer on the training records. Throws InputError when they do not suit it. */
+export async function fitTokenizer(
+  source: DataSource,
+  { choice, splitColumn }: TokenPlan,
+  parts: Partition,
+  options: UserConfig['tokenizer'] = {},
+): Promise<Tokenizer> {
+  return tokenizers[choice.kind].fit(trainingRecords(source, parts, choice.columns, splitColumn), {
+    columns: choice.columns,
+    maxTokens: options.max_tokens,
+    patch: options.patch,
+  });
+}
