@@ -69,13 +69,16 @@ export function formatInspection({ source, rejected, badRecords, tokenizer }: In
     '',
     `tokenizer: ${tokenizer.kind} on ${tokenizer.columns.join(', ')}; at most ${count(tokenizer.maxTokens)} tokens`,
     `why: ${tokenizer.why}`,
-    `fitted on: ${Object.entries(tokenizer.fitted)
-      .map(([name, value]) => `${name} ${typeof value === 'number' ? number(value) : value}`)
-      .join(', ')}`,
+    `fitted: ${Object.entries(tokenizer.fitted).map(describeFact).join(', ')}`,
     ...badRecords.map((bad) => `unreadable: ${describeBadRecord(bad).slice(bad.path.length + 2)}`),
     ...(rejected > badRecords.length ? [`unreadable: ${count(rejected - badRecords.length)} more`] : []),
     ...tokenizer.warnings.map((warning) => `warning: ${warning}`),
   ].join('\n');
+}
+
+function describeFact([name, value]: [string, number | string]): string {
+  if (typeof value === 'string') return `${name} ${value}`;
+  return `${name} ${Number.isInteger(value) ? count(value) : number(value)}`;
 }
 
 function describeValues({ range, lengths, examples }: ColumnProfile): string {

@@ -299,6 +299,7 @@ describe('commands', () => {
     expect(err).toContain('a.csv: csv, first 20 records, 1,234 bytes, 1 duplicates, 2 unreadable');
     expect(err).toContain('\nunreadable: line 9: expected 2 cells, got 3\nunreadable: 1 more\n');
     expect(err).toContain('smiles  text          0      > 19  length 1 … 2 … 3, such as "CCO"');
+    expect(err).toContain('\nfitted: records 18, letters 2\n');
     expect(err).toContain('0 … 1.000, mean 0.2500           its name is that of a label');
     const finetuned = await lacuna(['finetune', 'r', 'a.csv', '--out', 'o', '--target', 'y']);
     expect(finetuned.err).toContain('SMA     ROC-AUC  0.8100  0.6800 – 0.9400      2  0:05');
