@@ -189,10 +189,11 @@ export async function trainOnBlocks(
 
   try {
     const started = performance.now();
-    let [waited, windowStart, windowStep, windowWaited] = [0, started, at.step, 0];
+    // Milliseconds of the steps since the last logged line, validation and checkpoints left out.
+    let window = { steps: 0, total: 0, waited: 0 };
     const batches = batchesFrom(context, start);
     while (at.step < steps && !signal?.aborted) {
-      const asked = performance.now();
+      const begun = performance.now();
       const next = await batches.next();
       if (next.done) break;
       const { block, plan, epoch, position } = next.value;
@@ -203,7 +204,7 @@ export async function trainOnBlocks(
         step: at.step,
         progress: at.step / steps,
       });
-      waited += performance.now() - asked;
+      const waited = performance.now() - begun;
 
       const gradient = await trainer.gradient(plan.tokens, feeds);
       loss = gradient.loss;
@@ -217,6 +218,11 @@ export async function trainOnBlocks(
       const learningRate = learningRateAt(at.step, steps, training.warmup_steps, training.learning_rate);
       at = { step: at.step + 1, epoch, position };
       await trainer.update(at.step, learningRate, gradient.norm);
+      window = {
+        steps: window.steps + 1,
+        total: window.total + performance.now() - begun,
+        waited: window.waited + waited,
+      };
 
       const last = at.step === steps;
       const validates = at.step % training.valid_steps === 0 || last;
@@ -225,22 +231,22 @@ export async function trainOnBlocks(
         onEvent({ type: 'valid', step: at.step, steps, epoch, ...valid });
       }
       if (at.step % training.log_steps === 0 || validates) {
-        const now = performance.now();
-        const samplesPerSecond = (1000 * batch_size * (at.step - windowStep)) / (now - windowStart);
-        const dataWait = (waited - windowWaited) / (now - windowStart);
+        const seconds = (performance.now() - started) / 1000;
         const line = { step: at.step, epoch, loss, lr: learningRate, gradient_norm: gradient.norm };
-        const speed = { samples_per_second: samplesPerSecond, data_wait: dataWait };
-        log.append({ ...line, ...(validates && valid), ...speed, seconds: (now - started) / 1000 });
-        const secondsLeft = ((now - started) / 1000 / (at.step - start.step)) * (steps - at.step);
+        const speed = {
+          samples_per_second: (1000 * batch_size * window.steps) / window.total,
+          data_wait: window.waited / window.total,
+        };
+        log.append({ ...line, ...(validates && valid), ...speed, seconds });
         onEvent({
           type: 'step',
           steps,
           ...line,
           ...(Number.isFinite(valid.val_loss) && valid),
           ...speed,
-          seconds_left: secondsLeft,
+          seconds_left: (seconds / (at.step - start.step)) * (steps - at.step),
         });
-        [windowStart, windowStep, windowWaited] = [now, at.step, waited];
+        window = { steps: 0, total: 0, waited: 0 };
       }
       if (at.step % training.checkpoint_steps === 0 && !last) await save();
     }
