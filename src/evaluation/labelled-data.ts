@@ -8,9 +8,11 @@ import type { TokenBlock } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import type { ReadingOptions } from '../training/config-schema.js';
 import {
+  checkTokenizerColumns,
   findSplitColumn,
   partition,
   partitionColumns,
+  placesOf,
   RejectedRecords,
   selectRecords,
   tokenRejecter,
@@ -68,7 +70,8 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
   const onBadRecord = options.onBadRecord ?? 'auto';
   const rejected = new RejectedRecords();
   const source = await openSource(path, { format: options.format, onBadRecord, report: rejected.report });
-  checkColumns(source, tokenizer, targets);
+  checkTokenizerColumns(source, tokenizer);
+  checkTargets(source, tokenizer, targets);
   const splitColumn = findSplitColumn(source, options.splitColumn);
   const partsOf = await partition(source, { splitColumn, seed, validFraction, testFraction });
   const reject = tokenRejecter(source, onBadRecord, rejected);
@@ -92,11 +95,7 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
     const block = tokenizer.encode(whole ? batch : selectRecords(batch, places), reject);
     if (block.count === 0) continue;
     blocks.push(block);
-    // The tokenizer leaves out what it rejects, so its records are found again by their row in the file.
-    let next = 0;
-    for (const row of block.rows) {
-      while (batch.rows[places[next]] !== row) next++;
-      const place = places[next];
+    for (const place of placesOf(block, batch)) {
       parts.push(partNumber[partOfRow[place]!]);
       targetValues.forEach((values, target) => {
         cells[target].push(values[place]);
@@ -132,20 +131,12 @@ const percent = (fraction: number) => `${Number((100 * fraction).toPrecision(3))
 
 const isMissing = (value: number | string | null) => value === null || Number.isNaN(value);
 
-function checkColumns(source: DataSource, tokenizer: Tokenizer, targets: readonly string[]): void {
+function checkTargets(source: DataSource, tokenizer: Tokenizer, targets: readonly string[]): void {
   const names = source.columns.map(({ name }) => name);
-  const missing = (wanted: readonly string[]) => wanted.filter((name) => !names.includes(name));
-  const has = `it has ${names.join(', ')}`;
-  const unread = missing(tokenizer.columns);
-  if (unread.length > 0) {
-    throw new InputError(
-      `${source.path}: no column ${quoted(unread)}, which the run reads; ${has}; name its columns as in the data of the run`,
-    );
-  }
-  const unknown = missing(targets);
+  const unknown = targets.filter((name) => !names.includes(name));
   if (unknown.length > 0) {
     throw new InputError(
-      `${source.path}: no target column ${quoted(unknown)}; ${has}; choose among them with --target`,
+      `${source.path}: no target column ${unknown.map((name) => `"${name}"`).join(', ')}; it has ${names.join(', ')}; choose among them with --target`,
     );
   }
   const seen = targets.find((target) => tokenizer.columns.includes(target));
@@ -155,8 +146,6 @@ function checkColumns(source: DataSource, tokenizer: Tokenizer, targets: readonl
     );
   }
 }
-
-const quoted = (names: readonly string[]) => names.map((name) => JSON.stringify(name)).join(', ');
 
 function labelValues(
   { path }: DataSource,

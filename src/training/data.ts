@@ -29,7 +29,7 @@ export function findSplitColumn(source: DataSource, asked?: string): string | un
 }
 
 /** The column whose value draws a record's part, so that records of one id stay together. */
-const idColumnOf = (source: DataSource): string | undefined =>
+export const idColumnOf = (source: DataSource): string | undefined =>
   source.columns.find(({ name }) => isIdName(name))?.name;
 
 /** The columns a partition reads. */
@@ -96,6 +96,25 @@ export function selectRecords(batch: RecordBatch, places: readonly number[]): Re
     }
   }
   return { rows: Int32Array.from(places, (place) => batch.rows[place]), columns };
+}
+
+/** The place in a batch of each record of its block, which lacks what the tokenizer left out. */
+export function placesOf(block: TokenBlock, batch: RecordBatch): Int32Array {
+  let place = 0;
+  return block.rows.map((row) => {
+    while (batch.rows[place] !== row) place++;
+    return place;
+  });
+}
+
+/** Throws InputError that names every column which the tokenizer reads and the source lacks. */
+export function checkTokenizerColumns(source: DataSource, tokenizer: Tokenizer): void {
+  const names = source.columns.map(({ name }) => name);
+  const missing = tokenizer.columns.filter((name) => !names.includes(name));
+  if (missing.length === 0) return;
+  throw new InputError(
+    `${source.path}: no column ${missing.map((name) => `"${name}"`).join(', ')}, which the run reads; it has ${names.join(', ')}; name its columns as in the data of the run`,
+  );
 }
 
 /** The records of one part. */
