@@ -44,7 +44,8 @@ export async function assertNewRun(run: string): Promise<void> {
   }
 }
 
-async function readJson(run: string, file: keyof typeof files): Promise<unknown> {
+/** One of a run's JSON files. Throws InputError when it is missing or is not JSON. */
+export async function readRunJson(run: string, file: keyof typeof files): Promise<unknown> {
   const path = runFile(run, file);
   const text = await readFile(path, 'utf8').catch((cause) => {
     throw new InputError(
@@ -62,10 +63,10 @@ async function readJson(run: string, file: keyof typeof files): Promise<unknown>
 }
 
 export const readRunConfig = async (run: string): Promise<Config> =>
-  parseRunConfig(await readJson(run, 'config'), runFile(run, 'config'));
+  parseRunConfig(await readRunJson(run, 'config'), runFile(run, 'config'));
 
 export const readTokenizer = async (run: string): Promise<Tokenizer> =>
-  restoreTokenizer(await readJson(run, 'tokenizer'));
+  restoreTokenizer(await readRunJson(run, 'tokenizer'));
 
 export interface Run {
   readonly folder: string;
