@@ -2,11 +2,11 @@
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { openSource } from '../records/open-source.js';
-import type { ColumnValues } from '../records/record-batch.js';
 import type { ReadingOptions } from '../training/config-schema.js';
 import {
   checkTokenizerColumns,
   idColumnOf,
+  idTexts,
   placesOf,
   RejectedRecords,
   tokenRejecter,
@@ -87,11 +87,4 @@ export async function embed(
   const summary = rejected.summary();
   if (summary) onEvent({ type: 'warning', message: summary });
   return { file: out, rows, rejected: rejected.count, dimension: embedder.width };
-}
-
-function idTexts(column: ColumnValues, places: Int32Array): (string | null)[] {
-  return Array.from(places, (place) => {
-    const value = column.values[place];
-    return value === null || Number.isNaN(value) ? null : String(value);
-  });
 }

@@ -107,6 +107,14 @@ export function placesOf(block: TokenBlock, batch: RecordBatch): Int32Array {
   });
 }
 
+/** The cells of an id column at some places, as text; null is missing. */
+export function idTexts(column: ColumnValues, places: Int32Array): (string | null)[] {
+  return Array.from(places, (place) => {
+    const value = column.values[place];
+    return value === null || Number.isNaN(value) ? null : String(value);
+  });
+}
+
 /** Throws InputError that names every column which the tokenizer reads and the source lacks. */
 export function checkTokenizerColumns(source: DataSource, tokenizer: Tokenizer): void {
   const names = source.columns.map(({ name }) => name);

@@ -6,6 +6,7 @@ import { InputError, LacunaError } from '../errors.js';
 import { connect, duckdbMessage, sqlString } from '../records/duckdb.js';
 import { encodeNpy } from '../tensor/npy.js';
 import { PARTIAL_SUFFIX, writeError, writeFileAtomically } from './atomic-file.js';
+import { csvCell } from './csv-cell.js';
 
 /** Consecutive records of a file with their embeddings. */
 export interface EmbeddedRecords {
@@ -43,9 +44,6 @@ const writeCsv: Write = async (path, width, hasIds, blocks) => {
   }
   await writeFileAtomically(path, chunks());
 };
-
-const csvCell = (cell: string | null) =>
-  cell === null ? '' : /[",\r\n]/.test(cell) ? `"${cell.replaceAll('"', '""')}"` : cell;
 
 /** float32[records, width]; the format has no place for rows and ids. */
 const writeNpy: Write = async (path, width, _hasIds, blocks) => {
