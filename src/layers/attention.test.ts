@@ -126,7 +126,7 @@ describe('attention is its formula', () => {
     const weights: Weights = Object.fromEntries(
       ['query', 'key', 'value', 'output'].map((name) => [name, parameters[`${name}.weight`]]),
     );
-    const computed = await evaluate(engine, { y, ...(map && { map }) }, { ...feeds, ...parameters });
+    const computed = await evaluate(engine, { y, map: map ?? y }, { ...feeds, ...parameters });
     const excludes = (row: number, key: number) => excluded?.[row * KEYS + key] ?? false;
     const naive = (blocked: (row: number, key: number) => boolean) =>
       naiveAttention(feeds.queries.data as Float32Array, feeds.source.data as Float32Array, weights, {

@@ -99,7 +99,7 @@ describe('the weighted mean', () => {
 
   it('weights each value by its share', async () => {
     const number = fc.float({ min: -100, max: 100, noNaN: true });
-    const weight = fc.constantFrom(0, 0, 0.5, 1, 3);
+    const weight = fc.constantFrom<number>(0, 0, 0.5, 1, 3);
     await fc.assert(
       fc.asyncProperty(
         fc.array(number, { minLength: 6, maxLength: 6 }),

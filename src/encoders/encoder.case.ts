@@ -1,0 +1,172 @@
+/** What every encoder promises, on tokens of every kind; `encoders.test.ts` runs it on each in the table. */
+import { describe, expect, it } from 'vitest';
+import {
+  evaluate,
+  floats,
+  integers,
+  largestDifference,
+  ordinaryParameters,
+  truths,
+} from '../engine/evaluate.case.js';
+import { nodeEngine } from '../engine/node.js';
+import * as g from '../graph/index.js';
+import { tokenInputs } from '../layers/token-embedding.js';
+import { type Batch, packBatch } from '../records/batch.js';
+import type { TokenSpec } from '../records/token-block.js';
+import type { HostTensor } from '../tensor/tensor.js';
+import { type RealRecords, realRecords } from '../tokenizers/real-records.case.js';
+import type { Encoder, EncoderConfig } from './encoder.js';
+
+const engine = await nodeEngine({ threads: 1 });
+const real = await realRecords();
+
+const ROWS = 3;
+
+/** Every token in three is hidden, beginning with the second. */
+const hides = (token: number) => token % 3 === 1;
+
+function feedsOf(batch: Batch, tokens = batch.tokens): Record<string, HostTensor> {
+  const { size, ids, values, lengths } = batch;
+  return {
+    ...(ids && { ids: integers([size, tokens], ids) }),
+    ...(values && { values: floats([size, tokens, values.length / (size * tokens)], values) }),
+    lengths: integers([size], lengths),
+    hide: truths(
+      [size, tokens],
+      Array.from(
+        { length: size * tokens },
+        (_, i) => hides(i % tokens) && i % tokens < lengths[Math.floor(i / tokens)],
+      ),
+    ),
+  };
+}
+
+/** The encoder on batches of so many tokens: what may be read of its states, and their mean. */
+function build(encoder: Encoder, config: EncoderConfig, spec: TokenSpec, count: number) {
+  const tokens = tokenInputs(spec, ROWS, count);
+  let map: g.Value | undefined;
+  const encoding = encoder.encode(spec, tokens, config, (attention) => {
+    map = attention;
+    return g.input('hide', 'bool', [ROWS, count]);
+  });
+  const { states, unreadable, pooled } = encoding;
+  const [, n] = states.shape;
+  const readable = unreadable ? g.where(g.reshape(unreadable, [ROWS, n, 1]), g.scalar(0), states) : states;
+  return { states: readable, pooled, map: map!, encoding };
+}
+
+export function encoderCases(name: string, encoder: Encoder, config: EncoderConfig): void {
+  describe.each(Object.entries(real))(`${name} on %s tokens`, (_, { tokenizer, block }: RealRecords) => {
+    const { spec } = tokenizer;
+    const count = spec.maxTokens;
+    const model = build(encoder, config, spec, count);
+    const parameters = ordinaryParameters([model.states, model.pooled]);
+    const outputs = { states: model.states, pooled: model.pooled };
+    const batchOf = (records: number[]) => packBatch(block, records, ROWS, count);
+    const encode = (feeds: Record<string, HostTensor>) =>
+      evaluate(engine, outputs, { ...feeds, ...parameters });
+
+    it('has the shapes it says', () => {
+      const { embedded, positions, states, pooled } = model.encoding;
+      expect(model.map.shape.slice(2)).toEqual([encoder.attentionQueries(config, count), count]);
+      expect(model.map.shape[0]).toBe(ROWS);
+      expect(embedded.shape).toEqual([ROWS, count, config.embedWidth]);
+      expect(positions.shape).toEqual([spec.maxTokens, config.embedWidth]);
+      expect([states.shape[0], states.shape[2]]).toEqual([ROWS, config.width]);
+      expect(pooled.shape).toEqual([ROWS, config.width]);
+    });
+
+    it('lets no hidden token influence what may be read', async () => {
+      const batch = batchOf([0, 6, 11]);
+      const before = await encode(feedsOf(batch));
+      const { ids, values } = packBatch(block, [9, 9, 3], ROWS, count);
+      const channels = (values?.length ?? 0) / (ROWS * count);
+      let changed = 0;
+      for (let i = 0; i < ROWS * count; i++) {
+        if (!hides(i % count) || i % count >= batch.lengths[Math.floor(i / count)]) continue;
+        changed++;
+        if (ids) batch.ids![i] = ids[i];
+        for (let c = 0; c < channels; c++) batch.values![i * channels + c] = values![i * channels + c] + 5;
+      }
+      const after = await encode(feedsOf(batch));
+      expect(changed).toBeGreaterThan(0);
+      expect(largestDifference(after.states, before.states)).toBe(0);
+      expect(largestDifference(after.pooled, before.pooled)).toBe(0);
+    });
+
+    it('is influenced by every visible token', async () => {
+      const [, n, width] = model.encoding.embedded.shape.map(g.staticSize);
+      const [slope] = g.gradients(g.sumAll(g.multiply(model.pooled, model.pooled)), [
+        model.encoding.embedded,
+      ]);
+      const batch = batchOf([0, 6, 11]);
+      const { slope: d } = await evaluate(engine, { slope }, { ...feedsOf(batch), ...parameters });
+      for (let i = 0; i < ROWS * n; i++) {
+        const visible = i % n < batch.lengths[Math.floor(i / n)] && !hides(i % n);
+        const moves = d.slice(i * width, (i + 1) * width).some((value) => value !== 0);
+        expect(moves, `row ${Math.floor(i / n)}, token ${i % n}`).toBe(visible);
+      }
+    });
+
+    it('treats each row alone', async () => {
+      const one = await encode(feedsOf(batchOf([0, 6, 11])));
+      const other = await encode(feedsOf(batchOf([11, 6, 2])));
+      const size = one.states.length / ROWS;
+      const row = (values: number[], at: number, length: number) =>
+        values.slice(at * length, (at + 1) * length);
+      expect(largestDifference(row(one.states, 1, size), row(other.states, 1, size))).toBeLessThan(1e-5);
+      expect(largestDifference(row(one.states, 2, size), row(other.states, 0, size))).toBeLessThan(1e-5);
+      const { width } = config;
+      expect(largestDifference(row(one.pooled, 2, width), row(other.pooled, 0, width))).toBeLessThan(1e-5);
+      expect(largestDifference(row(one.pooled, 0, width), row(other.pooled, 2, width))).toBeGreaterThan(1e-3);
+    });
+
+    it('has a gradient for every parameter', async () => {
+      const loss = g.add(
+        g.sumAll(g.multiply(model.states, model.states)),
+        g.sumAll(g.multiply(model.pooled, model.pooled)),
+      );
+      const nodes = g.parametersOf([loss]);
+      const slopes = g.gradients(
+        loss,
+        nodes.map(({ outputs: [value] }) => value),
+      );
+      const named = Object.fromEntries(nodes.map((node, i) => [`gradient of ${node.name}`, slopes[i]]));
+      const computed = await evaluate(engine, named, { ...feedsOf(batchOf([0, 6, 11])), ...parameters });
+      for (const [parameter, gradient] of Object.entries(computed)) {
+        expect(gradient.every(Number.isFinite), parameter).toBe(true);
+        expect(
+          gradient.some((value) => value !== 0),
+          parameter,
+        ).toBe(true);
+      }
+    });
+
+    if (spec.kind === 'discrete')
+      it('does not care how much padding follows a row', async () => {
+        const batch = packBatch(block, [7, 6, 11], ROWS, count);
+        const longest = Math.max(...batch.lengths);
+        expect(longest).toBeLessThan(count);
+        const short = build(encoder, config, spec, longest);
+        const cropped = packBatch(block, [7, 6, 11], ROWS, longest);
+        const long = await encode(feedsOf(batch));
+        const feeds = { ...feedsOf(cropped), ...parameters };
+        const { pooled, states } = await evaluate(
+          engine,
+          { pooled: short.pooled, states: short.states },
+          feeds,
+        );
+        expect(largestDifference(pooled, long.pooled)).toBeLessThan(1e-5);
+        if (model.encoding.unreadable === undefined)
+          expect(largestDifference(states, long.states)).toBeLessThan(1e-5);
+        // Nor what stands in it.
+        for (let i = 0; i < ROWS * count; i++)
+          if (i % count >= batch.lengths[Math.floor(i / count)]) batch.ids![i] = 1;
+        expect(largestDifference((await encode(feedsOf(batch))).pooled, long.pooled)).toBe(0);
+      });
+
+    it('names a width that its heads do not divide', () => {
+      expect(() => build(encoder, { ...config, heads: 3 }, spec, count)).toThrow('not divisible by 3 heads');
+    });
+  });
+}
