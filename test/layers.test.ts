@@ -23,12 +23,13 @@ const layers = [
   'report',
   'demo',
   'verbs',
+  'background',
   'index',
   'cli',
 ];
 
 /** The only places that may name Node's own modules; all else also runs in a browser. */
-const needsNode = /^(engine\/node|records\/|training\/|demo\/|verbs|cli\/)/;
+const needsNode = /^(engine\/node|records\/|training\/|demo\/|background|cli\/)/;
 
 interface SourceFile {
   readonly path: string;

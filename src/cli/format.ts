@@ -1,8 +1,11 @@
+import type { PredictSummary } from '../evaluation/predict.js';
+import type { MethodScores, Scores } from '../evaluation/scores.js';
 import { describeBadRecord } from '../records/bad-records.js';
 import type { ColumnProfile } from '../records/profile.js';
 import { formatTable } from '../report/table.js';
+import type { Inspection } from '../training/inspect.js';
+import type { PretrainSummary } from '../training/pretrain.js';
 import { count, duration, number } from './progress.js';
-import type { Inspection, MethodScores, PretrainSummary, Scores, Written } from './verbs.js';
 
 /** One line per method with its mean over seeds and the 95 % interval of that mean. */
 export function formatScores(methods: readonly MethodScores[]): string {
@@ -38,7 +41,7 @@ export function formatPretrain(summary: PretrainSummary): string {
   ].join('\n');
 }
 
-export function formatWritten({ file, rows, rejected }: Written): string {
+export function formatWritten({ file, rows, rejected }: PredictSummary): string {
   const skipped = rejected > 0 ? `, ${count(rejected)} skipped` : '';
   return `${file}: ${count(rows)} records${skipped}`;
 }

@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError, LacunaError } from '../errors.js';
+import type { MethodScores, Scores } from '../evaluation/scores.js';
+import type { Inspection } from '../training/inspect.js';
+import type { PretrainSummary } from '../training/pretrain.js';
 import { runProgram } from './program.js';
-import type { Inspection, MethodScores, PretrainSummary, Scores, Verbs } from './verbs.js';
+import type { Verbs } from './verbs.js';
 
 const summary: PretrainSummary = {
   run: 'r',
@@ -34,6 +37,7 @@ const method: MethodScores = {
 };
 const scores: Scores = {
   task: 'binary',
+  targets: ['y'],
   metric: 'ROC-AUC',
   higherIsBetter: true,
   split: { by: 'column split', train: 800, valid: 100, test: 100 },
@@ -344,7 +348,7 @@ describe('exit codes', () => {
   it('are 130 when the verb throws because it was stopped, but 1 when it could not save', async () => {
     const stoppedWith = (error?: Error) =>
       lacuna(argv, {}, (controller) => ({
-        async pretrain(_, { signal }) {
+        async pretrain(_, { signal } = {}) {
           controller.abort();
           throw error ?? signal?.reason;
         },

@@ -1,0 +1,95 @@
+/**
+ * Runs a verb in a worker thread, because the engine blocks the thread it runs on: the caller's stays free for
+ * signals, progress and pages. Stopping is asked for, never forced, so that files are closed and checkpoints written.
+ */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { InputError, LacunaError } from './errors.js';
+import type { Hooks, ProgressEvent } from './training/progress-event.js';
+import { type VerbName, type Verbs, verbs } from './verbs.js';
+
+type Message =
+  | { readonly type: 'event'; readonly event: ProgressEvent }
+  | { readonly type: 'result'; readonly result: unknown }
+  | { readonly type: 'error'; readonly error: SentError };
+
+/** An error as it crosses threads, which keeps no classes. */
+interface SentError {
+  readonly kind: 'input' | 'expected' | 'aborted' | 'unexpected';
+  readonly message: string;
+  readonly exitCode: number;
+  readonly stack?: string;
+}
+
+interface Job {
+  readonly lacunaVerb: VerbName;
+  readonly options: unknown;
+}
+
+function sendError(error: unknown, aborted: boolean): SentError {
+  if (error instanceof LacunaError) {
+    const kind = error instanceof InputError ? 'input' : 'expected';
+    return { kind, message: error.message, exitCode: error.exitCode };
+  }
+  const { message, stack } = error instanceof Error ? error : new Error(String(error));
+  return { kind: aborted ? 'aborted' : 'unexpected', message, exitCode: 1, stack };
+}
+
+function receiveError({ kind, message, exitCode, stack }: SentError, signal?: AbortSignal): unknown {
+  if (kind === 'input') return new InputError(message);
+  if (kind === 'expected') return new LacunaError(message, { exitCode });
+  if (kind === 'aborted') return signal?.reason;
+  const error = new Error(message);
+  error.stack = stack;
+  return error;
+}
+
+/** Calls a verb in a worker of its own. Options must be plain data. */
+export function inBackground<V extends VerbName>(
+  verb: V,
+  options: Parameters<Verbs[V]>[0],
+  { signal, onEvent = () => {} }: Hooks = {},
+): ReturnType<Verbs[V]> {
+  const run = new Promise((resolve, reject) => {
+    const job: Job = { lacunaVerb: verb, options };
+    const worker = new Worker(new URL(import.meta.url), { workerData: job });
+    const stop = () => worker.postMessage('stop');
+    let settle = () => reject(new Error(`the worker that ran ${verb} ended without a result`));
+    if (signal?.aborted) stop();
+    signal?.addEventListener('abort', stop, { once: true });
+    worker.on('message', (message: Message) => {
+      if (message.type === 'event') onEvent(message.event);
+      else if (message.type === 'result') settle = () => resolve(message.result);
+      else settle = () => reject(receiveError(message.error, signal));
+    });
+    worker.on('error', (error) => {
+      settle = () => reject(error);
+    });
+    // Settled at the end of the thread, when its files and sessions are closed.
+    worker.on('exit', () => {
+      signal?.removeEventListener('abort', stop);
+      settle();
+    });
+  });
+  return run as ReturnType<Verbs[V]>;
+}
+
+/** The worker's side. */
+async function work({ lacunaVerb, options }: Job): Promise<void> {
+  const port = parentPort!;
+  const controller = new AbortController();
+  port.on('message', () => controller.abort());
+  const send = (message: Message) => port.postMessage(message);
+  const run: (options: never, hooks: Hooks) => Promise<unknown> = verbs[lacunaVerb];
+  try {
+    const hooks: Hooks = { signal: controller.signal, onEvent: (event) => send({ type: 'event', event }) };
+    send({ type: 'result', result: await run(options as never, hooks) });
+  } catch (error) {
+    send({ type: 'error', error: sendError(error, controller.signal.aborted) });
+  } finally {
+    port.close();
+  }
+}
+
+if (!isMainThread && typeof workerData === 'object' && workerData !== null && 'lacunaVerb' in workerData) {
+  await work(workerData as Job);
+}

@@ -1,0 +1,29 @@
+/**
+ * Lacuna as a library: the commands as functions. Each runs in a worker thread; `signal` asks it to stop, and
+ * `onEvent` hears of its progress. They throw InputError for bad input and LacunaError for other expected failures.
+ */
+import { inBackground } from './background.js';
+import type { Verbs } from './verbs.js';
+
+/** What is in a file, and how it would be learned from. */
+export const inspect: Verbs['inspect'] = (options, hooks) => inBackground('inspect', options, hooks);
+/** Learns from a file without labels. */
+export const pretrain: Verbs['pretrain'] = (options, hooks) => inBackground('pretrain', options, hooks);
+/** Trains a pretrained encoder on labels, beside the same encoder untrained. */
+export const finetune: Verbs['finetune'] = (options, hooks) => inBackground('finetune', options, hooks);
+/** Scores a frozen encoder on labels, beside the same encoder untrained. */
+export const probe: Verbs['probe'] = (options, hooks) => inBackground('probe', options, hooks);
+/** Writes the embedding of every record. */
+export const embed: Verbs['embed'] = (options, hooks) => inBackground('embed', options, hooks);
+/** Writes the predictions of a fine-tuned run. */
+export const predict: Verbs['predict'] = (options, hooks) => inBackground('predict', options, hooks);
+/** Writes a run as files that other tools open. */
+export const exportRun: Verbs['exportRun'] = (options, hooks) => inBackground('exportRun', options, hooks);
+/** The whole story on real molecules. */
+export const demo: Verbs['demo'] = (options, hooks) => inBackground('demo', options, hooks);
+
+export { InputError, LacunaError } from './errors.js';
+export type { MethodScores, Scores } from './evaluation/scores.js';
+export type { PretrainOptions, PretrainSummary } from './training/pretrain.js';
+export type { Hooks, ProgressEvent } from './training/progress-event.js';
+export { version } from './version.js';
