@@ -1,0 +1,205 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { encoders } from '../encoders/index.js';
+import { evaluate, ordinaryParameters } from '../engine/evaluate.case.js';
+import { nodeEngine } from '../engine/node.js';
+import { tokenInputs } from '../layers/token-embedding.js';
+import { packBatch } from '../records/batch.js';
+import type { TokenSpec } from '../records/token-block.js';
+import type { HostTensor } from '../tensor/tensor.js';
+import { realRecords } from '../tokenizers/real-records.case.js';
+import { batchShape, pretrainingGraph } from '../training/model.js';
+import { batchFeeds } from '../training/pretraining-loop.js';
+import { hiddenCount, roundHalfToEven } from './masked-autoencoding.js';
+import { smallModel } from './objective.case.js';
+
+const engine = await nodeEngine({ threads: 1 });
+const real = await realRecords();
+
+const rowOf = (data: ArrayLike<number>, row: number, length: number) =>
+  Array.from({ length }, (_, i) => data[row * length + i]);
+
+/** Positions of the `count` largest scores among the first `length`, in order of position. */
+const largest = (scores: readonly number[], count: number, length: number) =>
+  [...Array(length).keys()]
+    .sort((a, b) => scores[b] - scores[a] || a - b)
+    .slice(0, count)
+    .sort((a, b) => a - b);
+
+const placesOf = (mask: readonly number[]) => mask.flatMap((on, place) => (on ? [place] : []));
+
+describe('rounding', () => {
+  it('takes halves to the even number', () => {
+    expect([0.5, 1.5, 2.5, 3.5, 2.4999, 2.5001].map(roundHalfToEven)).toEqual([0, 2, 2, 4, 2, 3]);
+  });
+});
+
+describe('how many tokens are hidden', () => {
+  const varying: TokenSpec = { kind: 'discrete', vocabulary: 30, maxTokens: 4096 };
+  const fixed: TokenSpec = { kind: 'continuous', channels: 1, maxTokens: 4096 };
+
+  it('never is all of them, nor none where there are two, and never falls as rows get longer', () => {
+    const ratio = fc.double({ min: 0.01, max: 0.99, noNaN: true });
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 4096 }), ratio, fc.constantFrom(varying, fixed), (n, r, spec) => {
+        const count = hiddenCount(spec, n, r);
+        expect(count).toBeGreaterThanOrEqual(n > 1 ? 1 : 0);
+        expect(count).toBeLessThan(n);
+        expect(hiddenCount(spec, n + 1, r)).toBeGreaterThanOrEqual(count);
+        expect(Math.abs(count - r * n)).toBeLessThanOrEqual(
+          Math.max(0.51, 1.001 - r * n, 1.001 - (1 - r) * n),
+        );
+      }),
+    );
+  });
+
+  it('rounds the product in single precision for rows of varying length, as the authors do', () => {
+    expect(hiddenCount(varying, 25, 0.3)).toBe(8);
+    expect(hiddenCount(fixed, 25, 0.3)).toBe(8);
+    expect([hiddenCount(varying, 10, 0.25), hiddenCount(fixed, 10, 0.25)]).toEqual([2, 2]);
+  });
+});
+
+/** Hidden tokens and the attention map of one batch, and the noise that was drawn for it. */
+async function maskedBatch(
+  kind: 'discrete' | 'fields' | 'continuous',
+  encoder: keyof typeof encoders,
+  progress: number,
+  selectInitialRatio: number | null,
+) {
+  const { tokenizer, block } = real[kind];
+  const { spec } = tokenizer;
+  const small = smallModel(spec, 'sma', { selectInitialRatio, perQuery: 3 });
+  const model = { ...small, encoder: { ...small.encoder, kind: encoder, crossHeads: 2 } };
+  const batch = packBatch(block, [0, 3, 5, 11, 14, 2], 6, spec.maxTokens);
+  const shape = batchShape(model, 6, spec.maxTokens);
+  const { hidden } = pretrainingGraph(model, shape);
+  let attention: typeof hidden | undefined;
+  encoders[encoder].encode(spec, tokenInputs(spec, 6, spec.maxTokens), model.encoder, (map) => {
+    attention = map;
+    return hidden;
+  });
+  const noise: Record<string, HostTensor> = batchFeeds(model, batch, {
+    seed: 1,
+    purpose: 'training',
+    step: 4,
+    progress,
+  });
+  const outputs = { hidden, attention: attention! };
+  // The map and the mask come from two graphs of one model; their parameters have the same names and values.
+  const first = await evaluate(engine, { hidden }, { ...noise, ...ordinaryParameters([hidden]) });
+  const map = await evaluate(
+    engine,
+    { attention: outputs.attention },
+    { ...noise, ...ordinaryParameters([outputs.attention]) },
+  );
+  const [, heads, queries, tokens] = outputs.attention.shape.map(Number);
+  const numbers = (name: string) => Array.from(noise[name].data, Number);
+  /** Σ over the drawn rows of the mean map over heads. */
+  const attended = (row: number) =>
+    Array.from({ length: tokens }, (_, token) => {
+      let total = 0;
+      for (let query = 0; query < queries; query++) {
+        if (numbers('chosen_queries')[row * queries + query] === 0) continue;
+        for (let head = 0; head < heads; head++)
+          total += map.attention[((row * heads + head) * queries + query) * tokens + token] / heads;
+      }
+      return total;
+    });
+  return { spec, model, batch, tokens, queries, hidden: first.hidden, attended, numbers };
+}
+
+describe('SMA hides what the drawn rows of the attention map attend to most', () => {
+  it.each([
+    ['discrete', 'perceiver'],
+    ['fields', 'perceiver'],
+    ['continuous', 'perceiver'],
+    ['discrete', 'transformer'],
+    ['continuous', 'transformer'],
+  ] as const)('%s tokens, %s', async (kind, encoder) => {
+    const { spec, model, batch, tokens, queries, hidden, attended, numbers } = await maskedBatch(
+      kind,
+      encoder,
+      0.1,
+      null,
+    );
+    const { maskingRatio, perQuery } = model.objective;
+    for (let row = 0; row < batch.rows; row++) {
+      const length = batch.lengths[row];
+      const expected = largest(attended(row), hiddenCount(spec, length, maskingRatio), length);
+      expect(placesOf(rowOf(hidden, row, tokens))).toEqual(expected);
+      const drawn = rowOf(numbers('chosen_queries'), row, queries).reduce((a, b) => a + b);
+      expect(drawn).toBe(Math.min(queries, Math.max(1, roundHalfToEven((tokens * maskingRatio) / perQuery))));
+    }
+  });
+});
+
+describe('the randomness schedule of SMA', () => {
+  const initial = 0.6;
+
+  it.each([0, 0.2, 0.5, 1])('rows of varying length, %s of the run done', async (progress) => {
+    const run = await maskedBatch('discrete', 'perceiver', progress, initial);
+    const { maskingRatio, scheduleFraction } = run.model.objective;
+    const noise =
+      progress < scheduleFraction ? (1 + Math.cos((Math.PI * progress) / scheduleFraction)) / 2 : 0;
+    for (let row = 0; row < run.batch.rows; row++) {
+      const length = run.batch.lengths[row];
+      const count = hiddenCount(run.spec, length, maskingRatio);
+      const attentive = Math.min(count, roundHalfToEven(maskingRatio * (1 - initial * noise) * length));
+      const picked = largest(run.attended(row), attentive, length);
+      const places = rowOf(run.numbers('stage_one'), row, run.numbers('stage_one').length / 6);
+      expect(places.reduce((a, b) => a + b)).toBe(attentive);
+      const scores = rowOf(run.numbers('scores'), row, run.tokens).map((score, place) =>
+        picked.includes(place) ? 1 + score : score,
+      );
+      expect(placesOf(rowOf(run.hidden, row, run.tokens))).toEqual(largest(scores, count, length));
+      if (noise === 0) expect(Math.abs(count - attentive)).toBeLessThanOrEqual(1);
+      else expect(attentive).toBeLessThan(count);
+    }
+  });
+
+  it.each([0, 0.2, 0.5, 1])('rows of one length, %s of the run done', async (progress) => {
+    const run = await maskedBatch('continuous', 'perceiver', progress, initial);
+    const { maskingRatio, scheduleFraction } = run.model.objective;
+    const noise =
+      progress < scheduleFraction ? (1 + Math.cos((Math.PI * progress) / scheduleFraction)) / 2 : 0;
+    const count = hiddenCount(run.spec, run.tokens, maskingRatio);
+    const pool = roundHalfToEven((maskingRatio + (initial - maskingRatio) * noise) * run.tokens);
+    expect(progress === 0 ? pool > count : noise > 0 || pool === count).toBe(true);
+    for (let row = 0; row < run.batch.rows; row++) {
+      const picked = largest(run.attended(row), pool, run.tokens);
+      const scores = rowOf(run.numbers('scores'), row, run.tokens).map((score, place) =>
+        picked.includes(place) ? score : -1,
+      );
+      expect(placesOf(rowOf(run.hidden, row, run.tokens))).toEqual(largest(scores, count, run.tokens));
+    }
+  });
+});
+
+describe('random masking', () => {
+  it('hides every token equally often, and every pair', () => {
+    const { tokenizer, block } = real.fields;
+    const { spec } = tokenizer;
+    const model = smallModel(spec, 'random-masking', { maskingRatio: 0.4 });
+    const batch = packBatch(block, [...Array(16).keys()], 16, spec.maxTokens);
+    const [steps, n] = [250, spec.maxTokens];
+    const pairs = new Map<string, number>();
+    const single = new Array<number>(n).fill(0);
+    for (let step = 0; step < steps; step++) {
+      const feeds = batchFeeds(model, batch, { seed: 3, purpose: 'training', step, progress: 0 });
+      for (let row = 0; row < batch.rows; row++) {
+        const places = largest(rowOf(feeds.scores.data as Float32Array, row, n), 2, n);
+        for (const place of places) single[place]++;
+        pairs.set(`${places}`, (pairs.get(`${places}`) ?? 0) + 1);
+      }
+    }
+    const chiSquare = (counts: readonly number[]) => {
+      const expected = counts.reduce((a, b) => a + b) / counts.length;
+      return counts.reduce((sum, count) => sum + (count - expected) ** 2 / expected, 0);
+    };
+    // The 99.99 % points for 4 and 9 degrees of freedom are 23.5 and 33.7.
+    expect(chiSquare(single)).toBeLessThan(23.5);
+    expect(pairs.size).toBe(10);
+    expect(chiSquare([...pairs.values()])).toBeLessThan(33.7);
+  });
+});
