@@ -21,7 +21,7 @@ import { marginalPrediction } from './marginal.js';
 import { initializeParameters } from './parameters.js';
 import { pretrainingGraphFor, restoreTrainer, trainOnBlocks } from './pretraining-loop.js';
 import type { Hooks, ProgressEvent } from './progress-event.js';
-import { assertNewRun, readRunConfig, readTokenizer, runFile, writeJson } from './run-folder.js';
+import { assertNewRun, hasConfig, readRunConfig, readTokenizer, runFile, writeJson } from './run-folder.js';
 import { fitTokenizer, planTokens } from './token-plan.js';
 import { Trainer } from './trainer.js';
 
@@ -62,9 +62,10 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   const { data: path, out, config: user = {}, resume = false } = options;
   const emit = hooks.onEvent ?? (() => {});
 
-  const stored = resume ? await readRunConfig(out) : undefined;
+  // A run that was killed before its configuration was written has nothing to go on from, and starts anew.
+  const stored = resume && (await hasConfig(out)) ? await readRunConfig(out) : undefined;
   if (stored) checkSameConfig(user, stored, out);
-  else await assertNewRun(out);
+  else if (!resume) await assertNewRun(out);
 
   const rejected = new RejectedRecords();
   const onBadRecord = stored?.data.on_bad_record ?? user.data?.on_bad_record ?? 'auto';

@@ -1,5 +1,5 @@
 /** A run on disk: where its files are, and how they are read back. */
-import { readdir, readFile } from 'node:fs/promises';
+import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
 import type { HostTensor } from '../tensor/tensor.js';
@@ -43,6 +43,13 @@ export async function assertNewRun(run: string): Promise<void> {
     );
   }
 }
+
+/** Whether the folder holds a run that has got as far as its configuration. */
+export const hasConfig = (run: string): Promise<boolean> =>
+  access(runFile(run, 'config')).then(
+    () => true,
+    () => false,
+  );
 
 /** One of a run's JSON files. Throws InputError when it is missing or is not JSON. */
 export async function readRunJson(run: string, file: keyof typeof files): Promise<unknown> {
