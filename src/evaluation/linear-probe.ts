@@ -13,7 +13,7 @@ import type { Part, Probe } from './protocol.js';
 import { principalAxes, ridge } from './ridge.js';
 
 /** Strengths of the L2 penalty λ, per record and for standardised features, strongest first. */
-export const REGULARIZATION = [10, 1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5] as const;
+const REGULARIZATION = [10, 1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5] as const;
 
 /**
  * Linear probe: features standardised by the training part, then ridge regression, or logistic regression per target,

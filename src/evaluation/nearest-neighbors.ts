@@ -3,7 +3,7 @@ import type { Task } from './metrics.js';
 import type { MatrixProduct, Part, Probe } from './protocol.js';
 
 /** Numbers of neighbours tried, as many as the training part has. */
-export const NEIGHBORS = [1, 5, 20, 100] as const;
+const NEIGHBORS = [1, 5, 20, 100] as const;
 
 /**
  * Nearest neighbours by cosine similarity, exact. Regression is the mean of the neighbours; a class is voted for with

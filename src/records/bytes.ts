@@ -26,7 +26,7 @@ export function readError(path: string, error: unknown): Error {
 }
 
 /** The first bytes of a file as stored, at most `count`. */
-export async function storedHead(path: string, count: number): Promise<Buffer> {
+async function storedHead(path: string, count: number): Promise<Buffer> {
   try {
     const file = await open(path);
     try {

@@ -6,7 +6,7 @@ import type { Tokenizer } from './tokenizer.js';
 
 export type { TokenizerChoice, TokenizerWishes } from './choose.js';
 export { chooseTokenizer } from './choose.js';
-export type { Fitted, RejectRecord, Tokenizer, TokenizerOptions, TokenizerState } from './tokenizer.js';
+export type { Fitted, Tokenizer } from './tokenizer.js';
 
 /** All kinds of tokenizer, by name. */
 export const tokenizers = { sequence, fields, grid };
@@ -14,7 +14,7 @@ export const tokenizers = { sequence, fields, grid };
 export type TokenizerKind = keyof typeof tokenizers;
 
 /** The names of all kinds, for messages and options. */
-export const tokenizerKinds = Object.keys(tokenizers) as TokenizerKind[];
+const tokenizerKinds = Object.keys(tokenizers) as TokenizerKind[];
 
 /** The tokenizer whose `toJSON` gave this state. Throws InputError on anything else. */
 export function restoreTokenizer(state: unknown): Tokenizer {

@@ -60,7 +60,7 @@ export interface TokenizerFamily {
  * starts within seconds. Files are often sorted, so both are as large as that allows.
  */
 export const FIT_RECORDS = 500_000;
-export const FIT_VALUES = 100_000_000;
+const FIT_VALUES = 100_000_000;
 
 /**
  * Gives `take` the training records batch by batch, with how many of a batch to look at; it returns how many values it
