@@ -6,6 +6,7 @@ import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { version } from '../version.js';
+import { type AdamWState, vectorNorm } from './adamw.js';
 import {
   addPrefix,
   type Checkpoint,
@@ -160,6 +161,13 @@ async function* batchesFrom(
   }
 }
 
+const isFiniteState = ({ parameters, firstMoment, secondMoment }: AdamWState): boolean =>
+  [parameters, firstMoment, secondMoment].every((vector) => Number.isFinite(vectorNorm(vector)));
+
+/** What a run is known by in its checkpoints: its configuration, wherever the data lies. */
+export const runHash = (config: Config): string =>
+  hashConfig({ ...config, data: { hash: config.data.hash } });
+
 /** Trains to the last step, or until the signal asks to stop; a checkpoint is left either way. */
 export async function trainOnBlocks(
   context: PretrainingContext,
@@ -170,12 +178,18 @@ export async function trainOnBlocks(
   const { training } = config;
   const { steps, batch_size, seed } = training;
   const log = await MetricsLog.open(runFile(out, 'metrics'), start.step > 0 ? start.step : undefined);
-  const configHash = hashConfig({ ...config, data: { hash: config.data.hash } });
+  const configHash = runHash(config);
 
   let at = start;
   let loss = Number.NaN;
   let valid = { val_loss: Number.NaN, val_loss_marginal: Number.NaN };
+  const advice = `try a lower --learning-rate than ${training.learning_rate}`;
   const save = async (): Promise<string> => {
+    if (!isFiniteState(trainer.state)) {
+      throw new LacunaError(
+        `step ${at.step}: the parameters are not finite after it; the checkpoint before it is kept; ${advice}`,
+      );
+    }
     log.flush();
     const { layout, state } = trainer;
     const tensors = {
@@ -209,10 +223,12 @@ export async function trainOnBlocks(
       const gradient = await trainer.gradient(plan.tokens, feeds);
       loss = gradient.loss;
       if (!Number.isFinite(loss) || !Number.isFinite(gradient.norm)) {
-        const path = await save();
+        const kept = isFiniteState(trainer.state)
+          ? `the parameters before it are kept in ${await save()}`
+          : 'the last checkpoint is kept';
         throw new LacunaError(
-          `step ${at.step + 1}: the ${Number.isFinite(loss) ? 'gradient' : 'loss'} is not finite; the parameters before it are kept in ${path}. ` +
-            `Its batch holds the file rows ${[...batch.fileRows.subarray(0, batch.rows)].join(', ')}; try a lower --learning-rate than ${training.learning_rate}`,
+          `step ${at.step + 1}: the ${Number.isFinite(loss) ? 'gradient' : 'loss'} is not finite; ${kept}. ` +
+            `Its batch holds the file rows ${[...batch.fileRows.subarray(0, batch.rows)].join(', ')}; ${advice}`,
         );
       }
       const learningRate = learningRateAt(at.step, steps, training.warmup_steps, training.learning_rate);
@@ -251,8 +267,8 @@ export async function trainOnBlocks(
       if (at.step % training.checkpoint_steps === 0 && !last) await save();
     }
     await batches.return(undefined);
-    if (!Number.isFinite(valid.val_loss)) valid = await validate(context);
     const checkpoint = await save();
+    if (!Number.isFinite(valid.val_loss)) valid = await validate(context);
     return { interrupted: at.step < steps, step: at.step, epoch: at.epoch, loss, ...valid, checkpoint };
   } finally {
     log.dispose();
