@@ -1,4 +1,5 @@
 /** What a run does when it is not told: sizes follow from the tokens, durations from the number of records. */
+import { InputError } from '../errors.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
@@ -26,7 +27,34 @@ const TOKENS_PER_BATCH = 8192;
 
 const maskingRatio: Record<TokenSpec['kind'], number> = { discrete: 0.2, fields: 0.2, continuous: 0.5 };
 
-/** The whole configuration of a run: the user's keys, and for the rest what suits the data. */
+/** Throws InputError for heads that do not divide the widths they split. */
+function checkHeads({ encoder, objective }: Pick<Config, 'encoder' | 'objective'>): void {
+  const { width, embed_width, heads, cross_heads } = encoder;
+  const splits: [key: string, heads: number, widths: Record<string, number>][] = [
+    ['encoder.heads', heads, { 'encoder.width': width }],
+    ['encoder.cross_heads', cross_heads, { 'encoder.width': width }],
+    [
+      'objective.decoder_heads',
+      objective.decoder_heads,
+      { 'encoder.width': width, 'encoder.embed_width': embed_width },
+    ],
+  ];
+  for (const [key, count, widths] of splits) {
+    const divides = (n: number) => Object.values(widths).every((size) => size % n === 0);
+    if (divides(count)) continue;
+    let fitting = count;
+    while (!divides(fitting)) fitting--;
+    const named = Object.entries(widths).map(([name, size]) => `${name} = ${size}`);
+    throw new InputError(
+      `${key}: expected a divisor of ${named.join(' and ')}, got ${count}; try ${fitting}`,
+    );
+  }
+}
+
+/**
+ * The whole configuration of a run: the user's keys, and for the rest what suits the data. Throws InputError for keys
+ * that do not go together.
+ */
 export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
   const { spec } = inputs.tokenizer;
   const { data = {}, encoder = {}, objective = {}, training = {} } = user;
@@ -47,7 +75,7 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
     (training.epochs !== undefined
       ? Math.max(1, Math.round(training.epochs * stepsPerEpoch))
       : clamp(100 * stepsPerEpoch, 500, 10_000));
-  return {
+  const config: Config = {
     data: {
       path: inputs.path,
       format: data.format ?? 'csv',
@@ -60,7 +88,7 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
     },
     tokenizer: {
       kind: inputs.tokenizer.kind,
-      max_tokens: spec.maxTokens,
+      max_tokens: user.tokenizer?.max_tokens ?? spec.maxTokens,
       ...(user.tokenizer?.patch !== undefined && { patch: user.tokenizer.patch }),
     },
     encoder: {
@@ -100,6 +128,8 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
     },
     versions: { lacuna: version, ...inputs.versions },
   };
+  checkHeads(config);
+  return config;
 }
 
 /** The model that a configuration describes, on tokens of one specification. */

@@ -19,7 +19,7 @@ import { modelOf, resolveConfig } from './defaults.js';
 import { writeEncoder } from './export.js';
 import { marginalPrediction } from './marginal.js';
 import { initializeParameters } from './parameters.js';
-import { pretrainingGraphFor, restoreTrainer, trainOnBlocks } from './pretraining-loop.js';
+import { pretrainingGraphFor, restoreTrainer, runHash, trainOnBlocks } from './pretraining-loop.js';
 import type { Hooks, ProgressEvent } from './progress-event.js';
 import { assertNewRun, hasConfig, readRunConfig, readTokenizer, runFile, writeJson } from './run-folder.js';
 import { fitTokenizer, planTokens } from './token-plan.js';
@@ -33,6 +33,8 @@ export interface PretrainOptions {
   readonly config?: UserConfig;
   /** Go on from the newest checkpoint in `out`. */
   readonly resume?: boolean;
+  /** Most values held in memory at once: a file with more is learned from block by block. Resuming needs the same. */
+  readonly blockValues?: number;
 }
 
 export interface PretrainSummary {
@@ -53,13 +55,13 @@ export interface PretrainSummary {
   readonly seconds: number;
 }
 
-/** Most values held in memory at once: a file with more is learned from block by block. */
+/** 128 MiB, as tokens are 32-bit numbers. */
 const BLOCK_VALUES = 1 << 25;
 
 /** Pretrains; see `PretrainOptions`. Throws InputError for bad data or configuration, LacunaError when the run fails. */
 export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainSummary> {
   const started = performance.now();
-  const { data: path, out, config: user = {}, resume = false } = options;
+  const { data: path, out, config: user = {}, resume = false, blockValues = BLOCK_VALUES } = options;
   const emit = hooks.onEvent ?? (() => {});
 
   // A run that was killed before its configuration was written has nothing to go on from, and starts anew.
@@ -95,7 +97,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     parts,
     splitColumn,
     reject: tokenRejecter(source, onBadRecord, rejected),
-    capacity: Math.floor(BLOCK_VALUES / valuesPerToken),
+    capacity: Math.floor(blockValues / valuesPerToken),
   };
   const heldOut: TokenBlock[] = [];
   const stream = trainingBlocks(streamOptions, heldOut);
@@ -108,9 +110,12 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   }
   const validation = concatenateBlocks(heldOut);
   const second = await stream.next();
-  await stream.return(undefined);
   const inMemory = second.done === true;
   const block = first.value;
+  let records = block.count + (second.value?.count ?? 0);
+  // Only a duration in epochs asks for the number of all records.
+  if (user.training?.epochs !== undefined && !stored) for await (const { count } of stream) records += count;
+  await stream.return(undefined);
 
   const config =
     stored ??
@@ -121,7 +126,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
         hash,
         tokenizer,
         splitColumn,
-        records: inMemory ? block.count : 10 * block.count,
+        records,
         threads: defaultThreads(),
         versions: { node: process.versions.node },
       },
@@ -144,6 +149,11 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     const checkpoint = resume
       ? await latestCheckpoint(out, (message) => emit({ type: 'warning', message }))
       : undefined;
+    if (checkpoint && checkpoint.metadata.config_hash !== runHash(config)) {
+      throw new InputError(
+        `${runFile(out, 'config')}: is not the configuration that ${checkpoint.path} was trained with; undo what was changed in it, or start a new run`,
+      );
+    }
     if (checkpoint) restoreTrainer(trainer, checkpoint);
     else trainer.state.parameters.set(initializeParameters(trainer.layout, training.seed));
     if (!stored) {
@@ -152,7 +162,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     }
     emit({
       type: 'info',
-      message: describeRun(config, spec, trainer.layout.length, block.count, buckets, checkpoint),
+      message: describeRun(config, spec, trainer.layout.length, records, buckets, checkpoint),
     });
     const result = await trainOnBlocks(
       {
@@ -182,7 +192,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
       ...result,
       steps: training.steps,
       parameters: trainer.layout.length,
-      rows: block.count,
+      rows: records,
       rejected: rejected.count,
       seconds: (performance.now() - started) / 1000,
     };
@@ -216,6 +226,8 @@ async function hashData({ path, bytes, format }: DataSource): Promise<string> {
 /** A run keeps its configuration: what is asked for again must be what it has. */
 function checkSameConfig(user: UserConfig, stored: Config, out: string): void {
   for (const [section, values] of Object.entries(user)) {
+    // A file of several commands' keys has sections that are not this run's.
+    if (!(section in stored)) continue;
     for (const [key, asked] of Object.entries(values ?? {})) {
       const kept = (stored as Record<string, Record<string, unknown> | undefined>)[section]?.[key];
       if (JSON.stringify(kept) !== JSON.stringify(asked)) {
