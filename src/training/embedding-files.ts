@@ -69,10 +69,12 @@ const writeParquet: Write = async (path, width, hasIds, blocks) => {
   const { array_vector_get_child, copy_data_to_vector, data_chunk_get_vector } = (
     await import('@duckdb/node-bindings')
   ).default;
-  await rm(staging, { recursive: true, force: true });
-  await mkdir(staging, { recursive: true }).catch((error) => {
+  try {
+    await rm(staging, { recursive: true, force: true });
+    await mkdir(staging, { recursive: true });
+  } catch (error) {
     throw writeError(error, path, 0);
-  });
+  }
   const connection = await connect();
   try {
     await connection.run(`ATTACH ${sqlString(table)} AS staging`);
