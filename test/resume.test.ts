@@ -1,0 +1,173 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { random } from '../src/tensor/random.js';
+import { molecules } from '../src/tokenizers/real-records.case.js';
+
+const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+
+let folder: string;
+let data: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lacuna-resume-'));
+  data = join(folder, 'molecules.csv');
+  const lines = Array.from({ length: 6 }, () => molecules).flat();
+  await writeFile(data, `smiles\n${lines.join('\n')}\n`);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const STEPS = 150;
+const options = Object.entries({
+  steps: STEPS,
+  'batch-size': 8,
+  'max-tokens': 40,
+  'valid-fraction': 0.2,
+  'valid-steps': 20,
+  'checkpoint-steps': 7,
+  'select-initial-ratio': 0.5,
+  width: 32,
+  layers: 2,
+  heads: 2,
+  latents: 8,
+  threads: 1,
+  seed: 11,
+}).flatMap(([name, value]) => [`--${name}`, String(value)]);
+
+const start = (out: string, ...more: string[]): ChildProcess =>
+  spawn(process.execPath, [program, 'pretrain', data, '--out', out, ...options, ...more], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+
+/** Waits for the end: the exit code, or the signal that killed it, and what it said. */
+function ended(child: ChildProcess): Promise<{ status: number | string | null; said: string }> {
+  let said = '';
+  child.stderr?.on('data', (chunk) => {
+    said += chunk;
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ status: signal ?? code, said }));
+  });
+}
+
+const linesOf = async (run: string) =>
+  (await readFile(join(run, 'metrics.jsonl'), 'utf8').catch(() => '')).split('\n').slice(0, -1);
+
+/** Sends a signal once the run has logged `step`. */
+async function signalAt(
+  child: ChildProcess,
+  run: string,
+  step: number,
+  signal: NodeJS.Signals,
+): Promise<void> {
+  const done = ended(child);
+  let over = false;
+  void done.then(() => {
+    over = true;
+  });
+  while (!over) {
+    const last = (await linesOf(run)).at(-1);
+    if (last && JSON.parse(last).step >= step) {
+      child.kill(signal);
+      break;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 3));
+  }
+  const { status } = await done;
+  expect(status).toBe(signal === 'SIGINT' ? 130 : signal);
+}
+
+/** Everything in the log but what the clock decides. */
+const learned = async (run: string) =>
+  (await linesOf(run)).map((line) => {
+    const { step, epoch, loss, lr, gradient_norm, val_loss, val_loss_marginal } = JSON.parse(line);
+    return { step, epoch, loss, lr, gradient_norm, val_loss, val_loss_marginal };
+  });
+
+const newestCheckpoint = async (run: string) => {
+  const names = (await readdir(join(run, 'checkpoints'))).filter((name) => name.endsWith('.safetensors'));
+  return join(run, 'checkpoints', names.sort().at(-1) ?? '');
+};
+
+describe('a run that was stopped goes on as if it had not been', () => {
+  let whole: string;
+  beforeAll(async () => {
+    whole = join(folder, 'whole');
+    expect((await ended(start(whole))).status).toBe(0);
+  });
+
+  const expectSame = async (run: string) => {
+    expect(await learned(run)).toEqual(await learned(whole));
+    for (const file of ['config.json', 'tokenizer.json', 'encoder.onnx'])
+      expect(await readFile(join(run, file)), file).toEqual(await readFile(join(whole, file)));
+    expect(await readFile(await newestCheckpoint(run))).toEqual(
+      await readFile(await newestCheckpoint(whole)),
+    );
+    expect(await readdir(run)).toContain('DONE');
+  };
+
+  it('logs every step, and learns', async () => {
+    const lines = await learned(whole);
+    expect(lines.map(({ step }) => step)).toEqual(Array.from({ length: STEPS }, (_, i) => i + 1));
+    expect(lines[STEPS - 1].val_loss).toBeLessThan(lines[19].val_loss);
+  });
+
+  it('after being killed at random moments', async () => {
+    const run = join(folder, 'killed');
+    const { integer } = random(1, 'moments of death');
+    let resume: string[] = [];
+    for (let reached = 0; reached + 80 < STEPS; resume = ['--resume']) {
+      const step = reached + 5 + integer(35);
+      await signalAt(start(run, ...resume), run, step, 'SIGKILL');
+      expect(await readdir(run)).not.toContain('DONE');
+      reached = (await learned(run)).at(-1)?.step ?? 0;
+    }
+    expect((await ended(start(run, '--resume'))).status).toBe(0);
+    await expectSame(run);
+  });
+
+  it('after Ctrl-C, which leaves a checkpoint of the last step and exit code 130', async () => {
+    const run = join(folder, 'interrupted');
+    await signalAt(start(run), run, 33, 'SIGINT');
+    const { step } = (await learned(run)).at(-1) ?? { step: 0 };
+    expect(await newestCheckpoint(run)).toContain(`step-${String(step).padStart(8, '0')}`);
+    expect((await ended(start(run, '--resume'))).status).toBe(0);
+    await expectSame(run);
+  });
+
+  it('from the checkpoint before it where the newest is damaged', async () => {
+    const run = join(folder, 'damaged');
+    await signalAt(start(run), run, 50, 'SIGKILL');
+    const newest = await newestCheckpoint(run);
+    const bytes = await readFile(newest);
+    bytes[bytes.length >> 1] ^= 1;
+    await writeFile(newest, bytes);
+    await writeFile(join(run, 'metrics.jsonl'), '{"step": 51, "lo', { flag: 'a' });
+    const { status, said } = await ended(start(run, '--resume'));
+    expect(status).toBe(0);
+    expect(said).toContain('corrupted');
+    await expectSame(run);
+  });
+
+  it('says in one line what does not fit', async () => {
+    const run = join(folder, 'changed');
+    await cp(whole, run, { recursive: true });
+    const refused = async (...more: string[]) => {
+      const { status, said } = await ended(start(run, ...more));
+      expect(status).toBe(2);
+      expect(said.trim().split('\n')).toHaveLength(1);
+      return said;
+    };
+    expect(await refused()).toContain('this folder is not empty');
+    expect(await refused('--resume', '--set', 'training.clip_norm=3')).toContain(
+      'training.clip_norm = 1, not 3',
+    );
+    const config = JSON.parse(await readFile(join(run, 'config.json'), 'utf8'));
+    config.training.clip_norm = 3;
+    await writeFile(join(run, 'config.json'), JSON.stringify(config));
+    expect(await refused('--resume')).toContain('is not the configuration that');
+  });
+});
