@@ -1,0 +1,101 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { normals } from '../engine/evaluate.case.js';
+import { nodeEngine } from '../engine/node.js';
+import { parameter } from '../graph/index.js';
+import type { ParameterNode } from '../graph/value.js';
+import { adamW, vectorNorm } from './adamw.js';
+import { parameterLayout } from './parameters.js';
+
+const engine = await nodeEngine({ threads: 1 });
+
+const node = (name: string, size: number, decay: boolean) =>
+  parameter(name, [size], { kind: 'constant', value: 0 }, { decay }).node as ParameterNode;
+
+/** AdamW of one element as the paper writes it, in double precision. */
+function reference(start: number, decays: boolean, gradientAt: (step: number) => number, steps: number) {
+  let [value, first, second] = [start, 0, 0];
+  for (let step = 1; step <= steps; step++) {
+    const gradient = gradientAt(step) * scaleAt(step);
+    first = 0.9 * first + 0.1 * gradient;
+    second = 0.999 * second + 0.001 * gradient ** 2;
+    if (decays) value -= rateAt(step) * 0.05 * value;
+    value -= (rateAt(step) * (first / (1 - 0.9 ** step))) / (Math.sqrt(second / (1 - 0.999 ** step)) + 1e-8);
+  }
+  return { value, first, second };
+}
+const scaleAt = (step: number) => (step % 5 === 0 ? 0.5 : 1);
+const rateAt = (step: number) => 0.01 * (1 + Math.cos(step / 30));
+
+describe('AdamW', () => {
+  it('is the plain loop over 100 steps, for decayed and plain elements, in slices and across them', async () => {
+    const sizes = { decayed: (1 << 16) + 4321, plain: 777 };
+    const layout = parameterLayout([node('plain', sizes.plain, false), node('decayed', sizes.decayed, true)]);
+    const flat = () => new Float32Array(layout.length);
+    const state = {
+      parameters: normals('start', layout.length),
+      gradient: flat(),
+      firstMoment: flat(),
+      secondMoment: flat(),
+    };
+    const start = state.parameters.slice();
+    const direction = normals('direction', layout.length);
+    const gradientAt = (i: number) => (step: number) =>
+      Math.fround(direction[i] * Math.sin(step * (1 + (i % 7))));
+    const optimizer = await adamW(engine, layout, state, { weightDecay: 0.05 });
+    for (let step = 1; step <= 100; step++) {
+      for (let i = 0; i < layout.length; i++) state.gradient[i] = gradientAt(i)(step);
+      await optimizer.update(step, rateAt(step), scaleAt(step));
+    }
+    await optimizer.release();
+    const edges = [0, 1, 65535, 65536, 65537, layout.decayed - 1, layout.decayed, layout.length - 1];
+    for (let i = 500; i < layout.length; i += 997) edges.push(i);
+    for (const i of edges) {
+      const expected = reference(start[i], i < layout.decayed, gradientAt(i), 100);
+      expect(Math.abs(state.parameters[i] - expected.value), `element ${i}`).toBeLessThan(1e-4);
+      expect(Math.abs(state.firstMoment[i] - expected.first)).toBeLessThan(1e-5);
+      expect(Math.abs(state.secondMoment[i] - expected.second)).toBeLessThan(1e-5);
+    }
+  });
+
+  it('moves a fresh parameter by the learning rate whatever the size of its gradient', async () => {
+    const layout = parameterLayout([node('w', 3, false)]);
+    const state = {
+      parameters: new Float32Array(3),
+      gradient: Float32Array.of(1e-3, -1, 1e3),
+      firstMoment: new Float32Array(3),
+      secondMoment: new Float32Array(3),
+    };
+    const optimizer = await adamW(engine, layout, state, { weightDecay: 0.1 });
+    await optimizer.update(1, 0.25, 1);
+    await optimizer.release();
+    [-0.25, 0.25, -0.25].forEach((moved, i) => {
+      expect(state.parameters[i]).toBeCloseTo(moved, 4);
+    });
+  });
+});
+
+describe('the norm of a vector', () => {
+  it('is that of the plain formula, for any length', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { maxLength: 20 }),
+        (values) => {
+          const expected = Math.hypot(...Float32Array.from(values));
+          const norm = vectorNorm(Float32Array.from(values));
+          expect(Math.abs(norm - expected)).toBeLessThanOrEqual(1e-12 * expected);
+        },
+      ),
+    );
+  });
+
+  it('is not finite where any element is not', () => {
+    fc.assert(
+      fc.property(fc.nat(18), fc.constantFrom(Number.NaN, Infinity, -Infinity), (place, poison) => {
+        const values = new Float32Array(19).fill(1);
+        values[place] = poison;
+        expect(Number.isFinite(vectorNorm(values))).toBe(false);
+      }),
+    );
+  });
+});

@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { realRecords } from '../tokenizers/real-records.case.js';
+import { marginalPrediction } from './marginal.js';
+
+const real = await realRecords();
+
+describe('the prediction of the training marginal', () => {
+  it('is the log frequency of each letter at every position of a sequence', () => {
+    const { tokenizer, block } = real.discrete;
+    const { spec } = tokenizer;
+    const { shape, data } = marginalPrediction(spec, block);
+    const vocabulary = shape[1];
+    expect(shape).toEqual([40, spec.kind === 'discrete' ? spec.vocabulary : 0]);
+    const tokens = block.ids!.length;
+    for (let id = 0; id < vocabulary; id++) {
+      const count = block.ids!.reduce((sum, other) => sum + Number(other === id), 0);
+      const expected = Math.log((count + 0.5) / (tokens + 0.5 * vocabulary));
+      for (const position of [0, 17, 39]) expect(data[position * vocabulary + id]).toBeCloseTo(expected, 5);
+    }
+  });
+
+  it('is the mean of each channel at each position of an image', () => {
+    const { tokenizer, block } = real.continuous;
+    const { shape, data } = marginalPrediction(tokenizer.spec, block);
+    expect(shape).toEqual([16, 49]);
+    for (let i = 0; i < 16 * 49; i += 5) {
+      let total = 0;
+      for (let record = 0; record < block.count; record++) total += block.values![record * 16 * 49 + i];
+      expect(data[i]).toBeCloseTo(total / block.count, 5);
+    }
+  });
+
+  it('is the mean of the present cells, or the share of each category among them, of a column', () => {
+    const { tokenizer, block } = real.fields;
+    const { shape, data } = marginalPrediction(tokenizer.spec, block);
+    expect(shape).toEqual([5, 1 + 5]);
+    // Columns are standardised by their present cells, so their means are 0; one petal length is missing.
+    for (let column = 0; column < 4; column++) expect(data[column * 6]).toBeCloseTo(0, 5);
+    const logits = Array.from(data.subarray(4 * 6 + 1 + 2, 5 * 6));
+    const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
+    const shares = logits.map((logit) => Math.exp(logit) / total);
+    // Five setosa, four versicolor, six virginica, one unknown; half a record is added to each.
+    [5.5, 4.5, 6.5].forEach((count, i) => {
+      expect(shares[i]).toBeCloseTo(count / 16.5, 5);
+    });
+  });
+});
