@@ -1,4 +1,5 @@
 /** How a source would be learned from: its tokenizer, columns and split, found in the same way by `pretrain` and `inspect`. */
+import { InputError } from '../errors.js';
 import { profileSource } from '../records/profile.js';
 import type { DataSource } from '../records/record-batch.js';
 import { chooseTokenizer, type Tokenizer, type TokenizerChoice, tokenizers } from '../tokenizers/index.js';
@@ -24,16 +25,30 @@ export async function planTokens(source: DataSource, user: UserConfig): Promise<
   return { choice, splitColumn };
 }
 
-/** Fits the chosen tokenizer on the training records. Throws InputError when they do not suit it. */
+/**
+ * Fits the chosen tokenizer on the training records. Throws InputError when they do not suit it, or when records are
+ * single tokens: hiding one then leaves nothing to predict it from.
+ */
 export async function fitTokenizer(
   source: DataSource,
   { choice, splitColumn }: TokenPlan,
   parts: Partition,
   options: UserConfig['tokenizer'] = {},
 ): Promise<Tokenizer> {
-  return tokenizers[choice.kind].fit(trainingRecords(source, parts, choice.columns, splitColumn), {
-    columns: choice.columns,
-    maxTokens: options.max_tokens,
-    patch: options.patch,
-  });
+  const tokenizer = await tokenizers[choice.kind]
+    .fit(trainingRecords(source, parts, choice.columns, splitColumn), {
+      columns: choice.columns,
+      maxTokens: options.max_tokens,
+      patch: options.patch,
+    })
+    .catch((error: unknown) => {
+      if (!(error instanceof InputError) || error.message.startsWith(source.path)) throw error;
+      throw new InputError(`${source.path}: ${error.message}`, { cause: error });
+    });
+  if (tokenizer.spec.maxTokens < 2) {
+    throw new InputError(
+      `${source.path}: a record would be a single token (column ${choice.columns.join(', ')}), and there must be others to predict a hidden one from; name more columns with --columns`,
+    );
+  }
+  return tokenizer;
 }

@@ -255,7 +255,8 @@ function withoutFirst(count: number, { rows, columns }: RecordBatch): RecordBatc
 
 function unreadable(path: string, error: unknown): Error {
   if (error instanceof InputError) return error;
-  return new InputError(`${path}: not readable as delimited text (${duckdbMessage(error)})`, {
-    cause: error,
-  });
+  const why = /maximum line size/i.test(String(error))
+    ? `a line is longer than ${MAX_LINE_BYTES >> 20} MiB; shorten it, or close the quote that may have swallowed the lines after it`
+    : `not readable as delimited text (${duckdbMessage(error)}); check the file, or name its format with --format`;
+  return new InputError(`${path}: ${why}`, { cause: error });
 }
