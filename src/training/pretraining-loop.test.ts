@@ -1,0 +1,131 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { nodeEngine } from '../engine/node.js';
+import { LacunaError } from '../errors.js';
+import type { TokenBlock } from '../records/token-block.js';
+import { realRecords } from '../tokenizers/real-records.case.js';
+import { latestCheckpoint } from './checkpoint-files.js';
+import type { UserConfig } from './config-schema.js';
+import { modelOf, resolveConfig } from './defaults.js';
+import { marginalPrediction } from './marginal.js';
+import { initializeParameters } from './parameters.js';
+import {
+  type PretrainingContext,
+  pretrainingGraphFor,
+  restoreTrainer,
+  trainOnBlocks,
+  validate,
+} from './pretraining-loop.js';
+import { Trainer } from './trainer.js';
+
+const engine = await nodeEngine({ threads: 1 });
+const real = await realRecords();
+
+let out: string;
+beforeEach(async () => {
+  out = await mkdtemp(join(tmpdir(), 'lacuna-loop-'));
+});
+afterEach(() => rm(out, { recursive: true, force: true }));
+
+const encoder = { width: 16, heads: 2, layers: 1, latents: 4 };
+
+/** A small run on sixteen real records. */
+function contextOf(
+  kind: keyof typeof real,
+  training: UserConfig['training'],
+  block: TokenBlock = real[kind].block,
+) {
+  const { tokenizer } = real[kind];
+  const user: UserConfig = { encoder, training: { batch_size: 4, steps: 12, threads: 1, ...training } };
+  const config = resolveConfig(user, {
+    path: 'p',
+    hash: 'h',
+    tokenizer,
+    records: 16,
+    threads: 1,
+    versions: {},
+  });
+  const { spec } = tokenizer;
+  const model = modelOf(config, spec);
+  const trainer = new Trainer(
+    engine,
+    {
+      build: (tokens) => pretrainingGraphFor(model, config.training.batch_size, tokens),
+      weightDecay: config.training.weight_decay,
+      clipNorm: config.training.clip_norm,
+    },
+    spec.maxTokens,
+  );
+  trainer.state.parameters.set(initializeParameters(trainer.layout, config.training.seed));
+  const context: PretrainingContext = {
+    out,
+    config,
+    model,
+    trainer,
+    marginal: marginalPrediction(spec, real[kind].block),
+    validation: real[kind].block,
+    buckets: [spec.maxTokens],
+    blocks: () => [block],
+  };
+  return context;
+}
+
+describe('validation', () => {
+  it.each(['discrete', 'fields', 'continuous'] as const)(
+    'is the same at every call on %s tokens',
+    async (kind) => {
+      const context = contextOf(kind, {});
+      const first = await validate(context);
+      expect(await validate(context)).toEqual(first);
+      // A training step in between leaves nothing behind but its parameters.
+      const before = context.trainer.state.parameters.slice();
+      await trainOnBlocks(context);
+      expect(await validate(context)).not.toEqual(first);
+      context.trainer.state.parameters.set(before);
+      expect(await validate(context)).toEqual(first);
+      await context.trainer.release();
+    },
+  );
+});
+
+describe('a run that diverges', () => {
+  it('names the file rows of the batch and keeps the parameters before a loss that is not finite', async () => {
+    const poisoned = structuredClone(real.continuous.block);
+    poisoned.values!.fill(Number.NaN, 16 * 49 * 6, 16 * 49 * 7);
+    const context = contextOf('continuous', { checkpoint_steps: 1 }, poisoned);
+    const failure = await trainOnBlocks(context).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(LacunaError);
+    const { message } = failure as LacunaError;
+    expect(message).toMatch(/^step [1-4]: the loss is not finite; the parameters before it are kept in /);
+    expect(message).toMatch(/file rows (\d+, )*6(, \d+)*; try a lower --learning-rate than 0.001$/);
+    const checkpoint = await latestCheckpoint(out);
+    for (const { data } of Object.values(checkpoint?.tensors ?? {}))
+      expect(Array.from(data, Number).every(Number.isFinite)).toBe(true);
+    // What is kept can be gone on from.
+    restoreTrainer(context.trainer, checkpoint!);
+    expect(context.trainer.state.parameters.every(Number.isFinite)).toBe(true);
+    await context.trainer.release();
+  });
+
+  it.each([1e39, 1e20, 1e8])(
+    'leaves only finite checkpoints at a learning rate of %s',
+    async (learning_rate) => {
+      const context = contextOf('fields', { learning_rate, warmup_steps: 8, checkpoint_steps: 1 });
+      const failure = await trainOnBlocks(context).catch((error: unknown) => error);
+      if (learning_rate > 1e8) {
+        expect(failure).toBeInstanceOf(LacunaError);
+        expect((failure as LacunaError).message).toContain('try a lower --learning-rate');
+      }
+      for (const name of await readdir(join(out, 'checkpoints')).catch(() => []))
+        expect(name).toMatch(/^step-/);
+      const checkpoint = await latestCheckpoint(out);
+      for (const [name, { data }] of Object.entries(checkpoint?.tensors ?? {}))
+        expect(Array.from(data, Number).every(Number.isFinite), name).toBe(true);
+      const log = (await readFile(join(out, 'metrics.jsonl'), 'utf8')).split('\n').slice(0, -1);
+      expect(log.every((line) => JSON.parse(line).step > 0)).toBe(true);
+      await context.trainer.release();
+    },
+  );
+});

@@ -1,0 +1,193 @@
+import { describe, expect, it } from 'vitest';
+import {
+  evaluate,
+  floats,
+  integers,
+  largestDifference,
+  normals,
+  ordinaryParameters,
+} from '../engine/evaluate.case.js';
+import { nodeEngine } from '../engine/node.js';
+import * as g from '../graph/index.js';
+import { layerNorm } from '../layers/layer-norm.js';
+import { linear } from '../layers/linear.js';
+import { crossEntropy, squaredError } from '../layers/losses.js';
+import { mlp } from '../layers/mlp.js';
+import { packBatch } from '../records/batch.js';
+import type { HostTensor } from '../tensor/tensor.js';
+import { molecules, realRecords } from '../tokenizers/real-records.case.js';
+import { initializeParameters } from './parameters.js';
+import { type TrainableGraph, Trainer, type TrainerOptions } from './trainer.js';
+
+const engine = await nodeEngine({ threads: 1 });
+const real = await realRecords();
+
+/** Convolution along the tokens of float32[batch, tokens, channels], zeros around: a composition of primitives. */
+function convolution(name: string, x: g.Value, width: number, kernel: number): g.Value {
+  const tokens = g.staticSize(x.shape[1]);
+  const around = g.pad(x, 1, kernel >> 1, kernel >> 1);
+  const shifted = Array.from({ length: kernel }, (_, offset) => g.slice(around, 1, offset, offset + tokens));
+  return linear(name, g.concatenate(shifted, 2), width);
+}
+
+const graphOf = (loss: g.Value): TrainableGraph => ({
+  loss,
+  parameters: g.parametersOf([loss]),
+  metrics: {},
+  evaluation: { loss },
+});
+
+function trainerFor(loss: () => g.Value, more: Partial<TrainerOptions> = {}): Trainer {
+  const options = { build: () => graphOf(loss()), weightDecay: 0, clipNorm: 1, ...more };
+  const trainer = new Trainer(engine, options, 1);
+  trainer.state.parameters.set(initializeParameters(trainer.layout, 2));
+  return trainer;
+}
+
+async function losses(trainer: Trainer, feeds: Record<string, HostTensor>, rate: number): Promise<number[]> {
+  const seen: number[] = [];
+  for (let step = 1; step <= 20; step++) {
+    const { loss, norm } = await trainer.gradient(1, feeds);
+    seen.push(loss);
+    await trainer.update(step, rate, norm);
+  }
+  return seen;
+}
+
+describe('a convolution made of primitives', () => {
+  it('is the naive convolution', async () => {
+    const [batch, tokens, channels, width, kernel] = [2, 7, 3, 4, 5];
+    const x = g.input('x', 'float32', [batch, tokens, channels]);
+    const y = convolution('filter', x, width, kernel);
+    const parameters = ordinaryParameters([y]);
+    const values = normals('x', batch * tokens * channels);
+    const expected: number[] = [];
+    for (let row = 0; row < batch; row++)
+      for (let token = 0; token < tokens; token++)
+        for (let out = 0; out < width; out++) {
+          let total: number = parameters['filter.bias'].data[out];
+          for (let k = 0; k < kernel; k++) {
+            const at = token + k - (kernel >> 1);
+            if (at < 0 || at >= tokens) continue;
+            for (let c = 0; c < channels; c++)
+              total +=
+                values[(row * tokens + at) * channels + c] *
+                parameters['filter.weight'].data[(k * channels + c) * width + out];
+          }
+          expected.push(total);
+        }
+    const computed = await evaluate(
+      engine,
+      { y },
+      { ...parameters, x: floats([batch, tokens, channels], values) },
+    );
+    expect(largestDifference(computed.y, expected)).toBeLessThan(1e-5);
+  });
+
+  it('learns to count the oxygen atoms of molecules', async () => {
+    const { tokenizer, block } = real.discrete;
+    const { spec } = tokenizer;
+    const [size, tokens] = [block.count, spec.maxTokens];
+    const vocabulary = spec.kind === 'discrete' ? spec.vocabulary : 0;
+    const trainer = trainerFor(() => {
+      const letters = g.oneHot(g.input('ids', 'int32', [size, tokens]), vocabulary);
+      const hidden = g.relu(convolution('first', letters, 16, 3));
+      const pooled = g.maximum(g.relu(convolution('second', hidden, 16, 3)), [1]);
+      return g.mean(squaredError(linear('head', pooled, 1), g.input('target', 'float32', [size, 1])), [0]);
+    });
+    const batch = packBatch(block, [...Array(size).keys()], size, tokens);
+    const oxygens = molecules.map((smiles) => smiles.split('O').length - 1);
+    const feeds = { ids: integers([size, tokens], batch.ids!), target: floats([size, 1], oxygens) };
+    const seen = await losses(trainer, feeds, 1e-2);
+    await trainer.release();
+    expect(seen[19]).toBeLessThan(0.5 * seen[0]);
+  });
+});
+
+/** A multilayer perceptron that tells three species of iris by four measures. */
+const { block: irises } = real.fields;
+const rows = irises.count;
+const measures = Float32Array.from({ length: rows * 4 }, (_, i) => irises.values![(i >> 2) * 5 + (i & 3)]);
+const species = Int32Array.from({ length: rows }, (_, row) => Math.max(0, irises.ids![row * 5 + 4] - 2));
+const irisFeeds = { x: floats([rows, 4], measures), species: integers([rows], species) };
+const irisLoss = () => {
+  const x = linear('input', g.input('x', 'float32', [rows, 4]), 8);
+  const body = g.scope('body', () => layerNorm('norm', g.add(x, mlp('mlp', x, 2))));
+  return g.mean(crossEntropy(linear('head', body, 3), g.input('species', 'int32', [rows])), [0]);
+};
+
+describe('a trainer', () => {
+  it('trains a multilayer perceptron on real rows', async () => {
+    const trainer = trainerFor(irisLoss);
+    const seen = await losses(trainer, irisFeeds, 3e-2);
+    expect(seen[0]).toBeCloseTo(Math.log(3), 0);
+    expect(seen[19]).toBeLessThan(0.4 * seen[0]);
+    await trainer.release();
+  });
+
+  it('gives the same losses and parameters, bit for bit, when it is run again', async () => {
+    const runs = [];
+    for (let run = 0; run < 2; run++) {
+      const trainer = trainerFor(irisLoss);
+      runs.push({ seen: await losses(trainer, irisFeeds, 3e-2), state: trainer.state });
+      await trainer.release();
+    }
+    expect(runs[1]).toEqual(runs[0]);
+  });
+
+  it('touches no parameter while it computes a gradient or evaluates', async () => {
+    const trainer = trainerFor(irisLoss);
+    const before = trainer.state.parameters.slice();
+    const { loss, norm } = await trainer.gradient(1, irisFeeds);
+    const evaluated = await trainer.evaluate(1, irisFeeds);
+    expect(Number(evaluated.loss.data[0])).toBeCloseTo(loss, 6);
+    expect(trainer.state.parameters).toEqual(before);
+    expect(norm).toBeCloseTo(Math.hypot(...trainer.state.gradient), 6);
+    await trainer.release();
+  });
+
+  it('scales a gradient that is too long down to the clip norm, and leaves a shorter one', async () => {
+    const momentAfter = async (clipNorm: number) => {
+      const trainer = trainerFor(irisLoss, { clipNorm });
+      const { norm } = await trainer.gradient(1, irisFeeds);
+      await trainer.update(1, 1e-3, norm);
+      await trainer.release();
+      return { norm, moment: 10 * Math.hypot(...trainer.state.firstMoment) };
+    };
+    const { norm, moment } = await momentAfter(0.01);
+    expect(norm).toBeGreaterThan(0.01);
+    expect(moment).toBeCloseTo(0.01, 6);
+    expect((await momentAfter(100)).moment).toBeCloseTo(norm, 5);
+  });
+
+  it('trains a subset of the parameters and reads the others from where it is told', async () => {
+    const full = trainerFor(irisLoss);
+    await full.gradient(1, irisFeeds);
+    const frozen = Object.fromEntries(
+      Object.entries(full.parameters).filter(([name]) => !name.startsWith('head')),
+    );
+    const before = structuredClone(frozen);
+    const trainer = trainerFor(irisLoss, { trained: (name) => name.startsWith('head'), frozen });
+    expect(Object.keys(trainer.parameters)).toEqual(['head.weight', 'head.bias']);
+    expect(trainer.layout.length).toBe(8 * 3 + 3);
+    await trainer.gradient(1, irisFeeds);
+    // Weights with decay come first: the head's are the last of them, and its bias is the last of all.
+    const { decayed, length } = full.layout;
+    const expected = [
+      ...full.state.gradient.subarray(decayed - 24, decayed),
+      ...full.state.gradient.subarray(length - 3),
+    ];
+    expect(largestDifference(trainer.state.gradient, expected)).toBeLessThan(1e-7);
+    const seen = await losses(trainer, irisFeeds, 1e-2);
+    expect(seen[19]).toBeLessThan(seen[0]);
+    expect(frozen).toEqual(before);
+    await full.release();
+    await trainer.release();
+  });
+
+  it('names a frozen parameter that it was not given', async () => {
+    const trainer = trainerFor(irisLoss, { trained: (name) => name.startsWith('head') });
+    await expect(trainer.gradient(1, irisFeeds)).rejects.toThrow('input "input.weight" is missing');
+    await trainer.release();
+  });
+});
