@@ -15,13 +15,8 @@ import type { UserConfig } from '../training/config-schema.js';
  */
 export function addConfigOptions(command: Command, wanted: readonly string[]): void {
   command
-    .option('--config <file>', 'YAML or JSON file with any of the keys below')
-    .option(
-      '--set <key=value>',
-      'any key by its full name, such as training.steps=100 (repeatable)',
-      append,
-      [],
-    );
+    .option('--config <file>', 'YAML or JSON file of configuration keys')
+    .option('--set <key=value>', 'any key by its full name, such as training.steps=100 (repeatable)', append);
   for (const { option } of optionsOf(wanted)) command.addOption(option);
 }
 

@@ -7,10 +7,13 @@ const keys = ['data.format', 'data.on_bad_record'];
 
 export function define(command: Command, { run }: Session): void {
   command
-    .description('Write the embedding of every record, in input order, with its id.')
+    .description('Write the embedding of every record, in input order, with its row and any id.')
     .argument('<run>', 'folder of a run')
-    .argument('<data>', 'a file or folder')
-    .requiredOption('-o, --out <file>', 'file to write: .parquet, .npy or .csv')
+    .argument('<data>', 'a file, or a folder of IDX images')
+    .requiredOption(
+      '-o, --out <file>',
+      'file to write: .parquet, .csv, or .npy, which holds embeddings alone',
+    )
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(async (trained: string, data: string, { out, json }: { out: string; json?: boolean }) => {

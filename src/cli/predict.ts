@@ -7,9 +7,11 @@ const keys = ['data.format', 'data.on_bad_record'];
 
 export function define(command: Command, { run }: Session): void {
   command
-    .description('Write the predictions of a fine-tuned run for every record, in input order, with its id.')
+    .description(
+      'Write the predictions of a fine-tuned run for every record, in input order, with its row and any id.',
+    )
     .argument('<run>', 'folder of a fine-tuned run')
-    .argument('<data>', 'a file or folder')
+    .argument('<data>', 'a file, or a folder of IDX images')
     .requiredOption('-o, --out <file>', 'file to write: .parquet or .csv')
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);

@@ -38,11 +38,15 @@ const reading = {
 
 const splitting = {
   split_column: key(z.string().min(1), 'column that says train, valid or test', 'split'),
-  valid_fraction: key(fraction(), 'part of the records held out for validation', 0.1),
+  valid_fraction: key(
+    fraction(),
+    'part of the records held out for validation, where no column says which',
+    0.1,
+  ),
 };
 
 const data = z.strictObject({
-  path: key(z.string().min(1), 'the file or folder to read', 'molecules.csv'),
+  path: key(z.string().min(1), 'the file to read, or a folder of IDX images', 'molecules.csv'),
   ...reading,
   columns: key(names(), 'only these columns become tokens', ['smiles']),
   ignore: key(names(), 'these columns never become tokens', ['id', 'label']),
@@ -51,7 +55,11 @@ const data = z.strictObject({
 
 const tokenizer = z.strictObject({
   kind: key(memberOf(tokenizers), 'how a record becomes tokens', 'sequence'),
-  max_tokens: key(count(), 'longer records are cropped to this many tokens', 128),
+  max_tokens: key(
+    count(),
+    'most tokens of a record: longer texts are cropped, images cut into larger patches',
+    128,
+  ),
   patch: key(count(), 'side of a square image patch in pixels', 4),
 });
 
@@ -62,7 +70,7 @@ const encoder = z.strictObject({
   embed_width: key(count(), 'width of the embedded input tokens', 128),
   layers: key(count(), 'self-attention layers', 4),
   heads: key(count(), 'heads of self-attention', 8),
-  cross_heads: key(count(), 'heads of cross-attention', 1),
+  cross_heads: key(count(), "heads of the encoder's cross-attention", 1),
   widening: key(count(), 'hidden width of a feed-forward layer as a multiple of its width', 4),
 });
 
@@ -109,7 +117,11 @@ const labels = {
     'roc-auc',
   ),
   ...splitting,
-  test_fraction: key(fraction(), 'part of the records held out for the test', 0.1),
+  test_fraction: key(
+    fraction(),
+    'part of the records held out for the test, where no column says which',
+    0.1,
+  ),
 };
 
 const finetune = z.strictObject({
@@ -117,7 +129,7 @@ const finetune = z.strictObject({
   ...optimization,
   seeds: key(count(), 'runs, with seeds 0, 1, …', 3),
   threads: training.shape.threads,
-  from_scratch: key(z.boolean(), 'start from untrained parameters', true),
+  from_scratch: key(z.boolean(), 'train the untrained encoder alone', true),
 });
 
 const probe = z.strictObject({
