@@ -1,10 +1,16 @@
+/** A trained encoder as files that other tools open. */
+import { basename, join } from 'node:path';
 import type { Program } from '../graph/index.js';
 import { encodeProgram } from '../onnx/encode.js';
-import type { HostTensor } from '../tensor/tensor.js';
+import { encodeSafetensors } from '../tensor/safetensors.js';
+import { elementCount, type HostTensor } from '../tensor/tensor.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
 import { writeFileAtomically } from './atomic-file.js';
+import { readMetrics } from './metrics-log.js';
 import { encoderGraph, type ModelConfig } from './model.js';
+import { modelCard } from './model-card.js';
+import { type Run, runFile, writeJson } from './run-folder.js';
 
 /** The encoder for batches of any size: the tokens of a batch → `embedding` float32[batch, width] and all states. */
 export function encoderProgram(model: Pick<ModelConfig, 'spec' | 'encoder'>): Program {
@@ -29,4 +35,53 @@ export async function writeEncoder(
     },
   });
   await writeFileAtomically(path, [bytes]);
+}
+
+/** The files of an exported run. */
+export const exportedFiles = {
+  encoder: 'encoder.onnx',
+  parameters: 'model.safetensors',
+  tokenizer: 'tokenizer.json',
+  config: 'config.json',
+  card: 'README.md',
+} as const;
+
+/**
+ * Writes a run's model into a folder: the encoder, all parameters, tokenizer, configuration and model card. The data
+ * are named without the folders they lie in.
+ * @param encoder the encoder's parameters among those of the run
+ */
+export async function writeExport(
+  folder: string,
+  run: Run,
+  encoder: Readonly<Record<string, HostTensor>>,
+): Promise<void> {
+  const path = (file: keyof typeof exportedFiles) => join(folder, exportedFiles[file]);
+  const parameters = Object.entries(run.tensors).filter(([name]) => !name.startsWith('optimizer.'));
+  const config = { ...run.config, data: { ...run.config.data, path: basename(run.config.data.path) } };
+  await writeEncoder(path('encoder'), run.model, run.tokenizer, encoder);
+  await writeFileAtomically(
+    path('parameters'),
+    encodeSafetensors(Object.fromEntries(parameters), { format: 'lacuna', version }),
+  );
+  await writeJson(path('tokenizer'), run.tokenizer.toJSON());
+  await writeJson(path('config'), config);
+  const card = modelCard({
+    config,
+    tokenizer: run.tokenizer,
+    step: run.step,
+    parameters: Object.values(encoder).reduce((sum, { shape }) => sum + elementCount(shape), 0),
+    data: config.data.path,
+    losses: await newestLosses(run.folder),
+  });
+  await writeFileAtomically(path('card'), [new TextEncoder().encode(card)]);
+}
+
+async function newestLosses(folder: string) {
+  const lines = await readMetrics(runFile(folder, 'metrics'));
+  const newest = lines.findLast((line) => typeof line.val_loss === 'number');
+  const { val_loss, val_loss_marginal } = newest ?? { val_loss: null, val_loss_marginal: null };
+  return typeof val_loss === 'number' && typeof val_loss_marginal === 'number'
+    ? { val_loss, val_loss_marginal }
+    : undefined;
 }

@@ -1,0 +1,162 @@
+/** The verb `exportRun`: a run as files for other tools, proven on real records before they appear. */
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { defaultThreads, nodeEngine } from '../engine/node.js';
+import { InputError, LacunaError } from '../errors.js';
+import { type Batch, packBatch } from '../records/batch.js';
+import { openSource } from '../records/open-source.js';
+import { PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
+import { random } from '../tensor/random.js';
+import { writeFolderAtomically } from '../training/atomic-folder.js';
+import type { Config } from '../training/config-schema.js';
+import { selectRecords } from '../training/data.js';
+import { exportedFiles, writeExport } from '../training/export.js';
+import { tokenFeeds } from '../training/pretraining-loop.js';
+import type { Hooks } from '../training/progress-event.js';
+import { openRun, type Run } from '../training/run-folder.js';
+import { Embedder, encoderParameters } from './embedding.js';
+
+export interface ExportOptions {
+  /** Folder of a run. */
+  readonly run: string;
+  /** Folder to write; it must not be there yet, or be empty. */
+  readonly out: string;
+}
+
+export interface ExportSummary {
+  readonly files: readonly string[];
+  /** Largest difference between the run's embeddings and the exported encoder's, over `rows` records. */
+  readonly maximumDifference: number;
+  readonly rows: number;
+}
+
+/** Two compilations of one program differ by rounding; by more than this they are not one program. */
+const TOLERANCE = 1e-5;
+
+/** Records that the exported encoder is tried on. */
+const TRIED_RECORDS = 64;
+/** Not a divisor of the records, so that the exported encoder sees two batch sizes. */
+const TRIED_BATCH = 24;
+
+/**
+ * Writes encoder.onnx, model.safetensors, tokenizer.json, config.json and README.md, and compares the encoder, opened
+ * by ONNX Runtime alone, with the run. Throws LacunaError, leaving no folder, when an embedding differs by more than 1e-5.
+ */
+export async function exportRun(
+  { run: folder, out }: ExportOptions,
+  { signal, onEvent = () => {} }: Hooks = {},
+): Promise<ExportSummary> {
+  const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
+  const parameters = encoderParameters(run.model, run.tensors, folder);
+  let block = await firstRecords(run);
+  if (block === undefined) {
+    block = drawnRecords(run.tokenizer.spec);
+    onEvent({
+      type: 'info',
+      message: `${run.config.data.path} cannot be read any more; the export is checked on drawn tokens`,
+    });
+  }
+  const records = block;
+  const engine = await nodeEngine({ threads: defaultThreads() });
+  const embedder = new Embedder(engine, run.model, parameters);
+  try {
+    const expected = await embedder.embed(records, signal);
+    return await writeFolderAtomically(out, async (partial) => {
+      await writeExport(partial, run, parameters);
+      const got = await embedExported(`${partial}/${exportedFiles.encoder}`, records, run);
+      const maximumDifference = largestDifference(expected, got);
+      if (!(maximumDifference <= TOLERANCE)) {
+        throw new LacunaError(
+          `${out}: the exported encoder differs from the run by ${maximumDifference}, expected at most ${TOLERANCE}; nothing was written`,
+        );
+      }
+      const files = Object.values(exportedFiles).map((name) => `${out.replace(/[/\\]+$/, '')}/${name}`);
+      return { files, maximumDifference, rows: records.count };
+    });
+  } finally {
+    await embedder.release();
+  }
+}
+
+/** The first records of the data that the run learned from, or undefined where they cannot be read any more. */
+async function firstRecords({ config, tokenizer }: Run): Promise<TokenBlock | undefined> {
+  const { path, format }: Config['data'] = config.data;
+  try {
+    const source = await openSource(path, { format, onBadRecord: 'skip' });
+    for await (const batch of source.read({ columns: tokenizer.columns })) {
+      const places = Array.from(batch.rows.subarray(0, TRIED_RECORDS).keys());
+      const block = tokenizer.encode(selectRecords(batch, places));
+      if (block.count > 0) return block;
+    }
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+  }
+  return undefined;
+}
+
+/** Records of random tokens, the same at every call. */
+function drawnRecords(spec: TokenSpec): TokenBlock {
+  const source = random(0, 'exported records');
+  const count = TRIED_RECORDS;
+  const { maxTokens } = spec;
+  const rows = Int32Array.from({ length: count }, (_, row) => row);
+  const offsets = new Int32Array(count + 1);
+  for (let row = 0; row < count; row++) {
+    offsets[row + 1] = offsets[row] + (spec.kind === 'discrete' ? 1 + source.integer(maxTokens) : maxTokens);
+  }
+  const tokens = offsets[count];
+  if (spec.kind === 'continuous') {
+    const values = Float32Array.from({ length: tokens * spec.channels }, () => source.normal());
+    return { count, offsets, values, rows };
+  }
+  if (spec.kind === 'discrete') {
+    const ids = Int32Array.from({ length: tokens }, () => source.integer(spec.vocabulary));
+    return { count, offsets, ids, rows };
+  }
+  const ids = new Int32Array(tokens);
+  const values = new Float32Array(tokens);
+  for (let token = 0; token < tokens; token++) {
+    const { type, firstId, size } = spec.fields[token % maxTokens];
+    ids[token] = type === 'numeric' ? PRESENT_ID : firstId + source.integer(size);
+    values[token] = type === 'numeric' ? source.normal() : 0;
+  }
+  return { count, offsets, ids, values, rows };
+}
+
+/** float32[block.count, width], by ONNX Runtime and the file alone. */
+async function embedExported(path: string, block: TokenBlock, { model }: Run): Promise<Float32Array> {
+  const runtime = await import('onnxruntime-node');
+  const ort = runtime.default ?? runtime;
+  const session: InferenceSession = await ort.InferenceSession.create(path, { logSeverityLevel: 3 });
+  const { width } = model.encoder;
+  const embeddings = new Float32Array(block.count * width);
+  const feedsOf = (batch: Batch): Record<string, Tensor> =>
+    Object.fromEntries(
+      Object.entries(tokenFeeds(batch)).map(([name, { dtype, data, shape }]) => [
+        name,
+        new ort.Tensor(dtype, data, shape),
+      ]),
+    );
+  try {
+    for (let start = 0; start < block.count; start += TRIED_BATCH) {
+      const size = Math.min(TRIED_BATCH, block.count - start);
+      const records = Int32Array.from({ length: size }, (_, row) => start + row);
+      const batch = packBatch(block, records, size, model.spec.maxTokens);
+      const { embedding } = await session.run(feedsOf(batch), ['embedding']);
+      embeddings.set((await embedding.getData()) as Float32Array, start * width);
+    }
+  } finally {
+    await session.release();
+  }
+  return embeddings;
+}
+
+/** NaN where a value is not a number. */
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) {
+    const difference = Math.abs(a[i] - b[i]);
+    if (!(difference <= largest)) largest = difference;
+    if (Number.isNaN(largest)) break;
+  }
+  return largest;
+}
