@@ -17,7 +17,7 @@ import { tokenFeeds } from '../training/pretraining-loop.js';
 export type EncoderModel = Pick<ModelConfig, 'spec' | 'encoder'>;
 
 /** The parameters that an embedding depends on. */
-export function encoderLayout(model: EncoderModel): ParameterLayout {
+function encoderLayout(model: EncoderModel): ParameterLayout {
   return parameterLayout(parametersOf([encoderGraph(model, 1, model.spec.maxTokens).pooled]));
 }
 

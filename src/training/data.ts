@@ -126,7 +126,7 @@ export function checkTokenizerColumns(source: DataSource, tokenizer: Tokenizer):
 }
 
 /** The records of one part. */
-export function selectPart(
+function selectPart(
   batch: RecordBatch,
   parts: readonly (Part | undefined)[],
   wanted: Part,
