@@ -121,6 +121,28 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
       expect(largestDifference(row(one.pooled, 0, width), row(other.pooled, 2, width))).toBeGreaterThan(1e-3);
     });
 
+    it('gives the same for a batch whose size is only known when it runs', async () => {
+      const symbolic = encoder.encode(spec, tokenInputs(spec, 'batch', count), config).pooled;
+      const fixed = encoder.encode(spec, tokenInputs(spec, ROWS, count), config).pooled;
+      const { hide: _, ...feeds } = feedsOf(batchOf([0, 6, 11]));
+      const { y } = await evaluate(engine, { y: fixed }, { ...feeds, ...parameters });
+      const executable = await engine.compile({ name: 'symbolic', outputs: { y: symbolic } });
+      for (const rows of [1, 2, ROWS]) {
+        const pooled = floats([rows, config.width], new Float32Array(rows * config.width));
+        const part = Object.fromEntries(
+          Object.entries(feeds).map(([name, { dtype, shape, data }]) => {
+            const kept = data.slice(0, (data.length / ROWS) * rows);
+            return [name, { dtype, shape: [rows, ...shape.slice(1)], data: kept }];
+          }),
+        );
+        await executable.run({ ...part, ...parameters }, { y: pooled });
+        expect(
+          largestDifference(Array.from(pooled.data, Number), y.slice(0, rows * config.width)),
+        ).toBeLessThan(1e-5);
+      }
+      await executable.release();
+    });
+
     it('has a gradient for every parameter', async () => {
       const loss = g.add(
         g.sumAll(g.multiply(model.states, model.states)),
