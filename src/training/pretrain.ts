@@ -223,6 +223,9 @@ async function hashData({ path, bytes, format }: DataSource): Promise<string> {
   return `sha256:${hash.digest('hex')}`;
 }
 
+/** Lists are of columns, whose order says nothing. */
+const canonical = (value: unknown) => JSON.stringify(Array.isArray(value) ? [...value].sort() : value);
+
 /** A run keeps its configuration: what is asked for again must be what it has. */
 function checkSameConfig(user: UserConfig, stored: Config, out: string): void {
   for (const [section, values] of Object.entries(user)) {
@@ -230,7 +233,7 @@ function checkSameConfig(user: UserConfig, stored: Config, out: string): void {
     if (!(section in stored)) continue;
     for (const [key, asked] of Object.entries(values ?? {})) {
       const kept = (stored as Record<string, Record<string, unknown> | undefined>)[section]?.[key];
-      if (JSON.stringify(kept) !== JSON.stringify(asked)) {
+      if (canonical(kept) !== canonical(asked)) {
         throw new InputError(
           `${out}: the run has ${section}.${key} = ${JSON.stringify(kept)}, not ${JSON.stringify(asked)}; a resumed run keeps its configuration, so leave the option out or start a new run`,
         );

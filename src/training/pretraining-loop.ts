@@ -187,7 +187,7 @@ export async function trainOnBlocks(
   const save = async (): Promise<string> => {
     if (!isFiniteState(trainer.state)) {
       throw new LacunaError(
-        `step ${at.step}: the parameters are not finite after it; the checkpoint before it is kept; ${advice}`,
+        `step ${at.step}: the parameters are not finite after it, so no checkpoint of it was written; ${advice}`,
       );
     }
     log.flush();
