@@ -13,7 +13,7 @@ import { modelCard } from './model-card.js';
 import { type Run, runFile, writeJson } from './run-folder.js';
 
 /** The encoder for batches of any size: the tokens of a batch → `embedding` float32[batch, width] and all states. */
-export function encoderProgram(model: Pick<ModelConfig, 'spec' | 'encoder'>): Program {
+function encoderProgram(model: Pick<ModelConfig, 'spec' | 'encoder'>): Program {
   const { pooled, states } = encoderGraph(model, 'batch', model.spec.maxTokens);
   return { name: 'encoder', outputs: { embedding: pooled, states } };
 }
