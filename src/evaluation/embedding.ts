@@ -14,7 +14,7 @@ import {
 } from '../training/parameters.js';
 import { tokenFeeds } from '../training/pretraining-loop.js';
 
-export type EncoderModel = Pick<ModelConfig, 'spec' | 'encoder'>;
+type EncoderModel = Pick<ModelConfig, 'spec' | 'encoder'>;
 
 /** The parameters that an embedding depends on. */
 function encoderLayout(model: EncoderModel): ParameterLayout {
