@@ -1,6 +1,5 @@
 import { mean, parameter, reshape, scope } from '../graph/index.js';
 import { attentionBlock } from '../layers/attention.js';
-import { WEIGHT_DEVIATION } from '../layers/linear.js';
 import { embedTokens } from '../layers/token-embedding.js';
 import type { Encoder } from './encoder.js';
 
@@ -17,7 +16,7 @@ export const perceiver: Encoder = {
       const learned = parameter(
         'latents',
         [latents, width],
-        { kind: 'normal', deviation: WEIGHT_DEVIATION },
+        { kind: 'normal', deviation: 1 },
         { decay: false },
       );
       // One row for the whole batch: what only depends on the latents is computed once.

@@ -17,7 +17,6 @@ import {
 } from '../graph/index.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { layerNorm } from './layer-norm.js';
-import { WEIGHT_DEVIATION } from './linear.js';
 
 /** One batch of tokens as graph inputs; the names are those of `Batch`. */
 export interface Tokens {
@@ -56,8 +55,11 @@ export interface Embedding {
   readonly table?: Value;
 }
 
+/** Deviation of fresh embeddings. Of 0.02, 0.2 and 1 the middle one learned fastest on molecules. */
+const EMBEDDING_DEVIATION = 0.2;
+
 const embeddingTable = (name: string, rows: number, width: number) =>
-  parameter(name, [rows, width], { kind: 'normal', deviation: WEIGHT_DEVIATION }, { decay: false });
+  parameter(name, [rows, width], { kind: 'normal', deviation: EMBEDDING_DEVIATION }, { decay: false });
 
 /** Token ids are looked up, token vectors projected, both where both are given; plus position; then layer norm. */
 export function embedTokens(spec: TokenSpec, tokens: Tokens, width: number): Embedding {
@@ -72,7 +74,10 @@ export function embedTokens(spec: TokenSpec, tokens: Tokens, width: number): Emb
     if (spec.kind !== 'discrete') {
       const channels = spec.kind === 'continuous' ? spec.channels : 1;
       const weight = scope('projection', () =>
-        parameter('weight', [channels, width], { kind: 'normal', deviation: WEIGHT_DEVIATION }),
+        parameter('weight', [channels, width], {
+          kind: 'normal',
+          deviation: EMBEDDING_DEVIATION / Math.sqrt(channels),
+        }),
       );
       parts.push(channels === 1 ? multiply(tokens.values!, weight) : matmul(tokens.values!, weight));
     }
