@@ -36,7 +36,7 @@ export interface DemoSummary {
 }
 
 /** Sized so that all of it takes under three minutes on two cores. */
-const ENCODER = { latents: 16, width: 64, layers: 3, heads: 4 };
+const ENCODER = { latents: 16, width: 64, layers: 2, heads: 4 };
 const OBJECTIVES = ['sma', 'random-masking'] as const;
 const PICTURED = 6;
 
@@ -88,7 +88,7 @@ export async function demo(
       data,
       targets: riskTasks,
       out: finetuned,
-      config: { seeds: quick ? 2 : 5, epochs: quick ? 1 : 6, batch_size: 32, learning_rate: 1e-3 },
+      config: { seeds: quick ? 2 : 5, epochs: quick ? 1 : 4, batch_size: 32, learning_rate: 1e-3 },
     },
     hooks,
   );

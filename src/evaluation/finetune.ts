@@ -203,7 +203,7 @@ function resolveSettings(config: FinetuneOptions, records: number): Settings {
     steps: chosen,
     batchSize,
     learningRate: config.learning_rate ?? 3e-4,
-    validSteps: Math.max(1, Math.min(stepsPerEpoch, Math.ceil(chosen / 20))),
+    validSteps: Math.ceil(chosen / 10),
   };
 }
 

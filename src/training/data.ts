@@ -181,7 +181,7 @@ export interface TokenStreamOptions {
 }
 
 /** Records held out for validation, at most; more are not needed to see a loss fall. */
-const VALIDATION_RECORDS = 1024;
+const VALIDATION_RECORDS = 512;
 
 /**
  * The training records of one pass, in blocks of at most `capacity` tokens. `validation` is given the tokens of
