@@ -23,7 +23,14 @@ export const exportRun: Verbs['exportRun'] = (options, hooks) => inBackground('e
 export const demo: Verbs['demo'] = (options, hooks) => inBackground('demo', options, hooks);
 
 export { InputError, LacunaError } from './errors.js';
+export type { EmbedOptions, EmbedSummary } from './evaluation/embed.js';
+export type { ExportOptions, ExportSummary } from './evaluation/export-run.js';
+export type { FinetuneVerbOptions } from './evaluation/finetune.js';
+export type { PredictOptions, PredictSummary } from './evaluation/predict.js';
+export type { ProbeVerbOptions } from './evaluation/probe.js';
 export type { MethodScores, Scores } from './evaluation/scores.js';
+export type { UserConfig } from './training/config-schema.js';
+export type { Inspection, InspectOptions } from './training/inspect.js';
 export type { PretrainOptions, PretrainSummary } from './training/pretrain.js';
 export type { Hooks, ProgressEvent } from './training/progress-event.js';
 export { version } from './version.js';

@@ -52,6 +52,11 @@ export async function demo(
 ): Promise<DemoSummary> {
   const started = performance.now();
   const { onEvent = () => {}, signal } = hooks;
+  // What each verb says of the same file again and again is left out.
+  const quiet: Hooks = {
+    signal,
+    onEvent: (event) => event.type !== 'info' && event.type !== 'warning' && onEvent(event),
+  };
   const data = join(out, 'molecules.csv');
   const molecules = (await loadRiskMolecules()).map((molecule) => ({
     molecule,
@@ -74,7 +79,7 @@ export async function demo(
     onEvent({ type: 'info', message: `pretraining by ${kind}, without labels` });
     await pretrain(
       { data, out: run, config: { ...config, objective: { ...config.objective, kind } } },
-      hooks,
+      quiet,
     );
     signal?.throwIfAborted();
   }

@@ -113,6 +113,7 @@ export async function finetuneRuns(
     format: config.format,
     onBadRecord: config.on_bad_record,
     splitColumn: config.split_column,
+    pretrainedSplit: run.config.data.split_column,
     validFraction: config.valid_fraction,
     testFraction: config.test_fraction,
     seed: SPLIT_SEED,

@@ -49,8 +49,10 @@ export interface LabelledOptions {
   readonly task?: Task;
   readonly format?: ReadingOptions['format'];
   readonly onBadRecord?: ReadingOptions['on_bad_record'];
-  /** By default a text column whose name ends in `split`; without one, parts are drawn. */
+  /** By default `pretrainedSplit` or a text column whose name ends in `split`; without one, parts are drawn. */
   readonly splitColumn?: string;
+  /** The column that pretraining was split by: what it learned from must not become a test record. */
+  readonly pretrainedSplit?: string;
   /** 0.1 by default. Used where parts are drawn, and for a split column that names no validation part. */
   readonly validFraction?: number;
   /** 0.1 by default. Used where parts are drawn. */
@@ -72,7 +74,11 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
   const source = await openSource(path, { format: options.format, onBadRecord, report: rejected.report });
   checkTokenizerColumns(source, tokenizer);
   checkTargets(source, tokenizer, targets);
-  const splitColumn = findSplitColumn(source, options.splitColumn);
+  const known = source.columns.some(({ name }) => name === options.pretrainedSplit);
+  const splitColumn = findSplitColumn(
+    source,
+    options.splitColumn ?? (known ? options.pretrainedSplit : undefined),
+  );
   const partsOf = await partition(source, { splitColumn, seed, validFraction, testFraction });
   const reject = tokenRejecter(source, onBadRecord, rejected);
 

@@ -52,6 +52,7 @@ export async function probe(
     format: config.format,
     onBadRecord: config.on_bad_record,
     splitColumn: config.split_column,
+    pretrainedSplit: run.config.data.split_column,
     validFraction: config.valid_fraction,
     testFraction: config.test_fraction,
     seed: SPLIT_SEED,

@@ -126,11 +126,7 @@ export function checkTokenizerColumns(source: DataSource, tokenizer: Tokenizer):
 }
 
 /** The records of one part. */
-function selectPart(
-  batch: RecordBatch,
-  parts: readonly (Part | undefined)[],
-  wanted: Part,
-): RecordBatch {
+function selectPart(batch: RecordBatch, parts: readonly (Part | undefined)[], wanted: Part): RecordBatch {
   const places = parts.flatMap((part, place) => (part === wanted ? [place] : []));
   return places.length === batch.rows.length ? batch : selectRecords(batch, places);
 }

@@ -67,7 +67,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   // A run that was killed before its configuration was written has nothing to go on from, and starts anew.
   const stored = resume && (await hasConfig(out)) ? await readRunConfig(out) : undefined;
   if (stored) checkSameConfig(user, stored, out);
-  else if (!resume) await assertNewRun(out);
+  else await assertNewRun(out, { resume });
 
   const rejected = new RejectedRecords();
   const onBadRecord = stored?.data.on_bad_record ?? user.data?.on_bad_record ?? 'auto';

@@ -18,7 +18,7 @@ import {
 } from './checkpoint-files.js';
 import { hashConfig } from './config.js';
 import type { Config } from './config-schema.js';
-import { MetricsLog } from './metrics-log.js';
+import { MetricsLog, readMetrics } from './metrics-log.js';
 import { batchShape, type ModelConfig, objectiveOf, pretrainingGraph } from './model.js';
 import { parameterViews } from './parameters.js';
 import type { Hooks } from './progress-event.js';
@@ -178,10 +178,11 @@ export async function trainOnBlocks(
   const { training } = config;
   const { steps, batch_size, seed } = training;
   const log = await MetricsLog.open(runFile(out, 'metrics'), start.step > 0 ? start.step : undefined);
+  const lastLogged = start.step > 0 ? (await readMetrics(log.path)).at(-1) : undefined;
   const configHash = runHash(config);
 
   let at = start;
-  let loss = Number.NaN;
+  let loss = typeof lastLogged?.loss === 'number' ? lastLogged.loss : Number.NaN;
   let valid = { val_loss: Number.NaN, val_loss_marginal: Number.NaN };
   const advice = `try a lower --learning-rate than ${training.learning_rate}`;
   const save = async (): Promise<string> => {

@@ -29,17 +29,23 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeFileAtomically(path, [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)]);
 }
 
-/** Throws InputError unless the folder is absent or empty, so that no run is written over another. */
-export async function assertNewRun(run: string): Promise<void> {
+/**
+ * Throws InputError unless the folder is absent or empty, so that no run is written over another. With `resume`, what
+ * a run leaves that was killed before its configuration was written is no hindrance.
+ */
+export async function assertNewRun(run: string, { resume = false } = {}): Promise<void> {
   const entries = await readdir(run).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     if (error.code === 'ENOTDIR')
       throw new InputError(`${run}: expected a folder for the run, this is a file`);
     throw error;
   });
-  if (entries.length > 0) {
+  const left = resume ? entries.filter((name) => !name.startsWith(files.tokenizer)) : entries;
+  if (left.length > 0) {
     throw new InputError(
-      `${run}: this folder is not empty; go on with its run by --resume, or name another folder with --out`,
+      resume
+        ? `${run}: this folder holds other files and no run to go on with; name another folder with --out`
+        : `${run}: this folder is not empty; go on with its run by --resume, or name another folder with --out`,
     );
   }
 }

@@ -159,35 +159,4 @@ describe('a trainer', () => {
     expect(moment).toBeCloseTo(0.01, 6);
     expect((await momentAfter(100)).moment).toBeCloseTo(norm, 5);
   });
-
-  it('trains a subset of the parameters and reads the others from where it is told', async () => {
-    const full = trainerFor(irisLoss);
-    await full.gradient(1, irisFeeds);
-    const frozen = Object.fromEntries(
-      Object.entries(full.parameters).filter(([name]) => !name.startsWith('head')),
-    );
-    const before = structuredClone(frozen);
-    const trainer = trainerFor(irisLoss, { trained: (name) => name.startsWith('head'), frozen });
-    expect(Object.keys(trainer.parameters)).toEqual(['head.weight', 'head.bias']);
-    expect(trainer.layout.length).toBe(8 * 3 + 3);
-    await trainer.gradient(1, irisFeeds);
-    // Weights with decay come first: the head's are the last of them, and its bias is the last of all.
-    const { decayed, length } = full.layout;
-    const expected = [
-      ...full.state.gradient.subarray(decayed - 24, decayed),
-      ...full.state.gradient.subarray(length - 3),
-    ];
-    expect(largestDifference(trainer.state.gradient, expected)).toBeLessThan(1e-7);
-    const seen = await losses(trainer, irisFeeds, 1e-2);
-    expect(seen[19]).toBeLessThan(seen[0]);
-    expect(frozen).toEqual(before);
-    await full.release();
-    await trainer.release();
-  });
-
-  it('names a frozen parameter that it was not given', async () => {
-    const trainer = trainerFor(irisLoss, { trained: (name) => name.startsWith('head') });
-    await expect(trainer.gradient(1, irisFeeds)).rejects.toThrow('input "input.weight" is missing');
-    await trainer.release();
-  });
 });

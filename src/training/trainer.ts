@@ -23,9 +23,6 @@ export interface TrainerOptions {
   readonly weightDecay: number;
   /** A gradient longer than this is scaled down to it. */
   readonly clipNorm: number;
-  /** Parameters to train; all if undefined. The others are read from `frozen`. */
-  readonly trained?: (parameter: string) => boolean;
-  readonly frozen?: HostTensors;
 }
 
 interface Compiled {
@@ -37,7 +34,7 @@ interface Compiled {
 export class Trainer {
   readonly layout: ParameterLayout;
   readonly state: AdamWState;
-  /** One view per trained parameter. */
+  /** One view per parameter. */
   readonly parameters: Readonly<Record<string, HostTensor<'float32'>>>;
   private readonly gradients: Readonly<Record<string, HostTensor>>;
   private readonly graphs = new Map<number, TrainableGraph>();
@@ -50,8 +47,7 @@ export class Trainer {
     private readonly options: TrainerOptions,
     lengthForLayout: number,
   ) {
-    const { trained = () => true } = options;
-    this.layout = parameterLayout(this.graph(lengthForLayout).parameters.filter(({ name }) => trained(name)));
+    this.layout = parameterLayout(this.graph(lengthForLayout).parameters);
     const flat = () => new Float32Array(this.layout.length);
     this.state = { parameters: flat(), gradient: flat(), firstMoment: flat(), secondMoment: flat() };
     this.parameters = parameterViews(this.layout, this.state.parameters);
@@ -70,16 +66,10 @@ export class Trainer {
     feeds: HostTensors,
   ): Promise<{ loss: number; norm: number; results: HostTensors }> {
     const { loss, parameters, metrics } = this.graph(tokens);
-    const { trained = () => true } = this.options;
     const { executable, results } = await this.compile(`gradient ${tokens}`, () =>
-      gradientProgram(
-        'gradient',
-        loss,
-        parameters.filter(({ name }) => trained(name)),
-        metrics,
-      ),
+      gradientProgram('gradient', loss, parameters, metrics),
     );
-    await executable.run({ ...this.options.frozen, ...this.parameters, ...feeds }, results);
+    await executable.run({ ...this.parameters, ...feeds }, results);
     return { loss: Number(results.loss.data[0]), norm: vectorNorm(this.state.gradient), results };
   }
 
@@ -96,7 +86,7 @@ export class Trainer {
       name: 'evaluation',
       outputs: this.graph(tokens).evaluation,
     }));
-    await executable.run({ ...this.options.frozen, ...this.parameters, ...feeds }, results);
+    await executable.run({ ...this.parameters, ...feeds }, results);
     return results;
   }
 
