@@ -55,11 +55,11 @@ export interface Embedding {
   readonly table?: Value;
 }
 
-/** Deviation of fresh embeddings. Of 0.02, 0.2 and 1 the middle one learned fastest on molecules. */
-const EMBEDDING_DEVIATION = 0.2;
+/** Deviation of fresh embeddings: rows of unit length, so that a tied output layer starts with logits of order one. */
+const embeddingDeviation = (width: number) => 1 / Math.sqrt(width);
 
 const embeddingTable = (name: string, rows: number, width: number) =>
-  parameter(name, [rows, width], { kind: 'normal', deviation: EMBEDDING_DEVIATION }, { decay: false });
+  parameter(name, [rows, width], { kind: 'normal', deviation: embeddingDeviation(width) }, { decay: false });
 
 /** Token ids are looked up, token vectors projected, both where both are given; plus position; then layer norm. */
 export function embedTokens(spec: TokenSpec, tokens: Tokens, width: number): Embedding {
@@ -76,7 +76,7 @@ export function embedTokens(spec: TokenSpec, tokens: Tokens, width: number): Emb
       const weight = scope('projection', () =>
         parameter('weight', [channels, width], {
           kind: 'normal',
-          deviation: EMBEDDING_DEVIATION / Math.sqrt(channels),
+          deviation: embeddingDeviation(width) / Math.sqrt(channels),
         }),
       );
       parts.push(channels === 1 ? multiply(tokens.values!, weight) : matmul(tokens.values!, weight));
