@@ -71,7 +71,7 @@ export async function demo(
   const config: UserConfig = {
     encoder: ENCODER,
     objective: { masking_ratio: 0.3 },
-    training: { steps: quick ? 60 : 800, batch_size: 64, seed },
+    training: { steps: quick ? 30 : 800, batch_size: 64, seed },
   };
   for (const kind of OBJECTIVES) {
     const run = join(out, kind);
@@ -93,7 +93,11 @@ export async function demo(
       data,
       targets: riskTasks,
       out: finetuned,
-      config: { seeds: quick ? 2 : 5, epochs: quick ? 1 : 4, batch_size: 32, learning_rate: 1e-3 },
+      config: {
+        ...(quick ? { seeds: 2, steps: 30 } : { seeds: 5, epochs: 4 }),
+        batch_size: 32,
+        learning_rate: 1e-3,
+      },
     },
     hooks,
   );

@@ -80,7 +80,7 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
     options.splitColumn ?? (known ? options.pretrainedSplit : undefined),
   );
   const partsOf = await partition(source, { splitColumn, seed, validFraction, testFraction });
-  const reject = tokenRejecter(source, onBadRecord, rejected);
+  const reject = tokenRejecter(source, onBadRecord, rejected, { auto: 'skip' });
 
   const blocks: TokenBlock[] = [];
   const parts: number[] = [];

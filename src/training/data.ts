@@ -159,9 +159,17 @@ export class RejectedRecords {
   }
 }
 
-/** Bad records of the tokenizer are treated as those of the reader: refused or skipped. */
-export function tokenRejecter(source: DataSource, onBadRecord: OnBadRecord, rejected: RejectedRecords) {
-  const reject = rejectBy(onBadRecord, rejected.report);
+/**
+ * Bad records of the tokenizer are treated as those of the reader: refused or skipped. In the file that it was fitted
+ * on, or for labels, `auto` skips them all: a letter that only a held-out record has is no sign of a wrong file.
+ */
+export function tokenRejecter(
+  source: DataSource,
+  onBadRecord: OnBadRecord,
+  rejected: RejectedRecords,
+  { auto = 'auto' }: { auto?: OnBadRecord } = {},
+) {
+  const reject = rejectBy(onBadRecord === 'auto' ? auto : onBadRecord, rejected.report);
   return (row: number, column: string, message: string): void =>
     reject({ path: source.path, row, column, message });
 }

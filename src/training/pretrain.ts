@@ -96,7 +96,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     tokenizer,
     parts,
     splitColumn,
-    reject: tokenRejecter(source, onBadRecord, rejected),
+    reject: tokenRejecter(source, onBadRecord, rejected, { auto: 'skip' }),
     capacity: Math.floor(blockValues / valuesPerToken),
   };
   const heldOut: TokenBlock[] = [];

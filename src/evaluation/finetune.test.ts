@@ -1,0 +1,174 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadRiskMolecules, type RiskMolecule } from '../demo/molecules.js';
+import { loadCheckpoint } from '../training/checkpoint-files.js';
+import { pretrain } from '../training/pretrain.js';
+import { finetune } from './finetune.js';
+import { rootMeanSquaredError } from './metrics.js';
+import { predict } from './predict.js';
+import type { Scores } from './scores.js';
+
+/** Carbon atoms of a molecule: a label that is known exactly and can be learned from its text. */
+const carbons = (smiles: string) => (smiles.replaceAll('Cl', '').match(/[Cc]/g) ?? []).length;
+const halogen = (smiles: string) =>
+  smiles.includes('Cl') ? 'chlorine' : smiles.includes('F') ? 'fluorine' : 'none';
+
+/** Letters that every part has, so that no record is left out. */
+const COMMON = /^[CcNnOoSFl()=123]+$/;
+
+let folder: string;
+let molecules: RiskMolecule[];
+const file = (name: string) => join(folder, name);
+const parts = ['train', 'train', 'train', 'valid', 'test'];
+const partOf = (row: number) => parts[row % parts.length];
+
+/** One row per molecule; `change` may alter a label. */
+function table(change: (row: number, label: number) => number | '' = (_, label) => label): string {
+  const lines = molecules.map(({ smiles, mutagenic, irritant }, row) =>
+    [
+      smiles,
+      partOf(row),
+      change(row, carbons(smiles)),
+      halogen(smiles),
+      change(row, mutagenic),
+      row % 7 === 0 ? '' : irritant,
+    ].join(','),
+  );
+  return ['smiles,split,carbons,halogen,mutagenic,irritant', ...lines, ''].join('\n');
+}
+
+const config = { steps: 60, batch_size: 16, seeds: 2, threads: 1, learning_rate: 3e-3 };
+let runs = 0;
+async function tune(targets: string[], options: object = {}, data = 'molecules.csv') {
+  const out = file(`tuned-${runs++}`);
+  const scores = await finetune({
+    run: file('run'),
+    data: file(data),
+    targets,
+    out,
+    config: { ...config, ...options },
+  });
+  return { out, scores };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lacuna-finetune-'));
+  molecules = (await loadRiskMolecules())
+    .filter(({ smiles }) => COMMON.test(smiles))
+    .filter((_, i) => i % 15 === 0);
+  await writeFile(file('molecules.csv'), table());
+  await pretrain({
+    data: file('molecules.csv'),
+    out: file('run'),
+    config: {
+      encoder: { width: 16, layers: 1, latents: 8, heads: 2 },
+      training: { steps: 30, batch_size: 16, threads: 1 },
+    },
+  });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('finetune', () => {
+  it('learns a regression better than the mean does, from both starts, and predicts what it scored', async () => {
+    const { out, scores } = await tune(['carbons'], { task: 'regression', steps: 200 });
+    expect(scores).toMatchObject({ task: 'regression', metric: 'rmse', higherIsBetter: false });
+    expect(scores.methods.map(({ method }) => method)).toEqual(['sma', 'untrained']);
+    const test = molecules.flatMap(({ smiles }, row) => (partOf(row) === 'test' ? [carbons(smiles)] : []));
+    const mean = test.reduce((sum, value) => sum + value, 0) / test.length;
+    const spread = Math.sqrt(test.reduce((sum, value) => sum + (value - mean) ** 2, 0) / test.length);
+    for (const { perSeed } of scores.methods) {
+      expect(perSeed).toHaveLength(2);
+      for (const value of perSeed) expect(value).toBeLessThan(0.8 * spread);
+    }
+
+    const written = await predict({ run: out, data: file('molecules.csv'), out: file('predictions.csv') });
+    expect(written).toMatchObject({ rows: molecules.length, rejected: 0 });
+    const [header, ...lines] = (await readFile(file('predictions.csv'), 'utf8')).trim().split('\n');
+    expect(header).toBe('row,carbons');
+    const predicted = lines.map((line) => Number(line.split(',')[1]));
+    const error = rootMeanSquaredError(
+      predicted.filter((_, row) => partOf(row) === 'test'),
+      test,
+    );
+    // The run that is written is one of the seeds of the first method.
+    expect(Math.min(...scores.methods[0].perSeed.map((value) => Math.abs(value - error)))).toBeLessThan(1e-4);
+  });
+
+  it('is the same every time, and writes its scores', async () => {
+    const [first, second] = [await tune(['mutagenic']), await tune(['mutagenic'])];
+    const values = ({ methods }: Scores) => methods.map(({ perSeed }) => perSeed);
+    expect(values(first.scores)).toEqual(values(second.scores));
+    const stored: Scores = JSON.parse(await readFile(join(first.out, 'scores.json'), 'utf8'));
+    expect(stored).toMatchObject({ task: 'binary', metric: 'roc-auc', targets: ['mutagenic'] });
+    expect(values(stored)).toEqual(values(first.scores));
+    expect(first.scores.split).toEqual({
+      by: 'column split',
+      ...Object.fromEntries(
+        ['train', 'valid', 'test'].map((part) => [
+          part,
+          molecules.filter((_, row) => partOf(row) === part).length,
+        ]),
+      ),
+    });
+  });
+
+  it('never looks at a test label before the end: turning them over changes nothing but the score', async () => {
+    await writeFile(
+      file('flipped.csv'),
+      table((row, label) => (partOf(row) === 'test' ? 1 - Math.min(1, label) : Math.min(1, label))),
+    );
+    await writeFile(
+      file('plain.csv'),
+      table((_, label) => Math.min(1, label)),
+    );
+    const options = { seeds: 1 };
+    const plain = await tune(['mutagenic'], options, 'plain.csv');
+    const flipped = await tune(['mutagenic'], options, 'flipped.csv');
+    plain.scores.methods.forEach(({ perSeed }, i) => {
+      expect(perSeed[0] + flipped.scores.methods[i].perSeed[0]).toBeCloseTo(1, 12);
+    });
+    const parameters = async (out: string) => {
+      const [name] = await readdir(join(out, 'checkpoints'));
+      return (await loadCheckpoint(join(out, 'checkpoints', name))).tensors;
+    };
+    expect(await parameters(flipped.out)).toEqual(await parameters(plain.out));
+  });
+
+  it('does several labels at once with cells missing, and several classes', async () => {
+    const { scores } = await tune(['mutagenic', 'irritant']);
+    expect(scores.task).toBe('multilabel');
+    for (const { perSeed, perTarget } of scores.methods) {
+      perTarget!.forEach((values, seed) => {
+        expect(values).toHaveLength(2);
+        expect((values[0] + values[1]) / 2).toBeCloseTo(perSeed[seed], 12);
+      });
+    }
+    const classes = await tune(['halogen'], { seeds: 1, from_scratch: true });
+    expect(classes.scores).toMatchObject({ task: 'multiclass', metric: 'accuracy' });
+    expect(classes.scores.methods.map(({ method }) => method)).toEqual(['untrained']);
+    await predict({ run: classes.out, data: file('molecules.csv'), out: file('classes.parquet') });
+  });
+});
+
+describe('predict', () => {
+  it('names a letter that the run has never seen, or leaves its record out when asked to', async () => {
+    const { out } = await tune(['carbons'], { task: 'regression', steps: 5, seeds: 1 });
+    await writeFile(file('strange.csv'), 'smiles\nCCO\nCC?C\nCCN\n');
+    const strange = { run: out, data: file('strange.csv'), out: file('strange-predictions.csv') };
+    await expect(predict(strange)).rejects.toThrow(
+      /strange\.csv: record 1, column "smiles": letter "\?" at position 3/,
+    );
+    await expect(readFile(strange.out)).rejects.toThrow('ENOENT');
+    const { rows, rejected } = await predict({ ...strange, config: { on_bad_record: 'skip' } });
+    expect({ rows, rejected }).toEqual({ rows: 2, rejected: 1 });
+    const text = await readFile(strange.out, 'utf8');
+    expect(text.split('\n').map((line) => line.split(',')[0])).toEqual(['row', '0', '2', '']);
+  });
+
+  it('refuses a run that was not fine-tuned', async () => {
+    const asked = predict({ run: file('run'), data: file('molecules.csv'), out: file('none.csv') });
+    await expect(asked).rejects.toThrow(/labels\.json: could not be read/);
+  });
+});
