@@ -103,8 +103,8 @@ describe('fields', () => {
     );
     expect(rejections(tokenizer, batch)).toEqual([
       '10 x: "Infinity" is not a finite number',
-      '12 x: "-Infinity" is not a finite number',
       '11 kind: "c" was not seen in training (2 categories: a, b)',
+      '12 x: "-Infinity" is not a finite number',
     ]);
     const other = { x: texts(['2', null, ' 3e0 ', 'x7']), kind: texts(['a', 'b', 'a', 'b']) };
     expect(rejections(tokenizer, records(other, 4))).toEqual(['3 x: "x7" is not a finite number']);

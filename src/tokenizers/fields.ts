@@ -245,7 +245,8 @@ function fieldsTokenizer(state: FieldsState): Tokenizer {
       const records = batch.rows.length;
       const ids = new Int32Array(records * width);
       const values = new Float32Array(records * width);
-      const isBad = new Uint8Array(records);
+      // The first fault of each bad record. They are told in the order of the records, though fields are read one by one.
+      const faults = new Map<number, { field: string; message: string }>();
       for (const [start, field] of state.fields.entries()) {
         const column = columnOf(batch, field.name);
         if (column.type === 'pixels') {
@@ -254,8 +255,7 @@ function fieldsTokenizer(state: FieldsState): Tokenizer {
           );
         }
         const bad = (row: number, message: string) => {
-          if (!isBad[row]) reject?.(batch.rows[row], field.name, message);
-          isBad[row] = 1;
+          if (!faults.has(row)) faults.set(row, { field: field.name, message });
         };
         const into = { ids, values, start, stride: width, bad };
         if (field.type === 'numeric') writeNumeric(field, column, into);
@@ -264,7 +264,11 @@ function fieldsTokenizer(state: FieldsState): Tokenizer {
       const rows = new Int32Array(records);
       let count = 0;
       for (let row = 0; row < records; row++) {
-        if (isBad[row]) continue;
+        const fault = faults.get(row);
+        if (fault) {
+          reject?.(batch.rows[row], fault.field, fault.message);
+          continue;
+        }
         if (count < row) {
           ids.copyWithin(count * width, row * width, (row + 1) * width);
           values.copyWithin(count * width, row * width, (row + 1) * width);

@@ -17,7 +17,8 @@ export interface Tokenizer {
   /** What `fit` saw, as named facts for people: records, vocabulary, lengths, …. */
   readonly fitted: Fitted;
   /**
-   * The tokens of a batch's records, in order. Bad records are left out and given to `reject`.
+   * The tokens of a batch's records, in order. Bad records are left out and given to `reject`, each
+   * once and in the same order.
    * Throws InputError only where the columns themselves are not those the tokenizer was fitted on.
    */
   encode(batch: RecordBatch, reject?: RejectRecord): TokenBlock;
