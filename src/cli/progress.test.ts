@@ -82,6 +82,12 @@ describe('progress in a terminal', () => {
     expect(text()).toBe(`\r\x1b[2K${line.slice(0, 29)}`);
   });
 
+  it('takes a terminal that says its width is 0 for one of 80', () => {
+    const { progress, text } = record({ isTTY: true, columns: 0 });
+    progress.show(step);
+    expect(text()).toBe(`\r\x1b[2K${line.slice(0, 79)}`);
+  });
+
   it('colours warnings unless NO_COLOR is set or the terminal is dumb', () => {
     const warn = (environment: Record<string, string>) => {
       const { progress, text } = record({ isTTY: true }, environment);

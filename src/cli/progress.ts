@@ -40,8 +40,9 @@ export function createProgress(
   let line = '';
   let shown = terminal ? -Infinity : now();
 
+  // A terminal that does not know its width says 0.
   const draw = (text: string) => {
-    line = text.slice(0, Math.max(20, (stream.columns ?? 80) - 1));
+    line = text.slice(0, Math.max(20, (stream.columns || 80) - 1));
     stream.write(ERASE_LINE + line);
   };
   const print = (text: string) => {
