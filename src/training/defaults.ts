@@ -66,8 +66,8 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
   const batchSize =
     training.batch_size ??
     Math.min(
-      powerOfTwo(clamp(TOKENS_PER_BATCH / spec.maxTokens, 16, 256)),
-      powerOfTwo(clamp(inputs.records / 4, 1, 256)),
+      powerOfTwo(clamp(TOKENS_PER_BATCH / spec.maxTokens, 16, 128)),
+      powerOfTwo(clamp(inputs.records / 4, 1, 128)),
     );
   const stepsPerEpoch = Math.max(1, Math.floor(inputs.records / batchSize));
   const steps =
