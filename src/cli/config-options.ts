@@ -16,11 +16,14 @@ import type { UserConfig } from '../training/config-schema.js';
 export function addConfigOptions(command: Command, wanted: readonly string[]): void {
   command
     .option('--config <file>', 'YAML or JSON file of configuration keys')
-    .option('--set <key=value>', 'any key by its full name, such as training.steps=100 (repeatable)', append);
+    .option('--set <key=value>', `a key by its full name, of ${wanted.join(', ')} (repeatable)`, append);
   for (const { option } of optionsOf(wanted)) command.addOption(option);
 }
 
-/** The command's configuration: the file, then `--set`, then options; what is said later wins. */
+/**
+ * The command's configuration: the file, then `--set`, then options; what is said later wins. A file may serve several
+ * commands; `--set` with a key that this one does not read throws InputError.
+ */
 export async function readConfigOptions(command: Command, wanted: readonly string[]): Promise<UserConfig> {
   const values: Record<string, unknown> = command.opts();
   const layers: UserConfig[] = [];
@@ -28,6 +31,10 @@ export async function readConfigOptions(command: Command, wanted: readonly strin
   for (const setting of Array.isArray(values.set) ? values.set : []) {
     const [key, text] = splitSetting(setting);
     layers.push(parseSetting(key, text, `--set ${key}`));
+    if (!isWanted(key, wanted))
+      throw new InputError(
+        `--set ${key}: not a key that ${command.name()} reads; it reads ${wanted.join(', ')}`,
+      );
   }
   const options: UserConfig[] = [];
   for (const { key, option } of optionsOf(wanted)) {
@@ -56,9 +63,14 @@ function append(value: string, before: readonly string[] = []): string[] {
   return [...before, value];
 }
 
+/** Whether a key such as `training.steps`, or its section, is among the wanted. */
+function isWanted(key: string, wanted: readonly string[]): boolean {
+  return wanted.includes(key) || wanted.includes(key.split('.')[0]);
+}
+
 function optionsOf(wanted: readonly string[]): { key: ConfigKey; option: Option }[] {
   return [...configKeys.values()]
-    .filter(({ key, section }) => key !== 'data.path' && (wanted.includes(section) || wanted.includes(key)))
+    .filter(({ key }) => key !== 'data.path' && isWanted(key, wanted))
     .flatMap((key) => flagsOf(key).map((option) => ({ key, option })));
 }
 

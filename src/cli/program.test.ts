@@ -205,6 +205,10 @@ describe('the command line', () => {
       'lacuna: --set training.step: unknown key; did you mean training.steps?\n',
     ],
     [
+      ['finetune', 'r', 'a', '--target', 'y', '--out', 'o', '--set', 'training.steps=5'],
+      'lacuna: --set training.steps: not a key that finetune reads; it reads finetune\n',
+    ],
+    [
       ['pretrain', 'a', '--out', 'r', '--config', '/none.yaml'],
       'lacuna: /none.yaml: could not read this configuration file (ENOENT)\n',
     ],
