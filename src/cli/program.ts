@@ -91,7 +91,8 @@ export async function runProgram(
     try {
       const result = await verb(await environment.loadVerbs(), { signal, onEvent: progress.show });
       progress.finish();
-      if (signal.aborted) exitCode = 130;
+      // What was done when the signal came is done.
+      if (signal.aborted && !('interrupted' in result && result.interrupted === false)) exitCode = 130;
       if (json) stdout.write(`${JSON.stringify(result)}\n`);
       else stderr.write(`${describe(result)}\n`);
     } catch (error) {

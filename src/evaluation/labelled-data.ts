@@ -10,6 +10,7 @@ import type { ReadingOptions } from '../training/config-schema.js';
 import {
   checkTokenizerColumns,
   findSplitColumn,
+  KEEP_UNSEEN,
   partition,
   partitionColumns,
   placesOf,
@@ -98,7 +99,7 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
       else places.push(row);
     }
     const whole = places.length === batch.rows.length;
-    const block = tokenizer.encode(whole ? batch : selectRecords(batch, places), reject);
+    const block = tokenizer.encode(whole ? batch : selectRecords(batch, places), reject, KEEP_UNSEEN);
     if (block.count === 0) continue;
     blocks.push(block);
     for (const place of placesOf(block, batch)) {

@@ -202,6 +202,7 @@ function writeCategories(
   idOf: ReadonlyMap<string, number>,
   column: ColumnValues,
   into: FieldTokens,
+  unseen: 'reject' | 'keep',
 ): void {
   const { ids, start, stride, bad } = into;
   const cells = column.values;
@@ -212,8 +213,8 @@ function writeCategories(
       continue;
     }
     const id = idOf.get(typeof cell === 'string' ? cell : String(cell));
-    if (id !== undefined) {
-      ids[token] = id;
+    if (id !== undefined || unseen === 'keep') {
+      ids[token] = id ?? MISSING_ID;
     } else {
       const listed = categories.slice(0, 20).join(', ') + (categories.length > 20 ? ', …' : '');
       const value = JSON.stringify(String(cell));
@@ -241,7 +242,7 @@ function fieldsTokenizer(state: FieldsState): Tokenizer {
     columns: specs.map((field) => field.name),
     fitted: state.fitted,
 
-    encode(batch, reject) {
+    encode(batch, reject, { unseen = 'reject' } = {}) {
       const records = batch.rows.length;
       const ids = new Int32Array(records * width);
       const values = new Float32Array(records * width);
@@ -259,7 +260,7 @@ function fieldsTokenizer(state: FieldsState): Tokenizer {
         };
         const into = { ids, values, start, stride: width, bad };
         if (field.type === 'numeric') writeNumeric(field, column, into);
-        else writeCategories(field, idsOf[start], column, into);
+        else writeCategories(field, idsOf[start], column, into, unseen);
       }
       const rows = new Int32Array(records);
       let count = 0;

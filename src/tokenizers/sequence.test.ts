@@ -145,3 +145,14 @@ describe('restoreTokenizer', () => {
     expect(() => restoreTokenizer({ kind: 'sequence', version: 1, column: 3 })).toThrow('at column');
   });
 });
+
+describe('an unseen letter', () => {
+  it('makes a record bad, or stands as unknown where the record must be kept', async () => {
+    const tokenizer = await sequence.fit([records({ text: texts(['AB', 'BA']) }, 2)], { columns: ['text'] });
+    const strange = records({ text: texts(['AXB', 'AB']) }, 2);
+    expect([...tokenizer.encode(strange).ids!]).toEqual([2, 3]);
+    const kept = tokenizer.encode(strange, undefined, { unseen: 'keep' });
+    expect([...kept.ids!]).toEqual([2, 1, 3, 2, 3]);
+    expect([...kept.rows]).toEqual([0, 1]);
+  });
+});

@@ -163,7 +163,7 @@ function sequenceTokenizer(state: SequenceState): Tokenizer {
     fitted: state.fitted,
 
     /** Letters after the first `maxTokens` of a record are cropped, unread. */
-    encode(batch, reject) {
+    encode(batch, reject, { unseen = 'reject' } = {}) {
       const texts = textColumn(batch, column);
       let most = 0;
       for (const text of texts) most += text ? Math.min(text.length, maxTokens) : 0;
@@ -184,6 +184,7 @@ function sequenceTokenizer(state: SequenceState): Tokenizer {
         for (const limit = start + maxTokens; index < text.length && end < limit; end++) {
           const point = codePoint(text, index);
           id = point < 0x10000 ? unitIds[point] : (highIds.get(point) ?? other);
+          if (id === PADDING && unseen === 'keep') id = UNKNOWN;
           if (id === PADDING) break;
           ids[end] = id;
           index += point < 0x10000 ? 1 : 2;

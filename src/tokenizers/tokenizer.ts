@@ -21,13 +21,21 @@ export interface Tokenizer {
    * once and in the same order.
    * Throws InputError only where the columns themselves are not those the tokenizer was fitted on.
    */
-  encode(batch: RecordBatch, reject?: RejectRecord): TokenBlock;
+  encode(batch: RecordBatch, reject?: RejectRecord, options?: EncodeOptions): TokenBlock;
   /** The value in the data's own units of a standardised one; where the specification has values. */
   decode?(position: number, channel: number, value: number): number;
   /** A short human label of a position, or of the token `id` there, for pictures and reports. */
   tokenLabel(position: number, id?: number): string;
   /** Plain JSON from which `restoreTokenizer` makes the same tokenizer. */
   toJSON(): TokenizerState;
+}
+
+export interface EncodeOptions {
+  /**
+   * A letter or category that fitting did not see: it makes its record bad (the default), or it stands as unknown or
+   * missing, as it must where leaving records out would make a test easier.
+   */
+  readonly unseen?: 'reject' | 'keep';
 }
 
 export interface TokenizerState {

@@ -161,7 +161,7 @@ export class RejectedRecords {
 
 /**
  * Bad records of the tokenizer are treated as those of the reader: refused or skipped. In the file that it was fitted
- * on, or for labels, `auto` skips them all: a letter that only a held-out record has is no sign of a wrong file.
+ * on, or for labels, `auto` skips them all: an empty cell there is no sign of a wrong file.
  */
 export function tokenRejecter(
   source: DataSource,
@@ -173,6 +173,9 @@ export function tokenRejecter(
   return (row: number, column: string, message: string): void =>
     reject({ path: source.path, row, column, message });
 }
+
+/** Held-out records may have letters of their own, and so may records that fitting did not get to. */
+export const KEEP_UNSEEN = { unseen: 'keep' } as const;
 
 export interface TokenStreamOptions {
   readonly source: DataSource;
@@ -202,11 +205,11 @@ export async function* trainingBlocks(
     for await (const batch of source.read({ columns })) {
       const partOfRow = parts(batch);
       if (validation && heldOut < VALIDATION_RECORDS) {
-        const block = tokenizer.encode(selectPart(batch, partOfRow, 'valid'), reject);
+        const block = tokenizer.encode(selectPart(batch, partOfRow, 'valid'), reject, KEEP_UNSEEN);
         heldOut += block.count;
         if (block.count > 0) validation.push(block);
       }
-      const block = tokenizer.encode(selectPart(batch, partOfRow, 'train'), reject);
+      const block = tokenizer.encode(selectPart(batch, partOfRow, 'train'), reject, KEEP_UNSEEN);
       if (block.count > 0) yield block;
     }
   }

@@ -123,7 +123,7 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
       seed: training.seed ?? 0,
       threads: training.threads ?? inputs.threads,
       log_steps: training.log_steps ?? 1,
-      valid_steps: training.valid_steps ?? clamp(Math.round(steps / 100), 1, 100),
+      valid_steps: training.valid_steps ?? clamp(Math.round(steps / 100), 10, 100),
       checkpoint_steps: training.checkpoint_steps ?? clamp(Math.round(steps / 10), 1, 500),
     },
     versions: { lacuna: version, ...inputs.versions },
