@@ -143,10 +143,24 @@ export async function finetuneRuns(
     },
     buckets[0],
   );
-  const task = { trainer, spec, metric, train, valid, test, scale, settings, buckets, hooks };
+  const pretrained = config.from_scratch ? [] : runs;
+  const total = (pretrained.length + 1) * settings.seeds * settings.steps;
+  const task = {
+    trainer,
+    spec,
+    metric,
+    train,
+    valid,
+    test,
+    scale,
+    settings,
+    buckets,
+    hooks,
+    total,
+    begun: performance.now(),
+  };
 
   try {
-    const pretrained = config.from_scratch ? [] : runs;
     const methods: MethodScores[] = [];
     let kept: Outcome | undefined;
     for (const start of [...pretrained, undefined]) {
@@ -154,7 +168,8 @@ export async function finetuneRuns(
       const started = performance.now();
       const outcomes: Outcome[] = [];
       for (let seed = 0; seed < settings.seeds; seed++) {
-        const outcome = await trainOnce(task, start, seed);
+        const before = (methods.length * settings.seeds + seed) * settings.steps;
+        const outcome = await trainOnce({ ...task, before }, start, seed);
         outcomes.push(outcome);
         onEvent({ type: 'seed', method, seed, seeds: settings.seeds, metric, value: outcome.test });
       }
@@ -258,6 +273,10 @@ interface Task {
   readonly settings: Settings;
   readonly buckets: readonly number[];
   readonly hooks: Hooks;
+  /** Steps of all seeds and methods, and those done before this seed; milliseconds when the first began. */
+  readonly total: number;
+  readonly before: number;
+  readonly begun: number;
 }
 
 /** One seed from a pretrained run, or from none. The seed decides the fresh parameters and the order of batches. */
@@ -284,8 +303,10 @@ async function trainOnce(task: Task, start: Run | undefined, seed: number): Prom
           `fine-tuning step ${step + 1}: the loss is not finite; try a lower --learning-rate than ${learningRate}`,
         );
       }
-      await trainer.update(step + 1, learningRateAt(step, steps, Math.ceil(steps / 10), learningRate), norm);
+      const lr = learningRateAt(step, steps, Math.ceil(steps / 10), learningRate);
+      await trainer.update(step + 1, lr, norm);
       step++;
+      reportStep(task, { step, epoch, loss, lr });
       if (step % settings.validSteps === 0 || step === steps) {
         const { value } = await scorePart(task, task.valid);
         if (best === undefined || isBetter(metric, value, best.valid)) {
@@ -299,6 +320,23 @@ async function trainOnce(task: Task, start: Run | undefined, seed: number): Prom
   // The one place where test labels are read.
   const { value, perTarget } = await scorePart(task, task.test);
   return { ...best, test: value, perTarget };
+}
+
+/** Progress over all seeds and methods: the time left is that of the whole. */
+function reportStep(
+  { settings, hooks, total, before, begun }: Task,
+  at: { step: number; epoch: number; loss: number; lr: number },
+): void {
+  const seconds = (performance.now() - begun) / 1000;
+  const done = before + at.step;
+  hooks.onEvent?.({
+    type: 'step',
+    ...at,
+    steps: settings.steps,
+    samples_per_second: (done * settings.batchSize) / seconds,
+    data_wait: 0,
+    seconds_left: (seconds / done) * (total - done),
+  });
 }
 
 function trainingPlans({ train, settings, buckets }: Task, seed: number, epoch: number): BatchPlan[] {
