@@ -74,3 +74,20 @@ describe('the demo', () => {
     expect(page.match(/<svg/g)!.length).toBeGreaterThan(8);
   });
 });
+
+describe('options that are wrong', () => {
+  it('are named with their key, from plain JavaScript too', async () => {
+    const wrong: object = { training: { stepz: 3 } };
+    const asked = lacuna.pretrain({ data: file('molecules.csv'), out: file('wrong'), config: wrong });
+    await expect(asked).rejects.toThrow(/training\.stepz: unknown key; did you mean training\.steps\?/);
+    const misplaced: object = { training: { steps: 5 } };
+    const tuned = lacuna.finetune({
+      run: file('run'),
+      data: file('molecules.csv'),
+      targets: ['smiles'],
+      out: file('wrong-too'),
+      config: misplaced,
+    });
+    await expect(tuned).rejects.toThrow(/finetune\.training: unknown key/);
+  });
+});

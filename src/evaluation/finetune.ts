@@ -18,7 +18,7 @@ import {
 import type { TokenBlock } from '../records/token-block.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { matchParameters, saveCheckpoint } from '../training/checkpoint-files.js';
-import { hashConfig } from '../training/config.js';
+import { hashConfig, parseConfig } from '../training/config.js';
 import type { Config, FinetuneOptions } from '../training/config-schema.js';
 import { initializeParameters } from '../training/parameters.js';
 import { tokenFeeds } from '../training/pretraining-loop.js';
@@ -90,7 +90,8 @@ export async function finetuneRuns(
   options: Omit<FinetuneVerbOptions, 'run'> & { readonly runs: readonly string[] },
   hooks: Hooks = {},
 ): Promise<Scores> {
-  const { data, targets, out, config = {} } = options;
+  const { data, targets, out } = options;
+  const config = parseConfig({ finetune: options.config ?? {} }, 'config').finetune ?? {};
   const { onEvent = () => {} } = hooks;
   await assertNewRun(out);
   const runs: Run[] = [];

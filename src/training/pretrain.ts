@@ -13,6 +13,7 @@ import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import type { TokenizerChoice } from '../tokenizers/index.js';
 import { writeFileAtomically } from './atomic-file.js';
 import { type Checkpoint, latestCheckpoint } from './checkpoint-files.js';
+import { parseConfig } from './config.js';
 import type { Config, UserConfig } from './config-schema.js';
 import { partition, RejectedRecords, tokenRejecter, trainingBlocks } from './data.js';
 import { modelOf, resolveConfig } from './defaults.js';
@@ -61,7 +62,8 @@ const BLOCK_VALUES = 1 << 25;
 /** Pretrains; see `PretrainOptions`. Throws InputError for bad data or configuration, LacunaError when the run fails. */
 export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainSummary> {
   const started = performance.now();
-  const { data: path, out, config: user = {}, resume = false, blockValues = BLOCK_VALUES } = options;
+  const { data: path, out, resume = false, blockValues = BLOCK_VALUES } = options;
+  const user = parseConfig(options.config ?? {}, 'config');
   const emit = hooks.onEvent ?? (() => {});
 
   // A run that was killed before its configuration was written has nothing to go on from, and starts anew.
