@@ -28,7 +28,7 @@ import { learningRateAt } from '../training/schedule.js';
 import { Trainer } from '../training/trainer.js';
 import { version } from '../version.js';
 import { finetuningGraph, HEAD } from './finetuning-graph.js';
-import { type LabelledData, readLabelled } from './labelled-data.js';
+import { type LabelledData, readLabelledFor } from './labelled-data.js';
 import type { LabelSpec } from './labels.js';
 import { chooseMetric, isBetter, type MetricName, metrics, scoreTargets } from './metrics.js';
 import { TEST, TRAIN, VALID } from './protocol.js';
@@ -55,9 +55,6 @@ interface Settings {
   readonly learningRate: number;
   readonly validSteps: number;
 }
-
-/** The split is the same for every seed and method, so that differences are paired. */
-const SPLIT_SEED = 0;
 
 const PARTS = { train: TRAIN, valid: VALID, test: TEST } as const;
 
@@ -106,19 +103,7 @@ export async function finetuneRuns(
       );
     }
   }
-  const labelled = await readLabelled({
-    path: data,
-    tokenizer: run.tokenizer,
-    targets,
-    task: config.task,
-    format: config.format,
-    onBadRecord: config.on_bad_record,
-    splitColumn: config.split_column,
-    pretrainedSplit: run.config.data.split_column,
-    validFraction: config.valid_fraction,
-    testFraction: config.test_fraction,
-    seed: SPLIT_SEED,
-  });
+  const labelled = await readLabelledFor(run, data, targets, config);
   const { spec } = labelled;
   const metric = chooseMetric(spec.task, config.metric);
   const { train, valid, test } = splitParts(labelled);
@@ -213,14 +198,14 @@ function resolveSettings(config: FinetuneOptions, records: number): Settings {
   const batchSize =
     config.batch_size ?? Math.max(1, Math.min(32, 2 ** Math.floor(Math.log2(Math.max(1, records / 4)))));
   const stepsPerEpoch = Math.max(1, Math.floor(records / batchSize));
-  const steps = config.steps ?? Math.round((config.epochs ?? 0) * stepsPerEpoch);
-  const chosen = steps || Math.max(100, Math.min(2000, 30 * stepsPerEpoch));
+  const asked = config.epochs && Math.max(1, Math.round(config.epochs * stepsPerEpoch));
+  const steps = config.steps ?? asked ?? Math.max(100, Math.min(2000, 30 * stepsPerEpoch));
   return {
     seeds: config.seeds ?? 3,
-    steps: chosen,
+    steps,
     batchSize,
     learningRate: config.learning_rate ?? 3e-4,
-    validSteps: Math.ceil(chosen / 10),
+    validSteps: Math.ceil(steps / 10),
   };
 }
 

@@ -6,7 +6,7 @@ import type { ColumnValues, DataSource } from '../records/record-batch.js';
 import type { Part } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import type { ReadingOptions } from '../training/config-schema.js';
+import type { FinetuneOptions, ProbeOptions, ReadingOptions } from '../training/config-schema.js';
 import {
   checkTokenizerColumns,
   findSplitColumn,
@@ -18,6 +18,7 @@ import {
   selectRecords,
   tokenRejecter,
 } from '../training/data.js';
+import type { Run } from '../training/run-folder.js';
 import { describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from './labels.js';
 import type { Task } from './metrics.js';
 import { TEST, TRAIN, VALID } from './protocol.js';
@@ -132,6 +133,31 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
     unlabelled,
     unassigned,
   };
+}
+
+/** The split is the same for every seed, method and protocol, so that differences are paired. */
+const SPLIT_SEED = 0;
+
+/** A labelled file as a run's tokenizer reads it, by the options that fine-tuning and probes share. */
+export function readLabelledFor(
+  run: Run,
+  path: string,
+  targets: readonly string[],
+  config: ProbeOptions | FinetuneOptions,
+): Promise<LabelledData> {
+  return readLabelled({
+    path,
+    tokenizer: run.tokenizer,
+    targets,
+    task: config.task,
+    format: config.format,
+    onBadRecord: config.on_bad_record,
+    splitColumn: config.split_column,
+    pretrainedSplit: run.config.data.split_column,
+    validFraction: config.valid_fraction,
+    testFraction: config.test_fraction,
+    seed: SPLIT_SEED,
+  });
 }
 
 const percent = (fraction: number) => `${Number((100 * fraction).toPrecision(3))} %`;

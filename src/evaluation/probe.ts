@@ -1,12 +1,13 @@
 /** The verb `probe`: how much a frozen encoder's embeddings say about labels, beside the same encoder untrained. */
 import type { HostTensors } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
+import { parseConfig } from '../training/config.js';
 import type { ProbeOptions } from '../training/config-schema.js';
 import type { Hooks } from '../training/progress-event.js';
 import { openRun } from '../training/run-folder.js';
 import { Embedder, encoderParameters, untrainedParameters } from './embedding.js';
 import { type ProbeName, probes } from './index.js';
-import { readLabelled } from './labelled-data.js';
+import { readLabelledFor } from './labelled-data.js';
 import type { Task } from './metrics.js';
 import { chooseMetric, metrics } from './metrics.js';
 import { type MethodScores, type Scores, writeScores } from './scores.js';
@@ -21,9 +22,6 @@ export interface ProbeVerbOptions {
   readonly targets: readonly string[];
   readonly config?: ProbeOptions;
 }
-
-/** The split is the same for every method, so that differences are paired. */
-const SPLIT_SEED = 0;
 
 /** Untrained encoders to compare with. */
 const UNTRAINED_SEEDS = 3;
@@ -40,23 +38,12 @@ const senseless: Readonly<Partial<Record<Task, readonly ProbeName[]>>> = {
  * Throws InputError for data or options that do not fit.
  */
 export async function probe(
-  { run: folder, data, targets, config = {} }: ProbeVerbOptions,
+  { run: folder, data, targets, ...options }: ProbeVerbOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<Scores> {
+  const config = parseConfig({ probe: options.config ?? {} }, 'config').probe ?? {};
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
-  const labelled = await readLabelled({
-    path: data,
-    tokenizer: run.tokenizer,
-    targets,
-    task: config.task,
-    format: config.format,
-    onBadRecord: config.on_bad_record,
-    splitColumn: config.split_column,
-    pretrainedSplit: run.config.data.split_column,
-    validFraction: config.valid_fraction,
-    testFraction: config.test_fraction,
-    seed: SPLIT_SEED,
-  });
+  const labelled = await readLabelledFor(run, data, targets, config);
   const { block, labels, part, spec, counts, splitBy } = labelled;
   const metric = chooseMetric(spec.task, config.metric);
   const kinds = config.kind ? [config.kind] : fittingProbes(spec.task);

@@ -104,7 +104,10 @@ export function batchFeeds(
   };
 }
 
-/** Validation loss and that of the marginal, each a mean over the hidden tokens. The masks are the same every time. */
+/**
+ * Validation loss and that of the marginal, each a mean over the hidden tokens. The noise is the same every time; the
+ * masks are too, unless the objective lets the model's attention choose them.
+ */
 export async function validate({
   config,
   model,
