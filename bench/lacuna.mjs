@@ -1,0 +1,100 @@
+/** Lacuna as a contender of the bench: `node bench/lacuna.mjs FOLDER THREADS`; peers/README.md has the conversation. */
+import { writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import { nodeEngine } from '../dist/engine/node.js';
+import { Embedder, encoderParameters } from '../dist/evaluation/embedding.js';
+import { pretrainingGraphFor } from '../dist/training/pretraining-loop.js';
+import { Trainer } from '../dist/training/trainer.js';
+import { version } from '../dist/version.js';
+import { readWorkload } from './workload.mjs';
+
+const [folder, threads] = process.argv.slice(2);
+const { workload, weights, batches, records } = await readWorkload(folder);
+const { model, batch: size, optimizer } = workload;
+const { maxTokens } = model.spec;
+const engine = await nodeEngine({ threads: Number(threads) });
+
+/** @typedef {{ milliseconds: number[], losses?: number[] }} Reply */
+
+async function trainer() {
+  const trainer = new Trainer(
+    engine,
+    {
+      build: (tokens) => pretrainingGraphFor(model, size, tokens),
+      weightDecay: optimizer.weightDecay,
+      clipNorm: optimizer.clipNorm,
+    },
+    maxTokens,
+  );
+  for (const [name, { data }] of Object.entries(trainer.parameters)) {
+    data.set(/** @type {Float32Array} */ (weights[name].data));
+  }
+  const feeds = Array.from({ length: workload.batches }, (_, index) =>
+    Object.fromEntries(
+      Object.entries(batches)
+        .filter(([name]) => name.startsWith(`${index}.`))
+        .map(([name, tensor]) => [name.slice(`${index}.`.length), tensor]),
+    ),
+  );
+  let step = 0;
+  return async (/** @type {number} */ count) => {
+    /** @type {Required<Reply>} */
+    const reply = { milliseconds: [], losses: [] };
+    for (let i = 0; i < count; i++) {
+      const started = performance.now();
+      const { loss, norm } = await trainer.gradient(maxTokens, feeds[step % feeds.length]);
+      await trainer.update(++step, optimizer.learningRate, norm);
+      reply.milliseconds.push(performance.now() - started);
+      reply.losses.push(loss);
+    }
+    return reply;
+  };
+}
+
+function embedder() {
+  const embedder = new Embedder(engine, model, encoderParameters(model, weights, 'weights.safetensors'));
+  const lengths = /** @type {Int32Array} */ (records.lengths.data);
+  const offsets = new Int32Array(lengths.length + 1);
+  lengths.forEach((length, i) => {
+    offsets[i + 1] = offsets[i] + length;
+  });
+  const packed = (/** @type {Int32Array | Float32Array} */ data) => {
+    const result = new /** @type {any} */ (data.constructor)(offsets[lengths.length]);
+    lengths.forEach((length, i) => {
+      result.set(data.subarray(i * maxTokens, i * maxTokens + length), offsets[i]);
+    });
+    return result;
+  };
+  const block = {
+    count: lengths.length,
+    offsets,
+    ids: packed(/** @type {Int32Array} */ (records.ids.data)),
+    values: records.values && packed(/** @type {Float32Array} */ (records.values.data)),
+    rows: Int32Array.from(lengths, (_, i) => i),
+  };
+  return async (/** @type {string} */ out) => {
+    const started = performance.now();
+    const embeddings = await embedder.embed(block);
+    const milliseconds = performance.now() - started;
+    await writeFile(out, embeddings);
+    return { milliseconds: [milliseconds] };
+  };
+}
+
+/** @type {Awaited<ReturnType<typeof trainer>> | undefined} */
+let train;
+/** @type {ReturnType<typeof embedder> | undefined} */
+let embed;
+const say = (/** @type {object} */ message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+say({ version: `lacuna ${version}, node ${process.versions.node}` });
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line);
+  if (command.do === 'train') {
+    train ??= await trainer();
+    say(await train(command.steps));
+  } else {
+    embed ??= embedder();
+    say(await embed(command.out));
+  }
+}
+process.exit(0);
