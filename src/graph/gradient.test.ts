@@ -109,6 +109,13 @@ const table: Record<keyof typeof g.primitives, Case> = {
     draw: (normal) => normal * 0.3,
   },
   softmax: { shapes: [[3, 5]], build: g.softmax },
+  attend: {
+    shapes: [
+      [2, 1, 3, 4],
+      [2, 4, 5],
+    ],
+    build: g.attend,
+  },
   logSoftmax: { shapes: [[3, 5]], build: g.logSoftmax },
   layerNorm: { shapes: [[2, 3, 8], [8], [8]], build: (x, scale, bias) => g.layerNorm(x, scale, bias, 1e-5) },
   gather: { shapes: [[4, 3]], build: (x) => g.gather(x, indices([2, 3], [0, 3, 3, 1, 0, 3])) },

@@ -1,3 +1,4 @@
+import { attentionPrimitives } from './ops/attention.js';
 import { elementwise } from './ops/elementwise.js';
 import { indexing } from './ops/indexing.js';
 import { layout } from './ops/layout.js';
@@ -6,6 +7,7 @@ import { normalization } from './ops/normalization.js';
 import { reduction } from './ops/reduction.js';
 
 export { gradients } from './gradient.js';
+export { attend } from './ops/attention.js';
 export * from './ops/constants.js';
 export {
   add,
@@ -59,5 +61,6 @@ export const primitives = {
   ...layout,
   ...matrix,
   ...normalization,
+  ...attentionPrimitives,
   ...indexing,
 };

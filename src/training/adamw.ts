@@ -3,8 +3,8 @@ import { add, divide, input, multiply, scalar, sqrt, subtract } from '../graph/i
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import type { ParameterLayout } from './parameters.js';
 
-/** Elements per run: four vectors of this length stay in the cache of one core while the operators pass over them. */
-const SLICE = 1 << 16;
+/** Elements per run: enough that a run's fixed cost is small, few enough that intermediates stay in the cache. */
+const SLICE = 1 << 18;
 
 export interface AdamWOptions {
   readonly beta1?: number;
@@ -38,14 +38,12 @@ export async function adamW(
 ): Promise<AdamW> {
   const vector = (name: string) => input(name, 'float32', ['elements']);
   const number = (name: string) => input(name, 'float32', []);
-  const gradient = multiply(vector('gradient'), number('scale'));
-  const first = add(multiply(vector('first'), scalar(beta1)), multiply(gradient, scalar(1 - beta1)));
-  const second = add(
-    multiply(vector('second'), scalar(beta2)),
-    multiply(multiply(gradient, gradient), scalar(1 - beta2)),
-  );
-  const deviation = add(multiply(sqrt(second), number('second_correction')), scalar(epsilon));
-  const change = multiply(divide(first, deviation), number('rate'));
+  // Each operator is a pass over memory, so factors that are one number are multiplied on the host.
+  const gradient = vector('gradient');
+  const first = add(multiply(vector('first'), scalar(beta1)), multiply(gradient, number('first_share')));
+  const root = multiply(gradient, number('second_share_root'));
+  const second = add(multiply(vector('second'), scalar(beta2)), multiply(root, root));
+  const change = multiply(divide(first, add(sqrt(second), number('epsilon'))), number('rate'));
   const parameters = subtract(multiply(vector('parameters'), number('keep')), change);
   const executable: Executable = await engine.compile({
     name: 'adamw',
@@ -76,10 +74,12 @@ export async function adamW(
   const number0 = (value: number) => hostTensor('float32', [], Float32Array.of(value));
   return {
     async update(step, learningRate, scale) {
+      const correction = Math.sqrt(1 - beta2 ** step);
       const shared = {
-        scale: number0(scale),
-        second_correction: number0(1 / Math.sqrt(1 - beta2 ** step)),
-        rate: number0(learningRate / (1 - beta1 ** step)),
+        first_share: number0((1 - beta1) * scale),
+        second_share_root: number0(Math.sqrt(1 - beta2) * scale),
+        epsilon: number0(epsilon * correction),
+        rate: number0((learningRate * correction) / (1 - beta1 ** step)),
       };
       const keep = { decayed: number0(1 - learningRate * weightDecay), plain: number0(1) };
       for (const { decays, feeds, results } of slices) {
