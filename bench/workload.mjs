@@ -29,7 +29,11 @@ const BATCHES = 4;
 const FIRST_LETTER = 4;
 
 /** Records of 60 to 100 % of the longest, as texts of one kind vary. Columns are always all there. */
-function randomRecords(/** @type {TokenSpec} */ spec, /** @type {number} */ size, /** @type {string} */ purpose) {
+function randomRecords(
+  /** @type {TokenSpec} */ spec,
+  /** @type {number} */ size,
+  /** @type {string} */ purpose,
+) {
   const { maxTokens } = spec;
   const source = random(1, `bench ${purpose}`);
   const lengths = new Int32Array(size).fill(maxTokens);
@@ -39,7 +43,8 @@ function randomRecords(/** @type {TokenSpec} */ spec, /** @type {number} */ size
     if (spec.kind === 'discrete') lengths[row] = Math.round(maxTokens * (0.6 + 0.4 * source.uniform()));
     for (let i = row * maxTokens; i < row * maxTokens + lengths[row]; i++) {
       if (values) values[i] = source.normal();
-      else if (spec.kind === 'discrete') ids[i] = FIRST_LETTER + source.integer(spec.vocabulary - FIRST_LETTER);
+      else if (spec.kind === 'discrete')
+        ids[i] = FIRST_LETTER + source.integer(spec.vocabulary - FIRST_LETTER);
     }
   }
   return { size, tokens: maxTokens, rows: size, lengths, ids, values, fileRows: new Int32Array(size) };
@@ -52,7 +57,10 @@ const write = (/** @type {string} */ path, /** @type {Readonly<Tensors>} */ tens
   writeFile(path, Buffer.concat(encodeSafetensors(tensors)));
 
 /** Writes the files of one configuration; the same ones every time. */
-export async function writeWorkload(/** @type {string} */ folder, /** @type {Configuration} */ { model, batch: size }) {
+export async function writeWorkload(
+  /** @type {string} */ folder,
+  /** @type {Configuration} */ { model, batch: size },
+) {
   const { spec } = model;
   const { parameters } = pretrainingGraph(model, batchShape(model, size, spec.maxTokens));
   const layout = parameterLayout(parameters);

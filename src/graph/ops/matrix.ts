@@ -1,7 +1,7 @@
 import { broadcastShapes } from '../size.js';
 import { apply, type Lowering, type Primitive, type Value } from '../value.js';
 import { requireDtype } from './elementwise.js';
-import { reshape } from './layout.js';
+import { reshape, transpose } from './layout.js';
 import { reduceTo } from './reduction.js';
 
 export interface MatmulAttributes {
@@ -10,11 +10,12 @@ export interface MatmulAttributes {
   readonly [key: string]: boolean;
 }
 
+const swapLastTwo = (rank: number): number[] =>
+  Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
+
 /** Transposes the last two axes. The runtime fuses this into the product that follows. */
 function lowerTransposed(lowering: Lowering, operand: string, rank: number): string {
-  const perm = Array.from({ length: rank }, (_, axis) => axis);
-  [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
-  return lowering.emit('Transpose', [operand], { perm })[0];
+  return lowering.emit('Transpose', [operand], { perm: swapLastTwo(rank) })[0];
 }
 
 export const matrix = {
@@ -56,8 +57,25 @@ export const matrix = {
   } satisfies Primitive<MatmulAttributes>,
 };
 
-const multiplyMatrices = (a: Value, b: Value, attributes: MatmulAttributes): Value =>
-  apply(matrix.matmul, [a, b], attributes)[0];
+/** Columns of a stack are as many as these times those of the other, or more: it is much the wider one. */
+const MUCH_WIDER = 2;
+
+/**
+ * The product, where a stack aᵀ · b of a wide `a` is taken as (bᵀ · a)ᵀ: the runtime is slow to transpose the wide
+ * operand of a product, which costs more than to transpose a narrow result.
+ */
+function multiplyMatrices(a: Value, b: Value, attributes: MatmulAttributes): Value {
+  const { transposeA, transposeB } = attributes;
+  const rank = a.shape.length;
+  if (transposeA && !transposeB && rank > 2 && rank === b.shape.length) {
+    const [columnsA, columnsB] = [a.shape[rank - 1], b.shape[rank - 1]];
+    if (Number(columnsA) >= MUCH_WIDER * Number(columnsB)) {
+      const product = apply(matrix.matmul, [b, a], attributes)[0];
+      return transpose(product, swapLastTwo(rank));
+    }
+  }
+  return apply(matrix.matmul, [a, b], attributes)[0];
+}
 
 /**
  * Matrix product over the last two axes, float32[…, n, k] × float32[…, k, m] → float32[…, n, m]; leading axes

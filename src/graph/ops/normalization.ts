@@ -1,7 +1,11 @@
 /** Softmax and layer normalisation, along the last axis. */
+import { staticSize } from '../size.js';
 import { apply, type Primitive, type Value } from '../value.js';
+import { scalar } from './constants.js';
 import { exp, multiply, requireDtype, subtract } from './elementwise.js';
-import { mean, reduceTo, sum } from './reduction.js';
+import { reshape } from './layout.js';
+import { matmul } from './matrix.js';
+import { reduceTo, sum } from './reduction.js';
 
 const inferSame = ([x]: readonly Value[]) => {
   requireDtype(x, 'float32');
@@ -45,12 +49,14 @@ export const normalization = {
     },
     gradient: ({ inputs: [x, scale, bias], outputs: [, center, inverseDeviation] }, [g]) => {
       const normalized = multiply(subtract(x, center), inverseDeviation);
-      const gradientNormalized = multiply(g!, scale);
-      const projection = mean(multiply(gradientNormalized, normalized), [-1], { keepSizes: true });
-      const centered = subtract(gradientNormalized, mean(gradientNormalized, [-1], { keepSizes: true }));
+      const product = multiply(g!, normalized);
+      // The mean over a row of what is multiplied by the scale, as a product with a vector: one read, nothing written.
+      const width = staticSize(scale.shape[0]);
+      const column = reshape(multiply(scale, scalar(1 / width)), [width, 1]);
+      const centered = subtract(multiply(g!, scale), matmul(g!, column));
       return [
-        multiply(subtract(centered, multiply(normalized, projection)), inverseDeviation),
-        reduceTo(multiply(g!, normalized), scale.shape),
+        multiply(subtract(centered, multiply(normalized, matmul(product, column))), inverseDeviation),
+        reduceTo(product, scale.shape),
         reduceTo(g!, bias.shape),
       ];
     },
