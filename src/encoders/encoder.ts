@@ -22,9 +22,9 @@ export interface EncoderConfig {
 }
 
 export interface Encoding {
-  /** float32[batch, tokens, embedWidth]: the tokens as embedded. */
+  /** float32[batch, tokens, embedWidth]: all tokens as embedded. */
   readonly embedded: Value;
-  /** float32[batch, n, width]: latents, or one state per token. */
+  /** float32[batch, n, width]: latents, or one state per token that is not hidden. */
   readonly states: Value;
   /** bool[batch, n]: states that stand for nothing visible and must not be read; none if undefined. */
   readonly unreadable?: Value;
@@ -36,13 +36,16 @@ export interface Encoding {
   readonly table?: Value;
 }
 
-/** Tokens into representations. `hideTokens` sees the first attention map and hides tokens in the same pass. */
-export type Encode = (
-  spec: TokenSpec,
-  tokens: Tokens,
-  config: EncoderConfig,
-  hideTokens?: HideKeys,
-) => Encoding;
+/** Tokens that are hidden from the encoder in the pass in which they are chosen. */
+export interface Hiding {
+  /** Given the first attention map, the tokens to hide. */
+  readonly choose: HideKeys;
+  /** The most tokens of any record that stay visible. */
+  readonly visible: number;
+}
+
+/** Tokens into representations. */
+export type Encode = (spec: TokenSpec, tokens: Tokens, config: EncoderConfig, hiding?: Hiding) => Encoding;
 
 export interface Encoder {
   readonly encode: Encode;

@@ -9,7 +9,7 @@ import type { Encoder } from './encoder.js';
  */
 export const perceiver: Encoder = {
   attentionQueries: (config) => config.latents,
-  encode(spec, tokens, config, hideTokens) {
+  encode(spec, tokens, config, hiding) {
     const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth);
     return scope('encoder', () => {
       const { latents, width } = config;
@@ -24,7 +24,7 @@ export const perceiver: Encoder = {
         source: embedded,
         heads: config.crossHeads,
         excluded: tokens.padding,
-        hideKeys: hideTokens,
+        hideKeys: hiding?.choose,
         widening: 1,
       });
       for (let layer = 0; layer < config.layers; layer++) {

@@ -1,46 +1,63 @@
 import {
   cast,
   divide,
+  iota,
+  less,
   logicalNot,
   logicalOr,
   multiply,
   reshape,
   scope,
+  stopGradient,
   sum,
+  topK,
   type Value,
 } from '../graph/index.js';
 import { attentionBlock } from '../layers/attention.js';
-import { linear } from '../layers/linear.js';
-import { embedTokens } from '../layers/token-embedding.js';
+import { linearOf } from '../layers/linear.js';
+import { embedTokens, type Tokens } from '../layers/token-embedding.js';
 import type { Encoder } from './encoder.js';
 
+/** Positions int64[batch, count] of the tokens that may be read, in order, and bool[batch, count]: true = there is none. */
+function readableTokens(unreadable: Value, tokens: Tokens, count: number) {
+  const readable = cast(logicalNot(unreadable), 'float32');
+  const missing = logicalNot(
+    less(cast(reshape(iota(count), [1, count]), 'float32'), sum(readable, [1], { keepSizes: true })),
+  );
+  return { positions: topK(readable, count).indices, missing: reshape(missing, [tokens.batch, count]) };
+}
+
 /**
- * A plain pre-norm transformer encoder, one state per token. Hidden tokens are chosen from the first layer's
- * attention map and are not attended to from that layer on, so no state that is read has seen them.
+ * A plain pre-norm transformer encoder. Hidden tokens are chosen from the first layer's attention map over all tokens;
+ * then that layer and the others are computed for the visible tokens alone, as in He et al., CVPR 2022, so no state
+ * has seen a hidden one.
  */
 export const transformer: Encoder = {
   attentionQueries: (_, tokens) => tokens,
-  encode(spec, tokens, config, hideTokens) {
-    const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth);
+  encode(spec, tokens, config, hiding) {
+    const { embedded, embedAt, positions, table } = embedTokens(spec, tokens, config.embedWidth);
     return scope('encoder', () => {
-      let states = config.embedWidth === config.width ? embedded : linear('input', embedded, config.width);
+      const { width, embedWidth } = config;
+      const input = embedWidth === width ? (x: Value) => x : linearOf('input', embedWidth, width);
+      const block = { heads: config.heads, widening: config.widening };
+      let states = input(embedded);
       let unreadable: Value = tokens.padding;
-      for (let layer = 0; layer < config.layers; layer++) {
-        states = attentionBlock(`layers.${layer}`, states, {
-          heads: config.heads,
-          excluded: unreadable,
-          hideKeys:
-            layer === 0 && hideTokens
-              ? (attention) => {
-                  const hidden = hideTokens(attention);
-                  unreadable = logicalOr(tokens.padding, hidden);
-                  return hidden;
-                }
-              : undefined,
-          widening: config.widening,
+      if (hiding) {
+        states = attentionBlock('layers.0', stopGradient(states), {
+          ...block,
+          excluded: tokens.padding,
+          narrow: (attention) => {
+            const hidden = logicalOr(tokens.padding, hiding.choose(attention));
+            const visible = readableTokens(hidden, tokens, hiding.visible);
+            unreadable = visible.missing;
+            return { states: input(embedAt(visible.positions)), excluded: visible.missing };
+          },
         });
       }
-      const readable = reshape(cast(logicalNot(unreadable), 'float32'), [tokens.batch, tokens.count, 1]);
+      for (let layer = hiding ? 1 : 0; layer < config.layers; layer++) {
+        states = attentionBlock(`layers.${layer}`, states, { ...block, excluded: unreadable });
+      }
+      const readable = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);
       const pooled = divide(sum(multiply(states, readable), [1]), sum(readable, [1]));
       return { embedded, states, unreadable, pooled, positions, table };
     });

@@ -13,7 +13,7 @@ import {
   type Value,
   where,
 } from '../graph/index.js';
-import { layerNorm } from './layer-norm.js';
+import { layerNorm, layerNormOf } from './layer-norm.js';
 import { linearWeight } from './linear.js';
 import { mlp } from './mlp.js';
 
@@ -55,58 +55,119 @@ function joinHeads(x: Value): Value {
 const maskBias = (mask: Value) =>
   reshape(where(mask, scalar(EXCLUDED), scalar(0)), [mask.shape[0], 1, 1, mask.shape[1]]);
 
-/**
- * Multi-head scaled dot-product attention (Vaswani et al., 2017) without biases:
- * queries float32[batch, n, width], source float32[batch, keys, sourceWidth] → float32[batch, n, valueWidth].
- * Queries may have one row that serves the whole batch.
- *
- * With a single head that has no more queries than keys the same products are taken in a cheaper order: queries · (source · K)ᵀ as
- * (queries · Kᵀ) · sourceᵀ, and weights · (source · V) · O as (weights · source) · (V · O), so that no row of the source is projected.
- */
-export function attention(queries: Value, source: Value, options: AttentionOptions): Value {
-  const [, count, width] = queries.shape;
-  const [, keys, sourceWidth] = source.shape.map((size, axis) => (axis === 0 ? size : staticSize(size)));
-  const { heads, keyWidth = staticSize(width), valueWidth = staticSize(width), excluded, hideKeys } = options;
+interface AttentionWeights {
+  readonly query: Value;
+  readonly key: Value;
+  readonly value: Value;
+  readonly output: Value;
+}
+
+function attentionWeights(
+  queryWidth: number,
+  sourceWidth: number,
+  options: AttentionOptions,
+): AttentionWeights {
+  const { heads, keyWidth = queryWidth, valueWidth = queryWidth } = options;
   for (const size of [keyWidth, valueWidth]) {
     if (size % heads !== 0) throw new Error(`attention: width ${size} is not divisible by ${heads} heads`);
   }
-  const weights = {
-    query: linearWeight('query', staticSize(width), keyWidth),
-    key: linearWeight('key', Number(sourceWidth), keyWidth),
-    value: linearWeight('value', Number(sourceWidth), valueWidth),
+  return {
+    query: linearWeight('query', queryWidth, keyWidth),
+    key: linearWeight('key', sourceWidth, keyWidth),
+    value: linearWeight('value', sourceWidth, valueWidth),
     output: linearWeight('output', valueWidth, valueWidth),
   };
-  const projectsSource = heads > 1 || staticSize(count) > Number(keys);
+}
 
+/**
+ * A single head that has no more queries than keys takes the same products in a cheaper order, in which no row of the
+ * source is projected: queries · (source · K)ᵀ as (queries · Kᵀ) · sourceᵀ, and weights · (source · V) · O as
+ * (weights · source) · (V · O).
+ */
+const projectsSource = (queries: Value, source: Value, heads: number): boolean =>
+  heads > 1 || staticSize(queries.shape[1]) > staticSize(source.shape[1]);
+
+/** Scaled scores float32[batch, heads, queries, keys], in which excluded keys have no chance. */
+function attentionScores(
+  weights: AttentionWeights,
+  queries: Value,
+  source: Value,
+  { heads, excluded }: AttentionOptions,
+): Value {
+  const scale = 1 / Math.sqrt(staticSize(weights.query.shape[1]) / heads);
   // Scaling the weights takes a pass over them instead of one over all scores.
-  const q = matmul(queries, multiply(weights.query, scalar(1 / Math.sqrt(keyWidth / heads))));
-  let scores = projectsSource
+  const q = matmul(queries, multiply(weights.query, scalar(scale)));
+  const scores = projectsSource(queries, source, heads)
     ? matmul(splitHeads(q, heads), splitHeads(matmul(source, weights.key), heads), { transposeB: true })
     : matmul(splitHeads(matmul(q, weights.key, { transposeB: true }), 1), splitHeads(source, 1), {
         transposeB: true,
       });
-  if (excluded) scores = add(scores, maskBias(excluded));
+  return excluded ? add(scores, maskBias(excluded)) : scores;
+}
+
+function attentionOf(
+  weights: AttentionWeights,
+  queries: Value,
+  source: Value,
+  options: AttentionOptions,
+): Value {
+  const { heads, hideKeys } = options;
+  let scores = attentionScores(weights, queries, source, options);
   if (hideKeys) scores = add(scores, maskBias(hideKeys(softmax(stopGradient(scores)))));
-  if (projectsSource) {
-    const mixed = attend(scores, splitHeads(matmul(source, weights.value), heads));
-    return matmul(joinHeads(mixed), weights.output);
+  if (!projectsSource(queries, source, heads)) {
+    return matmul(joinHeads(attend(scores, splitHeads(source, 1))), matmul(weights.value, weights.output));
   }
-  return matmul(joinHeads(attend(scores, splitHeads(source, 1))), matmul(weights.value, weights.output));
+  const mixed = attend(scores, splitHeads(matmul(source, weights.value), heads));
+  return matmul(joinHeads(mixed), weights.output);
 }
 
 /**
- * One pre-norm block: attention and an MLP, each added to what came in (the attention unless `residual` is false). Without `source` the states attend to
- * themselves; with it, to the source, which is taken as it is, not normalised again.
+ * Multi-head scaled dot-product attention (Vaswani et al., 2017) without biases:
+ * queries float32[batch, n, width], source float32[batch, keys, sourceWidth] → float32[batch, n, valueWidth].
+ * Queries may have one row that serves the whole batch.
  */
-export function attentionBlock(
-  name: string,
-  states: Value,
-  options: AttentionOptions & { source?: Value; residual?: boolean; widening: number },
-): Value {
+export function attention(queries: Value, source: Value, options: AttentionOptions): Value {
+  const [queryWidth, sourceWidth] = [queries, source].map((x) => staticSize(x.shape[2]));
+  return attentionOf(attentionWeights(queryWidth, sourceWidth, options), queries, source, options);
+}
+
+export interface BlockOptions extends AttentionOptions {
+  /** float32[batch, keys, sourceWidth]: what is attended to, as it is, not normalised again; by default the states. */
+  readonly source?: Value;
+  /** Whether what came in is added to the attention. */
+  readonly residual?: boolean;
+  /** Inner width of the MLP, as a multiple of the states'. */
+  readonly widening: number;
+  /**
+   * Given the map float32[batch, heads, n, n] of the states' attention to each other, through which no gradient flows,
+   * returns the states to go on with instead, and which of them are excluded as keys.
+   */
+  readonly narrow?: (attention: Value) => { states: Value; excluded: Value };
+}
+
+/**
+ * One pre-norm block: attention and an MLP, each added to what came in. Without `source` the states attend to
+ * themselves.
+ */
+export function attentionBlock(name: string, states: Value, options: BlockOptions): Value {
   return scope(name, () => {
-    const queries = layerNorm('attention_norm', states);
-    const attended = scope('attention', () => attention(queries, options.source ?? queries, options));
-    const mixed = options.residual === false ? attended : add(attended, states);
-    return add(mlp('mlp', layerNorm('mlp_norm', mixed), options.widening), mixed);
+    const width = staticSize(states.shape[2]);
+    const normalize = layerNormOf('attention_norm', width);
+    const weights = scope('attention', () =>
+      attentionWeights(width, staticSize((options.source ?? states).shape[2]), options),
+    );
+    const blockOf = (of: Value, excluded = options.excluded) => {
+      const queries = normalize(of);
+      const attended = scope('attention', () =>
+        attentionOf(weights, queries, options.source ?? queries, { ...options, excluded }),
+      );
+      const mixed = options.residual === false ? attended : add(attended, of);
+      return add(mlp('mlp', layerNorm('mlp_norm', mixed), options.widening), mixed);
+    };
+    if (!options.narrow) return blockOf(states);
+    const queries = normalize(stopGradient(states));
+    const map = scope('attention', () => softmax(attentionScores(weights, queries, queries, options)));
+    const narrowed = options.narrow(stopGradient(map));
+    return blockOf(narrowed.states, narrowed.excluded);
   });
 }

@@ -10,16 +10,21 @@ export const linearWeight = (name: string, inputs: number, width: number): Value
     parameter('weight', [inputs, width], { kind: 'normal', deviation: 1 / Math.sqrt(inputs) }),
   );
 
-/** x · W (+ b): float32[…, inputs] → float32[…, width]. */
-export function linear(
+/** x · W (+ b): float32[…, inputs] → float32[…, width], for any number of values. */
+export function linearOf(
   name: string,
-  x: Value,
+  inputs: number,
   width: number,
   { bias = true }: { bias?: boolean } = {},
-): Value {
-  const product = matmul(x, linearWeight(name, staticSize(x.shape.at(-1)!), width));
-  if (!bias) return product;
-  return scope(name, () =>
-    add(product, parameter('bias', [width], { kind: 'constant', value: 0 }, { decay: false })),
+): (x: Value) => Value {
+  const weight = linearWeight(name, inputs, width);
+  if (!bias) return (x) => matmul(x, weight);
+  const offset = scope(name, () =>
+    parameter('bias', [width], { kind: 'constant', value: 0 }, { decay: false }),
   );
+  return (x) => add(matmul(x, weight), offset);
 }
+
+/** `linearOf` for one value. */
+export const linear = (name: string, x: Value, width: number, options: { bias?: boolean } = {}): Value =>
+  linearOf(name, staticSize(x.shape.at(-1)!), width, options)(x);

@@ -1,7 +1,9 @@
 import {
   add,
   cast,
+  expand,
   gather,
+  gatherElements,
   input,
   iota,
   less,
@@ -13,10 +15,11 @@ import {
   type Size,
   scope,
   slice,
+  staticSize,
   type Value,
 } from '../graph/index.js';
 import type { TokenSpec } from '../records/token-block.js';
-import { layerNorm } from './layer-norm.js';
+import { layerNormOf } from './layer-norm.js';
 
 /** One batch of tokens as graph inputs; the names are those of `Batch`. */
 export interface Tokens {
@@ -49,6 +52,8 @@ export function tokenInputs(spec: TokenSpec, batch: Size, count: number): Tokens
 export interface Embedding {
   /** float32[batch, tokens, width] */
   readonly embedded: Value;
+  /** Some tokens of each record alone: their positions int64[batch, n] → float32[batch, n, width]. */
+  readonly embedAt: (positions: Value) => Value;
   /** float32[maxTokens, width]: the learned positions, which decoders ask with. */
   readonly positions: Value;
   /** float32[vocabulary, width], where there are ids. */
@@ -61,36 +66,47 @@ const embeddingDeviation = (width: number) => 1 / Math.sqrt(width);
 const embeddingTable = (name: string, rows: number, width: number) =>
   parameter(name, [rows, width], { kind: 'normal', deviation: embeddingDeviation(width) }, { decay: false });
 
+/** Vectors of some tokens of each record: float32[batch, tokens, channels] at int64[batch, n] → float32[batch, n, channels]. */
+export function valuesAt(values: Value, positions: Value): Value {
+  const channels = staticSize(values.shape[2]);
+  const [batch, n] = positions.shape;
+  return gatherElements(values, expand(reshape(positions, [batch, n, 1]), [batch, n, channels]), 1);
+}
+
 /** Token ids are looked up, token vectors projected, both where both are given; plus position; then layer norm. */
 export function embedTokens(spec: TokenSpec, tokens: Tokens, width: number): Embedding {
   return scope('embedding', () => {
     const positions = embeddingTable('positions', spec.maxTokens, width);
-    const parts = [slice(positions, 0, 0, tokens.count)];
-    let table: Value | undefined;
-    if (spec.kind !== 'continuous') {
-      table = embeddingTable('tokens', spec.vocabulary, width);
-      parts.push(gather(table, tokens.ids!));
-    }
-    if (spec.kind !== 'discrete') {
+    const table = spec.kind === 'continuous' ? undefined : embeddingTable('tokens', spec.vocabulary, width);
+    const projection = scope('projection', () => {
+      if (spec.kind === 'discrete') return undefined;
       const channels = spec.kind === 'continuous' ? spec.channels : 1;
-      const weight = scope('projection', () =>
-        parameter('weight', [channels, width], {
-          kind: 'normal',
-          deviation: embeddingDeviation(width) / Math.sqrt(channels),
-        }),
-      );
-      parts.push(channels === 1 ? multiply(tokens.values!, weight) : matmul(tokens.values!, weight));
-    }
-    if (spec.kind === 'continuous') {
+      const deviation = embeddingDeviation(width) / Math.sqrt(channels);
+      const weight = parameter('weight', [channels, width], { kind: 'normal', deviation });
       // With ids, the id of a present value plays the part of the bias.
-      parts.push(
-        scope('projection', () =>
-          parameter('bias', [width], { kind: 'constant', value: 0 }, { decay: false }),
-        ),
-      );
-    }
-    const total = parts.slice(1).reduce((sum, part) => add(part, sum), parts[0]);
-    return { embedded: layerNorm('norm', total, { epsilon: 1e-12 }), positions, table };
+      if (table !== undefined) return { channels, weight };
+      const bias = parameter('bias', [width], { kind: 'constant', value: 0 }, { decay: false });
+      return { channels, weight, bias };
+    });
+    const normalize = layerNormOf('norm', width, { epsilon: 1e-12 });
+    const embed = (position: Value, ids?: Value, values?: Value): Value => {
+      let total = position;
+      if (table) total = add(gather(table, ids!), total);
+      if (projection) {
+        const { channels, weight, bias } = projection;
+        total = add(channels === 1 ? multiply(values!, weight) : matmul(values!, weight), total);
+        if (bias) total = add(bias, total);
+      }
+      return normalize(total);
+    };
+    const { ids, values } = tokens;
+    return {
+      embedded: embed(slice(positions, 0, 0, tokens.count), ids, values),
+      embedAt: (at) =>
+        embed(gather(positions, at), ids && gatherElements(ids, at, 1), values && valuesAt(values, at)),
+      positions,
+      table,
+    };
   });
 }
 

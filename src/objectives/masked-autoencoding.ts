@@ -15,7 +15,6 @@ import {
   matmul,
   multiply,
   parameter,
-  reshape,
   scalar,
   scatterElements,
   scope,
@@ -29,7 +28,7 @@ import { attentionBlock } from '../layers/attention.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { crossEntropy, squaredError, weightedMean } from '../layers/losses.js';
-import type { Tokens } from '../layers/token-embedding.js';
+import { type Tokens, valuesAt } from '../layers/token-embedding.js';
 import type { Batch } from '../records/batch.js';
 import { MISSING_ID, type TokenSpec } from '../records/token-block.js';
 import { hostTensor } from '../tensor/tensor.js';
@@ -101,12 +100,7 @@ function tokenLosses(
   predicted: Value,
 ): { loss: Value; scored?: Value } {
   const targetIds = () => gatherElements(tokens.ids!, positions, 1);
-  const targetValues = () => {
-    const channels = staticSize(tokens.values!.shape[2]);
-    const [batch, k] = positions.shape;
-    const index = expand(reshape(positions, [batch, k, 1]), [batch, k, channels]);
-    return gatherElements(tokens.values!, index, 1);
-  };
+  const targetValues = () => valuesAt(tokens.values!, positions);
   switch (spec.kind) {
     case 'discrete':
       return { loss: crossEntropy(predicted, targetIds()) };
@@ -173,15 +167,18 @@ export function decode(
 /** The whole objective, given how tokens are chosen from the first attention map float32[batch, heads, queries, tokens]. */
 export function maskedAutoencoding(
   config: ObjectiveConfig,
-  { spec, tokens, encode, marginal }: ObjectiveInputs,
+  { spec, tokens, shape, encode, marginal }: ObjectiveInputs,
   select: (attention: Value) => Selection,
 ): ObjectiveOutputs {
   let selection: Selection | undefined;
   let hidden: Value | undefined;
-  const encoding = encode((attention) => {
-    selection = select(attention);
-    hidden = selectedMask(selection, tokens);
-    return hidden;
+  const encoding = encode({
+    choose(attention) {
+      selection = select(attention);
+      hidden = selectedMask(selection, tokens);
+      return hidden;
+    },
+    visible: mostVisible(config, spec, shape),
   });
   if (selection === undefined || hidden === undefined)
     throw new Error('the encoder did not offer its attention');
@@ -195,6 +192,10 @@ export function maskedAutoencoding(
   );
   return { loss: mean, weight, marginalLoss: score(gather(marginal, positions)).mean, hidden };
 }
+
+/** The most tokens that any row of this shape leaves visible. Longer rows leave no fewer, but by rounding. */
+const mostVisible = (config: ObjectiveConfig, spec: TokenSpec, { tokens }: BatchShape): number =>
+  Math.max(...[tokens, tokens - 1].map((length) => length - hiddenCount(spec, length, config.maskingRatio)));
 
 /** The most tokens that any row of this shape hides. */
 export const mostHidden = (config: ObjectiveConfig, spec: TokenSpec, { tokens }: BatchShape): number =>

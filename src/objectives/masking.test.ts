@@ -75,9 +75,12 @@ async function maskedBatch(
   const shape = batchShape(model, 6, spec.maxTokens);
   const { hidden } = pretrainingGraph(model, shape);
   let attention: typeof hidden | undefined;
-  encoders[encoder].encode(spec, tokenInputs(spec, 6, spec.maxTokens), model.encoder, (map) => {
-    attention = map;
-    return hidden;
+  encoders[encoder].encode(spec, tokenInputs(spec, 6, spec.maxTokens), model.encoder, {
+    choose(map) {
+      attention = map;
+      return hidden;
+    },
+    visible: spec.maxTokens,
   });
   const noise: Record<string, HostTensor> = batchFeeds(model, batch, {
     seed: 1,

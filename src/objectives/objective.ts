@@ -1,6 +1,5 @@
-import type { Encoding } from '../encoders/encoder.js';
+import type { Encoding, Hiding } from '../encoders/encoder.js';
 import type { Value } from '../graph/index.js';
-import type { HideKeys } from '../layers/attention.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { Batch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
@@ -45,7 +44,7 @@ export interface ObjectiveInputs {
   readonly shape: BatchShape;
   /** float32[maxTokens, outputs]: what a model that knows only the training marginal would predict. */
   readonly marginal: Value;
-  encode(hideTokens?: HideKeys): Encoding;
+  encode(hiding?: Hiding): Encoding;
 }
 
 export interface ObjectiveOutputs {

@@ -51,8 +51,8 @@ export function pretrainingGraph(model: ModelConfig, shape: BatchShape): Pretrai
     noise,
     shape,
     marginal: input('marginal', 'float32', [spec.maxTokens, decoderOutputs(spec)]),
-    encode(hideTokens) {
-      encoding = encoders[model.encoder.kind].encode(spec, tokens, model.encoder, hideTokens);
+    encode(hiding) {
+      encoding = encoders[model.encoder.kind].encode(spec, tokens, model.encoder, hiding);
       return encoding;
     },
   });
