@@ -1,4 +1,4 @@
-/** Lacuna as a contender of the bench: `node bench/lacuna.mjs FOLDER THREADS`; peers/README.md has the conversation. */
+/** Lacuna as a contender of the bench: `node bench/lacuna.mjs FOLDER THREADS [recompute]`; peers/README.md has the conversation. */
 import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { nodeEngine } from '../dist/engine/node.js';
@@ -6,9 +6,9 @@ import { Embedder, encoderParameters } from '../dist/evaluation/embedding.js';
 import { pretrainingGraphFor } from '../dist/training/pretraining-loop.js';
 import { Trainer } from '../dist/training/trainer.js';
 import { version } from '../dist/version.js';
-import { readWorkload } from './workload.mjs';
+import { batchOfWorkload, readWorkload } from './workload.mjs';
 
-const [folder, threads] = process.argv.slice(2);
+const [folder, threads, recompute] = process.argv.slice(2);
 const { workload, weights, batches, records } = await readWorkload(folder);
 const { model, batch: size, optimizer } = workload;
 const { maxTokens } = model.spec;
@@ -23,19 +23,14 @@ async function trainer() {
       build: (tokens) => pretrainingGraphFor(model, size, tokens),
       weightDecay: optimizer.weightDecay,
       clipNorm: optimizer.clipNorm,
+      recompute: recompute === 'recompute',
     },
     maxTokens,
   );
   for (const [name, { data }] of Object.entries(trainer.parameters)) {
     data.set(/** @type {Float32Array} */ (weights[name].data));
   }
-  const feeds = Array.from({ length: workload.batches }, (_, index) =>
-    Object.fromEntries(
-      Object.entries(batches)
-        .filter(([name]) => name.startsWith(`${index}.`))
-        .map(([name, tensor]) => [name.slice(`${index}.`.length), tensor]),
-    ),
-  );
+  const feeds = Array.from({ length: workload.batches }, (_, index) => batchOfWorkload(batches, index));
   let step = 0;
   return async (/** @type {number} */ count) => {
     /** @type {Required<Reply>} */

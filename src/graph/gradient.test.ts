@@ -226,6 +226,53 @@ describe('gradients', () => {
     expect([...b.data]).toEqual([0, 0, 0]);
   });
 
+  it('are the same when parts are computed again, each from its inputs once the gradient has come to it', async () => {
+    const x = g.input('x', 'float32', [3, 4]);
+    const weights = [0, 1, 2].map((layer) => g.input(`w${layer}`, 'float32', [4, 4]));
+    const output = weights.reduce(
+      (states, weight, layer) =>
+        g.scope(`layers.${layer}`, () => g.add(states, g.tanh(g.matmul(g.softmax(states), weight)))),
+      x,
+    );
+    const loss = g.sumAll(g.multiply(output, output));
+    const kept = g.gradients(loss, [x, ...weights]);
+    const again = g.gradients(loss, [x, ...weights], {
+      recompute: (scope) => /^layers\.[12]/.exec(scope)?.[0],
+    });
+    const matrix = (name: string, shape: number[]) =>
+      hostTensor(
+        'float32',
+        shape,
+        Float32Array.from({ length: elementCount(shape) }, random(3, name).normal),
+      );
+    const results = await evaluate(
+      {
+        name: 'again',
+        outputs: Object.fromEntries([
+          ...kept.map((value, i) => [`kept${i}`, value]),
+          ...again.map((value, i) => [`again${i}`, value]),
+        ]),
+      },
+      {
+        x: matrix('x', [3, 4]),
+        ...Object.fromEntries(weights.map((_, i) => [`w${i}`, matrix(`w${i}`, [4, 4])])),
+      },
+    );
+    kept.forEach((_, i) => {
+      expect(results[`again${i}`].data).toEqual(results[`kept${i}`].data);
+    });
+    const count = (values: readonly g.Value[], name: string) =>
+      g.reachableNodes(values).filter((node) => node.kind === 'operation' && node.primitive.name === name)
+        .length;
+    expect(count(kept, 'softmax')).toBe(3);
+    expect(count(again, 'softmax')).toBe(5);
+    // Only through a value that depends on the gradient is a part's input read again.
+    const waits = g
+      .reachableNodes(again)
+      .filter((node) => node.kind === 'operation' && node.primitive.name === 'where');
+    expect(waits.map((node) => g.formatType(node.outputs[0]))).toEqual(['float32[3, 4]', 'float32[3, 4]']);
+  });
+
   it('refuses a loss that is not a scalar', () => {
     const x = g.input('x', 'float32', [2]);
     expect(() => g.gradients(x, [x])).toThrow('the loss must be float32[], got float32[2]');

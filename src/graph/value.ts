@@ -108,6 +108,26 @@ export function scope<T>(name: string, build: () => T): T {
   }
 }
 
+/** Builds under the scope that a node was built in. */
+export function scopeOfNode<T>(node: Node, build: () => T): T {
+  const outer = scopes.splice(0, scopes.length, ...(node.scope === '' ? [] : [node.scope]));
+  try {
+    return build();
+  } finally {
+    scopes.splice(0, scopes.length, ...outer);
+  }
+}
+
+/** The first part of the scope of all that belongs to gradients. */
+export const GRADIENT_SCOPE = 'gradient';
+
+/** Builds the gradient of a node, under the node's scope within `GRADIENT_SCOPE`. */
+export const scopeOfGradient = <T>(node: Node, build: () => T): T =>
+  scopeOfNode(node, () => {
+    scopes.unshift(GRADIENT_SCOPE);
+    return build();
+  });
+
 const scoped = (name: string) => [...scopes, name].join('.');
 
 /** `float32[batch, 64]` */

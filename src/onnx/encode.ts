@@ -54,12 +54,23 @@ function writeValueInfo(info: ProtobufWriter, name: string, { dtype, shape }: Va
   );
 }
 
+/**
+ * Nodes that nothing else reads come last, the latest first. ONNX Runtime orders a graph by depth-first search from
+ * such nodes, beginning with the last, so each is computed as soon as it can be. In a gradient program they are the
+ * gradients of the parameters, and the activations that they are made from are freed early.
+ */
+function orderForMemory(nodes: readonly Node[]): Node[] {
+  const read = new Set(nodes.flatMap((node) => node.inputs.map((value) => value.node)));
+  const [inner, last] = [nodes.filter((node) => read.has(node)), nodes.filter((node) => !read.has(node))];
+  return [...inner, ...last.reverse()];
+}
+
 /** The model file. Inputs, parameters and outputs keep their names; everything between is numbered. */
 export function encodeProgram(
   program: Program,
   { parameters, metadata = {} }: EncodeOptions = {},
 ): Uint8Array {
-  const nodes = reachableNodes(Object.values(program.outputs));
+  const nodes = orderForMemory(reachableNodes(Object.values(program.outputs)));
   const names = new Map<Value, string>();
   const graph = new ProtobufWriter();
   const initializers = new Map<string, { name: string; tensor: HostTensor }>();

@@ -1,5 +1,5 @@
-import type { Engine, Executable } from '../engine/engine.js';
-import { add, divide, input, multiply, scalar, sqrt, subtract } from '../graph/index.js';
+import type { Engine } from '../engine/engine.js';
+import { add, divide, input, multiply, type Program, scalar, scope, sqrt, subtract } from '../graph/index.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import type { ParameterLayout } from './parameters.js';
 
@@ -26,6 +26,24 @@ export interface AdamW {
   release(): Promise<void>;
 }
 
+/** The update of any number of elements. Each operator is a pass over memory, so numbers are multiplied on the host. */
+function adamWProgram(beta1: number, beta2: number): Program {
+  return scope('optimizer', () => {
+    const vector = (name: string) => input(name, 'float32', ['elements']);
+    const number = (name: string) => input(name, 'float32', []);
+    const gradient = vector('gradient');
+    const first = add(multiply(vector('first'), scalar(beta1)), multiply(gradient, number('first_share')));
+    const root = multiply(gradient, number('second_share_root'));
+    const second = add(multiply(vector('second'), scalar(beta2)), multiply(root, root));
+    const change = multiply(divide(first, add(sqrt(second), number('epsilon'))), number('rate'));
+    const parameters = subtract(multiply(vector('parameters'), number('keep')), change);
+    return {
+      name: 'adamw',
+      outputs: { new_parameters: parameters, new_first: first, new_second: second },
+    };
+  });
+}
+
 /**
  * AdamW (Loshchilov & Hutter, ICLR 2019) as PyTorch computes it: decay is decoupled, moments are bias-corrected, and
  * epsilon is added after the square root. One program of elementwise operators, run over slices of the flat vectors.
@@ -36,19 +54,7 @@ export async function adamW(
   state: AdamWState,
   { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay }: AdamWOptions,
 ): Promise<AdamW> {
-  const vector = (name: string) => input(name, 'float32', ['elements']);
-  const number = (name: string) => input(name, 'float32', []);
-  // Each operator is a pass over memory, so factors that are one number are multiplied on the host.
-  const gradient = vector('gradient');
-  const first = add(multiply(vector('first'), scalar(beta1)), multiply(gradient, number('first_share')));
-  const root = multiply(gradient, number('second_share_root'));
-  const second = add(multiply(vector('second'), scalar(beta2)), multiply(root, root));
-  const change = multiply(divide(first, add(sqrt(second), number('epsilon'))), number('rate'));
-  const parameters = subtract(multiply(vector('parameters'), number('keep')), change);
-  const executable: Executable = await engine.compile({
-    name: 'adamw',
-    outputs: { new_parameters: parameters, new_first: first, new_second: second },
-  });
+  const executable = await engine.compile(adamWProgram(beta1, beta2));
 
   const slices: {
     decays: boolean;

@@ -102,6 +102,11 @@ const training = z.strictObject({
   clip_norm: key(positive(), 'largest global norm of a gradient', 1),
   seed: key(z.int().min(0), 'all random numbers follow from it', 0),
   threads: key(count(), 'threads of the engine', 2),
+  recompute: key(
+    z.boolean(),
+    'compute the layers a second time for the gradient instead of keeping them: less memory, slower',
+    true,
+  ),
   log_steps: key(count(), 'steps between two lines of metrics.jsonl', 10),
   valid_steps: key(count(), 'steps between two validations', 200),
   checkpoint_steps: key(count(), 'steps between two checkpoints', 500),
@@ -169,7 +174,7 @@ export type ReadingOptions = Pick<NonNullable<UserConfig['data']>, keyof typeof 
 
 /**
  * A run's config.json: everything filled in. An encoder or objective reads the keys that concern it.
- * `patch` is there for images only, `select_initial_ratio` only with a randomness schedule.
+ * `patch` is there for images only, `select_initial_ratio` only with a randomness schedule, `recompute` only where it is on.
  */
 export const configSchema = z.strictObject({
   data: data
@@ -178,7 +183,7 @@ export const configSchema = z.strictObject({
   tokenizer: tokenizer.partial({ patch: true }),
   encoder,
   objective: objective.partial({ select_initial_ratio: true }),
-  training: training.partial({ epochs: true }),
+  training: training.partial({ epochs: true, recompute: true }),
   finetune: finetune.partial().optional(),
   versions: key(z.record(z.string(), z.string()), 'versions of what computed the run', { lacuna: '0.1.0' }),
 });

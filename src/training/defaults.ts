@@ -122,6 +122,7 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
       clip_norm: training.clip_norm ?? 1,
       seed: training.seed ?? 0,
       threads: training.threads ?? inputs.threads,
+      ...(training.recompute && { recompute: true }),
       log_steps: training.log_steps ?? 1,
       valid_steps: training.valid_steps ?? clamp(Math.round(steps / 100), 10, 100),
       checkpoint_steps: training.checkpoint_steps ?? clamp(Math.round(steps / 10), 1, 500),

@@ -62,16 +62,24 @@ export function pretrainingGraph(model: ModelConfig, shape: BatchShape): Pretrai
 /** The name under which a gradient program gives the gradient of a parameter. */
 export const gradientName = (parameter: string): string => `gradient.${parameter}`;
 
-/** loss, further outputs, and the gradient of each parameter under its `gradientName`. */
+/** The layer of an encoder's stack that a scope is in. */
+const stackedLayer = (scope: string): string | undefined => /^encoder\.layers\.\d+/.exec(scope)?.[0];
+
+/**
+ * loss, further outputs, and the gradient of each parameter under its `gradientName`. With `recompute` the layers of
+ * the encoder's stack are computed a second time for the gradient instead of being kept in memory.
+ */
 export function gradientProgram(
   name: string,
   loss: Value,
   parameters: readonly ParameterNode[],
   outputs: Readonly<Record<string, Value>>,
+  { recompute = false }: { recompute?: boolean } = {},
 ): Program {
   const values = gradients(
     loss,
     parameters.map((node) => node.outputs[0]),
+    recompute ? { recompute: stackedLayer } : {},
   );
   const named = Object.fromEntries(parameters.map((node, i) => [gradientName(node.name), values[i]]));
   return { name, outputs: { loss, ...outputs, ...named } };

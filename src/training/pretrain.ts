@@ -143,6 +143,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
       build: (tokens) => pretrainingGraphFor(model, training.batch_size, tokens),
       weightDecay: training.weight_decay,
       clipNorm: training.clip_norm,
+      recompute: training.recompute,
     },
     buckets[0],
   );

@@ -23,6 +23,8 @@ export interface TrainerOptions {
   readonly weightDecay: number;
   /** A gradient longer than this is scaled down to it. */
   readonly clipNorm: number;
+  /** Whether layers are computed a second time for the gradient, to save memory. */
+  readonly recompute?: boolean;
 }
 
 interface Compiled {
@@ -67,7 +69,7 @@ export class Trainer {
   ): Promise<{ loss: number; norm: number; results: HostTensors }> {
     const { loss, parameters, metrics } = this.graph(tokens);
     const { executable, results } = await this.compile(`gradient ${tokens}`, () =>
-      gradientProgram('gradient', loss, parameters, metrics),
+      gradientProgram('gradient', loss, parameters, metrics, { recompute: this.options.recompute }),
     );
     await executable.run({ ...this.parameters, ...feeds }, results);
     return { loss: Number(results.loss.data[0]), norm: vectorNorm(this.state.gradient), results };

@@ -8,7 +8,7 @@ import {
   sameShape,
   staticSize,
 } from '../size.js';
-import { apply, type Primitive, type Value } from '../value.js';
+import { apply, type Node, type Primitive, type Value } from '../value.js';
 import { reduceTo } from './reduction.js';
 
 /** A shape as ONNX wants it at run time: numbers, and at most one -1 for a size that is only a name. */
@@ -134,6 +134,8 @@ export const layout = {
   } satisfies Primitive<{ axis: number }>,
 };
 
+const isReshape = (node: Node): boolean => node.kind === 'operation' && node.primitive.name === 'reshape';
+
 /** The same elements in row-major order under another shape. One size may be -1: what is left over. */
 export function reshape(x: Value, shape: Shape): Value {
   const unknown = shape.indexOf(-1);
@@ -142,7 +144,9 @@ export function reshape(x: Value, shape: Shape): Value {
     const rest = productOfSizes(target.filter((_, axis) => axis !== unknown));
     target[unknown] = divideSizes(productOfSizes(x.shape), rest) ?? -1;
   }
-  return sameShape(x.shape, target) ? x : apply(layout.reshape, [x], { shape: target })[0];
+  // Of a chain of shapes only the last one matters.
+  const source = isReshape(x.node) ? x.node.inputs[0] : x;
+  return sameShape(source.shape, target) ? source : apply(layout.reshape, [source], { shape: target })[0];
 }
 
 /** Axis i of the result is axis `permutation[i]` of `x`. */

@@ -1,0 +1,263 @@
+/**
+ * Lacuna beside its peers: same model, weights, batches and threads, in turns. `npm run bench -- --help` lists the options.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { availableParallelism, cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { configurationNamed, configurations } from './configurations.mjs';
+import { Contender, contenders, isInstalled, sgemm } from './contender.mjs';
+import { stepOperations } from './operations.mjs';
+import { writeWorkload } from './workload.mjs';
+
+const HELP = `npm run bench -- [CONFIGURATION…] [options]
+
+Trains the same model in turns with Lacuna and the peers that are installed (see bench/peers), and prints a table.
+Configurations: ${Object.keys(configurations).join(', ')}; all of them by default.
+
+  --threads N     threads of every contender; as many as cores by default
+  --repeats N     turns of each contender, 7 by default
+  --only NAMES    these contenders beside Lacuna, separated by commas
+  --no-embed      leave out embedding
+  --no-variants   leave out Lacuna with one thread and with recomputation
+  --json FILE     write all numbers there`;
+
+const { values: options, positionals: names } = parseArgs({
+  allowPositionals: true,
+  allowNegative: true,
+  options: {
+    threads: { type: 'string', default: String(availableParallelism()) },
+    repeats: { type: 'string', default: '7' },
+    only: { type: 'string' },
+    embed: { type: 'boolean', default: true },
+    variants: { type: 'boolean', default: true },
+    json: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (options.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const repeats = Number(options.repeats);
+
+/** Steps that are not timed, and at least as many milliseconds of work in a turn that is. */
+const WARM_UP_STEPS = 3;
+const TURN_MILLISECONDS = 500;
+/** Losses further apart than this are not the same arithmetic. */
+const LOSS_TOLERANCE = 1e-3;
+
+/** @typedef {{ median: number, quartiles: [number, number] }} Summary */
+/**
+ * @typedef {{
+ *   contender: string, version: string, threads: number, error?: string, step?: Summary, samplesPerSecond?: number,
+ *   gigaflops?: number, shareOfSgemm?: number, peakMemory?: number, lossDifference?: number, embed?: Summary,
+ *   embeddingDifference?: number,
+ * }} Row
+ */
+
+/** @returns {Summary} */
+function summary(/** @type {readonly number[]} */ values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (/** @type {number} */ share) => sorted[Math.round(share * (sorted.length - 1))];
+  return { median: at(0.5), quartiles: [at(0.25), at(0.75)] };
+}
+
+/** A contender with what it has done so far. */
+class Turn {
+  /** @type {number[]} */ milliseconds = [];
+  /** @type {number[]} */ losses = [];
+  /** @type {number[]} */ embeds = [];
+  /** @type {Float32Array | undefined} */ embeddings;
+  /** @type {number | undefined} */ peakMemory;
+  /** @type {string | undefined} */ error;
+  steps = 1;
+
+  constructor(/** @type {Contender} */ process, /** @type {number} */ threads) {
+    this.process = process;
+    this.threads = threads;
+  }
+
+  /** What fails is left out from then on, and said in the table. */
+  async attempt(/** @type {() => Promise<void>} */ work) {
+    if (this.error !== undefined) return;
+    try {
+      await work();
+    } catch (error) {
+      this.error = /** @type {Error} */ (error).message;
+    }
+  }
+
+  async train(/** @type {number} */ steps, timed = true) {
+    const { milliseconds, losses = [] } = await this.process.ask({ do: 'train', steps });
+    this.losses.push(...losses);
+    if (timed) this.milliseconds.push(...milliseconds);
+    else this.steps = Math.max(1, Math.min(10, Math.ceil(TURN_MILLISECONDS / milliseconds[steps - 1])));
+  }
+
+  async embed(/** @type {string} */ out) {
+    this.embeds.push(...(await this.process.ask({ do: 'embed', out })).milliseconds);
+    if (this.embeddings) return;
+    const bytes = await readFile(out);
+    this.embeddings = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
+  }
+}
+
+/** The largest difference of two lists as far as both go, relative to `scale`. */
+function largestDifference(
+  /** @type {ArrayLike<number> | undefined} */ a,
+  /** @type {ArrayLike<number> | undefined} */ b,
+  relative = false,
+) {
+  if (a === undefined || b === undefined) return undefined;
+  let largest = 0;
+  for (let i = 0; i < Math.min(a.length, b.length, relative ? 8 : Infinity); i++) {
+    const difference = Math.abs(a[i] - b[i]) / (relative ? Math.abs(b[i]) : 1);
+    if (!(difference <= largest)) largest = difference;
+  }
+  return largest;
+}
+
+async function measure(/** @type {string} */ name) {
+  const configuration = configurationNamed(name);
+  const { model, batch } = configuration;
+  const folder = await mkdtemp(join(tmpdir(), 'lacuna-bench-'));
+  const threads = Number(options.threads);
+  /** @type {Turn[]} */
+  const turns = [];
+  try {
+    await writeWorkload(folder, configuration);
+    const start = (
+      /** @type {import('./contender.mjs').ContenderKind} */ { name, command },
+      count = threads,
+      /** @type {string[]} */ ...more
+    ) => turns.push(new Turn(new Contender(name, command, [folder, String(count), ...more]), count));
+    start(sgemm);
+    const [lacuna, ...peers] = contenders;
+    start(lacuna);
+    if (options.variants) {
+      if (threads > 1) start({ ...lacuna, name: 'lacuna, 1 thread' }, 1);
+      start({ ...lacuna, name: 'lacuna --recompute' }, threads, 'recompute');
+    }
+    for (const peer of peers) {
+      if (options.only && !options.only.split(',').includes(peer.name)) continue;
+      if (!isInstalled(peer) || peer.trains?.(model.encoder.kind) === false) continue;
+      start(peer);
+    }
+    const each = async (/** @type {(turn: Turn) => Promise<void>} */ work) => {
+      for (const turn of turns) await turn.attempt(() => work(turn));
+    };
+    await each(async (turn) => {
+      await turn.process.start();
+      await turn.train(WARM_UP_STEPS, false);
+      await turn.process.forgetPeak();
+    });
+    for (let repeat = 0; repeat < repeats; repeat++) {
+      process.stderr.write(`\r${name}: turn ${repeat + 1} of ${repeats} `);
+      await each((turn) => turn.train(turn.steps));
+    }
+    await each(async (turn) => {
+      turn.peakMemory = await turn.process.peakMemory();
+    });
+    if (options.embed) {
+      const out = join(folder, 'embeddings');
+      const embedding = turns.filter(
+        ({ process: { name } }) => name !== sgemm.name && name !== 'lacuna --recompute',
+      );
+      for (let repeat = 0; repeat <= repeats; repeat++) {
+        process.stderr.write(`\r${name}: embedding, turn ${repeat} of ${repeats} `);
+        for (const turn of embedding) await turn.attempt(() => turn.embed(out));
+      }
+      // The first one compiles.
+      for (const turn of embedding) turn.embeds.shift();
+    }
+    process.stderr.write('\r\x1b[K');
+  } finally {
+    for (const { process } of turns) process.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+  return rowsOf(turns, stepOperations(configuration), batch);
+}
+
+/** @returns {Row[]} */
+function rowsOf(/** @type {Turn[]} */ turns, /** @type {number} */ operations, /** @type {number} */ batch) {
+  const [machine, lacuna] = turns;
+  const rate = Number(machine.process.hello.operations) / summary(machine.milliseconds).median / 1e6;
+  return turns.map((turn) => {
+    const { name, hello } = turn.process;
+    /** @type {Row} */
+    const row = { contender: name, version: hello.version, threads: turn.threads };
+    if (turn.milliseconds.length === 0) return { ...row, error: turn.error };
+    const step = summary(turn.milliseconds);
+    if (turn === machine) return { ...row, step, gigaflops: rate };
+    const gigaflops = operations / step.median / 1e6;
+    return {
+      ...row,
+      error: turn.error,
+      step,
+      samplesPerSecond: (1000 * batch) / step.median,
+      gigaflops,
+      shareOfSgemm: turn.threads === machine.threads ? gigaflops / rate : undefined,
+      peakMemory: turn.peakMemory,
+      lossDifference: largestDifference(turn.losses, lacuna.losses, true),
+      embed: turn.embeds.length > 0 ? summary(turn.embeds) : undefined,
+      embeddingDifference: largestDifference(turn.embeddings, lacuna.embeddings),
+    };
+  });
+}
+
+function printTable(/** @type {string} */ name, /** @type {readonly Row[]} */ rows) {
+  const [, lacuna] = rows;
+  const number = (/** @type {number | undefined} */ value, digits = 1) =>
+    value === undefined ? '' : value.toFixed(digits);
+  const spread = (/** @type {Summary | undefined} */ s) =>
+    s ? `${number(s.median)} (${number(s.quartiles[0])} – ${number(s.quartiles[1])})` : '';
+  const ratio = (/** @type {Summary | undefined} */ s, /** @type {Summary | undefined} */ base) =>
+    s && base ? `${number(s.median / base.median, 2)}×` : '';
+  const head =
+    'contender|step, ms (quartiles)|time ÷ lacuna|samples/s|GFLOP/s|of sgemm|peak MiB|loss differs by|embedding, ms (quartiles)|time ÷ lacuna';
+  const body = rows.map((row) =>
+    [
+      row.contender,
+      row.error ?? spread(row.step),
+      row.contender === sgemm.name ? '' : ratio(row.step, lacuna.step),
+      number(row.samplesPerSecond),
+      number(row.gigaflops),
+      number(row.shareOfSgemm, 2),
+      number(row.peakMemory, 0),
+      row.lossDifference === undefined ? '' : row.lossDifference.toExponential(1),
+      spread(row.embed),
+      ratio(row.embed, lacuna.embed),
+    ].join('|'),
+  );
+  const cells = [head, ...body].map((line) => line.split('|'));
+  const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
+  const line = (/** @type {string[]} */ row) =>
+    `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
+  console.log([`\n${name}\n`, line(cells[0]), rule, ...cells.slice(1).map(line)].join('\n'));
+}
+
+for (const peer of contenders) {
+  if (!isInstalled(peer)) console.error(`${peer.name} is not installed; bench/peers says how`);
+}
+/** @type {Record<string, Row[]>} */
+const results = {};
+let wrong = 0;
+for (const name of names.length > 0 ? names : Object.keys(configurations)) {
+  const rows = await measure(name);
+  results[name] = rows;
+  printTable(name, rows);
+  for (const { contender, lossDifference = 0, embeddingDifference = 0 } of rows) {
+    if (lossDifference <= LOSS_TOLERANCE && embeddingDifference <= LOSS_TOLERANCE) continue;
+    wrong++;
+    console.error(
+      `${name}: ${contender} does not compute the same: losses differ by ${lossDifference}, embeddings by ${embeddingDifference}`,
+    );
+  }
+  if (options.json) {
+    const machine = { cpu: cpus()[0].model, cores: availableParallelism(), node: process.versions.node };
+    await writeFile(options.json, `${JSON.stringify({ machine, repeats, results }, null, 2)}\n`);
+  }
+}
+process.exit(wrong > 0 ? 1 : 0);
