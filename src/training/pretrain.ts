@@ -9,6 +9,7 @@ import { InputError } from '../errors.js';
 import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
 import { openSource } from '../records/open-source.js';
 import type { DataSource } from '../records/record-batch.js';
+import { rememberOnce } from '../records/remember.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import type { TokenizerChoice } from '../tokenizers/index.js';
 import { writeFileAtomically } from './atomic-file.js';
@@ -73,11 +74,14 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
 
   const rejected = new RejectedRecords();
   const onBadRecord = stored?.data.on_bad_record ?? user.data?.on_bad_record ?? 'auto';
-  const source = await openSource(path, {
-    format: stored?.data.format ?? user.data?.format,
-    onBadRecord,
-    report: rejected.report,
-  });
+  // Read twice before the first step: to fit the tokenizer, and for the tokens.
+  const source = rememberOnce(
+    await openSource(path, {
+      format: stored?.data.format ?? user.data?.format,
+      onBadRecord,
+      report: rejected.report,
+    }),
+  );
   const hash = await hashData(source);
   if (stored && stored.data.hash !== hash) {
     throw new InputError(`${path}: is not the data that the run ${out} learned from (its checksum differs)`);
