@@ -5,7 +5,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-/** @typedef {{ name: string, command: string[], needs?: string, trains?: (encoder: string) => boolean }} ContenderKind */
+/**
+ * @typedef {{
+ *   name: string, command: string[], parameters?: string[], embeds?: boolean,
+ *   needs?: string, trains?: (encoder: { kind: string, width: number }) => boolean,
+ * }} ContenderKind
+ */
 
 const here = (/** @type {string} */ path) => fileURLToPath(new URL(path, import.meta.url));
 const python = process.env.LACUNA_PEER_PYTHON ?? here('peers/pytorch/.venv/bin/python');
@@ -14,16 +19,19 @@ const pytorch = (/** @type {string} */ file) => ({
   needs: python,
 });
 
+const tensorFlow = {
+  command: [process.execPath, here('peers/tensorflow-js/peer.mjs')],
+  needs: here('peers/tensorflow-js/node_modules'),
+};
+
 /** @type {readonly ContenderKind[]} */
 export const contenders = [
-  { name: 'lacuna', command: [process.execPath, here('lacuna.mjs')] },
-  { name: 'pytorch-best', ...pytorch('best.py') },
-  { name: 'pytorch-authors', ...pytorch('authors.py'), trains: (encoder) => encoder === 'perceiver' },
-  {
-    name: 'tensorflow-js',
-    command: [process.execPath, here('peers/tensorflow-js/peer.mjs')],
-    needs: here('peers/tensorflow-js/node_modules'),
-  },
+  { name: 'lacuna', command: [process.execPath, here('lacuna.mjs')], embeds: true },
+  { name: 'pytorch-best', ...pytorch('best.py'), embeds: true },
+  { name: 'pytorch-authors', ...pytorch('authors.py'), trains: ({ kind }) => kind === 'perceiver' },
+  // A step of a wide model takes minutes.
+  { name: 'tensorflow-js', ...tensorFlow, trains: ({ width }) => width <= 256 },
+  { name: 'tensorflow-js-own-kernels', ...tensorFlow, parameters: ['own-kernels'] },
 ];
 
 /** The machine's matrix product, in turn with the others. */

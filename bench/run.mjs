@@ -67,15 +67,20 @@ function summary(/** @type {readonly number[]} */ values) {
 class Turn {
   /** @type {number[]} */ milliseconds = [];
   /** @type {number[]} */ losses = [];
-  /** @type {number[]} */ embeds = [];
+  /** @type {number[]} */ embedMilliseconds = [];
   /** @type {Float32Array | undefined} */ embeddings;
   /** @type {number | undefined} */ peakMemory;
   /** @type {string | undefined} */ error;
   steps = 1;
 
-  constructor(/** @type {Contender} */ process, /** @type {number} */ threads) {
+  constructor(
+    /** @type {Contender} */ process,
+    /** @type {number} */ threads,
+    /** @type {boolean} */ embeds,
+  ) {
     this.process = process;
     this.threads = threads;
+    this.embeds = embeds;
   }
 
   /** What fails is left out from then on, and said in the table. */
@@ -96,7 +101,7 @@ class Turn {
   }
 
   async embed(/** @type {string} */ out) {
-    this.embeds.push(...(await this.process.ask({ do: 'embed', out })).milliseconds);
+    this.embedMilliseconds.push(...(await this.process.ask({ do: 'embed', out })).milliseconds);
     if (this.embeddings) return;
     const bytes = await readFile(out);
     this.embeddings = new Float32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4);
@@ -128,21 +133,27 @@ async function measure(/** @type {string} */ name) {
   try {
     await writeWorkload(folder, configuration);
     const start = (
-      /** @type {import('./contender.mjs').ContenderKind} */ { name, command },
+      /** @type {import('./contender.mjs').ContenderKind} */ {
+        name,
+        command,
+        parameters = [],
+        embeds = false,
+      },
       count = threads,
-      /** @type {string[]} */ ...more
-    ) => turns.push(new Turn(new Contender(name, command, [folder, String(count), ...more]), count));
+    ) => {
+      const process = new Contender(name, command, [folder, String(count), ...parameters]);
+      turns.push(new Turn(process, count, embeds));
+    };
     start(sgemm);
     const [lacuna, ...peers] = contenders;
     start(lacuna);
     if (options.variants) {
       if (threads > 1) start({ ...lacuna, name: 'lacuna, 1 thread' }, 1);
-      start({ ...lacuna, name: 'lacuna --recompute' }, threads, 'recompute');
+      start({ ...lacuna, name: 'lacuna --recompute', parameters: ['recompute'], embeds: false });
     }
     for (const peer of peers) {
       if (options.only && !options.only.split(',').includes(peer.name)) continue;
-      if (!isInstalled(peer) || peer.trains?.(model.encoder.kind) === false) continue;
-      start(peer);
+      if (isInstalled(peer) && peer.trains?.(model.encoder) !== false) start(peer);
     }
     const each = async (/** @type {(turn: Turn) => Promise<void>} */ work) => {
       for (const turn of turns) await turn.attempt(() => work(turn));
@@ -161,15 +172,13 @@ async function measure(/** @type {string} */ name) {
     });
     if (options.embed) {
       const out = join(folder, 'embeddings');
-      const embedding = turns.filter(
-        ({ process: { name } }) => name !== sgemm.name && name !== 'lacuna --recompute',
-      );
+      const embedding = turns.filter(({ embeds }) => embeds);
       for (let repeat = 0; repeat <= repeats; repeat++) {
         process.stderr.write(`\r${name}: embedding, turn ${repeat} of ${repeats} `);
         for (const turn of embedding) await turn.attempt(() => turn.embed(out));
       }
       // The first one compiles.
-      for (const turn of embedding) turn.embeds.shift();
+      for (const turn of embedding) turn.embedMilliseconds.shift();
     }
     process.stderr.write('\r\x1b[K');
   } finally {
@@ -200,7 +209,7 @@ function rowsOf(/** @type {Turn[]} */ turns, /** @type {number} */ operations, /
       shareOfSgemm: turn.threads === machine.threads ? gigaflops / rate : undefined,
       peakMemory: turn.peakMemory,
       lossDifference: largestDifference(turn.losses, lacuna.losses, true),
-      embed: turn.embeds.length > 0 ? summary(turn.embeds) : undefined,
+      embed: turn.embedMilliseconds.length > 0 ? summary(turn.embedMilliseconds) : undefined,
       embeddingDifference: largestDifference(turn.embeddings, lacuna.embeddings),
     };
   });

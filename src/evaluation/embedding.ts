@@ -38,10 +38,10 @@ export function encoderParameters(model: EncoderModel, tensors: HostTensors, ori
 }
 
 /** Batch lengths beside the longest: each is one more program to compile, and saves padding. */
-const BUCKETS = 4;
+const BUCKETS = 8;
 
 /** Tokens per run, which keep a run's memory in tens of megabytes and its overhead small. */
-const TOKENS_PER_BATCH = 8192;
+const TOKENS_PER_BATCH = 2048;
 const MAX_BATCH = 64;
 
 interface Compiled {

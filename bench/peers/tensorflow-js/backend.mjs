@@ -143,8 +143,7 @@ function identity({ inputs: { x }, backend }) {
   return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
 }
 
-/** TensorFlow.js, ready to compute, and a line that says what it is. At most 8 threads, which the package is built for. */
-export async function tensorFlow(threads) {
+function replaceKernels() {
   const setupFunc = ({ wasm }) => {
     const types = ['number', 'array', 'number', 'number', 'array', 'number', 'number', 'number', 'number'];
     multiply = wasm.cwrap('BatchMatMul', null, types);
@@ -156,6 +155,14 @@ export async function tensorFlow(threads) {
     tf.unregisterKernel(kernel.kernelName, 'wasm');
     tf.registerKernel({ ...kernel, backendName: 'wasm' });
   }
+}
+
+/**
+ * TensorFlow.js, ready to compute, and a line that says what it is. At most 8 threads, which the package is built for.
+ * With `ownKernels` two of the backend's kernels are replaced.
+ */
+export async function tensorFlow(threads, ownKernels) {
+  if (ownKernels) replaceKernels();
   setThreadsCount(threads);
   const module = await threadedModule(threads);
   refuseFullMemory(module);

@@ -28,11 +28,11 @@ async function readSafetensors(path) {
   );
 }
 
-const [folder, threads] = process.argv.slice(2);
+const [folder, threads, kernels] = process.argv.slice(2);
 if (folder === undefined || !(Number(threads) >= 1)) {
   throw new Error(`expected a folder and a number of threads, got ${process.argv.slice(2).join(' ')}`);
 }
-const { tf, version } = await tensorFlow(Number(threads));
+const { tf, version } = await tensorFlow(Number(threads), kernels === 'own-kernels');
 const workload = JSON.parse(await readFile(join(folder, 'workload.json'), 'utf8'));
 const read = (name) => readSafetensors(join(folder, `${name}.safetensors`));
 
