@@ -35,7 +35,7 @@ export function formatPretrain(summary: PretrainSummary): string {
   const { step, rows, rejected, loss, val_loss, val_loss_marginal, checkpoint, seconds } = summary;
   const skipped = rejected > 0 ? `, ${count(rejected)} skipped` : '';
   return [
-    `${count(step)} steps on ${count(rows)} records${skipped} in ${duration(seconds)}`,
+    `${count(step)} steps on ${count(rows)} records${skipped} in ${duration(seconds)}, with at most ${count(summary.peak_memory_mib)} MiB of memory`,
     `loss ${number(loss)}, validation loss ${number(val_loss)} (predicting the marginal: ${number(val_loss_marginal)})`,
     `checkpoint: ${checkpoint}`,
   ].join('\n');

@@ -21,6 +21,7 @@ const summary: PretrainSummary = {
   loss: 1.5,
   val_loss: 1.6,
   val_loss_marginal: 2.5,
+  peak_memory_mib: 321,
   checkpoint: 'r/checkpoints/step-00000100.safetensors',
   seconds: 61,
 };

@@ -53,6 +53,8 @@ export interface PretrainSummary {
   readonly loss: number;
   readonly val_loss: number;
   readonly val_loss_marginal: number;
+  /** The most memory that the process has had. */
+  readonly peak_memory_mib: number;
   readonly checkpoint: string;
   readonly seconds: number;
 }

@@ -54,6 +54,7 @@ export interface TrainingResult {
   readonly loss: number;
   readonly val_loss: number;
   readonly val_loss_marginal: number;
+  readonly peak_memory_mib: number;
   readonly checkpoint: string;
 }
 
@@ -164,6 +165,9 @@ async function* batchesFrom(
   }
 }
 
+/** The most memory that the process has had, in MiB. */
+const peakMemory = (): number => Math.round(process.resourceUsage().maxRSS / 1024);
+
 const isFiniteState = ({ parameters, firstMoment, secondMoment }: AdamWState): boolean =>
   [parameters, firstMoment, secondMoment].every((vector) => Number.isFinite(vectorNorm(vector)));
 
@@ -256,6 +260,7 @@ export async function trainOnBlocks(
         const speed = {
           samples_per_second: (1000 * batch_size * window.steps) / window.total,
           data_wait: window.waited / window.total,
+          peak_memory_mib: peakMemory(),
         };
         log.append({ ...line, ...(validates && valid), ...speed, seconds });
         onEvent({
@@ -273,7 +278,15 @@ export async function trainOnBlocks(
     await batches.return(undefined);
     const checkpoint = await save();
     if (!Number.isFinite(valid.val_loss)) valid = await validate(context);
-    return { interrupted: at.step < steps, step: at.step, epoch: at.epoch, loss, ...valid, checkpoint };
+    return {
+      interrupted: at.step < steps,
+      step: at.step,
+      epoch: at.epoch,
+      loss,
+      ...valid,
+      peak_memory_mib: peakMemory(),
+      checkpoint,
+    };
   } finally {
     log.dispose();
   }

@@ -20,6 +20,8 @@ export interface StepEvent {
   readonly samples_per_second: number;
   /** Part of the time spent waiting for data, 0 … 1. */
   readonly data_wait: number;
+  /** The most memory that the process has had, in MiB. */
+  readonly peak_memory_mib?: number;
   readonly seconds_left: number;
 }
 
