@@ -1,7 +1,8 @@
 /** Statistics of one column, gathered batch by batch. */
 import { quoteCell } from './bad-records.js';
 import { isSplitName } from './column-roles.js';
-import type { ColumnType, ColumnValues } from './record-batch.js';
+import { NumberSet } from './number-set.js';
+import type { ColumnType, ColumnValues, PixelShape } from './record-batch.js';
 import { partNamed } from './split.js';
 
 /** Different values are counted exactly up to this many. */
@@ -54,10 +55,18 @@ export class ColumnSummary {
   private sum = 0;
   private elements = 0;
   private readonly lengths: number[] = [];
-  /** Occurrences of each different value, the first `DISTINCT_CAP`. */
-  private readonly counts = new Map<string | number, number>();
+  /** The different numbers, the first `DISTINCT_CAP`. */
+  private readonly numbers = new NumberSet();
+  /**
+   * Cells whose numbers are not counted yet. Each column's set leaves the processor's cache when others are counted,
+   * so it is best to count many cells at once; and there are never many more than different numbers.
+   */
+  private waiting: Float64Array[] = [];
+  private cellsWaiting = 0;
+  /** Occurrences of each different text, the first `DISTINCT_CAP`. */
+  private readonly texts = new Map<string, number>();
   private capped = false;
-  private shape = '';
+  private readonly examples: string[] = [];
 
   constructor(
     readonly name: string,
@@ -66,35 +75,73 @@ export class ColumnSummary {
 
   /** Adds the first `count` cells of a batch's column. */
   add(column: ColumnValues, count: number): void {
-    if (column.type === 'pixels') {
-      const [height, width, channels] = column.shape;
-      this.shape = `${height} × ${width}${channels > 1 ? ` × ${channels}` : ''}`;
-      this.present += count;
-      const end = count * height * width * channels;
-      for (let i = 0; i < end; i++) this.measure(column.values[i]);
-      return;
-    }
+    if (column.type === 'number') this.addNumbers(column.values, count);
+    else if (column.type === 'text') this.addTexts(column.values, count);
+    else this.addPixels(column.values, count, column.shape);
+  }
+
+  private addNumbers(values: Float64Array, count: number): void {
     for (let i = 0; i < count; i++) {
-      const value = column.values[i];
-      if (value === null || Number.isNaN(value)) {
+      const value = values[i];
+      if (Number.isNaN(value)) {
         this.missing++;
         continue;
       }
       this.present++;
-      if (typeof value === 'string') this.lengths.push(value.length);
-      else {
-        this.measure(value);
-        if (!Number.isInteger(value)) this.integers = false;
-        if (this.present > 1 && value !== this.previous + 1) this.consecutive = false;
-        this.previous = value;
+      this.measure(value);
+      if (!Number.isInteger(value)) this.integers = false;
+      if (this.present > 1 && value !== this.previous + 1) this.consecutive = false;
+      this.previous = value;
+    }
+    this.waiting.push(values.subarray(0, count));
+    this.cellsWaiting += count;
+    if (this.cellsWaiting > 4 * this.numbers.size) this.countNumbers();
+  }
+
+  /** Looks for the waiting numbers among the different ones. */
+  private countNumbers(): void {
+    const { numbers } = this;
+    for (const values of this.waiting) {
+      for (const value of values) {
+        if (Number.isNaN(value)) continue;
+        if (numbers.size === DISTINCT_CAP) {
+          if (numbers.has(value)) this.repeated = true;
+          else this.capped = true;
+        } else if (!numbers.add(value)) this.repeated = true;
+        else if (numbers.size <= EXAMPLES) this.examples.push(String(value));
       }
-      const before = this.counts.get(value);
+    }
+    this.waiting = [];
+    this.cellsWaiting = 0;
+  }
+
+  private addTexts(values: readonly (string | null)[], count: number): void {
+    for (let i = 0; i < count; i++) {
+      const value = values[i];
+      if (value === null) {
+        this.missing++;
+        continue;
+      }
+      this.present++;
+      this.lengths.push(value.length);
+      const before = this.texts.get(value);
       if (before !== undefined) {
         this.repeated = true;
-        this.counts.set(value, before + 1);
-      } else if (this.counts.size < DISTINCT_CAP) this.counts.set(value, 1);
-      else this.capped = true;
+        this.texts.set(value, before + 1);
+      } else if (this.texts.size < DISTINCT_CAP) {
+        this.texts.set(value, 1);
+        if (this.texts.size <= EXAMPLES) this.examples.push(quoteCell(value));
+      } else this.capped = true;
     }
+  }
+
+  private addPixels(values: Uint8Array, count: number, [height, width, channels]: PixelShape): void {
+    if (this.examples.length === 0) {
+      this.examples.push(`${height} × ${width}${channels > 1 ? ` × ${channels}` : ''}`);
+    }
+    this.present += count;
+    const end = count * height * width * channels;
+    for (let i = 0; i < end; i++) this.measure(values[i]);
   }
 
   private measure(value: number): void {
@@ -105,13 +152,15 @@ export class ColumnSummary {
   }
 
   profile(): ColumnProfile {
-    const { name, type, present, missing, counts, capped } = this;
+    this.countNumbers();
+    const { name, type, present, missing, texts, capped } = this;
+    const distinct = type === 'number' ? this.numbers.size : texts.size;
     return {
       name,
       type,
       present,
       missing,
-      distinct: counts.size,
+      distinct,
       distinctCapped: capped,
       ...(this.elements > 0 && {
         range: { min: this.min, max: this.max, mean: this.sum / this.elements },
@@ -119,20 +168,11 @@ export class ColumnSummary {
       integers: type === 'number' && present > 0 && this.integers,
       consecutive: type === 'number' && present > 2 && this.consecutive,
       ...(this.lengths.length > 0 && { lengths: lengthStatistics(this.lengths) }),
-      examples: type === 'pixels' ? [this.shape] : this.examples(),
-      constant: type !== 'pixels' && counts.size <= 1 && (present === 0 || missing === 0),
+      examples: this.examples,
+      constant: type !== 'pixels' && distinct <= 1 && (present === 0 || missing === 0),
       uniquePerRow: type !== 'pixels' && present > 1 && missing === 0 && !this.repeated,
-      looksLikeSplit: type === 'text' && namesParts(name, counts),
+      looksLikeSplit: type === 'text' && namesParts(name, texts),
     };
-  }
-
-  private examples(): string[] {
-    const examples: string[] = [];
-    for (const value of this.counts.keys()) {
-      if (examples.length === EXAMPLES) break;
-      examples.push(typeof value === 'string' ? quoteCell(value) : String(value));
-    }
-    return examples;
   }
 }
 
@@ -148,14 +188,14 @@ function lengthStatistics(lengths: number[]) {
  * Whether the values name the training part and another one, and little else. In a column that is named as a split one
  * part is enough, since a sorted file begins with one, and there may be other words, such as `unparsable`.
  */
-function namesParts(name: string, counts: ReadonlyMap<string | number, number>): boolean {
+function namesParts(name: string, counts: ReadonlyMap<string, number>): boolean {
   if (counts.size > 20) return false;
   let recognised = 0;
   let all = 0;
   const parts = new Set<string>();
   for (const [cell, count] of counts) {
     all += count;
-    const part = partNamed(String(cell));
+    const part = partNamed(cell);
     if (!part) continue;
     recognised += count;
     parts.add(part);

@@ -7,18 +7,31 @@ export type Query = (sql: string) => Promise<Record<string, unknown>[]>;
 
 let instance: Promise<DuckDBInstance> | undefined;
 
+/** Records parsed ahead. Threads parse stretches of 8 MiB each, and where only one of those fits, one thread waits. */
+const AHEAD = '16MiB';
+
+/** A table of one record, in the database of every connection (see `tableBatches`). */
+const ONE_RECORD = 'one_record';
+
 /**
- * A connection of its own, to be closed by the caller. DuckDB is loaded at the first call.
  * Two threads keep a parse ahead of the model; the memory limit makes it spill or fail instead of crowding out training.
  */
+async function createInstance(): Promise<DuckDBInstance> {
+  const { DuckDBInstance } = await import('@duckdb/node-api');
+  const created = await DuckDBInstance.create(':memory:', {
+    threads: '2',
+    memory_limit: '1GB',
+    preserve_insertion_order: 'true',
+  });
+  const connection = await created.connect();
+  await connection.run(`CREATE TABLE ${ONE_RECORD} AS SELECT true AS finished`);
+  connection.closeSync();
+  return created;
+}
+
+/** A connection of its own, to be closed by the caller. DuckDB is loaded at the first call. */
 export async function connect(): Promise<DuckDBConnection> {
-  instance ??= import('@duckdb/node-api').then(({ DuckDBInstance }) =>
-    DuckDBInstance.create(':memory:', {
-      threads: '2',
-      memory_limit: '1GB',
-      preserve_insertion_order: 'true',
-    }),
-  );
+  instance ??= createInstance();
   return (await instance).connect();
 }
 
@@ -47,38 +60,42 @@ export function sqlPath(path: string): string {
   return sqlString(path.replace(/[*?[]/g, '[$&]'));
 }
 
-/** The selected columns as batches hold them: text, or float64 with NaN for missing and infinite cells. */
-function selectList(columns: readonly ColumnInfo[]): string {
-  return columns
-    .map(({ name, type }) => {
-      const column = sqlName(name);
-      return type === 'number'
-        ? `CASE WHEN isfinite(${column}::DOUBLE) THEN ${column}::DOUBLE ELSE 'NaN'::DOUBLE END`
-        : `${column}::VARCHAR`;
-    })
-    .join(', ');
-}
+const selectList = (columns: readonly ColumnInfo[]): string =>
+  columns.map(({ name, type }) => `${sqlName(name)}::${type === 'number' ? 'DOUBLE' : 'VARCHAR'}`).join(', ');
 
 /**
  * The records of a table function in order; `rows` of a batch count from 0.
  *
  * A failure in the middle of a stream looks like its end: `fetchChunk` gives null either way. So one more record is
- * asked for behind the table's, and a stream that ends without it has failed.
+ * asked for behind the table's, and a stream that ends without it has failed. It comes from a table too: of a constant,
+ * DuckDB does not know where in the order it is, and would parse with one thread.
  */
 export async function* tableBatches(
   from: string,
   columns: readonly ColumnInfo[],
 ): AsyncGenerator<RecordBatch> {
-  const { vector_get_data, data_chunk_get_vector } = (await import('@duckdb/node-bindings')).default;
-  /** The memory behind a chunk belongs to DuckDB, so numbers are copied out. */
-  const numbers = (chunk: DuckDBDataChunk, index: number, count: number): Float64Array => {
-    const bytes = vector_get_data(data_chunk_get_vector(chunk.chunk, index), count * 8);
-    return new Float64Array(bytes.buffer, bytes.byteOffset, count).slice();
+  const { data_chunk_get_vector, vector_get_data, vector_get_validity } = (
+    await import('@duckdb/node-bindings')
+  ).default;
+  /** Copies a column out, as its memory belongs to DuckDB; NaN for missing and infinite cells. */
+  const copyNumbers = (chunk: DuckDBDataChunk, index: number, into: Float64Array) => {
+    const count = into.length;
+    const vector = data_chunk_get_vector(chunk.chunk, index);
+    const bytes = vector_get_data(vector, count * 8);
+    const cells = new Float64Array(bytes.buffer, bytes.byteOffset, count);
+    for (let i = 0; i < count; i++) into[i] = Number.isFinite(cells[i]) ? cells[i] : Number.NaN;
+    // One bit a cell, in words of 64; nothing where no cell is missing.
+    const present: Uint8Array | null = vector_get_validity(vector, Math.ceil(count / 64) * 8);
+    if (!present) return;
+    for (let i = 0; i < count; i++) if (((present[i >> 3] >> (i & 7)) & 1) === 0) into[i] = Number.NaN;
   };
+  const numeric = columns.filter(({ type }) => type === 'number').length;
   const connection = await connect();
   try {
+    await connection.run(`SET streaming_buffer_size = '${AHEAD}'`);
     const result = await connection.stream(
-      `SELECT ${selectList(columns)}, false FROM ${from} UNION ALL SELECT ${columns.map(() => 'NULL').join(', ')}, true`,
+      `SELECT ${selectList(columns)}, false FROM ${from} UNION ALL
+       SELECT ${columns.map(() => 'NULL').join(', ')}, finished FROM ${ONE_RECORD}`,
     );
     let finished = false;
     for (let first = 0; !finished; ) {
@@ -88,10 +105,16 @@ export async function* tableBatches(
       const count = finished ? chunk.rowCount - 1 : chunk.rowCount;
       if (count === 0) continue;
       const values: Record<string, ColumnValues> = {};
+      // One piece of memory for all, since each costs the garbage collector as much as the copying of its numbers.
+      const numbers = new Float64Array(numeric * count);
+      let used = 0;
       for (let j = 0; j < columns.length; j++) {
         const { name, type } = columns[j];
-        if (type === 'number') values[name] = { type, values: numbers(chunk, j, count) };
-        else {
+        if (type === 'number') {
+          values[name] = { type, values: numbers.subarray(used, used + count) };
+          copyNumbers(chunk, j, values[name].values);
+          used += count;
+        } else {
           const cells = chunk.getColumnValues(j) as (string | null)[];
           cells.length = count;
           values[name] = { type: 'text', values: cells };

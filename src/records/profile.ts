@@ -2,6 +2,7 @@
 import { hashString } from '../tensor/random.js';
 import { isIdName, labelWord, mayNameRecord, splitByName } from './column-roles.js';
 import { type ColumnProfile, ColumnSummary, DISTINCT_CAP } from './column-summary.js';
+import { NumberSet } from './number-set.js';
 import type { ColumnValues, DataSource, RecordBatch } from './record-batch.js';
 
 export type { ColumnProfile } from './column-summary.js';
@@ -41,7 +42,7 @@ export async function profileSource(
   { rows: limit = 100_000 }: { rows?: number } = {},
 ): Promise<SourceProfile> {
   const summaries = source.columns.map(({ name, type }) => new ColumnSummary(name, type));
-  const seen = new Set<number>();
+  const seen = new NumberSet();
   let duplicates = 0;
   let rowsRead = 0;
   let complete = true;
@@ -78,15 +79,15 @@ export async function profileSource(
 }
 
 /** How many of the first `count` records of a batch were seen before. `seen` holds 53-bit hashes of records. */
-function countDuplicates(batch: RecordBatch, count: number, seen: Set<number>): number {
+function countDuplicates(batch: RecordBatch, count: number, seen: NumberSet): number {
   const low = new Uint32Array(count);
   const high = new Uint32Array(count);
   for (const column of Object.values(batch.columns)) mixHashes(column, low, high);
   let duplicates = 0;
   for (let i = 0; i < count; i++) {
     const hash = (high[i] >>> 11) * 2 ** 32 + low[i];
-    if (seen.has(hash)) duplicates++;
-    else if (seen.size < DISTINCT_CAP) seen.add(hash);
+    const known = seen.size < DISTINCT_CAP ? !seen.add(hash) : seen.has(hash);
+    if (known) duplicates++;
   }
   return duplicates;
 }

@@ -6,6 +6,8 @@ export type Part = 'train' | 'valid' | 'test';
 
 const PURPOSE = hashString('split');
 const words = new Uint32Array(4);
+const counter: [number, number, number, number] = [0, 0, 0, 0];
+const key: [number, number] = [0, PURPOSE];
 
 /**
  * The part a record belongs to: a pure function of its id and the seed, so that it never depends on the order or the
@@ -18,7 +20,12 @@ export function partOf(id: string, seed: number, fractions: { valid: number; tes
       `split: expected fractions of at least 0 that sum to at most 1, got valid ${valid} and test ${test}`,
     );
   }
-  philox(words, [hashString(id), id.length, Math.floor(seed / 2 ** 32) >>> 0, 0], [seed >>> 0, PURPOSE]);
+  if (valid + test === 0) return 'train';
+  counter[0] = hashString(id);
+  counter[1] = id.length;
+  counter[2] = Math.floor(seed / 2 ** 32) >>> 0;
+  key[0] = seed >>> 0;
+  philox(words, counter, key);
   const position = words[0] / 2 ** 32;
   if (position < test) return 'test';
   return position < test + valid ? 'valid' : 'train';

@@ -6,6 +6,7 @@ import { MAX_CATEGORIES } from '../records/profile.js';
 import type { ColumnValues } from '../records/record-batch.js';
 import { type FieldSpec, MISSING_ID, PRESENT_ID } from '../records/token-block.js';
 import {
+  allPlaces,
   columnOf,
   fittedSchema,
   parseState,
@@ -156,14 +157,15 @@ export const fields: TokenizerFamily = {
   restore: (state) => fieldsTokenizer(parseState(stateSchema, state)),
 };
 
-/** The cells of one field of a batch are written to token `start`, `start + stride`, … . */
+/** The cells of one field at `places` of a batch are written to token `start`, `start + stride`, … . */
 interface FieldTokens {
+  readonly places: ArrayLike<number>;
   readonly ids: Int32Array;
   readonly values: Float32Array;
   readonly start: number;
   readonly stride: number;
-  /** Told of every bad cell. */
-  readonly bad: (row: number, message: string) => void;
+  /** Told of every bad cell: the how manieth of the places, and what is wrong. */
+  readonly bad: (record: number, message: string) => void;
 }
 
 /**
@@ -182,17 +184,17 @@ function numericCells(column: ColumnValues): Float64Array {
 }
 
 function writeNumeric({ mean, sd }: NumericState, column: ColumnValues, into: FieldTokens): void {
-  const { ids, values, start, stride, bad } = into;
+  const { places, ids, values, start, stride, bad } = into;
   const cells = numericCells(column);
-  for (let row = 0, token = start; row < cells.length; row++, token += stride) {
-    const value = cells[row];
+  for (let record = 0, token = start; record < places.length; record++, token += stride) {
+    const value = cells[places[record]];
     if (Number.isFinite(value)) {
       values[token] = Math.max(-CLIP, Math.min(CLIP, (value - mean) / sd));
       ids[token] = PRESENT_ID;
     } else if (Number.isNaN(value)) {
       ids[token] = MISSING_ID;
     } else {
-      bad(row, `${JSON.stringify(String(column.values[row]))} is not a finite number`);
+      bad(record, `${JSON.stringify(String(column.values[places[record]]))} is not a finite number`);
     }
   }
 }
@@ -204,10 +206,9 @@ function writeCategories(
   into: FieldTokens,
   unseen: 'reject' | 'keep',
 ): void {
-  const { ids, start, stride, bad } = into;
-  const cells = column.values;
-  for (let row = 0, token = start; row < cells.length; row++, token += stride) {
-    const cell = cells[row];
+  const { places, ids, start, stride, bad } = into;
+  for (let record = 0, token = start; record < places.length; record++, token += stride) {
+    const cell = column.values[places[record]];
     if (cell === null || Number.isNaN(cell)) {
       ids[token] = MISSING_ID;
       continue;
@@ -218,7 +219,7 @@ function writeCategories(
     } else {
       const listed = categories.slice(0, 20).join(', ') + (categories.length > 20 ? ', …' : '');
       const value = JSON.stringify(String(cell));
-      bad(row, `${value} was not seen in training (${categories.length} categories: ${listed})`);
+      bad(record, `${value} was not seen in training (${categories.length} categories: ${listed})`);
     }
   }
 }
@@ -242,8 +243,8 @@ function fieldsTokenizer(state: FieldsState): Tokenizer {
     columns: specs.map((field) => field.name),
     fitted: state.fitted,
 
-    encode(batch, reject, { unseen = 'reject' } = {}) {
-      const records = batch.rows.length;
+    encode(batch, reject, { places = allPlaces(batch), unseen = 'reject' } = {}) {
+      const records = places.length;
       const ids = new Int32Array(records * width);
       const values = new Float32Array(records * width);
       // The first fault of each bad record. They are told in the order of the records, though fields are read one by one.
@@ -255,26 +256,27 @@ function fieldsTokenizer(state: FieldsState): Tokenizer {
             `column ${JSON.stringify(field.name)} holds images; a ${field.type} column was expected`,
           );
         }
-        const bad = (row: number, message: string) => {
-          if (!faults.has(row)) faults.set(row, { field: field.name, message });
+        const bad = (record: number, message: string) => {
+          if (!faults.has(record)) faults.set(record, { field: field.name, message });
         };
-        const into = { ids, values, start, stride: width, bad };
+        const into = { places, ids, values, start, stride: width, bad };
         if (field.type === 'numeric') writeNumeric(field, column, into);
         else writeCategories(field, idsOf[start], column, into, unseen);
       }
       const rows = new Int32Array(records);
       let count = 0;
-      for (let row = 0; row < records; row++) {
-        const fault = faults.get(row);
+      for (let record = 0; record < records; record++) {
+        const row = batch.rows[places[record]];
+        const fault = faults.get(record);
         if (fault) {
-          reject?.(batch.rows[row], fault.field, fault.message);
+          reject?.(row, fault.field, fault.message);
           continue;
         }
-        if (count < row) {
-          ids.copyWithin(count * width, row * width, (row + 1) * width);
-          values.copyWithin(count * width, row * width, (row + 1) * width);
+        if (count < record) {
+          ids.copyWithin(count * width, record * width, (record + 1) * width);
+          values.copyWithin(count * width, record * width, (record + 1) * width);
         }
-        rows[count++] = batch.rows[row];
+        rows[count++] = row;
       }
       const offsets = new Int32Array(count + 1);
       for (let record = 0; record <= count; record++) offsets[record] = record * width;

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { InputError } from '../errors.js';
 import type { PixelShape, RecordBatch } from '../records/record-batch.js';
 import {
+  allPlaces,
   columnOf,
   fittedSchema,
   parseState,
@@ -155,18 +156,19 @@ function gridTokenizer(state: GridState): Tokenizer {
      * Tokens go over the image row by row; the channels of a token are its pixels row by row, each with its colour
      * channels together: channel `(y * patch + x) * channels + colour`.
      */
-    encode(batch) {
+    encode(batch, _reject, { places = allPlaces(batch) } = {}) {
       const pixels = pixelColumn(batch, name, shape).values;
-      const records = batch.rows.length;
+      const records = places.length;
       const values = new Float32Array(records * tokens * tokenChannels);
       const patchRow = patch * channels;
       let next = 0;
       for (let record = 0; record < records; record++) {
+        const place = places[record];
         for (let token = 0; token < tokens; token++) {
           const top = Math.floor(token / columns) * patch;
           const left = (token % columns) * patch;
           for (let y = top; y < top + patch; y++) {
-            const start = ((record * height + y) * width + left) * channels;
+            const start = ((place * height + y) * width + left) * channels;
             for (let i = start, colour = 0; i < start + patchRow; i++) {
               values[next++] = standardised[colour * 256 + pixels[i]];
               colour = colour + 1 === channels ? 0 : colour + 1;
@@ -176,7 +178,8 @@ function gridTokenizer(state: GridState): Tokenizer {
       }
       const offsets = new Int32Array(records + 1);
       for (let record = 0; record <= records; record++) offsets[record] = record * tokens;
-      return { count: records, offsets, values, rows: batch.rows.slice() };
+      const rows = Int32Array.from(places, (place) => batch.rows[place]);
+      return { count: records, offsets, values, rows };
     },
 
     /** A pixel value, 0 … 255, not rounded. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { InputError } from '../errors.js';
 import type { RecordBatch } from '../records/record-batch.js';
 import {
+  allPlaces,
   columnOf,
   fittedSchema,
   parseState,
@@ -163,19 +164,20 @@ function sequenceTokenizer(state: SequenceState): Tokenizer {
     fitted: state.fitted,
 
     /** Letters after the first `maxTokens` of a record are cropped, unread. */
-    encode(batch, reject, { unseen = 'reject' } = {}) {
+    encode(batch, reject, { places = allPlaces(batch), unseen = 'reject' } = {}) {
       const texts = textColumn(batch, column);
       let most = 0;
-      for (const text of texts) most += text ? Math.min(text.length, maxTokens) : 0;
+      for (let i = 0; i < places.length; i++) most += Math.min(texts[places[i]]?.length ?? 0, maxTokens);
       const ids = new Int32Array(most);
-      const offsets = new Int32Array(texts.length + 1);
-      const rows = new Int32Array(texts.length);
+      const offsets = new Int32Array(places.length + 1);
+      const rows = new Int32Array(places.length);
       let count = 0;
       let start = 0;
-      for (let row = 0; row < texts.length; row++) {
-        const text = texts[row];
+      for (let i = 0; i < places.length; i++) {
+        const row = batch.rows[places[i]];
+        const text = texts[places[i]];
         if (!text) {
-          reject?.(batch.rows[row], column, text === null ? 'the cell is missing' : 'the text is empty');
+          reject?.(row, column, text === null ? 'the cell is missing' : 'the text is empty');
           continue;
         }
         let end = start;
@@ -193,10 +195,10 @@ function sequenceTokenizer(state: SequenceState): Tokenizer {
           const letter = JSON.stringify(String.fromCodePoint(codePoint(text, index)));
           const position = end - start + 1;
           const message = `letter ${letter} at position ${position} is not in the vocabulary`;
-          reject?.(batch.rows[row], column, `${message} (${letters.length} letters: ${listed})`);
+          reject?.(row, column, `${message} (${letters.length} letters: ${listed})`);
           continue;
         }
-        rows[count++] = batch.rows[row];
+        rows[count++] = row;
         offsets[count] = end;
         start = end;
       }

@@ -17,7 +17,7 @@ export interface Tokenizer {
   /** What `fit` saw, as named facts for people: records, vocabulary, lengths, …. */
   readonly fitted: Fitted;
   /**
-   * The tokens of a batch's records, in order. Bad records are left out and given to `reject`, each
+   * The tokens of a batch's records, or of those asked for, in order. Bad records are left out and given to `reject`, each
    * once and in the same order.
    * Throws InputError only where the columns themselves are not those the tokenizer was fitted on.
    */
@@ -31,6 +31,8 @@ export interface Tokenizer {
 }
 
 export interface EncodeOptions {
+  /** Places in the batch, ascending, of the records to encode; all of them by default. */
+  readonly places?: ArrayLike<number>;
   /**
    * A letter or category that fitting did not see: it makes its record bad (the default), or it stands as unknown or
    * missing, as it must where leaving records out would make a test easier.
@@ -89,6 +91,13 @@ export async function readTraining(
   }
   if (records === 0) throw new InputError('there are no training records to fit a tokenizer on');
   return records;
+}
+
+/** The places of all records of a batch. */
+export function allPlaces({ rows }: RecordBatch): Int32Array {
+  const places = new Int32Array(rows.length);
+  for (let place = 0; place < places.length; place++) places[place] = place;
+  return places;
 }
 
 /** The named column, or InputError with the names there are. */

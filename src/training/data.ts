@@ -43,6 +43,13 @@ const cellText = (column: ColumnValues | undefined, row: number): string | undef
   return value === null || Number.isNaN(value) ? undefined : String(value);
 };
 
+/** The part of each record of a batch, by its place. */
+function eachRecord(batch: RecordBatch, partAt: (row: number) => Part | undefined): (Part | undefined)[] {
+  const parts: (Part | undefined)[] = [];
+  for (let row = 0; row < batch.rows.length; row++) parts.push(partAt(row));
+  return parts;
+}
+
 /**
  * Honours a split column where there is one; training records then give some to validation only if the column names
  * no validation part. Without one, parts are drawn by hashing the id (or else the row number) with the seed.
@@ -56,9 +63,8 @@ export async function partition(
     const id = cellText(idColumn === undefined ? undefined : batch.columns[idColumn], row);
     return partOf(id ?? String(batch.rows[row]), seed, { valid: validFraction, test });
   };
-  if (splitColumn === undefined) {
-    return (batch) => Array.from(batch.rows, (_, row) => drawn(batch, row, testFraction));
-  }
+  if (splitColumn === undefined)
+    return (batch) => eachRecord(batch, (row) => drawn(batch, row, testFraction));
   const named = new Set<Part>();
   for await (const batch of source.read({ columns: [splitColumn] })) {
     for (let row = 0; row < batch.rows.length; row++) {
@@ -72,30 +78,41 @@ export async function partition(
     );
   }
   return (batch) =>
-    Array.from(batch.rows, (_, row) => {
+    eachRecord(batch, (row) => {
       const part = partNamed(cellText(batch.columns[splitColumn], row) ?? '');
       return part === 'train' && !named.has('valid') ? drawn(batch, row, 0) : part;
     });
 }
 
+/** Copies the values at the given places; loops, since `from` with a function takes longer than the parsing of the file. */
+function copyAt<Values extends Float64Array | Int32Array>(
+  from: Values,
+  places: ArrayLike<number>,
+  to: Values,
+): Values {
+  for (let i = 0; i < places.length; i++) to[i] = from[places[i]];
+  return to;
+}
+
 /** The records of a batch at the given places. */
-export function selectRecords(batch: RecordBatch, places: readonly number[]): RecordBatch {
+export function selectRecords(batch: RecordBatch, places: ArrayLike<number>): RecordBatch {
+  const count = places.length;
   const columns: Record<string, ColumnValues> = {};
   for (const [name, column] of Object.entries(batch.columns)) {
     if (column.type === 'number') {
-      columns[name] = { type: 'number', values: Float64Array.from(places, (place) => column.values[place]) };
+      columns[name] = { type: 'number', values: copyAt(column.values, places, new Float64Array(count)) };
     } else if (column.type === 'text') {
-      columns[name] = { type: 'text', values: places.map((place) => column.values[place]) };
+      columns[name] = { type: 'text', values: Array.from(places, (place) => column.values[place]) };
     } else {
       const size = column.shape[0] * column.shape[1] * column.shape[2];
-      const values = new Uint8Array(places.length * size);
-      places.forEach((place, i) => {
-        values.set(column.values.subarray(place * size, (place + 1) * size), i * size);
-      });
+      const values = new Uint8Array(count * size);
+      for (let i = 0; i < count; i++) {
+        values.set(column.values.subarray(places[i] * size, (places[i] + 1) * size), i * size);
+      }
       columns[name] = { type: 'pixels', values, shape: column.shape };
     }
   }
-  return { rows: Int32Array.from(places, (place) => batch.rows[place]), columns };
+  return { rows: copyAt(batch.rows, places, new Int32Array(count)), columns };
 }
 
 /** The place in a batch of each record of its block, which lacks what the tokenizer left out. */
@@ -125,10 +142,11 @@ export function checkTokenizerColumns(source: DataSource, tokenizer: Tokenizer):
   );
 }
 
-/** The records of one part. */
-function selectPart(batch: RecordBatch, parts: readonly (Part | undefined)[], wanted: Part): RecordBatch {
-  const places = parts.flatMap((part, place) => (part === wanted ? [place] : []));
-  return places.length === batch.rows.length ? batch : selectRecords(batch, places);
+/** The places in a batch of the records of one part. */
+function placesIn(parts: readonly (Part | undefined)[], wanted: Part): number[] {
+  const places: number[] = [];
+  for (let place = 0; place < parts.length; place++) if (parts[place] === wanted) places.push(place);
+  return places;
 }
 
 /** What was left out and why: counted, and the first of them kept for rejected.jsonl. */
@@ -205,11 +223,14 @@ export async function* trainingBlocks(
     for await (const batch of source.read({ columns })) {
       const partOfRow = parts(batch);
       if (validation && heldOut < VALIDATION_RECORDS) {
-        const block = tokenizer.encode(selectPart(batch, partOfRow, 'valid'), reject, KEEP_UNSEEN);
+        const block = tokenizer.encode(batch, reject, {
+          ...KEEP_UNSEEN,
+          places: placesIn(partOfRow, 'valid'),
+        });
         heldOut += block.count;
         if (block.count > 0) validation.push(block);
       }
-      const block = tokenizer.encode(selectPart(batch, partOfRow, 'train'), reject, KEEP_UNSEEN);
+      const block = tokenizer.encode(batch, reject, { ...KEEP_UNSEEN, places: placesIn(partOfRow, 'train') });
       if (block.count > 0) yield block;
     }
   }
@@ -225,7 +246,7 @@ export async function* trainingRecords(
 ): AsyncGenerator<RecordBatch> {
   const wanted = [...new Set([...columns, ...partitionColumns(source, splitColumn)])];
   for await (const batch of source.read({ columns: wanted })) {
-    const selected = selectPart(batch, parts(batch), 'train');
-    if (selected.rows.length > 0) yield selected;
+    const places = placesIn(parts(batch), 'train');
+    if (places.length > 0) yield places.length === batch.rows.length ? batch : selectRecords(batch, places);
   }
 }
