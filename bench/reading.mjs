@@ -1,6 +1,6 @@
 /**
  * Reading beside DuckDB alone: `npm run bench:reading -- [ROWS]`. A CSV of ROWS × 29 numbers (1,000,000 by default) is parsed by DuckDB,
- * which adds up every column; inspected; and tokenized whole, as in the first epoch of a run. In turns, in one process.
+ * which adds up every column, or hands its chunks over; inspected; and tokenized whole, as in the first epoch of a run. In turns, in one process.
  */
 import { createWriteStream } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
@@ -40,6 +40,12 @@ try {
   const contenders = {
     'DuckDB, the sum of each column': async () => {
       await duckdb.runAndReadAll(`SELECT ${sums} FROM read_csv('${path}')`);
+    },
+    'DuckDB, every chunk fetched': async () => {
+      const result = await duckdb.stream(`SELECT * FROM read_csv('${path}')`);
+      for (let chunk = await result.fetchChunk(); chunk && chunk.rowCount > 0; ) {
+        chunk = await result.fetchChunk();
+      }
     },
     inspect: async () => {
       await inspect({ data: path });
