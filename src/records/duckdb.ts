@@ -1,14 +1,17 @@
 /** DuckDB as a table reader: one in-memory instance per thread, one connection per read, chunks copied into batches. */
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
-import type { ColumnInfo, ColumnValues, RecordBatch } from './record-batch.js';
+import type { ColumnInfo, ColumnValues, ReadOptions, RecordBatch } from './record-batch.js';
 
 /** The rows of a query as plain values; for small results. */
 export type Query = (sql: string) => Promise<Record<string, unknown>[]>;
 
 let instance: Promise<DuckDBInstance> | undefined;
 
-/** Records parsed ahead. Threads parse stretches of 8 MiB each, and where only one of those fits, one thread waits. */
-const AHEAD = '16MiB';
+/**
+ * What is parsed ahead of the records that were asked for. Each thread parses a stretch of megabytes, the later ones
+ * into here: where they do not fit, their thread waits.
+ */
+const AHEAD = { all: '64MiB', few: '1MiB' };
 
 /** A table of one record, in the database of every connection (see `tableBatches`). */
 const ONE_RECORD = 'one_record';
@@ -73,6 +76,7 @@ const selectList = (columns: readonly ColumnInfo[]): string =>
 export async function* tableBatches(
   from: string,
   columns: readonly ColumnInfo[],
+  { few = false }: Pick<ReadOptions, 'few'> = {},
 ): AsyncGenerator<RecordBatch> {
   const { data_chunk_get_vector, vector_get_data, vector_get_validity } = (
     await import('@duckdb/node-bindings')
@@ -92,7 +96,7 @@ export async function* tableBatches(
   const numeric = columns.filter(({ type }) => type === 'number').length;
   const connection = await connect();
   try {
-    await connection.run(`SET streaming_buffer_size = '${AHEAD}'`);
+    await connection.run(`SET streaming_buffer_size = '${few ? AHEAD.few : AHEAD.all}'`);
     const result = await connection.stream(
       `SELECT ${selectList(columns)}, false FROM ${from} UNION ALL
        SELECT ${columns.map(() => 'NULL').join(', ')}, finished FROM ${ONE_RECORD}`,

@@ -33,7 +33,7 @@ export class NumberSet {
     float[0] = value + 0;
     const mixed = Math.imul(words[0] ^ Math.imul(words[1], 0x9e3779b1), 0x85ebca6b);
     let place = (mixed ^ (mixed >>> 15)) & last;
-    while (slots[place] !== value && slots[place] === slots[place]) place = (place + 1) & last;
+    while (slots[place] !== value && !Number.isNaN(slots[place])) place = (place + 1) & last;
     return place;
   }
 

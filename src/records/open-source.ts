@@ -54,7 +54,8 @@ export async function openSource(path: string, options: OpenOptions = {}): Promi
     format,
     bytes,
     columns: reader.columns,
-    read: ({ columns } = {}) => reader.read(selectColumns(path, reader.columns, columns), reject),
+    read: ({ columns, few } = {}) =>
+      reader.read(selectColumns(path, reader.columns, columns), reject, { few }),
   };
 }
 

@@ -46,7 +46,7 @@ export async function profileSource(
   let duplicates = 0;
   let rowsRead = 0;
   let complete = true;
-  for await (const batch of source.read()) {
+  for await (const batch of source.read({ few: true })) {
     const count = Math.min(batch.rows.length, limit - rowsRead);
     if (count < batch.rows.length) complete = false;
     for (const summary of summaries) summary.add(batch.columns[summary.name], count);

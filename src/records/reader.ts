@@ -1,12 +1,16 @@
 /** What every format provides, and the pieces several of them share. */
 import type { Reject } from './bad-records.js';
-import type { ColumnInfo, RecordBatch } from './record-batch.js';
+import type { ColumnInfo, ReadOptions, RecordBatch } from './record-batch.js';
 
 /** One opened file of one format. `open-source.ts` makes a DataSource of it. */
 export interface Reader {
   readonly columns: readonly ColumnInfo[];
   /** Records in file order; `columns` is a non-empty subset, in this order. */
-  read(columns: readonly ColumnInfo[], reject: Reject): AsyncGenerator<RecordBatch>;
+  read(
+    columns: readonly ColumnInfo[],
+    reject: Reject,
+    options?: Pick<ReadOptions, 'few'>,
+  ): AsyncGenerator<RecordBatch>;
 }
 
 /** A batch closes at this many records … */

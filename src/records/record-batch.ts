@@ -35,6 +35,8 @@ export interface BadRecord {
 export interface ReadOptions {
   /** Only these columns are read; all by default. */
   readonly columns?: readonly string[];
+  /** Only the first records are wanted, so few are parsed ahead of them. */
+  readonly few?: boolean;
 }
 
 /** A file (or a folder of files that belong together) that can be read from the start any number of times. */

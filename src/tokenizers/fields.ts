@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { InputError } from '../errors.js';
 import { MAX_CATEGORIES } from '../records/profile.js';
 import type { ColumnValues } from '../records/record-batch.js';
-import { type FieldSpec, MISSING_ID, PRESENT_ID } from '../records/token-block.js';
+import { type FieldSpec, MISSING_ID } from '../records/token-block.js';
 import {
   allPlaces,
   columnOf,
@@ -190,7 +190,6 @@ function writeNumeric({ mean, sd }: NumericState, column: ColumnValues, into: Fi
     const value = cells[places[record]];
     if (Number.isFinite(value)) {
       values[token] = Math.max(-CLIP, Math.min(CLIP, (value - mean) / sd));
-      ids[token] = PRESENT_ID;
     } else if (Number.isNaN(value)) {
       ids[token] = MISSING_ID;
     } else {
@@ -245,6 +244,7 @@ function fieldsTokenizer(state: FieldsState): Tokenizer {
 
     encode(batch, reject, { places = allPlaces(batch), unseen = 'reject' } = {}) {
       const records = places.length;
+      // `PRESENT_ID` is 0, so every cell stands as present until something else is written.
       const ids = new Int32Array(records * width);
       const values = new Float32Array(records * width);
       // The first fault of each bad record. They are told in the order of the records, though fields are read one by one.

@@ -2,6 +2,7 @@
 
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
+import { concatenateBlocks, takeRecords } from '../records/batch.js';
 import type { ColumnValues, RecordBatch } from '../records/record-batch.js';
 import { restoreTokenizer } from './index.js';
 import type { Tokenizer, TokenizerFamily, TokenizerOptions } from './tokenizer.js';
@@ -36,6 +37,17 @@ export interface TokenizerCase {
 
 export function tokenizerCases(kind: string, { family, options, batch, empty }: TokenizerCase): void {
   describe(`${kind}: what every tokenizer promises`, () => {
+    it('encodes the records asked for as it does among the others', async () => {
+      const tokenizer = await family.fit([batch], options);
+      const each = Array.from(batch.rows, (_, place) =>
+        tokenizer.encode(batch, undefined, { places: [place] }),
+      );
+      const all = tokenizer.encode(batch);
+      expect(concatenateBlocks(each)).toEqual(all);
+      const places = [...all.rows.keys()].filter((place) => place % 2 === 1);
+      expect(tokenizer.encode(batch, undefined, { places })).toEqual(takeRecords(all, places));
+    });
+
     it('gives every record its tokens, within the specification', async () => {
       const tokenizer = await family.fit([batch], options);
       const { spec } = tokenizer;

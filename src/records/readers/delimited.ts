@@ -34,13 +34,13 @@ export async function delimitedReader(path: string, format: 'csv' | 'tsv'): Prom
 
   return {
     columns: columns.map(({ name, type }) => ({ name, type })),
-    async *read(selected, reject) {
+    async *read(selected, reject, options) {
       const key = selected.map(({ name }) => name).join('\n');
       let bad = known.get(key) ?? [];
       let delivered = 0;
       if (bad.length === 0) {
         try {
-          for await (const batch of tableBatches(table(dialect, columns), selected)) {
+          for await (const batch of tableBatches(table(dialect, columns), selected, options)) {
             delivered += batch.rows.length;
             yield batch;
           }
@@ -51,7 +51,7 @@ export async function delimitedReader(path: string, format: 'csv' | 'tsv'): Prom
           known.set(key, bad);
         }
       }
-      const good = tableBatches(table(dialect, columns, 'ignore_errors=true'), selected);
+      const good = tableBatches(table(dialect, columns, 'ignore_errors=true'), selected, options);
       yield* numberRecords(good, bad, delivered, reject);
     },
   };

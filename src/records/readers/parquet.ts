@@ -24,9 +24,9 @@ export async function parquetReader(path: string): Promise<Reader> {
   });
   return {
     columns,
-    async *read(selected) {
+    async *read(selected, _reject, options) {
       try {
-        yield* tableBatches(from, selected);
+        yield* tableBatches(from, selected, options);
       } catch (error) {
         throw damaged(path, error);
       }
