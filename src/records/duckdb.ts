@@ -109,7 +109,7 @@ export async function* tableBatches(
       const count = finished ? chunk.rowCount - 1 : chunk.rowCount;
       if (count === 0) continue;
       const values: Record<string, ColumnValues> = {};
-      // One piece of memory for all, since each costs the garbage collector as much as the copying of its numbers.
+      // All columns of numbers share one piece of memory.
       const numbers = new Float64Array(numeric * count);
       let used = 0;
       for (let j = 0; j < columns.length; j++) {
