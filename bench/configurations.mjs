@@ -77,11 +77,10 @@ export const configurations = {
   },
 };
 
-/** The configuration of that name. Throws listing those there are. */
+/** The configuration of that name; where there is none, ends the program with the names of those there are. */
 export function configurationNamed(/** @type {string} */ name) {
   const found = configurations[name];
-  if (found === undefined) {
-    throw new Error(`no configuration "${name}"; there are ${Object.keys(configurations).join(', ')}`);
-  }
-  return found;
+  if (found !== undefined) return found;
+  console.error(`no configuration "${name}"; there are ${Object.keys(configurations).join(', ')}`);
+  process.exit(2);
 }

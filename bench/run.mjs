@@ -39,6 +39,7 @@ if (options.help) {
   console.log(HELP);
   process.exit(0);
 }
+for (const name of names) configurationNamed(name);
 const repeats = Number(options.repeats);
 
 /** Steps that are not timed, and at least as many milliseconds of work in a turn that is. */

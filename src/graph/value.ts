@@ -119,7 +119,7 @@ export function scopeOfNode<T>(node: Node, build: () => T): T {
 }
 
 /** The first part of the scope of all that belongs to gradients. */
-export const GRADIENT_SCOPE = 'gradient';
+const GRADIENT_SCOPE = 'gradient';
 
 /** Builds the gradient of a node, under the node's scope within `GRADIENT_SCOPE`. */
 export const scopeOfGradient = <T>(node: Node, build: () => T): T =>
