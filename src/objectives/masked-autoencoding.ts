@@ -193,9 +193,9 @@ export function maskedAutoencoding(
   return { loss: mean, weight, marginalLoss: score(gather(marginal, positions)).mean, hidden };
 }
 
-/** The most tokens that any row of this shape leaves visible. Longer rows leave no fewer, but by rounding. */
+/** The most tokens that any row of this shape leaves visible: those of the longest, since a longer row leaves no fewer. */
 const mostVisible = (config: ObjectiveConfig, spec: TokenSpec, { tokens }: BatchShape): number =>
-  Math.max(...[tokens, tokens - 1].map((length) => length - hiddenCount(spec, length, config.maskingRatio)));
+  tokens - hiddenCount(spec, tokens, config.maskingRatio);
 
 /** The most tokens that any row of this shape hides. */
 export const mostHidden = (config: ObjectiveConfig, spec: TokenSpec, { tokens }: BatchShape): number =>

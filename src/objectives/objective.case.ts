@@ -53,7 +53,7 @@ export function smallModel(
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 
 /** A trainer whose evaluation also gives what was hidden, and the loss when every position is decoded. */
-function trainerOf(model: ModelConfig, size: number) {
+function trainerOf(model: ModelConfig, size: number, recompute = false) {
   const { spec } = model;
   const trainer = new Trainer(
     engine,
@@ -73,6 +73,7 @@ function trainerOf(model: ModelConfig, size: number) {
       },
       weightDecay: 0.01,
       clipNorm: 1,
+      recompute,
     },
     spec.maxTokens,
   );
@@ -167,6 +168,19 @@ export function objectiveCases(name: string, make: (spec: TokenSpec) => ModelCon
         });
       }
       await trainer.release();
+    });
+
+    it('has the same gradient, bit for bit, when layers are computed a second time for it', async () => {
+      const feeds = feedsOf(pack(range(4)));
+      const gradients: Float32Array[] = [];
+      for (const recompute of [false, true]) {
+        const trainer = trainerOf(model, 4, recompute);
+        await trainer.gradient(spec.maxTokens, feeds);
+        gradients.push(trainer.state.gradient);
+        await trainer.release();
+      }
+      expect(gradients[0].some((value) => value !== 0)).toBe(true);
+      expect(gradients[1]).toEqual(gradients[0]);
     });
 
     it('scores the hidden tokens alone, as a computation by hand from a decoding of all positions', async () => {

@@ -76,14 +76,13 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
 
   const rejected = new RejectedRecords();
   const onBadRecord = stored?.data.on_bad_record ?? user.data?.on_bad_record ?? 'auto';
-  // Read twice before the first step: to fit the tokenizer, and for the tokens.
-  const source = rememberOnce(
-    await openSource(path, {
-      format: stored?.data.format ?? user.data?.format,
-      onBadRecord,
-      report: rejected.report,
-    }),
-  );
+  const opened = await openSource(path, {
+    format: stored?.data.format ?? user.data?.format,
+    onBadRecord,
+    report: rejected.report,
+  });
+  // A new run reads it twice before the first step: to fit the tokenizer, and for the tokens.
+  const source = stored ? opened : rememberOnce(opened);
   const hash = await hashData(source);
   if (stored && stored.data.hash !== hash) {
     throw new InputError(`${path}: is not the data that the run ${out} learned from (its checksum differs)`);
