@@ -17,8 +17,8 @@ import { type TableCell, tableWriter } from '../training/prediction-files.js';
 import type { Hooks } from '../training/progress-event.js';
 import { openRun, readRunJson, runFile } from '../training/run-folder.js';
 import { Trainer } from '../training/trainer.js';
-import { type LabelScale, predictBlock } from './finetune.js';
 import { finetuningGraph } from './finetuning-graph.js';
+import { type LabelScale, predictBlock } from './labelled-training.js';
 import { className, type LabelSpec } from './labels.js';
 
 export interface PredictOptions {

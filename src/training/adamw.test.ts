@@ -73,6 +73,30 @@ describe('AdamW', () => {
       expect(state.parameters[i]).toBeCloseTo(moved, 4);
     });
   });
+
+  it('takes each parameter its own part of the learning rate, in the step and in the decay', async () => {
+    const layout = parameterLayout(['a', 'b', 'c'].map((name) => node(name, 5, true)));
+    const update = async (rateOf?: (name: string) => number) => {
+      const flat = () => new Float32Array(layout.length);
+      const state = {
+        parameters: normals('start', layout.length),
+        gradient: normals('direction', layout.length),
+        firstMoment: flat(),
+        secondMoment: flat(),
+      };
+      const before = state.parameters.slice();
+      const optimizer = await adamW(engine, layout, state, { weightDecay: 0.1, rateOf });
+      await optimizer.update(1, 0.01, 1);
+      await optimizer.release();
+      return state.parameters.map((value, i) => value - before[i]);
+    };
+    const whole = await update();
+    const parts: Record<string, number> = { a: 0.25, b: 0, c: 1 };
+    const scaled = await update((name) => parts[name]);
+    for (const { name, offset, length } of layout.slots) {
+      for (let i = offset; i < offset + length; i++) expect(scaled[i]).toBeCloseTo(parts[name] * whole[i], 6);
+    }
+  });
 });
 
 describe('the norm of a vector', () => {

@@ -11,6 +11,8 @@ export interface AdamWOptions {
   readonly beta2?: number;
   readonly epsilon?: number;
   readonly weightDecay: number;
+  /** What the learning rate is multiplied by, for a parameter of this name; 1 by default. */
+  readonly rateOf?: (name: string) => number;
 }
 
 export interface AdamWState {
@@ -52,16 +54,17 @@ export async function adamW(
   engine: Engine,
   layout: ParameterLayout,
   state: AdamWState,
-  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay }: AdamWOptions,
+  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay, rateOf = () => 1 }: AdamWOptions,
 ): Promise<AdamW> {
   const executable = await engine.compile(adamWProgram(beta1, beta2));
 
   const slices: {
     decays: boolean;
+    rate: number;
     feeds: Record<string, HostTensor>;
     results: Record<string, HostTensor>;
   }[] = [];
-  const addSlices = (start: number, end: number, decays: boolean) => {
+  const addSlices = ({ start, end, decays, rate }: UpdateRange) => {
     for (let offset = start; offset < end; offset += SLICE) {
       const length = Math.min(SLICE, end - offset);
       const view = (flat: Float32Array) =>
@@ -69,13 +72,13 @@ export async function adamW(
       const [values, first, second] = [state.parameters, state.firstMoment, state.secondMoment].map(view);
       slices.push({
         decays,
+        rate,
         feeds: { parameters: values, first, second, gradient: view(state.gradient) },
         results: { new_parameters: values, new_first: first, new_second: second },
       });
     }
   };
-  addSlices(0, layout.decayed, true);
-  addSlices(layout.decayed, layout.length, false);
+  for (const range of updateRanges(layout, rateOf)) addSlices(range);
 
   const number0 = (value: number) => hostTensor('float32', [], Float32Array.of(value));
   return {
@@ -85,15 +88,38 @@ export async function adamW(
         first_share: number0((1 - beta1) * scale),
         second_share_root: number0(Math.sqrt(1 - beta2) * scale),
         epsilon: number0(epsilon * correction),
-        rate: number0((learningRate * correction) / (1 - beta1 ** step)),
       };
-      const keep = { decayed: number0(1 - learningRate * weightDecay), plain: number0(1) };
-      for (const { decays, feeds, results } of slices) {
-        await executable.run({ ...feeds, ...shared, keep: decays ? keep.decayed : keep.plain }, results);
+      for (const { decays, rate, feeds, results } of slices) {
+        const own = rate * learningRate;
+        const scalars = {
+          rate: number0((own * correction) / (1 - beta1 ** step)),
+          keep: number0(decays ? 1 - own * weightDecay : 1),
+        };
+        await executable.run({ ...feeds, ...shared, ...scalars }, results);
       }
     },
     release: () => executable.release(),
   };
+}
+
+/** Neighbours in the flat vector that are updated alike. */
+interface UpdateRange {
+  readonly start: number;
+  end: number;
+  readonly decays: boolean;
+  readonly rate: number;
+}
+
+function updateRanges({ slots, decayed }: ParameterLayout, rateOf: (name: string) => number): UpdateRange[] {
+  const ranges: UpdateRange[] = [];
+  for (const { name, offset, length } of slots) {
+    const decays = offset < decayed;
+    const rate = rateOf(name);
+    const last = ranges.at(-1);
+    if (last && last.decays === decays && last.rate === rate) last.end = offset + length;
+    else ranges.push({ start: offset, end: offset + length, decays, rate });
+  }
+  return ranges;
 }
 
 /** The Euclidean norm of a vector, summed in double precision; NaN or Infinity if any element is not finite. */

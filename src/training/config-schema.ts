@@ -133,6 +133,11 @@ const finetune = z.strictObject({
   ...labels,
   ...optimization,
   seeds: key(count(), 'runs, with seeds 0, 1, …', 3),
+  layer_decay: key(
+    z.number().gt(0).max(1),
+    'learning rate of each layer as a part of that of the layer above it',
+    0.75,
+  ),
   threads: training.shape.threads,
   from_scratch: key(z.boolean(), 'train the untrained encoder alone', true),
 });

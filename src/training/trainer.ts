@@ -23,6 +23,8 @@ export interface TrainerOptions {
   readonly weightDecay: number;
   /** A gradient longer than this is scaled down to it. */
   readonly clipNorm: number;
+  /** See `AdamWOptions`. */
+  readonly rateOf?: (name: string) => number;
   /** Whether layers are computed a second time for the gradient, to save memory. */
   readonly recompute?: boolean;
 }
@@ -77,8 +79,8 @@ export class Trainer {
 
   /** AdamW step `step` (from 1) along the gradient in `state`, whose norm is `norm`. */
   async update(step: number, learningRate: number, norm: number): Promise<void> {
-    const { weightDecay, clipNorm } = this.options;
-    this.optimizer ??= adamW(this.engine, this.layout, this.state, { weightDecay });
+    const { weightDecay, clipNorm, rateOf } = this.options;
+    this.optimizer ??= adamW(this.engine, this.layout, this.state, { weightDecay, rateOf });
     await (await this.optimizer).update(step, learningRate, norm > clipNorm ? clipNorm / norm : 1);
   }
 

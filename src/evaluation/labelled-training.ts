@@ -1,0 +1,260 @@
+/**
+ * Training an encoder and a head on labels. Validation chooses the step whose parameters are kept; the labels of the
+ * test part are sealed, so that nothing here can look at them but the final score.
+ */
+import type { Engine, HostTensors } from '../engine/engine.js';
+import { LacunaError } from '../errors.js';
+import {
+  type Batch,
+  type BatchPlan,
+  blockLengths,
+  bucketLengths,
+  epochOrder,
+  packBatch,
+} from '../records/batch.js';
+import type { TokenBlock } from '../records/token-block.js';
+import { hostTensor } from '../tensor/tensor.js';
+import { matchParameters } from '../training/checkpoint-files.js';
+import type { ModelConfig } from '../training/model.js';
+import { initializeParameters } from '../training/parameters.js';
+import { tokenFeeds } from '../training/pretraining-loop.js';
+import { learningRateAt } from '../training/schedule.js';
+import { Trainer } from '../training/trainer.js';
+import { finetuningGraph, HEAD } from './finetuning-graph.js';
+import type { LabelSpec } from './labels.js';
+import { isBetter, type MetricName, scoreMetric } from './metrics.js';
+import type { LabelledPart, SealedPart, TestScore } from './parts.js';
+
+export interface LabelledTask {
+  readonly spec: LabelSpec;
+  readonly metric: MetricName;
+  readonly train: LabelledPart;
+  readonly valid: LabelledPart;
+  readonly test: SealedPart;
+}
+
+export interface TrainingSettings {
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly learningRate: number;
+  /** Learning rate of each layer as a part of that of the layer above it; 1 is one rate for all. */
+  readonly layerDecay?: number;
+}
+
+/** Parameters of a pretrained encoder, by dotted name, and where they come from, for errors. */
+export interface Start {
+  readonly tensors: HostTensors;
+  readonly folder: string;
+}
+
+/** The parameters that were best on the validation part. */
+export interface Trained {
+  readonly parameters: Float32Array;
+  readonly valid: number;
+  readonly step: number;
+}
+
+export interface TrainOptions {
+  /** Fresh parameters where there is none. */
+  readonly start?: Start;
+  /** Decides the fresh parameters and the order of batches. */
+  readonly seed: number;
+  readonly signal?: AbortSignal;
+  readonly onStep?: (at: { step: number; epoch: number; loss: number; lr: number }) => void;
+}
+
+/** Validations per training. */
+const VALIDATIONS = 10;
+
+/** Per target, what a regression label is shifted and divided by: mean and deviation of the training labels. */
+export interface LabelScale {
+  readonly mean: readonly number[];
+  readonly deviation: readonly number[];
+}
+
+function labelScale({ task, targets }: LabelSpec, labels: Float64Array): LabelScale {
+  const columns = Array.from({ length: targets }, (_, target) =>
+    Array.from(labels).filter((label, i) => i % targets === target && !Number.isNaN(label)),
+  );
+  if (task !== 'regression') return { mean: columns.map(() => 0), deviation: columns.map(() => 1) };
+  const mean = columns.map(
+    (values) => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length),
+  );
+  const deviation = columns.map((values, target) => {
+    const variance =
+      values.reduce((sum, value) => sum + (value - mean[target]) ** 2, 0) / Math.max(1, values.length);
+    return Math.sqrt(variance) || 1;
+  });
+  return { mean, deviation };
+}
+
+/**
+ * How many layers lie above a parameter's own: 0 for the head and what follows the stack, 1 for the stack's last layer,
+ * most for the embedding and the latents.
+ */
+function layersAbove(name: string, layers: number): number {
+  if (name.startsWith(HEAD)) return 0;
+  const [, layer] = /^encoder\.layers\.(\d+)\./.exec(name) ?? [];
+  return layer === undefined ? layers + 1 : layers - Number(layer);
+}
+
+/** One architecture on one task: its programs serve any number of starts and seeds. `release` frees them. */
+export class LabelledTrainer {
+  readonly trainer: Trainer;
+  readonly scale: LabelScale;
+  private readonly buckets: readonly number[];
+
+  constructor(
+    engine: Engine,
+    model: Pick<ModelConfig, 'spec' | 'encoder'>,
+    private readonly task: LabelledTask,
+    private readonly settings: TrainingSettings,
+  ) {
+    const { spec, train, valid, test } = task;
+    const { batchSize, layerDecay = 1 } = settings;
+    this.scale = labelScale(spec, train.labels);
+    const lengths = [train, valid, test].flatMap(({ block }) => Array.from(blockLengths(block)));
+    this.buckets = bucketLengths(lengths, model.spec.maxTokens);
+    this.trainer = new Trainer(
+      engine,
+      {
+        build: (tokens) => finetuningGraph(model, spec, batchSize, tokens),
+        weightDecay: 0.01,
+        clipNorm: 1,
+        rateOf: (name) => layerDecay ** layersAbove(name, model.encoder.layers),
+      },
+      this.buckets[0],
+    );
+  }
+
+  /** Throws LacunaError when the loss is not finite. */
+  async train({ start, seed, signal, onStep }: TrainOptions): Promise<Trained> {
+    const { trainer, task, settings } = this;
+    const { steps, learningRate } = settings;
+    const validSteps = Math.ceil(steps / VALIDATIONS);
+    const { state, layout } = trainer;
+    state.parameters.set(initializeParameters(layout, seed));
+    if (start) loadEncoder(trainer, start);
+    state.firstMoment.fill(0);
+    state.secondMoment.fill(0);
+
+    let best: Trained | undefined;
+    let step = 0;
+    for (let epoch = 0; step < steps; epoch++) {
+      for (const plan of this.trainingPlans(seed, epoch)) {
+        if (step === steps) break;
+        signal?.throwIfAborted();
+        const { loss, norm } = await trainer.gradient(plan.tokens, this.feeds(plan));
+        if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+          throw new LacunaError(
+            `fine-tuning step ${step + 1}: the loss is not finite; try a lower learning rate than ${learningRate}`,
+          );
+        }
+        const lr = learningRateAt(step, steps, Math.ceil(steps / 10), learningRate);
+        await trainer.update(step + 1, lr, norm);
+        step++;
+        onStep?.({ step, epoch, loss, lr });
+        if (step % validSteps === 0 || step === steps) {
+          const valid = scoreMetric(
+            task.metric,
+            await this.predict(task.valid.block),
+            task.valid.labels,
+            task.spec,
+          );
+          if (best === undefined || isBetter(task.metric, valid, best.valid)) {
+            best = { parameters: state.parameters.slice(), valid, step };
+          }
+        }
+      }
+    }
+    if (best === undefined) throw new Error('fine-tuning validated nothing');
+    return best;
+  }
+
+  /** The one place where test labels are read. */
+  async scoreTest({ parameters }: Trained, options?: { resamples?: number }): Promise<TestScore> {
+    this.trainer.state.parameters.set(parameters);
+    const { metric, test } = this.task;
+    return test.score(metric, await this.predict(test.block), options);
+  }
+
+  release(): Promise<void> {
+    return this.trainer.release();
+  }
+
+  private predict(block: TokenBlock): Promise<Float64Array> {
+    const { spec } = this.task;
+    const { batchSize } = this.settings;
+    return predictBlock(this.trainer, block, { spec, scale: this.scale, batchSize, buckets: this.buckets });
+  }
+
+  private trainingPlans(seed: number, epoch: number): BatchPlan[] {
+    const { batchSize } = this.settings;
+    const { block } = this.task.train;
+    const dropLast = block.count >= batchSize;
+    return epochOrder(block, { seed, epoch, blockIndex: 0, batchSize, buckets: this.buckets, dropLast });
+  }
+
+  private feeds(plan: BatchPlan): HostTensors {
+    const batch = packBatch(this.task.train.block, plan.records, this.settings.batchSize, plan.tokens);
+    return { ...tokenFeeds(batch), ...this.labelFeeds(batch, plan) };
+  }
+
+  /** Labels and their weights for a batch; a missing label has weight 0, and so have rows that only fill it up. */
+  private labelFeeds(batch: Batch, plan: BatchPlan): HostTensors {
+    const { train, spec } = this.task;
+    const { mean, deviation } = this.scale;
+    const { targets } = spec;
+    const labels = new Float32Array(batch.size * targets);
+    const weights = new Float32Array(batch.size * targets);
+    plan.records.forEach((record, row) => {
+      for (let target = 0; target < targets; target++) {
+        const label = train.labels[record * targets + target];
+        if (Number.isNaN(label)) continue;
+        labels[row * targets + target] = (label - mean[target]) / deviation[target];
+        weights[row * targets + target] = 1;
+      }
+    });
+    const shape = [batch.size, targets];
+    return {
+      labels: hostTensor('float32', shape, labels),
+      label_weights: hostTensor('float32', shape, weights),
+    };
+  }
+}
+
+/** The pretrained encoder's parameters over the fresh ones; the head stays fresh. */
+function loadEncoder({ layout, parameters }: Trainer, { tensors, folder }: Start): void {
+  const encoder = layout.slots.filter(({ name }) => !name.startsWith(HEAD));
+  const known = Object.fromEntries(
+    encoder.map(({ name }) => [name, tensors[name]]).filter(([, tensor]) => tensor),
+  );
+  matchParameters(encoder, known, folder);
+  for (const { name } of encoder) parameters[name].data.set(known[name].data as Float32Array);
+}
+
+/** float64[count, outputs] in record order, regression in the label's own units. */
+export async function predictBlock(
+  trainer: Pick<Trainer, 'evaluate'>,
+  block: TokenBlock,
+  options: { spec: LabelSpec; scale: LabelScale; batchSize: number; buckets: readonly number[] },
+): Promise<Float64Array> {
+  const { spec, scale, batchSize, buckets } = options;
+  const { outputs: width } = spec;
+  const predicted = new Float64Array(block.count * width);
+  const plans = epochOrder(block, { seed: 0, epoch: 0, blockIndex: 0, batchSize, buckets, dropLast: false });
+  for (const { records, tokens } of plans) {
+    const { outputs } = await trainer.evaluate(
+      tokens,
+      tokenFeeds(packBatch(block, records, batchSize, tokens)),
+    );
+    records.forEach((record, row) => {
+      for (let i = 0; i < width; i++) {
+        const value = Number(outputs.data[row * width + i]);
+        predicted[record * width + i] =
+          spec.task === 'regression' ? value * scale.deviation[i] + scale.mean[i] : value;
+      }
+    });
+  }
+  return predicted;
+}

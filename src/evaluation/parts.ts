@@ -1,0 +1,88 @@
+/** The three parts of labelled records, the labels of the test part behind a seal. */
+import { InputError } from '../errors.js';
+import { takeRecords } from '../records/batch.js';
+import type { TokenBlock } from '../records/token-block.js';
+import { random } from '../tensor/random.js';
+import type { LabelledData } from './labelled-data.js';
+import type { LabelSpec } from './labels.js';
+import { gatherRows } from './matrix.js';
+import { type MetricName, scoreTargets } from './metrics.js';
+import { TEST, TRAIN, VALID } from './protocol.js';
+
+/** One part of the labelled records. */
+export interface LabelledPart {
+  readonly block: TokenBlock;
+  /** float64[count, targets]; NaN is missing. */
+  readonly labels: Float64Array;
+}
+
+export interface TestScore {
+  readonly value: number;
+  readonly perTarget: readonly number[];
+  /** The same score of resampled test records, where asked for: replicate i draws the same records in every call. */
+  readonly replicates?: readonly number[];
+}
+
+/** Records without their labels: only `score` sees those. */
+export interface SealedPart {
+  readonly block: TokenBlock;
+  /** Scores outputs float64[count, outputs]; `resamples` bootstrap replicates over the records as well. */
+  score(metric: MetricName, outputs: Float64Array, options?: { resamples?: number }): TestScore;
+}
+
+export interface Parts {
+  readonly train: LabelledPart;
+  readonly valid: LabelledPart;
+  readonly test: SealedPart;
+}
+
+/** Throws InputError when a part has no record. */
+export function splitParts({ block, labels, part, spec }: LabelledData): Parts {
+  const pick = (wanted: number, name: string): LabelledPart => {
+    const records = Array.from(part.keys()).filter((record) => part[record] === wanted);
+    if (records.length === 0) {
+      throw new InputError(
+        `the ${name} part has no labelled record; give more labels, another --split-column or larger fractions`,
+      );
+    }
+    const chosen = new Float64Array(records.length * spec.targets);
+    return { block: takeRecords(block, records), labels: gatherRows(chosen, labels, records, spec.targets) };
+  };
+  return {
+    train: pick(TRAIN, 'train'),
+    valid: pick(VALID, 'valid'),
+    test: seal(pick(TEST, 'test'), spec),
+  };
+}
+
+function seal({ block, labels }: LabelledPart, spec: LabelSpec): SealedPart {
+  return {
+    block,
+    score(metric, outputs, { resamples = 0 } = {}) {
+      const { value, perTarget } = scoreTargets(metric, outputs, labels, spec);
+      if (resamples === 0) return { value, perTarget };
+      return { value, perTarget, replicates: bootstrapScores(metric, outputs, labels, spec, resamples) };
+    },
+  };
+}
+
+/** Scores of resampled records. Resampling depends on nothing but the number of records. */
+export function bootstrapScores(
+  metric: MetricName,
+  outputs: Float64Array,
+  labels: Float64Array,
+  spec: Pick<LabelSpec, 'task' | 'targets' | 'outputs'>,
+  resamples: number,
+): number[] {
+  const count = labels.length / spec.targets;
+  const source = random(0, 'bootstrap test records');
+  const rows = new Int32Array(count);
+  const drawnOutputs = new Float64Array(outputs.length);
+  const drawnLabels = new Float64Array(labels.length);
+  return Array.from({ length: resamples }, () => {
+    for (let i = 0; i < count; i++) rows[i] = source.integer(count);
+    gatherRows(drawnOutputs, outputs, rows, spec.outputs);
+    gatherRows(drawnLabels, labels, rows, spec.targets);
+    return scoreTargets(metric, drawnOutputs, drawnLabels, spec).value;
+  });
+}
