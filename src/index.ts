@@ -22,6 +22,13 @@ export const exportRun: Verbs['exportRun'] = (options, hooks) => inBackground('e
 /** The whole story on real molecules. */
 export const demo: Verbs['demo'] = (options, hooks) => inBackground('demo', options, hooks);
 
+/** Runs a benchmark suite, or what is missing of it. */
+export const bench: Verbs['bench'] = (options, hooks) => inBackground('bench', options, hooks);
+/** The benchmark suites in words. */
+export const benchmarks: Verbs['benchmarks'] = () => inBackground('benchmarks', undefined);
+
+export type { BenchOptions, BenchSummary } from './benchmark/bench.js';
+export type { SuiteDescription } from './benchmark/index.js';
 export { InputError, LacunaError } from './errors.js';
 export type { EmbedOptions, EmbedSummary } from './evaluation/embed.js';
 export type { ExportOptions, ExportSummary } from './evaluation/export-run.js';

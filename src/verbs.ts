@@ -1,5 +1,6 @@
 /** What Lacuna does, one function per command. Each loads only what it needs. These run where they are called. */
 
+import type { BenchOptions } from './benchmark/bench.js';
 import type { DemoOptions } from './demo/demo.js';
 import type { EmbedOptions } from './evaluation/embed.js';
 import type { ExportOptions } from './evaluation/export-run.js';
@@ -25,6 +26,10 @@ export const verbs = {
     (await import('./evaluation/predict.js')).predict(options, hooks),
   exportRun: async (options: ExportOptions, hooks?: Hooks) =>
     (await import('./evaluation/export-run.js')).exportRun(options, hooks),
+  bench: async (options: BenchOptions, hooks?: Hooks) =>
+    (await import('./benchmark/bench.js')).bench(options, hooks),
+  benchmarks: async (_options?: undefined, _hooks?: Hooks) =>
+    (await import('./benchmark/index.js')).describeSuites(),
   demo: async (options: DemoOptions, hooks?: Hooks) => (await import('./demo/demo.js')).demo(options, hooks),
 };
 

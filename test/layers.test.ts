@@ -22,6 +22,7 @@ const layers = [
   'evaluation',
   'report',
   'demo',
+  'benchmark',
   'verbs',
   'background',
   'index',
@@ -29,7 +30,7 @@ const layers = [
 ];
 
 /** The only places that may name Node's own modules; all else also runs in a browser. */
-const needsNode = /^(engine\/node|records\/|training\/|demo\/|background|cli\/)/;
+const needsNode = /^(engine\/node|records\/|training\/|demo\/|benchmark\/|background|cli\/)/;
 
 interface SourceFile {
   readonly path: string;

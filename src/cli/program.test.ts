@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError, LacunaError } from '../errors.js';
 import type { MethodScores, Scores } from '../evaluation/scores.js';
+import type { Results } from '../report/results.js';
 import type { Inspection } from '../training/inspect.js';
 import type { PretrainSummary } from '../training/pretrain.js';
 import { runProgram } from './program.js';
@@ -100,6 +101,17 @@ const inspection: Inspection = {
   },
 };
 
+const noResults: Results = {
+  suite: 'higgs',
+  title: 'HIGGS',
+  tasks: [],
+  methods: [],
+  pretraining: [],
+  cells: [],
+  machine: 'none',
+  versions: {},
+};
+
 /** Runs a command line against verbs that say what they were asked for. */
 async function lacuna(
   argv: readonly string[],
@@ -124,6 +136,8 @@ async function lacuna(
     predict: answer({ file: 'p.csv', rows: 7, rejected: 0 }),
     exportRun: answer({ files: ['o/encoder.onnx'], maximumDifference: 1e-7, rows: 64 }),
     inspect: answer(inspection),
+    bench: answer({ file: 'b.json', results: noResults, computed: 0, kept: 0, interrupted: false }),
+    benchmarks: answer([]),
     demo: answer({
       report: 'runs/demo/report.html',
       conclusion: 'No difference shown.',

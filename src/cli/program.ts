@@ -43,6 +43,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
   probe: { summary: 'score a frozen encoder on labels', load: () => import('./probe.js') },
   embed: { summary: 'write the embedding of every record', load: () => import('./embed.js') },
   predict: { summary: 'write the predictions of a fine-tuned run', load: () => import('./predict.js') },
+  bench: {
+    summary: 'run a benchmark suite, simple baselines beside the encoders',
+    load: () => import('./bench.js'),
+  },
   export: {
     summary: 'write a run as ONNX and safetensors for other tools',
     load: () => import('./export.js'),

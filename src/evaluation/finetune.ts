@@ -12,7 +12,13 @@ import type { Hooks } from '../training/progress-event.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../training/run-folder.js';
 import { version } from '../version.js';
 import { readLabelledFor } from './labelled-data.js';
-import { LabelledTrainer, type Trained, type TrainingSettings } from './labelled-training.js';
+import {
+  encoderNetwork,
+  LabelledTrainer,
+  type Trained,
+  type TrainingSettings,
+  type TrainOptions,
+} from './labelled-training.js';
 import type { LabelSpec } from './labels.js';
 import { chooseMetric, isBetter, metrics } from './metrics.js';
 import { splitParts } from './parts.js';
@@ -68,16 +74,21 @@ export async function finetuneRuns(
   if (rejected) onEvent({ type: 'warning', message: rejected });
   const seeds = config.seeds ?? 3;
   const settings = finetuningSettings(config, train.block.count);
-  const { steps, batchSize } = settings;
+  const { steps, batchSize, learningRate } = settings;
   onEvent({
     type: 'info',
     message:
       `${spec.task}: ${spec.reason}; split by ${labelled.splitBy}: ${train.block.count} train, ${valid.block.count} valid, ${test.block.count} test; ` +
-      `${steps} steps of ${batchSize}, learning rate ${settings.learningRate}, ${seeds} seeds`,
+      `${steps} steps of ${batchSize}, learning rate ${learningRate}, ${seeds} seeds`,
   });
 
   const engine = await nodeEngine({ threads: config.threads ?? defaultThreads() });
-  const trainer = new LabelledTrainer(engine, run.model, { spec, metric, train, valid, test }, settings);
+  const trainer = new LabelledTrainer(
+    engine,
+    encoderNetwork(run.model),
+    { spec, metric, train, valid, test },
+    settings,
+  );
   const starts = [...(config.from_scratch ? [] : runs), undefined];
   const onStep = stepReporter(hooks, { steps, batchSize, total: starts.length * seeds * steps });
 
@@ -90,7 +101,7 @@ export async function finetuneRuns(
       const outcomes: Trained[] = [];
       const scored: { value: number; perTarget: readonly number[] }[] = [];
       for (let seed = 0; seed < seeds; seed++) {
-        const outcome = await trainer.train({ start, seed, signal: hooks.signal, onStep });
+        const outcome = await trainer.train({ ...settings, start, seed, signal: hooks.signal, onStep });
         outcomes.push(outcome);
         scored.push(await trainer.scoreTest(outcome));
         onEvent({ type: 'seed', method, seed, seeds, metric, value: scored[seed].value });
@@ -129,8 +140,10 @@ export async function finetuneRuns(
   }
 }
 
+type FinetuningSettings = TrainingSettings & Pick<TrainOptions, 'steps' | 'learningRate'>;
+
 /** Fills in what the user did not say. */
-export function finetuningSettings(config: FinetuneOptions, records: number): TrainingSettings {
+function finetuningSettings(config: FinetuneOptions, records: number): FinetuningSettings {
   const batchSize =
     config.batch_size ?? Math.max(1, Math.min(32, 2 ** Math.floor(Math.log2(Math.max(1, records / 4)))));
   const stepsPerEpoch = Math.max(1, Math.floor(records / batchSize));
@@ -144,7 +157,7 @@ export function finetuningSettings(config: FinetuneOptions, records: number): Tr
 }
 
 /** Progress over all seeds and methods: the time left is that of the whole. */
-function stepReporter(
+export function stepReporter(
   { onEvent }: Hooks,
   { steps, batchSize, total }: { steps: number; batchSize: number; total: number },
 ) {
@@ -180,7 +193,7 @@ async function writeFinetunedRun(
     targets: readonly string[];
     config: FinetuneOptions;
     seeds: number;
-    settings: TrainingSettings;
+    settings: FinetuningSettings;
     trainer: LabelledTrainer;
     kept: Trained;
   },

@@ -32,8 +32,14 @@ export function finetuningGraph(
 ): TrainableGraph {
   const { pooled } = encoderGraph(model, size, tokens);
   const outputs = scope('head', () => linear('output', layerNorm('norm', pooled), spec.outputs));
-  const labels = input('labels', 'float32', [size, spec.targets]);
-  const weights = input('label_weights', 'float32', [size, spec.targets]);
+  return labelledGraph(outputs, spec);
+}
+
+/** The loss of outputs float32[size, spec.outputs] against labels that are fed, and the outputs themselves. */
+export function labelledGraph(outputs: Value, spec: LabelSpec): TrainableGraph {
+  const shape = [outputs.shape[0], spec.targets];
+  const labels = input('labels', 'float32', shape);
+  const weights = input('label_weights', 'float32', shape);
   const { mean } = weightedMean(lossOf[spec.task](outputs, labels), weights);
   return { loss: mean, parameters: parametersOf([mean]), metrics: {}, evaluation: { outputs } };
 }

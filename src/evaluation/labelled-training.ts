@@ -19,7 +19,7 @@ import type { ModelConfig } from '../training/model.js';
 import { initializeParameters } from '../training/parameters.js';
 import { tokenFeeds } from '../training/pretraining-loop.js';
 import { learningRateAt } from '../training/schedule.js';
-import { Trainer } from '../training/trainer.js';
+import { type TrainableGraph, Trainer } from '../training/trainer.js';
 import { finetuningGraph, HEAD } from './finetuning-graph.js';
 import type { LabelSpec } from './labels.js';
 import { isBetter, type MetricName, scoreMetric } from './metrics.js';
@@ -34,12 +34,25 @@ export interface LabelledTask {
 }
 
 export interface TrainingSettings {
-  readonly steps: number;
   readonly batchSize: number;
-  readonly learningRate: number;
   /** Learning rate of each layer as a part of that of the layer above it; 1 is one rate for all. */
   readonly layerDecay?: number;
 }
+
+/** What is trained: outputs for records, as a graph for batches of any size and length. */
+export interface Network {
+  readonly maxTokens: number;
+  /** Layers of its stack. */
+  readonly layers: number;
+  readonly build: (labels: LabelSpec, batch: number, tokens: number) => TrainableGraph;
+}
+
+/** An encoder with a fresh head. */
+export const encoderNetwork = (model: Pick<ModelConfig, 'spec' | 'encoder'>): Network => ({
+  maxTokens: model.spec.maxTokens,
+  layers: model.encoder.layers,
+  build: (labels, batch, tokens) => finetuningGraph(model, labels, batch, tokens),
+});
 
 /** Parameters of a pretrained encoder, by dotted name, and where they come from, for errors. */
 export interface Start {
@@ -55,6 +68,9 @@ export interface Trained {
 }
 
 export interface TrainOptions {
+  readonly steps: number;
+  /** Peak of the schedule, for the head. */
+  readonly learningRate: number;
   /** Fresh parameters where there is none. */
   readonly start?: Start;
   /** Decides the fresh parameters and the order of batches. */
@@ -106,7 +122,7 @@ export class LabelledTrainer {
 
   constructor(
     engine: Engine,
-    model: Pick<ModelConfig, 'spec' | 'encoder'>,
+    network: Network,
     private readonly task: LabelledTask,
     private readonly settings: TrainingSettings,
   ) {
@@ -114,23 +130,22 @@ export class LabelledTrainer {
     const { batchSize, layerDecay = 1 } = settings;
     this.scale = labelScale(spec, train.labels);
     const lengths = [train, valid, test].flatMap(({ block }) => Array.from(blockLengths(block)));
-    this.buckets = bucketLengths(lengths, model.spec.maxTokens);
+    this.buckets = bucketLengths(lengths, network.maxTokens);
     this.trainer = new Trainer(
       engine,
       {
-        build: (tokens) => finetuningGraph(model, spec, batchSize, tokens),
+        build: (tokens) => network.build(spec, batchSize, tokens),
         weightDecay: 0.01,
         clipNorm: 1,
-        rateOf: (name) => layerDecay ** layersAbove(name, model.encoder.layers),
+        rateOf: (name) => layerDecay ** layersAbove(name, network.layers),
       },
       this.buckets[0],
     );
   }
 
   /** Throws LacunaError when the loss is not finite. */
-  async train({ start, seed, signal, onStep }: TrainOptions): Promise<Trained> {
-    const { trainer, task, settings } = this;
-    const { steps, learningRate } = settings;
+  async train({ steps, learningRate, start, seed, signal, onStep }: TrainOptions): Promise<Trained> {
+    const { trainer, task } = this;
     const validSteps = Math.ceil(steps / VALIDATIONS);
     const { state, layout } = trainer;
     state.parameters.set(initializeParameters(layout, seed));

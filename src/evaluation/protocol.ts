@@ -27,20 +27,19 @@ export interface ProbeResult {
   readonly chosen: Readonly<Record<string, number>>;
 }
 
-/** Rows of one part that have at least one label. */
-export interface Part {
+/** Rows of one part that have at least one label; their features are float32[count, dimension] unless said otherwise. */
+export interface Part<Features = Float32Array> {
   readonly count: number;
   readonly dimension: number;
-  /** float32[count, dimension] */
-  readonly features: Float32Array;
+  readonly features: Features;
   /** float64[count, targets] */
   readonly labels: Float64Array;
 }
 
-/** A fitted predictor: features float32[m, dimension] → outputs [m, spec.outputs] as `scoreTargets` wants them. */
-export interface Candidate {
+/** A fitted predictor: features of m rows → outputs [m, spec.outputs] as `scoreTargets` wants them. */
+export interface Candidate<Features = Float32Array> {
   readonly chosen: Readonly<Record<string, number>>;
-  predict(features: Float32Array): Float64Array | Promise<Float64Array>;
+  predict(features: Features): Float64Array | Promise<Float64Array>;
 }
 
 /**
@@ -57,7 +56,27 @@ export type MatrixProduct = (
  * A probe names the predictors it fits to the training part, one per setting of its grid, simplest first.
  * It is never shown the other parts.
  */
-export type Probe = (train: Part, spec: LabelSpec, multiply: MatrixProduct) => Iterable<Candidate>;
+export type Probe<Features = Float32Array> = (
+  train: Part<Features>,
+  spec: LabelSpec,
+  multiply: MatrixProduct,
+) => Iterable<Candidate<Features>>;
+
+/** The first of the probe's candidates that is best on the validation part, with its score there. */
+export async function chooseCandidate<Features>(
+  candidates: Iterable<Candidate<Features>>,
+  valid: Pick<Part<Features>, 'features' | 'labels'>,
+  spec: LabelSpec,
+  metric: MetricName,
+): Promise<{ candidate: Candidate<Features>; score: number }> {
+  let best: { candidate: Candidate<Features>; score: number } | undefined;
+  for (const candidate of candidates) {
+    const score = scoreMetric(metric, await candidate.predict(valid.features), valid.labels, spec);
+    if (!best || isBetter(metric, score, best.score)) best = { candidate, score };
+  }
+  if (!best) throw new Error('chooseCandidate: the probe has no candidates');
+  return best;
+}
 
 /**
  * Fits every candidate on the training part, keeps the first that is best on the validation part, and scores that one
@@ -71,14 +90,8 @@ export async function runProbe(
   metric: MetricName,
   multiply: MatrixProduct = product,
 ): Promise<ProbeResult> {
-  const valid = partOf(data, VALID, spec);
-  let best: { candidate: Candidate; score: number } | undefined;
-  for (const candidate of probe(partOf(data, TRAIN, spec), spec, multiply)) {
-    const score = scoreMetric(metric, await candidate.predict(valid.features), valid.labels, spec);
-    if (!best || isBetter(metric, score, best.score)) best = { candidate, score };
-  }
-  if (!best) throw new Error('runProbe: the probe has no candidates');
-  const { candidate, score } = best;
+  const candidates = probe(partOf(data, TRAIN, spec), spec, multiply);
+  const { candidate, score } = await chooseCandidate(candidates, partOf(data, VALID, spec), spec, metric);
   const test = partOf(data, TEST, spec);
   return {
     metric,

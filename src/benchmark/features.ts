@@ -1,0 +1,86 @@
+/** Records as numbers without an encoder, for the simple predictors. */
+import type { OneHotRows } from '../evaluation/one-hot-ridge.js';
+import { MISSING_ID, PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
+import type { Features } from './methods/on-features.js';
+import type { PartName, Session } from './suite.js';
+
+const blockOf = ({ labelled }: Session, part: PartName): TokenBlock => labelled[part].block;
+
+/** Nothing but how many records there are. */
+export const recordCount: Features<number> = {
+  name: 'none',
+  dimension: () => 0,
+  of: (session, part) => blockOf(session, part).count,
+};
+
+/**
+ * The values of a table's cells or an image's pixels as the tokenizer standardises them, float32[records, dimension].
+ * A categorical field is one-hot. A missing numeric cell is 0, which is the mean, or NaN where `missing` says so.
+ */
+export const rawValues = (missing: 'mean' | 'nan'): Features<Float32Array> => ({
+  name: `raw values, missing as ${missing}`,
+  dimension: ({ tokenizer }) => rawDimension(tokenizer.spec),
+  of: (session, part) => rawRows(session.tokenizer.spec, blockOf(session, part), missing),
+});
+
+function rawDimension(spec: TokenSpec): number {
+  if (spec.kind === 'continuous') return spec.maxTokens * spec.channels;
+  if (spec.kind === 'fields') return spec.fields.reduce((sum, { size }) => sum + Math.max(1, size), 0);
+  return spec.vocabulary * (spec.vocabulary + 1);
+}
+
+function rawRows(spec: TokenSpec, block: TokenBlock, missing: 'mean' | 'nan'): Float32Array {
+  if (spec.kind === 'continuous') return block.values!;
+  if (spec.kind === 'discrete') return pairCounts(spec.vocabulary, block);
+  const dimension = rawDimension(spec);
+  const rows = new Float32Array(block.count * dimension);
+  const width = spec.fields.length;
+  for (let record = 0; record < block.count; record++) {
+    let column = record * dimension;
+    spec.fields.forEach((field, position) => {
+      const id = block.ids![record * width + position];
+      if (field.type === 'numeric') {
+        const absent = id === MISSING_ID && missing === 'nan';
+        rows[column++] = absent ? Number.NaN : block.values![record * width + position];
+      } else {
+        if (id !== MISSING_ID && id !== PRESENT_ID) rows[column + id - field.firstId] = 1;
+        column += field.size;
+      }
+    });
+  }
+  return rows;
+}
+
+/** Shares of each letter and each pair of neighbours in a sequence, float32[records, vocabulary · (vocabulary + 1)]. */
+function pairCounts(vocabulary: number, { count, offsets, ids }: TokenBlock): Float32Array {
+  const dimension = vocabulary * (vocabulary + 1);
+  const rows = new Float32Array(count * dimension);
+  for (let record = 0; record < count; record++) {
+    const row = rows.subarray(record * dimension, (record + 1) * dimension);
+    const share = 1 / (offsets[record + 1] - offsets[record]);
+    for (let i = offsets[record]; i < offsets[record + 1]; i++) {
+      row[ids![i]] += share;
+      if (i > offsets[record]) row[vocabulary * (1 + ids![i - 1]) + ids![i]] += share;
+    }
+  }
+  return rows;
+}
+
+/** Which letter stands at each position. */
+export const positionOneHot: Features<OneHotRows> = {
+  name: 'letter at each position, one-hot',
+  dimension: ({ tokenizer }) => tokenizer.spec.maxTokens * vocabularyOf(tokenizer.spec),
+  of(session, part) {
+    const { offsets, ids } = blockOf(session, part);
+    const vocabulary = vocabularyOf(session.tokenizer.spec);
+    const columns = new Int32Array(offsets[offsets.length - 1]);
+    for (let record = 0; record + 1 < offsets.length; record++) {
+      for (let i = offsets[record]; i < offsets[record + 1]; i++) {
+        columns[i] = (i - offsets[record]) * vocabulary + ids![i];
+      }
+    }
+    return { offsets, columns };
+  },
+};
+
+const vocabularyOf = (spec: TokenSpec): number => (spec.kind === 'continuous' ? 0 : spec.vocabulary);

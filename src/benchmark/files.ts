@@ -1,0 +1,70 @@
+/** Given and prepared data files: found, hashed, and written. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { access, readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError } from '../errors.js';
+import type { DataFolders, Dataset } from './suite.js';
+
+const exists = (path: string) =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** Throws InputError that lists every file that the datasets need and the folder lacks. */
+export async function requireFiles(folder: string, datasets: readonly Dataset[]): Promise<void> {
+  const wanted = [...new Set(datasets.flatMap(({ files }) => files))];
+  const missing: string[] = [];
+  for (const file of wanted) if (!(await exists(join(folder, file)))) missing.push(file);
+  if (missing.length === 0) return;
+  throw new InputError(
+    `${folder}: expected ${wanted.length} files, ${missing.length} are missing: ${missing.join(', ')}; lacuna bench --list says what they are`,
+  );
+}
+
+const hashes = new Map<string, Promise<string>>();
+
+/** SHA-256 of a file, or of the files in a folder with their names. A file is read once in the life of the process. */
+export function hashOf(path: string): Promise<string> {
+  let hash = hashes.get(path);
+  if (hash === undefined) {
+    hash = computeHash(path);
+    hashes.set(path, hash);
+  }
+  return hash;
+}
+
+async function computeHash(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  if ((await stat(path)).isDirectory()) {
+    for (const name of (await readdir(path)).sort())
+      hash.update(`${name} ${await computeHash(join(path, name))}\n`);
+  } else for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+export const hashText = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** A dataset that is a given file or folder as it is. */
+export const given = (name: string, path: string, files: readonly string[] = [path]): Dataset => ({
+  name,
+  files,
+  open: async ({ data }) => ({ path: join(data, path) }),
+});
+
+/**
+ * The path of a prepared file, which `write` makes unless it is there already: its name carries a hash of the given
+ * files and of `recipe`, the plain data that say how it is made.
+ */
+export async function prepared(
+  { data, prepared: folder }: DataFolders,
+  options: { name: string; extension: string; files: readonly string[]; recipe: unknown },
+  write: (path: string) => Promise<void>,
+): Promise<string> {
+  const sources = await Promise.all(options.files.map((file) => hashOf(join(data, file))));
+  const hash = hashText(JSON.stringify([sources, options.recipe])).slice(0, 8);
+  const path = join(folder, `${options.name}-${hash}${options.extension}`);
+  if (!(await exists(path))) await write(path);
+  return path;
+}

@@ -1,0 +1,141 @@
+/** The encoder in every condition: from scratch, pretrained by an objective, and frozen. */
+import type { HostTensors } from '../../engine/engine.js';
+import { Embedder, encoderParameters, untrainedParameters } from '../../evaluation/embedding.js';
+import { encoderNetwork, LabelledTrainer } from '../../evaluation/labelled-training.js';
+import { linearProbe } from '../../evaluation/linear-probe.js';
+import type { UserConfig } from '../../training/config-schema.js';
+import type { Run } from '../../training/run-folder.js';
+import type { BenchmarkTask, Choice, Fitted, Method, Session } from '../suite.js';
+import { fitOnFeatures } from './on-features.js';
+
+type Objective = NonNullable<UserConfig['objective']>;
+
+const choices = ({ finetuning }: BenchmarkTask): readonly Choice[] =>
+  finetuning.choices.map(({ learningRate, layerDecay }) => ({ learningRate, layerDecay }));
+
+async function fineTune(
+  session: Session,
+  start: Run | undefined,
+  seed: number,
+  choice: Choice,
+): Promise<Fitted> {
+  const { task, labelled, model, engine, hooks, shared } = session;
+  const { steps, batchSize } = task.finetuning;
+  const { learningRate, layerDecay } = choice;
+  const network = encoderNetwork(model);
+  const trainer = await shared(
+    `encoder ${layerDecay}`,
+    async () => new LabelledTrainer(engine, network, labelled, { batchSize, layerDecay }),
+    (made) => made.release(),
+  );
+  const trained = await trainer.train({
+    steps,
+    learningRate,
+    start,
+    seed,
+    signal: hooks.signal,
+    onStep: session.onStep,
+  });
+  return {
+    valid: trained.valid,
+    chosen: { step: trained.step },
+    score: (options) => trainer.scoreTest(trained, options),
+  };
+}
+
+/** The encoder and a fresh head, trained on the labels alone. */
+export const fromScratch: Method = {
+  name: 'from scratch',
+  description: 'the same encoder, never pretrained, trained on the labels',
+  random: true,
+  config: {},
+  choices,
+  fit: (session, seed, choice) => fineTune(session, undefined, seed, choice),
+};
+
+/** Pretrained by an objective, then fine-tuned. `changes` to the task's pretraining make an ablation of it. */
+export const finetuned = (
+  name: string,
+  description: string,
+  objective: Objective,
+  changes: UserConfig = {},
+): Method => ({
+  name,
+  description,
+  random: true,
+  config: { objective, changes },
+  choices,
+  fit: async (session, seed, choice) =>
+    fineTune(session, await session.pretrained(objective, changes), seed, choice),
+});
+
+async function probeFrozen(session: Session, key: string, parameters: HostTensors): Promise<Fitted> {
+  const { labelled, model, engine, hooks, shared } = session;
+  const embedder = new Embedder(engine, model, parameters);
+  const embedded = (part: 'train' | 'valid' | 'test') =>
+    shared(`embedding ${key} ${part}`, () => embedder.embed(labelled[part].block, hooks.signal));
+  const fitted = await fitOnFeatures(session, { dimension: embedder.width, of: embedded }, linearProbe);
+  return {
+    ...fitted,
+    async score(options) {
+      try {
+        return await fitted.score(options);
+      } finally {
+        await embedder.release();
+      }
+    },
+  };
+}
+
+/** A pretrained encoder, frozen, under a linear probe. */
+export const frozen = (name: string, description: string, objective: Objective): Method => ({
+  name,
+  description,
+  random: false,
+  config: { objective },
+  choices: () => [{}],
+  async fit(session) {
+    const run = await session.pretrained(objective);
+    return probeFrozen(session, name, encoderParameters(run.model, run.tensors, run.folder));
+  },
+});
+
+/** The encoder as it starts, frozen, under a linear probe: what the architecture alone gives. */
+export const untrainedFrozen: Method = {
+  name: 'untrained, frozen',
+  description: 'the encoder with random weights, frozen, under a linear probe',
+  random: true,
+  config: {},
+  choices: () => [{}],
+  fit: (session, seed) => probeFrozen(session, `untrained ${seed}`, untrainedParameters(session.model, seed)),
+};
+
+/** What both objectives have in common follows from the task's pretraining. */
+export const finetunedRandom = finetuned(
+  'random masking',
+  'pretrained by predicting tokens hidden at random, then fine-tuned',
+  { kind: 'random-masking' },
+);
+export const finetunedSma = finetuned(
+  'SMA',
+  'pretrained by predicting tokens that its own attention chose to hide, then fine-tuned',
+  { kind: 'sma' },
+);
+export const frozenRandom = frozen(
+  'random masking, frozen',
+  'the randomly masked encoder, frozen, under a linear probe',
+  { kind: 'random-masking' },
+);
+export const frozenSma = frozen('SMA, frozen', 'the self-guided encoder, frozen, under a linear probe', {
+  kind: 'sma',
+});
+
+/** The encoder in every condition, all with the same steps and the same settings to choose among. */
+export const encoderMethods: readonly Method[] = [
+  untrainedFrozen,
+  frozenRandom,
+  frozenSma,
+  fromScratch,
+  finetunedRandom,
+  finetunedSma,
+];

@@ -1,0 +1,61 @@
+import { type Candidate, chooseCandidate, type Probe, product } from '../../evaluation/protocol.js';
+import type { Fitted, Method, PartName, Session } from '../suite.js';
+
+/** Records as features that no encoder made. */
+export interface Features<F> {
+  readonly name: string;
+  /** Numbers in one record's features. */
+  readonly dimension: (session: Session) => number;
+  readonly of: (session: Session, part: PartName) => F | Promise<F>;
+}
+
+/** Fits a probe on features of the training part; the validation part chooses among its candidates. */
+export async function fitOnFeatures<F>(
+  session: Session,
+  features: { readonly dimension: number; of(part: PartName): F | Promise<F> },
+  probe: Probe<F>,
+): Promise<Fitted> {
+  const { labelled } = session;
+  const { spec, metric, train, valid, test } = labelled;
+  const { dimension } = features;
+  const known = {
+    count: train.block.count,
+    dimension,
+    features: await features.of('train'),
+    labels: train.labels,
+  };
+  const { candidate, score } = await chooseCandidate(
+    probe(known, spec, product) as Iterable<Candidate<F>>,
+    { features: await features.of('valid'), labels: valid.labels },
+    spec,
+    metric,
+  );
+  return {
+    valid: score,
+    chosen: candidate.chosen,
+    score: async (options) => test.score(metric, await candidate.predict(await features.of('test')), options),
+  };
+}
+
+/** A simple predictor on simple features. */
+export function onFeatures<F>(options: {
+  readonly name: string;
+  readonly description: string;
+  readonly features: Features<F>;
+  readonly probe: Probe<F>;
+}): Method {
+  const { name, description, features, probe } = options;
+  return {
+    name,
+    description,
+    random: false,
+    config: { features: features.name },
+    choices: () => [{}],
+    fit: (session) =>
+      fitOnFeatures(
+        session,
+        { dimension: features.dimension(session), of: (part) => features.of(session, part) },
+        probe,
+      ),
+  };
+}

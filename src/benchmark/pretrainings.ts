@@ -1,0 +1,156 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openSource } from '../records/open-source.js';
+import { rememberOnce } from '../records/remember.js';
+import { type PretrainingResult, pretrainingSchema } from '../report/results.js';
+import type { Tokenizer } from '../tokenizers/index.js';
+import type { UserConfig } from '../training/config-schema.js';
+import { partition } from '../training/data.js';
+import { modelOf, resolveConfig } from '../training/defaults.js';
+import { readMetrics } from '../training/metrics-log.js';
+import type { ModelConfig } from '../training/model.js';
+import { pretrain } from '../training/pretrain.js';
+import type { Hooks } from '../training/progress-event.js';
+import { hasConfig, openRun, type Run, runFile, writeJson } from '../training/run-folder.js';
+import { fitTokenizer, planTokens } from '../training/token-plan.js';
+import { hashOf, hashText } from './files.js';
+import { measured } from './measured.js';
+import type { DataFolders, Pretraining } from './suite.js';
+
+/** Points of a learning curve that are kept. */
+const CURVE_POINTS = 100;
+
+/** The encoders of a benchmark, each pretrained once into a folder named after all that it depends on. */
+export class Pretrainings {
+  private readonly models = new Map<string, Promise<{ tokenizer: Tokenizer; model: ModelConfig }>>();
+  private readonly runs = new Map<string, Promise<Run>>();
+
+  /** `folder` keeps the runs. */
+  constructor(
+    private readonly folders: DataFolders,
+    private readonly folder: string,
+    private readonly threads: number | undefined,
+    private readonly hooks: Hooks,
+  ) {}
+
+  /** The tokenizer that is fitted on the pretraining data, and the architecture on its tokens. */
+  model(pretraining: Pretraining): Promise<{ tokenizer: Tokenizer; model: ModelConfig }> {
+    return remember(this.models, pretraining.dataset.name, async () => {
+      const { path } = await pretraining.dataset.open(this.folders);
+      const { config } = pretraining;
+      const source = rememberOnce(await openSource(path, { onBadRecord: 'skip' }));
+      const plan = await planTokens(source, config);
+      const parts = await partition(source, {
+        splitColumn: plan.splitColumn,
+        seed: config.training?.seed ?? 0,
+        validFraction: VALID_FRACTION,
+        testFraction: 0,
+      });
+      const tokenizer = await fitTokenizer(source, plan, parts, config.tokenizer);
+      const resolved = resolveConfig(config, {
+        path,
+        hash: '',
+        tokenizer,
+        records: 1,
+        threads: 1,
+        versions: {},
+      });
+      return { tokenizer, model: modelOf(resolved, tokenizer.spec) };
+    });
+  }
+
+  /** The run of an objective, which goes on or starts where it is not done. Throws the signal's reason when stopped. */
+  async run(
+    pretraining: Pretraining,
+    objective: UserConfig['objective'],
+    changes: UserConfig = {},
+  ): Promise<Run> {
+    const { dataset, config: base } = pretraining;
+    const config: UserConfig = {
+      ...base,
+      data: { ...base.data, valid_fraction: VALID_FRACTION, on_bad_record: 'skip' },
+      objective: { ...base.objective, ...objective, ...changes.objective },
+      training: { ...base.training, ...changes.training, ...(this.threads && { threads: this.threads }) },
+    };
+    const { path, removed } = await dataset.open(this.folders);
+    const { threads: _, ...training } = config.training ?? {};
+    const hash = hashText(JSON.stringify([await hashOf(path), { ...config, training }])).slice(0, 8);
+    const name = `${dataset.name}-${objective?.kind}-${hash}`;
+    return remember(this.runs, name, async () => {
+      const { signal, onEvent = () => {} } = this.hooks;
+      const out = join(this.folder, name);
+      const record = `${out}.json`;
+      const before = await readRecord(record);
+      if (before?.result) return openRun(out);
+      onEvent({ type: 'info', message: `pretraining ${name}` });
+      const resume = await hasConfig(out);
+      const { result: summary, seconds } = await measured(() =>
+        pretrain({ data: path, out, config, resume }, { signal, onEvent }),
+      );
+      const spent = (before?.seconds ?? 0) + seconds;
+      if (summary.interrupted) {
+        await writeJson(record, { seconds: spent });
+        throw signal?.reason;
+      }
+      const run = await openRun(out);
+      const { objective: own, training: ownTraining } = run.config;
+      const result: PretrainingResult = {
+        name,
+        objective: own.kind,
+        masking_ratio: own.masking_ratio,
+        per_query: own.per_query,
+        steps: summary.steps,
+        batch_size: ownTraining.batch_size,
+        records: summary.rows,
+        parameters: summary.parameters,
+        ...(removed && { removed }),
+        val_loss: summary.val_loss,
+        val_loss_marginal: summary.val_loss_marginal,
+        seconds: spent,
+        curve: await learningCurve(out),
+      };
+      await writeJson(record, { seconds: spent, result });
+      return run;
+    });
+  }
+
+  /** What is known of every run that was used. */
+  async results(): Promise<PretrainingResult[]> {
+    const results: PretrainingResult[] = [];
+    for (const name of [...this.runs.keys()].sort()) {
+      const record = await readRecord(`${join(this.folder, name)}.json`);
+      if (record?.result) results.push(record.result);
+    }
+    return results;
+  }
+}
+
+const VALID_FRACTION = 0.02;
+
+function remember<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  let value = known.get(key);
+  if (value === undefined) {
+    value = make();
+    known.set(key, value);
+  }
+  return value;
+}
+
+async function readRecord(
+  path: string,
+): Promise<{ seconds: number; result?: PretrainingResult } | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const { seconds, result } = JSON.parse(text);
+  return { seconds: Number(seconds), result: result && pretrainingSchema.parse(result) };
+}
+
+async function learningCurve(run: string): Promise<PretrainingResult['curve']> {
+  const lines = (await readMetrics(runFile(run, 'metrics'))).filter(
+    ({ val_loss }) => typeof val_loss === 'number',
+  );
+  const every = Math.ceil(lines.length / CURVE_POINTS);
+  return lines
+    .filter((_, i) => (lines.length - 1 - i) % every === 0)
+    .map(({ step, val_loss }) => ({ step, val_loss: Number(val_loss) }));
+}

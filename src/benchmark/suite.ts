@@ -1,0 +1,121 @@
+/** What a benchmark is made of: tasks with their data and split, and the methods that are compared on them. */
+import type { Engine } from '../engine/engine.js';
+import type { LabelledTask, TrainOptions } from '../evaluation/labelled-training.js';
+import type { MetricName, Task } from '../evaluation/metrics.js';
+import type { TestScore } from '../evaluation/parts.js';
+import type { Tokenizer } from '../tokenizers/index.js';
+import type { UserConfig } from '../training/config-schema.js';
+import type { ModelConfig } from '../training/model.js';
+import type { Hooks } from '../training/progress-event.js';
+import type { Run } from '../training/run-folder.js';
+
+/** The folder of published data, and the one that prepared files are kept in. */
+export interface DataFolders {
+  readonly data: string;
+  readonly prepared: string;
+}
+
+/** A file that a suite reads, given or made from given ones. */
+export interface Dataset {
+  readonly name: string;
+  /** Given files, relative to the data folder. */
+  readonly files: readonly string[];
+  /** The file or folder to read. */
+  readonly open: (folders: DataFolders) => Promise<{ path: string; removed?: Removed }>;
+}
+
+/** Records that were taken out of pretraining data because a held-out part has them. */
+export interface Removed {
+  readonly records: number;
+  readonly of: number;
+  /** Compared with what, and how. */
+  readonly reason: string;
+}
+
+/** What an encoder learns from without labels before it meets a task. */
+export interface Pretraining {
+  readonly dataset: Dataset;
+  /** Data, tokenizer, encoder and training; the objective is the method's. */
+  readonly config: UserConfig;
+}
+
+/** Settings of one labelled training; validation chooses among a task's. */
+export interface FinetuningChoice {
+  readonly learningRate: number;
+  readonly layerDecay: number;
+}
+
+export interface Finetuning {
+  readonly steps: number;
+  readonly batchSize: number;
+  readonly choices: readonly FinetuningChoice[];
+}
+
+export interface BenchmarkTask {
+  readonly name: string;
+  readonly title: string;
+  readonly dataset: Dataset;
+  readonly targets: readonly string[];
+  readonly task: Task;
+  readonly metric: MetricName;
+  readonly splitColumn?: string;
+  /** Where the split comes from, and the data, in words. */
+  readonly split: string;
+  readonly source: string;
+  readonly pretraining: Pretraining;
+  readonly finetuning: Finetuning;
+  readonly seeds: number;
+  readonly methods: readonly Method[];
+}
+
+export interface Suite {
+  readonly name: string;
+  readonly title: string;
+  readonly tasks: readonly BenchmarkTask[];
+}
+
+/** A trained predictor: validation has been looked at, test not yet. */
+export interface Fitted {
+  readonly valid: number;
+  /** What validation chose inside the method. */
+  readonly chosen: Readonly<Record<string, number>>;
+  score(options: { resamples: number }): Promise<TestScore>;
+}
+
+export type PartName = 'train' | 'valid' | 'test';
+
+/** What a method is given: the records as tokens, test labels sealed, and the means to train. */
+export interface Session {
+  readonly task: BenchmarkTask;
+  readonly labelled: LabelledTask;
+  readonly tokenizer: Tokenizer;
+  /** The text column of the records, where they are texts, in the order of each part's block. */
+  readonly texts: (part: PartName) => Promise<readonly string[]>;
+  readonly model: Pick<ModelConfig, 'spec' | 'encoder'>;
+  readonly engine: Engine;
+  readonly hooks: Hooks;
+  readonly onStep: TrainOptions['onStep'];
+  /** The encoder that this objective pretrained for the task, pretrained now if it was not yet. */
+  readonly pretrained: (objective: UserConfig['objective'], changes?: UserConfig) => Promise<Run>;
+  /** Something made once and shared by the cells of a task, such as compiled programs or embeddings. */
+  readonly shared: <T>(
+    key: string,
+    make: () => Promise<T>,
+    release?: (made: T) => Promise<void>,
+  ) => Promise<T>;
+}
+
+export interface Method {
+  readonly name: string;
+  /** One sentence for people. */
+  readonly description: string;
+  /** Whether chance plays a part, so that several seeds say more than one. */
+  readonly random: boolean;
+  /** Everything beside the task that its scores depend on, as plain data. */
+  readonly config: unknown;
+  /** Settings that the first seed tries and validation chooses among; the other seeds take the choice over. */
+  readonly choices: (task: BenchmarkTask) => readonly Choice[];
+  readonly fit: (session: Session, seed: number, choice: Choice) => Promise<Fitted>;
+}
+
+export type Choice = Readonly<Record<string, number>>;

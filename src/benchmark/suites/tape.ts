@@ -1,0 +1,127 @@
+/** TAPE (Rao et al., NeurIPS 2019): what a protein's sequence says about its brightness, stability, fold and structure. */
+import { join } from 'node:path';
+import { openSource } from '../../records/open-source.js';
+import { given, prepared } from '../files.js';
+import { encoderMethods } from '../methods/encoders.js';
+import { constant, linearOnOneHot } from '../methods/simple.js';
+import { hasAnyWithin } from '../substrings.js';
+import type { BenchmarkTask, Dataset, Finetuning, Pretraining, Suite } from '../suite.js';
+import { readTable, writeTable } from '../tables.js';
+
+const FILES = {
+  fluorescence: 'tape_fluorescence/fluorescence.csv.gz',
+  stability: 'tape_stability/stability.csv.gz',
+  remoteHomology: 'tape_remote_homology/remote_homology.csv.gz',
+  secondaryStructure: 'tape_secondary_structure/secondary_structure.csv.gz',
+  unlabelled: 'protein_pretrain/sequences.fasta.gz',
+} as const;
+
+/** Held-out sequences shorter than this are found in others by chance. */
+const SHORTEST = 20;
+
+/** All sequences of the tasks that are not for training. */
+async function heldOutSequences(data: string): Promise<Set<string>> {
+  const heldOut = new Set<string>();
+  for (const file of [FILES.fluorescence, FILES.stability, FILES.remoteHomology, FILES.secondaryStructure]) {
+    const { columns, rows } = await readTable(join(data, file));
+    const [split, sequence] = ['split', 'sequence'].map((name) => columns.indexOf(name));
+    for (const row of rows) if (row[split] !== 'train') heldOut.add(String(row[sequence]));
+  }
+  return heldOut;
+}
+
+const unlabelled: Dataset = {
+  name: 'proteins',
+  files: Object.values(FILES),
+  async open(folders) {
+    const name = 'proteins-unlabelled';
+    const reason = `any validation or test sequence of the suite within it (of ${SHORTEST} residues or more)`;
+    const recipe = { reason };
+    const files = Object.values(FILES);
+    const options = { name, extension: '.csv', files, recipe };
+    const path = await prepared(folders, options, async (target) => {
+      const { rows, columns } = await readTable(join(folders.data, FILES.unlabelled));
+      const sequence = columns.indexOf('sequence');
+      const contains = hasAnyWithin(await heldOutSequences(folders.data), SHORTEST);
+      const kept = rows.filter((row) => !contains(String(row[sequence])));
+      await writeTable(target, { columns: ['sequence'], rows: kept.map((row) => [row[sequence]]) });
+    });
+    const [of, left] = await Promise.all([
+      countRecords(join(folders.data, FILES.unlabelled)),
+      countRecords(path),
+    ]);
+    return { path, removed: { records: of - left, of, reason } };
+  },
+};
+
+async function countRecords(path: string): Promise<number> {
+  let count = 0;
+  for await (const { rows } of (await openSource(path)).read({ columns: ['sequence'] })) count += rows.length;
+  return count;
+}
+
+const pretraining: Pretraining = {
+  dataset: unlabelled,
+  config: {
+    tokenizer: { max_tokens: 256 },
+    encoder: { kind: 'perceiver', latents: 32, width: 128, layers: 3, heads: 4 },
+    objective: { masking_ratio: 0.2, per_query: 8 },
+    training: { steps: 6000, batch_size: 64, learning_rate: 1e-3, valid_steps: 500, checkpoint_steps: 500 },
+  },
+};
+
+const finetuning: Finetuning = {
+  steps: 2000,
+  batchSize: 64,
+  choices: [
+    { learningRate: 1e-3, layerDecay: 0.75 },
+    { learningRate: 3e-4, layerDecay: 0.75 },
+  ],
+};
+
+const common = { pretraining, finetuning, seeds: 3, splitColumn: 'split' };
+
+const fluorescence: BenchmarkTask = {
+  ...common,
+  name: 'fluorescence',
+  title: 'Fluorescence',
+  dataset: given('fluorescence', FILES.fluorescence),
+  targets: ['log_fluorescence'],
+  task: 'regression',
+  metric: 'spearman',
+  split: "TAPE's own: train and validation up to 3 mutations, test 4 to 15",
+  source: 'Sarkisyan et al., Nature 2016',
+  methods: [constant, linearOnOneHot, ...encoderMethods],
+};
+
+const stability: BenchmarkTask = {
+  ...common,
+  name: 'stability',
+  title: 'Stability',
+  dataset: given('stability', FILES.stability),
+  targets: ['stability_score'],
+  task: 'regression',
+  metric: 'spearman',
+  split: "TAPE's own: test on neighbours of 17 proteins",
+  source: 'Rocklin et al., Science 2017',
+  methods: [constant, linearOnOneHot, ...encoderMethods],
+};
+
+const remoteHomology: BenchmarkTask = {
+  ...common,
+  name: 'remote-homology',
+  title: 'Remote homology',
+  dataset: given('remote-homology', FILES.remoteHomology),
+  targets: ['fold_label'],
+  task: 'multiclass',
+  metric: 'accuracy',
+  split: "TAPE's own, fold level: no test superfamily is in training",
+  source: 'Hou et al., Bioinformatics 2018 (SCOP 1.75)',
+  methods: [constant, ...encoderMethods],
+};
+
+export const tape: Suite = {
+  name: 'tape',
+  title: 'TAPE: proteins',
+  tasks: [fluorescence, stability, remoteHomology],
+};

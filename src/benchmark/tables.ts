@@ -1,0 +1,35 @@
+/** Reading a whole table and writing a prepared one. */
+import { openSource } from '../records/open-source.js';
+import { type TableCell, tableWriter } from '../training/prediction-files.js';
+
+export interface Table {
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly TableCell[])[];
+}
+
+/** All records with their cells as numbers or texts. */
+export async function readTable(path: string): Promise<Table> {
+  const source = await openSource(path, { onBadRecord: 'fail' });
+  const columns = source.columns.map(({ name }) => name);
+  const rows: TableCell[][] = [];
+  for await (const batch of source.read()) {
+    for (let row = 0; row < batch.rows.length; row++) {
+      rows.push(
+        columns.map((name) => {
+          const { values } = batch.columns[name];
+          const cell = values[row];
+          return Number.isNaN(cell) ? null : (cell as TableCell);
+        }),
+      );
+    }
+  }
+  return { columns, rows };
+}
+
+/** Writes a CSV file, whole or not at all. */
+export async function writeTable(path: string, { columns, rows }: Table): Promise<void> {
+  async function* blocks() {
+    for (let start = 0; start < rows.length; start += 10_000) yield rows.slice(start, start + 10_000);
+  }
+  await tableWriter(path)(path, columns, blocks());
+}

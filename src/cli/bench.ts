@@ -1,0 +1,64 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { InputError } from '../errors.js';
+import { parseCount } from './arguments.js';
+import { formatBenchmark, formatSuites } from './format-benchmark.js';
+import type { Session } from './program.js';
+
+interface Options {
+  readonly data?: string;
+  readonly out?: string;
+  readonly only?: Record<'task' | 'method', string[]>;
+  readonly budget: number;
+  readonly threads?: number;
+  readonly list?: boolean;
+  readonly json?: boolean;
+}
+
+export function define(command: Command, { run }: Session): void {
+  command
+    .description(
+      'Run a benchmark: every method on every task with several seeds, simple baselines beside the encoders. Cells that are done are kept, so the same command goes on after a stop.',
+    )
+    .argument('[suite]', 'name of a suite; --list describes them')
+    .option('--data <folder>', 'folder of the published data')
+    .option('--out <folder>', 'folder for prepared data, encoders, cells and the result file')
+    .option('--only <task=name,method=name>', 'only these tasks and methods (repeatable)', parseOnly)
+    .option('--budget <x>', 'multiplies the seeds and all steps', parseBudget, 1)
+    .option('--threads <n>', 'threads of the engine', parseCount)
+    .option('--list', 'describe the suites, their tasks, splits, metrics and sources')
+    .option('--json', 'print one JSON object to stdout')
+    .action(async (suite: string | undefined, { list, json, data, out, only, ...options }: Options) => {
+      if (list) {
+        await run(json, async (verbs) => ({ suites: await verbs.benchmarks() }), formatSuites);
+        return;
+      }
+      if (suite === undefined) throw new InputError('no suite: name one, or see lacuna bench --list');
+      if (data === undefined)
+        throw new InputError('no data: name the folder of the published data with --data');
+      if (out === undefined) throw new InputError('no folder for the results: name one with --out');
+      const chosen = only && { tasks: only.task, methods: only.method };
+      await run(
+        json,
+        (verbs, hooks) => verbs.bench({ suite, data, out, only: chosen, ...options }, hooks),
+        formatBenchmark,
+      );
+    });
+}
+
+/** `task=esol,task=bbbp,method=SMA`; a value may hold commas itself, so a comma counts only before another `key=`. */
+function parseOnly(text: string, before: Options['only']): NonNullable<Options['only']> {
+  const only: Record<string, string[]> = { ...before };
+  for (const part of text.split(/,(?=(?:task|method)=)/)) {
+    const [, key, value] = /^(task|method)=(.+)$/.exec(part) ?? [];
+    if (key === undefined)
+      throw new InvalidArgumentError('Expected task=NAME or method=NAME, joined by commas.');
+    only[key] = [...(only[key] ?? []), value];
+  }
+  return only as NonNullable<Options['only']>;
+}
+
+function parseBudget(text: string): number {
+  const budget = Number(text);
+  if (!(budget > 0)) throw new InvalidArgumentError('Expected a number above 0.');
+  return budget;
+}

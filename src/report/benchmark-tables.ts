@@ -1,0 +1,119 @@
+/** Tables of a benchmark, made from its result file alone. */
+import { summarize } from '../evaluation/statistics.js';
+import { random } from '../tensor/random.js';
+import type { Cell, Results } from './results.js';
+import { formatTable, type Cell as TableCell } from './table.js';
+
+type Task = Results['tasks'][number];
+type Style = Parameters<typeof formatTable>[2];
+
+/** A method's cells on a task, in the order of their seeds. */
+export function cellsOf({ cells }: Results, task: string, method: string): Cell[] {
+  return cells.filter((cell) => cell.task === task && cell.method === method).sort((a, b) => a.seed - b.seed);
+}
+
+const score = (value: number) => (Number.isFinite(value) ? value.toFixed(3) : '');
+const interval = ({ low, high }: { low: number; high: number }) =>
+  Number.isFinite(low) ? `${score(low)} – ${score(high)}` : '';
+
+/** The methods of a task in the suite's order: test score over seeds, 95 % Student interval, processor seconds. */
+export function scoreTable(results: Results, task: Task, style?: Style): string {
+  const rows: TableCell[][] = [];
+  for (const { name } of results.methods) {
+    const cells = cellsOf(results, task.name, name);
+    if (cells.length === 0) continue;
+    const summary = summarize(cells.map(({ test }) => test ?? Number.NaN));
+    const seconds = cells.reduce((sum, cell) => sum + cell.seconds, 0) / cells.length;
+    const before = results.pretraining.find((run) => run.name === cells[0].pretraining)?.seconds;
+    rows.push([
+      name,
+      score(summary.mean),
+      interval(summary),
+      cells.length,
+      score(summarize(cells.map(({ valid }) => valid ?? Number.NaN)).mean),
+      seconds.toFixed(seconds < 10 ? 1 : 0),
+      before === undefined ? '' : before.toFixed(0),
+    ]);
+  }
+  const header = [
+    'method',
+    `test ${task.metric}`,
+    '95 % interval',
+    'seeds',
+    `valid ${task.metric}`,
+    'seconds a seed',
+    'seconds of pretraining',
+  ];
+  return formatTable(header, rows, style);
+}
+
+/** Mean of a − b with two 95 % intervals: over the seeds alone, and over seeds and test records together. */
+export interface Difference {
+  readonly mean: number;
+  readonly seeds: number;
+  readonly overSeeds: { readonly low: number; readonly high: number };
+  readonly overSeedsAndRecords: { readonly low: number; readonly high: number };
+}
+
+/**
+ * Paired by seed. Over seeds and records: each of the replicates that the cells hold draws test records, the same for
+ * both methods, and then as many seeds with replacement (Efron & Tibshirani, 1993, the percentile interval).
+ * undefined where the methods have no seed in common or a score is missing.
+ */
+export function pairedDifference(a: readonly Cell[], b: readonly Cell[]): Difference | undefined {
+  const pairs = a.flatMap((first) => {
+    const second = b.find(({ seed }) => seed === first.seed);
+    return second && first.test !== null && second.test !== null ? [[first, second] as const] : [];
+  });
+  if (pairs.length === 0) return undefined;
+  const differences = pairs.map(([first, second]) => (first.test as number) - (second.test as number));
+  const source = random(0, 'bootstrap seeds');
+  const [{ replicates }] = pairs[0];
+  const drawn = replicates.map((_, replicate) => {
+    let sum = 0;
+    for (let i = 0; i < pairs.length; i++) {
+      const [first, second] = pairs[source.integer(pairs.length)];
+      sum += (first.replicates[replicate] ?? Number.NaN) - (second.replicates[replicate] ?? Number.NaN);
+    }
+    return sum / pairs.length;
+  });
+  const sorted = Float64Array.from(drawn.filter((value) => !Number.isNaN(value))).sort();
+  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? Number.NaN;
+  const summary = summarize(differences);
+  return {
+    mean: summary.mean,
+    seeds: pairs.length,
+    overSeeds: { low: summary.low, high: summary.high },
+    overSeedsAndRecords: { low: at(0.025), high: at(0.975) },
+  };
+}
+
+const signed = (value: number) =>
+  Number.isFinite(value) ? `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}` : '';
+const signedInterval = ({ low, high }: { low: number; high: number }) =>
+  Number.isFinite(low) ? `${signed(low)} to ${signed(high)}` : '';
+
+/** One row per task for a − b. */
+export function differenceTable(results: Results, a: string, b: string, style?: Style): string {
+  const rows = results.tasks.flatMap((task) => {
+    const difference = pairedDifference(cellsOf(results, task.name, a), cellsOf(results, task.name, b));
+    if (!difference) return [];
+    const { mean, seeds, overSeeds, overSeedsAndRecords } = difference;
+    const better = task.higherIsBetter ? 'higher' : 'lower';
+    return [
+      [
+        task.title,
+        `${task.metric}, ${better} is better`,
+        signed(mean),
+        signedInterval(overSeeds),
+        signedInterval(overSeedsAndRecords),
+        seeds,
+      ],
+    ];
+  });
+  return formatTable(
+    ['task', 'metric', `${a} − ${b}`, '95 % over seeds', '95 % over seeds and test records', 'seeds'],
+    rows,
+    style,
+  );
+}
