@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import reference from './fixtures/reference.json' with { type: 'json' };
+import reference from '../../test/fixtures/metrics.json' with { type: 'json' };
 import {
   accuracy,
   chooseMetric,
   isBetter,
   meanAbsoluteError,
   meanRocAuc,
+  type OutputLayout,
   pearson,
   rocAuc,
   rootMeanSquaredError,
@@ -17,29 +18,49 @@ import {
 
 const missing = (values: readonly (number | null)[]) => values.map((value) => value ?? Number.NaN);
 
+/** Scores have no unit, so their tolerance is absolute. */
+function expectClose(ours: number, known: number | null) {
+  if (known === null) expect(ours).toBeNaN();
+  else expect(Math.abs(ours - known)).toBeLessThanOrEqual(1e-9);
+}
+
+/** Errors have the unit of the target, here from 1e-8 to 1e8: 1e-9 absolute would be lax for the one, out of float64's reach for the other. */
+function expectCloseRelative(ours: number, known: number | null) {
+  if (known === null) expect(ours).toBeNaN();
+  else expect(Math.abs(ours - known)).toBeLessThanOrEqual(1e-9 * Math.abs(known));
+}
+
 describe('against SciPy and scikit-learn', () => {
-  it.each(reference.regression)('regression metrics, case %#', (known) => {
+  it.each(reference.regression)('regression: $name', (known) => {
     const predicted = missing(known.predicted);
     const truth = missing(known.truth);
-    expect(rootMeanSquaredError(predicted, truth)).toBeCloseTo(known.rmse, 9);
-    expect(meanAbsoluteError(predicted, truth)).toBeCloseTo(known.mae, 9);
-    expect(pearson(predicted, truth)).toBeCloseTo(known.pearson, 9);
-    expect(spearman(predicted, truth)).toBeCloseTo(known.spearman, 9);
+    expectCloseRelative(rootMeanSquaredError(predicted, truth), known.rmse);
+    expectCloseRelative(meanAbsoluteError(predicted, truth), known.mae);
+    expectClose(pearson(predicted, truth), known.pearson);
+    expectClose(spearman(predicted, truth), known.spearman);
   });
 
-  it.each(reference.auc)('ROC-AUC, case %#', ({ scores, labels, auc }) => {
-    expect(rocAuc(missing(scores), missing(labels))).toBeCloseTo(auc, 9);
+  it.each(reference.auc)('ROC-AUC: $name', ({ scores, labels, auc }) => {
+    expectClose(rocAuc(missing(scores), missing(labels)), auc);
   });
 
-  it('mean ROC-AUC with missing labels and a task of one class', () => {
-    const { scores, labels, mean, per_task } = reference.multilabel;
-    const result = meanRocAuc(missing(scores.flat()), missing(labels.flat()), 4);
-    expect(result.value).toBeCloseTo(mean, 9);
-    expect(result.skipped).toBe(1);
-    expect(result.perTask[2]).toBeNaN();
-    missing(per_task).forEach((auc, task) => {
-      if (task !== 2) expect(result.perTask[task]).toBeCloseTo(auc, 9);
+  it.each(reference.meanAuc)('mean ROC-AUC: $name', ({ scores, labels, tasks, mean, perTask }) => {
+    const result = meanRocAuc(missing(scores), missing(labels), tasks);
+    expectClose(result.value, mean);
+    expect(result.perTask).toHaveLength(tasks);
+    perTask.forEach((auc, task) => {
+      expectClose(result.perTask[task], auc);
     });
+    expect(result.skipped).toBe(perTask.filter((auc) => auc === null).length);
+  });
+
+  it.each(reference.accuracy)('accuracy: $name', ({ layout, outputs, labels, mean, perTarget }) => {
+    const result = scoreTargets('accuracy', missing(outputs), missing(labels), layout as OutputLayout);
+    expectClose(result.value, mean);
+    perTarget.forEach((share, target) => {
+      expectClose(result.perTarget[target], share);
+    });
+    expect(result.skipped).toBe(perTarget.filter((share) => share === null).length);
   });
 });
 
@@ -105,6 +126,24 @@ const split = <A, B>(rows: readonly (readonly [A, B])[]) =>
   [rows.map(([a]) => a), rows.map(([, b]) => b)] as const;
 
 describe('properties', () => {
+  it('a correlation is between −1 and 1, and as good as ±1 for a line', () => {
+    const values = fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 2, maxLength: 12 });
+    const slope = fc.double({ min: 0.1, max: 10, noNaN: true });
+    fc.assert(
+      fc.property(values, slope, (x, scale) => {
+        fc.pre(Math.max(...x) - Math.min(...x) > 1e-3);
+        for (const sign of [-1, 1]) {
+          const r = pearson(
+            x,
+            x.map((value) => sign * scale * value),
+          );
+          expect(r).toBeCloseTo(sign, 12);
+          expect(Math.abs(r)).toBeLessThanOrEqual(1);
+        }
+      }),
+    );
+  });
+
   it('ROC-AUC equals counting all pairs', () => {
     fc.assert(
       fc.property(pairs(fc.constantFrom(0, 1, Number.NaN)), (rows) => {

@@ -73,7 +73,8 @@ function correlation(x: Float64Array, y: Float64Array): number {
     yy += dy[i] * dy[i];
     xy += dx[i] * dy[i];
   }
-  return xy / Math.sqrt(xx * yy);
+  // Rounding can lead a little past 1.
+  return Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy)));
 }
 
 /** values − mean. The first value is taken off before averaging, so that a constant gives zeros and not rounding errors. */

@@ -1,20 +1,33 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import reference from './fixtures/reference.json' with { type: 'json' };
+import reference from '../../test/fixtures/metrics.json' with { type: 'json' };
 import { bootstrapDifference, studentT, summarize } from './statistics.js';
 
 describe('studentT', () => {
-  it.each(reference.t)('agrees with SciPy at %d degrees of freedom', (degrees, quantile) => {
-    expect(Math.abs(studentT(0.95, degrees) / quantile - 1)).toBeLessThan(1e-10);
-  });
+  it.each(reference.studentT)(
+    'agrees with SciPy at confidence %d and %d degrees of freedom',
+    (confidence, degrees, quantile) => {
+      expect(Math.abs(studentT(confidence, degrees) / quantile - 1)).toBeLessThanOrEqual(1e-9);
+    },
+  );
 });
 
 describe('summarize', () => {
-  it('gives the Student-t interval SciPy gives', () => {
-    const { values, bounds } = reference.interval;
-    const interval = summarize(values);
-    expect(interval.low).toBeCloseTo(bounds[0], 12);
-    expect(interval.high).toBeCloseTo(bounds[1], 12);
+  it.each(reference.interval)('agrees with SciPy, case %#', ({ values, mean, sd, low, high }) => {
+    const ours = summarize(values);
+    // 1e-9, of the values themselves where they are small; near 1e8 float64 keeps no more than `rounding`.
+    const size = Math.max(...values.map(Math.abs));
+    const rounding = 4 * Number.EPSILON * size;
+    const tolerance = Math.max(1e-9 * Math.min(1, size), rounding);
+    for (const [value, known] of [
+      [ours.mean, mean],
+      [ours.sd, sd],
+      [ours.low, low],
+      [ours.high, high],
+    ]) {
+      expect(Math.abs(value - known)).toBeLessThanOrEqual(tolerance);
+    }
+    expect(ours.n).toBe(values.length);
   });
 
   it('is solved by hand for two values: 1 ± 12.706 · √2 / √2', () => {
@@ -35,6 +48,22 @@ describe('summarize', () => {
 });
 
 describe('bootstrapDifference', () => {
+  it.each(reference.bootstrap)(
+    'agrees with SciPy within Monte-Carlo error: $name',
+    ({ a, b, mean, low, high }) => {
+      const ours = bootstrapDifference(a, b, { resamples: reference.resamples, seed: 1 });
+      expect(Math.abs(ours.mean - mean)).toBeLessThanOrEqual(1e-9);
+      // The bands are five standard errors wide to each side; the slack is for sums in another order.
+      for (const [bound, [from, to]] of [
+        [ours.low, low],
+        [ours.high, high],
+      ] as const) {
+        expect(bound).toBeGreaterThanOrEqual(from - 1e-9);
+        expect(bound).toBeLessThanOrEqual(to + 1e-9);
+      }
+    },
+  );
+
   it('finds the percentiles of the exact resampling distribution', () => {
     // Differences 1, 0, 0, 0, 0: five times the mean is binomial(5, 1/5), whose 2.5 % and 97.5 % points are 0 and 3.
     expect(bootstrapDifference([5, 1, 1, 1, 1], [4, 1, 1, 1, 1], { seed: 3 })).toEqual({
