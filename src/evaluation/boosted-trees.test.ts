@@ -42,7 +42,7 @@ const meanLoss = (loss: BoostingLoss, scores: Float64Array, labels: Float64Array
 };
 
 describe('fitBoostedTrees', () => {
-  // XGBoost holds derivatives, leaves and scores in float32, 1e-7 of numbers up to about 10, over twelve rounds.
+  // XGBoost holds derivatives, leaves and scores in float32: 6e-8 of numbers below 10, in each of twelve rounds.
   it.each(reference.losses)('predicts what XGBoost does, $loss', ({ loss, labels, predictions }) => {
     const { settings, dimension, fitted } = reference;
     const features = Float32Array.from(reference.features, (value) => value ?? Number.NaN);
@@ -62,7 +62,7 @@ describe('fitBoostedTrees', () => {
     const largest = model
       .predict(features)
       .reduce((most, value, i) => Math.max(most, Math.abs(value - predictions[i])), 0);
-    expect(largest).toBeLessThan(1e-4);
+    expect(largest).toBeLessThan(1e-5);
   });
 
   it.each(losses)('does not depend on the order of the rows, not by a bit, %s', (loss) => {

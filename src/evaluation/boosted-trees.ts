@@ -47,10 +47,10 @@ export interface BoostedTrees {
  * present scores and one tree per output grown on the derivatives; of two sibling nodes the smaller is summed up and the
  * other is what remains of their parent.
  *
- * Departures from XGBoost: the scores start at the mean, the log odds or the log shares of the labels; a threshold is a
- * value of the training rows; derivatives are rounded so that their sums are exact, so without drawing neither the order of
- * the rows nor a monotone change of a feature that is cut between all values changes a bit; any gain above rounding is
- * worth a split. A value that is missing where none was in training goes right.
+ * Departures from XGBoost: the scores start at the mean, the log odds or the log shares of the labels; any gain above
+ * rounding is worth a split; derivatives are rounded so that their sums are exact, so unless rows are drawn their order
+ * changes nothing, not even a bit. A threshold is a value of the training rows, so a feature that is cut between all of its
+ * values counts by their order alone. A value that is missing at a node where none was in training goes right.
  *
  * Throws InputError at options out of range, shapes that do not fit, and labels that the loss does not know.
  */
