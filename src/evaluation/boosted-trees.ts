@@ -1,0 +1,187 @@
+import { InputError } from '../errors.js';
+import { type Random, random } from '../tensor/random.js';
+import { type BoostingLoss, boostingLosses, rounding } from './boosting-losses.js';
+import { addTree, binFeatures, growTree, type Tree, type TreeOptions } from './histogram-tree.js';
+
+export interface BoostedTreesOptions extends TreeOptions {
+  /** Trees per output. */
+  readonly rounds: number;
+  /**
+   * Bins per feature, 2 to 256, one of them for missing values if it has any. A feature with no more distinct values
+   * than that is cut between all of them.
+   */
+  readonly bins: number;
+  /** Share of the rows drawn for each round. Default 1. */
+  readonly rowFraction?: number;
+  /** Share of the features drawn for each tree. Default 1. */
+  readonly columnFraction?: number;
+  /** Decides what is drawn and nothing else. */
+  readonly seed: number;
+  /** Stop after so many rounds without a better loss on the validation rows. Default: never. */
+  readonly earlyStoppingRounds?: number;
+  /** Number of classes; for the softmax loss. */
+  readonly classes?: number;
+}
+
+export interface BoostedTreesData {
+  /** float32[n, dimension]; NaN is missing */
+  readonly features: Float32Array;
+  readonly dimension: number;
+  /** float64[n]: values; 0 to 1 for the logistic loss; class numbers for the softmax loss */
+  readonly labels: Float64Array;
+}
+
+export interface BoostedTrees {
+  /** Rounds kept: with validation rows those up to the least loss on them, else all. */
+  readonly rounds: number;
+  /**
+   * float32[m, dimension] → float64[m, outputs]: values, logits or a logit per class. With `rounds` after so many of the
+   * rounds kept, which is what fitting no more of them would have given.
+   */
+  predict(features: Float32Array, rounds?: number): Float64Array;
+}
+
+/**
+ * Gradient-boosted decision trees, with the second-order splits, the leaf values and the learned side for missing values
+ * of XGBoost (Chen & Guestrin, KDD 2016), on histograms of at most 256 bins. In each round the loss is derived at the
+ * present scores and one tree per output grown on the derivatives; of two sibling nodes the smaller is summed up and the
+ * other is what remains of their parent.
+ *
+ * Departures from XGBoost: the scores start at the mean, the log odds or the log shares of the labels; any gain above
+ * rounding is worth a split; derivatives are rounded so that their sums are exact, so unless rows are drawn their order
+ * changes nothing, not even a bit. A threshold is a value of the training rows, so a feature that is cut between all of its
+ * values counts by their order alone. A value that is missing at a node where none was in training goes right.
+ *
+ * Throws InputError at options out of range, shapes that do not fit, and labels that the loss does not know.
+ */
+export function fitBoostedTrees(
+  train: BoostedTreesData,
+  loss: BoostingLoss,
+  options: BoostedTreesOptions,
+  valid?: BoostedTreesData,
+): BoostedTrees {
+  checkOptions(options, loss);
+  const { rowFraction = 1, columnFraction = 1, earlyStoppingRounds = Number.POSITIVE_INFINITY } = options;
+  const { dimension, labels } = train;
+  const outputs = loss === 'softmax' ? options.classes! : 1;
+  checkData(train, dimension, loss, outputs);
+  if (valid) checkData(valid, dimension, loss, outputs);
+  const { start, derive } = boostingLosses[loss];
+  const first = start(labels, outputs);
+  const binned = binFeatures(train.features, dimension, options.bins);
+  const n = labels.length;
+  const scores = repeat(first, n);
+  const gradients = new Float64Array(outputs * n);
+  const hessians = new Float64Array(outputs * n);
+  const validScores = repeat(first, valid?.labels.length ?? 0);
+  const notNeeded = new Float64Array(validScores.length);
+  const histograms: Float64Array[] = [];
+  const trees: Tree[] = [];
+  let kept = valid ? 0 : options.rounds;
+  let least = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < options.rounds; round++) {
+    derive(scores, labels, outputs, gradients, hessians);
+    const rows = draw(n, rowFraction, random(options.seed, 'boosting rows', round));
+    for (let output = 0; output < outputs; output++) {
+      const source = random(options.seed, 'boosting columns', round, output);
+      const columns = Array.from(draw(binned.length, columnFraction, source), (column) => binned[column]);
+      const pairs = new Float64Array(2 * rows.length);
+      copyRounded(gradients.subarray(output * n, (output + 1) * n), rows, pairs, 0);
+      copyRounded(hessians.subarray(output * n, (output + 1) * n), rows, pairs, 1);
+      const tree = growTree(columns, rows.slice(), pairs, options, histograms);
+      addTree(tree, train.features, dimension, scores, output, outputs);
+      if (valid) addTree(tree, valid.features, dimension, validScores, output, outputs);
+      trees.push(tree);
+    }
+    if (!valid) continue;
+    const validLoss = derive(validScores, valid.labels, outputs, notNeeded, notNeeded);
+    if (validLoss < least) {
+      least = validLoss;
+      kept = round + 1;
+    }
+    if (round + 1 - kept >= earlyStoppingRounds) break;
+  }
+  return {
+    rounds: kept,
+    predict(features, rounds = kept) {
+      const rowsGiven = features.length / dimension;
+      if (!Number.isInteger(rowsGiven)) {
+        throw new InputError(
+          `boosted trees: ${features.length} numbers are no rows of ${dimension} features`,
+        );
+      }
+      const out = repeat(first, rowsGiven);
+      trees.slice(0, Math.min(rounds, kept) * outputs).forEach((tree, i) => {
+        addTree(tree, features, dimension, out, i % outputs, outputs);
+      });
+      return out;
+    },
+  };
+}
+
+/** Writes values[rows], rounded so that sums of them are exact, to column `column` of pairs [rows, 2]. */
+function copyRounded(values: Float64Array, rows: Int32Array, pairs: Float64Array, column: number): void {
+  const round = rounding(values);
+  for (let i = 0; i < rows.length; i++) pairs[2 * i + column] = values[rows[i]] + round - round;
+}
+
+/** A share of 0 … n − 1, at least one of them, ascending; each such set is as likely (selection sampling). */
+function draw(n: number, share: number, source: Random): Int32Array {
+  const drawn = new Int32Array(Math.min(n, Math.max(1, Math.round(share * n))));
+  for (let i = 0, count = 0; count < drawn.length; i++) {
+    const wanted = drawn.length - count;
+    if (wanted === n - i || source.uniform() * (n - i) < wanted) drawn[count++] = i;
+  }
+  return drawn;
+}
+
+function repeat(values: Float64Array, times: number): Float64Array {
+  const out = new Float64Array(values.length * times);
+  for (let at = 0; at < out.length; at += values.length) out.set(values, at);
+  return out;
+}
+
+function checkOptions(options: BoostedTreesOptions, loss: BoostingLoss): void {
+  const check = (
+    names: readonly (keyof BoostedTreesOptions)[],
+    low: number,
+    high: number,
+    whole: boolean,
+  ) => {
+    for (const name of names) {
+      const value = options[name];
+      if (value === undefined || (value >= low && value <= high && (!whole || Number.isInteger(value))))
+        continue;
+      const range = high < Number.MAX_VALUE ? `between ${low} and ${high}` : `from ${low}`;
+      throw new InputError(
+        `boosted trees: ${name} is ${value}: expected a ${whole ? 'whole ' : ''}number ${range}`,
+      );
+    }
+  };
+  check(['rounds', 'earlyStoppingRounds', 'classes'], 1, Number.MAX_VALUE, true);
+  check(['maxDepth'], 1, 16, true);
+  check(['bins'], 2, 256, true);
+  check(['learningRate', 'rowFraction', 'columnFraction'], 1e-9, 1, false);
+  check(['minChildWeight', 'l2'], 0, Number.MAX_VALUE, false);
+  if (loss === 'softmax' && options.classes === undefined) {
+    throw new InputError(
+      'boosted trees: the softmax loss needs the number of classes, got none: give classes',
+    );
+  }
+}
+
+function checkData(data: BoostedTreesData, dimension: number, loss: BoostingLoss, outputs: number): void {
+  const { features, labels } = data;
+  if (data.dimension !== dimension || labels.length === 0 || features.length !== labels.length * dimension) {
+    throw new InputError(
+      `boosted trees: expected features [${labels.length}, ${dimension}], a row for each label and a label at least, got ${features.length} numbers of dimension ${data.dimension}`,
+    );
+  }
+  const { known, expected } = boostingLosses[loss];
+  const bad = labels.findIndex((label) => !known(label, outputs));
+  if (bad >= 0) {
+    throw new InputError(
+      `boosted trees: label ${bad + 1} is ${labels[bad]}: the ${loss} loss expects ${expected}; leave rows without a label out`,
+    );
+  }
+}
