@@ -72,7 +72,7 @@ export async function findDataFiles(path: string, format?: FormatName): Promise<
 
 function onlySet(path: string, [set, ...others]: readonly DataSet[]): DataSet {
   if (others.length === 0) return set;
-  const problems = [...new Set([set, ...others].map(({ problem }) => problem))];
+  const problems = [...new Set([set, ...others].map(({ problem }) => problem))].sort();
   if (problems.length === 1) {
     const formats = [set, ...others].map(({ files }) => files[0].format);
     throw new InputError(
@@ -81,14 +81,17 @@ function onlySet(path: string, [set, ...others]: readonly DataSet[]): DataSet {
   }
   const [suggested] = problems.filter((problem) => problem !== '');
   throw new InputError(
-    `${path}: ${problems.length} data sets (${problems.map((problem) => problem || 'one without a name').join(', ')}); give one of them, such as ${join(path, suggested)}`,
+    `${path}: ${problems.length} data sets (${shorten(problems.map((problem) => problem || 'one without a name'))}); give one of them, such as ${join(path, suggested)}`,
   );
 }
 
-const listed = (files: readonly NamedFile[]): string => {
-  const names = files.map(({ name }) => name);
-  return names.length > 6 ? `${names.slice(0, 6).join(', ')}, … (${names.length})` : names.join(', ');
-};
+/** The most names that a message lists. */
+const LISTED = 12;
+
+const shorten = (names: readonly string[]): string =>
+  names.length > LISTED ? `${names.slice(0, LISTED).join(', ')}, … (${names.length})` : names.join(', ');
+
+const listed = (files: readonly NamedFile[]): string => shorten(files.map(({ name }) => name));
 
 /** What may be data by its name. Labels of images come with their images; plain text beside other data is a note. */
 function dataFilesIn(names: readonly string[], wanted?: FormatName): NamedFile[] {
