@@ -129,6 +129,31 @@ describe('.ts files of time series', () => {
     expect(all.flatMap(({ rows }) => [...rows])).toEqual([...Array(3000).keys()]);
   });
 
+  it('reads decimal numbers as JavaScript does, in single precision', async () => {
+    const digits = fc.string({ unit: fc.constantFrom(...'0123456789'), maxLength: 12 });
+    const decimal = fc
+      .tuple(
+        fc.constantFrom('', '-', '+'),
+        digits,
+        fc.constantFrom('', '.'),
+        digits,
+        fc.constantFrom('', 'e-3', 'E2', ' '),
+      )
+      .map((parts) => parts.join(''))
+      .filter((text) => text.trim() !== '' && Number.isFinite(Number(text)));
+    await fc.assert(
+      fc.asyncProperty(fc.array(decimal, { minLength: 1, maxLength: 20 }), async (cells) => {
+        const path = file(`@univariate true\n@data\n${cells.join(',')},1\n`, 'decimals.ts');
+        const [{ columns }] = await batches(path);
+        expect([...columns.series.values]).toEqual([...cells.map(Number).map(Math.fround), 1]);
+      }),
+      { numRuns: 50 },
+    );
+    for (const cell of ['.', '-', '1.2.3', '1-2', '--1', '- 1']) {
+      expect(await failure(`@univariate true\n@data\n${cell},1\n`)).toMatch(/value 1: expected a number/);
+    }
+  });
+
   it.each([
     [
       'too few values',

@@ -203,31 +203,62 @@ function parseSeries(text: string, { channels, steps, label }: TsHeader): Parsed
     const expected = `${dimensions}${label ? ' and a label' : ''}`;
     return { fault: `expected ${expected} separated by ":", got ${parts.length} of them` };
   }
-  let values = new Float32Array(0);
-  let length = 0;
+  const length = steps ?? countValues(parts[0]);
+  const values = new Float32Array(length * channels);
   for (let channel = 0; channel < channels; channel++) {
-    const cells = parts[channel].split(',');
-    if (channel === 0) {
-      length = cells.length;
-      values = new Float32Array(length * channels);
+    const part = parts[channel];
+    const found = countValues(part);
+    if (found !== length) {
+      const reason = steps === undefined ? 'as in dimension 1' : 'as all records have';
+      return { fault: `dimension ${channel + 1}: expected ${length} values ${reason}, got ${found}` };
     }
-    if (cells.length !== (steps ?? length)) {
-      const reason = steps === undefined ? `as in dimension 1` : 'as all records have';
-      return {
-        fault: `dimension ${channel + 1}: expected ${steps ?? length} values ${reason}, got ${cells.length}`,
-      };
-    }
-    for (let step = 0, at = channel; step < length; step++, at += channels) {
-      const value = parseValue(cells[step]);
+    for (let step = 0, from = 0; step < length; step++) {
+      const comma = part.indexOf(',', from);
+      const to = comma < 0 ? part.length : comma;
+      const value = parseDecimal(part, from, to) ?? parseValue(part.slice(from, to));
       if (value === undefined) {
         return {
-          fault: `dimension ${channel + 1}, value ${step + 1}: expected a number, or ? where it is missing, got ${quoteCell(cells[step])}`,
+          fault: `dimension ${channel + 1}, value ${step + 1}: expected a number, or ? where it is missing, got ${quoteCell(part.slice(from, to))}`,
         };
       }
-      values[at] = value;
+      values[step * channels + channel] = value;
+      from = to + 1;
     }
   }
   return { value: values };
+}
+
+function countValues(part: string): number {
+  let count = 1;
+  for (let comma = part.indexOf(','); comma >= 0; comma = part.indexOf(',', comma + 1)) count++;
+  return count;
+}
+
+/** More digits may not be exact as a whole number. */
+const EXACT_DIGITS = 15;
+const POWERS_OF_TEN = Array.from({ length: EXACT_DIGITS + 1 }, (_, exponent) => 10 ** exponent);
+
+/**
+ * The number that `-12.345` and the like stand for, or undefined for any other text. As `Number` gives it: the digits as a
+ * whole number and the power of ten are exact, so their quotient is rounded once (Clinger, 1990, "How to read floating
+ * point numbers accurately"). In place, in half the time that cutting the text and `Number` take.
+ */
+function parseDecimal(text: string, from: number, to: number): number | undefined {
+  const negative = text.charCodeAt(from) === 45;
+  let digits = 0;
+  let whole = 0;
+  let point = to - 1;
+  for (let i = negative ? from + 1 : from; i < to; i++) {
+    const code = text.charCodeAt(i);
+    if (code >= 48 && code <= 57) {
+      whole = whole * 10 + code - 48;
+      digits++;
+    } else if (code === 46 && point === to - 1) point = i;
+    else return undefined;
+  }
+  if (digits === 0 || digits > EXACT_DIGITS) return undefined;
+  const number = whole / POWERS_OF_TEN[to - 1 - point];
+  return negative ? -number : number;
 }
 
 /** NaN for a missing or infinite value; undefined for what is none. */
