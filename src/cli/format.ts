@@ -60,7 +60,9 @@ export function formatInspection({ source, rejected, badRecords, tokenizer }: In
       column.name,
       column.type,
       count(column.missing),
-      column.type === 'pixels' ? '' : `${column.distinctCapped ? '> ' : ''}${count(column.distinct)}`,
+      column.type === 'pixels' || column.type === 'series'
+        ? ''
+        : `${column.distinctCapped ? '> ' : ''}${count(column.distinct)}`,
       describeValues(column),
       tokenizer.reasons[column.name] ?? '',
     ]),
@@ -84,7 +86,12 @@ function describeFact([name, value]: [string, number | string]): string {
   return `${name} ${Number.isInteger(value) ? count(value) : number(value)}`;
 }
 
-function describeValues({ range, lengths, examples }: ColumnProfile): string {
+function describeValues({ type, range, lengths, examples }: ColumnProfile): string {
+  if (type === 'series' && range && lengths) {
+    const steps =
+      lengths.min === lengths.max ? count(lengths.min) : `${count(lengths.min)} … ${count(lengths.max)}`;
+    return `${steps} steps, ${examples[0]}, ${number(range.min)} … ${number(range.max)}, mean ${number(range.mean)}`;
+  }
   if (range) return `${number(range.min)} … ${number(range.max)}, mean ${number(range.mean)}`;
   if (!lengths) return '';
   const { min, median, max } = lengths;

@@ -101,7 +101,7 @@ function drawnRecords(spec: TokenSpec): TokenBlock {
   const rows = Int32Array.from({ length: count }, (_, row) => row);
   const offsets = new Int32Array(count + 1);
   for (let row = 0; row < count; row++) {
-    offsets[row + 1] = offsets[row] + (spec.kind === 'discrete' ? 1 + source.integer(maxTokens) : maxTokens);
+    offsets[row + 1] = offsets[row] + (spec.kind === 'fields' ? maxTokens : 1 + source.integer(maxTokens));
   }
   const tokens = offsets[count];
   if (spec.kind === 'continuous') {

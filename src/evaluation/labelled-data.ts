@@ -185,8 +185,10 @@ function labelValues(
   name: string,
   column: ColumnValues,
 ): Float64Array | readonly (string | null)[] {
-  if (column.type === 'pixels')
-    throw new InputError(`${path}: target column "${name}" holds images; expected numbers or text`);
+  if (column.type !== 'number' && column.type !== 'text') {
+    const holds = column.type === 'pixels' ? 'images' : 'series';
+    throw new InputError(`${path}: target column "${name}" holds ${holds}; expected numbers or text`);
+  }
   return column.values;
 }
 

@@ -73,7 +73,7 @@ export async function predict(
   checkTokenizerColumns(source, run.tokenizer);
   const reject = tokenRejecter(source, onBadRecord, rejected);
   const id = idColumnOf(source);
-  const buckets = predictionLengths(run.model.spec.maxTokens, run.model.spec.kind === 'discrete');
+  const buckets = predictionLengths(run.model.spec.maxTokens, run.model.spec.kind !== 'fields');
   const engine = await nodeEngine({ threads: run.config.training.threads });
   const trainer = new Trainer(
     engine,

@@ -42,7 +42,7 @@ export function roundHalfToEven(value: number): number {
   return below % 2 === 0 ? below : below + 1;
 }
 
-/** Rows of one length multiply in double precision in the authors' code, rows of varying length in single. */
+/** In the authors' code rows of ids, whose lengths vary, multiply in single precision and others in double. */
 const share = (spec: TokenSpec, ratio: number, length: number): number =>
   roundHalfToEven(spec.kind === 'discrete' ? Math.fround(Math.fround(ratio) * length) : ratio * length);
 

@@ -77,9 +77,9 @@ function stageOneCount(config: ObjectiveConfig, spec: TokenSpec, length: number,
  * Self-guided masked autoencoding (Xie, Lee, Chen & Finn, ICLR 2024): a few random rows of the model's own first
  * attention map are added up, and the tokens that they attend to most are hidden in the same pass.
  *
- * With `selectInitialRatio` the choice starts out partly random. For rows of varying length that share of the hidden
- * tokens is drawn from those the attention did not pick; for rows of one length the attention first picks that ratio
- * of the tokens, and the hidden ones are drawn from it.
+ * With `selectInitialRatio` the choice starts out partly random. For rows of ids, whose lengths vary in the authors' data, that
+ * share of the hidden tokens is drawn from those the attention did not pick; for the others the attention first picks that
+ * ratio of the tokens, and the hidden ones are drawn from it.
  *
  * Departures from the authors' code: at least one row of the map is drawn, at least one token is hidden and one is
  * left; with the schedule, the count of hidden tokens of a row does not change by one through rounding its two parts.

@@ -2,7 +2,7 @@
 import { quoteCell } from './bad-records.js';
 import { isSplitName } from './column-roles.js';
 import { NumberSet } from './number-set.js';
-import type { ColumnType, ColumnValues, PixelShape } from './record-batch.js';
+import { type ColumnType, type ColumnValues, isCellType, type PixelShape } from './record-batch.js';
 import { partNamed } from './split.js';
 
 /** Different values are counted exactly up to this many. */
@@ -15,16 +15,16 @@ export interface ColumnProfile {
   /** Cells that hold a value. */
   readonly present: number;
   readonly missing: number;
-  /** Different values; a lower bound where `distinctCapped`. For pixels 0. */
+  /** Different values; a lower bound where `distinctCapped`. For pixels and series 0. */
   readonly distinct: number;
   readonly distinctCapped: boolean;
-  /** Numbers and pixels. */
+  /** Numbers, pixels and the values of series. */
   readonly range?: { readonly min: number; readonly max: number; readonly mean: number };
   /** Number columns: whether every value is an integer. */
   readonly integers: boolean;
   /** Number columns: whether every value is the one before plus 1, as in a row counter. */
   readonly consecutive: boolean;
-  /** Text: characters per cell. */
+  /** Text: characters per cell. Series: steps per record. */
   readonly lengths?: {
     readonly min: number;
     readonly median: number;
@@ -77,7 +77,8 @@ export class ColumnSummary {
   add(column: ColumnValues, count: number): void {
     if (column.type === 'number') this.addNumbers(column.values, count);
     else if (column.type === 'text') this.addTexts(column.values, count);
-    else this.addPixels(column.values, count, column.shape);
+    else if (column.type === 'pixels') this.addPixels(column.values, count, column.shape);
+    else this.addSeries(column, count);
   }
 
   private addNumbers(values: Float64Array, count: number): void {
@@ -144,6 +145,25 @@ export class ColumnSummary {
     for (let i = 0; i < end; i++) this.measure(values[i]);
   }
 
+  /** A record without any value is missing. */
+  private addSeries(
+    { values, offsets, channels }: Extract<ColumnValues, { type: 'series' }>,
+    count: number,
+  ): void {
+    if (this.examples.length === 0) {
+      this.examples.push(`${channels} ${channels === 1 ? 'channel' : 'channels'}`);
+    }
+    for (let record = 0; record < count; record++) {
+      const before = this.elements;
+      for (let i = offsets[record] * channels; i < offsets[record + 1] * channels; i++) {
+        if (!Number.isNaN(values[i])) this.measure(values[i]);
+      }
+      if (this.elements === before) this.missing++;
+      else this.present++;
+      this.lengths.push(offsets[record + 1] - offsets[record]);
+    }
+  }
+
   private measure(value: number): void {
     if (value < this.min) this.min = value;
     if (value > this.max) this.max = value;
@@ -169,8 +189,8 @@ export class ColumnSummary {
       consecutive: type === 'number' && present > 2 && this.consecutive,
       ...(this.lengths.length > 0 && { lengths: lengthStatistics(this.lengths) }),
       examples: this.examples,
-      constant: type !== 'pixels' && distinct <= 1 && (present === 0 || missing === 0),
-      uniquePerRow: type !== 'pixels' && present > 1 && missing === 0 && !this.repeated,
+      constant: isCellType(type) && distinct <= 1 && (present === 0 || missing === 0),
+      uniquePerRow: isCellType(type) && present > 1 && missing === 0 && !this.repeated,
       looksLikeSplit: type === 'text' && namesParts(name, texts),
     };
   }

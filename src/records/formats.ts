@@ -8,8 +8,19 @@ export const formatExtensions = {
   lines: ['txt', 'text', 'lines'],
   smiles: ['smi', 'smiles'],
   idx: ['idx', 'idx1-ubyte', 'idx3-ubyte', 'idx4-ubyte'],
+  ts: ['ts'],
 } as const satisfies Record<string, readonly string[]>;
 
 export type FormatName = keyof typeof formatExtensions;
 
 export const formatNames = Object.keys(formatExtensions) as FormatName[];
+
+/** The format that a file's name tells, with or without `.gz`. */
+export function formatNamed(path: string): FormatName | undefined {
+  const name = path.toLowerCase().replace(/\.gz$/, '');
+  return formatNames.find((format) =>
+    formatExtensions[format].some(
+      (extension) => name.endsWith(`.${extension}`) || name.endsWith(`-${extension}`),
+    ),
+  );
+}

@@ -369,7 +369,7 @@ describe('IDX images', () => {
     expect(await failure(file('cut-idx3-ubyte', idx([2, 2, 2], [1, 2, 3])))).toMatch(/5 bytes are missing/);
     expect(await failure(file('more-idx3-ubyte', idx([1, 1, 1], [1, 2])))).toMatch(/longer than its header/);
     expect(await failure(file('b-labels-idx1-ubyte', idx([1], [1])))).toMatch(/labels without images/);
-    expect(await failure(join(folder, place('empty')))).toMatch(/a folder without IDX images/);
+    expect(await failure(join(folder, place('empty')))).toMatch(/a folder without data files/);
     const name = place('unequal');
     file(`${name}/t-images-idx3-ubyte`, idx([1, 1, 1], [1]));
     const labels = file(`${name}/t-labels-idx1-ubyte`, idx([2], [1, 2]));
@@ -400,18 +400,23 @@ describe('files that cannot be opened', () => {
     expect(() => source.read({ columns: ['c'] })).toThrow(/no column "c"; it has a, b$/);
   });
 
-  it.each(['csv', 'jsonl', 'fasta', 'txt'])('a truncated or corrupted gzip of %s', async (extension) => {
-    const bad = { csv: 'a,b\n', jsonl: '', fasta: '>a\n', txt: '' }[extension] ?? '';
-    const line = { csv: '1,2\n', jsonl: '{"a":1}\n', fasta: 'MKLV\n', txt: 'words\n' }[extension] ?? '';
-    const whole = gzipSync(bad + line.repeat(50_000));
-    const path = join(folder, `cut.${extension}.gz`);
-    for (const length of [whole.length >> 1, whole.length - 3]) {
-      writeFileSync(path, whole.subarray(0, length));
-      expect(await failure(path)).toMatch(/truncated/);
-    }
-    const damaged = Buffer.from(whole);
-    damaged[whole.length - 6] ^= 1;
-    writeFileSync(path, damaged);
-    expect(await failure(path)).toMatch(/checksum/);
-  });
+  it.each(['csv', 'jsonl', 'fasta', 'txt', 'ts'])(
+    'a truncated or corrupted gzip of %s',
+    async (extension) => {
+      const bad =
+        { csv: 'a,b\n', jsonl: '', fasta: '>a\n', txt: '', ts: '@univariate true\n@data\n' }[extension] ?? '';
+      const line =
+        { csv: '1,2\n', jsonl: '{"a":1}\n', fasta: 'MKLV\n', txt: 'words\n', ts: '1,2\n' }[extension] ?? '';
+      const whole = gzipSync(bad + line.repeat(50_000));
+      const path = join(folder, `cut.${extension}.gz`);
+      for (const length of [whole.length >> 1, whole.length - 3]) {
+        writeFileSync(path, whole.subarray(0, length));
+        expect(await failure(path)).toMatch(/truncated/);
+      }
+      const damaged = Buffer.from(whole);
+      damaged[whole.length - 6] ^= 1;
+      writeFileSync(path, damaged);
+      expect(await failure(path)).toMatch(/checksum/);
+    },
+  );
 });

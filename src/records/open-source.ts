@@ -2,8 +2,10 @@
 import { stat } from 'node:fs/promises';
 import { InputError } from '../errors.js';
 import { type OnBadRecord, rejectBy } from './bad-records.js';
-import { contentHead, isGzipped, readError, verifyGzip } from './bytes.js';
-import { type FormatName, formatExtensions, formatNames } from './formats.js';
+import { contentHead, isGzipped, verifyGzip } from './bytes.js';
+import { findDataFiles } from './data-files.js';
+import { type FormatName, formatExtensions, formatNamed, formatNames } from './formats.js';
+import { joinParts } from './join-parts.js';
 import type { Reader } from './reader.js';
 import { delimitedReader } from './readers/delimited.js';
 import { fastaReader } from './readers/fasta.js';
@@ -11,7 +13,9 @@ import { findIdxFiles, type IdxFiles, idxReader, isIdx } from './readers/idx.js'
 import { jsonlReader } from './readers/jsonl.js';
 import { linesReader } from './readers/lines.js';
 import { parquetReader } from './readers/parquet.js';
+import { tsReader } from './readers/ts.js';
 import type { BadRecord, ColumnInfo, DataSource } from './record-batch.js';
+import type { Part } from './split.js';
 
 export type { OnBadRecord } from './bad-records.js';
 
@@ -27,36 +31,51 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a CSV, TSV, JSON Lines, Parquet, FASTA, line-per-record or IDX file (or a folder with IDX images), gzipped or not.
+ * Opens a CSV, TSV, JSON Lines, Parquet, FASTA, line-per-record, IDX or `.ts` file, gzipped or not, or the parts of one data
+ * set (see `findDataFiles`), which are read as one with a column `split`.
  * Throws InputError when there is no such file, it is empty or damaged, or it is not what its name says.
  * A gzip file is decompressed once to check it before anything is read from it.
  */
 export async function openSource(path: string, options: OpenOptions = {}): Promise<DataSource> {
   const { onBadRecord = 'auto', report } = options;
-  const info = await stat(path).catch((error: unknown) => {
-    throw readError(path, error);
-  });
   if (options.format !== undefined && !formatNames.includes(options.format)) {
     throw new InputError(`format: expected one of ${formatNames.join(', ')}, got "${options.format}"`);
   }
-  const format = info.isDirectory() ? 'idx' : await detectFormat(path, info.size, options.format);
-  const idx = format === 'idx' ? await findIdxFiles(path) : undefined;
-  const files = idx ? [idx.images, ...(idx.labels === undefined ? [] : [idx.labels])] : [path];
-  let bytes = 0;
-  for (const file of files) {
-    bytes += (await stat(file)).size;
-    if (await isGzipped(file)) await verifyGzip(file);
+  const opened: OpenedFile[] = [];
+  for (const { path: file, part } of await findDataFiles(path, options.format)) {
+    opened.push({ ...(await openFile(file, options.format)), part });
   }
-  const reader = await openReader(path, format, idx);
+  const parts = opened.flatMap(({ part, ...file }) => (part ? [{ part, ...file }] : []));
+  const reader = parts.length > 0 ? joinParts(parts) : opened[0].reader;
+  const files = opened.flatMap((file) => file.files);
+  const sizes = await Promise.all(files.map(async (file) => (await stat(file)).size));
   const reject = rejectBy(onBadRecord, report);
   return {
     path,
-    format,
-    bytes,
+    files,
+    format: opened[0].format,
+    bytes: sizes.reduce((sum, size) => sum + size, 0),
     columns: reader.columns,
     read: ({ columns, few } = {}) =>
       reader.read(selectColumns(path, reader.columns, columns), reject, { few }),
   };
+}
+
+interface OpenedFile {
+  readonly path: string;
+  readonly part?: Part;
+  readonly format: FormatName;
+  readonly reader: Reader;
+  /** The file, and what lies beside it and belongs to it. */
+  readonly files: readonly string[];
+}
+
+async function openFile(path: string, given?: FormatName): Promise<OpenedFile> {
+  const format = await detectFormat(path, (await stat(path)).size, given);
+  const idx = format === 'idx' ? await findIdxFiles(path) : undefined;
+  const files = idx?.labels === undefined ? [path] : [path, idx.labels];
+  for (const file of files) if (await isGzipped(file)) await verifyGzip(file);
+  return { path, format, reader: await openReader(path, format, idx), files };
 }
 
 async function openReader(path: string, format: FormatName, idx: IdxFiles | undefined): Promise<Reader> {
@@ -72,6 +91,8 @@ async function openReader(path: string, format: FormatName, idx: IdxFiles | unde
       return linesReader(path);
     case 'smiles':
       return linesReader(path, { firstWord: true });
+    case 'ts':
+      return tsReader(path);
     default:
       return delimitedReader(path, format === 'tsv' ? 'tsv' : 'csv');
   }
@@ -106,8 +127,7 @@ async function detectFormat(path: string, size: number, given?: FormatName): Pro
   }
   const head = await contentHead(path, HEAD_BYTES);
   if (head.length === 0) throw new InputError(`${path}: empty after decompression; expected records`);
-  const name = lower.replace(/\.gz$/, '');
-  const format = given ?? formatNamed(name) ?? formatOf(head);
+  const format = given ?? formatNamed(path) ?? formatOf(head);
   if (!format) {
     const known = Object.values(formatExtensions).flatMap((list) => list.map((extension) => `.${extension}`));
     throw new InputError(`${path}: unknown format; name it ${known.join(', ')}, or pass --format`);
@@ -115,14 +135,6 @@ async function detectFormat(path: string, size: number, given?: FormatName): Pro
   const trouble = contradiction(format, head, gzipped);
   if (trouble) throw new InputError(`${path}: ${trouble}`);
   return format;
-}
-
-function formatNamed(name: string): FormatName | undefined {
-  return formatNames.find((format) =>
-    formatExtensions[format].some(
-      (extension) => name.endsWith(`.${extension}`) || name.endsWith(`-${extension}`),
-    ),
-  );
 }
 
 function formatOf(head: Buffer): FormatName | undefined {
@@ -152,6 +164,9 @@ function contradiction(format: FormatName, head: Buffer, gzipped: boolean): stri
   if (first === '' && head.length < HEAD_BYTES) return 'only white space; expected records';
   if (format === 'fasta' && first !== '>' && first !== ';') {
     return `not FASTA; expected a header ">id" first, got ${JSON.stringify(first)}`;
+  }
+  if (format === 'ts' && !['@', '#', '%'].includes(first)) {
+    return `not a .ts file of time series; expected a header such as "@univariate true" first, got ${JSON.stringify(first)}`;
   }
   if (format === 'jsonl' && first === '[') return 'a JSON array; write one object per line instead';
   return undefined;

@@ -3,7 +3,7 @@ import { hashString } from '../tensor/random.js';
 import { isIdName, labelWord, mayNameRecord, splitByName } from './column-roles.js';
 import { type ColumnProfile, ColumnSummary, DISTINCT_CAP } from './column-summary.js';
 import { NumberSet } from './number-set.js';
-import type { ColumnValues, DataSource, RecordBatch } from './record-batch.js';
+import { type ColumnValues, type DataSource, isCellType, type RecordBatch } from './record-batch.js';
 
 export type { ColumnProfile } from './column-summary.js';
 
@@ -111,6 +111,12 @@ function mixHashes(column: ColumnValues, low: Uint32Array, high: Uint32Array): v
       mix(i, words[2 * i]);
       mix(i, words[2 * i + 1]);
     }
+  } else if (column.type === 'series') {
+    const { values, offsets, channels } = column;
+    const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    for (let i = 0; i < low.length; i++) {
+      for (let j = offsets[i] * channels; j < offsets[i + 1] * channels; j++) mix(i, words[j]);
+    }
   } else {
     const size = column.shape[0] * column.shape[1] * column.shape[2];
     for (let i = 0; i < low.length; i++) {
@@ -136,7 +142,7 @@ function numberWeight({ integers, distinct }: ColumnProfile): number {
  * where there is no other. The first of equally long ones.
  */
 export function findDominantText(columns: readonly ColumnProfile[]): string | undefined {
-  if (columns.some(({ type }) => type === 'pixels')) return undefined;
+  if (columns.some(({ type }) => !isCellType(type))) return undefined;
   const free = columns.filter(
     (column) =>
       column.type === 'text' &&
@@ -168,7 +174,7 @@ function labelReason(
   { text, last }: { text?: ColumnProfile; last: boolean },
 ): string | undefined {
   const { name, type, distinct, present, integers, lengths } = column;
-  if (column.looksLikeSplit || column.constant || type === 'pixels') return undefined;
+  if (column.looksLikeSplit || column.constant || !isCellType(type)) return undefined;
   const word = labelWord(name);
   if (word) return `its name says "${word}"`;
   if (column.uniquePerRow && integers) return undefined;

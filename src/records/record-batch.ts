@@ -6,11 +6,21 @@ export type ColumnValues =
   /** `values[row]`; null is a missing cell. */
   | { readonly type: 'text'; readonly values: readonly (string | null)[] }
   /** `values[((row * height + y) * width + x) * channels + channel]`, 0 … 255. */
-  | { readonly type: 'pixels'; readonly values: Uint8Array; readonly shape: PixelShape };
+  | { readonly type: 'pixels'; readonly values: Uint8Array; readonly shape: PixelShape }
+  /** `values[(offsets[row] + step) * channels + channel]`; record `row` has `offsets[row + 1] - offsets[row]` steps. NaN is missing. */
+  | {
+      readonly type: 'series';
+      readonly values: Float32Array;
+      readonly offsets: Int32Array;
+      readonly channels: number;
+    };
 
 export type PixelShape = readonly [height: number, width: number, channels: number];
 
 export type ColumnType = ColumnValues['type'];
+
+/** Whether a column of this type has one value a record, and not an array of them. */
+export const isCellType = (type: ColumnType): boolean => type === 'number' || type === 'text';
 
 export interface RecordBatch {
   /** Index in the file of this batch's first record, counted from 0. Bad records that were skipped keep their number. */
@@ -42,6 +52,8 @@ export interface ReadOptions {
 /** A file (or a folder of files that belong together) that can be read from the start any number of times. */
 export interface DataSource {
   readonly path: string;
+  /** The files it is read from. */
+  readonly files: readonly string[];
   readonly format: string;
   readonly bytes: number;
   readonly columns: readonly ColumnInfo[];

@@ -6,6 +6,7 @@ import { rememberOnce } from './remember.js';
 function counted(count: number, size: number): DataSource & { reads: number } {
   return {
     path: 'numbers.csv',
+    files: ['numbers.csv'],
     format: 'csv',
     bytes: 0,
     columns: [{ name: 'x', type: 'number' }],

@@ -24,7 +24,7 @@ export interface FieldSpec {
 export type TokenSpec =
   /** ids only. Rows are shorter than `maxTokens` or equal to it. */
   | { readonly kind: 'discrete'; readonly vocabulary: number; readonly maxTokens: number }
-  /** values only, `channels` per token, standardised; every row has exactly `maxTokens` tokens. */
+  /** values only, `channels` per token, standardised. Rows are shorter than `maxTokens` or equal to it. */
   | { readonly kind: 'continuous'; readonly channels: number; readonly maxTokens: number }
   /**
    * One token per column, in the order of `fields`; every row has exactly `maxTokens` = `fields.length` tokens.

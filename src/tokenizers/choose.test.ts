@@ -10,6 +10,7 @@ async function choose(columns: Record<string, ColumnValues>, wishes?: TokenizerW
   );
   const source: DataSource = {
     path: 'data.csv',
+    files: ['data.csv'],
     format: 'csv',
     bytes: 1,
     columns: Object.entries(columns).map(([name, { type }]) => ({ name, type })),

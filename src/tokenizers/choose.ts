@@ -3,6 +3,7 @@
 import { InputError } from '../errors.js';
 import { isIdName, isLabelName, isSplitName, mayNameRecord } from '../records/column-roles.js';
 import { type ColumnProfile, findDominantText, isCategory, type SourceProfile } from '../records/profile.js';
+import { isCellType } from '../records/record-batch.js';
 import type { TokenizerKind } from './index.js';
 
 export interface TokenizerChoice {
@@ -30,7 +31,7 @@ export interface TokenizerWishes {
 const LABEL_REASON = 'its name is that of a label';
 
 /**
- * Chooses the tokenizer and its columns. Images are read by `grid`; a text column that makes up most of a record by
+ * Chooses the tokenizer and its columns. Images are read by `grid`, time series by `series`; a text column that makes up most of a record by
  * `sequence`; any other table by `fields`. Columns that are a split, an id or a label are not used, nor are constant
  * ones, unless `columns` names them. Throws InputError if nothing is left, or a wish names a column that there is not.
  */
@@ -89,7 +90,7 @@ function reasonToLeaveOut(
   if (isLabelName(name)) return LABEL_REASON;
   if (profile.consecutive) return 'counts the records';
   if (present === 0) return `missing in all of the first ${rowsRead} records`;
-  if (type !== 'pixels' && distinct === 1 && present > 1)
+  if (isCellType(type) && distinct === 1 && present > 1)
     return `the same in all of the first ${rowsRead} records`;
   return undefined;
 }
@@ -102,22 +103,24 @@ interface KindChoice {
   readonly otherwise: string;
 }
 
+/** Columns with many numbers a record, and what reads them. */
+const arrayColumns = [
+  { reader: 'grid', type: 'pixels', holds: 'images', otherwise: 'no image' },
+  { reader: 'series', type: 'series', holds: 'time series', otherwise: 'no time series' },
+] as const;
+
 function chooseKind(
   path: string,
   candidates: readonly ColumnProfile[],
   kind: TokenizerKind | undefined,
   asked: boolean,
 ): KindChoice {
-  const images = candidates.find(({ type }) => type === 'pixels');
   const texts = candidates.filter(({ type }) => type === 'text');
-  if (kind === 'grid' || (kind === undefined && images)) {
-    if (!images) throw noColumn(path, 'grid', 'images', candidates);
-    return {
-      kind: 'grid',
-      chosen: [images],
-      why: `column ${images.name} holds images`,
-      otherwise: 'no image',
-    };
+  for (const { reader, type, holds, otherwise } of arrayColumns) {
+    const column = candidates.find((candidate) => candidate.type === type);
+    if (kind !== reader && (kind !== undefined || !column)) continue;
+    if (!column) throw noColumn(path, reader, holds, candidates);
+    return { kind: reader, chosen: [column], why: `column ${column.name} holds ${holds}`, otherwise };
   }
   const dominant = findDominantText(candidates);
   if (kind === 'sequence' || (kind === undefined && dominant !== undefined)) {

@@ -251,9 +251,9 @@ function fieldsTokenizer(state: FieldsState): Tokenizer {
       const faults = new Map<number, { field: string; message: string }>();
       for (const [start, field] of state.fields.entries()) {
         const column = columnOf(batch, field.name);
-        if (column.type === 'pixels') {
+        if (column.type !== 'number' && column.type !== 'text') {
           throw new InputError(
-            `column ${JSON.stringify(field.name)} holds images; a ${field.type} column was expected`,
+            `column ${JSON.stringify(field.name)} holds ${column.type}; a ${field.type} column was expected`,
           );
         }
         const bad = (record: number, message: string) => {

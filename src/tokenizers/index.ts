@@ -2,6 +2,7 @@ import { InputError } from '../errors.js';
 import { fields } from './fields.js';
 import { grid } from './grid.js';
 import { sequence } from './sequence.js';
+import { series } from './series.js';
 import type { Tokenizer } from './tokenizer.js';
 
 export type { TokenizerChoice, TokenizerWishes } from './choose.js';
@@ -9,7 +10,7 @@ export { chooseTokenizer } from './choose.js';
 export type { Fitted, Tokenizer } from './tokenizer.js';
 
 /** All kinds of tokenizer, by name. */
-export const tokenizers = { sequence, fields, grid };
+export const tokenizers = { sequence, fields, grid, series };
 
 export type TokenizerKind = keyof typeof tokenizers;
 

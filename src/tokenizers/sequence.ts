@@ -62,7 +62,7 @@ export const sequence: TokenizerFamily = {
   async fit(batches, { columns, maxTokens, patch }) {
     const column = singleColumn('sequence', columns);
     if (patch !== undefined)
-      throw new InputError('tokenizer.patch is for the grid tokenizer; sequence has none');
+      throw new InputError('tokenizer.patch is for the grid and series tokenizers; sequence has none');
     if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens >= 1 && maxTokens <= LONGEST)) {
       throw new InputError(
         `tokenizer.max_tokens must be a whole number from 1 to ${LONGEST}, not ${maxTokens}`,

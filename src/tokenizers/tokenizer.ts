@@ -50,9 +50,9 @@ export type Fitted = Readonly<Record<string, number | string>> & { readonly reco
 export interface TokenizerOptions {
   /** The columns to read (see `chooseTokenizer`). */
   readonly columns: readonly string[];
-  /** `sequence`: longer records are cropped. `grid`: the most patches that an image may be cut into. */
+  /** `sequence`: longer records are cropped. `grid`, `series`: the most patches that an image or series may be cut into. */
   readonly maxTokens?: number;
-  /** `grid`: side of a square patch in pixels. */
+  /** `grid`: side of a square patch in pixels. `series`: steps of a patch. */
   readonly patch?: number;
 }
 
@@ -67,7 +67,7 @@ export interface TokenizerFamily {
 }
 
 /**
- * Fitting stops after this many records or values (letters, cells, pixels), so that learning from a file of any size
+ * Fitting stops after this many records or values (letters, cells, pixels, values), so that learning from a file of any size
  * starts within seconds. Files are often sorted, so both are as large as that allows.
  */
 export const FIT_RECORDS = 500_000;
@@ -109,7 +109,7 @@ export function columnOf(batch: RecordBatch, name: string): ColumnValues {
   );
 }
 
-/** The one column that `sequence` and `grid` read. */
+/** The one column that `sequence`, `grid` and `series` read. */
 export function singleColumn(kind: TokenizerKind, columns: readonly string[]): string {
   if (columns.length === 1) return columns[0];
   throw new InputError(

@@ -46,7 +46,11 @@ const splitting = {
 };
 
 const data = z.strictObject({
-  path: key(z.string().min(1), 'the file to read, or a folder of IDX images', 'molecules.csv'),
+  path: key(
+    z.string().min(1),
+    'the file to read, or a folder of files that belong together',
+    'molecules.csv',
+  ),
   ...reading,
   columns: key(names(), 'only these columns become tokens', ['smiles']),
   ignore: key(names(), 'these columns never become tokens', ['id', 'label']),
@@ -57,10 +61,10 @@ const tokenizer = z.strictObject({
   kind: key(memberOf(tokenizers), 'how a record becomes tokens', 'sequence'),
   max_tokens: key(
     count(),
-    'most tokens of a record: longer texts are cropped, images cut into larger patches',
+    'most tokens of a record: longer texts are cropped, images and series cut into larger patches',
     128,
   ),
-  patch: key(count(), 'side of a square image patch in pixels', 4),
+  patch: key(count(), 'side of a square image patch in pixels, or steps of a time series in one token', 4),
 });
 
 const encoder = z.strictObject({
@@ -179,7 +183,7 @@ export type ReadingOptions = Pick<NonNullable<UserConfig['data']>, keyof typeof 
 
 /**
  * A run's config.json: everything filled in. An encoder or objective reads the keys that concern it.
- * `patch` is there for images only, `select_initial_ratio` only with a randomness schedule, `recompute` only where it is on.
+ * `patch` is there for images and series only, `select_initial_ratio` only with a randomness schedule, `recompute` only where it is on.
  */
 export const configSchema = z.strictObject({
   data: data

@@ -3,7 +3,13 @@ import { InputError } from '../errors.js';
 import { describeBadRecord, type OnBadRecord, rejectBy } from '../records/bad-records.js';
 import { gatherBlocks } from '../records/batch.js';
 import { isIdName, splitByName } from '../records/column-roles.js';
-import type { BadRecord, ColumnValues, DataSource, RecordBatch } from '../records/record-batch.js';
+import {
+  type BadRecord,
+  type ColumnValues,
+  type DataSource,
+  isCellType,
+  type RecordBatch,
+} from '../records/record-batch.js';
 import { type Part, partNamed, partOf } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
@@ -30,7 +36,7 @@ export function findSplitColumn(source: DataSource, asked?: string): string | un
 
 /** The column whose value draws a record's part, so that records of one id stay together. */
 export const idColumnOf = (source: DataSource): string | undefined =>
-  source.columns.find(({ name }) => isIdName(name))?.name;
+  source.columns.find(({ name, type }) => isIdName(name) && isCellType(type))?.name;
 
 /** The columns a partition reads. */
 export const partitionColumns = (source: DataSource, splitColumn: string | undefined): string[] => {
@@ -38,7 +44,7 @@ export const partitionColumns = (source: DataSource, splitColumn: string | undef
 };
 
 const cellText = (column: ColumnValues | undefined, row: number): string | undefined => {
-  if (column === undefined || column.type === 'pixels') return undefined;
+  if (column === undefined || (column.type !== 'number' && column.type !== 'text')) return undefined;
   const value = column.values[row];
   return value === null || Number.isNaN(value) ? undefined : String(value);
 };
@@ -94,6 +100,22 @@ function copyAt<Values extends Float64Array | Int32Array>(
   return to;
 }
 
+function selectSeries(
+  { values, offsets, channels }: Extract<ColumnValues, { type: 'series' }>,
+  places: ArrayLike<number>,
+): ColumnValues {
+  const selected = new Int32Array(places.length + 1);
+  for (let i = 0; i < places.length; i++) {
+    selected[i + 1] = selected[i] + offsets[places[i] + 1] - offsets[places[i]];
+  }
+  const copied = new Float32Array(selected[places.length] * channels);
+  for (let i = 0; i < places.length; i++) {
+    const record = values.subarray(offsets[places[i]] * channels, offsets[places[i] + 1] * channels);
+    copied.set(record, selected[i] * channels);
+  }
+  return { type: 'series', values: copied, offsets: selected, channels };
+}
+
 /** The records of a batch at the given places. */
 export function selectRecords(batch: RecordBatch, places: ArrayLike<number>): RecordBatch {
   const count = places.length;
@@ -103,6 +125,8 @@ export function selectRecords(batch: RecordBatch, places: ArrayLike<number>): Re
       columns[name] = { type: 'number', values: copyAt(column.values, places, new Float64Array(count)) };
     } else if (column.type === 'text') {
       columns[name] = { type: 'text', values: Array.from(places, (place) => column.values[place]) };
+    } else if (column.type === 'series') {
+      columns[name] = selectSeries(column, places);
     } else {
       const size = column.shape[0] * column.shape[1] * column.shape[2];
       const values = new Uint8Array(count * size);
@@ -126,10 +150,7 @@ export function placesOf(block: TokenBlock, batch: RecordBatch): Int32Array {
 
 /** The cells of an id column at some places, as text; null is missing. */
 export function idTexts(column: ColumnValues, places: Int32Array): (string | null)[] {
-  return Array.from(places, (place) => {
-    const value = column.values[place];
-    return value === null || Number.isNaN(value) ? null : String(value);
-  });
+  return Array.from(places, (place) => cellText(column, place) ?? null);
 }
 
 /** Throws InputError that names every column which the tokenizer reads and the source lacks. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { realRecords } from '../tokenizers/real-records.case.js';
+import { realRecords, sunspots } from '../tokenizers/real-records.case.js';
 import { marginalPrediction } from './marginal.js';
 
 const real = await realRecords();
@@ -27,6 +27,18 @@ describe('the prediction of the training marginal', () => {
       let total = 0;
       for (let record = 0; record < block.count; record++) total += block.values![record * 16 * 49 + i];
       expect(data[i]).toBeCloseTo(total / block.count, 5);
+    }
+  });
+
+  it('is the mean over the records that are long enough, where lengths vary', () => {
+    const { tokenizer, block } = real.series;
+    const { shape, data } = marginalPrediction(tokenizer.spec, block);
+    expect(shape).toEqual([14, 1]);
+    for (const [position, expected] of data.entries()) {
+      const reached = sunspots.flatMap((cycle, record) =>
+        position < cycle.length ? [block.values![block.offsets[record] + position]] : [],
+      );
+      expect(expected).toBeCloseTo(reached.reduce((a, b) => a + b) / reached.length, 5);
     }
   });
 

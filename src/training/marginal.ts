@@ -8,7 +8,7 @@ const SMOOTHING = 0.5;
 
 /**
  * What the decoder would give at each position if it knew only the training marginal, float32[maxTokens, outputs]:
- * log frequencies of ids (over all positions for sequences, per column for tables), means of values per position.
+ * log frequencies of ids (over all positions for sequences, per column for tables), means of values per position, over the records that reach it.
  */
 export function marginalPrediction(spec: TokenSpec, block: TokenBlock): HostTensor<'float32'> {
   const outputs = decoderOutputs(spec);
@@ -23,10 +23,16 @@ export function marginalPrediction(spec: TokenSpec, block: TokenBlock): HostTens
   } else {
     const channels = spec.kind === 'continuous' ? spec.channels : 1;
     const sums = new Float64Array(spec.maxTokens * channels);
-    for (let i = 0; i < block.values!.length; i++) sums[i % sums.length] += block.values![i];
+    const records = new Float64Array(spec.maxTokens);
+    for (let record = 0; record < block.count; record++) {
+      const [start, end] = [block.offsets[record], block.offsets[record + 1]];
+      for (let token = start; token < end; token++) records[token - start]++;
+      for (let i = start * channels; i < end * channels; i++) sums[i - start * channels] += block.values![i];
+    }
     for (let position = 0; position < spec.maxTokens; position++) {
       for (let channel = 0; channel < channels; channel++) {
-        table[position * outputs + channel] = sums[position * channels + channel] / Math.max(1, block.count);
+        table[position * outputs + channel] =
+          sums[position * channels + channel] / Math.max(1, records[position]);
       }
     }
     if (spec.kind === 'fields') {

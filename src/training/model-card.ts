@@ -141,7 +141,7 @@ function inputsOf(spec: TokenSpec): InputDescription[] {
 
 function describeTokens({ spec, tokenLabel }: Tokenizer): string {
   if (spec.kind === 'continuous')
-    return 'Values are standardised as `tokenizer.json` says, and every record has all tokens.';
+    return 'Values are standardised as `tokenizer.json` says, and 0 beyond the end of a record.';
   if (spec.kind === 'fields') {
     return 'One token per column, in the order of `fields` in `tokenizer.json`: a number has id 0 and its standardised value, a missing cell id 1 and value 0, a category its own id and value 0.';
   }

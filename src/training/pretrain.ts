@@ -213,20 +213,21 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
 const HASHED_BYTES = 64 << 20;
 
 /** A checksum of what was learned from, so that a run is not resumed with other data. */
-async function hashData({ path, bytes, format }: DataSource): Promise<string> {
+async function hashData({ files, bytes, format }: DataSource): Promise<string> {
   const hash = createHash('sha256').update(`${format} ${bytes}`);
-  const file = await open(path);
-  try {
-    const { size, isFile } = await file.stat().then((info) => ({ size: info.size, isFile: info.isFile() }));
-    if (!isFile) return `size:${hash.digest('hex')}`;
-    const buffer = Buffer.alloc(1 << 20);
-    for (let offset = 0; offset < size; offset += buffer.length) {
-      if (offset >= HASHED_BYTES && offset < size - HASHED_BYTES) continue;
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
-      hash.update(buffer.subarray(0, bytesRead));
+  const buffer = Buffer.alloc(1 << 20);
+  for (const path of files) {
+    const file = await open(path);
+    try {
+      const { size } = await file.stat();
+      for (let offset = 0; offset < size; offset += buffer.length) {
+        if (offset >= HASHED_BYTES && offset < size - HASHED_BYTES) continue;
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, offset);
+        hash.update(buffer.subarray(0, bytesRead));
+      }
+    } finally {
+      await file.close();
     }
-  } finally {
-    await file.close();
   }
   return `sha256:${hash.digest('hex')}`;
 }
@@ -261,7 +262,7 @@ function describeChoice(choice: TokenizerChoice, emit: (event: ProgressEvent) =>
 
 /** Batch lengths. A file that is read block by block may hold longer records than its first block. */
 function bucketsFor(block: TokenBlock, validation: TokenBlock, spec: TokenSpec, inMemory: boolean): number[] {
-  if (spec.kind !== 'discrete') return [spec.maxTokens];
+  if (spec.kind === 'fields') return [spec.maxTokens];
   const all = new Int32Array(block.count + validation.count);
   all.set(blockLengths(block));
   all.set(blockLengths(validation), block.count);
@@ -277,8 +278,7 @@ function describeRun(
   buckets: readonly number[],
   checkpoint: Checkpoint | undefined,
 ): string {
-  const tokens =
-    spec.kind === 'discrete' ? `${buckets.join('/')} of ${spec.vocabulary} symbols` : `${spec.maxTokens}`;
+  const tokens = buckets.join('/') + (spec.kind === 'discrete' ? ` of ${spec.vocabulary} symbols` : '');
   const from = checkpoint ? `going on from step ${checkpoint.step}` : 'from the start';
   return (
     `${objective.kind} on ${records} records, tokens ${tokens}; ${encoder.kind}` +

@@ -2,7 +2,7 @@
  * IDX, the format of MNIST: a big-endian header (two zero bytes, a type, the number of axes, their sizes), then the
  * elements in row-major order. Images are axes [count, height, width] or [count, height, width, channels] of unsigned bytes.
  */
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../../errors.js';
 import { byteChunks, contentHead } from '../bytes.js';
@@ -21,31 +21,19 @@ export interface IdxFiles {
   readonly labels?: string;
 }
 
-/** The image file of a path (a file, or a folder with one image file) and the label file named alike beside it. */
-export async function findIdxFiles(path: string): Promise<IdxFiles> {
-  if (!(await stat(path)).isDirectory()) {
-    if ((await contentHead(path, 4))[3] === 1) {
-      throw new InputError(`${path}: IDX labels without images; give the images file or the folder of both`);
-    }
-    return withLabels(path, await readdir(dirname(path)));
+/** An image file, and the label file named alike beside it. Throws InputError for a file of labels. */
+export async function findIdxFiles(images: string): Promise<IdxFiles> {
+  if ((await contentHead(images, 4))[3] === 1) {
+    throw new InputError(`${images}: IDX labels without images; give the images file or the folder of both`);
   }
-  const names = (await readdir(path)).sort();
-  const images = names.filter((name) => /idx[34]-ubyte(\.gz)?$|idx[34](\.gz)?$/.test(name));
-  if (images.length === 1) return withLabels(join(path, images[0]), names);
-  throw new InputError(
-    images.length > 1
-      ? `${path}: several image files (${images.join(', ')}); give one of them`
-      : `${path}: a folder without IDX images (…-images-idx3-ubyte, also .gz); give a data file`,
-  );
-}
-
-function withLabels(images: string, siblings: readonly string[]): IdxFiles {
   const name = basename(images);
   const wanted = name
     .replace('images', 'labels')
     .replace(/idx[34]/, 'idx1')
     .replace(/\.gz$/, '');
-  const labels = siblings.find((sibling) => sibling !== name && sibling.replace(/\.gz$/, '') === wanted);
+  const labels = (await readdir(dirname(images))).find(
+    (sibling) => sibling !== name && sibling.replace(/\.gz$/, '') === wanted,
+  );
   return labels === undefined ? { images } : { images, labels: join(dirname(images), labels) };
 }
 
