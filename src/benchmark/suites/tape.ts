@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { openSource } from '../../records/open-source.js';
 import { given, prepared } from '../files.js';
+import { convolution } from '../methods/convolution.js';
 import { encoderMethods } from '../methods/encoders.js';
 import { constant, linearOnOneHot } from '../methods/simple.js';
 import { hasAnyWithin } from '../substrings.js';
@@ -91,7 +92,7 @@ const fluorescence: BenchmarkTask = {
   metric: 'spearman',
   split: "TAPE's own: train and validation up to 3 mutations, test 4 to 15",
   source: 'Sarkisyan et al., Nature 2016',
-  methods: [constant, linearOnOneHot, ...encoderMethods],
+  methods: [constant, linearOnOneHot, convolution, ...encoderMethods],
 };
 
 const stability: BenchmarkTask = {
@@ -104,7 +105,7 @@ const stability: BenchmarkTask = {
   metric: 'spearman',
   split: "TAPE's own: test on neighbours of 17 proteins",
   source: 'Rocklin et al., Science 2017',
-  methods: [constant, linearOnOneHot, ...encoderMethods],
+  methods: [constant, linearOnOneHot, convolution, ...encoderMethods],
 };
 
 const remoteHomology: BenchmarkTask = {
