@@ -4,12 +4,15 @@ import { InputError } from '../errors.js';
 import { type OnBadRecord, rejectBy } from './bad-records.js';
 import { contentHead, isGzipped, readError, verifyGzip } from './bytes.js';
 import { type FormatName, formatExtensions, formatNames } from './formats.js';
+import { isLmdb, lmdbFile } from './lmdb.js';
 import type { Reader } from './reader.js';
 import { delimitedReader } from './readers/delimited.js';
 import { fastaReader } from './readers/fasta.js';
-import { findIdxFiles, type IdxFiles, idxReader, isIdx } from './readers/idx.js';
+import { findIdxFiles, idxReader, isIdx } from './readers/idx.js';
+import { jsonReader } from './readers/json.js';
 import { jsonlReader } from './readers/jsonl.js';
 import { linesReader } from './readers/lines.js';
+import { lmdbReader } from './readers/lmdb.js';
 import { parquetReader } from './readers/parquet.js';
 import type { BadRecord, ColumnInfo, DataSource } from './record-batch.js';
 
@@ -27,7 +30,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a CSV, TSV, JSON Lines, Parquet, FASTA, line-per-record or IDX file (or a folder with IDX images), gzipped or not.
+ * Opens a CSV, TSV, JSON Lines, JSON, Parquet, FASTA, line-per-record, LMDB or IDX file, gzipped or not, or the folder of
+ * an LMDB database or of IDX images.
  * Throws InputError when there is no such file, it is empty or damaged, or it is not what its name says.
  * A gzip file is decompressed once to check it before anything is read from it.
  */
@@ -39,33 +43,41 @@ export async function openSource(path: string, options: OpenOptions = {}): Promi
   if (options.format !== undefined && !formatNames.includes(options.format)) {
     throw new InputError(`format: expected one of ${formatNames.join(', ')}, got "${options.format}"`);
   }
-  const format = info.isDirectory() ? 'idx' : await detectFormat(path, info.size, options.format);
+  const database = info.isDirectory() ? await lmdbFile(path) : undefined;
+  const format =
+    info.isDirectory() && !database
+      ? 'idx'
+      : await detectFormat(database ?? path, info.size, database ? 'lmdb' : options.format);
   const idx = format === 'idx' ? await findIdxFiles(path) : undefined;
-  const files = idx ? [idx.images, ...(idx.labels === undefined ? [] : [idx.labels])] : [path];
+  const files = idx ? [idx.images, ...(idx.labels === undefined ? [] : [idx.labels])] : [database ?? path];
   let bytes = 0;
   for (const file of files) {
     bytes += (await stat(file)).size;
     if (await isGzipped(file)) await verifyGzip(file);
   }
-  const reader = await openReader(path, format, idx);
+  const reader = idx ? await idxReader(idx) : await openReader(files[0], format);
   const reject = rejectBy(onBadRecord, report);
   return {
     path,
     format,
     bytes,
     columns: reader.columns,
+    leftOut: reader.leftOut,
     read: ({ columns, few } = {}) =>
       reader.read(selectColumns(path, reader.columns, columns), reject, { few }),
   };
 }
 
-async function openReader(path: string, format: FormatName, idx: IdxFiles | undefined): Promise<Reader> {
-  if (idx) return idxReader(idx);
+async function openReader(path: string, format: FormatName): Promise<Reader> {
   switch (format) {
     case 'parquet':
       return parquetReader(path);
     case 'jsonl':
       return jsonlReader(path);
+    case 'json':
+      return jsonReader(path);
+    case 'lmdb':
+      return lmdbReader(path);
     case 'fasta':
       return fastaReader(path);
     case 'lines':
@@ -114,7 +126,10 @@ async function detectFormat(path: string, size: number, given?: FormatName): Pro
   }
   const trouble = contradiction(format, head, gzipped);
   if (trouble) throw new InputError(`${path}: ${trouble}`);
-  return format;
+  if (format !== 'json' && format !== 'jsonl') return format;
+  // Files of either kind go by either name.
+  const first = firstText(head)[0];
+  return first === '[' ? 'json' : first === '{' ? 'jsonl' : format;
 }
 
 function formatNamed(name: string): FormatName | undefined {
@@ -128,8 +143,10 @@ function formatNamed(name: string): FormatName | undefined {
 function formatOf(head: Buffer): FormatName | undefined {
   if (head.toString('latin1', 0, 4) === 'PAR1') return 'parquet';
   if (isIdx(head)) return 'idx';
+  if (isLmdb(head)) return 'lmdb';
   const text = firstText(head);
   if (text.startsWith('>')) return 'fasta';
+  if (text.startsWith('[')) return 'json';
   return text.startsWith('{') ? 'jsonl' : undefined;
 }
 
@@ -143,6 +160,10 @@ function contradiction(format: FormatName, head: Buffer, gzipped: boolean): stri
   if (format === 'idx') {
     return isIdx(head) ? undefined : 'not IDX unsigned bytes with 1, 3 or 4 axes; check the file or its name';
   }
+  if (format === 'lmdb') {
+    if (!isLmdb(head)) return 'not LMDB (its first page has no LMDB mark); check the file or its name';
+    return gzipped ? 'gzipped LMDB is not read; decompress it' : undefined;
+  }
   if (magic === 'PAR1') return `a Parquet file, not ${format}; name it .parquet`;
   if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) {
     return 'UTF-16 text; save it as UTF-8';
@@ -153,7 +174,6 @@ function contradiction(format: FormatName, head: Buffer, gzipped: boolean): stri
   if (format === 'fasta' && first !== '>' && first !== ';') {
     return `not FASTA; expected a header ">id" first, got ${JSON.stringify(first)}`;
   }
-  if (format === 'jsonl' && first === '[') return 'a JSON array; write one object per line instead';
   return undefined;
 }
 
