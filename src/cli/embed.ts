@@ -9,7 +9,7 @@ export function define(command: Command, { run }: Session): void {
   command
     .description('Write the embedding of every record, in input order, with its row and any id.')
     .argument('<run>', 'folder of a run')
-    .argument('<data>', 'a file, or a folder of IDX images')
+    .argument('<data>', 'a file, or a folder of LMDB data or IDX images')
     .requiredOption(
       '-o, --out <file>',
       'file to write: .parquet, .csv, or .npy, which holds embeddings alone',

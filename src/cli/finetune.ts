@@ -12,7 +12,7 @@ export function define(command: Command, { run }: Session): void {
       'Train a pretrained encoder on labels, with several seeds, beside the same encoder untrained.',
     )
     .argument('<run>', 'folder of a pretrained run')
-    .argument('<data>', 'a file with labels, or a folder of IDX images and labels')
+    .argument('<data>', 'a file with labels, or a folder of LMDB data or IDX images with labels')
     .requiredOption('--out <run>', 'folder of the new run')
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);

@@ -18,7 +18,7 @@ export function define(command: Command, { run }: Session): void {
     .description(
       'Show columns, types, lengths, missing values and duplicates, and the tokenizer that would be chosen and why.',
     )
-    .argument('[data]', 'a file, or a folder of IDX images')
+    .argument('[data]', 'a file, or a folder of LMDB data or IDX images')
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(async (data: string | undefined, { json }: { json?: boolean }) => {

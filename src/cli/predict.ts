@@ -11,7 +11,7 @@ export function define(command: Command, { run }: Session): void {
       'Write the predictions of a fine-tuned run for every record, in input order, with its row and any id.',
     )
     .argument('<run>', 'folder of a fine-tuned run')
-    .argument('<data>', 'a file, or a folder of IDX images')
+    .argument('<data>', 'a file, or a folder of LMDB data or IDX images')
     .requiredOption('-o, --out <file>', 'file to write: .parquet or .csv')
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);

@@ -9,7 +9,7 @@ const keys = ['data', 'tokenizer', 'encoder', 'objective', 'training'];
 export function define(command: Command, { argv, run }: Session): void {
   command
     .description('Learn from a file without labels. What is not given is chosen from the data and printed.')
-    .argument('[data]', 'a file, or a folder of IDX images')
+    .argument('[data]', 'a file, or a folder of LMDB data or IDX images')
     .requiredOption('--out <run>', 'folder of the run')
     .option('--resume', 'go on from the newest checkpoint in the folder of the run')
     .option('--json', 'print one JSON object to stdout');

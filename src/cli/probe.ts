@@ -12,7 +12,7 @@ export function define(command: Command, { run }: Session): void {
       'Score a frozen encoder on labels: linear, nearest neighbours, nearest class mean, beside the same encoder untrained.',
     )
     .argument('<run>', 'folder of a pretrained run')
-    .argument('<data>', 'a file with labels, or a folder of IDX images and labels')
+    .argument('<data>', 'a file with labels, or a folder of LMDB data or IDX images with labels')
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(async (pretrained: string, data: string, { json }: { json?: boolean }) => {

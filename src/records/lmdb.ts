@@ -46,11 +46,11 @@ export function isLmdb(head: Buffer): boolean {
   });
 }
 
-/** The data file of a database's folder; undefined for a folder that is not named as one and holds none. */
-export async function lmdbFile(folder: string): Promise<string | undefined> {
+/** The data file in a database's folder; undefined for a folder that is not named as one and holds none. */
+export function lmdbDataFile(folder: string): string | undefined {
   const file = join(folder, 'data.mdb');
   if (statSync(file, { throwIfNoEntry: false })) return file;
-  if (!/\.lmdb$/i.test(folder)) return undefined;
+  if (!/\.lmdb[/\\]*$/i.test(folder)) return undefined;
   throw new InputError(`${folder}: an LMDB folder without data.mdb; copy it again, or give the data file`);
 }
 
@@ -282,7 +282,8 @@ export class LmdbFile {
     throw this.damaged(`${what} ends early`);
   }
 
-  private damaged(what: string): InputError {
+  /** What to throw where the file contradicts itself. */
+  damaged(what: string): InputError {
     return new InputError(
       `${this.path}: not a readable LMDB file (${what}); it is truncated or corrupt, copy or download it again`,
     );

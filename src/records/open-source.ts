@@ -4,7 +4,7 @@ import { InputError } from '../errors.js';
 import { type OnBadRecord, rejectBy } from './bad-records.js';
 import { contentHead, isGzipped, readError, verifyGzip } from './bytes.js';
 import { type FormatName, formatExtensions, formatNames } from './formats.js';
-import { isLmdb, lmdbFile } from './lmdb.js';
+import { isLmdb, lmdbDataFile } from './lmdb.js';
 import type { Reader } from './reader.js';
 import { delimitedReader } from './readers/delimited.js';
 import { fastaReader } from './readers/fasta.js';
@@ -43,7 +43,7 @@ export async function openSource(path: string, options: OpenOptions = {}): Promi
   if (options.format !== undefined && !formatNames.includes(options.format)) {
     throw new InputError(`format: expected one of ${formatNames.join(', ')}, got "${options.format}"`);
   }
-  const database = info.isDirectory() ? await lmdbFile(path) : undefined;
+  const database = info.isDirectory() ? lmdbDataFile(path) : undefined;
   const format =
     info.isDirectory() && !database
       ? 'idx'

@@ -47,10 +47,7 @@ export interface PickleDictionary {
 
 /** A name that a pickle may call. */
 class Callable {
-  constructor(
-    readonly name: string,
-    readonly call: (args: unknown[], machine: Machine) => unknown,
-  ) {}
+  constructor(readonly call: (args: unknown[], machine: Machine) => unknown) {}
 }
 
 /** A NumPy dtype. Its byte order comes with its state. */
@@ -91,7 +88,10 @@ const callables = new Map(
     'builtins.bytearray': ([content, encoding], machine) =>
       content instanceof Uint8Array ? content : machine.encoded(content ?? '', encoding ?? 'latin1'),
     'collections.OrderedDict': () => Object.create(null),
-  }).map(([name, call]) => [name, new Callable(name, call)]),
+  }).flatMap(([name, call]) => {
+    const callable = new Callable(call);
+    return [name, formerName(name)].map((called): [string, Callable] => [called, callable]);
+  }),
 );
 
 /** The value of a pickle. Throws PickleError where it is damaged or asks for something else than data. */
@@ -396,12 +396,15 @@ function shortText(value: unknown): string {
   return typeof value === 'string' ? value : Buffer.from(value).toString('utf8');
 }
 
-/** NumPy 2 moved its core to another module, Python 3 its built-in names. */
+/** What it was called before NumPy 2 or Python 3. */
+function formerName(name: string): string {
+  return name.replace(/^numpy\._core\./, 'numpy.core.').replace(/^builtins\./, '__builtin__.');
+}
+
 function callable(module: unknown, name: unknown): Callable {
   if (typeof module !== 'string' || typeof name !== 'string')
     throw damagedAt('a function whose name is no text');
-  const modern = module.replace(/^numpy\.core\./, 'numpy._core.').replace(/^__builtin__$/, 'builtins');
-  const found = callables.get(`${modern}.${name}`);
+  const found = callables.get(`${module}.${name}`);
   if (found) return found;
   throw new PickleError(
     `the pickle asks for ${JSON.stringify(`${module}.${name}`.slice(0, 80))}, and nothing is run for it; only text, numbers, lists, dictionaries and NumPy arrays are read`,

@@ -161,7 +161,9 @@ export function findDominantText(columns: readonly ColumnProfile[]): string | un
 
 /** The first column that is unique in each record and is named like an id, or is text beside the dominating one. */
 function findId(columns: readonly ColumnProfile[], dominantText: string | undefined): string | undefined {
-  const unique = columns.filter(({ name, uniquePerRow }) => uniquePerRow && name !== dominantText);
+  const unique = columns.filter(
+    ({ name, uniquePerRow, numberList }) => uniquePerRow && !numberList && name !== dominantText,
+  );
   const named = unique.find(
     ({ name, type, integers }) => mayNameRecord(name) && (type === 'text' || integers),
   );

@@ -46,7 +46,7 @@ const splitting = {
 };
 
 const data = z.strictObject({
-  path: key(z.string().min(1), 'the file to read, or a folder of IDX images', 'molecules.csv'),
+  path: key(z.string().min(1), 'the file to read, or a folder of LMDB data or IDX images', 'molecules.csv'),
   ...reading,
   columns: key(names(), 'only these columns become tokens', ['smiles']),
   ignore: key(names(), 'these columns never become tokens', ['id', 'label']),

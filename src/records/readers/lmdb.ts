@@ -1,9 +1,10 @@
 /** LMDB databases of pickled dictionaries, the form in which TAPE (Rao et al., 2019) is distributed. */
+import { statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { InputError } from '../../errors.js';
 import { describeBadRecord, quoteCell, type Reject } from '../bad-records.js';
 import { isDamagedText } from '../bytes.js';
-import { type LmdbEntry, LmdbFile, lmdbFile } from '../lmdb.js';
+import { type LmdbEntry, LmdbFile, lmdbDataFile } from '../lmdb.js';
 import { type NoCell, numbersCell, type ObjectRecord, objectReader } from '../object-records.js';
 import { NumpyArray, type PickleDictionary, PickleError, type PickleValue, unpickle } from '../pickle.js';
 import type { Reader } from '../reader.js';
@@ -32,8 +33,8 @@ export function lmdbReader(path: string): Promise<Reader> {
  * `NumpyArray`; for values that no column can hold. Throws InputError at the first record that cannot be read.
  */
 export async function* readLmdbObjects(path: string): AsyncGenerator<PickleDictionary> {
-  const file = (await lmdbFile(path)) ?? path;
-  const records = lmdbRecords(file, (bad) => {
+  const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
+  const records = lmdbRecords((folder && lmdbDataFile(path)) || path, (bad) => {
     throw new InputError(describeBadRecord(bad));
   });
   for await (const { object } of records) yield object;
@@ -108,21 +109,23 @@ function* inNumericOrder(database: LmdbFile): Generator<LmdbEntry> {
   if (others === 0 || (others === 1 && database.get(COUNT_KEY))) return;
   const isRead = new RegExp(`^(0|[1-9]\\d{0,${digits - 1}})$`);
   for (const entry of database.inKeyOrder()) {
-    if (digits === 0 || !isRead.test(entry.key.toString('latin1'))) yield entry;
+    if (digits > 0 && isRead.test(entry.key.toString('latin1'))) continue;
+    read++;
+    yield entry;
   }
+  if (read !== database.entries) throw database.damaged('some keys are found in one way only');
 }
 
 /** The entries whose keys are decimal numbers of so many digits. There are at most as many lookups as keys. */
 function* numbersOf(database: LmdbFile, digits: number): Generator<LmdbEntry> {
   const end = 10 ** digits;
   for (let next = digits === 1 ? 0 : end / 10; next < end; ) {
-    const wanted = String(next);
-    const entry = database.seek(Buffer.from(wanted));
+    const entry = database.seek(Buffer.from(String(next)));
     if (!entry) return;
     const found = entry.key.toString('latin1');
-    if (found === wanted) {
+    if (found.length === digits && /^\d+$/.test(found)) {
       yield entry;
-      next++;
+      next = Number(found) + 1;
     } else next = firstNumberAfter(found, digits);
   }
 }
