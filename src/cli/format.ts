@@ -47,7 +47,7 @@ export function formatWritten({ file, rows, rejected }: PredictSummary): string 
 }
 
 export function formatInspection({ source, rejected, badRecords, tokenizer }: Inspection): string {
-  const { path, format, bytes, rows, rowsRead, duplicates, columns } = source;
+  const { path, format, bytes, rows, rowsRead, duplicates, columns, leftOut = [] } = source;
   const facts = [
     rows === undefined ? `first ${count(rowsRead)} records` : `${count(rows)} records`,
     `${count(bytes)} bytes`,
@@ -72,6 +72,7 @@ export function formatInspection({ source, rejected, badRecords, tokenizer }: In
     '',
     table,
     '',
+    ...leftOut.map(({ name, reason }) => `left out: ${name} is ${reason}`),
     `tokenizer: ${tokenizer.kind} on ${tokenizer.columns.join(', ')}; at most ${count(tokenizer.maxTokens)} tokens`,
     `why: ${tokenizer.why}`,
     `fitted: ${Object.entries(tokenizer.fitted).map(describeFact).join(', ')}`,

@@ -31,6 +31,8 @@ export interface ColumnProfile {
     readonly max: number;
     readonly mean: number;
   };
+  /** Text: whether every cell is integers joined by a space, as labels of a sequence's tokens are, and some of several. */
+  readonly numberList: boolean;
   /** The first different values, quoted and shortened. */
   readonly examples: readonly string[];
   /** The same value in every record, or missing in every one. */
@@ -55,6 +57,8 @@ export class ColumnSummary {
   private sum = 0;
   private elements = 0;
   private readonly lengths: number[] = [];
+  private onlyIntegers = true;
+  private several = false;
   /** The different numbers, the first `DISTINCT_CAP`. */
   private readonly numbers = new NumberSet();
   /**
@@ -125,6 +129,10 @@ export class ColumnSummary {
       }
       this.present++;
       this.lengths.push(value.length);
+      if (this.onlyIntegers) {
+        this.onlyIntegers = /^-?\d+( -?\d+)*$/.test(value);
+        this.several ||= value.includes(' ');
+      }
       const before = this.texts.get(value);
       if (before !== undefined) {
         this.repeated = true;
@@ -188,6 +196,7 @@ export class ColumnSummary {
       integers: type === 'number' && present > 0 && this.integers,
       consecutive: type === 'number' && present > 2 && this.consecutive,
       ...(this.lengths.length > 0 && { lengths: lengthStatistics(this.lengths) }),
+      numberList: this.onlyIntegers && this.several,
       examples: this.examples,
       constant: isCellType(type) && distinct <= 1 && (present === 0 || missing === 0),
       uniquePerRow: isCellType(type) && present > 1 && missing === 0 && !this.repeated,

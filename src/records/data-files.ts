@@ -4,6 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import { readError } from './bytes.js';
 import { type FormatName, formatNamed } from './formats.js';
+import { lmdbDataFile } from './lmdb.js';
 import { type Part, partNamed } from './split.js';
 
 /** A file, and the part its name tells, where there are others of the same data set. */
@@ -31,7 +32,7 @@ const PART_ORDER: readonly Part[] = ['train', 'valid', 'test'];
 /**
  * The files of a path, in the order in which they are read:
  *
- * - a file: that one;
+ * - a file, or the folder of an LMDB database: that one;
  * - a folder with the files of one data set in parts, such as `train-images-idx3-ubyte` and `t10k-images-idx3-ubyte`, or
  *   `X_TRAIN.ts` and `X_TEST.ts`: those for training, then for validation, then for the test, each by name;
  * - a folder with a single data file: that one;
@@ -42,7 +43,7 @@ const PART_ORDER: readonly Part[] = ['train', 'valid', 'test'];
  */
 export async function findDataFiles(path: string, format?: FormatName): Promise<readonly DataFile[]> {
   const info = await stat(path).catch((error: unknown) => readError(path, error));
-  if (!(info instanceof Error) && !info.isDirectory()) return [{ path }];
+  if (!(info instanceof Error) && (!info.isDirectory() || lmdbDataFile(path))) return [{ path }];
   const folder = info instanceof Error ? dirname(path) : path;
   const names = await readdir(folder).catch((error: unknown) => {
     throw info instanceof Error ? info : readError(path, error);

@@ -3,10 +3,12 @@ export const formatExtensions = {
   csv: ['csv'],
   tsv: ['tsv', 'tab'],
   jsonl: ['jsonl', 'ndjson'],
+  json: ['json'],
   parquet: ['parquet', 'pq'],
   fasta: ['fasta', 'fa', 'faa', 'fna', 'fas'],
   lines: ['txt', 'text', 'lines'],
   smiles: ['smi', 'smiles'],
+  lmdb: ['lmdb', 'mdb'],
   idx: ['idx', 'idx1-ubyte', 'idx3-ubyte', 'idx4-ubyte'],
   ts: ['ts'],
 } as const satisfies Record<string, readonly string[]>;

@@ -258,8 +258,107 @@ describe('JSON Lines', () => {
       [152, 'a'],
     ]);
     expect(await failure(path, { onBadRecord: 'fail' })).toMatch(/^line 151: expected one JSON object, got /);
-    expect(await failure(file('array.jsonl', '[{"a":1}]'))).toMatch(/one object per line/);
     expect(await failure(file('words.jsonl', 'hello\nworld\n'))).toMatch(/^line 1: expected one JSON object/);
+  });
+});
+
+describe('JSON', () => {
+  // The form of TAPE's files: labels of a record in lists, of its tokens too.
+  const objects = [
+    {
+      id: '0',
+      primary: 'GIVEQCC',
+      log_fluorescence: [3.5],
+      ss3: [2, 2, 0, 0, 0, 1, 1],
+      valid_mask: [true, false],
+    },
+    { id: '1', primary: 'F"V\\', log_fluorescence: [-1], ss3: [1], valid_mask: [true], note: ['a, [b}'] },
+  ];
+  const columns = {
+    id: ['0', '1'],
+    primary: ['GIVEQCC', 'F"V\\'],
+    log_fluorescence: [3.5, -1],
+    ss3: ['2 2 0 0 0 1 1', '1'],
+    valid_mask: ['1 0', '1'],
+    note: [null, '["a, [b}"]'],
+  };
+
+  it('reads an array of objects, written in any way and under either name', async () => {
+    const text = JSON.stringify(objects);
+    expect(await read('a.json', text)).toEqual(columns);
+    expect(await read('a.json.gz', `\uFEFF\r\n${JSON.stringify(objects, null, 2)}\n `)).toEqual(columns);
+    expect((await openSource(file('a.jsonl', text))).format).toBe('json');
+    const lines = file('lines.json', objects.map((object) => JSON.stringify(object)).join('\n'));
+    expect((await openSource(lines)).format).toBe('jsonl');
+    expect((await readAll(await openSource(lines))).columns).toEqual(columns);
+    expect((await openSource(file('array', text))).format).toBe('json');
+  });
+
+  it('gives back what was written, wherever the chunks end', async () => {
+    const long = fc.string({ unit: 'grapheme' }).map((text) => `c${text}`);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.record({ a: long, b: fc.integer() }), { minLength: 1, maxLength: 20 }),
+        fc.constantFrom(undefined, 1, '\t'),
+        fc.nat({ max: 40 }),
+        async (records, indent, before) => {
+          // The first megabyte ends somewhere in the records.
+          const space = ' '.repeat((1 << 20) - before);
+          const { a, b } = await read('round.json', space + JSON.stringify(records, null, indent));
+          expect(a).toEqual(records.map((record) => record.a));
+          expect(b).toEqual(records.map((record) => record.b));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('leaves tables of numbers out and says so', async () => {
+    const source = await openSource(file('map.json', '[{"a": "x", "xyz": [[1, 2.5, 3], [4, 5, 6]]}]'));
+    expect(source.columns).toEqual([{ name: 'a', type: 'text' }]);
+    expect(source.leftOut).toEqual([
+      { name: 'xyz', reason: 'a list of [2, 3] numbers in record 0; a column holds numbers or text' },
+    ]);
+    expect(await failure(file('only.json', '[{"xyz": [0.5, 1.5]}]'))).toMatch(
+      /no columns; xyz is a list of \[2\]/,
+    );
+  });
+
+  it('names the line of a bad record', async () => {
+    const records = Array.from({ length: 150 }, (_, i) => `{"a": ${i}}`);
+    records[120] = '{"a": oops}';
+    records[121] = '[1, 2]';
+    records[122] = '{"a": "x"}';
+    const path = file('late.json', `[\n${records.join(',\n')}\n]`);
+    const reported: BadRecord[] = [];
+    const { rows } = await readAll(await openSource(path, { report: (bad) => reported.push(bad) }));
+    expect(rows.length).toBe(147);
+    expect(reported.map(({ row, line, message }) => [row, line, message])).toEqual([
+      [120, 122, 'expected one JSON object, got "{\\"a\\": oops}"'],
+      [121, 123, 'expected one JSON object, got "[1, 2]"'],
+      [122, 124, 'expected a number as in the other records, got "x"'],
+    ]);
+  });
+
+  it.each([
+    ['', '[]', /no records; expected an array of JSON objects/],
+    [
+      'without an end',
+      '[{"a":1},\n{"a":2}',
+      /^line 2: the array is not closed by "]"; the file is truncated/,
+    ],
+    ['with an open quote', '[{"a":"1},\n{"a":2}]', /^line 2: the array is not closed/],
+    ['with an empty place', '[{"a":1},\n,{"a":2}]', /^line 2: expected an object, got nothing/],
+    ['with a last comma', '[{"a":1},]', /^line 1: expected an object, got nothing/],
+    ['with a bracket too many', '[{"a":1}}]', /^line 1: "}" without "{"/],
+    [
+      'with something after it',
+      '[{"a":1}]\n{"a":2}',
+      /^line 2: expected nothing after the array, got "{\\"a\\":2}"/,
+    ],
+    ['that is a text', '"words"', /^line 1: expected "\[" and an array of objects, got /],
+  ])('refuses an array %s', async (_, text, message) => {
+    expect(await failure(file('broken.json', text))).toMatch(message);
   });
 });
 

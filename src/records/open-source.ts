@@ -6,12 +6,15 @@ import { contentHead, isGzipped, verifyGzip } from './bytes.js';
 import { findDataFiles } from './data-files.js';
 import { type FormatName, formatExtensions, formatNamed, formatNames } from './formats.js';
 import { joinParts } from './join-parts.js';
+import { isLmdb, lmdbDataFile } from './lmdb.js';
 import type { Reader } from './reader.js';
 import { delimitedReader } from './readers/delimited.js';
 import { fastaReader } from './readers/fasta.js';
-import { findIdxFiles, type IdxFiles, idxReader, isIdx } from './readers/idx.js';
+import { findIdxFiles, idxReader, isIdx } from './readers/idx.js';
+import { jsonReader } from './readers/json.js';
 import { jsonlReader } from './readers/jsonl.js';
 import { linesReader } from './readers/lines.js';
+import { lmdbReader } from './readers/lmdb.js';
 import { parquetReader } from './readers/parquet.js';
 import { tsReader } from './readers/ts.js';
 import type { BadRecord, ColumnInfo, DataSource } from './record-batch.js';
@@ -31,8 +34,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a CSV, TSV, JSON Lines, Parquet, FASTA, line-per-record, IDX or `.ts` file, gzipped or not, or the parts of one data
- * set (see `findDataFiles`), which are read as one with a column `split`.
+ * Opens a CSV, TSV, JSON Lines, JSON, Parquet, FASTA, line-per-record, LMDB, IDX or `.ts` file, gzipped or not, or the parts
+ * of one data set (see `findDataFiles`), which are read as one with a column `split`.
  * Throws InputError when there is no such file, it is empty or damaged, or it is not what its name says.
  * A gzip file is decompressed once to check it before anything is read from it.
  */
@@ -56,6 +59,7 @@ export async function openSource(path: string, options: OpenOptions = {}): Promi
     format: opened[0].format,
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     columns: reader.columns,
+    leftOut: reader.leftOut,
     read: ({ columns, few } = {}) =>
       reader.read(selectColumns(path, reader.columns, columns), reject, { few }),
   };
@@ -70,21 +74,26 @@ interface OpenedFile {
   readonly files: readonly string[];
 }
 
-async function openFile(path: string, given?: FormatName): Promise<OpenedFile> {
-  const format = await detectFormat(path, (await stat(path)).size, given);
+async function openFile(given: string, asked?: FormatName): Promise<OpenedFile> {
+  const database = (await stat(given)).isDirectory() ? lmdbDataFile(given) : undefined;
+  const path = database ?? given;
+  const format = await detectFormat(path, (await stat(path)).size, database ? 'lmdb' : asked);
   const idx = format === 'idx' ? await findIdxFiles(path) : undefined;
   const files = idx?.labels === undefined ? [path] : [path, idx.labels];
   for (const file of files) if (await isGzipped(file)) await verifyGzip(file);
-  return { path, format, reader: await openReader(path, format, idx), files };
+  return { path, format, reader: idx ? await idxReader(idx) : await openReader(path, format), files };
 }
 
-async function openReader(path: string, format: FormatName, idx: IdxFiles | undefined): Promise<Reader> {
-  if (idx) return idxReader(idx);
+async function openReader(path: string, format: FormatName): Promise<Reader> {
   switch (format) {
     case 'parquet':
       return parquetReader(path);
     case 'jsonl':
       return jsonlReader(path);
+    case 'json':
+      return jsonReader(path);
+    case 'lmdb':
+      return lmdbReader(path);
     case 'fasta':
       return fastaReader(path);
     case 'lines':
@@ -134,14 +143,19 @@ async function detectFormat(path: string, size: number, given?: FormatName): Pro
   }
   const trouble = contradiction(format, head, gzipped);
   if (trouble) throw new InputError(`${path}: ${trouble}`);
-  return format;
+  if (format !== 'json' && format !== 'jsonl') return format;
+  // Files of either kind go by either name.
+  const first = firstText(head)[0];
+  return first === '[' ? 'json' : first === '{' ? 'jsonl' : format;
 }
 
 function formatOf(head: Buffer): FormatName | undefined {
   if (head.toString('latin1', 0, 4) === 'PAR1') return 'parquet';
   if (isIdx(head)) return 'idx';
+  if (isLmdb(head)) return 'lmdb';
   const text = firstText(head);
   if (text.startsWith('>')) return 'fasta';
+  if (text.startsWith('[')) return 'json';
   return text.startsWith('{') ? 'jsonl' : undefined;
 }
 
@@ -154,6 +168,10 @@ function contradiction(format: FormatName, head: Buffer, gzipped: boolean): stri
   }
   if (format === 'idx') {
     return isIdx(head) ? undefined : 'not IDX unsigned bytes with 1, 3 or 4 axes; check the file or its name';
+  }
+  if (format === 'lmdb') {
+    if (!isLmdb(head)) return 'not LMDB (its first page has no LMDB mark); check the file or its name';
+    return gzipped ? 'gzipped LMDB is not read; decompress it' : undefined;
   }
   if (magic === 'PAR1') return `a Parquet file, not ${format}; name it .parquet`;
   if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) {
@@ -168,7 +186,6 @@ function contradiction(format: FormatName, head: Buffer, gzipped: boolean): stri
   if (format === 'ts' && !['@', '#', '%'].includes(first)) {
     return `not a .ts file of time series; expected a header such as "@univariate true" first, got ${JSON.stringify(first)}`;
   }
-  if (format === 'jsonl' && first === '[') return 'a JSON array; write one object per line instead';
   return undefined;
 }
 

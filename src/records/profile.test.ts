@@ -57,6 +57,25 @@ describe('profileSource', () => {
     expect([column.name, column.smiles, column.scaffold_split].some((one) => one.looksLikeLabel)).toBe(false);
   });
 
+  it('takes lists of numbers beside a sequence for labels of its tokens, and alone for the sequence', async () => {
+    const residues = ['MKLVINGK', 'GIVEQCCTS', 'FVNQH'];
+    const labels = residues.map((text) => [...text].map((_, i) => i % 3).join(' '));
+    const lines = residues.map((text, i) => `${text},${labels[i]},${i + 7}`);
+    const { dominantText, column } = await profile('labels.csv', `primary,ss3,zip\n${lines.join('\n')}\n`);
+    expect(dominantText).toBe('primary');
+    expect([column.primary, column.ss3, column.zip].map(({ numberList }) => numberList)).toEqual([
+      false,
+      true,
+      false,
+    ]);
+    expect(column.ss3.looksLikeLabel).toMatch(/lists of numbers beside .*: a label per token\?/);
+    const alone = await profile(
+      'alone.csv',
+      `name,tokens\n${labels.map((text, i) => `n${i},${text}`).join('\n')}\n`,
+    );
+    expect(alone.dominantText).toBe('tokens');
+  });
+
   it('sees labels by name or place in a table of numbers, and no dominating text', async () => {
     const lines = Array.from(
       { length: 60 },

@@ -3,7 +3,13 @@ import { hashString } from '../tensor/random.js';
 import { isIdName, labelWord, mayNameRecord, splitByName } from './column-roles.js';
 import { type ColumnProfile, ColumnSummary, DISTINCT_CAP } from './column-summary.js';
 import { NumberSet } from './number-set.js';
-import { type ColumnValues, type DataSource, isCellType, type RecordBatch } from './record-batch.js';
+import {
+  type ColumnValues,
+  type DataSource,
+  isCellType,
+  type LeftOutColumn,
+  type RecordBatch,
+} from './record-batch.js';
 
 export type { ColumnProfile } from './column-summary.js';
 
@@ -18,6 +24,8 @@ export interface SourceProfile {
   /** Records that equal an earlier one in every column, among the first 200,000 different ones. */
   readonly duplicates: number;
   readonly columns: readonly ColumnProfile[];
+  /** What of the records no column holds. */
+  readonly leftOut?: readonly LeftOutColumn[];
   /** The column that identifies a record. */
   readonly id?: string;
   /** The column that says train, valid or test. */
@@ -72,6 +80,7 @@ export async function profileSource(
         ? undefined
         : labelReason(column, { text, last: i > 0 && i === columns.length - 1 }),
     })),
+    ...(source.leftOut?.length && { leftOut: source.leftOut }),
     id,
     split,
     dominantText,
@@ -139,7 +148,7 @@ function numberWeight({ integers, distinct }: ColumnProfile): number {
 /**
  * The text column that makes up most of a record: the longest on average that is not a category and not mostly missing,
  * if it is at least as long as all number cells of a record together. One that may be a name or a heading counts only
- * where there is no other. The first of equally long ones.
+ * where there is no other, and so does a list of numbers. The first of equally long ones.
  */
 export function findDominantText(columns: readonly ColumnProfile[]): string | undefined {
   if (columns.some(({ type }) => !isCellType(type))) return undefined;
@@ -149,7 +158,10 @@ export function findDominantText(columns: readonly ColumnProfile[]): string | un
       column.missing <= column.present &&
       (columns.length === 1 || !isCategory(column)),
   );
-  const data = free.filter(({ name }) => !mayNameRecord(name));
+  const unnamed = free.filter(({ name }) => !mayNameRecord(name));
+  const data = unnamed.some(({ numberList }) => !numberList)
+    ? unnamed.filter(({ numberList }) => !numberList)
+    : unnamed;
   let longest = { name: '', mean: 0 };
   for (const { name, lengths } of data.length > 0 ? data : free) {
     if (lengths && lengths.mean > 1.01 * longest.mean) longest = { name, mean: lengths.mean };
@@ -161,7 +173,9 @@ export function findDominantText(columns: readonly ColumnProfile[]): string | un
 
 /** The first column that is unique in each record and is named like an id, or is text beside the dominating one. */
 function findId(columns: readonly ColumnProfile[], dominantText: string | undefined): string | undefined {
-  const unique = columns.filter(({ name, uniquePerRow }) => uniquePerRow && name !== dominantText);
+  const unique = columns.filter(
+    ({ name, uniquePerRow, numberList }) => uniquePerRow && !numberList && name !== dominantText,
+  );
   const named = unique.find(
     ({ name, type, integers }) => mayNameRecord(name) && (type === 'text' || integers),
   );
@@ -182,6 +196,8 @@ function labelReason(
   if (text) {
     if (few) return `only ${distinct} values beside the text column "${text.name}"`;
     if (type === 'number') return `numbers beside the text column "${text.name}"`;
+    if (column.numberList)
+      return `lists of numbers beside the text column "${text.name}": a label per token?`;
     const aligned = lengths?.mean === text.lengths?.mean && lengths?.max === text.lengths?.max;
     return aligned ? `as long as the text column "${text.name}": a label per character?` : undefined;
   }

@@ -1,10 +1,11 @@
 /** What every format provides, and the pieces several of them share. */
 import type { Reject } from './bad-records.js';
-import type { ColumnInfo, ReadOptions, RecordBatch } from './record-batch.js';
+import type { ColumnInfo, LeftOutColumn, ReadOptions, RecordBatch } from './record-batch.js';
 
 /** One opened file of one format. `open-source.ts` makes a DataSource of it. */
 export interface Reader {
   readonly columns: readonly ColumnInfo[];
+  readonly leftOut?: readonly LeftOutColumn[];
   /** Records in file order; `columns` is a non-empty subset, in this order. */
   read(
     columns: readonly ColumnInfo[],

@@ -33,6 +33,12 @@ export interface ColumnInfo {
   readonly type: ColumnType;
 }
 
+/** Something of the records that no column can hold, and why. */
+export interface LeftOutColumn {
+  readonly name: string;
+  readonly reason: string;
+}
+
 /** A cell, line or record that could not be read. `line` counts from 1 where the format has lines. */
 export interface BadRecord {
   readonly path: string;
@@ -57,6 +63,7 @@ export interface DataSource {
   readonly format: string;
   readonly bytes: number;
   readonly columns: readonly ColumnInfo[];
+  readonly leftOut?: readonly LeftOutColumn[];
   /** Records in file order, the same at every call. Throws InputError at the first bad record unless they are skipped. */
   read(options?: ReadOptions): AsyncGenerator<RecordBatch>;
 }

@@ -38,10 +38,12 @@ const LABEL_REASON = 'its name is that of a label';
 export function chooseTokenizer(source: SourceProfile, wishes: TokenizerWishes = {}): TokenizerChoice {
   const profiles = source.columns;
   const names = profiles.map(({ name }) => name);
+  const leftOut = source.leftOut ?? [];
   const unknown = [...(wishes.columns ?? []), ...(wishes.ignore ?? [])].find((name) => !names.includes(name));
   if (unknown !== undefined) {
+    const why = leftOut.find(({ name }) => name === unknown)?.reason;
     throw new InputError(
-      `${source.path}: there is no column ${JSON.stringify(unknown)}; the columns are ${names.join(', ')}`,
+      `${source.path}: there is no column ${JSON.stringify(unknown)}${why ? ` (it is ${why})` : ''}; the columns are ${names.join(', ')}`,
     );
   }
   const reasons = new Map<string, string>();
@@ -69,8 +71,8 @@ export function chooseTokenizer(source: SourceProfile, wishes: TokenizerWishes =
     kind,
     columns: chosen.map(({ name }) => name),
     why,
-    unused: names.filter((name) => reasons.has(name)),
-    reasons: Object.fromEntries(reasons),
+    unused: [...names.filter((name) => reasons.has(name)), ...leftOut.map(({ name }) => name)],
+    reasons: Object.fromEntries([...reasons, ...leftOut.map(({ name, reason }) => [name, reason])]),
     warnings: labelWarnings(profiles, kind, chosen, reasons),
   };
 }
