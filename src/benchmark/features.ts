@@ -1,5 +1,6 @@
 /** Records as numbers without an encoder, for the simple predictors. */
 import type { OneHotRows } from '../evaluation/one-hot-ridge.js';
+import { morganFingerprints } from '../molecules/fingerprint.js';
 import { MISSING_ID, PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
 import type { Features } from './methods/on-features.js';
 import type { PartName, Session } from './suite.js';
@@ -84,3 +85,16 @@ export const positionOneHot: Features<OneHotRows> = {
 };
 
 const vocabularyOf = (spec: TokenSpec): number => (spec.kind === 'continuous' ? 0 : spec.vocabulary);
+
+const FINGERPRINT_BITS = 1024;
+
+/** Morgan fingerprints of molecules, float32[records, FINGERPRINT_BITS] of zeros and ones. */
+export const fingerprints: Features<Float32Array> = {
+  name: `Morgan fingerprints, radius 2, ${FINGERPRINT_BITS} bits`,
+  dimension: () => FINGERPRINT_BITS,
+  of: (session, part) =>
+    session.shared(`fingerprints ${part}`, async () => {
+      const { values } = await morganFingerprints(await session.texts(part), { bits: FINGERPRINT_BITS });
+      return Float32Array.from(values);
+    }),
+};

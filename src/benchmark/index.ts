@@ -1,9 +1,13 @@
 import type { Suite } from './suite.js';
 import { higgs } from './suites/higgs.js';
+import { images } from './suites/images.js';
+import { moleculenet } from './suites/moleculenet.js';
+import { series } from './suites/series.js';
+import { tables } from './suites/tables.js';
 import { tape } from './suites/tape.js';
 
 /** The benchmarks. A new one is a file in suites/ and a line here. */
-export const suites = { tape, higgs } as const satisfies Record<string, Suite>;
+export const suites = { tape, moleculenet, higgs, tables, images, series } as const satisfies Record<string, Suite>;
 
 /** A suite in words, for `bench --list`. */
 export interface SuiteDescription {

@@ -1,8 +1,9 @@
 /** Predictors without an encoder, which every table has beside the encoders. */
+import { boostedTrees as boostedTreesProbe } from '../../evaluation/boosted-trees-probe.js';
 import { constantProbe } from '../../evaluation/constant.js';
 import { linearProbe } from '../../evaluation/linear-probe.js';
 import { oneHotRidge } from '../../evaluation/one-hot-ridge.js';
-import { positionOneHot, rawValues, recordCount } from '../features.js';
+import { fingerprints, positionOneHot, rawValues, recordCount } from '../features.js';
 import { onFeatures } from './on-features.js';
 
 export const constant = onFeatures({
@@ -25,4 +26,25 @@ export const linearOnValues = onFeatures({
     'ridge, logistic or softmax regression on the standardised values, categories one-hot; on the shares of letters and pairs of letters where records are texts',
   features: rawValues('mean'),
   probe: linearProbe,
+});
+
+export const boostedTrees = onFeatures({
+  name: 'boosted trees',
+  description: 'gradient-boosted trees on the values; depth and rounds chosen on validation',
+  features: rawValues('nan'),
+  probe: boostedTreesProbe,
+});
+
+export const linearOnFingerprints = onFeatures({
+  name: 'linear, fingerprints',
+  description: 'ridge or logistic regression on Morgan fingerprints of radius 2 with 1,024 bits',
+  features: fingerprints,
+  probe: linearProbe,
+});
+
+export const boostedTreesOnFingerprints = onFeatures({
+  name: 'boosted trees, fingerprints',
+  description: 'gradient-boosted trees on the same fingerprints; depth and rounds chosen on validation',
+  features: fingerprints,
+  probe: boostedTreesProbe,
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { partOf } from '../../records/split.js';
 import { prepared } from '../files.js';
 import { encoderMethods } from '../methods/encoders.js';
-import { constant, linearOnValues } from '../methods/simple.js';
+import { boostedTrees, constant, linearOnValues } from '../methods/simple.js';
 import type { BenchmarkTask, Dataset, Pretraining, Suite } from '../suite.js';
 import { readTable, writeTable } from '../tables.js';
 
@@ -61,7 +61,7 @@ const pretraining: Pretraining = {
   config: {
     encoder: { kind: 'perceiver', latents: 16, width: 64, layers: 3, heads: 4 },
     objective: { masking_ratio: 0.5, per_query: 4 },
-    training: { steps: 6000, batch_size: 128, learning_rate: 1e-3, valid_steps: 500, checkpoint_steps: 1000 },
+    training: { steps: 4000, batch_size: 128, learning_rate: 1e-3, valid_steps: 500, checkpoint_steps: 500 },
   },
 };
 
@@ -85,7 +85,7 @@ const task = (name: string, labels: number, validFraction: number, words: string
     ],
   },
   seeds: 5,
-  methods: [constant, linearOnValues, ...encoderMethods],
+  methods: [constant, linearOnValues, boostedTrees, ...encoderMethods],
 });
 
 export const higgs: Suite = {

@@ -1,0 +1,117 @@
+/** Data sets without an official split, prepared with one that is drawn. */
+import { rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { InputError } from '../errors.js';
+import { openSource } from '../records/open-source.js';
+import { type Part, partOf } from '../records/split.js';
+import { writeFileAtomically } from '../training/atomic-file.js';
+import { prepared } from './files.js';
+import type { Dataset } from './suite.js';
+import { readTable, type Table, writeTable } from './tables.js';
+
+export interface DrawnSplit {
+  readonly valid: number;
+  readonly test: number;
+}
+
+/** The draw of every split that is made here. */
+const SEED = 0;
+
+const partAt = (row: number, split: DrawnSplit): Part => partOf(String(row), SEED, split);
+
+/** A table with a further column `split`; `change` says in words what `edit` does to the table first, if anything. */
+export function drawnTable(
+  name: string,
+  file: string,
+  split: DrawnSplit,
+  { change, edit = (table) => table }: { change?: string; edit?: (table: Table) => Table } = {},
+): Dataset {
+  return {
+    name,
+    files: [file],
+    async open(folders) {
+      const options = { name, extension: '.csv', files: [file], recipe: { split, seed: SEED, change } };
+      const path = await prepared(folders, options, async (target) => {
+        const { columns, rows } = edit(await readTable(join(folders.data, file)));
+        await writeTable(target, {
+          columns: ['split', ...columns],
+          rows: rows.map((row, i) => [partAt(i, split), ...row]),
+        });
+      });
+      return { path };
+    },
+  };
+}
+
+interface Images {
+  readonly height: number;
+  readonly width: number;
+  /** uint8[count, height, width] */
+  readonly pixels: Uint8Array;
+  /** uint8[count] */
+  readonly labels: Uint8Array;
+}
+
+/** Images as a folder of IDX files, one pair of images and labels for each part. */
+export function drawnImages(
+  name: string,
+  files: readonly string[],
+  split: DrawnSplit,
+  read: (data: string) => Promise<Images>,
+): Dataset {
+  return {
+    name,
+    files,
+    async open(folders) {
+      const options = { name, extension: '', files, recipe: { split, seed: SEED } };
+      const path = await prepared(folders, options, async (target) => {
+        const { height, width, pixels, labels } = await read(folders.data);
+        const size = height * width;
+        for (const part of ['train', 'valid', 'test'] as const) {
+          const members = Array.from(labels.keys()).filter((row) => partAt(row, split) === part);
+          const file = (kind: string) => join(`${target}.partial`, `${part}-${kind}-ubyte`);
+          await writeFileAtomically(file('images-idx3'), [
+            idxHeader([members.length, height, width]),
+            ...members.map((row) => pixels.subarray(row * size, (row + 1) * size)),
+          ]);
+          await writeFileAtomically(file('labels-idx1'), [
+            idxHeader([members.length]),
+            Uint8Array.from(members, (row) => labels[row]),
+          ]);
+        }
+        await rename(`${target}.partial`, target);
+      });
+      return { path };
+    },
+  };
+}
+
+/** Two zero bytes, unsigned bytes, the number of axes, and their sizes in big-endian order. */
+function idxHeader(axes: readonly number[]): Uint8Array {
+  const header = Buffer.alloc(4 + 4 * axes.length);
+  header[2] = 8;
+  header[3] = axes.length;
+  axes.forEach((size, axis) => {
+    header.writeUInt32BE(size, 4 + 4 * axis);
+  });
+  return header;
+}
+
+/** All images of an IDX source with their labels. */
+export async function readImages(path: string): Promise<Images> {
+  const pixels: Uint8Array[] = [];
+  const labels: number[] = [];
+  let shape: readonly number[] = [];
+  for await (const { columns } of (await openSource(path)).read()) {
+    const image = columns.pixels;
+    const label = columns.label;
+    if (image?.type !== 'pixels' || label?.type !== 'number') {
+      throw new InputError(`${path}: expected IDX images with labels beside them`);
+    }
+    shape = image.shape;
+    pixels.push(image.values);
+    labels.push(...label.values);
+  }
+  const [height, width] = shape;
+  return { height, width, pixels: Buffer.concat(pixels), labels: Uint8Array.from(labels) };
+}

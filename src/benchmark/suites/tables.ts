@@ -1,0 +1,81 @@
+/** Two tables: who earns more than 50,000 dollars, and what a house costs. Each encoder learns from its own training rows. */
+import { given } from '../files.js';
+import { encoderMethods } from '../methods/encoders.js';
+import { boostedTrees, constant, linearOnValues } from '../methods/simple.js';
+import { drawnTable } from '../splits.js';
+import type { BenchmarkTask, Dataset, Pretraining, Suite } from '../suite.js';
+import type { Table } from '../tables.js';
+
+const adultFile = given('adult', 'tabular/adult.csv.gz');
+const houses = drawnTable(
+  'california-housing',
+  'tabular/california_housing.csv.gz',
+  { valid: 0.1, test: 0.2 },
+  { change: 'median_house_value in 100,000 dollars', edit: inHundredThousands },
+);
+
+function inHundredThousands({ columns, rows }: Table): Table {
+  const target = columns.indexOf('median_house_value');
+  return {
+    columns,
+    rows: rows.map((row) =>
+      row.map((cell, i) => (i === target && cell !== null ? Number(cell) / 1e5 : cell)),
+    ),
+  };
+}
+
+const pretrainingOn = (dataset: Dataset, target: string): Pretraining => ({
+  dataset,
+  config: {
+    data: { ignore: [target] },
+    encoder: { kind: 'perceiver', latents: 16, width: 64, layers: 3, heads: 4 },
+    objective: { masking_ratio: 0.3, per_query: 2 },
+    training: { steps: 4000, batch_size: 128, learning_rate: 1e-3, valid_steps: 500, checkpoint_steps: 500 },
+  },
+});
+
+const common = {
+  splitColumn: 'split',
+  finetuning: {
+    steps: 2000,
+    batchSize: 64,
+    choices: [
+      { learningRate: 1e-3, layerDecay: 0.75 },
+      { learningRate: 3e-4, layerDecay: 0.75 },
+    ],
+  },
+  seeds: 5,
+  methods: [constant, linearOnValues, boostedTrees, ...encoderMethods],
+};
+
+const adult: BenchmarkTask = {
+  ...common,
+  name: 'adult',
+  title: 'Adult',
+  dataset: adultFile,
+  targets: ['income'],
+  task: 'binary',
+  metric: 'accuracy',
+  split: 'the official one; a tenth of the training rows for validation',
+  source: 'UCI, Becker & Kohavi 1996',
+  pretraining: pretrainingOn(adultFile, 'income'),
+};
+
+const californiaHousing: BenchmarkTask = {
+  ...common,
+  name: 'california-housing',
+  title: 'California housing, in 100,000 dollars',
+  dataset: houses,
+  targets: ['median_house_value'],
+  task: 'regression',
+  metric: 'rmse',
+  split: 'drawn at random, 70 : 10 : 20',
+  source: 'Pace & Barry 1997',
+  pretraining: pretrainingOn(houses, 'median_house_value'),
+};
+
+export const tables: Suite = {
+  name: 'tables',
+  title: 'Tables: adult and California housing',
+  tasks: [adult, californiaHousing],
+};
