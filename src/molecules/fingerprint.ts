@@ -1,3 +1,4 @@
+import { InputError } from '../errors.js';
 import { loadRDKit, withMolecule } from './rdkit.js';
 
 export interface FingerprintOptions {
@@ -17,12 +18,15 @@ export interface Fingerprints {
 
 /**
  * Morgan fingerprints (Rogers and Hahn, J. Chem. Inf. Model. 2010), without chirality: which neighbourhoods of atoms a
- * molecule has, hashed to bits. A row takes `bits` bytes.
+ * molecule has, hashed to bits. A row takes `bits` bytes. Throws InputError for a length that is no positive multiple of 8.
  */
 export async function morganFingerprints(
   smiles: readonly string[],
   { radius = 2, bits = 2048 }: FingerprintOptions = {},
 ): Promise<Fingerprints> {
+  if (!(bits > 0 && bits % 8 === 0)) {
+    throw new InputError(`fingerprints: expected bits to be a multiple of 8, such as 2048, got ${bits}`);
+  }
   const rdkit = await loadRDKit();
   const details = JSON.stringify({ radius, nBits: bits });
   const values = new Uint8Array(smiles.length * bits);

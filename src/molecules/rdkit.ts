@@ -20,7 +20,7 @@ export interface ParseOptions {
 }
 
 /**
- * Parses `smiles`, hands the molecule to `use`, frees it. Returns undefined where RDKit refuses the text.
+ * Parses `smiles`, hands the molecule to `use`, frees it. Returns undefined where RDKit refuses the text, or where it is empty.
  *
  * From 2024.09 on RDKit refuses complexes of aluminium, germanium or boron with more bonds than its table of valences
  * has, which it took before. They are taken here still: what is refused is parsed again without that check, and kept if
@@ -32,12 +32,13 @@ export function withMolecule<T>(
   use: (molecule: Mol) => T,
   { keepHydrogens = false, stereo = true }: ParseOptions = {},
 ): T | undefined {
+  if (smiles === '') return undefined;
   const details = { removeHs: !keepHydrogens, assignStereo: stereo };
   const molecule = rdkit.get_mol(smiles, JSON.stringify(details));
   if (molecule !== null) return useMolecule(molecule, use);
   const unchecked = rdkit.get_mol(
     smiles,
-    JSON.stringify({ ...details, sanitize: { SANITIZE_PROPERTIES: false } }),
+    JSON.stringify({ ...details, sanitize: { SANITIZE_ALL: true, SANITIZE_PROPERTIES: false } }),
   );
   return useMolecule(unchecked, (mol) => (hasUsualNonMetals(readGraph(mol)) ? use(mol) : undefined));
 }
