@@ -14,6 +14,7 @@ const layers = [
   'onnx',
   'engine',
   'records',
+  'molecules',
   'tokenizers',
   'layers',
   'encoders',

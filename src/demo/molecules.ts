@@ -2,7 +2,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { LacunaError } from '../errors.js';
-import { loadRDKit, withMolecule } from '../report/rdkit.js';
+import { loadRDKit, withMolecule } from '../molecules/rdkit.js';
 
 /** The columns of the demo's labels, in file order. */
 export const riskTasks = ['mutagenic', 'tumorigenic', 'irritant', 'reproductive'] as const;
@@ -40,7 +40,8 @@ export async function loadRiskMolecules(): Promise<RiskMolecule[]> {
       if (smiles === undefined) {
         // Without coordinates: inventing them costs four times as much and SMILES needs none.
         const written = Molecule.fromIDCode(idCode, false).toIsomericSmiles();
-        smiles = withMolecule(rdkit, written, (molecule) => molecule.get_smiles());
+        smiles =
+          withMolecule(rdkit, written, (molecule) => molecule.get_smiles(), { keepHydrogens: true }) ?? null;
         smilesOf.set(idCode, smiles);
       }
       if (smiles === null) continue;

@@ -1,5 +1,6 @@
 /** From a file with labels to what an evaluation needs: tokens, labels and the part of each labelled record. */
 import { InputError } from '../errors.js';
+import { type SplitFractions, scaffoldSplit } from '../molecules/scaffold.js';
 import { concatenateBlocks } from '../records/batch.js';
 import { openSource } from '../records/open-source.js';
 import type { ColumnValues, DataSource } from '../records/record-batch.js';
@@ -11,6 +12,7 @@ import {
   checkTokenizerColumns,
   findSplitColumn,
   KEEP_UNSEEN,
+  type Partition,
   partition,
   partitionColumns,
   placesOf,
@@ -39,7 +41,7 @@ export interface LabelledData {
   readonly rejected: RejectedRecords;
   /** Records without a value in any target column, which were left out. */
   readonly unlabelled: number;
-  /** Records that the split column puts in no part, which were left out. */
+  /** Records that the split column puts in no part, or that are no molecules to split by scaffold, which were left out. */
   readonly unassigned: number;
 }
 
@@ -51,6 +53,8 @@ export interface LabelledOptions {
   readonly task?: Task;
   readonly format?: ReadingOptions['format'];
   readonly onBadRecord?: ReadingOptions['on_bad_record'];
+  /** Draws parts whatever a split column says: record by record, or all molecules of one scaffold together. */
+  readonly split?: FinetuneOptions['split'];
   /** By default `pretrainedSplit` or a text column whose name ends in `split`; without one, parts are drawn. */
   readonly splitColumn?: string;
   /** The column that pretraining was split by: what it learned from must not become a test record. */
@@ -67,21 +71,25 @@ const partNumber: Record<Part, number> = { train: TRAIN, valid: VALID, test: TES
 
 /**
  * Reads a labelled file into memory, with a tokenizer that was fitted on other data.
- * Throws InputError when a column is not there, the targets fit no task, or a part is left without labelled records.
+ * Throws InputError when a column is not there, the targets fit no task, a part is left without labelled records, or what
+ * is to be split by scaffold is not molecules.
  */
 export async function readLabelled(options: LabelledOptions): Promise<LabelledData> {
-  const { path, tokenizer, targets, seed, validFraction = 0.1, testFraction = 0.1 } = options;
+  const { path, tokenizer, targets, split, seed, validFraction = 0.1, testFraction = 0.1 } = options;
   const onBadRecord = options.onBadRecord ?? 'auto';
   const rejected = new RejectedRecords();
   const source = await openSource(path, { format: options.format, onBadRecord, report: rejected.report });
   checkTokenizerColumns(source, tokenizer);
   checkTargets(source, tokenizer, targets);
   const known = source.columns.some(({ name }) => name === options.pretrainedSplit);
-  const splitColumn = findSplitColumn(
-    source,
-    options.splitColumn ?? (known ? options.pretrainedSplit : undefined),
-  );
-  const partsOf = await partition(source, { splitColumn, seed, validFraction, testFraction });
+  const splitColumn =
+    split === undefined
+      ? findSplitColumn(source, options.splitColumn ?? (known ? options.pretrainedSplit : undefined))
+      : undefined;
+  const partsOf =
+    split === 'scaffold'
+      ? await partitionByScaffold(source, tokenizer, { valid: validFraction, test: testFraction })
+      : await partition(source, { splitColumn, seed, validFraction, testFraction });
   const reject = tokenRejecter(source, onBadRecord, rejected, { auto: 'skip' });
 
   const blocks: TokenBlock[] = [];
@@ -119,6 +127,7 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
   const targetColumns = targets.map((name, target) => targetColumn(source, name, cells[target]));
   const spec = describeLabels(targetColumns, options.task);
   const part = Uint8Array.from(parts);
+  const fractions = `${percent(validFraction)} valid, ${percent(testFraction)} test`;
   return {
     block: concatenateBlocks(blocks),
     labels: encodeLabels(spec, targetColumns),
@@ -128,7 +137,9 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
     splitBy:
       splitColumn !== undefined
         ? `column ${splitColumn}`
-        : `random draw (${percent(validFraction)} valid, ${percent(testFraction)} test, seed ${seed})`,
+        : split === 'scaffold'
+          ? `scaffold (${fractions})`
+          : `random draw (${fractions}, seed ${seed})`,
     rejected,
     unlabelled,
     unassigned,
@@ -152,12 +163,45 @@ export function readLabelledFor(
     task: config.task,
     format: config.format,
     onBadRecord: config.on_bad_record,
+    split: config.split,
     splitColumn: config.split_column,
     pretrainedSplit: run.config.data.split_column,
     validFraction: config.valid_fraction,
     testFraction: config.test_fraction,
     seed: SPLIT_SEED,
   });
+}
+
+/** The parts follow from all molecules of the file, labelled or not, so that they are the same for every target. */
+async function partitionByScaffold(
+  source: DataSource,
+  { kind, columns: [column] }: Tokenizer,
+  fractions: SplitFractions,
+): Promise<Partition> {
+  if (kind !== 'sequence') {
+    throw new InputError(
+      `${source.path}: a split by scaffold needs a run that reads molecules as SMILES text, with the sequence tokenizer; this one has ${kind}; try --split random`,
+    );
+  }
+  const rows: number[] = [];
+  const smiles: string[] = [];
+  for await (const batch of source.read({ columns: [column] })) {
+    const { values } = batch.columns[column];
+    for (let place = 0; place < batch.rows.length; place++) {
+      const text = values[place];
+      if (typeof text !== 'string' || text === '') continue;
+      rows.push(batch.rows[place]);
+      smiles.push(text);
+    }
+  }
+  const parts = await scaffoldSplit(smiles, fractions);
+  if (parts.every((part) => part === undefined)) {
+    throw new InputError(
+      `${source.path}: a split by scaffold needs molecules as SMILES; RDKit reads none of the ${smiles.length} texts in column "${column}"; try --split random`,
+    );
+  }
+  const partOfRow = new Map(rows.map((row, i) => [row, parts[i]]));
+  return (batch) => Array.from(batch.rows, (row) => partOfRow.get(row));
 }
 
 const percent = (fraction: number) => `${Number((100 * fraction).toPrecision(3))} %`;

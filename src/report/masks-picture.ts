@@ -1,6 +1,6 @@
 import type { MainModule } from '@rdkit/rdkit';
+import { loadRDKit, withMolecule } from '../molecules/rdkit.js';
 import { html, type Markup, svgMarkup } from './html.js';
-import { loadRDKit, withMolecule } from './rdkit.js';
 import { smilesAtoms } from './smiles-atoms.js';
 
 /** `hidden[i]` says whether character i of the sequence was hidden from the model. Characters past its end were not. */
@@ -116,8 +116,10 @@ function drawMolecule(
     bondLineWidth: 1.2,
     clearBackground: false,
   });
-  const svg = withMolecule(rdkit, smiles, (molecule) => molecule.get_svg_with_highlights(details));
-  return svg === null || svg === '' ? null : svgMarkup(compactSvg(svg), label);
+  const svg = withMolecule(rdkit, smiles, (molecule) => molecule.get_svg_with_highlights(details), {
+    keepHydrogens: true,
+  });
+  return svg === undefined || svg === '' ? null : svgMarkup(compactSvg(svg), label);
 }
 
 /** RDKit repeats every default in every element; without them, and without the invisible highlights, a picture is a third of the size. */

@@ -10,6 +10,7 @@ import { formatNames } from '../records/formats.js';
 import { tokenizers } from '../tokenizers/index.js';
 
 export const tasks = ['regression', 'binary', 'multiclass', 'multilabel'] as const;
+const splits = ['random', 'scaffold'] as const;
 export const probeKinds = ['linear', 'nearest-neighbors', 'nearest-class-mean'] as const;
 
 /** One of a family's members, by name: a new member is known here by itself. */
@@ -124,6 +125,11 @@ const labels = {
     z.string().min(1),
     'how predictions are scored: rmse, mae, pearson, spearman, roc-auc or accuracy',
     'roc-auc',
+  ),
+  split: key(
+    z.enum(splits),
+    'how parts are drawn, whatever a column says: record by record, or molecules of one scaffold together',
+    'scaffold',
   ),
   ...splitting,
   test_fraction: key(

@@ -1,0 +1,84 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openSource } from '../records/open-source.js';
+import { type Tokenizer, tokenizers } from '../tokenizers/index.js';
+import { readLabelled } from './labelled-data.js';
+import { TEST, TRAIN, VALID } from './protocol.js';
+
+/** Molecules of ESOL (Delaney 2004): four benzenes, a thiophene, a pyrrolidone, three without rings, and what is none. */
+const rows = `c1ccsc1,-1.33,test
+O=C1CCCN1,1.07,train
+N#Cc1ccccc1,-1,test
+CCCCC=O,-0.85,train
+C1CC,0,train
+CCc1ccc(CC)cc1,-3.75,test
+CCCC=C,-2.68,valid
+Nc1ccccc1,,train
+Clc1ccccc1,-2.42,train
+CCCCCCCO,-1.81,train`;
+
+let folder: string;
+let path: string;
+let sequence: Tokenizer;
+
+async function fitted(kind: 'sequence' | 'fields', file: string, columns: string[]): Promise<Tokenizer> {
+  const source = await openSource(file);
+  return tokenizers[kind].fit(source.read({ columns }), { columns });
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lacuna-labelled-'));
+  path = join(folder, 'molecules.csv');
+  await writeFile(path, `smiles,solubility,split\n${rows}\n`);
+  sequence = await fitted('sequence', path, ['smiles']);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const halves = { targets: ['solubility'], seed: 0, validFraction: 0.25, testFraction: 0.25 };
+
+describe('a split by scaffold', () => {
+  it('keeps scaffolds together whatever the split column says, and leaves out what is no molecule', async () => {
+    const got = await readLabelled({ ...halves, path, tokenizer: sequence, split: 'scaffold' });
+    // Nine molecules: training may have 4.5, which the benzenes fill, one of them without a label; with validation 6.75,
+    // so that the three without rings do not fit there.
+    expect([...got.block.rows]).toEqual([0, 1, 2, 3, 5, 6, 8, 9]);
+    const [benzene, chain] = [TRAIN, TEST];
+    expect([...got.part]).toEqual([VALID, VALID, benzene, chain, benzene, chain, benzene, chain]);
+    expect(got).toMatchObject({
+      counts: { train: 3, valid: 2, test: 3 },
+      splitBy: 'scaffold (25 % valid, 25 % test)',
+      unlabelled: 1,
+      unassigned: 1,
+    });
+  });
+
+  it('is not drawn unless asked for, and a random one passes the split column over as well', async () => {
+    const byColumn = await readLabelled({ ...halves, path, tokenizer: sequence });
+    expect(byColumn.splitBy).toBe('column split');
+    const fractions = { validFraction: 0.4, testFraction: 0.3 };
+    const byDraw = await readLabelled({
+      ...halves,
+      ...fractions,
+      path,
+      tokenizer: sequence,
+      split: 'random',
+    });
+    expect(byDraw.splitBy).toBe('random draw (40 % valid, 30 % test, seed 0)');
+    expect(byDraw.unassigned).toBe(0);
+  });
+
+  it('refuses runs that do not read text, and texts that are no molecules', async () => {
+    const fields = await fitted('fields', path, ['smiles', 'split']);
+    await expect(readLabelled({ ...halves, path, tokenizer: fields, split: 'scaffold' })).rejects.toThrow(
+      /molecules as SMILES text, with the sequence tokenizer; this one has fields; try --split random/,
+    );
+    const proteins = join(folder, 'proteins.csv');
+    await writeFile(proteins, 'sequence,solubility\nMKTAYIAKQR,1\nMEEPQSDPSV,2\nMDLSALRVEE,3\n');
+    const tokenizer = await fitted('sequence', proteins, ['sequence']);
+    await expect(readLabelled({ ...halves, path: proteins, tokenizer, split: 'scaffold' })).rejects.toThrow(
+      /RDKit reads none of the 3 texts in column "sequence"/,
+    );
+  });
+});
