@@ -7,7 +7,10 @@ import { tables } from './suites/tables.js';
 import { tape } from './suites/tape.js';
 
 /** The benchmarks. A new one is a file in suites/ and a line here. */
-export const suites = { tape, moleculenet, higgs, tables, images, series } as const satisfies Record<string, Suite>;
+export const suites = { tape, moleculenet, higgs, tables, images, series } as const satisfies Record<
+  string,
+  Suite
+>;
 
 /** A suite in words, for `bench --list`. */
 export interface SuiteDescription {

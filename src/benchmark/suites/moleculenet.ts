@@ -19,9 +19,50 @@ interface Property {
   readonly source: string;
 }
 
-const tox21Assays = ['NR-AR', 'NR-AR-LBD', 'NR-AhR', 'NR-Aromatase', 'NR-ER', 'NR-ER-LBD', 'NR-PPAR-gamma', 'SR-ARE', 'SR-ATAD5', 'SR-HSE', 'SR-MMP', 'SR-p53'];
+const tox21Assays = [
+  'NR-AR',
+  'NR-AR-LBD',
+  'NR-AhR',
+  'NR-Aromatase',
+  'NR-ER',
+  'NR-ER-LBD',
+  'NR-PPAR-gamma',
+  'SR-ARE',
+  'SR-ATAD5',
+  'SR-HSE',
+  'SR-MMP',
+  'SR-p53',
+];
 
-const siderEffects = ['Hepatobiliary disorders', 'Metabolism and nutrition disorders', 'Product issues', 'Eye disorders', 'Investigations', 'Musculoskeletal and connective tissue disorders', 'Gastrointestinal disorders', 'Social circumstances', 'Immune system disorders', 'Reproductive system and breast disorders', 'Neoplasms benign, malignant and unspecified (incl cysts and polyps)', 'General disorders and administration site conditions', 'Endocrine disorders', 'Surgical and medical procedures', 'Vascular disorders', 'Blood and lymphatic system disorders', 'Skin and subcutaneous tissue disorders', 'Congenital, familial and genetic disorders', 'Infections and infestations', 'Respiratory, thoracic and mediastinal disorders', 'Psychiatric disorders', 'Renal and urinary disorders', 'Pregnancy, puerperium and perinatal conditions', 'Ear and labyrinth disorders', 'Cardiac disorders', 'Nervous system disorders', 'Injury, poisoning and procedural complications'];
+const siderEffects = [
+  'Hepatobiliary disorders',
+  'Metabolism and nutrition disorders',
+  'Product issues',
+  'Eye disorders',
+  'Investigations',
+  'Musculoskeletal and connective tissue disorders',
+  'Gastrointestinal disorders',
+  'Social circumstances',
+  'Immune system disorders',
+  'Reproductive system and breast disorders',
+  'Neoplasms benign, malignant and unspecified (incl cysts and polyps)',
+  'General disorders and administration site conditions',
+  'Endocrine disorders',
+  'Surgical and medical procedures',
+  'Vascular disorders',
+  'Blood and lymphatic system disorders',
+  'Skin and subcutaneous tissue disorders',
+  'Congenital, familial and genetic disorders',
+  'Infections and infestations',
+  'Respiratory, thoracic and mediastinal disorders',
+  'Psychiatric disorders',
+  'Renal and urinary disorders',
+  'Pregnancy, puerperium and perinatal conditions',
+  'Ear and labyrinth disorders',
+  'Cardiac disorders',
+  'Nervous system disorders',
+  'Injury, poisoning and procedural complications',
+];
 
 const properties: readonly Property[] = [
   { name: 'esol', title: 'ESOL', targets: ['log_solubility'], kind: 'regression', source: 'Delaney 2004' },
@@ -32,11 +73,29 @@ const properties: readonly Property[] = [
     kind: 'regression',
     source: 'Mobley & Guthrie 2014',
   },
-  { name: 'lipo', title: 'Lipophilicity', targets: ['logD'], kind: 'regression', source: 'AstraZeneca, in ChEMBL' },
+  {
+    name: 'lipo',
+    title: 'Lipophilicity',
+    targets: ['logD'],
+    kind: 'regression',
+    source: 'AstraZeneca, in ChEMBL',
+  },
   { name: 'bbbp', title: 'BBBP', targets: ['p_np'], kind: 'binary', source: 'Martins et al. 2012' },
   { name: 'hiv', title: 'HIV', targets: ['HIV_active'], kind: 'binary', source: 'DTP AIDS antiviral screen' },
-  { name: 'tox21', title: 'Tox21, 12 assays', targets: tox21Assays, kind: 'multilabel', source: 'Tox21 challenge 2014' },
-  { name: 'sider', title: 'SIDER, 27 kinds of side effect', targets: siderEffects, kind: 'multilabel', source: 'Kuhn et al. 2016' },
+  {
+    name: 'tox21',
+    title: 'Tox21, 12 assays',
+    targets: tox21Assays,
+    kind: 'multilabel',
+    source: 'Tox21 challenge 2014',
+  },
+  {
+    name: 'sider',
+    title: 'SIDER, 27 kinds of side effect',
+    targets: siderEffects,
+    kind: 'multilabel',
+    source: 'Kuhn et al. 2016',
+  },
 ];
 
 const fileOf = ({ name }: Pick<Property, 'name'>) => `moleculenet/${name}.csv.gz`;
@@ -76,7 +135,8 @@ const unlabelled: Dataset = {
   name: 'smiles',
   files: [UNLABELLED, ...properties.map(fileOf)],
   async open(folders) {
-    const reason = 'the same molecule, stereochemistry aside, as one held out for validation or test in a task';
+    const reason =
+      'the same molecule, stereochemistry aside, as one held out for validation or test in a task';
     const options = {
       name: 'smiles-unlabelled',
       extension: '.csv',
@@ -89,7 +149,9 @@ const unlabelled: Dataset = {
       const rows = smiles.filter((_, i) => known[i] === 0).map((text) => [text]);
       await writeTable(target, { columns: ['smiles'], rows });
     });
-    const [of, left] = await Promise.all([join(folders.data, UNLABELLED), path].map(async (file) => (await readTable(file)).rows.length));
+    const [of, left] = await Promise.all(
+      [join(folders.data, UNLABELLED), path].map(async (file) => (await readTable(file)).rows.length),
+    );
     return { path, removed: { records: of - left, of, reason } };
   },
 };
