@@ -175,9 +175,9 @@ const pretraining: Pretraining = {
   config: {
     data: { columns: ['smiles'] },
     tokenizer: { max_tokens: 96 },
-    encoder: { kind: 'perceiver', latents: 24, width: 128, layers: 3, heads: 4 },
+    encoder: { kind: 'perceiver', latents: 16, width: 128, layers: 3, heads: 4 },
     objective: { masking_ratio: 0.3, per_query: 4 },
-    training: { steps: 8000, batch_size: 128, learning_rate: 1e-3, valid_steps: 1000, checkpoint_steps: 500 },
+    training: { steps: 5000, batch_size: 128, learning_rate: 1e-3, valid_steps: 1000, checkpoint_steps: 500 },
   },
 };
 

@@ -65,14 +65,14 @@ const pretraining: Pretraining = {
   dataset: unlabelled,
   config: {
     tokenizer: { max_tokens: 256 },
-    encoder: { kind: 'perceiver', latents: 32, width: 128, layers: 3, heads: 4 },
+    encoder: { kind: 'perceiver', latents: 24, width: 128, layers: 3, heads: 4 },
     objective: { masking_ratio: 0.2, per_query: 8 },
-    training: { steps: 6000, batch_size: 64, learning_rate: 1e-3, valid_steps: 500, checkpoint_steps: 500 },
+    training: { steps: 4000, batch_size: 64, learning_rate: 1e-3, valid_steps: 500, checkpoint_steps: 500 },
   },
 };
 
 const finetuning: Finetuning = {
-  steps: 2000,
+  steps: 1000,
   batchSize: 64,
   choices: [
     { learningRate: 1e-3, layerDecay: 0.75 },
