@@ -50,10 +50,18 @@ export interface BenchSummary {
 const RESAMPLES = 200;
 
 /** Runs what is missing of a suite. Throws InputError for an unknown suite, task or method, and for missing files. */
-export async function bench(options: BenchOptions, hooks: Hooks = {}): Promise<BenchSummary> {
+export const bench = (options: BenchOptions, hooks: Hooks = {}): Promise<BenchSummary> =>
+  runSuite(findSuite(options.suite), options, hooks);
+
+/** `bench` of a suite that need not be in the list. */
+export async function runSuite(
+  given: Suite,
+  options: Omit<BenchOptions, 'suite'>,
+  hooks: Hooks = {},
+): Promise<BenchSummary> {
   const { data, out, budget = 1 } = options;
   const { onEvent = () => {}, signal } = hooks;
-  const suite = scaled(findSuite(options.suite), budget);
+  const suite = scaled(given, budget);
   const tasks = selectTasks(suite, options.only);
   await requireFiles(
     data,
@@ -77,7 +85,7 @@ export async function bench(options: BenchOptions, hooks: Hooks = {}): Promise<B
           for (let seed = 0; seed < (method.random ? task.seeds : 1); seed++) {
             signal?.throwIfAborted();
             const path = join(out, 'cells', suite.name, task.name, fileName(method.name), `${seed}.json`);
-            const key = await cellKey(session, method, seed);
+            const key = cellKey(session, method, seed);
             let cell = await readCell(path, key);
             if (cell === undefined) {
               cell = await computeCell(session, method, { seed, key, choice });
@@ -182,7 +190,9 @@ function selectTasks({ name, tasks }: Suite, { tasks: wantedTasks, methods }: Be
 
 interface OpenSession extends Session {
   readonly counts: LabelledData['counts'];
+  /** Of the labelled data, and of those that the tokenizer is fitted on. */
   readonly dataHash: string;
+  readonly unlabelledHash: string;
   /** What a method's pretrained encoders were, for its cell; forgotten when asked. */
   readonly takeUsed: () => Run | undefined;
   readonly release: () => Promise<void>;
@@ -226,6 +236,7 @@ async function openSession(
     }),
     counts: labelled.counts,
     dataHash: await hashOf(path),
+    unlabelledHash: await hashOf((await task.pretraining.dataset.open(folders)).path),
     async texts(part) {
       const texts = (await session.shared('texts', () => readTexts(path, tokenizer.columns[0]))) as (
         | string
@@ -273,22 +284,22 @@ async function readTexts(path: string, name: string): Promise<(string | null)[]>
 
 const fileName = (method: string) => method.replaceAll(/[^a-z0-9.=]+/gi, '-');
 
-async function cellKey({ task, dataHash }: OpenSession, method: Method, seed: number): Promise<string> {
+/** A hash of everything that a cell is computed from, and of nothing else. */
+function cellKey({ task, dataHash, unlabelledHash }: OpenSession, method: Method, seed: number): string {
   const { name, targets, metric, splitColumn, pretraining, finetuning } = task;
-  const encoder = method.random || JSON.stringify(method.config).includes('objective');
+  const { data, tokenizer, encoder, objective, training } = pretraining.config;
+  const used = {
+    encoder,
+    pretraining: { objective, training },
+    finetuning: { steps: finetuning.steps, batchSize: finetuning.batchSize },
+  };
   return hashText(
     JSON.stringify({
-      name,
-      targets,
-      metric,
-      splitColumn,
-      dataHash,
-      tokenizer: pretraining.config.tokenizer,
-      ...(encoder && {
-        pretraining: { dataset: pretraining.dataset, config: pretraining.config },
-        finetuning,
-      }),
+      task: { name, targets, kind: task.task, metric, splitColumn, dataHash },
+      tokens: { unlabelledHash, data, tokenizer },
       method: method.config,
+      choices: method.choices(task),
+      uses: method.uses.map((part) => [part, used[part]]),
       seed,
       resamples: RESAMPLES,
     }),

@@ -111,7 +111,9 @@ export interface Method {
   readonly description: string;
   /** Whether chance plays a part, so that several seeds say more than one. */
   readonly random: boolean;
-  /** Everything beside the task that its scores depend on, as plain data. */
+  /** What of its task's settings its scores depend on: when those change, they are computed anew. */
+  readonly uses: readonly ('encoder' | 'pretraining' | 'finetuning')[];
+  /** Its own settings, as plain data. */
   readonly config: unknown;
   /** Settings that the first seed tries and validation chooses among; the other seeds take the choice over. */
   readonly choices: (task: BenchmarkTask) => readonly Choice[];

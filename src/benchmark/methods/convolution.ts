@@ -57,6 +57,7 @@ export const convolution: Method = {
   name: 'convolution',
   description: `a convolutional network on one-hot letters (kernel ${SETTINGS.kernel}, ${SETTINGS.filters} filters, maximum over positions), trained on the labels`,
   random: true,
+  uses: ['finetuning'],
   config: SETTINGS,
   choices: () => [{ learningRate: 1e-3 }, { learningRate: 3e-4 }],
   async fit(session, seed, { learningRate }) {

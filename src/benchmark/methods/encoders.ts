@@ -48,6 +48,7 @@ export const fromScratch: Method = {
   name: 'from scratch',
   description: 'the same encoder, never pretrained, trained on the labels',
   random: true,
+  uses: ['encoder', 'finetuning'],
   config: {},
   choices,
   fit: (session, seed, choice) => fineTune(session, undefined, seed, choice),
@@ -63,6 +64,7 @@ export const finetuned = (
   name,
   description,
   random: true,
+  uses: ['encoder', 'pretraining', 'finetuning'],
   config: { objective, changes },
   choices,
   fit: async (session, seed, choice) =>
@@ -92,6 +94,7 @@ export const frozen = (name: string, description: string, objective: Objective):
   name,
   description,
   random: false,
+  uses: ['encoder', 'pretraining'],
   config: { objective },
   choices: () => [{}],
   async fit(session) {
@@ -105,6 +108,7 @@ export const untrainedFrozen: Method = {
   name: 'untrained, frozen',
   description: 'the encoder with random weights, frozen, under a linear probe',
   random: true,
+  uses: ['encoder'],
   config: {},
   choices: () => [{}],
   fit: (session, seed) => probeFrozen(session, `untrained ${seed}`, untrainedParameters(session.model, seed)),

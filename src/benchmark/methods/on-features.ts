@@ -49,7 +49,8 @@ export function onFeatures<F>(options: {
     name,
     description,
     random: false,
-    config: { features: features.name },
+    uses: [],
+    config: { name, features: features.name },
     choices: () => [{}],
     fit: (session) =>
       fitOnFeatures(
