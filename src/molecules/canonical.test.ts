@@ -29,6 +29,8 @@ describe('canonicalSmiles', () => {
     expect(constitution('F/C=C\\Br')).toBe(constitution('F/C=C/Br'));
     expect(constitution('[14CH3]O')).toBe('CO');
     expect(constitution('[2H]C([2H])([2H])O[2H]')).toBe('CO');
+    // Without its isotope RDKit would not read this one again.
+    expect(constitution('[2H]<-[NH4+]')).toBeDefined();
   });
 
   it('is undefined for what is no molecule', () => {

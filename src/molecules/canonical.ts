@@ -16,5 +16,5 @@ export function canonicalSmiles(
   if (stereo) return withMolecule(rdkit, smiles, (molecule) => molecule.get_smiles());
   const flat = withMolecule(rdkit, smiles, (molecule) => molecule.get_smiles(CONSTITUTION));
   // Deuterium was an atom of its own and is now a hydrogen like any other.
-  return flat?.includes('[H]') ? canonicalSmiles(rdkit, flat) : flat;
+  return flat?.includes('[H]') ? (canonicalSmiles(rdkit, flat) ?? flat) : flat;
 }
