@@ -12,7 +12,9 @@ describe('canonicalSmiles', () => {
     expect(canonicalSmiles(rdkit, '[H]OC([H])([H])[H]')).toBe('CO');
     for (const smiles of molecules) {
       for (let i = 0; i < 5; i++) {
-        const written = withMolecule(rdkit, smiles, (molecule) => molecule.get_smiles('{"doRandom":true}'))!;
+        const written = withMolecule(rdkit, smiles, (molecule) => molecule.get_smiles('{"doRandom":true}'), {
+          complexes: true,
+        })!;
         for (const stereo of [true, false]) {
           expect(canonicalSmiles(rdkit, written, { stereo }), written).toBe(
             canonicalSmiles(rdkit, smiles, { stereo }),
