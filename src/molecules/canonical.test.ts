@@ -12,7 +12,9 @@ describe('canonicalSmiles', () => {
     expect(canonicalSmiles(rdkit, '[H]OC([H])([H])[H]')).toBe('CO');
     for (const smiles of molecules) {
       for (let i = 0; i < 5; i++) {
-        const written = withMolecule(rdkit, smiles, (molecule) => molecule.get_smiles('{"doRandom":true}'))!;
+        const written = withMolecule(rdkit, smiles, (molecule) => molecule.get_smiles('{"doRandom":true}'), {
+          complexes: true,
+        })!;
         for (const stereo of [true, false]) {
           expect(canonicalSmiles(rdkit, written, { stereo }), written).toBe(
             canonicalSmiles(rdkit, smiles, { stereo }),
@@ -29,6 +31,8 @@ describe('canonicalSmiles', () => {
     expect(constitution('F/C=C\\Br')).toBe(constitution('F/C=C/Br'));
     expect(constitution('[14CH3]O')).toBe('CO');
     expect(constitution('[2H]C([2H])([2H])O[2H]')).toBe('CO');
+    // Without its isotope RDKit would not read this one again.
+    expect(constitution('[2H]<-[NH4+]')).toBeDefined();
   });
 
   it('is undefined for what is no molecule', () => {

@@ -13,8 +13,10 @@ export function canonicalSmiles(
   smiles: string,
   { stereo = true }: { readonly stereo?: boolean } = {},
 ): string | undefined {
-  if (stereo) return withMolecule(rdkit, smiles, (molecule) => molecule.get_smiles());
-  const flat = withMolecule(rdkit, smiles, (molecule) => molecule.get_smiles(CONSTITUTION));
+  if (stereo) return withMolecule(rdkit, smiles, (molecule) => molecule.get_smiles(), { complexes: true });
+  const flat = withMolecule(rdkit, smiles, (molecule) => molecule.get_smiles(CONSTITUTION), {
+    complexes: true,
+  });
   // Deuterium was an atom of its own and is now a hydrogen like any other.
-  return flat?.includes('[H]') ? canonicalSmiles(rdkit, flat) : flat;
+  return flat?.includes('[H]') ? (canonicalSmiles(rdkit, flat) ?? flat) : flat;
 }

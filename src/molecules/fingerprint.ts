@@ -32,8 +32,11 @@ export async function morganFingerprints(
   const values = new Uint8Array(smiles.length * bits);
   const unreadable: number[] = [];
   for (const [row, text] of smiles.entries()) {
-    const packed: Uint8Array | undefined = withMolecule(rdkit, text, (molecule) =>
-      molecule.get_morgan_fp_as_uint8array(details),
+    const packed: Uint8Array | undefined = withMolecule(
+      rdkit,
+      text,
+      (molecule) => molecule.get_morgan_fp_as_uint8array(details),
+      { complexes: true },
     );
     if (packed === undefined) {
       unreadable.push(row);

@@ -17,25 +17,26 @@ export interface ParseOptions {
   readonly keepHydrogens?: boolean;
   /** Finds out which stereo marks mean something. True by default; without it parsing takes a tenth less time. */
   readonly stereo?: boolean;
+  /**
+   * Takes complexes of aluminium, germanium, boron and the like that have more bonds than RDKit's table of valences, which
+   * RDKit refuses from 2024.09 on and took before, if the valences of their non-metals are usual ones. False by default.
+   */
+  readonly complexes?: boolean;
 }
 
 /**
  * Parses `smiles`, hands the molecule to `use`, frees it. Returns undefined where RDKit refuses the text, or where it is empty.
- *
- * From 2024.09 on RDKit refuses complexes of aluminium, germanium or boron with more bonds than its table of valences
- * has, which it took before. They are taken here still: what is refused is parsed again without that check, and kept if
- * the valences of its non-metals are usual ones.
  */
 export function withMolecule<T>(
   rdkit: MainModule,
   smiles: string,
   use: (molecule: Mol) => T,
-  { keepHydrogens = false, stereo = true }: ParseOptions = {},
+  { keepHydrogens = false, stereo = true, complexes = false }: ParseOptions = {},
 ): T | undefined {
   if (smiles === '') return undefined;
   const details = { removeHs: !keepHydrogens, assignStereo: stereo };
   const molecule = rdkit.get_mol(smiles, JSON.stringify(details));
-  if (molecule !== null) return useMolecule(molecule, use);
+  if (molecule !== null || !complexes) return useMolecule(molecule, use);
   const unchecked = rdkit.get_mol(
     smiles,
     JSON.stringify({ ...details, sanitize: { SANITIZE_ALL: true, SANITIZE_PROPERTIES: false } }),

@@ -10,16 +10,21 @@ const rdkit = await loadRDKit();
 
 /** Other ways of writing a molecule: in another order, with double bonds instead of aromatic ones, with its hydrogens. */
 function writings(smiles: string): string[] {
-  return withMolecule(rdkit, smiles, (molecule) => [
-    molecule.get_smiles(),
-    ...Array.from({ length: 5 }, () => molecule.get_smiles('{"doRandom":true}')),
-    molecule.get_smiles('{"doKekule":true}'),
-    molecule.get_smiles('{"allHsExplicit":true}'),
-    molecule.get_smiles('{"allBondsExplicit":true}'),
-    molecule.get_smiles('{"doIsomericSmiles":false}'),
-    canonicalSmiles(rdkit, smiles, { stereo: false })!,
-    ...withHydrogens(molecule.add_hs()),
-  ])!;
+  return withMolecule(
+    rdkit,
+    smiles,
+    (molecule) => [
+      molecule.get_smiles(),
+      ...Array.from({ length: 5 }, () => molecule.get_smiles('{"doRandom":true}')),
+      molecule.get_smiles('{"doKekule":true}'),
+      molecule.get_smiles('{"allHsExplicit":true}'),
+      molecule.get_smiles('{"allBondsExplicit":true}'),
+      molecule.get_smiles('{"doIsomericSmiles":false}'),
+      canonicalSmiles(rdkit, smiles, { stereo: false })!,
+      ...withHydrogens(molecule.add_hs()),
+    ],
+    { complexes: true },
+  )!;
 }
 
 const withHydrogens = (molblock: string): string[] => {

@@ -21,7 +21,7 @@ const WITHOUT_STEREO = JSON.stringify({ doIsomericSmiles: false });
  * charges of the atoms next to what was cut off are as RDKit leaves them, even where that is no stable molecule.
  */
 export function murckoScaffold(rdkit: MainModule, smiles: string): string | undefined {
-  const graph = withMolecule(rdkit, smiles, readGraph, { stereo: false });
+  const graph = withMolecule(rdkit, smiles, readGraph, { stereo: false, complexes: true });
   if (graph === undefined) return undefined;
   const scaffold = scaffoldGraph(graph);
   if (scaffold.molecules[0].atoms.length === 0) return '';
