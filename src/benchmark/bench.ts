@@ -50,8 +50,9 @@ export interface BenchSummary {
 const RESAMPLES = 200;
 
 /** Runs what is missing of a suite. Throws InputError for an unknown suite, task or method, and for missing files. */
-export const bench = (options: BenchOptions, hooks: Hooks = {}): Promise<BenchSummary> =>
-  runSuite(findSuite(options.suite), options, hooks);
+export async function bench(options: BenchOptions, hooks: Hooks = {}): Promise<BenchSummary> {
+  return runSuite(findSuite(options.suite), options, hooks);
+}
 
 /** `bench` of a suite that need not be in the list. */
 export async function runSuite(
@@ -132,7 +133,7 @@ export async function runSuite(
     ]
       .filter(({ name }) => cells.some(({ method }) => method === name))
       .map(({ name, description }) => ({ name, description })),
-    pretraining: await pretrainings.results(),
+    pretraining: await pretrainings.results(new Set(cells.flatMap((cell) => cell.pretraining ?? []))),
     cells,
     machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}`,
     versions: { lacuna: version, node: process.versions.node },

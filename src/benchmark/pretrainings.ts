@@ -114,10 +114,10 @@ export class Pretrainings {
     });
   }
 
-  /** What is known of every run that was used. */
-  async results(): Promise<PretrainingResult[]> {
+  /** What the runs of these names left. */
+  async results(names: Iterable<string>): Promise<PretrainingResult[]> {
     const results: PretrainingResult[] = [];
-    for (const name of [...this.runs.keys()].sort()) {
+    for (const name of [...names].sort()) {
       const record = await readRecord(`${join(this.folder, name)}.json`);
       if (record?.result) results.push(record.result);
     }
