@@ -232,7 +232,7 @@ describe('what a benchmark refuses', () => {
 describe('the list of suites', () => {
   it('says of each task its metric, split and source, and names the files', () => {
     for (const { name, tasks, methods, files } of describeSuites()) {
-      expect(methods, name).toContain('SMA');
+      expect(methods, name).toContain('from scratch');
       expect(files.length).toBeGreaterThan(0);
       expect(new Set(tasks.map((described) => described.name)).size).toBe(tasks.length);
       for (const described of tasks) {

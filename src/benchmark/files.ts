@@ -1,9 +1,10 @@
 /** Given and prepared data files: found, hashed, and written. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { InputError } from '../errors.js';
+import { openSource } from '../records/open-source.js';
 import type { DataFolders, Dataset } from './suite.js';
 
 const exists = (path: string) =>
@@ -25,7 +26,7 @@ export async function requireFiles(folder: string, datasets: readonly Dataset[])
 
 const hashes = new Map<string, Promise<string>>();
 
-/** SHA-256 of a file, or of the files in a folder with their names. A file is read once in the life of the process. */
+/** SHA-256 of a file, or of all files that a path means with their names. Computed once in the life of the process. */
 export function hashOf(path: string): Promise<string> {
   let hash = hashes.get(path);
   if (hash === undefined) {
@@ -37,12 +38,19 @@ export function hashOf(path: string): Promise<string> {
 
 async function computeHash(path: string): Promise<string> {
   const hash = createHash('sha256');
-  if ((await stat(path)).isDirectory()) {
-    for (const name of (await readdir(path)).sort())
-      hash.update(`${name} ${await computeHash(join(path, name))}\n`);
-  } else for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
+  const { files } = (await isFile(path)) ? { files: [path] } : await openSource(path);
+  for (const file of files) {
+    if (files.length > 1) hash.update(`${basename(file)}\n`);
+    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+  }
   return hash.digest('hex');
 }
+
+const isFile = (path: string) =>
+  stat(path).then(
+    (info) => info.isFile(),
+    () => false,
+  );
 
 export const hashText = (text: string): string => createHash('sha256').update(text).digest('hex');
 

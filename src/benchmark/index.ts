@@ -1,4 +1,5 @@
 import type { Suite } from './suite.js';
+import { ablations } from './suites/ablations.js';
 import { higgs } from './suites/higgs.js';
 import { images } from './suites/images.js';
 import { moleculenet } from './suites/moleculenet.js';
@@ -7,10 +8,15 @@ import { tables } from './suites/tables.js';
 import { tape } from './suites/tape.js';
 
 /** The benchmarks. A new one is a file in suites/ and a line here. */
-export const suites = { tape, moleculenet, higgs, tables, images, series } as const satisfies Record<
-  string,
-  Suite
->;
+export const suites = {
+  tape,
+  moleculenet,
+  higgs,
+  tables,
+  images,
+  series,
+  ablations,
+} as const satisfies Record<string, Suite>;
 
 /** A suite in words, for `bench --list`. */
 export interface SuiteDescription {

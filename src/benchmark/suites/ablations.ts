@@ -1,0 +1,49 @@
+/** What the mask and the length of pretraining matter, on collider events with 10,000 labels: one setting changed at a time. */
+import { finetuned, fromScratch } from '../methods/encoders.js';
+import type { Method, Suite } from '../suite.js';
+import { higgs } from './higgs.js';
+
+const MASKING_RATIOS = [0.15, 0.3, 0.5, 0.7];
+const PER_QUERY = [1, 2, 4, 14];
+const STEPS = [500, 1000, 2000, 4000];
+
+const objectives = [
+  { kind: 'random-masking', title: 'random masking' },
+  { kind: 'sma', title: 'SMA' },
+] as const;
+
+const variants: readonly Method[] = [
+  ...objectives.flatMap(({ kind, title }) =>
+    MASKING_RATIOS.map((ratio) =>
+      finetuned(`${title}, masking ratio ${ratio}`, `${title} that hides ${100 * ratio} % of the tokens`, {
+        kind,
+        masking_ratio: ratio,
+      }),
+    ),
+  ),
+  ...PER_QUERY.map((count) =>
+    finetuned(
+      `SMA, ${count} per query`,
+      `SMA that hides ${count} tokens for each row of the attention map that it draws`,
+      { kind: 'sma', per_query: count },
+    ),
+  ),
+  ...objectives.flatMap(({ kind, title }) =>
+    STEPS.map((steps) =>
+      finetuned(
+        `${title}, ${steps} steps`,
+        `${title} pretrained for ${steps.toLocaleString('en-US')} steps`,
+        { kind },
+        { training: { steps } },
+      ),
+    ),
+  ),
+];
+
+export const ablations: Suite = {
+  name: 'ablations',
+  title: 'Ablations on HIGGS with 10,000 labels: the mask, and the length of pretraining',
+  tasks: higgs.tasks
+    .filter(({ name }) => name === 'higgs-10k')
+    .map((task) => ({ ...task, seeds: 3, methods: [fromScratch, ...variants] })),
+};
