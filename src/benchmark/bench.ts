@@ -20,7 +20,7 @@ import { version } from '../version.js';
 import { hashOf, hashText, requireFiles } from './files.js';
 import { suites } from './index.js';
 import { measured } from './measured.js';
-import { Pretrainings } from './pretrainings.js';
+import { Pretrainings, scaledCount } from './pretrainings.js';
 import type { BenchmarkTask, Choice, DataFolders, Fitted, Method, Session, Suite } from './suite.js';
 
 export interface BenchOptions {
@@ -71,7 +71,10 @@ export async function runSuite(
   const folders: DataFolders = { data, prepared: join(out, 'prepared') };
   await mkdir(folders.prepared, { recursive: true });
   const engine = await nodeEngine({ threads: options.threads ?? defaultThreads() });
-  const pretrainings = new Pretrainings(folders, join(out, 'pretrained'), options.threads, hooks);
+  const pretrainings = new Pretrainings(
+    { folders, out: join(out, 'pretrained'), threads: options.threads, budget },
+    hooks,
+  );
 
   const cells: Cell[] = [];
   const records: Record<string, LabelledData['counts']> = {};
@@ -86,7 +89,7 @@ export async function runSuite(
           for (let seed = 0; seed < (method.random ? task.seeds : 1); seed++) {
             signal?.throwIfAborted();
             const path = join(out, 'cells', suite.name, task.name, fileName(method.name), `${seed}.json`);
-            const key = cellKey(session, method, seed);
+            const key = cellKey(session, method, { seed, budget });
             let cell = await readCell(path, key);
             if (cell === undefined) {
               cell = await computeCell(session, method, { seed, key, choice });
@@ -148,22 +151,15 @@ function findSuite(name: string): Suite {
   throw new InputError(`unknown suite ${name}: expected one of ${Object.keys(suites).join(', ')}`);
 }
 
-/** The suite with its seeds and steps multiplied. */
+/** The suite with its seeds and labelled steps multiplied; `Pretrainings` multiplies its own. */
 function scaled(suite: Suite, budget: number): Suite {
   if (!(budget > 0)) throw new InputError(`budget: expected a number above 0, got ${budget}`);
-  const times = (count: number, least: number) =>
-    Math.max(Math.min(count, least), Math.round(budget * count));
-  const tasks = suite.tasks.map((task) => {
-    const { config } = task.pretraining;
-    const steps = config.training?.steps;
-    const training = { ...config.training, ...(steps !== undefined && { steps: times(steps, 20) }) };
-    return {
-      ...task,
-      seeds: times(task.seeds, 1),
-      pretraining: { ...task.pretraining, config: { ...config, training } },
-      finetuning: { ...task.finetuning, steps: times(task.finetuning.steps, 20) },
-    };
-  });
+  const times = (count: number, least: number) => scaledCount(count, budget, least);
+  const tasks = suite.tasks.map((task) => ({
+    ...task,
+    seeds: times(task.seeds, 1),
+    finetuning: { ...task.finetuning, steps: times(task.finetuning.steps, 20) },
+  }));
   return { ...suite, tasks };
 }
 
@@ -286,12 +282,16 @@ async function readTexts(path: string, name: string): Promise<(string | null)[]>
 const fileName = (method: string) => method.replaceAll(/[^a-z0-9.=]+/gi, '-');
 
 /** A hash of everything that a cell is computed from, and of nothing else. */
-function cellKey({ task, dataHash, unlabelledHash }: OpenSession, method: Method, seed: number): string {
+function cellKey(
+  { task, dataHash, unlabelledHash }: OpenSession,
+  method: Method,
+  { seed, budget }: { seed: number; budget: number },
+): string {
   const { name, targets, metric, splitColumn, pretraining, finetuning } = task;
   const { data, tokenizer, encoder, objective, training } = pretraining.config;
   const used = {
     encoder,
-    pretraining: { objective, training },
+    pretraining: { objective, training, ...(budget !== 1 && { budget }) },
     finetuning: { steps: finetuning.steps, batchSize: finetuning.batchSize },
   };
   return hashText(

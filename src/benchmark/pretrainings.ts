@@ -25,18 +25,22 @@ export class Pretrainings {
   private readonly models = new Map<string, Promise<{ tokenizer: Tokenizer; model: ModelConfig }>>();
   private readonly runs = new Map<string, Promise<Run>>();
 
-  /** `folder` keeps the runs. */
   constructor(
-    private readonly folders: DataFolders,
-    private readonly folder: string,
-    private readonly threads: number | undefined,
+    private readonly options: {
+      readonly folders: DataFolders;
+      /** Keeps the runs. */
+      readonly out: string;
+      readonly threads?: number;
+      /** Multiplies the steps. */
+      readonly budget: number;
+    },
     private readonly hooks: Hooks,
   ) {}
 
   /** The tokenizer that is fitted on the pretraining data, and the architecture on its tokens. */
   model(pretraining: Pretraining): Promise<{ tokenizer: Tokenizer; model: ModelConfig }> {
     return remember(this.models, pretraining.dataset.name, async () => {
-      const { path } = await pretraining.dataset.open(this.folders);
+      const { path } = await pretraining.dataset.open(this.options.folders);
       const { config } = pretraining;
       const source = rememberOnce(await openSource(path, { onBadRecord: 'skip' }));
       const plan = await planTokens(source, config);
@@ -66,19 +70,21 @@ export class Pretrainings {
     changes: UserConfig = {},
   ): Promise<Run> {
     const { dataset, config: base } = pretraining;
+    const { threads, budget } = this.options;
     const config: UserConfig = {
       ...base,
       data: { ...base.data, valid_fraction: VALID_FRACTION, on_bad_record: 'skip' },
       objective: { ...base.objective, ...objective, ...changes.objective },
-      training: { ...base.training, ...changes.training, ...(this.threads && { threads: this.threads }) },
+      training: { ...base.training, ...changes.training, ...(threads && { threads }) },
     };
-    const { path, removed } = await dataset.open(this.folders);
+    if (config.training?.steps) config.training.steps = scaledCount(config.training.steps, budget, 20);
+    const { path, removed } = await dataset.open(this.options.folders);
     const { threads: _, ...training } = config.training ?? {};
     const hash = hashText(JSON.stringify([await hashOf(path), { ...config, training }])).slice(0, 8);
     const name = `${dataset.name}-${objective?.kind}-${hash}`;
     return remember(this.runs, name, async () => {
       const { signal, onEvent = () => {} } = this.hooks;
-      const out = join(this.folder, name);
+      const out = join(this.options.out, name);
       const record = `${out}.json`;
       const before = await readRecord(record);
       if (before?.result) return openRun(out);
@@ -118,7 +124,7 @@ export class Pretrainings {
   async results(names: Iterable<string>): Promise<PretrainingResult[]> {
     const results: PretrainingResult[] = [];
     for (const name of [...names].sort()) {
-      const record = await readRecord(`${join(this.folder, name)}.json`);
+      const record = await readRecord(`${join(this.options.out, name)}.json`);
       if (record?.result) results.push(record.result);
     }
     return results;
@@ -126,6 +132,10 @@ export class Pretrainings {
 }
 
 const VALID_FRACTION = 0.02;
+
+/** `count` times `budget`, but at least so many of them as there are and `least`. */
+export const scaledCount = (count: number, budget: number, least: number): number =>
+  Math.max(Math.min(count, least), Math.round(budget * count));
 
 function remember<T>(known: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
   let value = known.get(key);

@@ -1,4 +1,5 @@
-import { cast, input, parametersOf, reshape, scope, type Value } from '../graph/index.js';
+import type { Encoding } from '../encoders/encoder.js';
+import { cast, input, less, parametersOf, reshape, scalar, scope, type Value } from '../graph/index.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { binaryCrossEntropy, crossEntropy, squaredError, weightedMean } from '../layers/losses.js';
@@ -20,19 +21,29 @@ const lossOf: Record<Task, (outputs: Value, labels: Value) => Value> = {
     reshape(crossEntropy(outputs, cast(reshape(labels, [-1]), 'int32')), labels.shape),
 };
 
+/** The input that draws which tokens a training step drops: float32[batch, tokens], uniform in [0, 1). */
+export const DROPOUT_SCORES = 'dropout_scores';
+
 /**
  * Encoder, mean-pooled, then layer norm and one linear layer; the authors of SMA also offer a decoder with learned
  * queries as a head, which is not built here. Missing labels have weight 0. Regression labels come standardised.
+ * With `tokenDropout` each token is hidden from the encoder with that probability in training, never in evaluation.
  */
 export function finetuningGraph(
   model: Pick<ModelConfig, 'spec' | 'encoder'>,
   spec: LabelSpec,
   size: number,
   tokens: number,
+  { tokenDropout = 0 }: { tokenDropout?: number } = {},
 ): TrainableGraph {
-  const { pooled } = encoderGraph(model, size, tokens);
-  const outputs = scope('head', () => linear('output', layerNorm('norm', pooled), spec.outputs));
-  return labelledGraph(outputs, spec);
+  const head = ({ pooled }: Encoding) =>
+    scope('head', () => linear('output', layerNorm('norm', pooled), spec.outputs));
+  const whole = head(encoderGraph(model, size, tokens));
+  if (tokenDropout === 0) return labelledGraph(whole, spec);
+  const scores = input(DROPOUT_SCORES, 'float32', [size, tokens]);
+  const choose = () => less(scores, scalar(tokenDropout));
+  const trained = labelledGraph(head(encoderGraph(model, size, tokens, { choose, visible: tokens })), spec);
+  return { ...trained, evaluation: { outputs: whole } };
 }
 
 /** The loss of outputs float32[size, spec.outputs] against labels that are fed, and the outputs themselves. */

@@ -13,6 +13,7 @@ import {
   packBatch,
 } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
+import { type Random, random } from '../tensor/random.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { matchParameters } from '../training/checkpoint-files.js';
 import type { ModelConfig } from '../training/model.js';
@@ -20,7 +21,7 @@ import { initializeParameters } from '../training/parameters.js';
 import { tokenFeeds } from '../training/pretraining-loop.js';
 import { learningRateAt } from '../training/schedule.js';
 import { type TrainableGraph, Trainer } from '../training/trainer.js';
-import { finetuningGraph, HEAD } from './finetuning-graph.js';
+import { DROPOUT_SCORES, finetuningGraph, HEAD } from './finetuning-graph.js';
 import type { LabelSpec } from './labels.js';
 import { isBetter, type MetricName, scoreMetric } from './metrics.js';
 import type { LabelledPart, SealedPart, TestScore } from './parts.js';
@@ -45,13 +46,27 @@ export interface Network {
   /** Layers of its stack. */
   readonly layers: number;
   readonly build: (labels: LabelSpec, batch: number, tokens: number) => TrainableGraph;
+  /** What a training step wants beside records and labels, drawn from a sequence of the seed and the step. */
+  readonly noise?: (batch: Batch, source: Random) => HostTensors;
 }
 
-/** An encoder with a fresh head. */
-export const encoderNetwork = (model: Pick<ModelConfig, 'spec' | 'encoder'>): Network => ({
+/** An encoder with a fresh head; each token is hidden with probability `tokenDropout` in training. */
+export const encoderNetwork = (
+  model: Pick<ModelConfig, 'spec' | 'encoder'>,
+  { tokenDropout = 0 }: { tokenDropout?: number } = {},
+): Network => ({
   maxTokens: model.spec.maxTokens,
   layers: model.encoder.layers,
-  build: (labels, batch, tokens) => finetuningGraph(model, labels, batch, tokens),
+  build: (labels, batch, tokens) => finetuningGraph(model, labels, batch, tokens, { tokenDropout }),
+  ...(tokenDropout > 0 && {
+    noise: ({ size, tokens }: Batch, { uniform }: Random) => ({
+      [DROPOUT_SCORES]: hostTensor(
+        'float32',
+        [size, tokens],
+        Float32Array.from({ length: size * tokens }, uniform),
+      ),
+    }),
+  }),
 });
 
 /** Parameters of a pretrained encoder, by dotted name, and where they come from, for errors. */
@@ -122,7 +137,7 @@ export class LabelledTrainer {
 
   constructor(
     engine: Engine,
-    network: Network,
+    private readonly network: Network,
     private readonly task: LabelledTask,
     private readonly settings: TrainingSettings,
   ) {
@@ -159,7 +174,10 @@ export class LabelledTrainer {
       for (const plan of this.trainingPlans(seed, epoch)) {
         if (step === steps) break;
         signal?.throwIfAborted();
-        const { loss, norm } = await trainer.gradient(plan.tokens, this.feeds(plan));
+        const { loss, norm } = await trainer.gradient(
+          plan.tokens,
+          this.feeds(plan, random(seed, 'fine-tuning', step)),
+        );
         if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
           throw new LacunaError(
             `fine-tuning step ${step + 1}: the loss is not finite; try a lower learning rate than ${learningRate}`,
@@ -210,9 +228,9 @@ export class LabelledTrainer {
     return epochOrder(block, { seed, epoch, blockIndex: 0, batchSize, buckets: this.buckets, dropLast });
   }
 
-  private feeds(plan: BatchPlan): HostTensors {
+  private feeds(plan: BatchPlan, source: Random): HostTensors {
     const batch = packBatch(this.task.train.block, plan.records, this.settings.batchSize, plan.tokens);
-    return { ...tokenFeeds(batch), ...this.labelFeeds(batch, plan) };
+    return { ...tokenFeeds(batch), ...this.labelFeeds(batch, plan), ...this.network.noise?.(batch, source) };
   }
 
   /** Labels and their weights for a batch; a missing label has weight 0, and so have rows that only fill it up. */
