@@ -140,6 +140,7 @@ async function lacuna(
     inspect: answer(inspection),
     bench: answer({ file: 'b.json', results: noResults, computed: 0, kept: 0, interrupted: false }),
     benchmarks: answer([]),
+    report: answer({ out: 'docs/results.md', suites: ['higgs'], written: ['docs/results.md'], unused: [] }),
     demo: answer({
       report: 'runs/demo/report.html',
       conclusion: 'No difference shown.',
