@@ -23,7 +23,14 @@ const PAGE = {
   padding: 8,
 } as const;
 
-const heading = (text: string) => ({ text, anchor: 'start', fontSize: 13, color: INK }) as const;
+const heading = (text: string, subtitle?: string) =>
+  ({
+    text,
+    ...(subtitle && { subtitle, subtitleColor: INK, subtitleFontSize: 12, subtitlePadding: 4 }),
+    anchor: 'start',
+    fontSize: 13,
+    color: INK,
+  }) as const;
 
 /** What a mark of this method is drawn with: raw colours, so that panels need no common scale. */
 const look = ({ color, frozen }: MethodStyle) => ({ color, fill: frozen ? PAPER : color });
@@ -34,7 +41,7 @@ const color = { field: 'color', type: 'nominal', scale: null } as const;
 const stroke = color;
 const fill = { field: 'fill', type: 'nominal', scale: null } as const;
 
-const quantity = (field: string, title: string, settings: object = {}) =>
+const quantity = (field: string, title: string | null, settings: object = {}) =>
   ({ field, type: 'quantitative', title, ...settings }) as const;
 
 const metricTitle = ({ metric, higherIsBetter }: Task) =>
@@ -117,6 +124,7 @@ interface Panel {
   readonly width: number;
   readonly height: number;
   readonly x: { readonly title: string; readonly scale: object; readonly axis: object };
+  /** Written under the title: beside the axis it would be taken for longer than a low panel is high. */
   readonly y: string;
   /** A level that is drawn as a dashed line, such as a method without the setting on the x axis. */
   readonly level?: { readonly label: string; readonly value: number; readonly style: MethodStyle };
@@ -150,14 +158,14 @@ function linePanel(lines: readonly Line[], { title, width, height, x, y, level }
   );
   const across = quantity('x', x.title, { scale: x.scale, axis: x.axis });
   const up = (field: string) =>
-    quantity(field, y, { scale: { domain, nice: false, zero: false }, axis: { tickCount: 6 } });
+    quantity(field, null, { scale: { domain, nice: false, zero: false }, axis: { tickCount: 6 } });
   const line = (frozen: boolean) => ({
     data: { values: points.filter((point) => point.frozen === frozen) },
     mark: { type: 'line', strokeWidth: 2, ...(frozen && { strokeDash: DASHES }) },
     encoding: { x: across, y: up('mean'), color, detail: { field: 'label' } },
   });
   return {
-    title: heading(title),
+    title: heading(title, y),
     width,
     height,
     layer: [
@@ -281,9 +289,9 @@ const axisTitle: Readonly<Record<Setting, string>> = {
 };
 
 /**
- * Test score against each setting of pretraining that was varied while the others stayed: a row per task, a column per
- * setting, a line per objective and set of other settings; a dashed line for the encoder from scratch. undefined where no
- * setting was varied.
+ * Test score against each setting of pretraining that was varied while the others stayed: a panel per task and setting, a
+ * line per objective and set of other settings; a dashed line for the encoder from scratch. undefined where no setting was
+ * varied.
  */
 export function ablationCurvesSpec(results: Results, styles: Styles): TopLevelSpec | undefined {
   const varied = SETTINGS.filter((setting) =>
@@ -300,12 +308,12 @@ export function ablationCurvesSpec(results: Results, styles: Styles): TopLevelSp
       const linear = setting === 'masking_ratio';
       return linePanel(lines, {
         title: task.title,
-        width: varied.length === 1 ? 500 : 190,
+        width: varied.length === 1 ? 500 : 280,
         height: 210,
         x: {
           title: axisTitle[setting],
           scale: { ...(linear ? { zero: false } : { type: 'log' }), nice: false, padding: 12 },
-          axis: { grid: false, values, ...(linear ? {} : { format: ',d' }) },
+          axis: { grid: false, values, format: linear ? '.3~g' : ',d' },
         },
         y: metricTitle(task),
         ...(scratch &&
@@ -315,7 +323,7 @@ export function ablationCurvesSpec(results: Results, styles: Styles): TopLevelSp
       });
     }),
   );
-  return concatenated(panels, Math.min(3, varied.length));
+  return concatenated(panels, Math.min(2, varied.length));
 }
 
 /** The variants that differ in `setting` alone, by objective; one alone shows nothing and is left out. */

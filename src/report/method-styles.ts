@@ -1,5 +1,6 @@
 /** How each method looks, the same in every figure. */
 import { PALETTE } from './charts.js';
+import type { Results } from './results.js';
 
 export interface MethodStyle {
   readonly color: string;
@@ -7,8 +8,7 @@ export interface MethodStyle {
   readonly frozen: boolean;
 }
 
-const [BLUE, VERMILION, GREEN, ...OTHERS] = PALETTE;
-const GREY = '#777777';
+const [BLUE, VERMILION, GREEN, ...SPARE] = PALETTE;
 
 /** An encoder keeps its colour, fine-tuned or frozen; one that was never pretrained is green. */
 const ENCODERS: Readonly<Record<string, string>> = {
@@ -17,20 +17,37 @@ const ENCODERS: Readonly<Record<string, string>> = {
   'from scratch': GREEN,
   untrained: GREEN,
 };
+const CONSTANT = '#777777';
 
-const encoderOf = (method: string) => method.replace(/, frozen$/, '');
+const withoutFrozen = (method: string) => method.replace(/, frozen$/, '');
 
 /** Whether an encoder is part of a method; the rest are simple baselines. */
-export const isEncoderMethod = (method: string): boolean => Object.hasOwn(ENCODERS, encoderOf(method));
+export const isEncoderMethod = (method: string, pretraining?: string): boolean =>
+  pretraining !== undefined || Object.hasOwn(ENCODERS, withoutFrozen(method));
 
-/** Methods that are not encoders take the rest of the palette, then grey, in the order in which they come. */
-export function methodStyles(methods: Iterable<string>): ReadonlyMap<string, MethodStyle> {
+/**
+ * By method, over all suites. A variant under a name of its own takes the colour of the objective that pretrained it;
+ * simple baselines take the rest of the palette in the order in which they come.
+ */
+export function methodStyles(all: readonly Results[]): ReadonlyMap<string, MethodStyle> {
   const styles = new Map<string, MethodStyle>();
-  const spare = [...OTHERS, GREY];
-  let next = 0;
-  for (const method of new Set(methods)) {
-    const color = isEncoderMethod(method) ? ENCODERS[encoderOf(method)] : spare[next++ % spare.length];
-    styles.set(method, { color, frozen: encoderOf(method) !== method });
+  let spare = 0;
+  for (const { methods, cells, pretraining } of all) {
+    for (const { name } of methods) {
+      if (styles.has(name)) continue;
+      const run = cells.find(({ method, pretraining: start }) => method === name && start)?.pretraining;
+      const objective = pretraining.find((known) => known.name === run)?.objective;
+      const base = withoutFrozen(name);
+      const color =
+        ENCODERS[base] ??
+        ENCODERS[objectiveTitle(objective ?? '')] ??
+        (name === 'constant' ? CONSTANT : SPARE[spare++ % SPARE.length]);
+      styles.set(name, { color, frozen: base !== name });
+    }
+  }
+  for (const [name, color] of Object.entries(ENCODERS)) {
+    styles.set(name, { color, frozen: false });
+    styles.set(`${name}, frozen`, { color, frozen: true });
   }
   return styles;
 }

@@ -84,7 +84,7 @@ function blocksOf(all: readonly Results[]): Block[] {
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
     throw new InputError(`two result files are of suite ${twice}: keep one of them in the folder`);
-  const styles = methodStyles(all.flatMap(({ methods }) => methods.map(({ name }) => name)));
+  const styles = methodStyles(all);
   return [
     {
       name: 'summary',

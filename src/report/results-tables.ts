@@ -90,7 +90,9 @@ export function summaryTable(all: readonly Results[]): string | undefined {
       const summaries = summariesOf(results, task);
       const sign = task.higherIsBetter ? 1 : -1;
       const baseline = summaries
-        .filter(({ method, mean }) => !isEncoderMethod(method) && Number.isFinite(mean))
+        .filter(
+          ({ method, pretraining, mean }) => !isEncoderMethod(method, pretraining) && Number.isFinite(mean),
+        )
         .sort((a, b) => sign * (b.mean - a.mean))
         .at(0);
       const shown = [baseline, ...COLUMNS.map((column) => summaries.find(({ method }) => method === column))];
