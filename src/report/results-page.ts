@@ -36,7 +36,8 @@ type Styles = ReadonlyMap<string, MethodStyle>;
 
 /** A figure, with what it shows for those who cannot see it and how it is read. */
 interface Figure {
-  readonly svg: string;
+  /** Drawn only where the page has a place for it. */
+  readonly draw: () => Promise<string>;
   readonly shows: string;
   readonly caption: string;
 }
@@ -47,7 +48,7 @@ interface Block {
   readonly title: string;
   /** The suite under which a new page has it. */
   readonly suite?: Results;
-  readonly make: () => Promise<string | Figure | undefined>;
+  readonly make: () => string | Figure | undefined;
 }
 
 const NOTHING = '*No results yet.*';
@@ -60,20 +61,21 @@ export async function resultsPage(
   all: readonly Results[],
   { text, path, figures: folder }: ResultsPageOptions,
 ): Promise<ResultsPage> {
-  const blocks = new Map(blocksOf(all).map((block) => [block.name, block]));
-  const made = new Map<string, string | Figure | undefined>();
-  for (const { name, make } of blocks.values()) made.set(name, await make());
-  const filled = [...blocks.values()].filter(({ name }) => made.get(name) !== undefined);
-  const figures = new Map<string, string>();
+  const blocks = blocksOf(all).map((block) => ({ ...block, content: block.make() }));
+  const filled = blocks.filter(({ content }) => content !== undefined);
+  const drawn = new Map<string, Figure>();
   const used = new Set<string>();
-  const page = fillBlocks(text ?? newPage(filled), path, [...blocks.keys()], (name) => {
+  const known = new Map(blocks.map(({ name, content }) => [name, content]));
+  const page = fillBlocks(text ?? newPage(filled), path, [...known.keys()], (name) => {
     used.add(name);
-    const content = made.get(name) ?? NOTHING;
+    const content = known.get(name) ?? NOTHING;
     if (typeof content === 'string') return content;
     const file = `${folder}/${name.replaceAll(/[^a-z0-9]+/gi, '-')}.svg`;
-    figures.set(file, content.svg);
+    drawn.set(file, content);
     return `![${content.shows}](${file})\n\n${content.caption}`;
   });
+  const figures = new Map<string, string>();
+  for (const [file, { draw }] of drawn) figures.set(file, `${await draw()}\n`);
   const unused = filled.map(({ name }) => name).filter((name) => !used.has(name));
   return { text: page, figures, unused };
 }
@@ -90,13 +92,13 @@ function blocksOf(all: readonly Results[]): Block[] {
       name: 'summary',
       title: 'Summary',
       // Ablations repeat a task of another suite under names of their own.
-      make: async () => summaryTable(all.filter(({ suite }) => suite !== ABLATIONS)),
+      make: () => summaryTable(all.filter(({ suite }) => suite !== ABLATIONS)),
     },
     ...all.flatMap((results) => suiteBlocks(results, styles)),
     ...SPECIAL.filter(({ of }) => !names.includes(of)).map(({ name, title }) => ({
       name,
       title,
-      make: async () => undefined,
+      make: () => undefined,
     })),
   ];
 }
@@ -110,15 +112,15 @@ const SPECIAL = [
 ];
 
 function suiteBlocks(suite: Results, styles: Styles): Block[] {
-  const block = (part: string, title: string, make: () => Promise<string | Figure | undefined>): Block => ({
+  const block = (part: string, title: string, make: () => string | Figure | undefined): Block => ({
     name: `${suite.suite} ${part}`,
     title,
     suite,
     make,
   });
   return [
-    block('tasks', 'Tasks', async () => (suite.tasks.length > 0 ? tasksTable(suite) : undefined)),
-    block('scores', 'Scores', async () => scores(suite)),
+    block('tasks', 'Tasks', () => (suite.tasks.length > 0 ? tasksTable(suite) : undefined)),
+    block('scores', 'Scores', () => scores(suite)),
     block('comparison', 'Comparison', () => comparison(suite, styles)),
     ...SPECIAL.filter(({ of }) => of === suite.suite).map(({ name, title, make }) => ({
       name,
@@ -126,13 +128,13 @@ function suiteBlocks(suite: Results, styles: Styles): Block[] {
       suite,
       make: () => make(suite, styles),
     })),
-    block('differences', 'Differences', async () => differences(suite)),
+    block('differences', 'Differences', () => differences(suite)),
     block('pretraining', 'Pretraining', async () =>
       suite.pretraining.length > 0 ? pretrainingTable(suite) : undefined,
     ),
     block('pretraining curves', 'Pretraining curves', () => pretrainingCurves(suite, styles)),
     block('masks', 'What was hidden', () => masks(suite)),
-    block('chosen', 'Settings chosen by validation', async () => chosenTable(suite)),
+    block('chosen', 'Settings chosen by validation', () => chosenTable(suite)),
   ];
 }
 
@@ -159,13 +161,13 @@ function differences(results: Results): string | undefined {
   return tables.length === 0 ? undefined : tables.join('\n\n');
 }
 
-const chart = async (spec: TopLevelSpec, shows: string, caption: string): Promise<Figure> => ({
-  svg: `${await renderChart(spec)}\n`,
+const chart = (spec: TopLevelSpec, shows: string, caption: string): Figure => ({
+  draw: () => renderChart(spec),
   shows,
   caption,
 });
 
-async function comparison(results: Results, styles: Styles): Promise<Figure | undefined> {
+function comparison(results: Results, styles: Styles): Figure | undefined {
   const { tasks, title } = results;
   if (!tasks.some((task) => summariesOf(results, task).some(({ mean }) => Number.isFinite(mean))))
     return undefined;
@@ -176,7 +178,7 @@ async function comparison(results: Results, styles: Styles): Promise<Figure | un
   );
 }
 
-async function labelEfficiency(results: Results, styles: Styles): Promise<Figure | undefined> {
+function labelEfficiency(results: Results, styles: Styles): Figure | undefined {
   if (!results.cells.some(({ test }) => test !== null)) return undefined;
   return chart(
     labelEfficiencySpec(results, styles),
@@ -185,7 +187,7 @@ async function labelEfficiency(results: Results, styles: Styles): Promise<Figure
   );
 }
 
-async function pretrainingCurves(results: Results, styles: Styles): Promise<Figure | undefined> {
+function pretrainingCurves(results: Results, styles: Styles): Figure | undefined {
   const { pretraining, title } = results;
   if (!pretraining.some(({ curve }) => curve.length > 0)) return undefined;
   const objectives = [...new Set(pretraining.map(({ objective }) => objectiveTitle(objective)))];
@@ -196,7 +198,7 @@ async function pretrainingCurves(results: Results, styles: Styles): Promise<Figu
   );
 }
 
-async function ablationCurves(results: Results, styles: Styles): Promise<Figure | undefined> {
+function ablationCurves(results: Results, styles: Styles): Figure | undefined {
   const spec = ablationCurvesSpec(results, styles);
   return (
     spec &&
@@ -208,11 +210,11 @@ async function ablationCurves(results: Results, styles: Styles): Promise<Figure 
   );
 }
 
-async function masks({ masks: examples = [], title }: Results): Promise<Figure | undefined> {
+function masks({ masks: examples = [], title }: Results): Figure | undefined {
   if (examples.length === 0) return undefined;
   const texts = new Set(examples.map(({ text }) => text)).size;
   return {
-    svg: `${await masksSvg(examples)}\n`,
+    draw: () => masksSvg(examples),
     shows: `${title}: what each objective hid of ${texts} texts`,
     caption:
       'Hidden characters are light on dark; in drawings of molecules their atoms are shaded. The texts are of the validation part.',

@@ -30,7 +30,10 @@ export function formatTable(
 /** Numbers, and short texts that start like one: "0.71 ± 0.02", "> 200", "**0.71**". */
 function isNumeric(cell: Cell | undefined): boolean {
   return (
-    typeof cell !== 'string' || cell === '' || (cell.length <= 40 && /^(\*\*)?[-−+<>]? ?[\d.]/.test(cell))
+    typeof cell !== 'string' ||
+    cell === '' ||
+    cell === '–' ||
+    (cell.length <= 40 && /^(\*\*)?[-−+<>]? ?[\d.]/.test(cell))
   );
 }
 
