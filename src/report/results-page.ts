@@ -129,7 +129,7 @@ function suiteBlocks(suite: Results, styles: Styles): Block[] {
       make: () => make(suite, styles),
     })),
     block('differences', 'Differences', () => differences(suite)),
-    block('pretraining', 'Pretraining', async () =>
+    block('pretraining', 'Pretraining', () =>
       suite.pretraining.length > 0 ? pretrainingTable(suite) : undefined,
     ),
     block('pretraining curves', 'Pretraining curves', () => pretrainingCurves(suite, styles)),
