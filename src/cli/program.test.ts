@@ -178,6 +178,15 @@ describe('the command line', () => {
     expect(await lacuna(['help', 'pretrain'])).toMatchObject({ code: 0, out: help.out });
   });
 
+  it('asks for the report of a folder, and says what was written', async () => {
+    const { code, err, calls } = await lacuna(['report']);
+    expect(code).toBe(0);
+    expect(calls).toEqual([{ results: 'results', out: 'docs/results.md', check: undefined }]);
+    expect(err).toBe('suites: higgs\nwritten: docs/results.md\n');
+    const checked = await lacuna(['report', 'r', '--out', 'page.md', '--check']);
+    expect(checked.calls).toEqual([{ results: 'r', out: 'page.md', check: true }]);
+  });
+
   it('prints its version', async () => {
     expect(await lacuna(['--version'])).toMatchObject({
       code: 0,

@@ -4,7 +4,8 @@ import { spreadLabels } from './spread-labels.js';
 
 it('leaves apart what is apart, and moves what is not', () => {
   expect(spreadLabels([0.2, 0.9], { gap: 0.1, low: 0, high: 1 })).toEqual([0.2, 0.9]);
-  expect(spreadLabels([3, 3, 3], { gap: 1, low: 0, high: 4 })).toEqual([2, 3, 4]);
+  expect(spreadLabels([5, 5, 5], { gap: 1, low: 0, high: 9 })).toEqual([4, 5, 6]);
+  expect(spreadLabels([4, 3, 3.5], { gap: 1, low: 0, high: 4 })).toEqual([4, 2, 3]);
   expect(spreadLabels([], { gap: 1, low: 0, high: 4 })).toEqual([]);
 });
 
