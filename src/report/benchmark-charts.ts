@@ -336,11 +336,12 @@ function ablationLines(results: Results, task: Task, setting: Setting, styles: S
     const others = SETTINGS.filter((other) => other !== setting).map((other) => run[other]);
     const key = JSON.stringify([name, datasetOf(run), others]);
     const group = groups.get(key) ?? { name, points: [] };
-    group.points.push({ x: run[setting], summary });
+    // The variants of several settings may share the one that all of them start from.
+    if (group.points.every(({ x }) => x !== run[setting])) group.points.push({ x: run[setting], summary });
     groups.set(key, group);
   }
   return [...groups.values()]
-    .filter(({ points }) => new Set(points.map(({ x }) => x)).size > 1)
+    .filter(({ points }) => points.length > 1)
     .map(({ name, points }) => ({
       label: name,
       style: styleOf(styles, name),
