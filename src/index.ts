@@ -24,11 +24,14 @@ export const demo: Verbs['demo'] = (options, hooks) => inBackground('demo', opti
 
 /** Runs a benchmark suite, or what is missing of it. */
 export const bench: Verbs['bench'] = (options, hooks) => inBackground('bench', options, hooks);
+/** Fills the tables and figures of a page from the result files of benchmarks. */
+export const report: Verbs['report'] = (options, hooks) => inBackground('report', options, hooks);
 /** The benchmark suites in words. */
 export const benchmarks: Verbs['benchmarks'] = () => inBackground('benchmarks', undefined);
 
 export type { BenchOptions, BenchSummary } from './benchmark/bench.js';
 export type { SuiteDescription } from './benchmark/index.js';
+export type { ReportOptions, ReportSummary } from './benchmark/report.js';
 export { InputError, LacunaError } from './errors.js';
 export type { EmbedOptions, EmbedSummary } from './evaluation/embed.js';
 export type { ExportOptions, ExportSummary } from './evaluation/export-run.js';

@@ -1,6 +1,7 @@
 /** What Lacuna does, one function per command. Each loads only what it needs. These run where they are called. */
 
 import type { BenchOptions } from './benchmark/bench.js';
+import type { ReportOptions } from './benchmark/report.js';
 import type { DemoOptions } from './demo/demo.js';
 import type { EmbedOptions } from './evaluation/embed.js';
 import type { ExportOptions } from './evaluation/export-run.js';
@@ -30,6 +31,8 @@ export const verbs = {
     (await import('./benchmark/bench.js')).bench(options, hooks),
   benchmarks: async (_options?: undefined, _hooks?: Hooks) =>
     (await import('./benchmark/index.js')).describeSuites(),
+  report: async (options: ReportOptions, _hooks?: Hooks) =>
+    (await import('./benchmark/report.js')).report(options),
   demo: async (options: DemoOptions, hooks?: Hooks) => (await import('./demo/demo.js')).demo(options, hooks),
 };
 

@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import { report } from '../src/benchmark/report.js';
 import { runProgram } from '../src/cli/program.js';
 import { encoders } from '../src/encoders/index.js';
 import { probes } from '../src/evaluation/index.js';
@@ -190,6 +191,20 @@ describe('docs/configuration.md', () => {
     expect(commands).toContain('pretrain');
     expectNames(tableOf(file, 'Commands'), commands);
   });
+});
+
+describe('docs/results.md', () => {
+  const files = existsSync(resolve(root, 'results')) ? readdirSync(resolve(root, 'results')) : [];
+
+  it.skipIf(!files.some((file) => file.endsWith('.json')))(
+    'is what the result files give, figures included',
+    async () => {
+      const out = resolve(root, 'docs/results.md');
+      const { written } = await report({ results: resolve(root, 'results'), out, check: true });
+      expect(written).toEqual([]);
+    },
+    60_000,
+  );
 });
 
 describe('links', () => {

@@ -13,16 +13,19 @@ const register = dataUrl(
   `import { register } from 'node:module'; register(${JSON.stringify(dataUrl(hooks))});`,
 );
 
-it.each(['', 'pretrain', 'inspect', 'demo', 'export'])('lacuna %s --help loads no heavy library', (name) => {
-  const args = [
-    '-c',
-    '"$0" --import "$1" "$2" $3 --help 2>&1 >/dev/null',
-    process.execPath,
-    register,
-    main,
-    name,
-  ];
-  const loaded = execFileSync('sh', args, { encoding: 'utf8' });
-  expect(loaded).toContain('dist/cli/program.js');
-  expect(loaded).not.toMatch(/node_modules\/(@duckdb|@rdkit|onnxruntime|vega|openchemlib|ml-matrix)/);
-});
+it.each(['', 'pretrain', 'inspect', 'demo', 'report', 'export'])(
+  'lacuna %s --help loads no heavy library',
+  (name) => {
+    const args = [
+      '-c',
+      '"$0" --import "$1" "$2" $3 --help 2>&1 >/dev/null',
+      process.execPath,
+      register,
+      main,
+      name,
+    ];
+    const loaded = execFileSync('sh', args, { encoding: 'utf8' });
+    expect(loaded).toContain('dist/cli/program.js');
+    expect(loaded).not.toMatch(/node_modules\/(@duckdb|@rdkit|onnxruntime|vega|openchemlib|ml-matrix)/);
+  },
+);

@@ -13,12 +13,13 @@ import { type LabelledData, readLabelled } from '../evaluation/labelled-data.js'
 import { isBetter, metrics } from '../evaluation/metrics.js';
 import { splitParts } from '../evaluation/parts.js';
 import { openSource } from '../records/open-source.js';
-import { type Cell, cellSchema, type Results } from '../report/results.js';
+import { type Cell, cellSchema, type MaskExample, type Results } from '../report/results.js';
 import type { Hooks } from '../training/progress-event.js';
 import { type Run, writeJson } from '../training/run-folder.js';
 import { version } from '../version.js';
 import { hashOf, hashText, requireFiles } from './files.js';
 import { suites } from './index.js';
+import { maskExamples } from './mask-examples.js';
 import { measured } from './measured.js';
 import { Pretrainings, scaledCount } from './pretrainings.js';
 import type { BenchmarkTask, Choice, DataFolders, Fitted, Method, Session, Suite } from './suite.js';
@@ -78,6 +79,7 @@ export async function runSuite(
 
   const cells: Cell[] = [];
   const records: Record<string, LabelledData['counts']> = {};
+  let masks: MaskExample[] = [];
   let computed = 0;
   try {
     for (const task of tasks) {
@@ -109,6 +111,7 @@ export async function runSuite(
             });
           }
         }
+        if (masks.length === 0) masks = await maskExamples(session, join(out, 'pretrained'), cells);
       } finally {
         await session.release();
       }
@@ -138,6 +141,7 @@ export async function runSuite(
       .map(({ name, description }) => ({ name, description })),
     pretraining: await pretrainings.results(new Set(cells.flatMap((cell) => cell.pretraining ?? []))),
     cells,
+    ...(masks.length > 0 && { masks }),
     machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}`,
     versions: { lacuna: version, node: process.versions.node },
   };

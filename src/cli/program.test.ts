@@ -140,6 +140,7 @@ async function lacuna(
     inspect: answer(inspection),
     bench: answer({ file: 'b.json', results: noResults, computed: 0, kept: 0, interrupted: false }),
     benchmarks: answer([]),
+    report: answer({ out: 'docs/results.md', suites: ['higgs'], written: ['docs/results.md'], unused: [] }),
     demo: answer({
       report: 'runs/demo/report.html',
       conclusion: 'No difference shown.',
@@ -175,6 +176,15 @@ describe('the command line', () => {
     ])
       expect(help.out).toContain(flag);
     expect(await lacuna(['help', 'pretrain'])).toMatchObject({ code: 0, out: help.out });
+  });
+
+  it('asks for the report of a folder, and says what was written', async () => {
+    const { code, err, calls } = await lacuna(['report']);
+    expect(code).toBe(0);
+    expect(calls).toEqual([{ results: 'results', out: 'docs/results.md', check: undefined }]);
+    expect(err).toBe('suites: higgs\nwritten: docs/results.md\n');
+    const checked = await lacuna(['report', 'r', '--out', 'page.md', '--check']);
+    expect(checked.calls).toEqual([{ results: 'r', out: 'page.md', check: true }]);
   });
 
   it('prints its version', async () => {

@@ -47,6 +47,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
     summary: 'run a benchmark suite, simple baselines beside the encoders',
     load: () => import('./bench.js'),
   },
+  report: {
+    summary: 'fill the tables and figures of a page from benchmark results',
+    load: () => import('./report.js'),
+  },
   export: {
     summary: 'write a run as ONNX and safetensors for other tools',
     load: () => import('./export.js'),

@@ -1,5 +1,5 @@
 /** Tables of a benchmark, made from its result file alone. */
-import { summarize } from '../evaluation/statistics.js';
+import { type Interval, summarize } from '../evaluation/statistics.js';
 import { random } from '../tensor/random.js';
 import type { Cell, Results } from './results.js';
 import { formatTable, type Cell as TableCell } from './table.js';
@@ -10,6 +10,24 @@ type Style = Parameters<typeof formatTable>[2];
 /** A method's cells on a task, in the order of their seeds. */
 export function cellsOf({ cells }: Results, task: string, method: string): Cell[] {
   return cells.filter((cell) => cell.task === task && cell.method === method).sort((a, b) => a.seed - b.seed);
+}
+
+/** The test scores of a method on a task over its seeds, and their 95 % interval. */
+export interface MethodSummary extends Interval {
+  readonly method: string;
+  readonly perSeed: readonly number[];
+  /** The encoder that the first seed started from. */
+  readonly pretraining?: string;
+}
+
+/** The methods that have cells of a task, in the suite's order. A score that is missing is NaN, and so is then the mean. */
+export function summariesOf(results: Results, { name: task }: Task): MethodSummary[] {
+  return results.methods.flatMap(({ name: method }) => {
+    const cells = cellsOf(results, task, method);
+    if (cells.length === 0) return [];
+    const perSeed = cells.map(({ test }) => test ?? Number.NaN);
+    return [{ method, perSeed, pretraining: cells[0].pretraining, ...summarize(perSeed) }];
+  });
 }
 
 const score = (value: number) => (Number.isFinite(value) ? value.toFixed(3) : '');
@@ -92,6 +110,12 @@ const signed = (value: number) =>
   Number.isFinite(value) ? `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}` : '';
 const signedInterval = ({ low, high }: { low: number; high: number }) =>
   Number.isFinite(low) ? `${signed(low)} to ${signed(high)}` : '';
+
+/** Whether two methods have a seed of some task in common. */
+export const hasDifference = (results: Results, a: string, b: string): boolean =>
+  results.tasks.some(
+    ({ name }) => pairedDifference(cellsOf(results, name, a), cellsOf(results, name, b)) !== undefined,
+  );
 
 /** One row per task for a − b. */
 export function differenceTable(results: Results, a: string, b: string, style?: Style): string {

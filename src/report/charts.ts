@@ -28,8 +28,8 @@ export interface TaskScore extends MethodScore {
 }
 
 /** Okabe and Ito's palette (2008), told apart with every common colour blindness and, by its lightness, in grey print. */
-const PALETTE = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'];
-const INK = '#333333';
+export const PALETTE = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#56b4e9', '#e69f00'];
+export const INK = '#333333';
 const FAINT = '#dddddd';
 /** Of the plotting area, in pixels: with its axis a chart is about as wide as the page's text. */
 const WIDTH = 670;
@@ -37,7 +37,7 @@ const WIDTH = 670;
 /** Of a smoothed curve: more would not be seen. */
 const MOST_POINTS = 700;
 
-const CONFIG = {
+export const CONFIG = {
   font: 'system-ui, sans-serif',
   background: 'transparent',
   view: { stroke: null },

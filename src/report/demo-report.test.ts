@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { summarize } from '../evaluation/statistics.js';
-import { demoReport, meanAndInterval } from './demo-report.js';
+import { demoReport } from './demo-report.js';
 import { describeComparison } from './describe-comparison.js';
 
 const METHODS: readonly (readonly [string, readonly number[]])[] = [
@@ -58,13 +58,5 @@ describe('demoReport', async () => {
   it('is the same, byte for byte, when made again, and no number is missing', async () => {
     expect(await demoReport(results)).toBe(page);
     expect(page).not.toMatch(/NaN|undefined|\[object/);
-  });
-});
-
-describe('meanAndInterval', () => {
-  it('gives the mean alone where there is no interval', () => {
-    expect(meanAndInterval({ mean: 0.7421, low: 0.7301, high: 0.7541 })).toBe('0.742 ± 0.012');
-    expect(meanAndInterval({ mean: -0.5, low: Number.NaN, high: Number.NaN })).toBe('−0.500');
-    expect(meanAndInterval({ mean: Number.NaN, low: Number.NaN, high: Number.NaN })).toBe('–');
   });
 });

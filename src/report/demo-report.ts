@@ -9,6 +9,7 @@ import {
 } from './charts.js';
 import { svgMarkup } from './html.js';
 import { type MaskedMolecule, moleculeMaskPictures } from './masks-picture.js';
+import { fixed, grouped, meanAndInterval } from './numbers.js';
 import { type Block, reportPage, type TableColumn } from './page.js';
 
 export interface DemoScore extends MethodScore {
@@ -207,19 +208,4 @@ function dataBlocks(parts: readonly DemoPart[]): Block[] {
 
 function describeScore(score: DemoScore): string {
   return `${score.method} ${meanAndInterval(score)}`;
-}
-
-/** "0.742 ± 0.012"; the mean alone where one seed gives no interval. */
-export function meanAndInterval({ mean, low, high }: Pick<MethodScore, 'mean' | 'low' | 'high'>): string {
-  const half = (high - low) / 2;
-  return Number.isFinite(half) ? `${fixed(mean)} ± ${fixed(half)}` : fixed(mean);
-}
-
-function fixed(value: number): string {
-  return Number.isFinite(value) ? value.toFixed(3).replace('-', '−') : '–';
-}
-
-/** 4234 as "4,234". */
-function grouped(count: number): string {
-  return count.toLocaleString('en-US');
 }

@@ -43,16 +43,10 @@ export async function moleculeMaskPictures(molecules: readonly MaskedMolecule[])
     molecules.map(({ smiles, masks }) =>
       masks.map((mask) => {
         const atoms = hiddenAtoms(smiles, mask);
-        const drawing = drawMolecule(
-          rdkit,
-          smiles,
-          atoms,
-          `${smiles}, ${mask.title}: ${atoms.length} atoms hidden`,
-        );
-        return maskCell(
-          mask,
-          drawing === null ? maskedText(smiles, mask) : [drawing, maskedText(smiles, mask)],
-        );
+        const drawing = drawMolecule(rdkit, smiles, atoms);
+        const label = `${smiles}, ${mask.title}: ${atoms.length} atoms hidden`;
+        const text = maskedText(smiles, mask);
+        return maskCell(mask, drawing === null ? text : [svgMarkup(drawing, label), text]);
       }),
     ),
   );
@@ -94,12 +88,7 @@ export function hiddenAtoms(smiles: string, { hidden }: Pick<Mask, 'hidden'>): n
  * Every atom is highlighted, those that were not hidden in a transparent colour: then the pictures of one molecule under
  * several masks have the same size and place. The canvas is as large as the molecule, at one scale for all.
  */
-function drawMolecule(
-  rdkit: MainModule,
-  smiles: string,
-  hidden: readonly number[],
-  label: string,
-): Markup | null {
+export function drawMolecule(rdkit: MainModule, smiles: string, hidden: readonly number[]): string | null {
   const count = smilesAtoms(smiles).reduce((most, atom) => Math.max(most, atom + 1), 0);
   if (count === 0) return null;
   const atoms = Array.from({ length: count }, (_, atom) => atom);
@@ -119,7 +108,7 @@ function drawMolecule(
   const svg = withMolecule(rdkit, smiles, (molecule) => molecule.get_svg_with_highlights(details), {
     keepHydrogens: true,
   });
-  return svg === undefined || svg === '' ? null : svgMarkup(compactSvg(svg), label);
+  return svg === undefined || svg === '' ? null : compactSvg(svg);
 }
 
 /** RDKit repeats every default in every element; without them, and without the invisible highlights, a picture is a third of the size. */

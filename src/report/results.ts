@@ -45,6 +45,13 @@ export const pretrainingSchema = z.strictObject({
   curve: curveSchema,
 });
 
+/** What an objective hid of a text that its encoder did not learn from: `hidden[i]` is character i. */
+const maskExampleSchema = z.strictObject({
+  text: z.string(),
+  objective: z.string(),
+  hidden: z.array(z.boolean()),
+});
+
 export const resultsSchema = z.strictObject({
   suite: z.string(),
   title: z.string(),
@@ -62,11 +69,14 @@ export const resultsSchema = z.strictObject({
   methods: z.array(z.strictObject({ name: z.string(), description: z.string() })),
   pretraining: z.array(pretrainingSchema),
   cells: z.array(cellSchema),
+  /** Each text once for every pretrained objective; left out where records are no texts. */
+  masks: z.array(maskExampleSchema).optional(),
   machine: z.string(),
   versions: z.record(z.string(), z.string()),
 });
 
 export type Cell = z.infer<typeof cellSchema>;
+export type MaskExample = z.infer<typeof maskExampleSchema>;
 export type PretrainingResult = z.infer<typeof pretrainingSchema>;
 export type Results = z.infer<typeof resultsSchema>;
 

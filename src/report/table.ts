@@ -27,9 +27,14 @@ export function formatTable(
     .join('\n');
 }
 
-/** Numbers, and texts that start like one: "0.71 ± 0.02", "> 200". */
+/** Numbers, and short texts that start like one: "0.71 ± 0.02", "> 200", "**0.71**". */
 function isNumeric(cell: Cell | undefined): boolean {
-  return typeof cell !== 'string' || cell === '' || /^[-−+<>]? ?[\d.]/.test(cell);
+  return (
+    typeof cell !== 'string' ||
+    cell === '' ||
+    cell === '–' ||
+    (cell.length <= 40 && /^(\*\*)?[-−+<>]? ?[\d.]/.test(cell))
+  );
 }
 
 /** Code points: what a terminal gives one column to, East Asian and combining characters excepted. */

@@ -1,0 +1,57 @@
+/** How each method looks, the same in every figure. */
+import { PALETTE } from './charts.js';
+import type { Results } from './results.js';
+
+export interface MethodStyle {
+  readonly color: string;
+  /** A frozen encoder: its marks are hollow and its lines dashed. */
+  readonly frozen: boolean;
+}
+
+const [BLUE, VERMILION, GREEN, ...SPARE] = PALETTE;
+
+/** An encoder keeps its colour, fine-tuned or frozen; one that was never pretrained is green. */
+const ENCODERS: Readonly<Record<string, string>> = {
+  SMA: BLUE,
+  'random masking': VERMILION,
+  'from scratch': GREEN,
+  untrained: GREEN,
+};
+const CONSTANT = '#777777';
+
+const withoutFrozen = (method: string) => method.replace(/, frozen$/, '');
+
+/** Whether an encoder is part of a method; the rest are simple baselines. */
+export const isEncoderMethod = (method: string, pretraining?: string): boolean =>
+  pretraining !== undefined || Object.hasOwn(ENCODERS, withoutFrozen(method));
+
+/**
+ * By method, over all suites. A variant under a name of its own takes the colour of the objective that pretrained it;
+ * simple baselines take the rest of the palette in the order in which they come.
+ */
+export function methodStyles(all: readonly Results[]): ReadonlyMap<string, MethodStyle> {
+  const styles = new Map<string, MethodStyle>();
+  let spare = 0;
+  for (const { methods, cells, pretraining } of all) {
+    for (const { name } of methods) {
+      if (styles.has(name)) continue;
+      const run = cells.find(({ method, pretraining: start }) => method === name && start)?.pretraining;
+      const objective = pretraining.find((known) => known.name === run)?.objective;
+      const base = withoutFrozen(name);
+      const color =
+        ENCODERS[base] ??
+        ENCODERS[objectiveTitle(objective ?? '')] ??
+        (name === 'constant' ? CONSTANT : SPARE[spare++ % SPARE.length]);
+      styles.set(name, { color, frozen: base !== name });
+    }
+  }
+  for (const [name, color] of Object.entries(ENCODERS)) {
+    styles.set(name, { color, frozen: false });
+    styles.set(`${name}, frozen`, { color, frozen: true });
+  }
+  return styles;
+}
+
+/** An objective as the methods name it. */
+export const objectiveTitle = (objective: string): string =>
+  objective === 'sma' ? 'SMA' : objective.replaceAll('-', ' ');

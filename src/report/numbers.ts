@@ -1,0 +1,20 @@
+/** Numbers as the reports print them. */
+import type { Interval as Summary } from '../evaluation/statistics.js';
+
+type Interval = Pick<Summary, 'mean' | 'low' | 'high'>;
+
+/** "0.742 ± 0.012"; the mean alone where one seed gives no interval. */
+export function meanAndInterval({ mean, low, high }: Interval): string {
+  const half = (high - low) / 2;
+  return Number.isFinite(half) ? `${fixed(mean)} ± ${fixed(half)}` : fixed(mean);
+}
+
+/** Three digits with a true minus; "–" for what is not a number. */
+export function fixed(value: number): string {
+  return Number.isFinite(value) ? value.toFixed(3).replace('-', '−') : '–';
+}
+
+/** 4234 as "4,234". */
+export function grouped(count: number): string {
+  return count.toLocaleString('en-US');
+}
