@@ -13,7 +13,7 @@ import {
   packBatch,
 } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
-import { hostTensor } from '../tensor/tensor.js';
+import { elementCount, hostTensor } from '../tensor/tensor.js';
 import { matchParameters } from '../training/checkpoint-files.js';
 import type { ModelConfig } from '../training/model.js';
 import { initializeParameters } from '../training/parameters.js';
@@ -21,6 +21,7 @@ import { tokenFeeds } from '../training/pretraining-loop.js';
 import { learningRateAt } from '../training/schedule.js';
 import { type TrainableGraph, Trainer } from '../training/trainer.js';
 import { finetuningGraph, HEAD } from './finetuning-graph.js';
+import { labelOffsets } from './label-rows.js';
 import type { LabelSpec } from './labels.js';
 import { isBetter, type MetricName, scoreMetric } from './metrics.js';
 import type { LabelledPart, SealedPart, TestScore } from './parts.js';
@@ -89,10 +90,12 @@ export interface LabelScale {
 }
 
 function labelScale({ task, targets }: LabelSpec, labels: Float64Array): LabelScale {
+  if (task !== 'regression') {
+    return { mean: new Array(targets).fill(0), deviation: new Array(targets).fill(1) };
+  }
   const columns = Array.from({ length: targets }, (_, target) =>
     Array.from(labels).filter((label, i) => i % targets === target && !Number.isNaN(label)),
   );
-  if (task !== 'regression') return { mean: columns.map(() => 0), deviation: columns.map(() => 1) };
   const mean = columns.map(
     (values) => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length),
   );
@@ -119,6 +122,8 @@ export class LabelledTrainer {
   readonly trainer: Trainer;
   readonly scale: LabelScale;
   private readonly buckets: readonly number[];
+  /** Label rows of the training records. */
+  private readonly offsets: Int32Array;
 
   constructor(
     engine: Engine,
@@ -129,6 +134,7 @@ export class LabelledTrainer {
     const { spec, train, valid, test } = task;
     const { batchSize, layerDecay = 1 } = settings;
     this.scale = labelScale(spec, train.labels);
+    this.offsets = labelOffsets(spec, train.block);
     const lengths = [train, valid, test].flatMap(({ block }) => Array.from(blockLengths(block)));
     this.buckets = bucketLengths(lengths, network.maxTokens);
     this.trainer = new Trainer(
@@ -215,22 +221,23 @@ export class LabelledTrainer {
     return { ...tokenFeeds(batch), ...this.labelFeeds(batch, plan) };
   }
 
-  /** Labels and their weights for a batch; a missing label has weight 0, and so have rows that only fill it up. */
+  /** Labels and their weights for a batch; a missing label has weight 0, and so have rows and tokens that only fill it up. */
   private labelFeeds(batch: Batch, plan: BatchPlan): HostTensors {
     const { train, spec } = this.task;
     const { mean, deviation } = this.scale;
     const { targets } = spec;
-    const labels = new Float32Array(batch.size * targets);
-    const weights = new Float32Array(batch.size * targets);
+    const shape = spec.task === 'per-token' ? [batch.size, batch.tokens, targets] : [batch.size, targets];
+    const labels = new Float32Array(elementCount(shape));
+    const weights = new Float32Array(labels.length);
+    const perRecord = labels.length / batch.size;
     plan.records.forEach((record, row) => {
-      for (let target = 0; target < targets; target++) {
-        const label = train.labels[record * targets + target];
-        if (Number.isNaN(label)) continue;
-        labels[row * targets + target] = (label - mean[target]) / deviation[target];
-        weights[row * targets + target] = 1;
+      const own = train.labels.subarray(this.offsets[record] * targets, this.offsets[record + 1] * targets);
+      for (let i = 0; i < own.length; i++) {
+        if (Number.isNaN(own[i])) continue;
+        labels[row * perRecord + i] = (own[i] - mean[i % targets]) / deviation[i % targets];
+        weights[row * perRecord + i] = 1;
       }
     });
-    const shape = [batch.size, targets];
     return {
       labels: hostTensor('float32', shape, labels),
       label_weights: hostTensor('float32', shape, weights),
@@ -248,7 +255,7 @@ function loadEncoder({ layout, parameters }: Trainer, { tensors, folder }: Start
   for (const { name } of encoder) parameters[name].data.set(known[name].data as Float32Array);
 }
 
-/** float64[count, outputs] in record order, regression in the label's own units. */
+/** float64[rows, outputs] in record order, a row for each record or token (see `labelOffsets`), regression in the label's own units. */
 export async function predictBlock(
   trainer: Pick<Trainer, 'evaluate'>,
   block: TokenBlock,
@@ -256,17 +263,21 @@ export async function predictBlock(
 ): Promise<Float64Array> {
   const { spec, scale, batchSize, buckets } = options;
   const { outputs: width } = spec;
-  const predicted = new Float64Array(block.count * width);
+  const offsets = labelOffsets(spec, block);
+  const predicted = new Float64Array(offsets[block.count] * width);
   const plans = epochOrder(block, { seed: 0, epoch: 0, blockIndex: 0, batchSize, buckets, dropLast: false });
   for (const { records, tokens } of plans) {
     const { outputs } = await trainer.evaluate(
       tokens,
       tokenFeeds(packBatch(block, records, batchSize, tokens)),
     );
+    const perRecord = outputs.data.length / batchSize;
     records.forEach((record, row) => {
-      for (let i = 0; i < width; i++) {
-        const value = Number(outputs.data[row * width + i]);
-        predicted[record * width + i] =
+      const start = offsets[record] * width;
+      const numbers = offsets[record + 1] * width - start;
+      for (let i = 0; i < numbers; i++) {
+        const value = Number(outputs.data[row * perRecord + i]);
+        predicted[start + i] =
           spec.task === 'regression' ? value * scale.deviation[i] + scale.mean[i] : value;
       }
     });
