@@ -217,6 +217,7 @@ async function openSession(
     targets: task.targets,
     task: task.task,
     splitColumn: task.splitColumn,
+    maskColumn: task.maskColumn,
     onBadRecord: 'skip',
     seed: 0,
   });
@@ -287,7 +288,7 @@ const fileName = (method: string) => method.replaceAll(/[^a-z0-9.=]+/gi, '-');
 
 /** A hash of everything that a cell is computed from, and of nothing else. */
 function cellKey({ task, dataHash, unlabelledHash }: OpenSession, method: Method, seed: number): string {
-  const { name, targets, metric, splitColumn, pretraining, finetuning } = task;
+  const { name, targets, metric, splitColumn, maskColumn, pretraining, finetuning } = task;
   const { data, tokenizer, encoder, objective, training } = pretraining.config;
   const used = {
     encoder,
@@ -296,7 +297,7 @@ function cellKey({ task, dataHash, unlabelledHash }: OpenSession, method: Method
   };
   return hashText(
     JSON.stringify({
-      task: { name, targets, kind: task.task, metric, splitColumn, dataHash },
+      task: { name, targets, kind: task.task, metric, splitColumn, maskColumn, dataHash },
       tokens: { unlabelledHash, data, tokenizer },
       method: method.config,
       choices: method.choices(task),

@@ -117,6 +117,75 @@ function layersAbove(name: string, layers: number): number {
   return layer === undefined ? layers + 1 : layers - Number(layer);
 }
 
+/** A trainer for an encoder and a head, with the settings of every labelled training. */
+export const labelledTrainer = (
+  engine: Engine,
+  build: (tokens: number) => TrainableGraph,
+  { layers, layerDecay = 1, length }: { layers: number; layerDecay?: number; length: number },
+): Trainer =>
+  new Trainer(
+    engine,
+    {
+      build,
+      weightDecay: 0.01,
+      clipNorm: 1,
+      rateOf: (name) => layerDecay ** layersAbove(name, layers),
+    },
+    length,
+  );
+
+/** What training needs of the data: the batches of an epoch, what each feeds, and a score on the validation part. */
+export interface TrainingData {
+  readonly plans: (epoch: number) => readonly BatchPlan[];
+  readonly feeds: (plan: BatchPlan) => HostTensors;
+  readonly validate: () => Promise<number>;
+  readonly isBetter: (value: number, best: number) => boolean;
+}
+
+/**
+ * Trains from fresh or pretrained parameters and keeps those of the best validation, of ten.
+ * Throws LacunaError when the loss is not finite.
+ */
+export async function trainToBest(
+  trainer: Trainer,
+  { steps, learningRate, start, seed, signal, onStep }: TrainOptions,
+  { plans, feeds, validate, isBetter }: TrainingData,
+): Promise<Trained> {
+  const validSteps = Math.ceil(steps / VALIDATIONS);
+  const { state, layout } = trainer;
+  state.parameters.set(initializeParameters(layout, seed));
+  if (start) loadEncoder(trainer, start);
+  state.firstMoment.fill(0);
+  state.secondMoment.fill(0);
+
+  let best: Trained | undefined;
+  let step = 0;
+  for (let epoch = 0; step < steps; epoch++) {
+    for (const plan of plans(epoch)) {
+      if (step === steps) break;
+      signal?.throwIfAborted();
+      const { loss, norm } = await trainer.gradient(plan.tokens, feeds(plan));
+      if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+        throw new LacunaError(
+          `fine-tuning step ${step + 1}: the loss is not finite; try a lower learning rate than ${learningRate}`,
+        );
+      }
+      const lr = learningRateAt(step, steps, Math.ceil(steps / 10), learningRate);
+      await trainer.update(step + 1, lr, norm);
+      step++;
+      onStep?.({ step, epoch, loss, lr });
+      if (step % validSteps === 0 || step === steps) {
+        const valid = await validate();
+        if (best === undefined || isBetter(valid, best.valid)) {
+          best = { parameters: state.parameters.slice(), valid, step };
+        }
+      }
+    }
+  }
+  if (best === undefined) throw new Error('fine-tuning validated nothing');
+  return best;
+}
+
 /** One architecture on one task: its programs serve any number of starts and seeds. `release` frees them. */
 export class LabelledTrainer {
   readonly trainer: Trainer;
@@ -132,64 +201,27 @@ export class LabelledTrainer {
     private readonly settings: TrainingSettings,
   ) {
     const { spec, train, valid, test } = task;
-    const { batchSize, layerDecay = 1 } = settings;
+    const { batchSize, layerDecay } = settings;
     this.scale = labelScale(spec, train.labels);
     this.offsets = labelOffsets(spec, train.block);
     const lengths = [train, valid, test].flatMap(({ block }) => Array.from(blockLengths(block)));
     this.buckets = bucketLengths(lengths, network.maxTokens);
-    this.trainer = new Trainer(
-      engine,
-      {
-        build: (tokens) => network.build(spec, batchSize, tokens),
-        weightDecay: 0.01,
-        clipNorm: 1,
-        rateOf: (name) => layerDecay ** layersAbove(name, network.layers),
-      },
-      this.buckets[0],
-    );
+    this.trainer = labelledTrainer(engine, (tokens) => network.build(spec, batchSize, tokens), {
+      layers: network.layers,
+      layerDecay,
+      length: this.buckets[0],
+    });
   }
 
   /** Throws LacunaError when the loss is not finite. */
-  async train({ steps, learningRate, start, seed, signal, onStep }: TrainOptions): Promise<Trained> {
-    const { trainer, task } = this;
-    const validSteps = Math.ceil(steps / VALIDATIONS);
-    const { state, layout } = trainer;
-    state.parameters.set(initializeParameters(layout, seed));
-    if (start) loadEncoder(trainer, start);
-    state.firstMoment.fill(0);
-    state.secondMoment.fill(0);
-
-    let best: Trained | undefined;
-    let step = 0;
-    for (let epoch = 0; step < steps; epoch++) {
-      for (const plan of this.trainingPlans(seed, epoch)) {
-        if (step === steps) break;
-        signal?.throwIfAborted();
-        const { loss, norm } = await trainer.gradient(plan.tokens, this.feeds(plan));
-        if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-          throw new LacunaError(
-            `fine-tuning step ${step + 1}: the loss is not finite; try a lower learning rate than ${learningRate}`,
-          );
-        }
-        const lr = learningRateAt(step, steps, Math.ceil(steps / 10), learningRate);
-        await trainer.update(step + 1, lr, norm);
-        step++;
-        onStep?.({ step, epoch, loss, lr });
-        if (step % validSteps === 0 || step === steps) {
-          const valid = scoreMetric(
-            task.metric,
-            await this.predict(task.valid.block),
-            task.valid.labels,
-            task.spec,
-          );
-          if (best === undefined || isBetter(task.metric, valid, best.valid)) {
-            best = { parameters: state.parameters.slice(), valid, step };
-          }
-        }
-      }
-    }
-    if (best === undefined) throw new Error('fine-tuning validated nothing');
-    return best;
+  train(options: TrainOptions): Promise<Trained> {
+    const { metric, valid, spec } = this.task;
+    return trainToBest(this.trainer, options, {
+      plans: (epoch) => this.trainingPlans(options.seed, epoch),
+      feeds: (plan) => this.feeds(plan),
+      validate: async () => scoreMetric(metric, await this.predict(valid.block), valid.labels, spec),
+      isBetter: (value, best) => isBetter(metric, value, best),
+    });
   }
 
   /** The one place where test labels are read. */
