@@ -149,8 +149,8 @@ export interface ContactData {
 }
 
 /**
- * `batchSize` is 2 by default: for each protein of a batch a step holds several arrays float32[tokens, tokens, width],
- * each of 32 MiB for 256 tokens of width 128.
+ * `batchSize` is 2 by default: for each protein of a batch a step holds about a dozen arrays
+ * float32[tokens, tokens, width], 0.4 GiB in all for 256 tokens of width 128.
  */
 export type ContactOptions = TrainOptions & { readonly batchSize?: number; readonly layerDecay?: number };
 
