@@ -1,3 +1,7 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { EncoderKind } from '../encoders/index.js';
 import { nodeEngine } from '../engine/node.js';
@@ -5,7 +9,7 @@ import { permutation, random } from '../tensor/random.js';
 import { sequence } from '../tokenizers/sequence.js';
 import { records, texts } from '../tokenizers/tokenizer.case.js';
 import { contactMap } from './contact-precision.js';
-import { contactPrediction, type Structure } from './contact-prediction.js';
+import { contactPrediction, readStructures, type Structure } from './contact-prediction.js';
 
 const engine = await nodeEngine({ threads: 1 });
 
@@ -129,5 +133,31 @@ describe('contactPrediction', () => {
     );
     const empty = contactPrediction(engine, model, tokenizer, { ...data, valid: [] }, settings);
     await expect(empty).rejects.toThrow('the valid part has no protein');
+  });
+});
+
+describe('readStructures', () => {
+  it("reads sequences, coordinates and masks from a database in TAPE's form, and names a record without them", async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lacuna-structures-'));
+    const database = async (name: string) => {
+      const path = join(folder, `${name}.mdb`);
+      const fixture = new URL(`../../test/fixtures/lmdb/${name}.mdb.gz`, import.meta.url);
+      await writeFile(path, gunzipSync(await readFile(fixture)));
+      return path;
+    };
+    try {
+      const structures = await readStructures(await database('protocol4'));
+      expect(structures.map(({ sequence: letters }) => letters.length)).toEqual([153, 76, 46]);
+      structures.forEach(({ sequence: letters, coordinates, mask }, i) => {
+        expect(coordinates).toHaveLength(3 * letters.length);
+        // As test/fixtures/make-lmdb.py writes it.
+        expect(Array.from(mask)).toEqual(Array.from(letters, (_, j) => Number((i + j) % 7 > 0)));
+      });
+      await expect(readStructures(await database('tree'))).rejects.toThrow(
+        /tree\.mdb: record 0: expected a text primary/,
+      );
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });

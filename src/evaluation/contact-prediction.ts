@@ -24,6 +24,8 @@ import { layerNorm } from '../layers/layer-norm.js';
 import { linear, linearWeight } from '../layers/linear.js';
 import { binaryCrossEntropy, weightedMean } from '../layers/losses.js';
 import { type BatchPlan, blockLengths, bucketLengths, epochOrder, packBatch } from '../records/batch.js';
+import { NumpyArray } from '../records/pickle.js';
+import { readLmdbObjects } from '../records/readers/lmdb.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { hostTensor } from '../tensor/tensor.js';
@@ -45,6 +47,34 @@ export interface Structure {
   readonly coordinates: ArrayLike<number>;
   /** [length]: which residues are resolved. */
   readonly mask: ArrayLike<boolean | number>;
+}
+
+/**
+ * The proteins of a database in TAPE's form of ProteinNet: `primary`, the C-alpha coordinates `tertiary`
+ * float[length, 3] and `valid_mask` bool[length] of each record. The coordinates are taken to be in Å, as by TAPE's code.
+ * Throws InputError that names the first record without them.
+ */
+export async function readStructures(path: string): Promise<Structure[]> {
+  const structures: Structure[] = [];
+  for await (const { primary, tertiary, valid_mask: mask } of readLmdbObjects(path)) {
+    const fits =
+      typeof primary === 'string' &&
+      tertiary instanceof NumpyArray &&
+      mask instanceof NumpyArray &&
+      tertiary.shape.join() === `${primary.length},3` &&
+      mask.shape.join() === `${primary.length}`;
+    if (!fits) {
+      throw new InputError(
+        `${path}: record ${structures.length}: expected a text primary, and for each of its letters a row of tertiary [length, 3] and of valid_mask [length]`,
+      );
+    }
+    structures.push({
+      sequence: primary,
+      coordinates: Float32Array.from(tertiary.data, Number),
+      mask: Uint8Array.from(mask.data, Number),
+    });
+  }
+  return structures;
 }
 
 /** Residues closer along the chain than this are no pairs to learn from: they touch in every protein. */

@@ -163,7 +163,8 @@ function describeOutputs(spec: LabelSpec, outputs: Float64Array): TableCell[] {
         const own = outputs.subarray(start, start + spec.outputs);
         letters.push(className(spec, 0, own.indexOf(Math.max(...own))));
       }
-      return [letters.join('')];
+      // As they were given: words and digits with spaces between them, letters without.
+      return [letters.join(spec.classes[0].every((name) => /^\D$/u.test(name)) ? '' : ' ')];
     }
   }
 }

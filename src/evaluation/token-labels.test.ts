@@ -78,6 +78,18 @@ describe('labels of tokens', () => {
     expect(lettersOf(unmasked)).toEqual(chains.map(([, , ss3]) => ss3));
   });
 
+  it('may be words with spaces between them, as lists of numbers are read', async () => {
+    const spaced = chains.map(([split, letters, ss3, mask]) => [
+      split,
+      letters,
+      [...ss3].map((letter) => 'CEH'.indexOf(letter)).join(' '),
+      [...mask].join(' '),
+    ]);
+    const { spec, labels } = await read(spaced, { maskColumn: 'mask' });
+    expect(spec.classes).toEqual([['0', '1', '2']]);
+    expect(labels).toEqual((await read(chains, { maskColumn: 'mask' })).labels);
+  });
+
   it('are cropped with the tokens, and those that are lost are counted', async () => {
     const labelled = await read(chains, { tokenizer: await fitted(21), maskColumn: 'mask' });
     expect(lettersOf(labelled)).toEqual(chains.map((row) => masked(row).slice(0, 21)));

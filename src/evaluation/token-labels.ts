@@ -1,9 +1,12 @@
-/** Labels of single tokens: a text with one letter for each letter of the record's sequence. */
+/** Labels of single tokens: a text with one letter, or one word between spaces, for each letter of the record's sequence. */
 
 import { InputError } from '../errors.js';
 import type { DataSource, RecordBatch } from '../records/record-batch.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import type { RejectRecord } from '../tokenizers/tokenizer.js';
+
+/** The classes of a text's tokens: its letters, or the words between its spaces, as lists of numbers are written. */
+const tokensOf = (text: string): string[] => (text.includes(' ') ? text.split(' ') : [...text]);
 
 /** Letters that say that a token has no label. */
 const MISSING = new Set(['-', '?']);
@@ -72,8 +75,8 @@ export function tokenLabels(
   const { maxTokens } = tokenizer.spec;
   return targets.map((text, place) => {
     if (text === null) return null;
-    const letters = [...text];
-    const mask = masks && [...(masks[place] ?? '')];
+    const letters = tokensOf(text);
+    const mask = masks && tokensOf(masks[place] ?? '');
     // A record without a sequence is left to the tokenizer, which refuses it.
     const sequence = sequences[place];
     const fault = sequence && faultOf(columns, [...sequence].length, letters, mask);
@@ -108,7 +111,7 @@ export async function looksPerToken(
       const record = sequences.values[place];
       if (text === null || record === null) continue;
       const length = [...record].length;
-      if ([...text].length !== length) return false;
+      if (tokensOf(text).length !== length) return false;
       lengths.add(length);
     }
     if (lengths.size > 1) return true;
