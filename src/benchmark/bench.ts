@@ -217,6 +217,7 @@ async function openSession(
     targets: task.targets,
     task: task.task,
     splitColumn: task.splitColumn,
+    maskColumn: task.maskColumn,
     onBadRecord: 'skip',
     seed: 0,
   });
@@ -291,7 +292,7 @@ function cellKey(
   method: Method,
   { seed, budget }: { seed: number; budget: number },
 ): string {
-  const { name, targets, metric, splitColumn, pretraining, finetuning } = task;
+  const { name, targets, metric, splitColumn, maskColumn, pretraining, finetuning } = task;
   const { data, tokenizer, encoder, objective, training } = pretraining.config;
   const used = {
     encoder,
@@ -300,7 +301,7 @@ function cellKey(
   };
   return hashText(
     JSON.stringify({
-      task: { name, targets, kind: task.task, metric, splitColumn, dataHash },
+      task: { name, targets, kind: task.task, metric, splitColumn, maskColumn, dataHash },
       tokens: { unlabelledHash, data, tokenizer },
       method: method.config,
       choices: method.choices(task),

@@ -1,4 +1,5 @@
 /** Records as numbers without an encoder, for the simple predictors. */
+import { labelOffsets } from '../evaluation/label-rows.js';
 import type { OneHotRows } from '../evaluation/one-hot-ridge.js';
 import { morganFingerprints } from '../molecules/fingerprint.js';
 import { MISSING_ID, PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
@@ -7,11 +8,11 @@ import type { PartName, Session } from './suite.js';
 
 const blockOf = ({ labelled }: Session, part: PartName): TokenBlock => labelled[part].block;
 
-/** Nothing but how many records there are. */
-export const recordCount: Features<number> = {
+/** Nothing but how many label rows there are: one for each record, or each token. */
+export const rowCount: Features<number> = {
   name: 'none',
   dimension: () => 0,
-  of: (session, part) => blockOf(session, part).count,
+  of: (session, part) => labelOffsets(session.labelled.spec, blockOf(session, part)).at(-1)!,
 };
 
 /**

@@ -59,6 +59,8 @@ export interface BenchmarkTask {
   readonly task: Task;
   readonly metric: MetricName;
   readonly splitColumn?: string;
+  /** Text of 0 and 1 for each token: which labels of a per-token task count. */
+  readonly maskColumn?: string;
   /** Where the split comes from, and the data, in words. */
   readonly split: string;
   readonly source: string;

@@ -26,6 +26,8 @@ export interface Encoding {
   readonly embedded: Value;
   /** float32[batch, n, width]: latents, or one state per token that is not hidden. */
   readonly states: Value;
+  /** float32[batch, tokens, width]: one state for each token in order, where the encoder has such and nothing is hidden. */
+  readonly tokenStates?: Value;
   /** bool[batch, n]: states that stand for nothing visible and must not be read; none if undefined. */
   readonly unreadable?: Value;
   /** float32[batch, width]: the mean of the readable states. */

@@ -59,7 +59,8 @@ export const transformer: Encoder = {
       }
       const readable = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);
       const pooled = divide(sum(multiply(states, readable), [1]), sum(readable, [1]));
-      return { embedded, states, unreadable, pooled, positions, table };
+      const tokenStates = hiding ? undefined : states;
+      return { embedded, states, tokenStates, unreadable, pooled, positions, table };
     });
   },
 };

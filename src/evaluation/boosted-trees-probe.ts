@@ -83,4 +83,5 @@ const fitters: Record<Task, Fit> = {
   binary: perTarget('logistic'),
   multilabel: perTarget('logistic'),
   multiclass: overClasses,
+  'per-token': overClasses,
 };

@@ -1,10 +1,11 @@
 import type { Probe } from './protocol.js';
 
-/** On features that are only the number of records: predicts the same for every record: per target the training mean, and for classes the log of each one's share. */
-export const constantProbe: Probe<number> = function* ({ labels, count }, { task, targets, outputs }) {
+/** On features that are only the number of label rows: predicts the same for every row: per target the training mean, and for classes the log of each one's share. */
+export const constantProbe: Probe<number> = function* ({ labels }, { task, targets, outputs }) {
   const constant = new Float64Array(outputs);
-  if (task === 'multiclass') {
-    for (const label of labels) constant[label] += 1 / count;
+  if (task === 'multiclass' || task === 'per-token') {
+    const known = labels.filter((label) => !Number.isNaN(label));
+    for (const label of known) constant[label] += 1 / known.length;
     for (let i = 0; i < outputs; i++) constant[i] = Math.log(constant[i]);
   } else {
     for (let target = 0; target < targets; target++) {

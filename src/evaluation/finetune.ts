@@ -79,6 +79,7 @@ export async function finetuneRuns(
     type: 'info',
     message:
       `${spec.task}: ${spec.reason}; split by ${labelled.splitBy}: ${train.block.count} train, ${valid.block.count} valid, ${test.block.count} test; ` +
+      `${labelled.croppedLabels > 0 ? `${labelled.croppedLabels.toLocaleString('en-US')} labels beyond the first ${run.tokenizer.spec.maxTokens} tokens are left out; ` : ''}` +
       `${steps} steps of ${batchSize}, learning rate ${learningRate}, ${seeds} seeds`,
   });
 

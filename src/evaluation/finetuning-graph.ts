@@ -1,5 +1,6 @@
-import type { Encoding } from '../encoders/encoder.js';
-import { cast, input, less, parametersOf, reshape, scalar, scope, type Value } from '../graph/index.js';
+import type { EncoderConfig, Encoding } from '../encoders/encoder.js';
+import { cast, input, parametersOf, reshape, scope, staticSize, type Value } from '../graph/index.js';
+import { attentionBlock } from '../layers/attention.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { binaryCrossEntropy, crossEntropy, squaredError, weightedMean } from '../layers/losses.js';
@@ -11,44 +12,64 @@ import type { Task } from './metrics.js';
 /** The head's parameters start so; all others are the encoder's. */
 export const HEAD = 'head.';
 
-/** float32[rows, targets] of losses, from outputs float32[rows, outputs] and labels float32[rows, targets]. */
-const lossOf: Record<Task, (outputs: Value, labels: Value) => Value> = {
+type Loss = (outputs: Value, labels: Value) => Value;
+
+const classLoss: Loss = (outputs, labels) =>
+  reshape(crossEntropy(outputs, cast(reshape(labels, outputs.shape.slice(0, -1)), 'int32')), labels.shape);
+
+/** float32[…, targets] of losses, from outputs float32[…, outputs] and labels float32[…, targets]. */
+const lossOf: Record<Task, Loss> = {
   regression: (outputs, labels) =>
     squaredError(reshape(outputs, [...outputs.shape, 1]), reshape(labels, [...labels.shape, 1])),
   binary: binaryCrossEntropy,
   multilabel: binaryCrossEntropy,
-  multiclass: (outputs, labels) =>
-    reshape(crossEntropy(outputs, cast(reshape(labels, [-1]), 'int32')), labels.shape),
+  multiclass: classLoss,
+  'per-token': classLoss,
 };
 
-/** The input that draws which tokens a training step drops: float32[batch, tokens], uniform in [0, 1). */
-export const DROPOUT_SCORES = 'dropout_scores';
+/**
+ * What a head reads for each token, float32[batch, tokens, channels]. Where the encoder has no state for each token, the
+ * embedded tokens, which know their letter and position, ask its states by cross-attention and keep what they knew: the
+ * decoder of pretraining, with queries that see their own token.
+ */
+export function tokenRepresentations(
+  { embedded, states, tokenStates, unreadable }: Encoding,
+  { heads }: Pick<EncoderConfig, 'heads'>,
+): Value {
+  if (tokenStates) return tokenStates;
+  return attentionBlock('cross_attention', embedded, {
+    source: layerNorm('states_norm', states),
+    heads: staticSize(embedded.shape[2]) % heads === 0 ? heads : 1,
+    excluded: unreadable,
+    widening: 1,
+  });
+}
 
 /**
- * Encoder, mean-pooled, then layer norm and one linear layer; the authors of SMA also offer a decoder with learned
- * queries as a head, which is not built here. Missing labels have weight 0. Regression labels come standardised.
- * With `tokenDropout` each token is hidden from the encoder with that probability in training, never in evaluation.
+ * Encoder, then layer norm and one linear layer on the mean of its states, or on each token's
+ * {@link tokenRepresentations}; the authors of SMA also offer a decoder with learned queries as a head, which is not
+ * built here. Missing labels have weight 0. Regression labels come standardised.
  */
 export function finetuningGraph(
   model: Pick<ModelConfig, 'spec' | 'encoder'>,
   spec: LabelSpec,
   size: number,
   tokens: number,
-  { tokenDropout = 0 }: { tokenDropout?: number } = {},
 ): TrainableGraph {
-  const head = ({ pooled }: Encoding) =>
-    scope('head', () => linear('output', layerNorm('norm', pooled), spec.outputs));
-  const whole = head(encoderGraph(model, size, tokens));
-  if (tokenDropout === 0) return labelledGraph(whole, spec);
-  const scores = input(DROPOUT_SCORES, 'float32', [size, tokens]);
-  const choose = () => less(scores, scalar(tokenDropout));
-  const trained = labelledGraph(head(encoderGraph(model, size, tokens, { choose, visible: tokens })), spec);
-  return { ...trained, evaluation: { outputs: whole } };
+  const encoding = encoderGraph(model, size, tokens);
+  const outputs = scope('head', () => {
+    const read = spec.task === 'per-token' ? tokenRepresentations(encoding, model.encoder) : encoding.pooled;
+    return linear('output', layerNorm('norm', read), spec.outputs);
+  });
+  return labelledGraph(outputs, spec);
 }
 
-/** The loss of outputs float32[size, spec.outputs] against labels that are fed, and the outputs themselves. */
+/**
+ * The loss of outputs float32[size, spec.outputs], or float32[size, tokens, spec.outputs] for per-token labels, against
+ * labels that are fed, and the outputs themselves.
+ */
 export function labelledGraph(outputs: Value, spec: LabelSpec): TrainableGraph {
-  const shape = [outputs.shape[0], spec.targets];
+  const shape = [...outputs.shape.slice(0, -1), spec.targets];
   const labels = input('labels', 'float32', shape);
   const weights = input('label_weights', 'float32', shape);
   const { mean } = weightedMean(lossOf[spec.task](outputs, labels), weights);

@@ -24,11 +24,12 @@ import type { Run } from '../training/run-folder.js';
 import { describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from './labels.js';
 import type { Task } from './metrics.js';
 import { TEST, TRAIN, VALID } from './protocol.js';
+import { looksPerToken, tokenLabels } from './token-labels.js';
 
 export interface LabelledData {
   /** The records that have a label and a part, in file order. */
   readonly block: TokenBlock;
-  /** float64[block.count, targets] as `encodeLabels` gives them; NaN is missing. */
+  /** float64[rows, targets] as `encodeLabels` gives them, a row for each record or each token (see `labelOffsets`); NaN is missing. */
   readonly labels: Float64Array;
   /** uint8[block.count]: TRAIN, VALID or TEST. */
   readonly part: Uint8Array;
@@ -39,6 +40,8 @@ export interface LabelledData {
   readonly splitBy: string;
   /** Records that could not be read or tokenized. */
   readonly rejected: RejectedRecords;
+  /** Labels of tokens that the tokenizer crops, which were left out. */
+  readonly croppedLabels: number;
   /** Records without a value in any target column, which were left out. */
   readonly unlabelled: number;
   /** Records that the split column puts in no part, or that are no molecules to split by scaffold, which were left out. */
@@ -51,6 +54,8 @@ export interface LabelledOptions {
   readonly targets: readonly string[];
   /** Follows from the target columns by default. */
   readonly task?: Task;
+  /** Text of 0 and 1 for each token: which labels of a per-token task count. All by default. */
+  readonly maskColumn?: string;
   readonly format?: ReadingOptions['format'];
   readonly onBadRecord?: ReadingOptions['on_bad_record'];
   /** Draws parts whatever a split column says: record by record, or all molecules of one scaffold together. */
@@ -81,6 +86,10 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
   const source = await openSource(path, { format: options.format, onBadRecord, report: rejected.report });
   checkTokenizerColumns(source, tokenizer);
   checkTargets(source, tokenizer, targets);
+  const task =
+    options.task ??
+    (targets.length === 1 && (await looksPerToken(source, tokenizer, targets[0])) ? 'per-token' : undefined);
+  checkMask(source, task, options.maskColumn);
   const known = source.columns.some(({ name }) => name === options.pretrainedSplit);
   const splitColumn =
     split === undefined
@@ -95,14 +104,30 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
   const blocks: TokenBlock[] = [];
   const parts: number[] = [];
   const cells: (number | string | null)[][] = targets.map(() => []);
+  const tokenColumns = { target: targets[0], mask: options.maskColumn };
+  let croppedLabels = 0;
+  const onCropped = (labels: number) => {
+    croppedLabels += labels;
+  };
   let unlabelled = 0;
   let unassigned = 0;
-  const columns = [...new Set([...tokenizer.columns, ...targets, ...partitionColumns(source, splitColumn)])];
+  const columns = [
+    ...new Set([
+      ...tokenizer.columns,
+      ...targets,
+      ...(options.maskColumn === undefined ? [] : [options.maskColumn]),
+      ...partitionColumns(source, splitColumn),
+    ]),
+  ];
   for await (const batch of source.read({ columns })) {
-    const targetValues = targets.map((target) => labelValues(source, target, batch.columns[target]));
+    const targetValues: LabelValues[] =
+      task === 'per-token'
+        ? [tokenLabels(source, batch, { tokenizer, columns: tokenColumns, reject, onCropped })]
+        : targets.map((target) => labelValues(source, target, batch.columns[target]));
     const partOfRow = partsOf(batch);
     const places: number[] = [];
     for (let row = 0; row < batch.rows.length; row++) {
+      if (targetValues.some((values) => values[row] === undefined)) continue;
       if (targetValues.every((values) => isMissing(values[row]))) unlabelled++;
       else if (partOfRow[row] === undefined) unassigned++;
       else places.push(row);
@@ -114,18 +139,21 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
     for (const place of placesOf(block, batch)) {
       parts.push(partNumber[partOfRow[place]!]);
       targetValues.forEach((values, target) => {
-        cells[target].push(values[place]);
+        const value = values[place];
+        if (typeof value === 'object' && value !== null) for (const label of value) cells[target].push(label);
+        else cells[target].push(value ?? null);
       });
     }
   }
   if (blocks.length === 0) {
+    const faults = rejected.summary();
     throw new InputError(
-      `${path}: no record has a value in ${targets.join(', ')} and can be read; choose other target columns`,
+      `${path}: no record has a value in ${targets.join(', ')} and can be read; choose other target columns${faults ? `; ${faults}` : ''}`,
     );
   }
 
   const targetColumns = targets.map((name, target) => targetColumn(source, name, cells[target]));
-  const spec = describeLabels(targetColumns, options.task);
+  const spec = describeLabels(targetColumns, task);
   const part = Uint8Array.from(parts);
   const fractions = `${percent(validFraction)} valid, ${percent(testFraction)} test`;
   return {
@@ -141,6 +169,7 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
           ? `scaffold (${fractions})`
           : `random draw (${fractions}, seed ${seed})`,
     rejected,
+    croppedLabels,
     unlabelled,
     unassigned,
   };
@@ -161,6 +190,7 @@ export function readLabelledFor(
     tokenizer: run.tokenizer,
     targets,
     task: config.task,
+    maskColumn: 'mask_column' in config ? config.mask_column : undefined,
     format: config.format,
     onBadRecord: config.on_bad_record,
     split: config.split,
@@ -206,7 +236,22 @@ async function partitionByScaffold(
 
 const percent = (fraction: number) => `${Number((100 * fraction).toPrecision(3))} %`;
 
-const isMissing = (value: number | string | null) => value === null || Number.isNaN(value);
+/** The labels of a batch's records by place; undefined is a record that was left out. */
+type LabelValues = ArrayLike<number | string | readonly (string | null)[] | null | undefined>;
+
+const isMissing = (value: unknown) => value === null || Number.isNaN(value);
+
+function checkMask(source: DataSource, task: Task | undefined, mask: string | undefined): void {
+  if (mask === undefined) return;
+  if (task !== 'per-token') {
+    throw new InputError(
+      `mask column "${mask}": a mask is for labels of single tokens; ask for --task per-token, or leave --mask-column out`,
+    );
+  }
+  if (source.columns.some(({ name }) => name === mask)) return;
+  const names = source.columns.map(({ name }) => name).join(', ');
+  throw new InputError(`${source.path}: no mask column "${mask}"; it has ${names}`);
+}
 
 function checkTargets(source: DataSource, tokenizer: Tokenizer, targets: readonly string[]): void {
   const names = source.columns.map(({ name }) => name);

@@ -13,15 +13,15 @@ import {
   packBatch,
 } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
-import { type Random, random } from '../tensor/random.js';
-import { hostTensor } from '../tensor/tensor.js';
+import { elementCount, hostTensor } from '../tensor/tensor.js';
 import { matchParameters } from '../training/checkpoint-files.js';
 import type { ModelConfig } from '../training/model.js';
 import { initializeParameters } from '../training/parameters.js';
 import { tokenFeeds } from '../training/pretraining-loop.js';
 import { learningRateAt } from '../training/schedule.js';
 import { type TrainableGraph, Trainer } from '../training/trainer.js';
-import { DROPOUT_SCORES, finetuningGraph, HEAD } from './finetuning-graph.js';
+import { finetuningGraph, HEAD } from './finetuning-graph.js';
+import { labelOffsets } from './label-rows.js';
 import type { LabelSpec } from './labels.js';
 import { isBetter, type MetricName, scoreMetric } from './metrics.js';
 import type { LabelledPart, SealedPart, TestScore } from './parts.js';
@@ -46,27 +46,13 @@ export interface Network {
   /** Layers of its stack. */
   readonly layers: number;
   readonly build: (labels: LabelSpec, batch: number, tokens: number) => TrainableGraph;
-  /** What a training step wants beside records and labels, drawn from a sequence of the seed and the step. */
-  readonly noise?: (batch: Batch, source: Random) => HostTensors;
 }
 
-/** An encoder with a fresh head; each token is hidden with probability `tokenDropout` in training. */
-export const encoderNetwork = (
-  model: Pick<ModelConfig, 'spec' | 'encoder'>,
-  { tokenDropout = 0 }: { tokenDropout?: number } = {},
-): Network => ({
+/** An encoder with a fresh head. */
+export const encoderNetwork = (model: Pick<ModelConfig, 'spec' | 'encoder'>): Network => ({
   maxTokens: model.spec.maxTokens,
   layers: model.encoder.layers,
-  build: (labels, batch, tokens) => finetuningGraph(model, labels, batch, tokens, { tokenDropout }),
-  ...(tokenDropout > 0 && {
-    noise: ({ size, tokens }: Batch, { uniform }: Random) => ({
-      [DROPOUT_SCORES]: hostTensor(
-        'float32',
-        [size, tokens],
-        Float32Array.from({ length: size * tokens }, uniform),
-      ),
-    }),
-  }),
+  build: (labels, batch, tokens) => finetuningGraph(model, labels, batch, tokens),
 });
 
 /** Parameters of a pretrained encoder, by dotted name, and where they come from, for errors. */
@@ -104,10 +90,12 @@ export interface LabelScale {
 }
 
 function labelScale({ task, targets }: LabelSpec, labels: Float64Array): LabelScale {
+  if (task !== 'regression') {
+    return { mean: new Array(targets).fill(0), deviation: new Array(targets).fill(1) };
+  }
   const columns = Array.from({ length: targets }, (_, target) =>
     Array.from(labels).filter((label, i) => i % targets === target && !Number.isNaN(label)),
   );
-  if (task !== 'regression') return { mean: columns.map(() => 0), deviation: columns.map(() => 1) };
   const mean = columns.map(
     (values) => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length),
   );
@@ -129,79 +117,111 @@ function layersAbove(name: string, layers: number): number {
   return layer === undefined ? layers + 1 : layers - Number(layer);
 }
 
+/** A trainer for an encoder and a head, with the settings of every labelled training. */
+export const labelledTrainer = (
+  engine: Engine,
+  build: (tokens: number) => TrainableGraph,
+  { layers, layerDecay = 1, length }: { layers: number; layerDecay?: number; length: number },
+): Trainer =>
+  new Trainer(
+    engine,
+    {
+      build,
+      weightDecay: 0.01,
+      clipNorm: 1,
+      rateOf: (name) => layerDecay ** layersAbove(name, layers),
+    },
+    length,
+  );
+
+/** What training needs of the data: the batches of an epoch, what each feeds, and a score on the validation part. */
+export interface TrainingData {
+  readonly plans: (epoch: number) => readonly BatchPlan[];
+  readonly feeds: (plan: BatchPlan) => HostTensors;
+  readonly validate: () => Promise<number>;
+  readonly isBetter: (value: number, best: number) => boolean;
+}
+
+/**
+ * Trains from fresh or pretrained parameters and keeps those of the best validation, of ten.
+ * Throws LacunaError when the loss is not finite.
+ */
+export async function trainToBest(
+  trainer: Trainer,
+  { steps, learningRate, start, seed, signal, onStep }: TrainOptions,
+  { plans, feeds, validate, isBetter }: TrainingData,
+): Promise<Trained> {
+  const validSteps = Math.ceil(steps / VALIDATIONS);
+  const { state, layout } = trainer;
+  state.parameters.set(initializeParameters(layout, seed));
+  if (start) loadEncoder(trainer, start);
+  state.firstMoment.fill(0);
+  state.secondMoment.fill(0);
+
+  let best: Trained | undefined;
+  let step = 0;
+  for (let epoch = 0; step < steps; epoch++) {
+    for (const plan of plans(epoch)) {
+      if (step === steps) break;
+      signal?.throwIfAborted();
+      const { loss, norm } = await trainer.gradient(plan.tokens, feeds(plan));
+      if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
+        throw new LacunaError(
+          `fine-tuning step ${step + 1}: the loss is not finite; try a lower learning rate than ${learningRate}`,
+        );
+      }
+      const lr = learningRateAt(step, steps, Math.ceil(steps / 10), learningRate);
+      await trainer.update(step + 1, lr, norm);
+      step++;
+      onStep?.({ step, epoch, loss, lr });
+      if (step % validSteps === 0 || step === steps) {
+        const valid = await validate();
+        if (best === undefined || isBetter(valid, best.valid)) {
+          best = { parameters: state.parameters.slice(), valid, step };
+        }
+      }
+    }
+  }
+  if (best === undefined) throw new Error('fine-tuning validated nothing');
+  return best;
+}
+
 /** One architecture on one task: its programs serve any number of starts and seeds. `release` frees them. */
 export class LabelledTrainer {
   readonly trainer: Trainer;
   readonly scale: LabelScale;
   private readonly buckets: readonly number[];
+  /** Label rows of the training records. */
+  private readonly offsets: Int32Array;
 
   constructor(
     engine: Engine,
-    private readonly network: Network,
+    network: Network,
     private readonly task: LabelledTask,
     private readonly settings: TrainingSettings,
   ) {
     const { spec, train, valid, test } = task;
-    const { batchSize, layerDecay = 1 } = settings;
+    const { batchSize, layerDecay } = settings;
     this.scale = labelScale(spec, train.labels);
+    this.offsets = labelOffsets(spec, train.block);
     const lengths = [train, valid, test].flatMap(({ block }) => Array.from(blockLengths(block)));
     this.buckets = bucketLengths(lengths, network.maxTokens);
-    this.trainer = new Trainer(
-      engine,
-      {
-        build: (tokens) => network.build(spec, batchSize, tokens),
-        weightDecay: 0.01,
-        clipNorm: 1,
-        rateOf: (name) => layerDecay ** layersAbove(name, network.layers),
-      },
-      this.buckets[0],
-    );
+    this.trainer = labelledTrainer(engine, (tokens) => network.build(spec, batchSize, tokens), {
+      layers: network.layers,
+      layerDecay,
+      length: this.buckets[0],
+    });
   }
 
   /** Throws LacunaError when the loss is not finite. */
-  async train({ steps, learningRate, start, seed, signal, onStep }: TrainOptions): Promise<Trained> {
-    const { trainer, task } = this;
-    const validSteps = Math.ceil(steps / VALIDATIONS);
-    const { state, layout } = trainer;
-    state.parameters.set(initializeParameters(layout, seed));
-    if (start) loadEncoder(trainer, start);
-    state.firstMoment.fill(0);
-    state.secondMoment.fill(0);
-
-    let best: Trained | undefined;
-    let step = 0;
-    for (let epoch = 0; step < steps; epoch++) {
-      for (const plan of this.trainingPlans(seed, epoch)) {
-        if (step === steps) break;
-        signal?.throwIfAborted();
-        const { loss, norm } = await trainer.gradient(
-          plan.tokens,
-          this.feeds(plan, random(seed, 'fine-tuning', step)),
-        );
-        if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-          throw new LacunaError(
-            `fine-tuning step ${step + 1}: the loss is not finite; try a lower learning rate than ${learningRate}`,
-          );
-        }
-        const lr = learningRateAt(step, steps, Math.ceil(steps / 10), learningRate);
-        await trainer.update(step + 1, lr, norm);
-        step++;
-        onStep?.({ step, epoch, loss, lr });
-        if (step % validSteps === 0 || step === steps) {
-          const valid = scoreMetric(
-            task.metric,
-            await this.predict(task.valid.block),
-            task.valid.labels,
-            task.spec,
-          );
-          if (best === undefined || isBetter(task.metric, valid, best.valid)) {
-            best = { parameters: state.parameters.slice(), valid, step };
-          }
-        }
-      }
-    }
-    if (best === undefined) throw new Error('fine-tuning validated nothing');
-    return best;
+  train(options: TrainOptions): Promise<Trained> {
+    const { metric, valid, spec } = this.task;
+    return trainToBest(this.trainer, options, {
+      plans: (epoch) => this.trainingPlans(options.seed, epoch),
+      feeds: (plan) => this.feeds(plan),
+      validate: async () => scoreMetric(metric, await this.predict(valid.block), valid.labels, spec),
+      isBetter: (value, best) => isBetter(metric, value, best),
+    });
   }
 
   /** The one place where test labels are read. */
@@ -228,27 +248,28 @@ export class LabelledTrainer {
     return epochOrder(block, { seed, epoch, blockIndex: 0, batchSize, buckets: this.buckets, dropLast });
   }
 
-  private feeds(plan: BatchPlan, source: Random): HostTensors {
+  private feeds(plan: BatchPlan): HostTensors {
     const batch = packBatch(this.task.train.block, plan.records, this.settings.batchSize, plan.tokens);
-    return { ...tokenFeeds(batch), ...this.labelFeeds(batch, plan), ...this.network.noise?.(batch, source) };
+    return { ...tokenFeeds(batch), ...this.labelFeeds(batch, plan) };
   }
 
-  /** Labels and their weights for a batch; a missing label has weight 0, and so have rows that only fill it up. */
+  /** Labels and their weights for a batch; a missing label has weight 0, and so have rows and tokens that only fill it up. */
   private labelFeeds(batch: Batch, plan: BatchPlan): HostTensors {
     const { train, spec } = this.task;
     const { mean, deviation } = this.scale;
     const { targets } = spec;
-    const labels = new Float32Array(batch.size * targets);
-    const weights = new Float32Array(batch.size * targets);
+    const shape = spec.task === 'per-token' ? [batch.size, batch.tokens, targets] : [batch.size, targets];
+    const labels = new Float32Array(elementCount(shape));
+    const weights = new Float32Array(labels.length);
+    const perRecord = labels.length / batch.size;
     plan.records.forEach((record, row) => {
-      for (let target = 0; target < targets; target++) {
-        const label = train.labels[record * targets + target];
-        if (Number.isNaN(label)) continue;
-        labels[row * targets + target] = (label - mean[target]) / deviation[target];
-        weights[row * targets + target] = 1;
+      const own = train.labels.subarray(this.offsets[record] * targets, this.offsets[record + 1] * targets);
+      for (let i = 0; i < own.length; i++) {
+        if (Number.isNaN(own[i])) continue;
+        labels[row * perRecord + i] = (own[i] - mean[i % targets]) / deviation[i % targets];
+        weights[row * perRecord + i] = 1;
       }
     });
-    const shape = [batch.size, targets];
     return {
       labels: hostTensor('float32', shape, labels),
       label_weights: hostTensor('float32', shape, weights),
@@ -266,7 +287,7 @@ function loadEncoder({ layout, parameters }: Trainer, { tensors, folder }: Start
   for (const { name } of encoder) parameters[name].data.set(known[name].data as Float32Array);
 }
 
-/** float64[count, outputs] in record order, regression in the label's own units. */
+/** float64[rows, outputs] in record order, a row for each record or token (see `labelOffsets`), regression in the label's own units. */
 export async function predictBlock(
   trainer: Pick<Trainer, 'evaluate'>,
   block: TokenBlock,
@@ -274,17 +295,21 @@ export async function predictBlock(
 ): Promise<Float64Array> {
   const { spec, scale, batchSize, buckets } = options;
   const { outputs: width } = spec;
-  const predicted = new Float64Array(block.count * width);
+  const offsets = labelOffsets(spec, block);
+  const predicted = new Float64Array(offsets[block.count] * width);
   const plans = epochOrder(block, { seed: 0, epoch: 0, blockIndex: 0, batchSize, buckets, dropLast: false });
   for (const { records, tokens } of plans) {
     const { outputs } = await trainer.evaluate(
       tokens,
       tokenFeeds(packBatch(block, records, batchSize, tokens)),
     );
+    const perRecord = outputs.data.length / batchSize;
     records.forEach((record, row) => {
-      for (let i = 0; i < width; i++) {
-        const value = Number(outputs.data[row * width + i]);
-        predicted[record * width + i] =
+      const start = offsets[record] * width;
+      const numbers = offsets[record + 1] * width - start;
+      for (let i = 0; i < numbers; i++) {
+        const value = Number(outputs.data[row * perRecord + i]);
+        predicted[start + i] =
           spec.task === 'regression' ? value * scale.deviation[i] + scale.mean[i] : value;
       }
     });

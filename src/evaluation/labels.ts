@@ -1,7 +1,7 @@
 import { InputError } from '../errors.js';
 import type { Task } from './metrics.js';
 
-/** A column to predict: numbers (NaN is missing) or text (null is missing), one per record. */
+/** A column to predict: numbers (NaN is missing) or text (null is missing), one per record, or one letter per token. */
 export interface TargetColumn {
   readonly name: string;
   readonly values: Float64Array | readonly (string | null)[];
@@ -12,7 +12,7 @@ export interface LabelSpec {
   readonly task: Task;
   readonly columns: readonly string[];
   readonly targets: number;
-  /** Numbers a model gives per record: one per target, or one per class for multiclass. */
+  /** Numbers a model gives per record, or per token where those are labelled: one per target, or one per class. */
   readonly outputs: number;
   /** Per target the class names in the order of their numbers; empty for regression. Of two classes the second is the positive one. */
   readonly classes: readonly (readonly string[])[];
@@ -32,6 +32,7 @@ interface ColumnSummary {
  * Decides the task from the target columns, or checks that they fit the task asked for:
  * one column of two values is binary; text of more values, or integers 0 … or 1 … without a gap and with at least
  * five records each on average, is multiclass; several two-valued columns are multilabel; other numbers are regression.
+ * Labels of tokens are not told from their values: `readLabelled` compares them with the records.
  * Give it all parts of the data: the names of the classes are not something a model learns.
  * Throws InputError when no task fits.
  */
@@ -47,7 +48,7 @@ export function describeLabels(columns: readonly TargetColumn[], task?: Task): L
     task: chosen,
     columns: columns.map((column) => column.name),
     targets: columns.length,
-    outputs: chosen === 'multiclass' ? classNames[0].length : columns.length,
+    outputs: chosen === 'multiclass' || chosen === 'per-token' ? classNames[0].length : columns.length,
     classes: classNames,
     reason: explain(summaries),
   };
@@ -144,6 +145,15 @@ const taskRules: Record<Task, TaskRules> = {
     classes: (columns) => columns.map(twoClasses),
     explain: (columns) => `${quoted(columns)}: two values each, so multilabel`,
   },
+  'per-token': {
+    misfit(columns) {
+      if (columns.length > 1) return `per-token takes one target column, got ${quoted(columns)}`;
+      return singleValued(columns);
+    },
+    classes: (columns) => columns.map(({ distinct }) => distinct),
+    explain: ([{ name, distinct }]) =>
+      `${name}: ${distinct.length} classes (${distinct.join(', ')}), one letter for each token, so per-token`,
+  },
 };
 
 function singleValued(columns: readonly ColumnSummary[]): string | undefined {
@@ -160,7 +170,7 @@ function tooManyValues({ name, distinct }: ColumnSummary): string {
 
 /**
  * Labels as numbers, float64[n, targets]: values for regression, 0/1 for binary and multilabel, class numbers for
- * multiclass; NaN is missing. Throws InputError at a class the specification does not know and at an infinite value.
+ * multiclass and per-token; NaN is missing. Throws InputError at a class the specification does not know and at an infinite value.
  * @param columns the columns of `spec.columns`, in that order
  */
 export function encodeLabels(spec: LabelSpec, columns: readonly TargetColumn[]): Float64Array {

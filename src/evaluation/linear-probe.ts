@@ -51,6 +51,7 @@ const fitters: Record<Task, (train: Part, spec: LabelSpec) => Fit> = {
   binary: logisticPerTarget,
   multilabel: logisticPerTarget,
   multiclass: softmax,
+  'per-token': softmax,
 };
 
 function logisticPerTarget(train: Part, spec: LabelSpec): Fit {

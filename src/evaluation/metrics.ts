@@ -1,11 +1,11 @@
 import { InputError } from '../errors.js';
 
-/** What is to be predicted from a record: numbers, one of two classes, one of many, or several yes/no answers. */
-export type Task = 'regression' | 'binary' | 'multiclass' | 'multilabel';
+/** What is to be predicted from a record: numbers, one of two classes, one of many, several yes/no answers, or one class for each token. */
+export type Task = 'regression' | 'binary' | 'multiclass' | 'multilabel' | 'per-token';
 
 /**
- * Numbers to compare, one per record. In `truth` and `labels` NaN is a missing label and its record is skipped.
- * A NaN prediction for a record that has a label makes every metric NaN: a model that failed is not scored on the rest.
+ * Numbers to compare, one per record, or per token where tokens are labelled. In `truth` and `labels` NaN is a missing
+ * label, which is skipped. A NaN prediction for a record that has a label makes every metric NaN: a model that failed is not scored on the rest.
  */
 type Numbers = ArrayLike<number>;
 
@@ -216,7 +216,12 @@ export const metrics = {
     title: 'accuracy',
     higherIsBetter: true,
     distinctLabels: 1,
-    tasks: { binary: signAccuracy, multilabel: signAccuracy, multiclass: argmaxAccuracy },
+    tasks: {
+      binary: signAccuracy,
+      multilabel: signAccuracy,
+      multiclass: argmaxAccuracy,
+      'per-token': argmaxAccuracy,
+    },
   },
 } as const satisfies Record<string, Metric>;
 
@@ -227,6 +232,7 @@ const usual: Record<Task, MetricName> = {
   binary: 'roc-auc',
   multiclass: 'accuracy',
   multilabel: 'roc-auc',
+  'per-token': 'accuracy',
 };
 
 /** The metric a user asked for, or the usual one of the task. Throws InputError when it is unknown or does not fit. */
@@ -259,7 +265,7 @@ export interface OutputLayout {
  * A target that is undefined because of the *predictions* (NaN, or constant under a correlation) is not skipped:
  * the mean is NaN.
  * @param outputs [n, layout.outputs]: predicted values for regression, one logit per target for binary and
- * multilabel (positive means yes), one logit per class for multiclass
+ * multilabel (positive means yes), one logit per class for multiclass and per-token
  * @param labels [n, layout.targets]: values, 0/1, or class numbers; NaN is missing
  */
 export function scoreTargets(

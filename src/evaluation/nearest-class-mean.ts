@@ -22,9 +22,13 @@ const models: Record<Task, (train: Part, spec: LabelSpec) => LinearModel> = {
   },
   binary: yesOrNo,
   multilabel: yesOrNo,
-  multiclass: (train, spec) =>
-    stackModels(Array.from({ length: spec.outputs }, (_, label) => closeness(train, 1, 0, label))),
+  multiclass: closestClass,
+  'per-token': closestClass,
 };
+
+function closestClass(train: Part, { outputs }: LabelSpec): LinearModel {
+  return stackModels(Array.from({ length: outputs }, (_, label) => closeness(train, 1, 0, label)));
+}
 
 /** Per target how much closer the mean of yes is than that of no; 0 where training lacks one of them. */
 function yesOrNo(train: Part, { targets }: LabelSpec): LinearModel {

@@ -166,4 +166,5 @@ const voting: Record<Task, Vote> = {
   binary: meanVote(similarityWeight, 0.5),
   multilabel: meanVote(similarityWeight, 0.5),
   multiclass: classVote,
+  'per-token': classVote,
 };

@@ -3,16 +3,16 @@ import { InputError } from '../errors.js';
 import { takeRecords } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
+import { labelOffsets, takeLabelRows } from './label-rows.js';
 import type { LabelledData } from './labelled-data.js';
 import type { LabelSpec } from './labels.js';
-import { gatherRows } from './matrix.js';
 import { type MetricName, scoreTargets } from './metrics.js';
 import { TEST, TRAIN, VALID } from './protocol.js';
 
 /** One part of the labelled records. */
 export interface LabelledPart {
   readonly block: TokenBlock;
-  /** float64[count, targets]; NaN is missing. */
+  /** float64[rows, targets], a row for each record or each token (see `labelOffsets`); NaN is missing. */
   readonly labels: Float64Array;
 }
 
@@ -26,7 +26,7 @@ export interface TestScore {
 /** Records without their labels: only `score` sees those. */
 export interface SealedPart {
   readonly block: TokenBlock;
-  /** Scores outputs float64[count, outputs]; `resamples` bootstrap replicates over the records as well. */
+  /** Scores outputs float64[rows, outputs]; `resamples` bootstrap replicates over the records as well. */
   score(metric: MetricName, outputs: Float64Array, options?: { resamples?: number }): TestScore;
 }
 
@@ -38,6 +38,7 @@ export interface Parts {
 
 /** Throws InputError when a part has no record. */
 export function splitParts({ block, labels, part, spec }: LabelledData): Parts {
+  const offsets = labelOffsets(spec, block);
   const pick = (wanted: number, name: string): LabelledPart => {
     const records = Array.from(part.keys()).filter((record) => part[record] === wanted);
     if (records.length === 0) {
@@ -45,8 +46,10 @@ export function splitParts({ block, labels, part, spec }: LabelledData): Parts {
         `the ${name} part has no labelled record; give more labels, another --split-column or larger fractions`,
       );
     }
-    const chosen = new Float64Array(records.length * spec.targets);
-    return { block: takeRecords(block, records), labels: gatherRows(chosen, labels, records, spec.targets) };
+    return {
+      block: takeRecords(block, records),
+      labels: takeLabelRows(labels, offsets, records, spec.targets),
+    };
   };
   return {
     train: pick(TRAIN, 'train'),
@@ -61,28 +64,28 @@ function seal({ block, labels }: LabelledPart, spec: LabelSpec): SealedPart {
     score(metric, outputs, { resamples = 0 } = {}) {
       const { value, perTarget } = scoreTargets(metric, outputs, labels, spec);
       if (resamples === 0) return { value, perTarget };
-      return { value, perTarget, replicates: bootstrapScores(metric, outputs, labels, spec, resamples) };
+      const scores = bootstrapScores(metric, outputs, labels, spec, resamples, labelOffsets(spec, block));
+      return { value, perTarget, replicates: scores };
     },
   };
 }
 
-/** Scores of resampled records. Resampling depends on nothing but the number of records. */
+/** Scores of resampled records, each with all of its label rows. Resampling depends on nothing but the number of records. */
 export function bootstrapScores(
   metric: MetricName,
   outputs: Float64Array,
   labels: Float64Array,
   spec: Pick<LabelSpec, 'task' | 'targets' | 'outputs'>,
   resamples: number,
+  offsets: Int32Array,
 ): number[] {
-  const count = labels.length / spec.targets;
+  const count = offsets.length - 1;
   const source = random(0, 'bootstrap test records');
-  const rows = new Int32Array(count);
-  const drawnOutputs = new Float64Array(outputs.length);
-  const drawnLabels = new Float64Array(labels.length);
+  const records = new Int32Array(count);
   return Array.from({ length: resamples }, () => {
-    for (let i = 0; i < count; i++) rows[i] = source.integer(count);
-    gatherRows(drawnOutputs, outputs, rows, spec.outputs);
-    gatherRows(drawnLabels, labels, rows, spec.targets);
+    for (let i = 0; i < count; i++) records[i] = source.integer(count);
+    const drawnOutputs = takeLabelRows(outputs, offsets, records, spec.outputs);
+    const drawnLabels = takeLabelRows(labels, offsets, records, spec.targets);
     return scoreTargets(metric, drawnOutputs, drawnLabels, spec).value;
   });
 }

@@ -4,7 +4,7 @@ import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { openSource } from '../records/open-source.js';
 import { matchParameters } from '../training/checkpoint-files.js';
-import type { ReadingOptions } from '../training/config-schema.js';
+import { type ReadingOptions, tasks } from '../training/config-schema.js';
 import {
   checkTokenizerColumns,
   idColumnOf,
@@ -18,6 +18,7 @@ import type { Hooks } from '../training/progress-event.js';
 import { openRun, readRunJson, runFile } from '../training/run-folder.js';
 import { Trainer } from '../training/trainer.js';
 import { finetuningGraph } from './finetuning-graph.js';
+import { labelOffsets } from './label-rows.js';
 import { type LabelScale, predictBlock } from './labelled-training.js';
 import { className, type LabelSpec } from './labels.js';
 
@@ -38,7 +39,7 @@ export interface PredictSummary {
 
 const labelsSchema = z.object({
   spec: z.object({
-    task: z.enum(['regression', 'binary', 'multiclass', 'multilabel']),
+    task: z.enum(tasks),
     columns: z.array(z.string()).min(1),
     targets: z.int(),
     outputs: z.int(),
@@ -93,11 +94,12 @@ export async function predict(
       if (block.count === 0) continue;
       const outputs = await predictBlock(trainer, block, { spec, scale, batchSize: BATCH, buckets });
       const ids = id === undefined ? undefined : idTexts(batch.columns[id], placesOf(block, batch));
+      const offsets = labelOffsets(spec, block).map((row) => row * spec.outputs);
       count += block.count;
       yield Array.from({ length: block.count }, (_, record) => [
         block.rows[record],
         ...(ids ? [ids[record]] : []),
-        ...describeOutputs(spec, outputs.subarray(record * spec.outputs, (record + 1) * spec.outputs)),
+        ...describeOutputs(spec, outputs.subarray(offsets[record], offsets[record + 1])),
       ]);
     }
     if (count === 0) throw new InputError(`${data}: no record could be read; ${rejected.summary()}`);
@@ -117,7 +119,10 @@ export async function predict(
 const predictionLengths = (maxTokens: number, varying: boolean): number[] =>
   varying && maxTokens >= 32 ? [Math.ceil(maxTokens / 16) * 8, maxTokens] : [maxTokens];
 
-/** Regression: the value. Yes or no: the probability of the second class. Several classes: the likeliest, then each. */
+/**
+ * Regression: the value. Yes or no: the probability of the second class. Several classes: the likeliest, then each.
+ * Tokens: a text with the likeliest class of each token that is read, a cropped text's first ones.
+ */
 function outputNames(spec: LabelSpec): string[] {
   switch (spec.task) {
     case 'regression':
@@ -127,6 +132,8 @@ function outputNames(spec: LabelSpec): string[] {
       return spec.columns.map((column, target) => `${column}=${className(spec, target, 1)}`);
     case 'multiclass':
       return [spec.columns[0], ...spec.classes[0].map((name) => `${spec.columns[0]}=${name}`)];
+    case 'per-token':
+      return [spec.columns[0]];
   }
 }
 
@@ -149,6 +156,15 @@ function describeOutputs(spec: LabelSpec, outputs: Float64Array): TableCell[] {
         className(spec, 0, outputs.indexOf(largest)),
         ...weights.map((weight) => digits(weight / total)),
       ];
+    }
+    case 'per-token': {
+      const letters: string[] = [];
+      for (let start = 0; start < outputs.length; start += spec.outputs) {
+        const own = outputs.subarray(start, start + spec.outputs);
+        letters.push(className(spec, 0, own.indexOf(Math.max(...own))));
+      }
+      // As they were given: words and digits with spaces between them, letters without.
+      return [letters.join(spec.classes[0].every((name) => /^\D$/u.test(name)) ? '' : ' ')];
     }
   }
 }

@@ -1,6 +1,7 @@
 /** The verb `probe`: how much a frozen encoder's embeddings say about labels, beside the same encoder untrained. */
 import type { HostTensors } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
+import { InputError } from '../errors.js';
 import { parseConfig } from '../training/config.js';
 import type { ProbeOptions } from '../training/config-schema.js';
 import type { Hooks } from '../training/progress-event.js';
@@ -45,6 +46,11 @@ export async function probe(
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
   const labelled = await readLabelledFor(run, data, targets, config);
   const { block, labels, part, spec, counts, splitBy } = labelled;
+  if (spec.task === 'per-token') {
+    throw new InputError(
+      `${data}: ${spec.reason}, and a probe has one embedding for each record; use finetune, or name another --task`,
+    );
+  }
   const metric = chooseMetric(spec.task, config.metric);
   const kinds = config.kind ? [config.kind] : fittingProbes(spec.task);
   const rejected = labelled.rejected.summary();

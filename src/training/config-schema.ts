@@ -9,7 +9,7 @@ import { objectives } from '../objectives/index.js';
 import { formatNames } from '../records/formats.js';
 import { tokenizers } from '../tokenizers/index.js';
 
-export const tasks = ['regression', 'binary', 'multiclass', 'multilabel'] as const;
+export const tasks = ['regression', 'binary', 'multiclass', 'multilabel', 'per-token'] as const;
 const splits = ['random', 'scaffold'] as const;
 export const probeKinds = ['linear', 'nearest-neighbors', 'nearest-class-mean'] as const;
 
@@ -141,6 +141,11 @@ const labels = {
 
 const finetune = z.strictObject({
   ...labels,
+  mask_column: key(
+    z.string().min(1),
+    'column of text with 0 or 1 for each token: labels of tokens with 0 are left out (task per-token)',
+    'mask',
+  ),
   ...optimization,
   seeds: key(count(), 'runs, with seeds 0, 1, …', 3),
   layer_decay: key(

@@ -1,5 +1,5 @@
 /** The graphs of a run: an encoder, with an objective on it or alone. */
-import type { EncoderConfig, Encoding, Hiding } from '../encoders/encoder.js';
+import type { EncoderConfig, Encoding } from '../encoders/encoder.js';
 import { type EncoderKind, encoders } from '../encoders/index.js';
 import {
   gradients,
@@ -85,13 +85,12 @@ export function gradientProgram(
   return { name, outputs: { loss, ...outputs, ...named } };
 }
 
-/** The encoder alone: pooled float32[batch, width] and states. The batch size may be a name. Nothing is hidden by default. */
+/** The encoder alone, nothing hidden: pooled float32[batch, width] and states. The batch size may be a name. */
 export function encoderGraph(
   { spec, encoder }: Pick<ModelConfig, 'spec' | 'encoder'>,
   batch: Size,
   count: number,
-  hiding?: Hiding,
 ): Encoding & { readonly tokens: Tokens } {
   const tokens = tokenInputs(spec, batch, count);
-  return { ...encoders[encoder.kind].encode(spec, tokens, encoder, hiding), tokens };
+  return { ...encoders[encoder.kind].encode(spec, tokens, encoder), tokens };
 }

@@ -1,22 +1,12 @@
 /** The convolutional baseline of protein benchmarks. */
 
 import { labelledGraph } from '../../evaluation/finetuning-graph.js';
-import { LabelledTrainer, type Network } from '../../evaluation/labelled-training.js';
-import {
-  concatenate,
-  maximum,
-  multiply,
-  oneHot,
-  pad,
-  relu,
-  reshape,
-  scope,
-  slice,
-} from '../../graph/index.js';
+import type { Network } from '../../evaluation/labelled-training.js';
+import { maximum, multiply, relu, scope } from '../../graph/index.js';
 import { linear } from '../../layers/linear.js';
-import { realTokens, tokenInputs } from '../../layers/token-embedding.js';
-import type { TokenSpec } from '../../records/token-block.js';
 import type { Method } from '../suite.js';
+import { type LetterSpec, letterWindows } from './letter-windows.js';
+import { trainOnLetters } from './trained-network.js';
 
 const SETTINGS = { kernel: 5, filters: 128, hidden: 256 };
 
@@ -25,19 +15,12 @@ const SETTINGS = { kernel: 5, filters: 128, hidden: 256 };
  * and a linear output: float32[batch, outputs]. The convolution is a product of each position's window, laid out, with
  * the filters.
  */
-const convolutionalNetwork = (spec: TokenSpec & { kind: 'discrete' }): Network => ({
+const convolutionalNetwork = (spec: LetterSpec): Network => ({
   maxTokens: spec.maxTokens,
   layers: 0,
   build(labels, batch, count) {
     const { kernel, filters, hidden } = SETTINGS;
-    const tokens = tokenInputs(spec, batch, count);
-    const real = reshape(realTokens(tokens), [batch, count, 1]);
-    const letters = multiply(oneHot(tokens.ids!, spec.vocabulary), real);
-    const padded = pad(letters, 1, (kernel - 1) / 2, (kernel - 1) / 2);
-    const windows = concatenate(
-      Array.from({ length: kernel }, (_, offset) => slice(padded, 1, offset, offset + count)),
-      2,
-    );
+    const { windows, real } = letterWindows(spec, batch, count, kernel);
     const outputs = scope('head', () => {
       const found = multiply(relu(linear('convolution', windows, filters)), real);
       // Nothing is below 0 after a ReLU, so padding that is 0 never wins.
@@ -60,27 +43,5 @@ export const convolution: Method = {
   uses: ['finetuning'],
   config: SETTINGS,
   choices: () => [{ learningRate: 1e-3 }, { learningRate: 3e-4 }],
-  async fit(session, seed, { learningRate }) {
-    const { task, labelled, engine, hooks, shared, model } = session;
-    const { steps, batchSize } = task.finetuning;
-    const { spec } = model;
-    if (spec.kind !== 'discrete') throw new Error('the convolutional baseline reads sequences of letters');
-    const trainer = await shared(
-      'convolution',
-      async () => new LabelledTrainer(engine, convolutionalNetwork(spec), labelled, { batchSize }),
-      (made) => made.release(),
-    );
-    const trained = await trainer.train({
-      steps,
-      learningRate,
-      seed,
-      signal: hooks.signal,
-      onStep: session.onStep,
-    });
-    return {
-      valid: trained.valid,
-      chosen: { step: trained.step },
-      score: (options) => trainer.scoreTest(trained, options),
-    };
-  },
+  fit: (session, seed, choice) => trainOnLetters(session, 'convolution', convolutionalNetwork, seed, choice),
 };

@@ -19,7 +19,7 @@ export async function fitOnFeatures<F>(
   const { spec, metric, train, valid, test } = labelled;
   const { dimension } = features;
   const known = {
-    count: train.block.count,
+    count: train.labels.length / spec.targets,
     dimension,
     features: await features.of('train'),
     labels: train.labels,

@@ -3,13 +3,13 @@ import { boostedTrees as boostedTreesProbe } from '../../evaluation/boosted-tree
 import { constantProbe } from '../../evaluation/constant.js';
 import { linearProbe } from '../../evaluation/linear-probe.js';
 import { oneHotRidge } from '../../evaluation/one-hot-ridge.js';
-import { fingerprints, positionOneHot, rawValues, recordCount } from '../features.js';
+import { fingerprints, positionOneHot, rawValues, rowCount } from '../features.js';
 import { onFeatures } from './on-features.js';
 
 export const constant = onFeatures({
   name: 'constant',
-  description: 'the mean of the training labels, or the commonest class, for every record',
-  features: recordCount,
+  description: 'the mean of the training labels, or the commonest class, for every record or token',
+  features: rowCount,
   probe: constantProbe,
 });
 

@@ -1,0 +1,28 @@
+import { LabelledTrainer, type Network } from '../../evaluation/labelled-training.js';
+import type { Choice, Fitted, Session } from '../suite.js';
+import type { LetterSpec } from './letter-windows.js';
+
+/** Trains a network of its own on the letters of a task, from fresh parameters, with the task's steps. */
+export async function trainOnLetters(
+  session: Session,
+  name: string,
+  network: (spec: LetterSpec) => Network,
+  seed: number,
+  { learningRate }: Choice,
+): Promise<Fitted> {
+  const { task, labelled, engine, hooks, shared, model, onStep } = session;
+  const { steps, batchSize } = task.finetuning;
+  const { spec } = model;
+  if (spec.kind !== 'discrete') throw new Error(`the method ${name} reads sequences of letters`);
+  const trainer = await shared(
+    name,
+    async () => new LabelledTrainer(engine, network(spec), labelled, { batchSize }),
+    (made) => made.release(),
+  );
+  const trained = await trainer.train({ steps, learningRate, seed, signal: hooks.signal, onStep });
+  return {
+    valid: trained.valid,
+    chosen: { step: trained.step },
+    score: (options) => trainer.scoreTest(trained, options),
+  };
+}

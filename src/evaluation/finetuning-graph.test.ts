@@ -1,0 +1,174 @@
+import { describe, expect, it } from 'vitest';
+import { type EncoderKind, encoders } from '../encoders/index.js';
+import {
+  evaluate,
+  floats,
+  integers,
+  largestDifference,
+  normals,
+  ordinaryParameters,
+} from '../engine/evaluate.case.js';
+import { nodeEngine } from '../engine/node.js';
+import { staticSize } from '../graph/index.js';
+import type { HostTensor } from '../tensor/tensor.js';
+import { gradientName, gradientProgram, type ModelConfig } from '../training/model.js';
+import type { TrainableGraph } from '../training/trainer.js';
+import { contactGraph } from './contact-prediction.js';
+import { finetuningGraph } from './finetuning-graph.js';
+import type { LabelSpec } from './labels.js';
+
+const engine = await nodeEngine({ threads: 1 });
+
+const [SIZE, TOKENS, CLASSES, VOCABULARY] = [2, 5, 3, 7];
+const labelSpec: LabelSpec = {
+  task: 'per-token',
+  columns: ['ss3'],
+  targets: 1,
+  outputs: CLASSES,
+  classes: [['C', 'E', 'H']],
+  reason: '',
+};
+
+const modelOf = (kind: EncoderKind): Pick<ModelConfig, 'spec' | 'encoder'> => ({
+  spec: { kind: 'discrete', vocabulary: VOCABULARY, maxTokens: 8 },
+  // As many latents as tokens, so that a state for each token cannot be told by counting.
+  encoder: {
+    kind,
+    latents: TOKENS,
+    width: 8,
+    embedWidth: 12,
+    layers: 1,
+    heads: 2,
+    crossHeads: 1,
+    widening: 2,
+  },
+});
+
+/** The second record has three tokens; the rest of its row is padding. */
+const ids = [2, 3, 4, 5, 6, 3, 2, 4, 0, 0];
+const lengths = [5, 3];
+const tokens = (own: readonly number[] = ids) => ({
+  ids: integers([SIZE, TOKENS], own),
+  lengths: integers([SIZE], lengths),
+});
+
+/** The derivative along a random direction is that of the gradient. */
+async function expectGradient(graph: TrainableGraph, feeds: Record<string, HostTensor>): Promise<void> {
+  const parameters = ordinaryParameters([graph.loss]);
+  const along = Object.keys(parameters).map((name) => normals(`along ${name}`, parameters[name].data.length));
+  const moved = (by: number) =>
+    Object.fromEntries(
+      Object.entries(parameters).map(([name, tensor], i) => [
+        name,
+        floats(
+          tensor.shape,
+          tensor.data.map((value, k) => value + by * along[i][k]),
+        ),
+      ]),
+    );
+  const program = gradientProgram('gradient', graph.loss, graph.parameters, {});
+  const found = await evaluate(engine, program.outputs, { ...feeds, ...parameters });
+  let slope = 0;
+  Object.keys(parameters).forEach((name, i) => {
+    const own = found[gradientName(name)];
+    expect(
+      own.some((value) => value !== 0),
+      name,
+    ).toBe(true);
+    for (let k = 0; k < own.length; k++) slope += own[k] * along[i][k];
+  });
+  // Small, so that no difference of two states changes its sign on the way.
+  const h = 1e-4;
+  const lossAt = async (by: number) =>
+    (await evaluate(engine, { loss: graph.loss }, { ...feeds, ...moved(by) })).loss[0];
+  const measured = ((await lossAt(h)) - (await lossAt(-h))) / (2 * h);
+  expect(Math.abs(measured - slope)).toBeLessThan(0.005 * Math.abs(slope) + 1e-3);
+}
+
+describe.each(Object.keys(encoders) as EncoderKind[])('labels per token on a %s', (kind) => {
+  const graph = finetuningGraph(modelOf(kind), labelSpec, SIZE, TOKENS);
+  const { outputs } = graph.evaluation;
+  const parameters = ordinaryParameters([graph.loss]);
+  const labels = [0, 1, 2, 0, 1, 2, 2, 1, 0, 0];
+  const weights = [1, 1, 0, 1, 1, 1, 1, 1, 0, 0];
+  const labelFeeds = (own: readonly number[] = labels) => ({
+    labels: floats([SIZE, TOKENS, 1], own),
+    label_weights: floats([SIZE, TOKENS, 1], weights),
+  });
+
+  it('has one output per class for each token', async () => {
+    expect(outputs.shape).toEqual([SIZE, TOKENS, CLASSES]);
+    const before = (await evaluate(engine, { outputs }, { ...tokens(), ...parameters })).outputs;
+    // Another letter in the second record changes nothing in the first, and padding nothing at all.
+    const other = (
+      await evaluate(engine, { outputs }, { ...tokens([...ids.slice(0, 5), 6, 2, 4, 1, 1]), ...parameters })
+    ).outputs;
+    const first = TOKENS * CLASSES;
+    expect(largestDifference(other.slice(0, first), before.slice(0, first))).toBe(0);
+    for (let token = 0; token < 3; token++) {
+      const at = first + token * CLASSES;
+      expect(
+        largestDifference(other.slice(at, at + CLASSES), before.slice(at, at + CLASSES)),
+      ).toBeGreaterThan(0);
+    }
+    const padded = (
+      await evaluate(engine, { outputs }, { ...tokens([...ids.slice(0, 8), 5, 6]), ...parameters })
+    ).outputs;
+    expect(largestDifference(padded.slice(0, first + 9), before.slice(0, first + 9))).toBe(0);
+  });
+
+  it('has the mean cross-entropy of the labelled tokens as its loss', async () => {
+    const feeds = { ...tokens(), ...parameters };
+    const { loss, logits } = await evaluate(
+      engine,
+      { loss: graph.loss, logits: outputs },
+      { ...feeds, ...labelFeeds() },
+    );
+    let sum = 0;
+    weights.forEach((weight, token) => {
+      const own = logits.slice(token * CLASSES, (token + 1) * CLASSES);
+      const total = own.reduce((all, logit) => all + Math.exp(logit), 0);
+      sum += weight * (Math.log(total) - own[labels[token]]);
+    });
+    expect(loss[0]).toBeCloseTo(sum / 7, 5);
+    const turned = labels.map((label, token) => (weights[token] === 0 ? 2 - label : label));
+    const again = await evaluate(engine, { loss: graph.loss }, { ...feeds, ...labelFeeds(turned) });
+    expect(again.loss).toEqual(loss);
+  });
+
+  it('has the gradient of its finite difference', async () => {
+    await expectGradient(graph, { ...tokens(), ...labelFeeds() });
+  });
+});
+
+describe.each(Object.keys(encoders) as EncoderKind[])('pairs of tokens on a %s', (kind) => {
+  const graph = contactGraph(modelOf(kind), SIZE, TOKENS);
+  const { outputs } = graph.evaluation;
+
+  it('have one logit, whichever is named first', async () => {
+    expect(outputs.shape.map(staticSize)).toEqual([SIZE, TOKENS, TOKENS]);
+    const logits = (await evaluate(engine, { outputs }, { ...tokens(), ...ordinaryParameters([graph.loss]) }))
+      .outputs;
+    const at = (row: number, i: number, j: number) => logits[(row * TOKENS + i) * TOKENS + j];
+    for (let i = 0; i < 3; i++)
+      for (let j = 0; j < i; j++)
+        for (let row = 0; row < SIZE; row++) expect(at(row, i, j)).toBeCloseTo(at(row, j, i), 5);
+    expect(new Set(logits.map((value) => value.toFixed(4))).size).toBeGreaterThan(20);
+  });
+
+  it('have the gradient of the finite difference', async () => {
+    const shape = [SIZE, TOKENS, TOKENS];
+    const pairs = SIZE * TOKENS * TOKENS;
+    await expectGradient(graph, {
+      ...tokens(),
+      contacts: floats(
+        shape,
+        Array.from({ length: pairs }, (_, i) => (i * 7) % 2),
+      ),
+      contact_weights: floats(
+        shape,
+        Array.from({ length: pairs }, (_, i) => (i % 3 === 0 ? 1 : 0)),
+      ),
+    });
+  });
+});
