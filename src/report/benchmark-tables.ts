@@ -8,7 +8,7 @@ type Task = Results['tasks'][number];
 type Style = Parameters<typeof formatTable>[2];
 
 /** A method's cells on a task, in the order of their seeds. */
-export function cellsOf({ cells }: Results, task: string, method: string): Cell[] {
+function cellsOf({ cells }: Results, task: string, method: string): Cell[] {
   return cells.filter((cell) => cell.task === task && cell.method === method).sort((a, b) => a.seed - b.seed);
 }
 
@@ -78,7 +78,7 @@ export interface Difference {
  * both methods, and then as many seeds with replacement (Efron & Tibshirani, 1993, the percentile interval).
  * undefined where the methods have no seed in common or a score is missing.
  */
-export function pairedDifference(a: readonly Cell[], b: readonly Cell[]): Difference | undefined {
+function pairedDifference(a: readonly Cell[], b: readonly Cell[]): Difference | undefined {
   const pairs = a.flatMap((first) => {
     const second = b.find(({ seed }) => seed === first.seed);
     return second && first.test !== null && second.test !== null ? [[first, second] as const] : [];

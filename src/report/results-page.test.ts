@@ -164,7 +164,7 @@ describe('the tables', () => {
     expect(scores).toMatch(/\| SMA +\| +0\.670 \| 0\.543 – 0\.797 \| +2 \|/);
     const differences = await made('higgs differences');
     expect(differences.match(/\| (.* − .*?) \| 95/g)).toHaveLength(3);
-    expect(differences).toMatch(/SMA − random masking[^]*\+0\.030 \| −0\.224 to \+0\.284 \|/);
+    expect(differences).toMatch(/SMA − random masking[\s\S]*\+0\.030 \| −0\.224 to \+0\.284 \|/);
     expect(await made('short differences')).toBe('*No results yet.*');
   });
 });
@@ -180,7 +180,7 @@ describe('the figures', () => {
     ]);
     for (const [path, svg] of figures) {
       expect(text).toContain(`](${path})`);
-      expect(svg).toMatch(/^<svg [^]*<\/svg>\n$/);
+      expect(svg).toMatch(/^<svg [\s\S]*<\/svg>\n$/);
       // Nothing random, nothing fetched, no number that is none, a ground of its own.
       expect(svg).not.toMatch(/NaN|undefined| id="|href=|url\(/);
       expect(svg).toContain('fill="#ffffff"');

@@ -90,7 +90,7 @@ async function probeFrozen(session: Session, key: string, parameters: HostTensor
 }
 
 /** A pretrained encoder, frozen, under a linear probe. */
-export const frozen = (name: string, description: string, objective: Objective): Method => ({
+const frozen = (name: string, description: string, objective: Objective): Method => ({
   name,
   description,
   random: false,
@@ -104,7 +104,7 @@ export const frozen = (name: string, description: string, objective: Objective):
 });
 
 /** The encoder as it starts, frozen, under a linear probe: what the architecture alone gives. */
-export const untrainedFrozen: Method = {
+const untrainedFrozen: Method = {
   name: 'untrained, frozen',
   description: 'the encoder with random weights, frozen, under a linear probe',
   random: true,
@@ -125,12 +125,12 @@ export const finetunedSma = finetuned(
   'pretrained by predicting tokens that its own attention chose to hide, then fine-tuned',
   { kind: 'sma' },
 );
-export const frozenRandom = frozen(
+const frozenRandom = frozen(
   'random masking, frozen',
   'the randomly masked encoder, frozen, under a linear probe',
   { kind: 'random-masking' },
 );
-export const frozenSma = frozen('SMA, frozen', 'the self-guided encoder, frozen, under a linear probe', {
+const frozenSma = frozen('SMA, frozen', 'the self-guided encoder, frozen, under a linear probe', {
   kind: 'sma',
 });
 
