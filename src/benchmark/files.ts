@@ -13,11 +13,19 @@ const exists = (path: string) =>
     () => false,
   );
 
-/** Throws InputError that lists every file that the datasets need and the folder lacks. */
-export async function requireFiles(folder: string, datasets: readonly Dataset[]): Promise<void> {
+async function missingFiles(folder: string, datasets: readonly Dataset[]) {
   const wanted = [...new Set(datasets.flatMap(({ files }) => files))];
   const missing: string[] = [];
   for (const file of wanted) if (!(await exists(join(folder, file)))) missing.push(file);
+  return { wanted, missing };
+}
+
+export const hasFiles = async (folder: string, datasets: readonly Dataset[]): Promise<boolean> =>
+  (await missingFiles(folder, datasets)).missing.length === 0;
+
+/** Throws InputError that lists every file that the datasets need and the folder lacks. */
+export async function requireFiles(folder: string, datasets: readonly Dataset[]): Promise<void> {
+  const { wanted, missing } = await missingFiles(folder, datasets);
   if (missing.length === 0) return;
   throw new InputError(
     `${folder}: expected ${wanted.length} files, ${missing.length} are missing: ${missing.join(', ')}; lacuna bench --list says what they are`,

@@ -1,0 +1,120 @@
+/** Cells: one method on one task with one seed, kept as a file under a key of all that it is computed from. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { isBetter } from '../evaluation/metrics.js';
+import { type Cell, cellSchema } from '../report/results.js';
+import { hashOf, hashText } from './files.js';
+import { measured } from './measured.js';
+import type { OpenSession } from './session.js';
+import type { BenchmarkTask, Choice, DataFolders, Fitted, Method } from './suite.js';
+
+/** Bootstrap replicates of each test score. */
+const RESAMPLES = 200;
+
+/** A task's folder under `out`, which holds a folder for each method and what the results say of the task. */
+export const taskFolder = (out: string, suite: string, task: string): string =>
+  join(out, 'cells', suite, task);
+
+const fileName = (method: string) => method.replaceAll(/[^a-z0-9.=]+/gi, '-');
+
+export const cellPath = (folder: string, method: Method, seed: number): string =>
+  join(folder, fileName(method.name), `${seed}.json`);
+
+/** A method's seeds: one where chance plays no part. */
+export const seedsOf = (task: BenchmarkTask, method: Method): number => (method.random ? task.seeds : 1);
+
+/** Hashes of a task's labelled data, and of the data that its tokenizer is fitted on. */
+export interface TaskHashes {
+  readonly labelled: string;
+  readonly unlabelled: string;
+}
+
+export async function taskHashes(task: BenchmarkTask, folders: DataFolders): Promise<TaskHashes> {
+  const { path } = await task.dataset.open(folders);
+  const unlabelled = await task.pretraining.dataset.open(folders);
+  return { labelled: await hashOf(path), unlabelled: await hashOf(unlabelled.path) };
+}
+
+/** A hash of everything that a cell is computed from, and of nothing else. */
+export function cellKey(
+  task: BenchmarkTask,
+  hashes: TaskHashes,
+  method: Method,
+  { seed, budget }: { seed: number; budget: number },
+): string {
+  const { name, targets, metric, splitColumn, maskColumn, pretraining, finetuning } = task;
+  const { data, tokenizer, encoder, objective, training } = pretraining.config;
+  const used = {
+    encoder,
+    pretraining: { objective, training, ...(budget !== 1 && { budget }) },
+    finetuning: { steps: finetuning.steps, batchSize: finetuning.batchSize },
+  };
+  return hashText(
+    JSON.stringify({
+      task: { name, targets, kind: task.task, metric, splitColumn, maskColumn, dataHash: hashes.labelled },
+      tokens: { unlabelledHash: hashes.unlabelled, data, tokenizer },
+      method: method.config,
+      choices: method.choices(task),
+      uses: method.uses.map((part) => [part, used[part]]),
+      seed,
+      resamples: RESAMPLES,
+    }),
+  );
+}
+
+/** The cell in a file; undefined where there is none, it is damaged, or it was computed from something else. */
+export async function readCell(path: string, key: string): Promise<Cell | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    const cell = cellSchema.parse(JSON.parse(text));
+    return cell.key === key ? cell : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The settings among a method's choices that a cell was computed with. */
+export const chosenSettings = (method: Method, task: BenchmarkTask, { chosen }: Cell): Choice | undefined =>
+  method
+    .choices(task)
+    .find((choice) => Object.entries(choice).every(([name, value]) => chosen[name] === value));
+
+/** Fits with each of the settings, or with the one chosen before, and scores the one that is best on validation. */
+export async function computeCell(
+  session: OpenSession,
+  method: Method,
+  { seed, key, choice }: { seed: number; key: string; choice?: Choice },
+): Promise<Cell> {
+  const { task, hooks } = session;
+  const finite = (value: number) => (Number.isFinite(value) ? value : null);
+  hooks.onEvent?.({ type: 'info', message: `${task.name} · ${method.name} · seed ${seed}` });
+  let best: { fitted: Fitted; choice: Choice; seconds: number } | undefined;
+  let total = 0;
+  session.takeUsed();
+  for (const tried of choice ? [choice] : method.choices(task)) {
+    const { result: fitted, seconds } = await measured(() => method.fit(session, seed, tried));
+    total += seconds;
+    if (!best || isBetter(task.metric, fitted.valid, best.fitted.valid))
+      best = { fitted, choice: tried, seconds };
+  }
+  if (!best) throw new Error(`${method.name}: no settings to choose from`);
+  const { fitted } = best;
+  const { result: test, seconds: scoring } = await measured(() => fitted.score({ resamples: RESAMPLES }));
+  const run = session.takeUsed();
+  return {
+    task: task.name,
+    method: method.name,
+    seed,
+    metric: task.metric,
+    valid: finite(fitted.valid),
+    test: finite(test.value),
+    ...(test.perTarget.length > 1 && { perTarget: test.perTarget.map(finite) }),
+    replicates: (test.replicates ?? []).map((value) => finite(Number(value.toPrecision(6)))),
+    chosen: { ...fitted.chosen, ...best.choice },
+    seconds: best.seconds + scoring,
+    seconds_choosing: total - best.seconds,
+    ...(run && { pretraining: run.folder.replace(/^.*[\\/]/, '') }),
+    key,
+  };
+}

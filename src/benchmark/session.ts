@@ -1,0 +1,100 @@
+/** What the methods of one task share: its records as tokens with the test labels sealed, its encoders, its programs. */
+import { InputError } from '../errors.js';
+import { stepReporter } from '../evaluation/finetune.js';
+import { type LabelledData, readLabelled } from '../evaluation/labelled-data.js';
+import { splitParts } from '../evaluation/parts.js';
+import { openSource } from '../records/open-source.js';
+import type { Hooks } from '../training/progress-event.js';
+import type { Run } from '../training/run-folder.js';
+import type { Pretrainings } from './pretrainings.js';
+import type { BenchmarkTask, DataFolders, Session } from './suite.js';
+
+export interface OpenSession extends Session {
+  readonly counts: LabelledData['counts'];
+  /** What a method's pretrained encoders were, for its cell; forgotten when asked. */
+  readonly takeUsed: () => Run | undefined;
+  readonly release: () => Promise<void>;
+}
+
+export async function openSession(
+  task: BenchmarkTask,
+  context: {
+    folders: DataFolders;
+    engine: Session['engine'];
+    pretrainings: Pretrainings;
+    hooks: Hooks;
+  },
+): Promise<OpenSession> {
+  const { folders, engine, pretrainings, hooks } = context;
+  const { path } = await task.dataset.open(folders);
+  const { tokenizer, model } = await pretrainings.model(task.pretraining);
+  const labelled = await readLabelled({
+    path,
+    tokenizer,
+    targets: task.targets,
+    task: task.task,
+    splitColumn: task.splitColumn,
+    maskColumn: task.maskColumn,
+    onBadRecord: 'skip',
+    seed: 0,
+  });
+  const parts = splitParts(labelled);
+  const made = new Map<string, { value: Promise<unknown>; release?: (value: never) => Promise<void> }>();
+  let used: Run | undefined;
+  const session: OpenSession = {
+    task,
+    labelled: { spec: labelled.spec, metric: task.metric, ...parts },
+    tokenizer,
+    model,
+    engine,
+    hooks,
+    onStep: stepReporter(hooks, {
+      steps: task.finetuning.steps,
+      batchSize: task.finetuning.batchSize,
+      total: task.finetuning.steps,
+    }),
+    counts: labelled.counts,
+    async texts(part) {
+      const texts = (await session.shared('texts', () => readTexts(path, tokenizer.columns[0]))) as (
+        | string
+        | null
+      )[];
+      return Array.from(parts[part].block.rows, (row) => texts[row] ?? '');
+    },
+    async pretrained(objective, changes) {
+      used = await pretrainings.run(task.pretraining, objective, changes);
+      return used;
+    },
+    takeUsed() {
+      const taken = used;
+      used = undefined;
+      return taken;
+    },
+    shared<T>(key: string, make: () => Promise<T>, release?: (value: T) => Promise<void>) {
+      let entry = made.get(key);
+      if (entry === undefined) {
+        entry = { value: make(), release };
+        made.set(key, entry);
+      }
+      return entry.value as Promise<T>;
+    },
+    async release() {
+      for (const { value, release } of made.values()) await release?.((await value) as never);
+    },
+  };
+  return session;
+}
+
+/** The texts of a column by file row. */
+async function readTexts(path: string, name: string): Promise<(string | null)[]> {
+  const texts: (string | null)[] = [];
+  const source = await openSource(path, { onBadRecord: 'skip' });
+  for await (const { rows, columns } of source.read({ columns: [name] })) {
+    const column = columns[name];
+    if (column.type !== 'text') throw new InputError(`${path}: column ${name} holds no text`);
+    rows.forEach((row, i) => {
+      texts[row] = column.values[i];
+    });
+  }
+  return texts;
+}
