@@ -30,5 +30,6 @@ export const linearOnWindow: Method = {
   uses: ['finetuning'],
   config: SETTINGS,
   choices: () => [{ learningRate: 1e-2 }, { learningRate: 1e-3 }],
-  fit: (session, seed, choice) => trainOnLetters(session, 'linear, window', windowNetwork, seed, choice),
+  fit: (session, seed, choice) =>
+    trainOnLetters(session, windowNetwork, { name: 'linear, window', seed, choice }),
 };

@@ -2,16 +2,22 @@ import { LabelledTrainer, type Network } from '../../evaluation/labelled-trainin
 import type { Choice, Fitted, Session } from '../suite.js';
 import type { LetterSpec } from './letter-windows.js';
 
-/** Trains a network of its own on the letters of a task, from fresh parameters, with the task's steps. */
+/** Trains a network of its own on the letters of a task, from fresh parameters, with the task's steps or more. */
 export async function trainOnLetters(
   session: Session,
-  name: string,
   network: (spec: LetterSpec) => Network,
-  seed: number,
-  { learningRate }: Choice,
+  options: {
+    readonly name: string;
+    readonly seed: number;
+    readonly choice: Choice;
+    readonly timesTheSteps?: number;
+  },
 ): Promise<Fitted> {
+  const { name, seed, timesTheSteps = 1 } = options;
+  const { learningRate } = options.choice;
   const { task, labelled, engine, hooks, shared, model, onStep } = session;
-  const { steps, batchSize } = task.finetuning;
+  const { batchSize } = task.finetuning;
+  const steps = timesTheSteps * task.finetuning.steps;
   const { spec } = model;
   if (spec.kind !== 'discrete') throw new Error(`the method ${name} reads sequences of letters`);
   const trainer = await shared(
