@@ -48,11 +48,7 @@ export async function openSession(
     model,
     engine,
     hooks,
-    onStep: stepReporter(hooks, {
-      steps: task.finetuning.steps,
-      batchSize: task.finetuning.batchSize,
-      total: task.finetuning.steps,
-    }),
+    onStep: (steps) => stepReporter(hooks, { steps, batchSize: task.finetuning.batchSize, total: steps }),
     counts: labelled.counts,
     async texts(part) {
       const texts = (await session.shared('texts', () => readTexts(path, tokenizer.columns[0]))) as (

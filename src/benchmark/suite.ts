@@ -96,7 +96,8 @@ export interface Session {
   readonly model: Pick<ModelConfig, 'spec' | 'encoder'>;
   readonly engine: Engine;
   readonly hooks: Hooks;
-  readonly onStep: TrainOptions['onStep'];
+  /** Tells the progress of a training of so many steps. */
+  readonly onStep: (steps: number) => TrainOptions['onStep'];
   /** The encoder that this objective pretrained for the task, pretrained now if it was not yet. */
   readonly pretrained: (objective: UserConfig['objective'], changes?: UserConfig) => Promise<Run>;
   /** Something made once and shared by the cells of a task, such as compiled programs or embeddings. */

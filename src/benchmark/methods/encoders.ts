@@ -34,7 +34,7 @@ async function fineTune(
     start,
     seed,
     signal: hooks.signal,
-    onStep: session.onStep,
+    onStep: session.onStep(steps),
   });
   return {
     valid: trained.valid,

@@ -25,7 +25,13 @@ export async function trainOnLetters(
     async () => new LabelledTrainer(engine, network(spec), labelled, { batchSize }),
     (made) => made.release(),
   );
-  const trained = await trainer.train({ steps, learningRate, seed, signal: hooks.signal, onStep });
+  const trained = await trainer.train({
+    steps,
+    learningRate,
+    seed,
+    signal: hooks.signal,
+    onStep: onStep(steps),
+  });
   return {
     valid: trained.valid,
     chosen: { step: trained.step },
