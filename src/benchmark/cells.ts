@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isBetter } from '../evaluation/metrics.js';
 import { type Cell, cellSchema } from '../report/results.js';
+import type { Run } from '../training/run-folder.js';
 import { hashOf, hashText } from './files.js';
 import { measured } from './measured.js';
 import type { OpenSession } from './session.js';
@@ -91,9 +92,13 @@ export async function computeCell(
   hooks.onEvent?.({ type: 'info', message: `${task.name} · ${method.name} · seed ${seed}` });
   let best: { fitted: Fitted; choice: Choice; seconds: number } | undefined;
   let total = 0;
+  let run: Run | undefined;
   session.takeUsed();
   for (const tried of choice ? [choice] : method.choices(task)) {
-    const { result: fitted, seconds } = await measured(() => method.fit(session, seed, tried));
+    const { result: fitted, seconds: all } = await measured(() => method.fit(session, seed, tried));
+    const used = session.takeUsed();
+    run = used.run;
+    const seconds = all - used.seconds;
     total += seconds;
     if (!best || isBetter(task.metric, fitted.valid, best.fitted.valid))
       best = { fitted, choice: tried, seconds };
@@ -101,7 +106,6 @@ export async function computeCell(
   if (!best) throw new Error(`${method.name}: no settings to choose from`);
   const { fitted } = best;
   const { result: test, seconds: scoring } = await measured(() => fitted.score({ resamples: RESAMPLES }));
-  const run = session.takeUsed();
   return {
     task: task.name,
     method: method.name,

@@ -6,13 +6,14 @@ import { splitParts } from '../evaluation/parts.js';
 import { openSource } from '../records/open-source.js';
 import type { Hooks } from '../training/progress-event.js';
 import type { Run } from '../training/run-folder.js';
+import { measured } from './measured.js';
 import type { Pretrainings } from './pretrainings.js';
 import type { BenchmarkTask, DataFolders, Session } from './suite.js';
 
 export interface OpenSession extends Session {
   readonly counts: LabelledData['counts'];
-  /** What a method's pretrained encoders were, for its cell; forgotten when asked. */
-  readonly takeUsed: () => Run | undefined;
+  /** The pretrained encoder that a method asked for, and what it took to make; forgotten when asked. */
+  readonly takeUsed: () => { readonly run?: Run; readonly seconds: number };
   readonly release: () => Promise<void>;
 }
 
@@ -40,7 +41,7 @@ export async function openSession(
   });
   const parts = splitParts(labelled);
   const made = new Map<string, { value: Promise<unknown>; release?: (value: never) => Promise<void> }>();
-  let used: Run | undefined;
+  let used: ReturnType<OpenSession['takeUsed']> = { seconds: 0 };
   const session: OpenSession = {
     task,
     labelled: { spec: labelled.spec, metric: task.metric, ...parts },
@@ -58,12 +59,15 @@ export async function openSession(
       return Array.from(parts[part].block.rows, (row) => texts[row] ?? '');
     },
     async pretrained(objective, changes) {
-      used = await pretrainings.run(task.pretraining, objective, changes);
-      return used;
+      const { result: run, seconds } = await measured(() =>
+        pretrainings.run(task.pretraining, objective, changes),
+      );
+      used = { run, seconds: used.seconds + seconds };
+      return run;
     },
     takeUsed() {
       const taken = used;
-      used = undefined;
+      used = { seconds: 0 };
       return taken;
     },
     shared<T>(key: string, make: () => Promise<T>, release?: (value: T) => Promise<void>) {
