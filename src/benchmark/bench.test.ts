@@ -224,7 +224,9 @@ describe('what a benchmark refuses', () => {
   });
 
   it('names every missing file before it begins', async () => {
-    await expect(higgs({})).rejects.toThrow(/expected 1 files, 1 are missing: higgs\/higgs.csv.gz/);
+    await expect(higgs({})).rejects.toThrow(
+      /1 of the 1 files that are needed are missing: higgs\/higgs.csv.gz/,
+    );
     expect((await readdir(folder)).filter((name) => name === `out-${outs - 1}`)).toEqual([]);
   });
 });

@@ -28,7 +28,7 @@ export async function requireFiles(folder: string, datasets: readonly Dataset[])
   const { wanted, missing } = await missingFiles(folder, datasets);
   if (missing.length === 0) return;
   throw new InputError(
-    `${folder}: expected ${wanted.length} files, ${missing.length} are missing: ${missing.join(', ')}; lacuna bench --list says what they are`,
+    `${folder}: ${missing.length} of the ${wanted.length} files that are needed are missing: ${missing.join(', ')}; lacuna bench --list says what they are`,
   );
 }
 
