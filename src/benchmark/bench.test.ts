@@ -181,7 +181,7 @@ describe('a benchmark', () => {
         {
           signal: controller.signal,
           onEvent: () => {
-            if (++events === 60) controller.abort();
+            if (++events === 60 * (attempts + 1)) controller.abort();
           },
         },
       );

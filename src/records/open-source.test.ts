@@ -295,7 +295,8 @@ describe('JSON', () => {
   });
 
   it('gives back what was written, wherever the chunks end', async () => {
-    const long = fc.string({ unit: 'grapheme' }).map((text) => `c${text}`);
+    // U+FFFD is what damaged text is decoded to, and taken for damage.
+    const long = fc.string({ unit: 'grapheme' }).map((text) => `c${text.replaceAll('\uFFFD', '')}`);
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.record({ a: long, b: fc.integer() }), { minLength: 1, maxLength: 20 }),
