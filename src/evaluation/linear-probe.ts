@@ -1,3 +1,4 @@
+import { LacunaError } from '../errors.js';
 import type { LabelSpec } from './labels.js';
 import {
   applyLinear,
@@ -26,7 +27,8 @@ export const linearProbe: Probe = function* (train, spec) {
     spec,
   );
   for (const regularization of REGULARIZATION) {
-    const model = solve(regularization);
+    const model = solveIfPossible(solve, regularization);
+    if (model === undefined) return;
     yield {
       chosen: { regularization },
       predict: (features) => applyLinear(model, standardize(standardization, features)),
@@ -35,6 +37,16 @@ export const linearProbe: Probe = function* (train, spec) {
 };
 
 type Fit = (lambda: number) => LinearModel;
+
+/** The weaker the penalty, the longer the way to the optimum: past the first that is not reached the grid ends. */
+function solveIfPossible(solve: Fit, regularization: number): LinearModel | undefined {
+  try {
+    return solve(regularization);
+  } catch (error) {
+    if (error instanceof LacunaError && regularization < REGULARIZATION[0]) return undefined;
+    throw error;
+  }
+}
 
 const fitters: Record<Task, (train: Part, spec: LabelSpec) => Fit> = {
   regression: (train, spec) =>

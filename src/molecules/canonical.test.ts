@@ -32,7 +32,7 @@ describe('canonicalSmiles', () => {
     expect(constitution('[14CH3]O')).toBe('CO');
     expect(constitution('[2H]C([2H])([2H])O[2H]')).toBe('CO');
     // Without its isotope RDKit would not read this one again.
-    expect(constitution('[2H]<-[NH4+]')).toBeDefined();
+    expect(constitution('[2H]<-[NH4+]')).toMatch(/N/);
   });
 
   it('is undefined for what is no molecule', () => {
@@ -42,7 +42,7 @@ describe('canonicalSmiles', () => {
 
   it('takes complexes with more bonds to a metal than RDKit knows, though not to its non-metals', () => {
     expect(canonicalSmiles(rdkit, 'CC(=O)O[AlH3](O)O')).toBe('CC(=O)[O][AlH3]([OH])[OH]');
-    expect(canonicalSmiles(rdkit, 'Cc1ccc([B-2]2(c3ccc(C)cc3)=NCCO2)cc1')).toBeDefined();
+    expect(canonicalSmiles(rdkit, 'Cc1ccc([B-2]2(c3ccc(C)cc3)=NCCO2)cc1')).toMatch(/\[B-2\]/);
     expect(canonicalSmiles(rdkit, 'C=[NH](C)O[AlH3](O)O')).toBeUndefined();
   });
 });

@@ -8,6 +8,12 @@ import type { Run } from '../../training/run-folder.js';
 import type { BenchmarkTask, Choice, Fitted, Method, Session } from '../suite.js';
 import { fitOnFeatures } from './on-features.js';
 
+/** The settings that every suite's tasks let validation choose among. */
+export const usualChoices: BenchmarkTask['finetuning']['choices'] = [
+  { learningRate: 1e-3, layerDecay: 0.75 },
+  { learningRate: 3e-4, layerDecay: 0.75 },
+];
+
 type Objective = NonNullable<UserConfig['objective']>;
 
 const choices = ({ finetuning }: BenchmarkTask): readonly Choice[] =>

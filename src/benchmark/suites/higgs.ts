@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { partOf } from '../../records/split.js';
 import { prepared } from '../files.js';
-import { encoderMethods } from '../methods/encoders.js';
+import { encoderMethods, usualChoices } from '../methods/encoders.js';
 import { boostedTrees, constant, linearOnValues } from '../methods/simple.js';
 import type { BenchmarkTask, Dataset, Pretraining, Suite } from '../suite.js';
 import { readTable, writeTable } from '../tables.js';
@@ -79,10 +79,7 @@ const task = (name: string, labels: number, validFraction: number, words: string
   finetuning: {
     steps: 1000,
     batchSize: 64,
-    choices: [
-      { learningRate: 1e-3, layerDecay: 0.75 },
-      { learningRate: 3e-4, layerDecay: 0.75 },
-    ],
+    choices: usualChoices,
   },
   seeds: 5,
   methods: [constant, linearOnValues, boostedTrees, ...encoderMethods],

@@ -1,7 +1,7 @@
 /** Small images of three kinds. Each encoder learns from its own training images. */
 import { join } from 'node:path';
 import { given } from '../files.js';
-import { encoderMethods } from '../methods/encoders.js';
+import { encoderMethods, usualChoices } from '../methods/encoders.js';
 import { constant, linearOnValues } from '../methods/simple.js';
 import { drawnImages, readImages } from '../splits.js';
 import type { BenchmarkTask, Dataset, Suite } from '../suite.js';
@@ -67,10 +67,7 @@ const task = (
   finetuning: {
     steps: 1500,
     batchSize: 64,
-    choices: [
-      { learningRate: 1e-3, layerDecay: 0.75 },
-      { learningRate: 3e-4, layerDecay: 0.75 },
-    ],
+    choices: usualChoices,
   },
   seeds: 3,
   methods: [constant, linearOnValues, ...encoderMethods],

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { sameMolecules } from '../../molecules/same-molecules.js';
 import { partOf } from '../../records/split.js';
 import { given, prepared } from '../files.js';
-import { encoderMethods } from '../methods/encoders.js';
+import { encoderMethods, usualChoices } from '../methods/encoders.js';
 import { boostedTreesOnFingerprints, constant, linearOnFingerprints } from '../methods/simple.js';
 import type { BenchmarkTask, DataFolders, Dataset, Pretraining, Suite } from '../suite.js';
 import { readTable, type Table, writeTable } from '../tables.js';
@@ -193,10 +193,7 @@ function tasksOf(property: Property): BenchmarkTask[] {
     finetuning: {
       steps: property.name === 'hiv' ? 2000 : 800,
       batchSize: 32,
-      choices: [
-        { learningRate: 1e-3, layerDecay: 0.75 },
-        { learningRate: 3e-4, layerDecay: 0.75 },
-      ],
+      choices: usualChoices,
     },
     seeds: 5,
     methods: [constant, linearOnFingerprints, boostedTreesOnFingerprints, ...encoderMethods],

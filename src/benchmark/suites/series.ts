@@ -1,6 +1,6 @@
 /** Three problems of the UEA and UCR archives of time series. Each encoder learns from its own training series. */
 import { given } from '../files.js';
-import { encoderMethods } from '../methods/encoders.js';
+import { encoderMethods, usualChoices } from '../methods/encoders.js';
 import { constant, linearOnValues } from '../methods/simple.js';
 import type { BenchmarkTask, Suite } from '../suite.js';
 
@@ -41,10 +41,7 @@ const task = (
     finetuning: {
       steps: 300,
       batchSize: 16,
-      choices: [
-        { learningRate: 1e-3, layerDecay: 0.75 },
-        { learningRate: 3e-4, layerDecay: 0.75 },
-      ],
+      choices: usualChoices,
     },
     seeds: 5,
     methods: [constant, linearOnValues, ...encoderMethods],

@@ -1,6 +1,6 @@
 /** Two tables: who earns more than 50,000 dollars, and what a house costs. Each encoder learns from its own training rows. */
 import { given } from '../files.js';
-import { encoderMethods } from '../methods/encoders.js';
+import { encoderMethods, usualChoices } from '../methods/encoders.js';
 import { boostedTrees, constant, linearOnValues } from '../methods/simple.js';
 import { drawnTable } from '../splits.js';
 import type { BenchmarkTask, Dataset, Pretraining, Suite } from '../suite.js';
@@ -39,10 +39,7 @@ const common = {
   finetuning: {
     steps: 2000,
     batchSize: 64,
-    choices: [
-      { learningRate: 1e-3, layerDecay: 0.75 },
-      { learningRate: 3e-4, layerDecay: 0.75 },
-    ],
+    choices: usualChoices,
   },
   seeds: 5,
   methods: [constant, linearOnValues, boostedTrees, ...encoderMethods],

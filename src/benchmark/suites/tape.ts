@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { openSource } from '../../records/open-source.js';
 import { given, prepared } from '../files.js';
 import { convolution } from '../methods/convolution.js';
-import { encoderMethods, finetunedRandom, finetunedSma, fromScratch } from '../methods/encoders.js';
+import {
+  encoderMethods,
+  finetunedRandom,
+  finetunedSma,
+  fromScratch,
+  usualChoices,
+} from '../methods/encoders.js';
 import { linearOnWindow } from '../methods/letter-window.js';
 import { constant, linearOnOneHot } from '../methods/simple.js';
 import { hasAnyWithin } from '../substrings.js';
@@ -108,10 +114,7 @@ const pretraining: Pretraining = {
 const finetuning: Finetuning = {
   steps: 1000,
   batchSize: 64,
-  choices: [
-    { learningRate: 1e-3, layerDecay: 0.75 },
-    { learningRate: 3e-4, layerDecay: 0.75 },
-  ],
+  choices: usualChoices,
 };
 
 const common = { pretraining, finetuning, seeds: 3, splitColumn: 'split' };
