@@ -15,7 +15,7 @@ import { hasConfig, openRun, type Run, runFile, writeJson } from '../training/ru
 import { fitTokenizer, planTokens } from '../training/token-plan.js';
 import { hashOf, hashText } from './files.js';
 import { measured } from './measured.js';
-import type { DataFolders, Pretraining } from './suite.js';
+import type { DataFolders, Pretraining, PretrainingChanges } from './suite.js';
 
 /** Points of a learning curve that are kept. */
 const CURVE_POINTS = 100;
@@ -67,7 +67,7 @@ export class Pretrainings {
   async run(
     pretraining: Pretraining,
     objective: UserConfig['objective'],
-    changes: UserConfig = {},
+    changes: PretrainingChanges = {},
   ): Promise<Run> {
     const { dataset, config: base } = pretraining;
     const { threads, budget } = this.options;

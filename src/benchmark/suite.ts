@@ -39,6 +39,9 @@ export interface Pretraining {
   readonly config: UserConfig;
 }
 
+/** What an ablation may change of it. */
+export type PretrainingChanges = Pick<UserConfig, 'objective' | 'training'>;
+
 /** Settings of one labelled training; validation chooses among a task's. */
 export interface FinetuningChoice {
   readonly learningRate: number;
@@ -99,7 +102,7 @@ export interface Session {
   /** Tells the progress of a training of so many steps. */
   readonly onStep: (steps: number) => TrainOptions['onStep'];
   /** The encoder that this objective pretrained for the task, pretrained now if it was not yet. */
-  readonly pretrained: (objective: UserConfig['objective'], changes?: UserConfig) => Promise<Run>;
+  readonly pretrained: (objective: UserConfig['objective'], changes?: PretrainingChanges) => Promise<Run>;
   /** Something made once and shared by the cells of a task, such as compiled programs or embeddings. */
   readonly shared: <T>(
     key: string,

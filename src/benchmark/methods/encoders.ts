@@ -5,7 +5,7 @@ import { encoderNetwork, LabelledTrainer } from '../../evaluation/labelled-train
 import { linearProbe } from '../../evaluation/linear-probe.js';
 import type { UserConfig } from '../../training/config-schema.js';
 import type { Run } from '../../training/run-folder.js';
-import type { BenchmarkTask, Choice, Fitted, Method, Session } from '../suite.js';
+import type { BenchmarkTask, Choice, Fitted, Method, PretrainingChanges, Session } from '../suite.js';
 import { fitOnFeatures } from './on-features.js';
 
 /** The settings that every suite's tasks let validation choose among. */
@@ -65,7 +65,7 @@ export const finetuned = (
   name: string,
   description: string,
   objective: Objective,
-  changes: UserConfig = {},
+  changes: PretrainingChanges = {},
 ): Method => ({
   name,
   description,
