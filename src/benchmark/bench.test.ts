@@ -4,11 +4,13 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadRiskMolecules, type RiskMolecule } from '../demo/molecules.js';
 import type { Cell } from '../report/results.js';
+import type { ProgressEvent } from '../training/progress-event.js';
 import { bench, runSuite } from './bench.js';
+import { cellKey } from './cells.js';
 import { given } from './files.js';
 import { describeSuites } from './index.js';
 import { convolution } from './methods/convolution.js';
-import { encoderMethods } from './methods/encoders.js';
+import { encoderMethods, finetuned, finetunedRandom } from './methods/encoders.js';
 import { constant, linearOnValues } from './methods/simple.js';
 import type { BenchmarkTask, Suite } from './suite.js';
 
@@ -57,7 +59,7 @@ const task: BenchmarkTask = {
     ],
   },
   seeds: 2,
-  methods: [constant, linearOnValues, convolution, ...encoderMethods],
+  methods: [constant, linearOnValues, convolution(1), ...encoderMethods],
 };
 const suite: Suite = { name: 'risks', title: 'Risks', tasks: [task] };
 const withTask = (changes: Partial<BenchmarkTask>): Suite => ({ ...suite, tasks: [{ ...task, ...changes }] });
@@ -123,6 +125,47 @@ describe('a benchmark', () => {
     expect(await readFile(again.file, 'utf8')).toBe(before);
   });
 
+  it('goes on from a result file alone', async () => {
+    const fresh = newOut();
+    await mkdir(fresh);
+    await writeFile(join(fresh, 'risks.json'), await readFile(first.file));
+    const again = await run(fresh);
+    expect(again).toMatchObject({ computed: 0, kept: first.computed });
+    expect(again.results).toEqual(first.results);
+    // Only the encoders are gone: one is pretrained again where a cell asks for it.
+    await rm(join(fresh, 'cells', 'risks', 'mutagenic', 'SMA', '1.json'));
+    await rm(again.file);
+    const { results, computed } = await run(fresh);
+    expect(computed).toBe(1);
+    expect(values(results.cells)).toEqual(values(first.results.cells));
+  });
+
+  it('does not use a damaged result file, and says so', async () => {
+    const fresh = newOut();
+    await mkdir(fresh);
+    await writeFile(join(fresh, 'risks.json'), '{"suite": "risks"');
+    const warnings: string[] = [];
+    const only = { methods: ['constant'] };
+    const onEvent = (event: ProgressEvent) => {
+      if (event.type === 'warning') warnings.push(event.message);
+    };
+    const { computed } = await runSuite(suite, { data: data(), out: fresh, only }, { onEvent });
+    expect(computed).toBe(1);
+    expect(warnings).toEqual([
+      expect.stringMatching(/risks\.json: is not JSON: .*what it holds is not used/),
+    ]);
+  });
+
+  it('trains once what has two names', async () => {
+    const named = (name: string, masking_ratio: number) =>
+      finetuned(name, 'a variant', { objective: { kind: 'random-masking', masking_ratio } });
+    const methods = [named('as usual', 0.3), named('three in ten', 0.3), named('half', 0.5)];
+    const { results } = await run(newOut(), withTask({ methods, seeds: 1 }));
+    const [usual, same, half] = results.cells;
+    expect(same).toEqual({ ...usual, method: 'three in ten' });
+    expect(half.key).not.toBe(usual.key);
+  });
+
   it('computes a damaged cell anew', async () => {
     const path = join(out, 'cells', 'risks', 'mutagenic', 'linear', '0.json');
     await writeFile(path, (await readFile(path, 'utf8')).slice(0, 100));
@@ -150,6 +193,28 @@ describe('a benchmark', () => {
       await changedBy({ pretraining: { ...pretraining, config: { ...pretraining.config, training } } }),
     ).toEqual(['random masking, frozen', 'SMA, frozen', 'random masking', 'SMA']);
     expect(await changedBy({ title: 'Another name', seeds: 2 })).toEqual([]);
+    // A variant that says its own ratio does not depend on the usual one.
+    const variants = [
+      finetunedRandom,
+      finetuned('half', '', { objective: { ...finetunedRandom.pretraining!.objective, masking_ratio: 0.5 } }),
+    ];
+    const ratio = (masking_ratio: number) => ({
+      ...pretraining,
+      config: { ...pretraining.config, objective: { ...pretraining.config.objective, masking_ratio } },
+    });
+    const keys = (masking_ratio: number) =>
+      variants.map((method) =>
+        cellKey(
+          withTask({ pretraining: ratio(masking_ratio) }).tasks[0],
+          { labelled: '', unlabelled: '' },
+          method,
+          {
+            seed: 0,
+            budget: 1,
+          },
+        ),
+      );
+    expect(keys(0.4).map((key, i) => key === keys(0.3)[i])).toEqual([false, true]);
   }, 120_000);
 
   it('never looks at a test label before the final score: turning them over changes nothing else in any method', async () => {

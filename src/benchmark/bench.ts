@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { metrics } from '../evaluation/metrics.js';
-import type { Cell, Results } from '../report/results.js';
+import { type Cell, parseResults, type Results } from '../report/results.js';
 import type { Hooks } from '../training/progress-event.js';
 import { writeJson } from '../training/run-folder.js';
 import { version } from '../version.js';
@@ -24,7 +24,7 @@ import {
   taskFolder,
   taskHashes,
 } from './cells.js';
-import { hasFiles, requireFiles } from './files.js';
+import { exists, hasFiles, requireFiles } from './files.js';
 import { suites } from './index.js';
 import { maskExamples } from './mask-examples.js';
 import { Pretrainings, scaledCount } from './pretrainings.js';
@@ -72,6 +72,10 @@ export async function runSuite(
   await requireFiles(data, tasks.flatMap(datasetsOf));
   const folders: DataFolders = { data, prepared: join(out, 'prepared') };
   await mkdir(folders.prepared, { recursive: true });
+  const file = join(out, `${suite.name}.json`);
+  await restoreCells(suite, file, out).catch((error: Error) => {
+    hooks.onEvent?.({ type: 'warning', message: `${error.message}; what it holds is not used` });
+  });
   const engine = await nodeEngine({ threads: options.threads ?? defaultThreads() });
   const pretrainings = new Pretrainings(
     { folders, out: join(out, 'pretrained'), threads: options.threads, budget },
@@ -93,7 +97,6 @@ export async function runSuite(
     if (!signal?.aborted) throw error;
   }
   const results = await collectResults(context, pretrainings);
-  const file = join(out, `${suite.name}.json`);
   await writeJson(file, results);
   return { file, results, ...counts, interrupted: signal?.aborted === true };
 }
@@ -131,7 +134,11 @@ async function runTask(
       let cell = await readCell(path, key);
       if (cell) counts.kept++;
       else {
-        cell = await computeCell(session, method, { seed, key, choice });
+        // Another name for the same settings needs no second training.
+        const same = cells.find((other) => other.key === key);
+        cell = same
+          ? { ...same, method: method.name }
+          : await computeCell(session, method, { seed, key, choice });
         await writeJson(path, cell);
         counts.computed++;
       }
@@ -144,6 +151,28 @@ async function runTask(
   }
   const masks = await maskExamples(session, join(out, 'pretrained'), cells);
   if (masks.length > 0) await writeJson(about, { ...record, masks } satisfies TaskRecord);
+}
+
+/** What a result file holds and the folder lacks, as when the file alone was kept: cells, and what is said of their tasks and pretrainings. */
+async function restoreCells(suite: Suite, file: string, out: string): Promise<void> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined) return;
+  const { tasks, cells, pretraining, masks } = parseResults(text, file);
+  const keep = async (path: string, value: unknown) => {
+    if (!(await exists(path))) await writeJson(path, value);
+  };
+  for (const task of suite.tasks) {
+    const record = tasks.find(({ name }) => name === task.name);
+    if (!record) continue;
+    const folder = taskFolder(out, suite.name, task.name);
+    await keep(join(folder, 'task.json'), { records: record.records, masks } satisfies TaskRecord);
+    for (const method of task.methods)
+      for (const cell of cells)
+        if (cell.task === task.name && cell.method === method.name)
+          await keep(cellPath(folder, method, cell.seed), cell);
+  }
+  for (const result of pretraining)
+    await keep(join(out, 'pretrained', `${result.name}.json`), { seconds: result.seconds, result });
 }
 
 /** Everything in the folder that fits the suite as it is now, whichever call computed it. */

@@ -6,6 +6,7 @@ import { type Cell, cellSchema } from '../report/results.js';
 import type { Run } from '../training/run-folder.js';
 import { hashOf, hashText } from './files.js';
 import { measured } from './measured.js';
+import { changed } from './pretrainings.js';
 import type { OpenSession } from './session.js';
 import type { BenchmarkTask, Choice, DataFolders, Fitted, Method } from './suite.js';
 
@@ -44,12 +45,8 @@ export function cellKey(
   { seed, budget }: { seed: number; budget: number },
 ): string {
   const { name, targets, metric, splitColumn, maskColumn, pretraining, finetuning } = task;
-  const { data, tokenizer, encoder, objective, training } = pretraining.config;
-  const used = {
-    encoder,
-    pretraining: { objective, training, ...(budget !== 1 && { budget }) },
-    finetuning: { steps: finetuning.steps, batchSize: finetuning.batchSize },
-  };
+  const { data, tokenizer, encoder } = pretraining.config;
+  const used = { encoder, finetuning: { steps: finetuning.steps, batchSize: finetuning.batchSize } };
   return hashText(
     JSON.stringify({
       task: { name, targets, kind: task.task, metric, splitColumn, maskColumn, dataHash: hashes.labelled },
@@ -57,6 +54,10 @@ export function cellKey(
       method: method.config,
       choices: method.choices(task),
       uses: method.uses.map((part) => [part, used[part]]),
+      ...(method.pretraining && {
+        pretraining: changed(pretraining.config, method.pretraining),
+        ...(budget !== 1 && { budget }),
+      }),
       seed,
       resamples: RESAMPLES,
     }),

@@ -7,7 +7,7 @@ import { InputError } from '../errors.js';
 import { openSource } from '../records/open-source.js';
 import type { DataFolders, Dataset } from './suite.js';
 
-const exists = (path: string) =>
+export const exists = (path: string): Promise<boolean> =>
   access(path).then(
     () => true,
     () => false,

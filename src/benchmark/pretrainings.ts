@@ -64,36 +64,32 @@ export class Pretrainings {
   }
 
   /** The run of an objective, which goes on or starts where it is not done. Throws the signal's reason when stopped. */
-  async run(
-    pretraining: Pretraining,
-    objective: UserConfig['objective'],
-    changes: PretrainingChanges = {},
-  ): Promise<Run> {
-    const { dataset, config: base } = pretraining;
+  async run({ dataset, config: base }: Pretraining, changes: PretrainingChanges): Promise<Run> {
     const { threads, budget } = this.options;
+    const { objective, training: changedTraining } = changed(base, changes);
     const config: UserConfig = {
       ...base,
       data: { ...base.data, valid_fraction: VALID_FRACTION, on_bad_record: 'skip' },
-      objective: { ...base.objective, ...objective, ...changes.objective },
-      training: { ...base.training, ...changes.training, ...(threads && { threads }) },
+      objective,
+      training: { ...changedTraining, ...(threads && { threads }) },
     };
     if (config.training?.steps) config.training.steps = scaledCount(config.training.steps, budget, 20);
     const { path, removed } = await dataset.open(this.options.folders);
     const { threads: _, ...training } = config.training ?? {};
     const hash = hashText(JSON.stringify([await hashOf(path), { ...config, training }])).slice(0, 8);
-    const name = `${dataset.name}-${objective?.kind}-${hash}`;
+    const name = `${dataset.name}-${objective.kind}-${hash}`;
     return remember(this.runs, name, async () => {
       const { signal, onEvent = () => {} } = this.hooks;
       const out = join(this.options.out, name);
       const record = `${out}.json`;
       const before = await readRecord(record);
-      if (before?.result) return openRun(out);
-      onEvent({ type: 'info', message: `pretraining ${name}` });
       const resume = await hasConfig(out);
+      if (before?.result && resume) return openRun(out);
+      onEvent({ type: 'info', message: `pretraining ${name}` });
       const { result: summary, seconds } = await measured(() =>
         pretrain({ data: path, out, config, resume }, { signal, onEvent }),
       );
-      const spent = (before?.seconds ?? 0) + seconds;
+      const spent = (resume ? (before?.seconds ?? 0) : 0) + seconds;
       if (summary.interrupted) {
         await writeJson(record, { seconds: spent });
         throw signal?.reason;
@@ -132,6 +128,15 @@ export class Pretrainings {
 }
 
 const VALID_FRACTION = 0.02;
+
+/** The objective and the training of a pretraining that a method changes. */
+export const changed = (
+  { objective, training }: Pretraining['config'],
+  changes: PretrainingChanges,
+): Required<PretrainingChanges> => ({
+  objective: { ...objective, ...changes.objective },
+  training: { ...training, ...changes.training },
+});
 
 /** `count` times `budget`, but at least so many of them as there are and `least`. */
 export const scaledCount = (count: number, budget: number, least: number): number =>

@@ -58,10 +58,8 @@ export async function openSession(
       )[];
       return Array.from(parts[part].block.rows, (row) => texts[row] ?? '');
     },
-    async pretrained(objective, changes) {
-      const { result: run, seconds } = await measured(() =>
-        pretrainings.run(task.pretraining, objective, changes),
-      );
+    async pretrained(changes) {
+      const { result: run, seconds } = await measured(() => pretrainings.run(task.pretraining, changes));
       used = { run, seconds: used.seconds + seconds };
       return run;
     },

@@ -39,8 +39,10 @@ export interface Pretraining {
   readonly config: UserConfig;
 }
 
-/** What an ablation may change of it. */
-export type PretrainingChanges = Pick<UserConfig, 'objective' | 'training'>;
+/** What a method changes of it: its objective, and in an ablation other settings of the objective or the training. */
+export type PretrainingChanges = Pick<UserConfig, 'training'> & {
+  readonly objective: NonNullable<UserConfig['objective']>;
+};
 
 /** Settings of one labelled training; validation chooses among a task's. */
 export interface FinetuningChoice {
@@ -101,8 +103,8 @@ export interface Session {
   readonly hooks: Hooks;
   /** Tells the progress of a training of so many steps. */
   readonly onStep: (steps: number) => TrainOptions['onStep'];
-  /** The encoder that this objective pretrained for the task, pretrained now if it was not yet. */
-  readonly pretrained: (objective: UserConfig['objective'], changes?: PretrainingChanges) => Promise<Run>;
+  /** The encoder that was pretrained so for the task, pretrained now if it was not yet. */
+  readonly pretrained: (changes: PretrainingChanges) => Promise<Run>;
   /** Something made once and shared by the cells of a task, such as compiled programs or embeddings. */
   readonly shared: <T>(
     key: string,
@@ -118,7 +120,9 @@ export interface Method {
   /** Whether chance plays a part, so that several seeds say more than one. */
   readonly random: boolean;
   /** What of its task's settings its scores depend on: when those change, they are computed anew. */
-  readonly uses: readonly ('encoder' | 'pretraining' | 'finetuning')[];
+  readonly uses: readonly ('encoder' | 'finetuning')[];
+  /** What it changes of the task's pretraining, where it starts from a pretrained encoder. */
+  readonly pretraining?: PretrainingChanges;
   /** Its own settings, as plain data. */
   readonly config: unknown;
   /** Settings that the first seed tries and validation chooses among; the other seeds take the choice over. */

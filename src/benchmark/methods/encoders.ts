@@ -19,6 +19,10 @@ type Objective = NonNullable<UserConfig['objective']>;
 const choices = ({ finetuning }: BenchmarkTask): readonly Choice[] =>
   finetuning.choices.map(({ learningRate, layerDecay }) => ({ learningRate, layerDecay }));
 
+/** As many, with one learning rate for all layers: lower rates for lower layers are for layers that know something. */
+const choicesFromScratch = (task: BenchmarkTask): readonly Choice[] =>
+  choices(task).map((choice) => ({ ...choice, layerDecay: 1 }));
+
 async function fineTune(
   session: Session,
   start: Run | undefined,
@@ -56,25 +60,21 @@ export const fromScratch: Method = {
   random: true,
   uses: ['encoder', 'finetuning'],
   config: {},
-  choices,
+  choices: choicesFromScratch,
   fit: (session, seed, choice) => fineTune(session, undefined, seed, choice),
 };
 
-/** Pretrained by an objective, then fine-tuned. `changes` to the task's pretraining make an ablation of it. */
-export const finetuned = (
-  name: string,
-  description: string,
-  objective: Objective,
-  changes: PretrainingChanges = {},
-): Method => ({
+/** Pretrained, then fine-tuned. */
+export const finetuned = (name: string, description: string, pretraining: PretrainingChanges): Method => ({
   name,
   description,
   random: true,
-  uses: ['encoder', 'pretraining', 'finetuning'],
-  config: { objective, changes },
+  uses: ['encoder', 'finetuning'],
+  pretraining,
+  config: {},
   choices,
   fit: async (session, seed, choice) =>
-    fineTune(session, await session.pretrained(objective, changes), seed, choice),
+    fineTune(session, await session.pretrained(pretraining), seed, choice),
 });
 
 async function probeFrozen(session: Session, key: string, parameters: HostTensors): Promise<Fitted> {
@@ -100,11 +100,12 @@ const frozen = (name: string, description: string, objective: Objective): Method
   name,
   description,
   random: false,
-  uses: ['encoder', 'pretraining'],
-  config: { objective },
+  uses: ['encoder'],
+  pretraining: { objective },
+  config: {},
   choices: () => [{}],
   async fit(session) {
-    const run = await session.pretrained(objective);
+    const run = await session.pretrained({ objective });
     return probeFrozen(session, name, encoderParameters(run.model, run.tensors, run.folder));
   },
 });
@@ -124,12 +125,12 @@ const untrainedFrozen: Method = {
 export const finetunedRandom = finetuned(
   'random masking',
   'pretrained by predicting tokens hidden at random, then fine-tuned',
-  { kind: 'random-masking' },
+  { objective: { kind: 'random-masking' } },
 );
 export const finetunedSma = finetuned(
   'SMA',
   'pretrained by predicting tokens that its own attention chose to hide, then fine-tuned',
-  { kind: 'sma' },
+  { objective: { kind: 'sma' } },
 );
 const frozenRandom = frozen(
   'random masking, frozen',
@@ -140,7 +141,7 @@ const frozenSma = frozen('SMA, frozen', 'the self-guided encoder, frozen, under 
   kind: 'sma',
 });
 
-/** The encoder in every condition, all with the same steps and the same settings to choose among. */
+/** The encoder in every condition, all with the same steps and as many settings to choose among. */
 export const encoderMethods: readonly Method[] = [
   untrainedFrozen,
   frozenRandom,

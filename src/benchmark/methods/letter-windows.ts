@@ -1,5 +1,14 @@
 /** One-hot letters with their neighbours, for networks on sequences of letters. */
-import { concatenate, multiply, oneHot, pad, reshape, slice, type Value } from '../../graph/index.js';
+import {
+  concatenate,
+  multiply,
+  oneHot,
+  pad,
+  reshape,
+  slice,
+  staticSize,
+  type Value,
+} from '../../graph/index.js';
 import { realTokens, tokenInputs } from '../../layers/token-embedding.js';
 import type { TokenSpec } from '../../records/token-block.js';
 
@@ -18,10 +27,15 @@ export function letterWindows(
   const tokens = tokenInputs(spec, batch, count);
   const real = reshape(realTokens(tokens), [batch, count, 1]);
   const letters = multiply(oneHot(tokens.ids!, spec.vocabulary), real);
-  const padded = pad(letters, 1, (width - 1) / 2, (width - 1) / 2);
-  const windows = concatenate(
+  return { windows: windowsOf(letters, width), real };
+}
+
+/** Each position with those around it, `width` of them: float32[batch, count, channels] → float32[batch, count, width · channels]. */
+export function windowsOf(x: Value, width: number): Value {
+  const count = staticSize(x.shape[1]);
+  const padded = pad(x, 1, (width - 1) / 2, (width - 1) / 2);
+  return concatenate(
     Array.from({ length: width }, (_, offset) => slice(padded, 1, offset, offset + count)),
     2,
   );
-  return { windows, real };
 }

@@ -16,8 +16,7 @@ const variants: readonly Method[] = [
   ...objectives.flatMap(({ kind, title }) =>
     MASKING_RATIOS.map((ratio) =>
       finetuned(`${title}, masking ratio ${ratio}`, `${title} that hides ${100 * ratio} % of the tokens`, {
-        kind,
-        masking_ratio: ratio,
+        objective: { kind, masking_ratio: ratio },
       }),
     ),
   ),
@@ -25,7 +24,7 @@ const variants: readonly Method[] = [
     finetuned(
       `SMA, ${count} per query`,
       `SMA that hides ${count} tokens for each row of the attention map that it draws`,
-      { kind: 'sma', per_query: count },
+      { objective: { kind: 'sma', per_query: count } },
     ),
   ),
   ...objectives.flatMap(({ kind, title }) =>
@@ -33,8 +32,7 @@ const variants: readonly Method[] = [
       finetuned(
         `${title}, ${steps} steps`,
         `${title} pretrained for ${steps.toLocaleString('en-US')} steps`,
-        { kind },
-        { training: { steps } },
+        { objective: { kind }, training: { steps } },
       ),
     ),
   ),

@@ -60,7 +60,7 @@ const pretraining: Pretraining = {
   },
   config: {
     encoder: { kind: 'perceiver', latents: 16, width: 64, layers: 3, heads: 4 },
-    objective: { masking_ratio: 0.5, per_query: 4 },
+    objective: { masking_ratio: 0.3, per_query: 4 },
     training: { steps: 4000, batch_size: 128, learning_rate: 1e-3, valid_steps: 500, checkpoint_steps: 500 },
   },
 };

@@ -105,7 +105,7 @@ const pretraining: Pretraining = {
   dataset: unlabelled,
   config: {
     tokenizer: { max_tokens: MAX_TOKENS },
-    encoder: { kind: 'perceiver', latents: 24, width: 128, layers: 3, heads: 4 },
+    encoder: { kind: 'perceiver', latents: 24, width: 128, layers: 3, heads: 4, cross_heads: 4 },
     objective: { masking_ratio: 0.2, per_query: 8 },
     training: { steps: 4000, batch_size: 64, learning_rate: 1e-3, valid_steps: 500, checkpoint_steps: 500 },
   },
@@ -129,7 +129,7 @@ const fluorescence: BenchmarkTask = {
   metric: 'spearman',
   split: "TAPE's own: train and validation up to 3 mutations, test 4 to 15",
   source: 'Sarkisyan et al., Nature 2016',
-  methods: [constant, linearOnOneHot, convolution, ...encoderMethods],
+  methods: [constant, linearOnOneHot, convolution(1), ...encoderMethods],
 };
 
 const stability: BenchmarkTask = {
@@ -142,7 +142,7 @@ const stability: BenchmarkTask = {
   metric: 'spearman',
   split: "TAPE's own: test on neighbours of 17 proteins",
   source: 'Rocklin et al., Science 2017',
-  methods: [constant, linearOnOneHot, convolution, ...encoderMethods],
+  methods: [constant, linearOnOneHot, convolution(3), ...encoderMethods],
 };
 
 const remoteHomology: BenchmarkTask = {
