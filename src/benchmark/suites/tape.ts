@@ -107,7 +107,7 @@ const pretraining: Pretraining = {
     tokenizer: { max_tokens: MAX_TOKENS },
     encoder: { kind: 'perceiver', latents: 24, width: 128, layers: 3, heads: 4, cross_heads: 4 },
     objective: { masking_ratio: 0.2, per_query: 8 },
-    training: { steps: 4000, batch_size: 64, learning_rate: 1e-3, valid_steps: 500, checkpoint_steps: 500 },
+    training: { steps: 3000, batch_size: 64, learning_rate: 1e-3, valid_steps: 500, checkpoint_steps: 500 },
   },
 };
 
