@@ -81,7 +81,7 @@ const task = (name: string, labels: number, validFraction: number, words: string
     batchSize: 64,
     choices: usualChoices,
   },
-  seeds: 5,
+  seeds: 10,
   methods: [constant, linearOnValues, boostedTrees, ...encoderMethods],
 });
 
