@@ -27,7 +27,7 @@ export function ordinaryParameters(values: readonly Value[]): Record<string, Hos
       const shape = outputs[0].shape.map(staticSize);
       const drawn = normals(name, elementCount(shape), shape.length > 1 ? shape[0] ** -0.5 : 0.2);
       const around1 = name.endsWith('scale') || name.endsWith('variance');
-      return [name, hostTensor('float32', shape, around1 ? drawn.map((value) => Math.exp(value)) : drawn)];
+      return [name, hostTensor('float32', shape, around1 ? drawn.map((value) => 1 + value) : drawn)];
     }),
   );
 }
