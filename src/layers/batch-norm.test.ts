@@ -48,11 +48,14 @@ describe.each([
   const y = batchNorm('norm', x, { training: true, real: mask });
   const parameters = ordinaryParameters([y]);
   const [scale, bias] = ['norm.scale', 'norm.bias'].map((name) => parameters[name].data);
-  const tracked = Object.fromEntries(g.trackedOf([y]).map(({ name, value }) => [`batch ${name}`, value]));
+  const tracked: Record<string, g.Value> = Object.fromEntries(
+    g.trackedOf([y]).map(({ name, value }) => [`batch ${name}`, value]),
+  );
 
   it('has the moments of the batch in training, and tracks them with the unbiased variance', async () => {
     const expected = byHand(weights, scale, bias);
-    const computed = await evaluate(engine, { y, ...tracked }, { ...feeds, ...parameters });
+    const outputs: Record<string, g.Value> = { y, ...tracked };
+    const computed = await evaluate(engine, outputs, { ...feeds, ...parameters });
     expect(largestDifference(computed.y, expected.y)).toBeLessThan(1e-5);
     expect(largestDifference(computed['batch norm.running_mean'], expected.mean)).toBeLessThan(1e-5);
     expect(largestDifference(computed['batch norm.running_variance'], expected.variance)).toBeLessThan(1e-4);
@@ -98,7 +101,7 @@ describe.each([
       const derivative = found[`gradient ${name}`].reduce((sum, value, i) => sum + value * along[name][i], 0);
       const lossAt = async (by: number) => {
         const { dtype, shape, data } = all[name];
-        const moved = Float32Array.from(data, (value, i) => Number(value) + by * along[name][i]);
+        const moved = Float32Array.from(along[name], (value, i) => Number(data[i]) + by * value);
         return (await evaluate(engine, { loss }, { ...all, [name]: { dtype, shape, data: moved } })).loss[0];
       };
       const difference = ((await lossAt(1e-2)) - (await lossAt(-1e-2))) / 2e-2;
@@ -115,13 +118,15 @@ it('is finite for a channel that is constant, and for one element', async () => 
     const same = g.input('same', 'float32', size);
     const y = batchNorm('norm', same, { training: true });
     const [slope] = g.gradients(g.sumAll(g.multiply(y, y)), [same]);
-    const tracked = Object.fromEntries(g.trackedOf([y]).map(({ name, value }) => [`batch ${name}`, value]));
-    const parameters = ordinaryParameters([y]);
-    const computed = await evaluate(
-      engine,
-      { y, slope, ...tracked },
-      { ...parameters, same: floats(size, new Float32Array(24).fill(100).slice(0, size[0] * 2 * size[2])) },
+    const tracked: Record<string, g.Value> = Object.fromEntries(
+      g.trackedOf([y]).map(({ name, value }) => [`batch ${name}`, value]),
     );
+    const parameters = ordinaryParameters([y]);
+    const outputs: Record<string, g.Value> = { y, slope, ...tracked };
+    const computed = await evaluate(engine, outputs, {
+      ...parameters,
+      same: floats(size, new Float32Array(24).fill(100).slice(0, size[0] * 2 * size[2])),
+    });
     expect(Object.values(computed).flat().every(Number.isFinite)).toBe(true);
     expect(Math.max(...computed['batch norm.running_variance'])).toBeLessThan(0.01);
   }
