@@ -79,7 +79,8 @@ function operatorOf(primitive: Primitive): string {
     constant: () => '',
   };
   const attributes = { axis: 0, axes: [0], shape: [6], permutation: [1, 0], start: 0, end: 1, to: 'float32' };
-  const operand = input('x', 'float32', [2, 3]);
+  const convolution = { stride: 1, padding: [0, 0], size: [1, 1] };
+  const operand = input('x', 'float32', [2, 3, 4, 5]);
   const node: OperationNode = {
     kind: 'operation',
     id: 0,
@@ -87,7 +88,7 @@ function operatorOf(primitive: Primitive): string {
     inputs: [operand, operand],
     outputs: [],
     primitive,
-    attributes: { ...attributes, transposeA: false, transposeB: false },
+    attributes: { ...attributes, ...convolution, transposeA: false, transposeB: false },
   };
   primitive.lower(lowering, ['a', 'b', 'c'], ['y'], node);
   return operators[0];

@@ -1,5 +1,4 @@
 import type { Value } from '../graph/index.js';
-import type { HideKeys } from '../layers/attention.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { TokenSpec } from '../records/token-block.js';
 
@@ -11,20 +10,20 @@ export interface EncoderConfig {
   readonly width: number;
   /** Channels of the embedded tokens. */
   readonly embedWidth: number;
-  /** Self-attention layers. */
+  /** Layers of the stack, or residual blocks. */
   readonly layers: number;
   /** Heads of each self-attention layer. */
   readonly heads: number;
   /** Heads of the first cross-attention, where there is one. */
   readonly crossHeads: number;
-  /** Inner width of a self-attention layer's MLP, as a multiple of `width`. */
+  /** Inner width of a layer's MLP, as a multiple of `width`. */
   readonly widening: number;
 }
 
 export interface Encoding {
   /** float32[batch, tokens, embedWidth]: all tokens as embedded. */
   readonly embedded: Value;
-  /** float32[batch, n, width]: latents, or one state per token that is not hidden. */
+  /** float32[batch, n, width]: latents, one state per token that is not hidden, or per place of a feature map. */
   readonly states: Value;
   /** float32[batch, tokens, width]: one state for each token in order, where the encoder has such and nothing is hidden. */
   readonly tokenStates?: Value;
@@ -40,17 +39,34 @@ export interface Encoding {
 
 /** Tokens that are hidden from the encoder in the pass in which they are chosen. */
 export interface Hiding {
-  /** Given the first attention map, the tokens to hide. */
-  readonly choose: HideKeys;
+  /**
+   * Given the first attention map float32[batch, heads, queries, tokens], or undefined where the encoder has none, the
+   * tokens to hide: bool[batch, tokens], true = hidden.
+   */
+  readonly choose: (attention: Value | undefined) => Value;
   /** The most tokens of any record that stay visible. */
   readonly visible: number;
 }
 
+export interface EncodeOptions {
+  readonly hiding?: Hiding;
+  /**
+   * Whether what is normalised by statistics of the batch takes those of this batch, as in training, or by default the
+   * running ones, so that each row is encoded alone.
+   */
+  readonly training?: boolean;
+}
+
 /** Tokens into representations. */
-export type Encode = (spec: TokenSpec, tokens: Tokens, config: EncoderConfig, hiding?: Hiding) => Encoding;
+export type Encode = (
+  spec: TokenSpec,
+  tokens: Tokens,
+  config: EncoderConfig,
+  options?: EncodeOptions,
+) => Encoding;
 
 export interface Encoder {
   readonly encode: Encode;
-  /** How many rows the first attention map has, for a batch of so many tokens. */
-  readonly attentionQueries: (config: EncoderConfig, tokens: number) => number;
+  /** How many rows the first attention map has, for a batch of so many tokens; undefined where there is no such map. */
+  readonly attentionQueries?: (config: EncoderConfig, tokens: number) => number;
 }

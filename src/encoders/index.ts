@@ -1,8 +1,15 @@
+import { convolution } from './convolution.js';
 import type { Encoder } from './encoder.js';
 import { perceiver } from './perceiver.js';
+import { residualNetwork } from './residual-network.js';
 import { transformer } from './transformer.js';
 
 /** Every encoder there is, by the name `encoder.kind` has. */
-export const encoders = { perceiver, transformer } satisfies Record<string, Encoder>;
+export const encoders = {
+  perceiver,
+  transformer,
+  convolution,
+  'residual-network': residualNetwork,
+} satisfies Record<string, Encoder>;
 
 export type EncoderKind = keyof typeof encoders;

@@ -9,7 +9,7 @@ import type { Encoder } from './encoder.js';
  */
 export const perceiver: Encoder = {
   attentionQueries: (config) => config.latents,
-  encode(spec, tokens, config, hiding) {
+  encode(spec, tokens, config, { hiding } = {}) {
     const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth);
     return scope('encoder', () => {
       const { latents, width } = config;

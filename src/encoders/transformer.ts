@@ -34,7 +34,7 @@ function readableTokens(unreadable: Value, tokens: Tokens, count: number) {
  */
 export const transformer: Encoder = {
   attentionQueries: (_, tokens) => tokens,
-  encode(spec, tokens, config, hiding) {
+  encode(spec, tokens, config, { hiding } = {}) {
     const { embedded, embedAt, positions, table } = embedTokens(spec, tokens, config.embedWidth);
     return scope('encoder', () => {
       const { width, embedWidth } = config;

@@ -26,28 +26,48 @@ export function ordinaryParameters(values: readonly Value[]): Record<string, Hos
     parametersOf(values).map(({ name, outputs }) => {
       const shape = outputs[0].shape.map(staticSize);
       const drawn = normals(name, elementCount(shape), shape.length > 1 ? shape[0] ** -0.5 : 0.2);
-      const data = name.endsWith('scale') ? drawn.map((value) => 1 + value) : drawn;
-      return [name, hostTensor('float32', shape, data)];
+      const around1 = name.endsWith('scale') || name.endsWith('variance');
+      return [name, hostTensor('float32', shape, around1 ? drawn.map((value) => 1 + value) : drawn)];
     }),
   );
 }
 
-/** The values, computed from the feeds; every size must be known. */
-export async function evaluate<K extends string>(
+export interface Evaluation<K extends string> {
+  readonly run: (feeds: HostTensors) => Promise<Record<K, number[]>>;
+  readonly release: () => Promise<void>;
+}
+
+/** The values, to be computed from any feeds; every size must be known. */
+export async function evaluation<K extends string>(
   engine: Engine,
   outputs: Readonly<Record<K, Value>>,
-  feeds: HostTensors,
-): Promise<Record<K, number[]>> {
+): Promise<Evaluation<K>> {
   const executable = await engine.compile({ name: 'test', outputs });
   const entries = Object.entries<Value>(outputs);
   const results = Object.fromEntries(
     entries.map(([name, { dtype, shape }]) => [name, zeros(dtype, shape.map(staticSize))]),
   );
-  await executable.run(feeds, results);
-  await executable.release();
-  return Object.fromEntries(
-    entries.map(([name]) => [name, Array.from(results[name].data, Number)]),
-  ) as Record<K, number[]>;
+  return {
+    async run(feeds) {
+      await executable.run(feeds, results);
+      return Object.fromEntries(
+        entries.map(([name]) => [name, Array.from(results[name].data, Number)]),
+      ) as Record<K, number[]>;
+    },
+    release: () => executable.release(),
+  };
+}
+
+/** The values, computed from the feeds once. */
+export async function evaluate<K extends string>(
+  engine: Engine,
+  outputs: Readonly<Record<K, Value>>,
+  feeds: HostTensors,
+): Promise<Record<K, number[]>> {
+  const { run, release } = await evaluation(engine, outputs);
+  const computed = await run(feeds);
+  await release();
+  return computed;
 }
 
 /** The largest absolute difference between two vectors of one length. */

@@ -35,7 +35,7 @@ import { encoderGraph, type ModelConfig } from '../training/model.js';
 import { tokenFeeds } from '../training/pretraining-loop.js';
 import type { TrainableGraph, Trainer } from '../training/trainer.js';
 import { contactMap, precisionAtLength } from './contact-precision.js';
-import { tokenRepresentations } from './finetuning-graph.js';
+import { outputsInBothModes, tokenRepresentations } from './finetuning-graph.js';
 import { labelledTrainer, type Trained, type TrainOptions, trainToBest } from './labelled-training.js';
 import type { TestScore } from './parts.js';
 
@@ -105,14 +105,15 @@ export function contactGraph(
   size: number,
   tokens: number,
 ): TrainableGraph {
-  const encoding = encoderGraph(model, size, tokens);
-  const outputs = scope('head', () =>
-    pairLogits(layerNorm('norm', tokenRepresentations(encoding, model.encoder))),
-  );
+  const { trained, evaluated } = outputsInBothModes((training) => {
+    const encoding = encoderGraph(model, size, tokens, { training });
+    return scope('head', () => pairLogits(layerNorm('norm', tokenRepresentations(encoding, model.encoder))));
+  });
   const contacts = input('contacts', 'float32', [size, tokens, tokens]);
   const weights = input('contact_weights', 'float32', [size, tokens, tokens]);
-  const { mean } = weightedMean(binaryCrossEntropy(outputs, contacts), weights);
-  return { loss: mean, parameters: parametersOf([mean]), metrics: {}, evaluation: { outputs } };
+  const { mean } = weightedMean(binaryCrossEntropy(trained, contacts), weights);
+  const parameters = parametersOf([mean]);
+  return { loss: mean, parameters, metrics: {}, evaluation: { outputs: evaluated } };
 }
 
 /** Proteins as tokens, and how well pairs of one of them were ranked; the structure itself is not to be had. */

@@ -1,5 +1,14 @@
 import type { EncoderConfig, Encoding } from '../encoders/encoder.js';
-import { cast, input, parametersOf, reshape, scope, staticSize, type Value } from '../graph/index.js';
+import {
+  cast,
+  input,
+  parametersOf,
+  reshape,
+  scope,
+  staticSize,
+  trackedOf,
+  type Value,
+} from '../graph/index.js';
 import { attentionBlock } from '../layers/attention.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
@@ -46,6 +55,18 @@ export function tokenRepresentations(
 }
 
 /**
+ * Outputs in training, and those in evaluation: the same where nothing is normalised by the batch. Otherwise the two
+ * have parameters of the same names and never stand in one program.
+ */
+export function outputsInBothModes(build: (training: boolean) => Value): {
+  trained: Value;
+  evaluated: Value;
+} {
+  const trained = build(true);
+  return { trained, evaluated: trackedOf([trained]).length === 0 ? trained : build(false) };
+}
+
+/**
  * Encoder, then layer norm and one linear layer on the mean of its states, or on each token's
  * {@link tokenRepresentations}; the authors of SMA also offer a decoder with learned queries as a head, which is not
  * built here. Missing labels have weight 0. Regression labels come standardised.
@@ -56,22 +77,25 @@ export function finetuningGraph(
   size: number,
   tokens: number,
 ): TrainableGraph {
-  const encoding = encoderGraph(model, size, tokens);
-  const outputs = scope('head', () => {
-    const read = spec.task === 'per-token' ? tokenRepresentations(encoding, model.encoder) : encoding.pooled;
-    return linear('output', layerNorm('norm', read), spec.outputs);
+  const { trained, evaluated } = outputsInBothModes((training) => {
+    const encoding = encoderGraph(model, size, tokens, { training });
+    return scope('head', () => {
+      const read =
+        spec.task === 'per-token' ? tokenRepresentations(encoding, model.encoder) : encoding.pooled;
+      return linear('output', layerNorm('norm', read), spec.outputs);
+    });
   });
-  return labelledGraph(outputs, spec);
+  return labelledGraph(trained, spec, evaluated);
 }
 
 /**
  * The loss of outputs float32[size, spec.outputs], or float32[size, tokens, spec.outputs] for per-token labels, against
- * labels that are fed, and the outputs themselves.
+ * labels that are fed, and the outputs themselves, or those in evaluation where they are others.
  */
-export function labelledGraph(outputs: Value, spec: LabelSpec): TrainableGraph {
+export function labelledGraph(outputs: Value, spec: LabelSpec, evaluated: Value = outputs): TrainableGraph {
   const shape = [...outputs.shape.slice(0, -1), spec.targets];
   const labels = input('labels', 'float32', shape);
   const weights = input('label_weights', 'float32', shape);
   const { mean } = weightedMean(lossOf[spec.task](outputs, labels), weights);
-  return { loss: mean, parameters: parametersOf([mean]), metrics: {}, evaluation: { outputs } };
+  return { loss: mean, parameters: parametersOf([mean]), metrics: {}, evaluation: { outputs: evaluated } };
 }

@@ -3,6 +3,7 @@ import { nodeEngine } from '../engine/node.js';
 import { random } from '../tensor/random.js';
 import { type DType, elementCount, type HostTensor, hostTensor, zeros } from '../tensor/tensor.js';
 import * as g from './index.js';
+import { apply } from './value.js';
 
 /**
  * One row per primitive: float32 operand shapes, and a function of them that uses it. The derivative along a random
@@ -108,6 +109,29 @@ const table: Record<keyof typeof g.primitives, Case> = {
     },
     draw: (normal) => normal * 0.3,
   },
+  convolution: {
+    shapes: [
+      [2, 3, 5, 4],
+      [4, 3, 3, 2],
+    ],
+    build: (x, weights) => g.convolution(x, weights, { stride: 2, padding: [1, 0] }),
+  },
+  transposedConvolution: {
+    shapes: [
+      [2, 3, 3, 3],
+      [3, 2, 3, 2],
+    ],
+    build: (...operands) =>
+      apply(g.primitives.transposedConvolution, operands, { stride: 2, padding: [1, 0], size: [6, 7] })[0],
+  },
+  shiftedProducts: {
+    shapes: [
+      [2, 2, 6, 7],
+      [2, 3, 3, 3],
+    ],
+    build: (...operands) =>
+      apply(g.primitives.shiftedProducts, operands, { stride: 2, padding: [1, 0], size: [3, 2] })[0],
+  },
   softmax: { shapes: [[3, 5]], build: g.softmax },
   attend: {
     shapes: [
@@ -118,6 +142,13 @@ const table: Record<keyof typeof g.primitives, Case> = {
   },
   logSoftmax: { shapes: [[3, 5]], build: g.logSoftmax },
   layerNorm: { shapes: [[2, 3, 8], [8], [8]], build: (x, scale, bias) => g.layerNorm(x, scale, bias, 1e-5) },
+  moments: {
+    shapes: [[4, 3, 2]],
+    build: (x) => {
+      const { mean, variance } = g.moments(x, g.scalar(8));
+      return g.concatenate([mean, variance], 0);
+    },
+  },
   gather: { shapes: [[4, 3]], build: (x) => g.gather(x, indices([2, 3], [0, 3, 3, 1, 0, 3])) },
   gatherElements: {
     shapes: [[3, 4]],
@@ -135,6 +166,10 @@ const table: Record<keyof typeof g.primitives, Case> = {
       ),
   },
   topK: { shapes: [[3, 6]], build: (x) => g.topK(x, 3).values, draw: spread },
+  track: {
+    shapes: [[4]],
+    build: (x) => g.track(x, g.parameter('running', [4], { kind: 'constant', value: 0 })),
+  },
 };
 
 const engine = await nodeEngine({ threads: 1 });
@@ -144,13 +179,12 @@ async function evaluate(
   feeds: Record<string, HostTensor>,
 ): Promise<Record<string, HostTensor<DType>>> {
   const executable = await engine.compile(program);
-  const results = Object.fromEntries(
-    Object.entries(program.outputs).map(([name, value]) => [
-      name,
-      zeros(value.dtype, value.shape.map(g.staticSize)),
-    ]),
-  );
-  await executable.run(feeds, results);
+  const ofShape = (value: g.Value) => zeros(value.dtype, value.shape.map(g.staticSize));
+  const outputs = Object.entries(program.outputs);
+  const results = Object.fromEntries(outputs.map(([name, value]) => [name, ofShape(value)]));
+  const parameters = g.parametersOf(Object.values(program.outputs));
+  const zeroed = Object.fromEntries(parameters.map(({ name, outputs: [value] }) => [name, ofShape(value)]));
+  await executable.run({ ...zeroed, ...feeds }, results);
   await executable.release();
   return results;
 }

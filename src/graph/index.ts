@@ -1,14 +1,17 @@
 import { attentionPrimitives } from './ops/attention.js';
+import { convolutions } from './ops/convolution.js';
 import { elementwise } from './ops/elementwise.js';
 import { indexing } from './ops/indexing.js';
 import { layout } from './ops/layout.js';
 import { matrix } from './ops/matrix.js';
 import { normalization } from './ops/normalization.js';
 import { reduction } from './ops/reduction.js';
+import { tracking } from './ops/tracking.js';
 
 export { gradients } from './gradient.js';
 export { attend } from './ops/attention.js';
 export * from './ops/constants.js';
+export { convolution } from './ops/convolution.js';
 export {
   add,
   cast,
@@ -37,8 +40,9 @@ export {
 export { gather, gatherElements, oneHot, scatterElements, topK } from './ops/indexing.js';
 export { concatenate, expand, pad, reshape, slice, transpose } from './ops/layout.js';
 export { matmul } from './ops/matrix.js';
-export { layerNorm, logSoftmax, softmax } from './ops/normalization.js';
+export { layerNorm, logSoftmax, moments, softmax } from './ops/normalization.js';
 export { maximum, mean, sum, sumAll } from './ops/reduction.js';
+export { track, trackedOf } from './ops/tracking.js';
 export { type Program, printProgram } from './program.js';
 export { type Shape, type Size, staticSize } from './size.js';
 export {
@@ -61,6 +65,8 @@ export const primitives = {
   ...layout,
   ...matrix,
   ...normalization,
+  ...convolutions,
   ...attentionPrimitives,
   ...indexing,
+  ...tracking,
 };

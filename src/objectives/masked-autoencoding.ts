@@ -164,11 +164,14 @@ export function decode(
   });
 }
 
-/** The whole objective, given how tokens are chosen from the first attention map float32[batch, heads, queries, tokens]. */
+/**
+ * The whole objective, given how tokens are chosen from the first attention map float32[batch, heads, queries, tokens],
+ * or without one where the encoder has none.
+ */
 export function maskedAutoencoding(
   config: ObjectiveConfig,
   { spec, tokens, shape, encode, marginal }: ObjectiveInputs,
-  select: (attention: Value) => Selection,
+  select: (attention: Value | undefined) => Selection,
 ): ObjectiveOutputs {
   let selection: Selection | undefined;
   let hidden: Value | undefined;
@@ -181,7 +184,7 @@ export function maskedAutoencoding(
     visible: mostVisible(config, spec, shape),
   });
   if (selection === undefined || hidden === undefined)
-    throw new Error('the encoder did not offer its attention');
+    throw new Error('the encoder did not ask what to hide');
   const { positions, used } = selection;
   const score = (predicted: Value) => {
     const { loss, scored } = tokenLosses(spec, tokens, positions, predicted);

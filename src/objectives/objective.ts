@@ -27,7 +27,7 @@ export interface ObjectiveConfig {
 export interface BatchShape {
   readonly size: number;
   readonly tokens: number;
-  /** Rows of the encoder's first attention map. */
+  /** Rows of the encoder's first attention map; 0 where it has none. */
   readonly attentionQueries: number;
 }
 

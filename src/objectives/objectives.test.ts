@@ -1,3 +1,7 @@
+import { expect, it } from 'vitest';
+import { type EncoderKind, encoders } from '../encoders/index.js';
+import { InputError } from '../errors.js';
+import { batchShape, pretrainingGraph } from '../training/model.js';
 import { type ObjectiveKind, objectives } from './index.js';
 import { objectiveCases, smallModel } from './objective.case.js';
 
@@ -7,4 +11,29 @@ for (const kind of Object.keys(objectives) as ObjectiveKind[]) {
 objectiveCases('sma with a schedule', (spec) => smallModel(spec, 'sma', { selectInitialRatio: 0.6 }));
 objectiveCases('random-masking with an output layer of its own', (spec) =>
   smallModel(spec, 'random-masking', { tiedOutput: false }),
+);
+for (const kind of ['convolution', 'residual-network'] as const) {
+  objectiveCases(`random-masking on the encoder ${kind}`, (spec) =>
+    smallModel(spec, 'random-masking', {}, kind),
+  );
+}
+
+const spec = { kind: 'discrete', vocabulary: 5, maxTokens: 12 } as const;
+
+it.each(Object.keys(objectives) as ObjectiveKind[])(
+  '%s works with every encoder, or says which it needs',
+  (objective) => {
+    for (const kind of Object.keys(encoders) as EncoderKind[]) {
+      const model = smallModel(spec, objective, {}, kind);
+      const build = () => pretrainingGraph(model, batchShape(model, 2, spec.maxTokens));
+      if (objective === 'random-masking' || encoders[kind].attentionQueries)
+        expect(build().loss.shape).toEqual([]);
+      else {
+        expect(build).toThrow(InputError);
+        expect(build).toThrow(
+          "the objective sma hides what the encoder's first attention map attends to, and this encoder has no such map; use --encoder perceiver or transformer, or --objective random-masking",
+        );
+      }
+    }
+  },
 );

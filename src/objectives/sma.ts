@@ -1,3 +1,6 @@
+import type { Encoder } from '../encoders/encoder.js';
+import { encoders } from '../encoders/index.js';
+import { InputError } from '../errors.js';
 import { add, matmul, mean, reshape, scalar, type Value, where } from '../graph/index.js';
 import type { Batch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
@@ -112,6 +115,7 @@ export const sma: Objective = {
   },
   build: (config, inputs) =>
     maskedAutoencoding(config, inputs, (attention) => {
+      if (attention === undefined) throw noAttention();
       const { noise, tokens, spec } = inputs;
       const [batch, , queries, count] = attention.shape;
       const averaged = mean(attention, [1]);
@@ -122,6 +126,15 @@ export const sma: Objective = {
       return selectLargest(scheduledScores(spec, picked, noise.scores), tokens, noise.used);
     }),
 };
+
+function noAttention(): InputError {
+  const fitting = Object.entries<Encoder>(encoders).flatMap(([name, encoder]) =>
+    encoder.attentionQueries ? [name] : [],
+  );
+  return new InputError(
+    `the objective sma hides what the encoder's first attention map attends to, and this encoder has no such map; use --encoder ${fitting.join(' or ')}, or --objective random-masking`,
+  );
+}
 
 /** Scores that choose everything picked and fill up at random, or choose at random among what was picked. */
 function scheduledScores(spec: TokenSpec, picked: Value, uniform: Value): Value {

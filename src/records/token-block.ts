@@ -20,12 +20,30 @@ export interface FieldSpec {
   readonly size: number;
 }
 
+/**
+ * Tokens that are the square patches of an image, row by row, `maxTokens` = `rows · columns` in every record. A token's
+ * channels are its pixels row by row, each with its colours together: channel `(y · patch + x) · colours + colour`.
+ */
+export interface GridSpec {
+  /** Rows of patches. */
+  readonly rows: number;
+  /** Patches in a row. */
+  readonly columns: number;
+  /** Pixels along a side of a patch. */
+  readonly patch: number;
+}
+
 /** What downstream code knows of a tokenizer. No code below asks which domain it was. */
 export type TokenSpec =
   /** ids only. Rows are shorter than `maxTokens` or equal to it. */
   | { readonly kind: 'discrete'; readonly vocabulary: number; readonly maxTokens: number }
   /** values only, `channels` per token, standardised. Rows are shorter than `maxTokens` or equal to it. */
-  | { readonly kind: 'continuous'; readonly channels: number; readonly maxTokens: number }
+  | {
+      readonly kind: 'continuous';
+      readonly channels: number;
+      readonly maxTokens: number;
+      readonly grid?: GridSpec;
+    }
   /**
    * One token per column, in the order of `fields`; every row has exactly `maxTokens` = `fields.length` tokens.
    * Both ids and values (one channel) are given: a numeric cell has id `PRESENT_ID` and its standardised value;

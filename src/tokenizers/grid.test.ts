@@ -32,7 +32,12 @@ const blank = ([height, width, channels]: PixelShape) => new Uint8Array(height *
 describe('grid', () => {
   it('cuts 28 x 28 digits into 196 patches of 2 x 2 with mean 0 and variance 1', async () => {
     const tokenizer = await fitOn(threes, [28, 28, 1]);
-    expect(tokenizer.spec).toEqual({ kind: 'continuous', channels: 4, maxTokens: 196 });
+    expect(tokenizer.spec).toEqual({
+      kind: 'continuous',
+      channels: 4,
+      maxTokens: 196,
+      grid: { rows: 14, columns: 14, patch: 2 },
+    });
     const { values } = tokenizer.encode(records({ image: images(threes, [28, 28, 1]) }, 20));
     const mean = values!.reduce((a, b) => a + b) / values!.length;
     expect(mean).toBeCloseTo(0, 5);

@@ -138,7 +138,8 @@ function gridTokenizer(state: GridState): Tokenizer {
   const { column: name, shape, patch, means, sds } = state;
   const [height, width, channels] = shape;
   const columns = width / patch;
-  const tokens = (height / patch) * columns;
+  const tokenRows = height / patch;
+  const tokens = tokenRows * columns;
   const tokenChannels = patch * patch * channels;
   // The standardised value of pixel value v in a channel.
   const standardised = new Float32Array(channels * 256);
@@ -148,14 +149,16 @@ function gridTokenizer(state: GridState): Tokenizer {
 
   return {
     kind: 'grid',
-    spec: { kind: 'continuous', channels: tokenChannels, maxTokens: tokens },
+    spec: {
+      kind: 'continuous',
+      channels: tokenChannels,
+      maxTokens: tokens,
+      grid: { rows: tokenRows, columns, patch },
+    },
     columns: [name],
     fitted: state.fitted,
 
-    /**
-     * Tokens go over the image row by row; the channels of a token are its pixels row by row, each with its colour
-     * channels together: channel `(y * patch + x) * channels + colour`.
-     */
+    /** Tokens and their channels are in the order of `GridSpec`. */
     encode(batch, _reject, { places = allPlaces(batch) } = {}) {
       const pixels = pixelColumn(batch, name, shape).values;
       const records = places.length;

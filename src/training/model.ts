@@ -1,5 +1,5 @@
 /** The graphs of a run: an encoder, with an objective on it or alone. */
-import type { EncoderConfig, Encoding } from '../encoders/encoder.js';
+import type { EncodeOptions, EncoderConfig, Encoding } from '../encoders/encoder.js';
 import { type EncoderKind, encoders } from '../encoders/index.js';
 import {
   gradients,
@@ -25,7 +25,8 @@ export interface ModelConfig {
 export const objectiveOf = (model: ModelConfig): Objective => objectives[model.objective.kind];
 
 export function batchShape({ encoder }: ModelConfig, size: number, tokens: number): BatchShape {
-  return { size, tokens, attentionQueries: encoders[encoder.kind].attentionQueries(encoder, tokens) };
+  const attentionQueries = encoders[encoder.kind].attentionQueries?.(encoder, tokens) ?? 0;
+  return { size, tokens, attentionQueries };
 }
 
 export interface PretrainingGraph extends ObjectiveOutputs {
@@ -33,7 +34,7 @@ export interface PretrainingGraph extends ObjectiveOutputs {
   readonly parameters: readonly ParameterNode[];
 }
 
-/** Encoder and objective on batches of one shape. */
+/** Encoder and objective on batches of one shape, as in training. */
 export function pretrainingGraph(model: ModelConfig, shape: BatchShape): PretrainingGraph {
   const { spec } = model;
   const objective = objectiveOf(model);
@@ -52,7 +53,10 @@ export function pretrainingGraph(model: ModelConfig, shape: BatchShape): Pretrai
     shape,
     marginal: input('marginal', 'float32', [spec.maxTokens, decoderOutputs(spec)]),
     encode(hiding) {
-      encoding = encoders[model.encoder.kind].encode(spec, tokens, model.encoder, hiding);
+      encoding = encoders[model.encoder.kind].encode(spec, tokens, model.encoder, {
+        hiding,
+        training: true,
+      });
       return encoding;
     },
   });
@@ -85,12 +89,16 @@ export function gradientProgram(
   return { name, outputs: { loss, ...outputs, ...named } };
 }
 
-/** The encoder alone, nothing hidden: pooled float32[batch, width] and states. The batch size may be a name. */
+/**
+ * The encoder alone, nothing hidden: pooled float32[batch, width] and states. Unless `training`, the batch size may be a
+ * name.
+ */
 export function encoderGraph(
   { spec, encoder }: Pick<ModelConfig, 'spec' | 'encoder'>,
   batch: Size,
   count: number,
+  options: Pick<EncodeOptions, 'training'> = {},
 ): Encoding & { readonly tokens: Tokens } {
   const tokens = tokenInputs(spec, batch, count);
-  return { ...encoders[encoder.kind].encode(spec, tokens, encoder), tokens };
+  return { ...encoders[encoder.kind].encode(spec, tokens, encoder, options), tokens };
 }

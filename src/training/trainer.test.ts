@@ -9,12 +9,13 @@ import {
 } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import * as g from '../graph/index.js';
+import { batchNorm } from '../layers/batch-norm.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { crossEntropy, squaredError } from '../layers/losses.js';
 import { mlp } from '../layers/mlp.js';
 import { packBatch } from '../records/batch.js';
-import type { HostTensor } from '../tensor/tensor.js';
+import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { molecules, realRecords } from '../tokenizers/real-records.case.js';
 import { initializeParameters } from './parameters.js';
 import { type TrainableGraph, Trainer, type TrainerOptions } from './trainer.js';
@@ -115,6 +116,82 @@ const irisLoss = () => {
   const body = g.scope('body', () => layerNorm('norm', g.add(x, mlp('mlp', x, 2))));
   return g.mean(crossEntropy(linear('head', body, 3), g.input('species', 'int32', [rows])), [0]);
 };
+
+/** Mean and unbiased variance of each column. */
+function columnMoments(values: Float32Array, columns: number) {
+  const rows = values.length / columns;
+  const of = (column: number) => Array.from({ length: rows }, (_, row) => values[row * columns + column]);
+  const all = Array.from({ length: columns }, (_, column) => {
+    const mean = of(column).reduce((sum, value) => sum + value / rows, 0);
+    return [mean, of(column).reduce((sum, value) => sum + (value - mean) ** 2, 0) / (rows - 1)];
+  });
+  return { mean: all.map(([mean]) => mean), variance: all.map(([, variance]) => variance) };
+}
+
+describe('tracked parameters', () => {
+  const normedLoss = () => {
+    const x = batchNorm('norm', g.input('x', 'float32', [rows, 4]), { training: true });
+    return g.mean(crossEntropy(linear('head', x, 3), g.input('species', 'int32', [rows])), [0]);
+  };
+  const { mean, variance } = columnMoments(measures, 4);
+  const running = (trainer: Trainer) =>
+    ['norm.running_mean', 'norm.running_variance'].map((name) => Array.from(trainer.parameters[name].data));
+
+  it('move a tenth of the way to the batch at an update, and not before it', async () => {
+    const trainer = trainerFor(normedLoss, { weightDecay: 0.1 });
+    const { norm } = await trainer.gradient(1, irisFeeds);
+    expect(running(trainer)).toEqual([
+      [0, 0, 0, 0],
+      [1, 1, 1, 1],
+    ]);
+    await trainer.update(1, 1e-2, norm);
+    const [first, second] = running(trainer);
+    expect(
+      largestDifference(
+        first,
+        mean.map((value) => 0.1 * value),
+      ),
+    ).toBeLessThan(1e-6);
+    expect(
+      largestDifference(
+        second,
+        variance.map((value) => 0.9 + 0.1 * value),
+      ),
+    ).toBeLessThan(1e-5);
+    await trainer.release();
+  });
+
+  it('come to the mean over batches, and nothing else moves them', async () => {
+    const trainer = trainerFor(normedLoss, { weightDecay: 0.1 });
+    // Two batches in turn: the measures, and twice the measures.
+    const doubled = hostTensor(
+      'float32',
+      [rows, 4],
+      measures.map((value) => 2 * value),
+    );
+    for (let step = 1; step <= 120; step++) {
+      const feeds = step % 2 === 0 ? irisFeeds : { ...irisFeeds, x: doubled };
+      const { norm } = await trainer.gradient(1, feeds);
+      await trainer.update(step, 1e-2, norm);
+    }
+    const [first, second] = running(trainer);
+    // Where they swing between, weighed by the last batch a tenth more.
+    const between = (value: number, factor: number) => (value * (1 + 0.9 * factor)) / 1.9;
+    expect(
+      largestDifference(
+        first,
+        mean.map((value) => between(value, 2)),
+      ),
+    ).toBeLessThan(1e-3);
+    expect(
+      largestDifference(
+        second,
+        variance.map((value) => between(value, 4)),
+      ),
+    ).toBeLessThan(1e-3);
+    await trainer.release();
+  });
+});
 
 describe('a trainer', () => {
   it('trains a multilayer perceptron on real rows', async () => {

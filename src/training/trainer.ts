@@ -1,6 +1,6 @@
 /** Programs of a model per batch length, the flat state they read and write, and one optimizer step. */
 import type { Engine, Executable, HostTensors } from '../engine/engine.js';
-import { type ParameterNode, type Program, staticSize, type Value } from '../graph/index.js';
+import { type ParameterNode, type Program, staticSize, trackedOf, type Value } from '../graph/index.js';
 import { type HostTensor, zeros } from '../tensor/tensor.js';
 import { type AdamW, type AdamWState, adamW, vectorNorm } from './adamw.js';
 import { gradientName, gradientProgram } from './model.js';
@@ -29,6 +29,12 @@ export interface TrainerOptions {
   readonly recompute?: boolean;
 }
 
+/** By which part a tracked parameter moves, at each update, towards the value of the batch; as PyTorch's momentum. */
+const TRACKING_RATE = 0.1;
+
+/** The name under which a gradient program gives the value that a tracked parameter follows. */
+const trackedName = (parameter: string): string => `tracked.${parameter}`;
+
 interface Compiled {
   readonly executable: Executable;
   readonly results: Readonly<Record<string, HostTensor>>;
@@ -44,6 +50,8 @@ export class Trainer {
   private readonly graphs = new Map<number, TrainableGraph>();
   private readonly compiled = new Map<string, Promise<Compiled>>();
   private optimizer: Promise<AdamW> | undefined;
+  /** What the gradient in `state` came with. */
+  private latest: HostTensors = {};
 
   /** `lengthForLayout` is any length; it is the first to be built. */
   constructor(
@@ -70,18 +78,30 @@ export class Trainer {
     feeds: HostTensors,
   ): Promise<{ loss: number; norm: number; results: HostTensors }> {
     const { loss, parameters, metrics } = this.graph(tokens);
-    const { executable, results } = await this.compile(`gradient ${tokens}`, () =>
-      gradientProgram('gradient', loss, parameters, metrics, { recompute: this.options.recompute }),
-    );
+    const { executable, results } = await this.compile(`gradient ${tokens}`, () => {
+      const tracked = trackedOf([loss]).map(({ name, value }) => [trackedName(name), value]);
+      const outputs: Record<string, Value> = { ...metrics, ...Object.fromEntries(tracked) };
+      return gradientProgram('gradient', loss, parameters, outputs, { recompute: this.options.recompute });
+    });
     await executable.run({ ...this.parameters, ...feeds }, results);
+    this.latest = results;
     return { loss: Number(results.loss.data[0]), norm: vectorNorm(this.state.gradient), results };
   }
 
-  /** AdamW step `step` (from 1) along the gradient in `state`, whose norm is `norm`. */
+  /**
+   * AdamW step `step` (from 1) along the gradient in `state`, whose norm is `norm`. Tracked parameters, which have no
+   * gradient, move towards their values in that gradient's batch.
+   */
   async update(step: number, learningRate: number, norm: number): Promise<void> {
     const { weightDecay, clipNorm, rateOf } = this.options;
     this.optimizer ??= adamW(this.engine, this.layout, this.state, { weightDecay, rateOf });
     await (await this.optimizer).update(step, learningRate, norm > clipNorm ? clipNorm / norm : 1);
+    for (const { name } of this.layout.slots) {
+      const batch = this.latest[trackedName(name)]?.data;
+      const running = this.parameters[name].data;
+      for (let i = 0; batch && i < running.length; i++)
+        running[i] = (1 - TRACKING_RATE) * running[i] + TRACKING_RATE * Number(batch[i]);
+    }
   }
 
   /** The evaluation outputs for one batch. The tensors are reused by the next call for the same length. */

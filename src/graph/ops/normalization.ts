@@ -1,8 +1,8 @@
-/** Softmax and layer normalisation, along the last axis. */
+/** Softmax and layer normalisation along the last axis, and the moments of channels. */
 import { staticSize } from '../size.js';
 import { apply, type Primitive, type Value } from '../value.js';
 import { scalar } from './constants.js';
-import { exp, multiply, requireDtype, subtract } from './elementwise.js';
+import { add, divide, exp, multiply, requireDtype, subtract, zerosOf } from './elementwise.js';
 import { reshape } from './layout.js';
 import { matmul } from './matrix.js';
 import { reduceTo, sum } from './reduction.js';
@@ -61,6 +61,36 @@ export const normalization = {
       ];
     },
   } satisfies Primitive<{ epsilon: number }>,
+  /**
+   * Two outputs: mean and variance of each channel. The variance is the mean square less the squared mean, which takes
+   * two sums over what is read once; rounding must not make it negative.
+   */
+  moments: {
+    name: 'moments',
+    infer: ([x, count]) => {
+      requireDtype(x, 'float32');
+      if (x.shape.length < 2) throw new Error('the first needs a batch axis and one of channels');
+      if (count.dtype !== 'float32' || count.shape.length !== 0)
+        throw new Error('the count must be float32[]');
+      const perChannel = { dtype: x.dtype, shape: [x.shape[1]] };
+      return [perChannel, perChannel];
+    },
+    lower: (lowering, [x, count], [center, variance], { inputs }) => {
+      const axes = lowering.int64([...inputs[0].shape.keys()].filter((axis) => axis !== 1));
+      const total = (of: string) => lowering.emit('ReduceSum', [of, axes], { keepdims: 0 });
+      lowering.emit('Div', [...total(x), count], undefined, [center]);
+      const [meanSquare] = lowering.emit('Div', [...total(lowering.emit('Mul', [x, x])[0]), count]);
+      const [squaredMean] = lowering.emit('Mul', [center, center]);
+      lowering.emit('Relu', lowering.emit('Sub', [meanSquare, squaredMean]), undefined, [variance]);
+    },
+    gradient: ({ inputs: [x, count], outputs: [center] }, [ofMean, ofVariance]) => {
+      const places = x.shape.slice(2).map(() => 1);
+      const perChannel = (value: Value) => reshape(value, [...center.shape, ...places]);
+      const slope = divide(multiply(ofVariance ?? zerosOf(center), scalar(2)), count);
+      const offset = subtract(divide(ofMean ?? zerosOf(center), count), multiply(slope, center));
+      return [add(multiply(x, perChannel(slope)), perChannel(offset)), undefined];
+    },
+  } satisfies Primitive,
 };
 
 /** Softmax over the last axis. */
@@ -72,3 +102,12 @@ export const logSoftmax = (x: Value): Value => apply(normalization.logSoftmax, [
 /** (x - mean) / sqrt(variance + epsilon) · scale + bias over the last axis (Ba et al., 2016). */
 export const layerNorm = (x: Value, scale: Value, bias: Value, epsilon: number): Value =>
   apply(normalization.layerNorm, [x, scale, bias], { epsilon })[0];
+
+/**
+ * Mean and variance float32[channels] of the channels of float32[batch, channels, …] over all other axes. `count` is how
+ * many elements of a channel count, float32[]; the others must be 0.
+ */
+export function moments(x: Value, count: Value): { mean: Value; variance: Value } {
+  const [mean, variance] = apply(normalization.moments, [x, count], {});
+  return { mean, variance };
+}

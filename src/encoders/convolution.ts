@@ -1,0 +1,61 @@
+import {
+  add,
+  cast,
+  concatenate,
+  divide,
+  gelu,
+  logicalNot,
+  logicalOr,
+  multiply,
+  pad,
+  reshape,
+  scope,
+  slice,
+  staticSize,
+  sum,
+  type Value,
+} from '../graph/index.js';
+import { layerNorm } from '../layers/layer-norm.js';
+import { linear } from '../layers/linear.js';
+import { mlp } from '../layers/mlp.js';
+import { embedTokens } from '../layers/token-embedding.js';
+import type { Encoder } from './encoder.js';
+
+/** Tokens that one filter reads. */
+const KERNEL = 5;
+
+/** Each token with those around it: float32[batch, tokens, channels] → float32[batch, tokens, KERNEL · channels]. */
+function windows(x: Value): Value {
+  const count = staticSize(x.shape[1]);
+  const around = pad(x, 1, (KERNEL - 1) / 2, (KERNEL - 1) / 2);
+  const shifted = Array.from({ length: KERNEL }, (_, start) => slice(around, 1, start, start + count));
+  return concatenate(shifted, 2);
+}
+
+/**
+ * A residual stack of convolutions along the tokens, in the manner of ByteNet (Kalchbrenner et al., 2016) and CARP (Yang,
+ * Fusi & Lu, 2022): layer norm, filters over five tokens, GELU, and an MLP at each token. Departures: no dilation, so a
+ * state reads two tokens further to either side with each layer; filters of full width, and one norm a layer. Padding
+ * and hidden tokens are 0 before each convolution, so neither influences a state that may be read.
+ */
+export const convolution: Encoder = {
+  encode(spec, tokens, config, { hiding } = {}) {
+    const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth);
+    return scope('encoder', () => {
+      const { width, embedWidth } = config;
+      const unreadable = hiding ? logicalOr(tokens.padding, hiding.choose(undefined)) : tokens.padding;
+      const readable = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);
+      let states = embedWidth === width ? embedded : linear('input', embedded, width);
+      for (let layer = 0; layer < config.layers; layer++) {
+        states = scope(`layers.${layer}`, () => {
+          const near = windows(multiply(layerNorm('norm', states), readable));
+          const found = gelu(linear('convolution', near, width, { bias: false }));
+          return add(mlp('mlp', found, config.widening), states);
+        });
+      }
+      const pooled = divide(sum(multiply(states, readable), [1]), sum(readable, [1]));
+      const tokenStates = hiding ? undefined : states;
+      return { embedded, states, tokenStates, unreadable, pooled, positions, table };
+    });
+  },
+};
