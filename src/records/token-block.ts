@@ -20,12 +20,27 @@ export interface FieldSpec {
   readonly size: number;
 }
 
+/** Where the tokens of a row are the square patches of an image, row by row: `rows * columns` = `maxTokens`. */
+export interface PatchGrid {
+  /** Patches from top to bottom. */
+  readonly rows: number;
+  /** Patches from left to right. */
+  readonly columns: number;
+  /** Pixels along the side of a patch; channel `(y * patch + x) * colours + colour` of a token is one of its pixels. */
+  readonly patch: number;
+}
+
 /** What downstream code knows of a tokenizer. No code below asks which domain it was. */
 export type TokenSpec =
   /** ids only. Rows are shorter than `maxTokens` or equal to it. */
   | { readonly kind: 'discrete'; readonly vocabulary: number; readonly maxTokens: number }
   /** values only, `channels` per token, standardised. Rows are shorter than `maxTokens` or equal to it. */
-  | { readonly kind: 'continuous'; readonly channels: number; readonly maxTokens: number }
+  | {
+      readonly kind: 'continuous';
+      readonly channels: number;
+      readonly maxTokens: number;
+      readonly grid?: PatchGrid;
+    }
   /**
    * One token per column, in the order of `fields`; every row has exactly `maxTokens` = `fields.length` tokens.
    * Both ids and values (one channel) are given: a numeric cell has id `PRESENT_ID` and its standardised value;
