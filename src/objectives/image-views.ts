@@ -115,7 +115,7 @@ function setAxis(axis: Axis, share: number, length: number, mirrored: boolean, k
   weights.fill(0, 0, size * taps);
   for (let i = 0; i < size; i++) {
     const line = mirrored ? last - i : i;
-    const start = Math.max(0, Math.min(Math.floor(position(line - radius)), size - taps));
+    const start = Math.floor(position(line - radius));
     starts[i] = start;
     for (let k = 0; k < kernel.length; k++) {
       const at = position(line + k - radius);
@@ -129,7 +129,7 @@ function setAxis(axis: Axis, share: number, length: number, mirrored: boolean, k
 
 /**
  * The lines of a view's side, turned: float32[size, across, colours] → float32[across, size, colours].
- * Where there are fewer lines than taps, zeros follow them in `from`.
+ * The last taps may lie beyond the last line, with weight 0: in `from` as many lines of zeros follow.
  */
 function readLines(
   from: Float32Array,
