@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { PatchGrid } from '../records/token-block.js';
+import type { GridSpec } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { drawImageView, IMAGE_VIEWS, type ImageView, imageRenderer } from './image-views.js';
@@ -21,16 +21,16 @@ const unchanged: ImageView = {
 const { block } = (await realRecords()).continuous;
 /** A handwritten seven in patches of 7 x 7, standardised. */
 const seven = block.values!.slice(0, 28 * 28);
-const sevenGrid: PatchGrid = { rows: 4, columns: 4, patch: 7 };
+const sevenGrid: GridSpec = { rows: 4, columns: 4, patch: 7 };
 
-function render(grid: PatchGrid, colours: number, tokens: Float32Array, view: Partial<ImageView>) {
+function render(grid: GridSpec, colours: number, tokens: Float32Array, view: Partial<ImageView>) {
   const out = new Float32Array(tokens.length);
   imageRenderer(grid, colours)(tokens, { ...unchanged, ...view }, out);
   return out;
 }
 
 interface Picture {
-  readonly grid: PatchGrid;
+  readonly grid: GridSpec;
   readonly colours: number;
   readonly tokens: Float32Array;
 }

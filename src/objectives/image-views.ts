@@ -6,7 +6,7 @@
  * change of hue; and since pixels are standardised, black is not 0, so brightness is a shift and not a factor.
  */
 
-import type { PatchGrid } from '../records/token-block.js';
+import type { GridSpec } from '../records/token-block.js';
 import type { Random } from '../tensor/random.js';
 
 export interface ImageViewOptions {
@@ -164,7 +164,7 @@ function setGaussian(kernel: Float64Array, deviation: number): void {
 }
 
 /** Place in a row of tokens of each number of the image float32[height, width, colours]. */
-function pixelPlaces({ rows, columns, patch }: PatchGrid, colours: number): Int32Array {
+function pixelPlaces({ rows, columns, patch }: GridSpec, colours: number): Int32Array {
   const places = new Int32Array(rows * columns * patch * patch * colours);
   let next = 0;
   for (let y = 0; y < rows * patch; y++) {
@@ -213,7 +213,7 @@ function meanOf(pixels: Float32Array, count: number): number {
  * those of a view of it. The blur reaches as far as SimCLR's: a twentieth of the shorter side.
  */
 export function imageRenderer(
-  grid: PatchGrid,
+  grid: GridSpec,
   colours: number,
 ): (tokens: Float32Array, view: ImageView, out: Float32Array) => void {
   const [height, width] = [grid.rows * grid.patch, grid.columns * grid.patch];

@@ -20,13 +20,16 @@ export interface FieldSpec {
   readonly size: number;
 }
 
-/** Where the tokens of a row are the square patches of an image, row by row: `rows * columns` = `maxTokens`. */
-export interface PatchGrid {
-  /** Patches from top to bottom. */
+/**
+ * Tokens that are the square patches of an image, row by row, `maxTokens` = `rows · columns` in every record. A token's
+ * channels are its pixels row by row, each with its colours together: channel `(y · patch + x) · colours + colour`.
+ */
+export interface GridSpec {
+  /** Rows of patches. */
   readonly rows: number;
-  /** Patches from left to right. */
+  /** Patches in a row. */
   readonly columns: number;
-  /** Pixels along the side of a patch; channel `(y * patch + x) * colours + colour` of a token is one of its pixels. */
+  /** Pixels along a side of a patch. */
   readonly patch: number;
 }
 
@@ -39,7 +42,7 @@ export type TokenSpec =
       readonly kind: 'continuous';
       readonly channels: number;
       readonly maxTokens: number;
-      readonly grid?: PatchGrid;
+      readonly grid?: GridSpec;
     }
   /**
    * One token per column, in the order of `fields`; every row has exactly `maxTokens` = `fields.length` tokens.
