@@ -46,6 +46,11 @@ describe('progress in a log file', () => {
     expect(text()).toBe(`${line}\n`);
     progress.show({ ...step, type: 'valid', val_loss: 2.1 });
     expect(text()).toBe('step 1,200/10,000  valid 2.100 (marginal 3.010)\n');
+    const valid = { ...step, type: 'valid', val_loss: 2.2 } as const;
+    progress.show({ ...valid, effective_rank: 23.44, nearest_neighbor_accuracy: 0.8125 });
+    expect(text()).toBe('step 1,200/10,000  valid 2.200 (marginal 3.010)  rank 23.4  k-NN 0.813\n');
+    progress.show({ ...valid, effective_rank: 1, nearest_neighbor_r2: -0.5 });
+    expect(text()).toBe('step 1,200/10,000  valid 2.200 (marginal 3.010)  rank 1.0  k-NN R² -0.500\n');
     progress.show({ ...step, step: 10_000 });
     expect(text()).toContain('step 10,000/10,000');
     progress.finish();

@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { ProgressEvent, StepEvent } from '../training/progress-event.js';
+import type { ProgressEvent, StepEvent, ValidEvent } from '../training/progress-event.js';
 
 /** Where progress is written: the part of process.stderr that is needed. */
 export interface ProgressStream {
@@ -91,15 +91,15 @@ function describeStep(event: StepEvent): string {
   return parts.join('  ');
 }
 
-function describeValid({
-  val_loss,
-  val_loss_marginal,
-}: {
-  val_loss: number;
-  val_loss_marginal?: number;
-}): string {
+function describeValid(event: Omit<ValidEvent, 'type'>): string {
+  const { val_loss, val_loss_marginal, effective_rank, nearest_neighbor_accuracy, nearest_neighbor_r2 } =
+    event;
   const marginal = val_loss_marginal === undefined ? '' : ` (marginal ${number(val_loss_marginal)})`;
-  return `valid ${number(val_loss)}${marginal}`;
+  const parts = [`valid ${number(val_loss)}${marginal}`];
+  if (effective_rank !== undefined) parts.push(`rank ${effective_rank.toFixed(1)}`);
+  if (nearest_neighbor_accuracy !== undefined) parts.push(`k-NN ${nearest_neighbor_accuracy.toFixed(3)}`);
+  if (nearest_neighbor_r2 !== undefined) parts.push(`k-NN R² ${nearest_neighbor_r2.toFixed(3)}`);
+  return parts.join('  ');
 }
 
 /** 12345 → 12,345 */

@@ -4,7 +4,7 @@ import { normals } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { parameter } from '../graph/index.js';
 import type { ParameterNode } from '../graph/value.js';
-import { adamW, vectorNorm } from './adamw.js';
+import { adamW, unfitLearningRate, vectorNorm } from './adamw.js';
 import { parameterLayout } from './parameters.js';
 
 const engine = await nodeEngine({ threads: 1 });
@@ -120,6 +120,15 @@ describe('the norm of a vector', () => {
         values[place] = poison;
         expect(Number.isFinite(vectorNorm(values))).toBe(false);
       }),
+    );
+  });
+});
+
+describe('a learning rate', () => {
+  it('is called high above 0.01, with the usual range', () => {
+    expect(unfitLearningRate(0.01)).toBeUndefined();
+    expect(unfitLearningRate(0.05)).toMatch(
+      /^learning rate 0.05 is high for AdamW.*usual are 0.0001 to 0.003$/,
     );
   });
 });

@@ -28,6 +28,15 @@ export interface AdamW {
   release(): Promise<void>;
 }
 
+/** A peak rate above this moves each parameter further in a step than most have to go in all. */
+const LARGEST_USUAL_RATE = 0.01;
+
+/** What is wrong with a peak learning rate for AdamW, in a sentence; undefined if it is a usual one. */
+export function unfitLearningRate(learningRate: number): string | undefined {
+  if (learningRate <= LARGEST_USUAL_RATE) return undefined;
+  return `learning rate ${learningRate} is high for AdamW, whose steps are about as long as the rate whatever the gradient: training may diverge or collapse; usual are 0.0001 to 0.003`;
+}
+
 /** The update of any number of elements. Each operator is a pass over memory, so numbers are multiplied on the host. */
 function adamWProgram(beta1: number, beta2: number): Program {
   return scope('optimizer', () => {

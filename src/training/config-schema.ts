@@ -112,6 +112,11 @@ const training = z.strictObject({
     'compute the layers a second time for the gradient instead of keeping them: less memory, slower',
     true,
   ),
+  monitor_target: key(
+    z.string().min(1),
+    'column of labels that validations tell a nearest-neighbour score of; it never becomes a token',
+    'label',
+  ),
   log_steps: key(count(), 'steps between two lines of metrics.jsonl', 10),
   valid_steps: key(count(), 'steps between two validations', 200),
   checkpoint_steps: key(count(), 'steps between two checkpoints', 500),
@@ -203,7 +208,7 @@ export const configSchema = z.strictObject({
   tokenizer: tokenizer.partial({ patch: true }),
   encoder,
   objective: objective.partial({ select_initial_ratio: true }),
-  training: training.partial({ epochs: true, recompute: true }),
+  training: training.partial({ epochs: true, recompute: true, monitor_target: true }),
   finetune: finetune.partial().optional(),
   versions: key(z.record(z.string(), z.string()), 'versions of what computed the run', { lacuna: '0.1.0' }),
 });

@@ -123,6 +123,7 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
       seed: training.seed ?? 0,
       threads: training.threads ?? inputs.threads,
       ...(training.recompute && { recompute: true }),
+      ...(training.monitor_target !== undefined && { monitor_target: training.monitor_target }),
       log_steps: training.log_steps ?? 1,
       valid_steps: training.valid_steps ?? clamp(Math.round(steps / 100), 10, 100),
       checkpoint_steps: training.checkpoint_steps ?? clamp(Math.round(steps / 10), 1, 500),

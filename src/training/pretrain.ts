@@ -12,6 +12,7 @@ import type { DataSource } from '../records/record-batch.js';
 import { rememberOnce } from '../records/remember.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import type { TokenizerChoice } from '../tokenizers/index.js';
+import { unfitLearningRate } from './adamw.js';
 import { writeFileAtomically } from './atomic-file.js';
 import { type Checkpoint, latestCheckpoint } from './checkpoint-files.js';
 import { parseConfig } from './config.js';
@@ -20,6 +21,8 @@ import { partition, RejectedRecords, tokenRejecter, trainingBlocks } from './dat
 import { modelOf, resolveConfig } from './defaults.js';
 import { writeEncoder } from './export.js';
 import { marginalPrediction } from './marginal.js';
+import { checkMonitorTarget, readMonitorLabels } from './monitor-labels.js';
+import { monitoredRecords } from './monitoring.js';
 import { initializeParameters } from './parameters.js';
 import { pretrainingGraphFor, restoreTrainer, runHash, trainOnBlocks } from './pretraining-loop.js';
 import type { Hooks, ProgressEvent } from './progress-event.js';
@@ -89,12 +92,15 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   }
 
   const plan = stored ? undefined : await planTokens(source, user);
+  const target = (stored ?? user).training?.monitor_target;
   const splitColumn = plan ? plan.splitColumn : stored?.data.split_column;
   const seed = stored?.training.seed ?? user.training?.seed ?? 0;
   const validFraction = stored?.data.valid_fraction ?? user.data?.valid_fraction ?? 0.05;
   const parts = await partition(source, { splitColumn, seed, validFraction, testFraction: 0 });
   if (plan) describeChoice(plan.choice, emit);
   const tokenizer = plan ? await fitTokenizer(source, plan, parts, user.tokenizer) : await readTokenizer(out);
+
+  if (target !== undefined) checkMonitorTarget(source, target, tokenizer.columns);
 
   const { spec } = tokenizer;
   const valuesPerToken = spec.kind === 'continuous' ? spec.channels : 1;
@@ -140,6 +146,18 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     );
   const model = modelOf(config, spec);
   const { training } = config;
+  const { whole: monitored } = monitoredRecords(validation, model.encoder.width);
+  // Opened again, since a bad label is no reason to count its record among those left out.
+  const labels =
+    target === undefined
+      ? undefined
+      : await readMonitorLabels(
+          await openSource(path, { format: config.data.format, onBadRecord: 'skip' }),
+          target,
+          monitored.rows,
+        );
+  const unfit = unfitLearningRate(training.learning_rate);
+  if (unfit) emit({ type: 'warning', message: unfit });
   const buckets = bucketsFor(block, validation, spec, inMemory);
   const engine = await nodeEngine({ threads: training.threads });
   const trainer = new Trainer(
@@ -180,6 +198,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
         trainer,
         marginal: marginalPrediction(spec, block),
         validation,
+        labels,
         buckets,
         blocks: inMemory ? () => [block] : () => trainingBlocks(streamOptions),
       },

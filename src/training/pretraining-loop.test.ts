@@ -10,8 +10,10 @@ import { latestCheckpoint } from './checkpoint-files.js';
 import type { UserConfig } from './config-schema.js';
 import { modelOf, resolveConfig } from './defaults.js';
 import { marginalPrediction } from './marginal.js';
+import { readMetrics } from './metrics-log.js';
 import { initializeParameters } from './parameters.js';
 import {
+  monitor,
   type PretrainingContext,
   pretrainingGraphFor,
   restoreTrainer,
@@ -90,6 +92,62 @@ describe('validation', () => {
   );
 });
 
+describe('the monitors', () => {
+  it('are logged at step 0 and with each validation, and are those of the parameters then', async () => {
+    const context = contextOf('discrete', { valid_steps: 5, steps: 10 });
+    const labels = { kind: 'numbers', values: Float64Array.from({ length: 16 }, (_, i) => i) } as const;
+    const watched: PretrainingContext = { ...context, labels };
+    const untrained = await monitor(watched);
+    expect(await monitor(watched)).toEqual(untrained);
+    expect(Object.values(untrained).every(Number.isFinite)).toBe(true);
+    const valid: unknown[] = [];
+    await trainOnBlocks(watched, undefined, {
+      onEvent: (event) => event.type === 'valid' && valid.push(event),
+    });
+    const lines = await readMetrics(join(out, 'metrics.jsonl'));
+    expect(lines.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(lines[0]).toEqual({ step: 0, ...untrained });
+    expect(
+      lines.filter(({ effective_rank }) => effective_rank !== undefined).map(({ step }) => step),
+    ).toEqual([0, 5, 10]);
+    const trained = await monitor(watched);
+    expect(trained.effective_rank).not.toBe(untrained.effective_rank);
+    expect(lines[10]).toMatchObject({ ...trained });
+    expect(valid).toMatchObject([{ step: 5 }, { step: 10, ...trained }]);
+    await context.trainer.release();
+  });
+
+  it('change nothing of what is learned', async () => {
+    const learned = [];
+    for (const valid_steps of [1, 12]) {
+      const context = contextOf('fields', { valid_steps, steps: 12 });
+      await trainOnBlocks(context);
+      learned.push(context.trainer.state.parameters);
+      await context.trainer.release();
+    }
+    expect(learned[1]).toEqual(learned[0]);
+  });
+
+  it('warn once of each sign of collapse, after the warm-up', async () => {
+    const context = contextOf('fields', { valid_steps: 1, warmup_steps: 4, steps: 8 });
+    // Without a difference between records: latents that read nothing of the tokens.
+    const silence = () => {
+      for (const [name, { data }] of Object.entries(context.trainer.parameters))
+        if (name.startsWith('encoder.cross_attention.attention.value')) data.fill(0);
+    };
+    const warnings: string[] = [];
+    await trainOnBlocks(context, undefined, {
+      onEvent(event) {
+        if (event.type === 'warning') warnings.push(event.message);
+        silence();
+      },
+    });
+    expect(warnings).toHaveLength(2);
+    for (const warning of warnings) expect(warning).toMatch(/^step 4: the e.* collapsing/);
+    await context.trainer.release();
+  });
+});
+
 describe('a run that diverges', () => {
   it('names the file rows of the batch and keeps the parameters before a loss that is not finite', async () => {
     const poisoned = structuredClone(real.continuous.block);
@@ -124,7 +182,7 @@ describe('a run that diverges', () => {
       for (const [name, { data }] of Object.entries(checkpoint?.tensors ?? {}))
         expect(Array.from(data, Number).every(Number.isFinite), name).toBe(true);
       const log = (await readFile(join(out, 'metrics.jsonl'), 'utf8')).split('\n').slice(0, -1);
-      expect(log.every((line) => JSON.parse(line).step > 0)).toBe(true);
+      expect(log.map((line) => JSON.parse(line).step)).toEqual(log.map((_, step) => step));
       await context.trainer.release();
     },
   );

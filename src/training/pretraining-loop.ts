@@ -20,6 +20,16 @@ import { hashConfig } from './config.js';
 import type { Config } from './config-schema.js';
 import { MetricsLog, readMetrics } from './metrics-log.js';
 import { batchShape, type ModelConfig, objectiveOf, pretrainingGraph } from './model.js';
+import {
+  collapseSigns,
+  hiddenInView,
+  type Monitors,
+  monitoredRecords,
+  monitoringGraph,
+  monitorsOf,
+  untrainedMonitors,
+} from './monitoring.js';
+import type { MonitorLabels } from './monitors.js';
 import { parameterViews } from './parameters.js';
 import type { Hooks } from './progress-event.js';
 import { runFile } from './run-folder.js';
@@ -34,6 +44,8 @@ export interface PretrainingContext {
   /** float32[maxTokens, outputs]: see `marginalPrediction`. */
   readonly marginal: HostTensor;
   readonly validation: TokenBlock;
+  /** Labels of the monitored records, where the run is watched by some. */
+  readonly labels?: MonitorLabels;
   readonly buckets: readonly number[];
   /** The training records of one epoch, the same at every call. */
   readonly blocks: () => Iterable<TokenBlock> | AsyncIterable<TokenBlock>;
@@ -61,7 +73,13 @@ export interface TrainingResult {
 /** Encoder and objective on batches of `size` rows of `tokens` tokens, as a trainer wants them. */
 export function pretrainingGraphFor(model: ModelConfig, size: number, tokens: number): TrainableGraph {
   const { loss, weight, marginalLoss, parameters } = pretrainingGraph(model, batchShape(model, size, tokens));
-  return { loss, parameters, metrics: {}, evaluation: { loss, weight, marginal_loss: marginalLoss } };
+  return {
+    loss,
+    parameters,
+    metrics: {},
+    evaluation: { loss, weight, marginal_loss: marginalLoss },
+    embedding: monitoringGraph(model, size, tokens),
+  };
 }
 
 /** Parameters and moments as a checkpoint left them. Throws InputError listing whatever does not fit. */
@@ -139,6 +157,37 @@ export async function validate({
   return { val_loss: loss / weight, val_loss_marginal: marginalLoss / weight };
 }
 
+/** float32[count, width]: embeddings of a block's records in its order, with the tokens hidden that a view hides. */
+async function embedView(
+  { config, model, trainer, buckets }: PretrainingContext,
+  block: TokenBlock,
+  view: number,
+): Promise<Float32Array> {
+  const { seed, batch_size: batchSize } = config.training;
+  const { width } = model.encoder;
+  const embeddings = new Float32Array(block.count * width);
+  const plans = epochOrder(block, { seed, epoch: 0, blockIndex: 0, batchSize, buckets, dropLast: false });
+  for (const { records, tokens } of plans) {
+    const batch = packBatch(block, records, batchSize, tokens);
+    const hidden = hiddenInView(model.spec, batch, seed, view);
+    const embedded = await trainer.embed(tokens, { ...tokenFeeds(batch), hidden });
+    for (let row = 0; row < records.length; row++) {
+      embeddings.set(embedded.subarray(row * width, (row + 1) * width), records[row] * width);
+    }
+  }
+  return embeddings;
+}
+
+/** The monitors of the encoder as it is: the same at every call with the same parameters. */
+export async function monitor(context: PretrainingContext): Promise<Monitors> {
+  const { validation, labels, model } = context;
+  const { width } = model.encoder;
+  const { whole, viewed } = monitoredRecords(validation, width);
+  const embeddings = await embedView(context, whole, 0);
+  const views = [await embedView(context, viewed, 1), await embedView(context, viewed, 2)] as const;
+  return monitorsOf(embeddings, views, width, labels);
+}
+
 /** Every batch of every epoch from a position on: which records of which block. Epochs follow each other without end. */
 async function* batchesFrom(
   { config, blocks, buckets }: PretrainingContext,
@@ -185,12 +234,15 @@ export async function trainOnBlocks(
   const { training } = config;
   const { steps, batch_size, seed } = training;
   const log = await MetricsLog.open(runFile(out, 'metrics'), start.step > 0 ? start.step : undefined);
-  const lastLogged = start.step > 0 ? (await readMetrics(log.path)).at(-1) : undefined;
+  const logged = start.step > 0 ? await readMetrics(log.path) : [];
+  const lastLogged = logged.at(-1);
   const configHash = runHash(config);
 
   let at = start;
   let loss = typeof lastLogged?.loss === 'number' ? lastLogged.loss : Number.NaN;
   let valid = { val_loss: Number.NaN, val_loss_marginal: Number.NaN };
+  let monitors: Monitors | undefined;
+  const warned = new Set<string>();
   const advice = `try a lower --learning-rate than ${training.learning_rate}`;
   const save = async (): Promise<string> => {
     if (!isFiniteState(trainer.state)) {
@@ -211,6 +263,11 @@ export async function trainOnBlocks(
 
   try {
     const started = performance.now();
+    if (start.step === 0) {
+      monitors = await monitor(context);
+      log.append({ step: 0, ...monitors });
+    }
+    const untrained = start.step === 0 ? monitors : untrainedMonitors(logged);
     // Milliseconds of the steps since the last logged line, validation and checkpoints left out.
     let window = { steps: 0, total: 0, waited: 0 };
     const batches = batchesFrom(context, start);
@@ -252,7 +309,13 @@ export async function trainOnBlocks(
       const validates = at.step % training.valid_steps === 0 || last;
       if (validates) {
         valid = await validate(context);
-        onEvent({ type: 'valid', step: at.step, steps, epoch, ...valid });
+        monitors = await monitor(context);
+        onEvent({ type: 'valid', step: at.step, steps, epoch, ...valid, ...monitors });
+        const signs = at.step >= training.warmup_steps ? collapseSigns(monitors, config, untrained) : [];
+        for (const [name, sign] of signs) {
+          if (!warned.has(name)) onEvent({ type: 'warning', message: `step ${at.step}: ${sign}` });
+          warned.add(name);
+        }
       }
       if (at.step % training.log_steps === 0 || validates) {
         const seconds = (performance.now() - started) / 1000;
@@ -262,12 +325,12 @@ export async function trainOnBlocks(
           data_wait: window.waited / window.total,
           peak_memory_mib: peakMemory(),
         };
-        log.append({ ...line, ...(validates && valid), ...speed, seconds });
+        log.append({ ...line, ...(validates && { ...valid, ...monitors }), ...speed, seconds });
         onEvent({
           type: 'step',
           steps,
           ...line,
-          ...(Number.isFinite(valid.val_loss) && valid),
+          ...(Number.isFinite(valid.val_loss) && { ...valid, ...monitors }),
           ...speed,
           seconds_left: (seconds / (at.step - start.step)) * (steps - at.step),
         });

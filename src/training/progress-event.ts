@@ -1,3 +1,5 @@
+import type { Monitors } from './monitoring.js';
+
 /** What a verb tells while it works. Losses are means over the masked tokens; times are in seconds. */
 export type ProgressEvent =
   | { readonly type: 'info' | 'warning'; readonly message: string }
@@ -5,8 +7,8 @@ export type ProgressEvent =
   | ValidEvent
   | SeedEvent;
 
-/** A training step that was logged. */
-export interface StepEvent {
+/** A training step that was logged. Monitors are the newest, as `val_loss` is. */
+export interface StepEvent extends Partial<Monitors> {
   readonly type: 'step';
   readonly step: number;
   readonly steps: number;
@@ -26,7 +28,7 @@ export interface StepEvent {
 }
 
 /** A validation. */
-export interface ValidEvent {
+export interface ValidEvent extends Partial<Monitors> {
   readonly type: 'valid';
   readonly step: number;
   readonly steps: number;

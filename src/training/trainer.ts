@@ -15,6 +15,8 @@ export interface TrainableGraph {
   readonly metrics: Readonly<Record<string, Value>>;
   /** Given by `evaluate`, which computes no gradient. */
   readonly evaluation: Readonly<Record<string, Value>>;
+  /** float32[batch, width], given by `embed`, where the model is watched while it trains. */
+  readonly embedding?: Value;
 }
 
 export interface TrainerOptions {
@@ -106,18 +108,32 @@ export class Trainer {
 
   /** The evaluation outputs for one batch. The tensors are reused by the next call for the same length. */
   async evaluate(tokens: number, feeds: HostTensors): Promise<HostTensors> {
-    const { executable, results } = await this.compile(`evaluation ${tokens}`, () => ({
-      name: 'evaluation',
-      outputs: this.graph(tokens).evaluation,
-    }));
-    await executable.run({ ...this.parameters, ...feeds }, results);
-    return results;
+    return this.outputs('evaluation', tokens, feeds, this.graph(tokens).evaluation);
+  }
+
+  /** float32[batch, width] for one batch. The tensor is reused by the next call for the same length. */
+  async embed(tokens: number, feeds: HostTensors): Promise<Float32Array> {
+    const { embedding } = this.graph(tokens);
+    if (!embedding) throw new Error('embed: the graph was built without an embedding');
+    const results = await this.outputs('embedding', tokens, feeds, { embedding });
+    return results.embedding.data as Float32Array;
   }
 
   async release(): Promise<void> {
     for (const compiled of this.compiled.values()) await (await compiled).executable.release();
     await (await this.optimizer)?.release();
     this.compiled.clear();
+  }
+
+  private async outputs(
+    name: string,
+    tokens: number,
+    feeds: HostTensors,
+    outputs: Program['outputs'],
+  ): Promise<HostTensors> {
+    const { executable, results } = await this.compile(`${name} ${tokens}`, () => ({ name, outputs }));
+    await executable.run({ ...this.parameters, ...feeds }, results);
+    return results;
   }
 
   private graph(tokens: number): TrainableGraph {

@@ -1,0 +1,76 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { molecules } from '../tokenizers/real-records.case.js';
+import type { UserConfig } from './config-schema.js';
+import { readMetrics } from './metrics-log.js';
+import { pretrain } from './pretrain.js';
+
+let folder: string;
+let data: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lacuna-pretrain-'));
+  data = join(folder, 'molecules.csv');
+  const rows = Array.from({ length: 8 }, () => molecules).flat();
+  // Whether there is nitrogen; not known of the first molecule.
+  const nitrogen = (smiles: string) => (smiles.includes('N') ? 'yes' : 'no');
+  const lines = rows.map((smiles, i) => `${smiles},${i === 0 ? '' : nitrogen(smiles)},${smiles.length / 2}`);
+  await writeFile(data, ['smiles,nitrogen,half_length', ...lines, ''].join('\n'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const run = async (name: string, training: UserConfig['training']) => {
+  const out = join(folder, name);
+  const said: string[] = [];
+  const config = {
+    data: { valid_fraction: 0.4, columns: ['smiles'] },
+    tokenizer: { max_tokens: 40 },
+    encoder: { width: 16, heads: 2, layers: 1, latents: 4 },
+    training: { steps: 4, valid_steps: 2, batch_size: 8, threads: 1, ...training },
+  };
+  const onEvent = (event: { type: string; message?: string }) => {
+    if (event.type === 'warning') said.push(event.message ?? '');
+  };
+  await pretrain({ data, out, config }, { onEvent });
+  return { lines: await readMetrics(join(out, 'metrics.jsonl')), said };
+};
+
+describe('a run that is watched by labels', () => {
+  it('tells their score at each validation and learns the same', async () => {
+    const plain = await run('plain', {});
+    const classes = await run('classes', { monitor_target: 'nitrogen' });
+    const numbers = await run('numbers', { monitor_target: 'half_length' });
+    const losses = ({ lines }: typeof plain) => lines.map(({ loss, val_loss }) => [loss, val_loss]);
+    expect(losses(classes)).toEqual(losses(plain));
+    expect(losses(numbers)).toEqual(losses(plain));
+    // The same molecule comes eight times, so its copies are its neighbours.
+    for (const step of [0, 2, 4]) {
+      expect(Number(classes.lines[step].nearest_neighbor_accuracy)).toBeGreaterThan(0.5);
+      expect(Number(classes.lines[step].nearest_neighbor_accuracy)).toBeLessThanOrEqual(1);
+      expect(Number(numbers.lines[step].nearest_neighbor_r2)).toBeLessThanOrEqual(1);
+      expect(plain.lines[step]).not.toHaveProperty('nearest_neighbor_accuracy');
+    }
+    expect(classes.lines[1]).not.toHaveProperty('nearest_neighbor_accuracy');
+    expect(plain.said).toEqual([]);
+  });
+
+  it('refuses a column that it would learn from, before it writes anything', async () => {
+    const out = join(folder, 'refused');
+    const config: UserConfig = {
+      data: { columns: ['nitrogen', 'half_length'] },
+      training: { monitor_target: 'nitrogen' },
+    };
+    await expect(pretrain({ data, out, config })).rejects.toThrow(
+      'column "nitrogen", to monitor by, would be learned from',
+    );
+    await expect(readdir(out)).rejects.toThrow('ENOENT');
+  });
+});
+
+describe('a learning rate that suits no run', () => {
+  it('is warned of at the start', async () => {
+    const { said } = await run('high', { learning_rate: 0.5 });
+    expect(said[0]).toContain('learning rate 0.5 is high for AdamW');
+  });
+});
