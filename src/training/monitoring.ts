@@ -61,7 +61,7 @@ export function monitoringGraph({ spec, encoder }: ModelConfig, size: number, co
   const hidden = input('hidden', 'bool', [size, count]);
   // A row from which nothing is hidden keeps all of its tokens visible.
   const hiding = { choose: () => hidden, visible: count };
-  return encoders[encoder.kind].encode(spec, tokens, encoder, hiding).pooled;
+  return encoders[encoder.kind].encode(spec, tokens, encoder, { hiding }).pooled;
 }
 
 /**
