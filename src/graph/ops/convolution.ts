@@ -16,7 +16,7 @@ export interface ConvolutionAttributes {
 }
 
 /** What the gradient of an operand has to know beside the shapes of the other two. */
-interface SizedAttributes extends ConvolutionAttributes {
+export interface SizedAttributes extends ConvolutionAttributes {
   /** Height and width of the result. */
   readonly size: readonly number[];
 }
