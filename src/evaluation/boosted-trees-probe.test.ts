@@ -3,7 +3,7 @@ import { random } from '../tensor/random.js';
 import { fitBoostedTrees } from './boosted-trees.js';
 import { boostedTrees } from './boosted-trees-probe.js';
 import type { OutputLayout } from './metrics.js';
-import { product, runProbe, TEST, TRAIN, VALID } from './protocol.js';
+import { runProbe, TEST, TRAIN, VALID } from './protocol.js';
 
 const spec = (layout: OutputLayout) => ({ ...layout, columns: [], classes: [], reason: '' });
 const normal = (length: number, seed: number) => {
@@ -19,7 +19,6 @@ const candidates = (
   ...boostedTrees(
     { count: features.length / dimension, dimension, features, labels: Float64Array.from(labels) },
     spec(layout),
-    product,
   ),
 ];
 const never = Number.NEGATIVE_INFINITY;

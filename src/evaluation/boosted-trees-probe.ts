@@ -15,7 +15,7 @@ const SETTINGS = { learningRate: 0.1, minChildWeight: 1, l2: 1, bins: 256, seed:
  * One depth and one number of rounds for all targets. A target without a label in the training part gives 0; a class
  * that training lacks is never predicted.
  */
-export const boostedTrees: Probe = function* (train, spec) {
+export const boostedTrees = function* (train, spec) {
   for (const depth of DEPTHS) {
     const predict = fitters[spec.task](train, spec, {
       ...SETTINGS,
@@ -26,7 +26,7 @@ export const boostedTrees: Probe = function* (train, spec) {
       yield { chosen: { depth, rounds }, predict: (features) => predict(features, rounds) };
     }
   }
-};
+} satisfies Probe;
 
 /** Outputs float64[m, spec.outputs] of features float32[m, dimension] after so many rounds. */
 type StagedPredict = (features: Float32Array, rounds: number) => Float64Array;

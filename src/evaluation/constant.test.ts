@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { constantProbe } from './constant.js';
-import { product } from './protocol.js';
 
 const predict = (
   task: 'regression' | 'binary' | 'multiclass',
@@ -14,7 +13,7 @@ const predict = (
     features: 0,
     labels: Float64Array.from(labels),
   };
-  const [{ predict: run }] = constantProbe(train, spec, product);
+  const [{ predict: run }] = constantProbe(train, spec);
   return Array.from(run(2) as Float64Array);
 };
 

@@ -1,7 +1,7 @@
 import type { Probe } from './protocol.js';
 
 /** On features that are only the number of label rows: predicts the same for every row: per target the training mean, and for classes the log of each one's share. */
-export const constantProbe: Probe<number> = function* ({ labels }, { task, targets, outputs }) {
+export const constantProbe = function* ({ labels }, { task, targets, outputs }) {
   const constant = new Float64Array(outputs);
   if (task === 'multiclass' || task === 'per-token') {
     const known = labels.filter((label) => !Number.isNaN(label));
@@ -18,7 +18,7 @@ export const constantProbe: Probe<number> = function* ({ labels }, { task, targe
     chosen: {},
     predict: (features) => repeat(constant, features),
   };
-};
+} satisfies Probe<number>;
 
 function repeat(values: Float64Array, times: number): Float64Array {
   const out = new Float64Array(times * values.length);

@@ -1,22 +1,23 @@
+import type { Engine } from '../engine/engine.js';
 import type { LabelSpec } from './labels.js';
 import { linearProbe } from './linear-probe.js';
 import type { MetricName } from './metrics.js';
 import { nearestClassMeanProbe } from './nearest-class-mean.js';
 import { nearestNeighborsProbe } from './nearest-neighbors.js';
-import { type MatrixProduct, type Probe, type ProbeData, type ProbeResult, runProbe } from './protocol.js';
+import { type Probe, type ProbeData, type ProbeResult, runProbe } from './protocol.js';
 
 /** Runs one probe from start to test score; see {@link runProbe}. */
 export type ProbeRun = (
   data: ProbeData,
   spec: LabelSpec,
   metric: MetricName,
-  multiply?: MatrixProduct,
+  engine?: Engine,
 ) => Promise<ProbeResult>;
 
 const run =
   (probe: Probe): ProbeRun =>
-  (data, spec, metric, multiply) =>
-    runProbe(probe, data, spec, metric, multiply);
+  (data, spec, metric, engine) =>
+    runProbe(probe, data, spec, metric, engine);
 
 /** Evaluations of a frozen encoder. */
 export const probes = {

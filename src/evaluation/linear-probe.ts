@@ -1,3 +1,4 @@
+import type { Engine } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
 import type { LabelSpec } from './labels.js';
 import {
@@ -9,9 +10,11 @@ import {
 } from './linear-model.js';
 import { logistic } from './logistic.js';
 import { gatherRows } from './matrix.js';
+import { engineIfLarge } from './matrix-product.js';
 import type { Task } from './metrics.js';
+import { principalRows } from './principal-axes.js';
 import type { Part, Probe } from './protocol.js';
-import { principalAxes, ridge } from './ridge.js';
+import { ridge } from './ridge.js';
 
 /** Strengths of the L2 penalty λ, per record and for standardised features, strongest first. */
 const REGULARIZATION = [10, 1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5] as const;
@@ -20,15 +23,14 @@ const REGULARIZATION = [10, 1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5] as const;
  * Linear probe: features standardised by the training part, then ridge regression, or logistic regression per target,
  * or softmax regression. One λ of {@link REGULARIZATION} for all targets.
  */
-export const linearProbe: Probe = function* (train, spec) {
+export const linearProbe: Probe = async function* (train, spec, engine) {
   const standardization = fitStandardization(train.features, train.dimension);
   const solve = fitters[spec.task](
     { ...train, features: standardize(standardization, train.features) },
     spec,
+    engine,
   );
-  for (const regularization of REGULARIZATION) {
-    const model = solveIfPossible(solve, regularization);
-    if (model === undefined) return;
+  for await (const { regularization, model } of solutions(solve)) {
     yield {
       chosen: { regularization },
       predict: (features) => applyLinear(model, standardize(standardization, features)),
@@ -36,19 +38,28 @@ export const linearProbe: Probe = function* (train, spec) {
   }
 };
 
-type Fit = (lambda: number) => LinearModel;
+type Fit = (lambda: number) => LinearModel | Promise<LinearModel>;
 
-/** The weaker the penalty, the longer the way to the optimum: past the first that is not reached the grid ends. */
-function solveIfPossible(solve: Fit, regularization: number): LinearModel | undefined {
-  try {
-    return solve(regularization);
-  } catch (error) {
-    if (error instanceof LacunaError && regularization < REGULARIZATION[0]) return undefined;
-    throw error;
+/**
+ * The models of a grid. The weaker the penalty, the longer the way to the optimum: before the first that is not reached,
+ * which is told by a LacunaError, the grid ends. Throws that error where it is the first of all.
+ */
+export async function* solutions(
+  solve: Fit,
+): AsyncGenerator<{ readonly regularization: number; readonly model: LinearModel }> {
+  for (const regularization of REGULARIZATION) {
+    let model: LinearModel;
+    try {
+      model = await solve(regularization);
+    } catch (error) {
+      if (error instanceof LacunaError && regularization < REGULARIZATION[0]) return;
+      throw error;
+    }
+    yield { regularization, model };
   }
 }
 
-const fitters: Record<Task, (train: Part, spec: LabelSpec) => Fit> = {
+const fitters: Record<Task, (train: Part, spec: LabelSpec, engine?: Engine) => Fit> = {
   regression: (train, spec) =>
     perTarget(train, spec, (labels) => {
       const { features, dimension } = train;
@@ -69,9 +80,9 @@ const fitters: Record<Task, (train: Part, spec: LabelSpec) => Fit> = {
 function logisticPerTarget(train: Part, spec: LabelSpec): Fit {
   const { features, dimension } = train;
   // The axes only steer the solver, so those of all rows serve every target, whichever labels it lacks.
-  const principal = principalAxes(features, dimension);
+  const rows = principalRows(features, dimension);
   return perTarget(train, spec, (labels) => {
-    if (labels.includes(0) && labels.includes(1)) return logistic(features, labels, 1, principal);
+    if (labels.includes(0) && labels.includes(1)) return logistic(rows, labels, 1);
     // One class only: the optimum lies at infinity. Say that class, always.
     const constant = constantModel(dimension, labels.includes(1) ? 1 : -1);
     return () => constant;
@@ -90,22 +101,36 @@ function perTarget(
     const own = Float64Array.from({ length: count }, (_, row) => labels[row * targets + target]);
     fits.push(own.every(Number.isNaN) ? () => zero : fitter(own));
   }
-  return (lambda) => stackModels(fits.map((solve) => solve(lambda)));
+  return async (lambda) => {
+    const models: LinearModel[] = [];
+    for (const solve of fits) models.push(await solve(lambda));
+    return stackModels(models);
+  };
 }
 
 /** Softmax over the classes the training part has; the others are never predicted (bias −∞). */
-function softmax({ features, labels, dimension }: Part, { outputs: classes }: LabelSpec): Fit {
+function softmax(
+  { features, labels, dimension, count }: Part,
+  { outputs: classes }: LabelSpec,
+  engine?: Engine,
+): Fit {
   const present = [...new Set(labels)].sort((a, b) => a - b);
   const index = new Map(present.map((label, i) => [label, i]));
   const numbered = labels.map((label) => index.get(label)!);
   // One class only: there is nothing to fit, and any finite bias says it.
   const only = constantModel(dimension, 0);
-  const solve =
-    present.length === 1
+  const width = present.length;
+  const solve: Fit =
+    width === 1
       ? () => only
-      : logistic(features, numbered, present.length, principalAxes(features, dimension));
-  return (lambda) => {
-    const fitted = solve(lambda);
+      : logistic(
+          principalRows(features, dimension),
+          numbered,
+          width,
+          engineIfLarge(engine, count * dimension * width),
+        );
+  return async (lambda) => {
+    const fitted = await solve(lambda);
     const weights = new Float64Array(classes * dimension);
     const bias = new Float64Array(classes).fill(Number.NEGATIVE_INFINITY);
     present.forEach((label, i) => {

@@ -1,7 +1,9 @@
+import type { Engine } from '../engine/engine.js';
 import type { LinearModel } from './linear-model.js';
 import { accumulateTransposed, BLOCK_ROWS, forEachBlock, multiplyTransposed } from './matrix.js';
-import { minimize } from './minimize.js';
-import { type PrincipalAxes, solveShifted } from './ridge.js';
+import { type Limits, minimize } from './minimize.js';
+import type { PrincipalRows } from './principal-axes.js';
+import { type LossSum, withSoftmaxLoss } from './softmax-loss.js';
 
 /**
  * Turns logits [count, width] into the loss's first derivatives in place, adds its second derivatives p (1 − p) to
@@ -64,8 +66,10 @@ export interface LogisticFit extends LinearModel {
   readonly iterations: number;
 }
 
-/** Largest component of the gradient at the solution. */
 const TOLERANCE = 1e-6;
+const PLAIN: Limits = { tolerance: TOLERANCE, precision: 4 * Number.EPSILON, iterations: 1000 };
+/** Values are single precision, and an iteration of a large problem is dear. */
+const ON_ENGINE: Limits = { tolerance: TOLERANCE, precision: 2 ** -23, iterations: 200 };
 
 /** Keeps the preconditioner finite where every row is classified with certainty. */
 const LEAST_CURVATURE = 1e-6;
@@ -75,82 +79,100 @@ const LEAST_CURVATURE = 1e-6;
  * (scikit-learn's C is 1 / (n λ)). Returns the solution as a function of λ > 0; each starts from the one before,
  * so ask in order, largest first.
  *
- * The Hessian is about mean p (1 − p) times the covariance of x, plus λ. Its inverse costs little on the principal axes
- * and is the preconditioner, so correlated features need no more passes over the data than others.
- * @param x float32[n, d]
+ * The Hessian is about mean p (1 − p) times the covariance of x, plus λ. On the principal axes that is diagonal, and its
+ * inverse is the preconditioner, so correlated features need no more passes over the data than others.
+ *
+ * The optimum is reached when no component of the gradient along the axes exceeds 1e-6; LacunaError is thrown when that
+ * takes more than 1,000 iterations. All is double precision, but on an engine, which is for large problems: there loss and
+ * gradient have relative errors of about 1e-7, a fit also ends when it no longer lowers the loss by more than that, and 200
+ * iterations are the most.
+ * @param rows float64[n, d + 1]
  * @param labels float64[n]: with one logit 1, 0 or NaN, whose row is left out; else 0 … logits − 1. Every class occurs.
  * @param width number of logits: one for yes or no, else one per class
- * @param principal axes of x, or of rows like them
+ * @param engine computes the loss of several logits and its gradient
  */
 export function logistic(
-  x: Float32Array,
+  { dimension, axes, rows }: PrincipalRows,
   labels: Float64Array,
   width: number,
-  principal: PrincipalAxes,
-): (lambda: number) => LogisticFit {
-  const { dimension } = principal;
-  const lossOf = width === 1 ? binaryCrossEntropy : crossEntropy;
-  const weightCount = width * dimension;
-
+  engine?: Engine,
+): (lambda: number) => Promise<LogisticFit> {
+  const columns = dimension + 1;
   const occurrences = new Float64Array(Math.max(width, 2));
   for (const label of labels) if (!Number.isNaN(label)) occurrences[label]++;
   const n = occurrences.reduce((sum, count) => sum + count, 0);
   const frequency = occurrences.map((count) => count / n);
   const bias = width === 1 ? [Math.log(frequency[1] / frequency[0])] : frequency.map(Math.log);
 
-  // One vector: weights [width, dimension], then bias [width].
-  let point: Float64Array = new Float64Array(weightCount + width);
-  point.set(bias, weightCount);
-  const logits = new Float64Array(BLOCK_ROWS * width);
-  const curvature = new Float64Array(width); // at the point evaluated last
-  const ones = new Float64Array(BLOCK_ROWS).fill(1);
+  // Weights along the axes and intercept of each logit: [width, columns].
+  let point: Float64Array = new Float64Array(width * columns);
+  bias.forEach((value, k) => {
+    point[k * columns + dimension] = value;
+  });
 
-  const evaluate = (lambda: number, at: Float64Array, gradient: Float64Array): number => {
-    const weights = at.subarray(0, weightCount);
-    const intercepts = at.subarray(weightCount);
-    const weightGradient = gradient.subarray(0, weightCount);
-    const biasGradient = gradient.subarray(weightCount);
-    gradient.fill(0);
-    curvature.fill(0);
-    let loss = 0;
-    forEachBlock(x, dimension, (block, first, count) => {
-      multiplyTransposed(logits, block, weights, count, width, dimension);
-      for (let i = 0; i < count * width; i++) logits[i] += intercepts[i % width];
-      loss += lossOf(logits, labels.subarray(first, first + count), count, width, curvature);
-      accumulateTransposed(weightGradient, logits, block, width, dimension, count);
-      accumulateTransposed(biasGradient, ones, logits, 1, width, count);
-    });
-    let squares = 0;
-    for (let i = 0; i < weightCount; i++) {
-      squares += weights[i] * weights[i];
-      gradient[i] = gradient[i] / n + lambda * weights[i];
-    }
-    for (let k = 0; k < width; k++) biasGradient[k] /= n;
-    return loss / n + (lambda / 2) * squares;
+  const minimum = (lossSum: LossSum, lambda: number, limits: Limits) => {
+    const curvature = new Float64Array(width); // at the point evaluated last
+    const evaluate = async (at: Float64Array, gradient: Float64Array) => {
+      gradient.fill(0);
+      curvature.fill(0);
+      const loss = await lossSum(at, gradient, curvature);
+      let squares = 0;
+      for (let i = 0; i < at.length; i++) {
+        gradient[i] /= n;
+        if (i % columns === dimension) continue;
+        squares += at[i] * at[i];
+        gradient[i] += lambda * at[i];
+      }
+      return loss / n + (lambda / 2) * squares;
+    };
+    const precondition = (vector: Float64Array, out: Float64Array) => {
+      for (let k = 0; k < width; k++) {
+        const scale = Math.max(curvature[k] / n, LEAST_CURVATURE);
+        const start = k * columns;
+        for (let j = 0; j < dimension; j++) {
+          out[start + j] = vector[start + j] / (scale * axes.variances[j] + lambda);
+        }
+        out[start + dimension] = vector[start + dimension] / scale;
+      }
+    };
+    return minimize({ evaluate, precondition }, point, limits);
   };
 
-  const precondition = (lambda: number, vector: Float64Array, out: Float64Array): void => {
-    const scales = curvature.map((sum) => Math.max(sum / n, LEAST_CURVATURE));
-    solveShifted(principal, scales, lambda, vector, out);
-    for (let k = 0; k < width; k++) out[weightCount + k] = vector[weightCount + k] / scales[k];
-  };
+  const plainSum = plainLoss(rows, labels, width);
 
-  return (lambda) => {
-    const solution = minimize(
-      {
-        evaluate: (at, gradient) => evaluate(lambda, at, gradient),
-        precondition: (vector, out) => precondition(lambda, vector, out),
-      },
-      point,
-      TOLERANCE,
-    );
+  return async (lambda) => {
+    const solution = engine
+      ? await withSoftmaxLoss(engine, { rows, labels, width }, (sum) => minimum(sum, lambda, ON_ENGINE))
+      : await minimum(plainSum, lambda, PLAIN);
     point = solution.point;
+    const along = new Float64Array(width * dimension);
+    for (let k = 0; k < width; k++) {
+      along.set(point.subarray(k * columns, k * columns + dimension), k * dimension);
+    }
+    const weights = new Float64Array(width * dimension);
+    multiplyTransposed(weights, along, axes.axesTransposed, width, dimension, dimension);
     return {
       dimension,
-      weights: point.slice(0, weightCount),
-      bias: point.slice(weightCount),
+      weights,
+      bias: Float64Array.from({ length: width }, (_, k) => point[k * columns + dimension]),
       loss: solution.value,
       iterations: solution.iterations,
     };
+  };
+}
+
+/** The loss in double precision, block by block. */
+function plainLoss(rows: Float64Array, labels: Float64Array, width: number): LossSum {
+  const columns = rows.length / labels.length;
+  const lossOf = width === 1 ? binaryCrossEntropy : crossEntropy;
+  const logits = new Float64Array(BLOCK_ROWS * width);
+  return (weights, gradient, curvature) => {
+    let loss = 0;
+    forEachBlock(rows, columns, (block, first, count) => {
+      multiplyTransposed(logits, block, weights, count, width, columns);
+      loss += lossOf(logits, labels.subarray(first, first + count), count, width, curvature);
+      accumulateTransposed(gradient, logits, block, width, columns, count);
+    });
+    return loss;
   };
 }

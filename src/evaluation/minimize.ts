@@ -2,35 +2,46 @@ import { LacunaError } from '../errors.js';
 
 export interface Problem {
   /** Writes the gradient at `point` and returns the value there. */
-  evaluate(point: Float64Array, gradient: Float64Array): number;
+  evaluate(point: Float64Array, gradient: Float64Array): number | Promise<number>;
   /** out = P vector, with P positive definite and close to the inverse of the Hessian. */
   precondition(vector: Float64Array, out: Float64Array): void;
 }
 
+export interface Limits {
+  /** Largest component of the gradient at the solution. */
+  readonly tolerance: number;
+  /** Rounding error of a value, as a part of it. */
+  readonly precision: number;
+  readonly iterations: number;
+}
+
 const HISTORY = 10;
-const MAXIMUM_ITERATIONS = 1000;
 
 /**
  * Minimises a smooth, strongly convex function from `start`: L-BFGS (Nocedal & Wright 2006, algorithm 7.4) around the
- * given preconditioner, with backtracking. Deterministic. Stops when no component of the gradient exceeds `tolerance`;
- * throws LacunaError when that does not happen.
+ * given preconditioner, with backtracking. Deterministic. Stops when no component of the gradient exceeds the tolerance,
+ * or when rounding hides whether a step still goes down; throws LacunaError when neither comes within the iterations.
  */
-export function minimize(
+export async function minimize(
   { evaluate, precondition }: Problem,
   start: Float64Array,
-  tolerance: number,
-): { point: Float64Array; value: number; iterations: number } {
+  { tolerance, precision, iterations }: Limits,
+): Promise<{ point: Float64Array; value: number; iterations: number }> {
   const size = start.length;
   const steps: { s: Float64Array; y: Float64Array; sy: number }[] = [];
   const alpha = new Float64Array(HISTORY);
   const direction = new Float64Array(size);
   const preconditioned = new Float64Array(size);
-  let point = start.slice();
+  let point: Float64Array = start.slice();
   let gradient = new Float64Array(size);
-  let value = evaluate(point, gradient);
+  const values = [await evaluate(point, gradient)];
 
-  for (let iteration = 0; iteration < MAXIMUM_ITERATIONS; iteration++) {
-    if (largest(gradient) <= tolerance) return { point, value, iterations: iteration };
+  for (let iteration = 0; iteration < iterations; iteration++) {
+    const value = values[iteration];
+    const rounding = precision * Math.abs(value);
+    const reached = { point, value, iterations: iteration };
+    if (largest(gradient) <= tolerance) return reached;
+    if (iteration >= HISTORY && values[iteration - HISTORY] - value <= rounding) return reached;
 
     // direction = −H gradient, H the inverse Hessian as the last steps show it.
     for (let i = 0; i < size; i++) direction[i] = -gradient[i];
@@ -53,15 +64,15 @@ export function minimize(
     }
 
     const slope = dot(gradient, direction);
-    const rounding = 4 * Number.EPSILON * Math.abs(value);
     const nextGradient = new Float64Array(size);
-    let next = point;
-    let nextValue = Number.POSITIVE_INFINITY;
-    for (let length = 1; length > 1e-12; length /= 2) {
+    let next: Float64Array;
+    let nextValue: number;
+    for (let length = 1; ; length /= 2) {
       next = point.slice();
       addScaled(next, length, direction);
-      nextValue = evaluate(next, nextGradient);
+      nextValue = await evaluate(next, nextGradient);
       if (nextValue <= value + 1e-4 * length * slope + rounding) break;
+      if (!(-length * slope > rounding)) return reached;
     }
     const s = next.slice();
     addScaled(s, -1, point);
@@ -74,10 +85,10 @@ export function minimize(
     }
     point = next;
     gradient = nextGradient;
-    value = nextValue;
+    values.push(nextValue);
   }
   throw new LacunaError(
-    `logistic probe: gradient ${largest(gradient).toExponential(1)} after ${MAXIMUM_ITERATIONS} iterations, expected at most ${tolerance}; look for features of extreme size`,
+    `logistic probe: gradient ${largest(gradient).toExponential(1)} after ${iterations} iterations, expected at most ${tolerance}; look for features of extreme size`,
   );
 }
 

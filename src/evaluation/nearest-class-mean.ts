@@ -9,10 +9,10 @@ import type { Part, Probe } from './protocol.js';
  * Nothing to choose, so validation only measures. ‖x − μ‖² differs from −2 (μ·x − ‖μ‖²/2) by the same ‖x‖² for every
  * class, so this is a linear model. Throws InputError for regression, which has no classes.
  */
-export const nearestClassMeanProbe: Probe = function* (train, spec) {
+export const nearestClassMeanProbe = function* (train, spec) {
   const model = models[spec.task](train, spec);
   yield { chosen: {}, predict: (features) => applyLinear(model, features) };
-};
+} satisfies Probe;
 
 const models: Record<Task, (train: Part, spec: LabelSpec) => LinearModel> = {
   regression() {

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { random } from '../tensor/random.js';
+import { product } from './matrix-product.js';
 import type { OutputLayout } from './metrics.js';
 import { nearestClassMeanProbe } from './nearest-class-mean.js';
 import { nearestNeighbors, nearestNeighborsProbe } from './nearest-neighbors.js';
-import { product } from './protocol.js';
 
 const spec = (layout: OutputLayout) => ({ ...layout, columns: [], classes: [], reason: '' });
 const part = (features: readonly number[], dimension: number, labels: readonly number[]) => ({
@@ -55,7 +55,7 @@ describe('nearestNeighborsProbe', () => {
 
   it('averages the neighbours for regression, whatever their length', async () => {
     const layout = { task: 'regression', targets: 1, outputs: 1 } as const;
-    const [one, five, ...more] = nearestNeighborsProbe(line, spec(layout), product);
+    const [one, five, ...more] = nearestNeighborsProbe(line, spec(layout));
     expect([one.chosen, five.chosen, more.length]).toEqual([{ neighbors: 1 }, { neighbors: 5 }, 0]);
     expect([...(await one.predict(Float32Array.of(50, 0, 0, 0.01)))]).toEqual([10, 40]);
     expect([...(await five.predict(Float32Array.of(1, 1)))]).toEqual([(10 + 20 + 30 + 40 + 60) / 5]);
@@ -65,7 +65,7 @@ describe('nearestNeighborsProbe', () => {
     const nan = Number.NaN;
     const train = { ...line, labels: Float64Array.of(1, nan, 1, nan, 0, nan, 0, nan, 0, nan) };
     const layout = { task: 'multilabel', targets: 2, outputs: 2 } as const;
-    const [one, five] = nearestNeighborsProbe(train, spec(layout), product);
+    const [one, five] = nearestNeighborsProbe(train, spec(layout));
     expect([...(await one.predict(Float32Array.of(1, 0)))]).toEqual([0.5, -0.5]);
     const weights = [1, 1 / Math.hypot(1, 0.1), 0.1 / Math.hypot(1, 0.1), 0, 1 / Math.hypot(1, 0.2)].map(
       (similarity) => Math.exp(similarity / 0.07),
@@ -77,9 +77,7 @@ describe('nearestNeighborsProbe', () => {
   it('gives vote shares per class', async () => {
     const train = { ...line, labels: Float64Array.of(2, 2, 0, 0, 2) };
     const layout = { task: 'multiclass', targets: 1, outputs: 3 } as const;
-    const outputs = await [...nearestNeighborsProbe(train, spec(layout), product)][1].predict(
-      Float32Array.of(0, 1),
-    );
+    const outputs = await [...nearestNeighborsProbe(train, spec(layout))][1].predict(Float32Array.of(0, 1));
     expect(outputs[0]).toBeGreaterThan(0.99);
     expect(outputs[1]).toBe(0);
     expect(outputs[0] + outputs[1] + outputs[2]).toBeCloseTo(1, 12);
@@ -89,11 +87,7 @@ describe('nearestNeighborsProbe', () => {
 describe('nearestClassMeanProbe', () => {
   it('divides the line halfway between the means', async () => {
     const train = part([0, 2, 8, 10], 1, [0, 0, 1, 1]);
-    const [{ predict }] = nearestClassMeanProbe(
-      train,
-      spec({ task: 'binary', targets: 1, outputs: 1 }),
-      product,
-    );
+    const [{ predict }] = nearestClassMeanProbe(train, spec({ task: 'binary', targets: 1, outputs: 1 }));
     const outputs = await predict(Float32Array.of(4.9, 5, 5.1));
     expect(outputs[0]).toBeLessThan(0);
     expect(outputs[1]).toBeCloseTo(0, 6);
@@ -103,7 +97,7 @@ describe('nearestClassMeanProbe', () => {
   it('prefers the nearest of several means and never one that training lacks', async () => {
     const train = part([0, 0, 10, 0, 0, 10], 2, [0, 1, 3]);
     const layout = { task: 'multiclass', targets: 1, outputs: 4 } as const;
-    const [{ predict }] = nearestClassMeanProbe(train, spec(layout), product);
+    const [{ predict }] = nearestClassMeanProbe(train, spec(layout));
     const outputs = [...(await predict(Float32Array.of(1, 9)))];
     expect(outputs.indexOf(Math.max(...outputs))).toBe(3);
     expect(outputs[2]).toBe(Number.NEGATIVE_INFINITY);
@@ -111,13 +105,9 @@ describe('nearestClassMeanProbe', () => {
 
   it('gives 0 for a label without both answers, and refuses regression', async () => {
     const train = part([1, 2], 1, [1, 1]);
-    const [{ predict }] = nearestClassMeanProbe(
-      train,
-      spec({ task: 'binary', targets: 1, outputs: 1 }),
-      product,
-    );
+    const [{ predict }] = nearestClassMeanProbe(train, spec({ task: 'binary', targets: 1, outputs: 1 }));
     expect([...(await predict(Float32Array.of(9)))]).toEqual([0]);
     const regression = spec({ task: 'regression', targets: 1, outputs: 1 });
-    expect(() => [...nearestClassMeanProbe(train, regression, product)]).toThrow('needs classes');
+    expect(() => [...nearestClassMeanProbe(train, regression)]).toThrow('needs classes');
   });
 });

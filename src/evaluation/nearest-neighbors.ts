@@ -1,6 +1,7 @@
 import type { LabelSpec } from './labels.js';
+import { engineIfLarge, type MatrixProduct, withProduct } from './matrix-product.js';
 import type { Task } from './metrics.js';
-import type { MatrixProduct, Part, Probe } from './protocol.js';
+import type { Part, Probe } from './protocol.js';
 
 /** Numbers of neighbours tried, as many as the training part has. */
 const NEIGHBORS = [1, 5, 20, 100] as const;
@@ -10,15 +11,18 @@ const NEIGHBORS = [1, 5, 20, 100] as const;
  * weight exp(similarity / 0.07) (Wu et al., CVPR 2018), which settles most ties. A neighbour without the label
  * has no say; where none has it, the training part's own mean or shares stand in.
  */
-export const nearestNeighborsProbe: Probe = function* (train, spec, multiply) {
-  const unit = unitRows(train.features, train.dimension);
-  const sizes = NEIGHBORS.filter((k) => k <= train.count);
+export const nearestNeighborsProbe = function* (train, spec, engine?) {
+  const { count, dimension } = train;
+  const unit = unitRows(train.features, dimension);
+  const sizes = NEIGHBORS.filter((k) => k <= count);
   const vote = voting[spec.task];
   let searched: { features: Float32Array; found: Neighbors } | undefined;
   const search = async (features: Float32Array) => {
     if (searched?.features !== features) {
-      const queries = unitRows(features, train.dimension);
-      const found = await nearestNeighbors(queries, unit, train.dimension, Math.max(...sizes), multiply);
+      const queries = unitRows(features, dimension);
+      const found = await withProduct(engineIfLarge(engine, features.length * count), (multiply) =>
+        nearestNeighbors(queries, unit, dimension, Math.max(...sizes), multiply),
+      );
       searched = { features, found };
     }
     return searched.found;
@@ -29,7 +33,7 @@ export const nearestNeighborsProbe: Probe = function* (train, spec, multiply) {
       predict: async (features) => vote(await search(features), neighbors, train, spec),
     };
   }
-};
+} satisfies Probe;
 
 /** The k rows most similar to each query, most similar first; of equally similar ones the earlier row. */
 export interface Neighbors {

@@ -33,11 +33,7 @@ describe('ridge regression on one-hot features', () => {
     }
     const offsets = Int32Array.from({ length: count + 1 }, (_, row) => row * positions);
     const features: OneHotRows = { offsets, columns: Int32Array.from(columns) };
-    for (const candidate of oneHotRidge(
-      { count, dimension, features, labels },
-      spec,
-      () => new Float32Array(),
-    )) {
+    for (const candidate of oneHotRidge({ count, dimension, features, labels }, spec)) {
       const predicted = candidate.predict(features) as Float64Array;
       for (const target of [0, 1]) {
         const own = labels.filter((_, i) => i % 2 === target);

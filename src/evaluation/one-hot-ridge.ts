@@ -1,5 +1,5 @@
 import type { LabelSpec } from './labels.js';
-import type { Candidate, Probe } from './protocol.js';
+import type { Probe } from './protocol.js';
 
 /** Rows of zeros and ones, by the columns of their ones. */
 export interface OneHotRows {
@@ -20,10 +20,7 @@ const MOST_ITERATIONS = 1000;
  * minimises mean (y − w·x − b)² + λ ‖w‖² by conjugate gradients, O(ones) an iteration. One λ for all targets, chosen
  * on the validation part.
  */
-export const oneHotRidge: Probe<OneHotRows> = function* (
-  { features, dimension, labels, count },
-  { targets }: LabelSpec,
-) {
+export const oneHotRidge = function* ({ features, dimension, labels, count }, { targets }: LabelSpec) {
   const means = Float64Array.from({ length: targets }, (_, target) => {
     let sum = 0;
     for (let row = 0; row < count; row++) sum += labels[row * targets + target];
@@ -55,9 +52,9 @@ export const oneHotRidge: Probe<OneHotRows> = function* (
         });
         return outputs;
       },
-    } satisfies Candidate<OneHotRows>;
+    };
   }
-};
+} satisfies Probe<OneHotRows>;
 
 /** X w, float64[rows]. */
 function products({ offsets, columns }: OneHotRows, weights: Float64Array): Float64Array {

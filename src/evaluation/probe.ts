@@ -84,7 +84,7 @@ export async function probe(
       for (const [i, kind] of kinds.entries()) {
         signal?.throwIfAborted();
         const started = performance.now();
-        const { test } = await probes[kind](probed, spec, metric);
+        const { test } = await probes[kind](probed, spec, metric, engine);
         perSeed[i].push(test);
         seconds[i] += (performance.now() - started) / 1000;
         const method = methodName(name, kind);

@@ -1,18 +1,11 @@
 import { createRequire } from 'node:module';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { nodeEngine } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
+import { random } from '../tensor/random.js';
 import { type ProbeName, probes } from './index.js';
 import { describeLabels, encodeLabels } from './labels.js';
-import {
-  type Candidate,
-  type Part,
-  type ProbeData,
-  product,
-  runProbe,
-  TEST,
-  TRAIN,
-  VALID,
-} from './protocol.js';
+import { type Candidate, type Part, type ProbeData, runProbe, TEST, TRAIN, VALID } from './protocol.js';
 
 const names = Object.keys(probes) as ProbeName[];
 const digitSpec = describeLabels([
@@ -91,12 +84,24 @@ describe('every probe', () => {
     );
   });
 
-  it('nearest neighbours multiply with what they are handed', async () => {
-    const multiply = vi.fn(product);
-    const result = await probes['nearest-neighbors'](digits, digitSpec, 'accuracy', multiply);
-    expect(result).toEqual(await probes['nearest-neighbors'](digits, digitSpec, 'accuracy'));
+  it('nearest neighbours search each part once, large ones on the engine', async () => {
+    const engine = await nodeEngine({ threads: 1 });
+    const compile = vi.spyOn(engine, 'compile');
+    await probes['nearest-neighbors'](digits, digitSpec, 'accuracy', engine);
+    expect(compile).not.toHaveBeenCalled();
+
+    // Each pixel three times, each time with a little noise.
+    const { normal } = random(3, 'noise');
+    const dimension = 3 * 49;
+    const features = Float32Array.from({ length: 800 * dimension }, (_, i) => {
+      const row = Math.floor(i / dimension);
+      return digits.features[row * 49 + (i % 49)] + 0.1 * normal();
+    });
+    const large = { ...digits, features, dimension };
+    const result = await probes['nearest-neighbors'](large, digitSpec, 'accuracy', engine);
+    expect(result).toEqual(await probes['nearest-neighbors'](large, digitSpec, 'accuracy'));
     // Once for the validation part and once for the test part, whatever the number of settings tried.
-    expect(multiply).toHaveBeenCalledTimes(2);
+    expect(compile).toHaveBeenCalledTimes(2);
   });
 });
 

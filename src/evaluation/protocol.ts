@@ -1,6 +1,7 @@
+import type { Engine } from '../engine/engine.js';
 import { InputError, LacunaError } from '../errors.js';
 import type { LabelSpec } from './labels.js';
-import { gatherRows, multiplyTransposed } from './matrix.js';
+import { gatherRows } from './matrix.js';
 import { isBetter, type MetricName, scoreMetric } from './metrics.js';
 
 /** Numbers of the parts in {@link ProbeData.part}. */
@@ -42,35 +43,27 @@ export interface Candidate<Features = Float32Array> {
   predict(features: Features): Float64Array | Promise<Float64Array>;
 }
 
-/**
- * float32 a[m, inner] · b[n, inner]ᵀ → [m, n], all row-major. Handed in, so that an engine can do the multiplying;
- * {@link product} is the one that needs none.
- */
-export type MatrixProduct = (
-  a: Float32Array,
-  b: Float32Array,
-  inner: number,
-) => Float32Array | Promise<Float32Array>;
+type Candidates<Features> = Iterable<Candidate<Features>> | AsyncIterable<Candidate<Features>>;
 
 /**
  * A probe names the predictors it fits to the training part, one per setting of its grid, simplest first.
- * It is never shown the other parts.
+ * It is never shown the other parts. An engine does the multiplying where there is much, in single precision.
  */
 export type Probe<Features = Float32Array> = (
   train: Part<Features>,
   spec: LabelSpec,
-  multiply: MatrixProduct,
-) => Iterable<Candidate<Features>>;
+  engine?: Engine,
+) => Candidates<Features>;
 
 /** The first of the probe's candidates that is best on the validation part, with its score there. */
 export async function chooseCandidate<Features>(
-  candidates: Iterable<Candidate<Features>>,
+  candidates: Candidates<Features>,
   valid: Pick<Part<Features>, 'features' | 'labels'>,
   spec: LabelSpec,
   metric: MetricName,
 ): Promise<{ candidate: Candidate<Features>; score: number }> {
   let best: { candidate: Candidate<Features>; score: number } | undefined;
-  for (const candidate of candidates) {
+  for await (const candidate of candidates) {
     const score = scoreMetric(metric, await candidate.predict(valid.features), valid.labels, spec);
     if (!best || isBetter(metric, score, best.score)) best = { candidate, score };
   }
@@ -88,9 +81,9 @@ export async function runProbe(
   data: ProbeData,
   spec: LabelSpec,
   metric: MetricName,
-  multiply: MatrixProduct = product,
+  engine?: Engine,
 ): Promise<ProbeResult> {
-  const candidates = probe(partOf(data, TRAIN, spec), spec, multiply);
+  const candidates = probe(partOf(data, TRAIN, spec), spec, engine);
   const { candidate, score } = await chooseCandidate(candidates, partOf(data, VALID, spec), spec, metric);
   const test = partOf(data, TEST, spec);
   return {
@@ -134,12 +127,3 @@ function partOf(
   }
   return gathered;
 }
-
-/** a · bᵀ in plain JavaScript. */
-export const product: MatrixProduct = (a, b, inner) => {
-  const m = a.length / inner;
-  const n = b.length / inner;
-  const out = new Float64Array(m * n);
-  multiplyTransposed(out, new Float64Array(a), new Float64Array(b), m, n, inner);
-  return new Float32Array(out);
-};

@@ -1,66 +1,19 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import type { LinearModel } from './linear-model.js';
 import { accumulateTransposed, forEachBlock, multiplyTransposed } from './matrix.js';
+import { type PrincipalAxes, principalAxes } from './principal-axes.js';
 
-/** Mean and covariance (over n) of the rows of a matrix, the covariance as Σᵢ variances[i] · axes[i] axes[i]ᵀ. */
-export interface PrincipalAxes {
-  readonly dimension: number;
-  readonly mean: Float64Array;
-  readonly variances: Float64Array;
-  /** float64[dimension, dimension], one orthonormal axis a row */
-  readonly axes: Float64Array;
-  /** The same, one axis a column. */
-  readonly axesTransposed: Float64Array;
-}
-
-/** Principal axes of x float32[n, dimension], whose columns should not be far from mean 0. O(n d² + d³). */
-export function principalAxes(x: Float32Array, dimension: number): PrincipalAxes {
-  const n = x.length / dimension;
-  const mean = new Float64Array(dimension);
-  const moments = new Float64Array(dimension * dimension);
-  const ones = new Float64Array(n).fill(1);
-  forEachBlock(x, dimension, (block, _, count) => {
-    accumulateTransposed(mean, ones, block, 1, dimension, count);
-    accumulateTransposed(moments, block, block, dimension, dimension, count);
-  });
-  for (let j = 0; j < dimension; j++) mean[j] /= n;
-  const covariance = new Matrix(dimension, dimension);
-  for (let i = 0; i < dimension; i++) {
-    for (let j = 0; j < dimension; j++) {
-      covariance.set(i, j, moments[i * dimension + j] / n - mean[i] * mean[j]);
-    }
-  }
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(covariance, {
-    assumeSymmetric: true,
-  });
-  return {
-    dimension,
-    mean,
-    variances: Float64Array.from(realEigenvalues, (value) => Math.max(value, 0)),
-    axes: Float64Array.from(eigenvectorMatrix.transpose().to1DArray()),
-    axesTransposed: Float64Array.from(eigenvectorMatrix.to1DArray()),
-  };
-}
-
-/**
- * out[k] = (scales[k] · covariance + shift · I)⁻¹ vectors[k], O(d²) each for any scale and shift.
- * @param vectors float64[scales.length, dimension]
- * @param out float64[scales.length, dimension]
- */
+/** (covariance + shift · I)⁻¹ vector, O(d²) for any shift. */
 export function solveShifted(
   { dimension, variances, axes, axesTransposed }: PrincipalAxes,
-  scales: Float64Array,
   shift: number,
-  vectors: Float64Array,
-  out: Float64Array,
-): void {
-  const count = scales.length;
-  const along = new Float64Array(count * dimension);
-  multiplyTransposed(along, vectors, axes, count, dimension, dimension);
-  for (let k = 0; k < count; k++) {
-    for (let i = 0; i < dimension; i++) along[k * dimension + i] /= scales[k] * variances[i] + shift;
-  }
-  multiplyTransposed(out, along, axesTransposed, count, dimension, dimension);
+  vector: Float64Array,
+): Float64Array {
+  const along = new Float64Array(dimension);
+  multiplyTransposed(along, vector, axes, 1, dimension, dimension);
+  for (let i = 0; i < dimension; i++) along[i] /= variances[i] + shift;
+  const out = new Float64Array(dimension);
+  multiplyTransposed(out, along, axesTransposed, 1, dimension, dimension);
+  return out;
 }
 
 /**
@@ -79,8 +32,7 @@ export function ridge(x: Float32Array, y: Float64Array, dimension: number): (lam
   });
   for (let j = 0; j < dimension; j++) moment[j] /= y.length;
   return (lambda) => {
-    const weights = new Float64Array(dimension);
-    solveShifted(principal, Float64Array.of(1), lambda, moment, weights);
+    const weights = solveShifted(principal, lambda, moment);
     const shift = weights.reduce((sum, weight, j) => sum + weight * principal.mean[j], 0);
     return { dimension, weights, bias: Float64Array.of(yMean - shift) };
   };

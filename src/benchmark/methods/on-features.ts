@@ -1,4 +1,4 @@
-import { type Candidate, chooseCandidate, type Probe, product } from '../../evaluation/protocol.js';
+import { chooseCandidate, type Probe } from '../../evaluation/protocol.js';
 import type { Fitted, Method, PartName, Session } from '../suite.js';
 
 /** Records as features that no encoder made. */
@@ -15,7 +15,7 @@ export async function fitOnFeatures<F>(
   features: { readonly dimension: number; of(part: PartName): F | Promise<F> },
   probe: Probe<F>,
 ): Promise<Fitted> {
-  const { labelled } = session;
+  const { labelled, engine } = session;
   const { spec, metric, train, valid, test } = labelled;
   const { dimension } = features;
   const known = {
@@ -25,7 +25,7 @@ export async function fitOnFeatures<F>(
     labels: train.labels,
   };
   const { candidate, score } = await chooseCandidate(
-    probe(known, spec, product) as Iterable<Candidate<F>>,
+    probe(known, spec, engine),
     { features: await features.of('valid'), labels: valid.labels },
     spec,
     metric,
