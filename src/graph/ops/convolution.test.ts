@@ -54,6 +54,15 @@ const cases: Record<string, Sizes> = {
     padding: [0, 0],
   },
   'a signal': { batch: 2, channels: 3, filters: 2, size: [1, 9], kernel: [1, 5], stride: 1, padding: [0, 2] },
+  'more padding than filters': {
+    batch: 2,
+    channels: 2,
+    filters: 3,
+    size: [3, 4],
+    kernel: [1, 2],
+    stride: 1,
+    padding: [1, 2],
+  },
   'filters of two sides': {
     batch: 1,
     channels: 1,

@@ -155,7 +155,7 @@ export const convolutions = {
       const [channels, filters] = inputs.map((value) => Number(value.shape[1]));
       const size = inputs[1].shape.slice(2).map(Number);
       const pads = [0, 0, ...padding, 0, 0, ...padding];
-      const [padded] = lowering.emit('Pad', [x, lowering.int64(pads)]);
+      const padded = pads.some((zeros) => zeros > 0) ? lowering.emit('Pad', [x, lowering.int64(pads)])[0] : x;
       const [places] = lowering.emit('Reshape', [g, lowering.int64([-1, filters, size[0] * size[1]])]);
       const [turned] = lowering.emit('Transpose', [places], { perm: [0, 2, 1] });
       const shifted = Array.from({ length: kernel[0] * kernel[1] }, (_, place) => {
