@@ -13,41 +13,28 @@ import { batchShape, type ModelConfig, objectiveOf, pretrainingGraph } from '../
 import { initializeParameters } from '../training/parameters.js';
 import { batchFeeds } from '../training/pretraining-loop.js';
 import { Trainer } from '../training/trainer.js';
-import type { ObjectiveKind } from './index.js';
+import { type ObjectiveKind, type ObjectiveOptions, objectives, ownOptions } from './index.js';
 import { decode, roundHalfToEven } from './masked-autoencoding.js';
+import type { Objective } from './objective.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const real = await realRecords();
 
 /** A model small enough to train in a test. */
-export function smallModel(
-  spec: TokenSpec,
-  kind: ObjectiveKind,
-  more: Partial<ModelConfig['objective']> = {},
-): ModelConfig {
-  return {
-    spec,
-    encoder: {
-      kind: 'perceiver',
-      latents: 6,
-      width: 16,
-      embedWidth: 16,
-      layers: 1,
-      heads: 2,
-      crossHeads: 1,
-      widening: 2,
-    },
-    objective: {
-      kind,
-      maskingRatio: 0.3,
-      perQuery: 6,
-      selectInitialRatio: null,
-      scheduleFraction: 0.5,
-      decoderHeads: 2,
-      tiedOutput: true,
-      ...more,
-    },
+export function smallModel(spec: TokenSpec, kind: ObjectiveKind, more: ObjectiveOptions = {}): ModelConfig {
+  const encoder: ModelConfig['encoder'] = {
+    kind: 'perceiver',
+    latents: 6,
+    width: 16,
+    embedWidth: 16,
+    layers: 1,
+    heads: 2,
+    crossHeads: 1,
+    widening: 2,
   };
+  const chosen = ownOptions(kind, { masking_ratio: 0.3, per_query: 6, schedule_fraction: 0.5, ...more });
+  const objective: Objective = objectives[kind];
+  return { spec, encoder, objective: { kind, ...objective.defaults(spec, encoder, chosen) } };
 }
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
@@ -61,7 +48,7 @@ function trainerOf(model: ModelConfig, size: number, recompute = false) {
       build(tokens) {
         const graph = pretrainingGraph(model, batchShape(model, size, tokens));
         const everywhere = g.expand(g.reshape(g.cast(g.iota(tokens), 'int64'), [1, tokens]), [size, tokens]);
-        const { decoderHeads: heads, tiedOutput: tied } = model.objective;
+        const { decoder_heads: heads = 0, tied_output: tied = true } = model.objective;
         const predicted = decode(spec, graph.encoding, everywhere, { heads, tied });
         const { loss, weight, marginalLoss, hidden, parameters } = graph;
         return {
@@ -159,7 +146,7 @@ export function objectiveCases(name: string, make: (spec: TokenSpec) => ModelCon
             hidden.data.subarray(row * spec.maxTokens, (row + 1) * spec.maxTokens),
             Number,
           );
-          const expected = roundHalfToEven(Math.fround(Math.fround(model.objective.maskingRatio) * length));
+          const expected = roundHalfToEven(Math.fround(Math.fround(model.objective.masking_ratio!) * length));
           expect(places.reduce((a, b) => a + b)).toBe(Math.min(length - 1, Math.max(1, expected)));
           expect(
             places.slice(length).every((place) => place === 0),

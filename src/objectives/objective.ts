@@ -1,4 +1,5 @@
-import type { Encoding, Hiding } from '../encoders/encoder.js';
+import type { z } from 'zod';
+import type { EncoderConfig, Encoding, Hiding } from '../encoders/encoder.js';
 import type { Value } from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { Batch } from '../records/batch.js';
@@ -6,21 +7,14 @@ import type { TokenSpec } from '../records/token-block.js';
 import type { Random } from '../tensor/random.js';
 import type { DType, HostTensor } from '../tensor/tensor.js';
 
-/** What the objective's options may hold; each objective reads those that concern it. */
-export interface ObjectiveConfig {
-  readonly kind: string;
-  /** Share of the real tokens that is hidden. */
-  readonly maskingRatio: number;
-  /** Hidden tokens per row of the attention map that is drawn (SMA's `num_per_query`). */
-  readonly perQuery: number;
-  /** Randomness schedule: its share (variable length) or ratio (fixed length) at the first step; null = none. */
-  readonly selectInitialRatio: number | null;
-  /** Share of the run over which the schedule decays to nothing. */
-  readonly scheduleFraction: number;
-  /** Heads of the decoder's cross-attention. */
-  readonly decoderHeads: number;
-  /** Whether discrete tokens are predicted with the transposed embedding table. */
-  readonly tiedOutput: boolean;
+/** One configuration key of the section `objective`. Objectives that have a key in common share its declaration. */
+export interface Option<T = unknown> {
+  /** Optional for a key that has no value where none is chosen. */
+  readonly type: z.ZodType<T>;
+  /** What it means, in the words of the help. */
+  readonly description: string;
+  /** A value that an error message can show. */
+  readonly example: unknown;
 }
 
 /** The static shape of a batch, and what is known of the model when noise is declared or drawn. */
@@ -58,20 +52,26 @@ export interface ObjectiveOutputs {
   readonly hidden: Value;
 }
 
-/** One way to learn without labels. The trainer never asks which. */
-export interface Objective {
+/** One way to learn without labels, with options `O`. The trainer never asks which. */
+export interface Objective<O extends object = object> {
   /** Where it comes from. */
   readonly paper: string;
+  /** Its configuration keys. */
+  readonly options: Readonly<Record<string, Option>> & { readonly [K in keyof O]-?: Option<O[K]> };
+  /** All options of a run: those that were chosen, and for the rest what suits the tokens and the encoder. */
+  defaults(spec: TokenSpec, encoder: EncoderConfig, chosen: Partial<O>): O;
+  /** Throws InputError for options that do not go with the encoder. */
+  check?(options: O, encoder: EncoderConfig): void;
   /** The host noise it wants for a batch of this shape; names are graph inputs. */
-  noise(config: ObjectiveConfig, spec: TokenSpec, shape: BatchShape): Readonly<Record<string, NoiseType>>;
+  noise(options: O, spec: TokenSpec, shape: BatchShape): Readonly<Record<string, NoiseType>>;
   /** Draws that noise. `progress` is the share of the run that is done, 0 … 1; `source` gives each row its numbers. */
   draw(
-    config: ObjectiveConfig,
+    options: O,
     spec: TokenSpec,
     shape: BatchShape,
     batch: Batch,
     progress: number,
     source: (purpose: string, row: number) => Random,
   ): Readonly<Record<string, HostTensor>>;
-  build(config: ObjectiveConfig, inputs: ObjectiveInputs): ObjectiveOutputs;
+  build(options: O, inputs: ObjectiveInputs): ObjectiveOutputs;
 }

@@ -4,7 +4,7 @@ import { objectiveCases, smallModel } from './objective.case.js';
 for (const kind of Object.keys(objectives) as ObjectiveKind[]) {
   objectiveCases(kind, (spec) => smallModel(spec, kind));
 }
-objectiveCases('sma with a schedule', (spec) => smallModel(spec, 'sma', { selectInitialRatio: 0.6 }));
+objectiveCases('sma with a schedule', (spec) => smallModel(spec, 'sma', { select_initial_ratio: 0.6 }));
 objectiveCases('random-masking with an output layer of its own', (spec) =>
-  smallModel(spec, 'random-masking', { tiedOutput: false }),
+  smallModel(spec, 'random-masking', { tied_output: false }),
 );

@@ -32,8 +32,9 @@ const curveSchema = z.array(z.strictObject({ step: z.int(), val_loss: z.number()
 export const pretrainingSchema = z.strictObject({
   name: z.string(),
   objective: z.string(),
-  masking_ratio: z.number(),
-  per_query: z.number(),
+  /** What the objective has of these. */
+  masking_ratio: z.number().optional(),
+  per_query: z.number().optional(),
   steps: z.int(),
   batch_size: z.int(),
   records: z.int(),

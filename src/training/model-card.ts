@@ -1,4 +1,5 @@
 /** The README of an exported model: what it is, what it learned from, and how to run it. */
+import { describeOptions } from '../objectives/index.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import type { Config } from './config-schema.js';
@@ -23,7 +24,7 @@ export function modelCard({ config, tokenizer, step, parameters, data, losses }:
   const { spec } = tokenizer;
   const facts: [string, string][] = [
     ['learned from', `${data} (columns ${tokenizer.columns.join(', ')}), checksum \`${config.data.hash}\``],
-    ['objective', `${objective.kind}, masking ratio ${objective.masking_ratio}, ${step} steps`],
+    ['objective', `${objective.kind}, ${describeOptions(objective)}, ${step} steps`],
     [
       'encoder',
       `${encoder.kind}, width ${encoder.width}, ${encoder.layers} layers, ${parameters.toLocaleString('en-US')} parameters`,

@@ -11,15 +11,15 @@ import {
   type Value,
 } from '../graph/index.js';
 import { type Tokens, tokenInputs } from '../layers/token-embedding.js';
-import { type ObjectiveKind, objectives } from '../objectives/index.js';
+import { type ObjectiveConfig, objectives } from '../objectives/index.js';
 import { decoderOutputs } from '../objectives/masked-autoencoding.js';
-import type { BatchShape, Objective, ObjectiveConfig, ObjectiveOutputs } from '../objectives/objective.js';
+import type { BatchShape, Objective, ObjectiveOutputs } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
 
 export interface ModelConfig {
   readonly spec: TokenSpec;
   readonly encoder: EncoderConfig & { readonly kind: EncoderKind };
-  readonly objective: ObjectiveConfig & { readonly kind: ObjectiveKind };
+  readonly objective: ObjectiveConfig;
 }
 
 export const objectiveOf = (model: ModelConfig): Objective => objectives[model.objective.kind];

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { describeOptions } from '../objectives/index.js';
 import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
 import { openSource } from '../records/open-source.js';
 import type { DataSource } from '../records/record-batch.js';
@@ -283,6 +284,6 @@ function describeRun(
   return (
     `${objective.kind} on ${records} records, tokens ${tokens}; ${encoder.kind}` +
     `${encoder.latents ? ` ${encoder.latents} latents ×` : ''} width ${encoder.width}, ${encoder.layers} layers, ${(parameters / 1e6).toFixed(2)} M parameters; ` +
-    `masking ratio ${objective.masking_ratio}, batch ${training.batch_size}, learning rate ${training.learning_rate}, ${training.steps} steps, seed ${training.seed}, ${training.threads} threads; ${from}`
+    `${describeOptions(objective)}, batch ${training.batch_size}, learning rate ${training.learning_rate}, ${training.steps} steps, seed ${training.seed}, ${training.threads} threads; ${from}`
   );
 }

@@ -144,6 +144,13 @@ export async function compareWithReference(engine: Engine, bytes: Uint8Array, pa
       ? { kind: 'discrete', vocabulary: sizes.vocab!, maxTokens: count }
       : { kind: 'continuous', channels: sizes.channels!, maxTokens: count };
   const untied = 'param.teacher.reconstruction_decoder.final_project.weight' in tensors;
+  const options = {
+    masking_ratio: sizes.ratio,
+    per_query: sizes.per_query,
+    schedule_fraction: 1,
+    decoder_heads: sizes.decoder_heads,
+    tied_output: !untied,
+  };
   const model: ModelConfig = {
     spec,
     encoder: {
@@ -156,15 +163,7 @@ export async function compareWithReference(engine: Engine, bytes: Uint8Array, pa
       crossHeads: sizes.cross_heads,
       widening: sizes.widening,
     },
-    objective: {
-      kind: 'sma',
-      maskingRatio: sizes.ratio,
-      perQuery: sizes.per_query,
-      selectInitialRatio: null,
-      scheduleFraction: 1,
-      decoderHeads: sizes.decoder_heads,
-      tiedOutput: !untied,
-    },
+    objective: { kind: 'sma', ...options },
   };
   const shape = batchShape(model, size, count);
 
@@ -196,7 +195,7 @@ export async function compareWithReference(engine: Engine, bytes: Uint8Array, pa
     const tokens = sizes.varying ? Math.fround(Math.fround(sizes.ratio) * length) : sizes.ratio * count;
     return roundHalfToEven(tokens);
   });
-  const used = zeros('float32', [size, mostHidden(model.objective, spec, shape)]);
+  const used = zeros('float32', [size, mostHidden(options, spec, shape)]);
   counts.forEach((hidden, row) => {
     used.data.fill(1, row * used.shape[1], row * used.shape[1] + hidden);
   });
