@@ -1,4 +1,4 @@
-import type { Value } from '../graph/index.js';
+import { logicalNot, logicalOr, type Value } from '../graph/index.js';
 import type { HideKeys } from '../layers/attention.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { TokenSpec } from '../records/token-block.js';
@@ -46,8 +46,28 @@ export interface Hiding {
   readonly visible: number;
 }
 
+export interface EncodeOptions {
+  readonly hiding?: Hiding;
+  /** Whether a token is embedded with its position; by default it is. See `embedTokens` for what is left without. */
+  readonly positions?: boolean;
+  /**
+   * bool[batch, tokens], one at least in each row: the tokens that may be attended to. Each token keeps its own state,
+   * where the encoder has such. Not together with `hiding`.
+   */
+  readonly readable?: Value;
+}
+
+/** bool[batch, tokens]: the tokens that nothing attends to, padding and what is not readable. */
+export const unattended = ({ padding }: Tokens, readable?: Value): Value =>
+  readable ? logicalOr(padding, logicalNot(readable)) : padding;
+
 /** Tokens into representations. */
-export type Encode = (spec: TokenSpec, tokens: Tokens, config: EncoderConfig, hiding?: Hiding) => Encoding;
+export type Encode = (
+  spec: TokenSpec,
+  tokens: Tokens,
+  config: EncoderConfig,
+  options?: EncodeOptions,
+) => Encoding;
 
 export interface Encoder {
   readonly encode: Encode;

@@ -46,11 +46,13 @@ export {
   formatType,
   type Initializer,
   input,
+  outerScope,
   type ParameterNode,
   parameter,
   parametersOf,
   reachableNodes,
   scope,
+  sharingLeaves,
   type Value,
 } from './value.js';
 

@@ -217,12 +217,14 @@ export function maskedAutoencoding(
   let selection: Selection | undefined;
   let hidden: Value | undefined;
   const encoding = encode({
-    choose(attention) {
-      selection = select(attention);
-      hidden = selectedMask(selection, tokens);
-      return hidden;
+    hiding: {
+      choose(attention) {
+        selection = select(attention);
+        hidden = selectedMask(selection, tokens);
+        return hidden;
+      },
+      visible: mostVisible(options, spec, shape),
     },
-    visible: mostVisible(options, spec, shape),
   });
   if (selection === undefined || hidden === undefined)
     throw new Error('the encoder did not offer its attention');

@@ -77,11 +77,13 @@ async function maskedBatch(
   const { hidden } = pretrainingGraph(model, shape);
   let attention: typeof hidden | undefined;
   encoders[encoder].encode(spec, tokenInputs(spec, 6, spec.maxTokens), model.encoder, {
-    choose(map) {
-      attention = map;
-      return hidden;
+    hiding: {
+      choose(map) {
+        attention = map;
+        return hidden;
+      },
+      visible: spec.maxTokens,
     },
-    visible: spec.maxTokens,
   });
   const noise: Record<string, HostTensor> = batchFeeds(model, batch, {
     seed: 1,

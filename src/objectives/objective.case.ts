@@ -49,7 +49,7 @@ function trainerOf(model: ModelConfig, size: number, recompute = false) {
         const graph = pretrainingGraph(model, batchShape(model, size, tokens));
         const everywhere = g.expand(g.reshape(g.cast(g.iota(tokens), 'int64'), [1, tokens]), [size, tokens]);
         const { decoder_heads: heads = 0, tied_output: tied = true } = model.objective;
-        const predicted = decode(spec, graph.encoding, everywhere, { heads, tied });
+        const predicted = decode(spec, graph.encodings[0], everywhere, { heads, tied });
         const { loss, weight, marginalLoss, hidden, parameters } = graph;
         return {
           loss,

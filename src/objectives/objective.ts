@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { EncoderConfig, Encoding, Hiding } from '../encoders/encoder.js';
+import type { EncodeOptions, EncoderConfig, Encoding } from '../encoders/encoder.js';
 import type { Value } from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { Batch } from '../records/batch.js';
@@ -38,8 +38,18 @@ export interface ObjectiveInputs {
   readonly shape: BatchShape;
   /** float32[maxTokens, outputs]: what a model that knows only the training marginal would predict. */
   readonly marginal: Value;
-  encode(hiding?: Hiding): Encoding;
+  readonly encoder: EncoderConfig;
+  /** The encoder on the batch's tokens, or on others of any number of rows; its parameters are the same at every call. */
+  encode(options?: EncodeOptions & { readonly tokens?: Tokens }): Encoding;
+  /**
+   * Builds with the parameters of the target network, each an average of the trained one that has its name without
+   * `target.`; no gradient flows through what is returned, a value or a record of some.
+   */
+  target<T extends Targets<T>>(build: () => T): T;
 }
+
+/** A value, or a record of values, some of which may be missing. */
+export type Targets<T> = Value | { readonly [K in keyof T]: Value | undefined };
 
 export interface ObjectiveOutputs {
   /** float32[]: what is minimised. */

@@ -4,16 +4,19 @@ import { type EncoderKind, encoders } from '../encoders/index.js';
 import {
   gradients,
   input,
+  outerScope,
   type ParameterNode,
   type Program,
   parametersOf,
   type Size,
+  sharingLeaves,
+  stopGradient,
   type Value,
 } from '../graph/index.js';
 import { type Tokens, tokenInputs } from '../layers/token-embedding.js';
 import { type ObjectiveConfig, objectives } from '../objectives/index.js';
 import { decoderOutputs } from '../objectives/masked-autoencoding.js';
-import type { BatchShape, Objective, ObjectiveOutputs } from '../objectives/objective.js';
+import type { BatchShape, Objective, ObjectiveOutputs, Targets } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
 
 export interface ModelConfig {
@@ -29,35 +32,65 @@ export function batchShape({ encoder }: ModelConfig, size: number, tokens: numbe
 }
 
 export interface PretrainingGraph extends ObjectiveOutputs {
-  readonly encoding: Encoding;
+  /** What the encoder gave the objective, call by call. */
+  readonly encodings: readonly Encoding[];
+  /** All that is trained; the encoder's parameters are among them even where the loss does not depend on each. */
   readonly parameters: readonly ParameterNode[];
+  /** Parameters of the target network. */
+  readonly targets: readonly ParameterNode[];
 }
 
-/** Encoder and objective on batches of one shape. */
-export function pretrainingGraph(model: ModelConfig, shape: BatchShape): PretrainingGraph {
-  const { spec } = model;
-  const objective = objectiveOf(model);
-  const tokens = tokenInputs(spec, shape.size, shape.tokens);
-  const noise = Object.fromEntries(
-    Object.entries(objective.noise(model.objective, spec, shape)).map(([name, type]) => [
-      name,
-      input(name, type.dtype, type.shape),
-    ]),
-  );
-  let encoding: Encoding | undefined;
-  const outputs = objective.build(model.objective, {
-    spec,
-    tokens,
-    noise,
-    shape,
-    marginal: input('marginal', 'float32', [spec.maxTokens, decoderOutputs(spec)]),
-    encode(hiding) {
-      encoding = encoders[model.encoder.kind].encode(spec, tokens, model.encoder, hiding);
-      return encoding;
-    },
+/** Scope of the target network: a parameter `target.NAME` is an average of the trained parameter NAME. */
+export const TARGET = 'target';
+
+const stopGradients = <T extends Targets<T>>(values: T): T =>
+  isValue(values)
+    ? (stopGradient(values) as T)
+    : (Object.fromEntries(
+        Object.entries(values).map(([name, value]) => [name, isValue(value) ? stopGradient(value) : value]),
+      ) as T);
+
+const isValue = (value: unknown): value is Value =>
+  typeof value === 'object' && value !== null && 'node' in value;
+
+/** Encoder and objective on batches of one shape. Inputs and parameters of one name are one, however often they are built. */
+export const pretrainingGraph = (model: ModelConfig, shape: BatchShape): PretrainingGraph =>
+  sharingLeaves(() => {
+    const { spec } = model;
+    const { encode } = encoders[model.encoder.kind];
+    const objective = objectiveOf(model);
+    const batch = tokenInputs(spec, shape.size, shape.tokens);
+    const noise = Object.fromEntries(
+      Object.entries(objective.noise(model.objective, spec, shape)).map(([name, type]) => [
+        name,
+        input(name, type.dtype, type.shape),
+      ]),
+    );
+    const encodings: Encoding[] = [];
+    const outputs = objective.build(model.objective, {
+      spec,
+      tokens: batch,
+      noise,
+      shape,
+      marginal: input('marginal', 'float32', [spec.maxTokens, decoderOutputs(spec)]),
+      encoder: model.encoder,
+      encode({ tokens = batch, ...options } = {}) {
+        const encoding = encode(spec, tokens, model.encoder, options);
+        encodings.push(encoding);
+        return encoding;
+      },
+      target: (build) => stopGradients(outerScope(TARGET, build)),
+    });
+    const { states, pooled } = encode(spec, batch, model.encoder);
+    const all = parametersOf([outputs.loss, states, pooled]);
+    const isTarget = ({ name }: ParameterNode) => name.startsWith(`${TARGET}.`);
+    return {
+      ...outputs,
+      encodings,
+      parameters: all.filter((node) => !isTarget(node)),
+      targets: all.filter(isTarget),
+    };
   });
-  return { ...outputs, encoding: encoding!, parameters: parametersOf([outputs.loss]) };
-}
 
 /** The name under which a gradient program gives the gradient of a parameter. */
 export const gradientName = (parameter: string): string => `gradient.${parameter}`;

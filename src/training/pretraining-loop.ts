@@ -1,10 +1,11 @@
 /** The loop of a pretraining run: batches in order, a step each, validation and checkpoints on the way. */
 import type { HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
+import { tokenFeeds } from '../layers/token-embedding.js';
 import { type Batch, type BatchPlan, epochOrder, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
-import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+import type { HostTensor } from '../tensor/tensor.js';
 import { version } from '../version.js';
 import { type AdamWState, vectorNorm } from './adamw.js';
 import {
@@ -78,15 +79,6 @@ export function restoreTrainer(trainer: Trainer, { path, tensors }: Checkpoint):
       view.data.set(values[name].data as Float32Array);
     }
   }
-}
-
-/** The graph inputs of a batch's tokens. */
-export function tokenFeeds({ size, tokens, ids, values, lengths }: Batch): HostTensors {
-  return {
-    ...(ids && { ids: hostTensor('int32', [size, tokens], ids) }),
-    ...(values && { values: hostTensor('float32', [size, tokens, values.length / (size * tokens)], values) }),
-    lengths: hostTensor('int32', [size], lengths),
-  };
 }
 
 /** The graph inputs of a batch: its tokens, and the noise that the objective wants, keyed by seed, time and row. */

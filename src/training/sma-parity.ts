@@ -168,6 +168,7 @@ export async function compareWithReference(engine: Engine, bytes: Uint8Array, pa
   const shape = batchShape(model, size, count);
 
   const graph = pretrainingGraph(model, shape);
+  const [encoding] = graph.encodings;
   const layout = parameterLayout(graph.parameters);
   const flat = () => new Float32Array(layout.length);
   const state = { parameters: flat(), gradient: flat(), firstMoment: flat(), secondMoment: flat() };
@@ -221,9 +222,9 @@ export async function compareWithReference(engine: Engine, bytes: Uint8Array, pa
   const forward: Program = {
     name: 'forward',
     outputs: {
-      embedded: graph.encoding.embedded,
-      latents: graph.encoding.states,
-      logits: decode(spec, graph.encoding, every, { heads: sizes.decoder_heads, tied: !untied }),
+      embedded: encoding.embedded,
+      latents: encoding.states,
+      logits: decode(spec, encoding, every, { heads: sizes.decoder_heads, tied: !untied }),
     },
   };
   const hidden = zeros('float32', [size, count]);
