@@ -1,10 +1,15 @@
 import { InputError } from '../errors.js';
+import { byol } from './byol.js';
 import type { Objective, Option } from './objective.js';
 import { randomMasking } from './random-masking.js';
 import { sma } from './sma.js';
 
 /** Every objective there is, by the name `objective.kind` has. */
-export const objectives = { sma, 'random-masking': randomMasking } satisfies Record<string, Objective>;
+export const objectives = {
+  sma,
+  'random-masking': randomMasking,
+  byol,
+} satisfies Record<string, Objective>;
 
 export type ObjectiveKind = keyof typeof objectives;
 

@@ -213,7 +213,7 @@ export function maskedAutoencoding(
   options: MaskingOptions,
   { spec, tokens, shape, encode, marginal }: ObjectiveInputs,
   select: (attention: Value) => Selection,
-): ObjectiveOutputs {
+): Required<Omit<ObjectiveOutputs, 'metrics'>> {
   let selection: Selection | undefined;
   let hidden: Value | undefined;
   const encoding = encode({

@@ -74,7 +74,7 @@ async function maskedBatch(
   const model = { ...small, encoder: { ...small.encoder, kind: encoder, crossHeads: 2 } };
   const batch = packBatch(block, [0, 3, 5, 11, 14, 2], 6, spec.maxTokens);
   const shape = batchShape(model, 6, spec.maxTokens);
-  const { hidden } = pretrainingGraph(model, shape);
+  const hidden = pretrainingGraph(model, shape).hidden!;
   let attention: typeof hidden | undefined;
   encoders[encoder].encode(spec, tokenInputs(spec, 6, spec.maxTokens), model.encoder, {
     hiding: {

@@ -36,6 +36,8 @@ export interface ObjectiveInputs {
   /** The values of the declared noise, by name. */
   readonly noise: Readonly<Record<string, Value>>;
   readonly shape: BatchShape;
+  /** float32[size]: 1 for a record, 0 for a row that only fills up the last batch of a validation. */
+  readonly rows: Value;
   /** float32[maxTokens, outputs]: what a model that knows only the training marginal would predict. */
   readonly marginal: Value;
   readonly encoder: EncoderConfig;
@@ -54,12 +56,17 @@ export type Targets<T> = Value | { readonly [K in keyof T]: Value | undefined };
 export interface ObjectiveOutputs {
   /** float32[]: what is minimised. */
   readonly loss: Value;
-  /** float32[]: by what to weight this batch's loss in an average over batches. */
+  /** float32[]: by what to weight this batch's loss in an average over batches, such as how many records it has. */
   readonly weight: Value;
-  /** float32[]: the same loss for a model that predicts the training marginal; the reference line of a run. */
-  readonly marginalLoss: Value;
-  /** bool[batch, tokens]: what was hidden, for pictures and tests. */
-  readonly hidden: Value;
+  /**
+   * float32[]: the same loss for a model that predicts the training marginal, where that has a meaning; the reference
+   * line of a run.
+   */
+  readonly marginalLoss?: Value;
+  /** bool[batch, tokens]: what was hidden of the batch's own tokens, for pictures and tests. */
+  readonly hidden?: Value;
+  /** Scalars float32[] that are logged beside the loss of a step, under these names. */
+  readonly metrics?: Readonly<Record<string, Value>>;
 }
 
 /** One way to learn without labels, with options `O`. The trainer never asks which. */
@@ -84,4 +91,9 @@ export interface Objective<O extends object = object> {
     source: (purpose: string, row: number) => Random,
   ): Readonly<Record<string, HostTensor>>;
   build(options: O, inputs: ObjectiveInputs): ObjectiveOutputs;
+  /**
+   * Of an objective with a target network: after a step the target's parameters are `momentum` times themselves plus
+   * (1 − momentum) times the trained ones. `progress` is that of the step.
+   */
+  momentum?(options: O, progress: number): number;
 }

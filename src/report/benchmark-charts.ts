@@ -258,11 +258,20 @@ const datasetOf = ({ name, objective }: PretrainingResult) => {
   return end > 0 ? name.slice(0, end) : name;
 };
 
-/** Validation loss as a part of the loss of predicting the training marginal, a line per encoder, a panel per data set. */
+/** Whether the objective has a loss of the training marginal to be compared with. */
+export const hasMarginal = <R extends PretrainingResult>(
+  run: R,
+): run is R & { readonly val_loss_marginal: number } => run.val_loss_marginal !== undefined;
+
+/**
+ * Validation loss as a part of the loss of predicting the training marginal, a line per encoder whose objective has that
+ * reference, a panel per data set.
+ */
 export function pretrainingCurvesSpec({ pretraining }: Results, styles: Styles): TopLevelSpec {
-  const datasets = [...new Set(pretraining.map(datasetOf))];
+  const relative = pretraining.filter(hasMarginal);
+  const datasets = [...new Set(relative.map(datasetOf))];
   const panels = datasets.map((dataset) => {
-    const runs = pretraining.filter((run) => datasetOf(run) === dataset);
+    const runs = relative.filter((run) => datasetOf(run) === dataset);
     const lines = runs.map((run) => {
       const title = objectiveTitle(run.objective);
       const among = runs.filter(({ objective }) => objective === run.objective);

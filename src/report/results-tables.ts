@@ -37,8 +37,9 @@ export function pretrainingTable({ pretraining }: Results): string {
     run.removed ? `${grouped(run.removed.records)} of ${grouped(run.removed.of)}: ${run.removed.reason}` : '',
     grouped(run.parameters),
     fixed(run.val_loss),
-    fixed(run.val_loss_marginal),
-    fixed(run.val_loss / run.val_loss_marginal),
+    ...(run.val_loss_marginal === undefined
+      ? ['', '']
+      : [fixed(run.val_loss_marginal), fixed(run.val_loss / run.val_loss_marginal)]),
     grouped(Math.round(run.seconds)),
   ]);
   const header = [

@@ -41,7 +41,8 @@ export const pretrainingSchema = z.strictObject({
   parameters: z.int(),
   removed: z.strictObject({ records: z.int(), of: z.int(), reason: z.string() }).optional(),
   val_loss: z.number(),
-  val_loss_marginal: z.number(),
+  /** Where the objective has such a reference. */
+  val_loss_marginal: z.number().optional(),
   seconds: z.number(),
   curve: curveSchema,
 });

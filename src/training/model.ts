@@ -18,6 +18,7 @@ import { type ObjectiveConfig, objectives } from '../objectives/index.js';
 import { decoderOutputs } from '../objectives/masked-autoencoding.js';
 import type { BatchShape, Objective, ObjectiveOutputs, Targets } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
+import { TARGET } from './parameters.js';
 
 export interface ModelConfig {
   readonly spec: TokenSpec;
@@ -39,9 +40,6 @@ export interface PretrainingGraph extends ObjectiveOutputs {
   /** Parameters of the target network. */
   readonly targets: readonly ParameterNode[];
 }
-
-/** Scope of the target network: a parameter `target.NAME` is an average of the trained parameter NAME. */
-export const TARGET = 'target';
 
 const stopGradients = <T extends Targets<T>>(values: T): T =>
   isValue(values)
@@ -72,6 +70,7 @@ export const pretrainingGraph = (model: ModelConfig, shape: BatchShape): Pretrai
       tokens: batch,
       noise,
       shape,
+      rows: input('rows', 'float32', [shape.size]),
       marginal: input('marginal', 'float32', [spec.maxTokens, decoderOutputs(spec)]),
       encoder: model.encoder,
       encode({ tokens = batch, ...options } = {}) {
@@ -81,15 +80,14 @@ export const pretrainingGraph = (model: ModelConfig, shape: BatchShape): Pretrai
       },
       target: (build) => stopGradients(outerScope(TARGET, build)),
     });
+    // The parameters of the whole encoder are part of a run, whatever of it the objective uses.
     const { states, pooled } = encode(spec, batch, model.encoder);
     const all = parametersOf([outputs.loss, states, pooled]);
     const isTarget = ({ name }: ParameterNode) => name.startsWith(`${TARGET}.`);
-    return {
-      ...outputs,
-      encodings,
-      parameters: all.filter((node) => !isTarget(node)),
-      targets: all.filter(isTarget),
-    };
+    const targets = all.filter(isTarget);
+    if (targets.length > 0 && !objective.momentum)
+      throw new Error(`${model.objective.kind}: a target network needs a momentum`);
+    return { ...outputs, encodings, parameters: all.filter((node) => !isTarget(node)), targets };
   });
 
 /** The name under which a gradient program gives the gradient of a parameter. */

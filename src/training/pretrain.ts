@@ -53,7 +53,8 @@ export interface PretrainSummary {
   readonly rejected: number;
   readonly loss: number;
   readonly val_loss: number;
-  readonly val_loss_marginal: number;
+  /** Where the objective has such a reference. */
+  readonly val_loss_marginal?: number;
   /** The most memory that the process has had. */
   readonly peak_memory_mib: number;
   readonly checkpoint: string;
@@ -164,7 +165,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
       );
     }
     if (checkpoint) restoreTrainer(trainer, checkpoint);
-    else trainer.state.parameters.set(initializeParameters(trainer.layout, training.seed));
+    else trainer.begin(initializeParameters(trainer.layout, training.seed));
     if (!stored) {
       await writeJson(runFile(out, 'tokenizer'), tokenizer.toJSON());
       await writeJson(runFile(out, 'config'), config);

@@ -230,7 +230,7 @@ export async function compareWithReference(engine: Engine, bytes: Uint8Array, pa
   const hidden = zeros('float32', [size, count]);
   const loss = zeros('float32', []);
   const step = gradientProgram('step', graph.loss, graph.parameters, {
-    hidden: cast(graph.hidden, 'float32'),
+    hidden: cast(graph.hidden!, 'float32'),
   });
 
   const forwardExecutable = await engine.compile(forward);
