@@ -43,13 +43,16 @@ const modelWith = (spec, encoder, maskingRatio) => ({
     ...encoder,
   },
   objective: {
-    kind: encoder.kind === 'transformer' ? 'random-masking' : 'sma',
-    maskingRatio,
-    perQuery: Math.max(1, Math.round((maskingRatio * spec.maxTokens) / 4)),
-    selectInitialRatio: null,
-    scheduleFraction: 0.25,
-    decoderHeads: encoder.heads,
-    tiedOutput: true,
+    ...(encoder.kind === 'transformer'
+      ? { kind: 'random-masking' }
+      : {
+          kind: 'sma',
+          per_query: Math.max(1, Math.round((maskingRatio * spec.maxTokens) / 4)),
+          schedule_fraction: 0.25,
+        }),
+    masking_ratio: maskingRatio,
+    decoder_heads: encoder.heads,
+    tied_output: true,
   },
 });
 

@@ -12,11 +12,11 @@ import { probes } from '../src/evaluation/index.js';
 import { metrics } from '../src/evaluation/metrics.js';
 import { input, primitives } from '../src/graph/index.js';
 import type { OperationNode, Primitive } from '../src/graph/value.js';
-import { objectives } from '../src/objectives/index.js';
+import { type ObjectiveKind, objectives } from '../src/objectives/index.js';
 import { formatExtensions } from '../src/records/formats.js';
 import { tokenizers } from '../src/tokenizers/index.js';
 import { configKeys } from '../src/training/config.js';
-import { probeKinds, tasks } from '../src/training/config-schema.js';
+import { probeKinds, tasks, type UserConfig } from '../src/training/config-schema.js';
 import { resolveConfig } from '../src/training/defaults.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -159,10 +159,19 @@ describe('docs/configuration.md', () => {
     const tokenizer = await tokenizers.sequence.fit([{ rows: Int32Array.of(0, 1), columns: { text } }], {
       columns: ['text'],
     });
-    const config: Readonly<Record<string, unknown>> = resolveConfig(
+    const resolve = (objective: UserConfig['objective']) =>
+      resolveConfig(
+        { objective },
+        { path: 'a.txt', hash: '', tokenizer, records: 2, threads: 2, versions: {} },
+      );
+    // The options of every objective, those of the default one last.
+    const objective = Object.assign(
       {},
-      { path: 'a.txt', hash: '', tokenizer, records: 2, threads: 2, versions: {} },
+      ...(Object.keys(objectives) as ObjectiveKind[])
+        .map((kind) => resolve({ kind }).objective)
+        .concat(resolve({}).objective),
     );
+    const config: Readonly<Record<string, unknown>> = { ...resolve({}), objective };
     let compared = 0;
     for (const section of ['data', 'encoder', 'objective', 'training']) {
       const values = Object.entries(config[section] as object);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../src/tensor/random.js';
+import { decodeSafetensors } from '../src/tensor/safetensors.js';
 import { molecules } from '../src/tokenizers/real-records.case.js';
 
 const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
@@ -27,7 +28,6 @@ const options = Object.entries({
   'valid-fraction': 0.2,
   'valid-steps': 30,
   'checkpoint-steps': 11,
-  'select-initial-ratio': 0.5,
   width: 16,
   layers: 1,
   heads: 2,
@@ -35,6 +35,9 @@ const options = Object.entries({
   threads: 1,
   seed: 11,
 }).flatMap(([name, value]) => [`--${name}`, String(value)]);
+
+const SMA = ['--select-initial-ratio', '0.5'];
+const BYOL = ['--objective', 'byol', '--target-momentum', '0.9'];
 
 const start = (out: string, ...more: string[]): ChildProcess =>
   spawn(process.execPath, [program, 'pretrain', data, '--out', out, ...options, ...more], {
@@ -92,22 +95,33 @@ const newestCheckpoint = async (run: string) => {
   return join(run, 'checkpoints', names.sort().at(-1) ?? '');
 };
 
+const expectSame = async (run: string, whole: string) => {
+  expect(await learned(run)).toEqual(await learned(whole));
+  for (const file of ['config.json', 'tokenizer.json', 'encoder.onnx'])
+    expect(await readFile(join(run, file)), file).toEqual(await readFile(join(whole, file)));
+  expect(await readFile(await newestCheckpoint(run))).toEqual(await readFile(await newestCheckpoint(whole)));
+  expect(await readdir(run)).toContain('DONE');
+};
+
+/** Runs to the end, killed every few steps and gone on with each time. */
+async function runKilled(run: string, options: readonly string[]): Promise<void> {
+  const { integer } = random(1, 'moments of death');
+  let resume: string[] = [];
+  for (let reached = 0; reached + 75 < STEPS; resume = ['--resume']) {
+    const step = reached + 5 + integer(35);
+    await signalAt(start(run, ...options, ...resume), run, step, 'SIGKILL');
+    expect(await readdir(run)).not.toContain('DONE');
+    reached = (await learned(run)).at(-1)?.step ?? 0;
+  }
+  expect((await ended(start(run, ...options, '--resume'))).status).toBe(0);
+}
+
 describe('a run that was stopped goes on as if it had not been', () => {
   let whole: string;
   beforeAll(async () => {
     whole = join(folder, 'whole');
-    expect((await ended(start(whole))).status).toBe(0);
+    expect((await ended(start(whole, ...SMA))).status).toBe(0);
   });
-
-  const expectSame = async (run: string) => {
-    expect(await learned(run)).toEqual(await learned(whole));
-    for (const file of ['config.json', 'tokenizer.json', 'encoder.onnx'])
-      expect(await readFile(join(run, file)), file).toEqual(await readFile(join(whole, file)));
-    expect(await readFile(await newestCheckpoint(run))).toEqual(
-      await readFile(await newestCheckpoint(whole)),
-    );
-    expect(await readdir(run)).toContain('DONE');
-  };
 
   it('logs every step, and learns', async () => {
     const lines = await learned(whole);
@@ -119,30 +133,22 @@ describe('a run that was stopped goes on as if it had not been', () => {
 
   it('after being killed at random moments', async () => {
     const run = join(folder, 'killed');
-    const { integer } = random(1, 'moments of death');
-    let resume: string[] = [];
-    for (let reached = 0; reached + 75 < STEPS; resume = ['--resume']) {
-      const step = reached + 5 + integer(35);
-      await signalAt(start(run, ...resume), run, step, 'SIGKILL');
-      expect(await readdir(run)).not.toContain('DONE');
-      reached = (await learned(run)).at(-1)?.step ?? 0;
-    }
-    expect((await ended(start(run, '--resume'))).status).toBe(0);
-    await expectSame(run);
+    await runKilled(run, SMA);
+    await expectSame(run, whole);
   });
 
   it('after Ctrl-C, which leaves a checkpoint of the last step and exit code 130', async () => {
     const run = join(folder, 'interrupted');
-    await signalAt(start(run), run, 33, 'SIGINT');
+    await signalAt(start(run, ...SMA), run, 33, 'SIGINT');
     const { step } = (await learned(run)).at(-1) ?? { step: 0 };
     expect(await newestCheckpoint(run)).toContain(`step-${String(step).padStart(8, '0')}`);
     expect((await ended(start(run, '--resume'))).status).toBe(0);
-    await expectSame(run);
+    await expectSame(run, whole);
   });
 
   it('from the checkpoint before it where the newest is damaged', async () => {
     const run = join(folder, 'damaged');
-    await signalAt(start(run), run, 50, 'SIGKILL');
+    await signalAt(start(run, ...SMA), run, 50, 'SIGKILL');
     const newest = await newestCheckpoint(run);
     const bytes = await readFile(newest);
     bytes[bytes.length >> 1] ^= 1;
@@ -151,7 +157,20 @@ describe('a run that was stopped goes on as if it had not been', () => {
     const { status, said } = await ended(start(run, '--resume'));
     expect(status).toBe(0);
     expect(said).toContain('corrupted');
-    await expectSame(run);
+    await expectSame(run, whole);
+  });
+
+  it('with a target network', async () => {
+    const [undisturbed, run] = [join(folder, 'byol'), join(folder, 'byol killed')];
+    expect((await ended(start(undisturbed, ...BYOL))).status).toBe(0);
+    const { tensors } = decodeSafetensors(await readFile(await newestCheckpoint(undisturbed)), 'byol');
+    const difference = Object.entries(tensors).filter(
+      ([name, { data }]) => `${tensors[`optimizer.average.${name}`]?.data}` === `${data}`,
+    );
+    expect(difference).toEqual([]);
+    expect((await learned(undisturbed)).at(-1)).toMatchObject({ projection_spread: expect.any(Number) });
+    await runKilled(run, BYOL);
+    await expectSame(run, undisturbed);
   });
 
   it('says in one line what does not fit', async () => {

@@ -18,7 +18,7 @@ export const moderateTexts = (texts: readonly string[], maxTokens: number): stri
 
 /**
  * Masks of the first validation texts of moderate length, once for each objective that pretrained an encoder of the task's
- * cells: where variants share an objective, the first. None where records are no texts or all are longer. `folder` is
+ * cells: where variants share an objective, the first; objectives that hide nothing are left out. None where records are no texts or all are longer. `folder` is
  * that of the pretrained encoders; one that is no longer there is passed over.
  */
 export async function maskExamples(
@@ -38,7 +38,8 @@ export async function maskExamples(
     if (!(await hasConfig(path))) continue;
     const run = await openRun(path);
     const { kind } = run.config.objective;
-    if (!masks.has(kind)) masks.set(kind, await chosenMasks(run, tokenizer.columns[0], chosen, 0));
+    const hidden = masks.has(kind) ? undefined : await chosenMasks(run, tokenizer.columns[0], chosen, 0);
+    if (hidden) masks.set(kind, hidden);
   }
   return chosen.flatMap((text, i) =>
     [...masks].map(([objective, hidden]) => ({ text, objective, hidden: hidden[i] })),

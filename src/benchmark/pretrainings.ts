@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { ownOptions } from '../objectives/index.js';
 import { openSource } from '../records/open-source.js';
 import { rememberOnce } from '../records/remember.js';
 import { type PretrainingResult, pretrainingSchema } from '../report/results.js';
@@ -51,14 +52,17 @@ export class Pretrainings {
         testFraction: 0,
       });
       const tokenizer = await fitTokenizer(source, plan, parts, config.tokenizer);
-      const resolved = resolveConfig(config, {
-        path,
-        hash: '',
-        tokenizer,
-        records: 1,
-        threads: 1,
-        versions: {},
-      });
+      const resolved = resolveConfig(
+        { ...config, objective: {} },
+        {
+          path,
+          hash: '',
+          tokenizer,
+          records: 1,
+          threads: 1,
+          versions: {},
+        },
+      );
       return { tokenizer, model: modelOf(resolved, tokenizer.spec) };
     });
   }
@@ -67,17 +71,20 @@ export class Pretrainings {
   async run({ dataset, config: base }: Pretraining, changes: PretrainingChanges): Promise<Run> {
     const { threads, budget } = this.options;
     const { objective, training: changedTraining } = changed(base, changes);
+    const { kind = 'sma' } = objective;
     const config: UserConfig = {
       ...base,
       data: { ...base.data, valid_fraction: VALID_FRACTION, on_bad_record: 'skip' },
       objective,
       training: { ...changedTraining, ...(threads && { threads }) },
     };
+    // The objectives of a comparison share a base; each is given what concerns it.
+    const own = { ...ownOptions(kind, base.objective ?? {}), ...changes.objective };
     if (config.training?.steps) config.training.steps = scaledCount(config.training.steps, budget, 20);
     const { path, removed } = await dataset.open(this.options.folders);
     const { threads: _, ...training } = config.training ?? {};
     const hash = hashText(JSON.stringify([await hashOf(path), { ...config, training }])).slice(0, 8);
-    const name = `${dataset.name}-${objective.kind}-${hash}`;
+    const name = `${dataset.name}-${kind}-${hash}`;
     return remember(this.runs, name, async () => {
       const { signal, onEvent = () => {} } = this.hooks;
       const out = join(this.options.out, name);
@@ -87,7 +94,7 @@ export class Pretrainings {
       if (before?.result && resume) return openRun(out);
       onEvent({ type: 'info', message: `pretraining ${name}` });
       const { result: summary, seconds } = await measured(() =>
-        pretrain({ data: path, out, config, resume }, { signal, onEvent }),
+        pretrain({ data: path, out, config: { ...config, objective: own }, resume }, { signal, onEvent }),
       );
       const spent = (resume ? (before?.seconds ?? 0) : 0) + seconds;
       if (summary.interrupted) {
@@ -95,12 +102,12 @@ export class Pretrainings {
         throw signal?.reason;
       }
       const run = await openRun(out);
-      const { objective: own, training: ownTraining } = run.config;
+      const { objective: resolved, training: ownTraining } = run.config;
       const result: PretrainingResult = {
         name,
-        objective: own.kind,
-        masking_ratio: own.masking_ratio,
-        per_query: own.per_query,
+        objective: resolved.kind,
+        masking_ratio: resolved.masking_ratio,
+        per_query: resolved.per_query,
         steps: summary.steps,
         batch_size: ownTraining.batch_size,
         records: summary.rows,

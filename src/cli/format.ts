@@ -34,9 +34,11 @@ export function formatEvaluation({ split, methods, higherIsBetter, metric, file 
 export function formatPretrain(summary: PretrainSummary): string {
   const { step, rows, rejected, loss, val_loss, val_loss_marginal, checkpoint, seconds } = summary;
   const skipped = rejected > 0 ? `, ${count(rejected)} skipped` : '';
+  const marginal =
+    val_loss_marginal === undefined ? '' : ` (predicting the marginal: ${number(val_loss_marginal)})`;
   return [
     `${count(step)} steps on ${count(rows)} records${skipped} in ${duration(seconds)}, with at most ${count(summary.peak_memory_mib)} MiB of memory`,
-    `loss ${number(loss)}, validation loss ${number(val_loss)} (predicting the marginal: ${number(val_loss_marginal)})`,
+    `loss ${number(loss)}, validation loss ${number(val_loss)}${marginal}`,
     `checkpoint: ${checkpoint}`,
   ].join('\n');
 }

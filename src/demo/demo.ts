@@ -173,6 +173,6 @@ async function pictures(out: string, molecules: readonly DemoMolecule[], seed: n
   );
   return texts.map((smiles, i) => ({
     smiles,
-    masks: OBJECTIVES.map((title, kind) => ({ title, hidden: masks[kind][i] })),
+    masks: OBJECTIVES.map((title, kind) => ({ title, hidden: masks[kind]?.[i] ?? [] })),
   }));
 }

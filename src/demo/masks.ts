@@ -8,13 +8,16 @@ import { batchShape, pretrainingGraph } from '../training/model.js';
 import { batchFeeds } from '../training/pretraining-loop.js';
 import type { Run } from '../training/run-folder.js';
 
-/** Per text and token, whether the run's objective hides it. Texts longer than the tokenizer's limit are cropped. */
+/**
+ * Per text and token, whether the run's objective hides it; undefined where it hides nothing. Texts longer than the
+ * tokenizer's limit are cropped.
+ */
 export async function chosenMasks(
   run: Run,
   column: string,
   texts: readonly string[],
   seed: number,
-): Promise<boolean[][]> {
+): Promise<boolean[][] | undefined> {
   const { model, tokenizer, tensors } = run;
   const records: RecordBatch = {
     rows: Int32Array.from(texts, (_, row) => row),
@@ -29,6 +32,7 @@ export async function chosenMasks(
     maxTokens,
   );
   const { hidden } = pretrainingGraph(model, batchShape(model, batch.size, maxTokens));
+  if (hidden === undefined) return undefined;
   const engine = await nodeEngine({ threads: 1 });
   const executable = await engine.compile({ name: 'masks', outputs: { hidden: cast(hidden, 'float32') } });
   const result = zeros('float32', [batch.size, maxTokens]);

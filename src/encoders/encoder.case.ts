@@ -17,7 +17,7 @@ import { type Batch, blockLengths, packBatch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { type RealRecords, realRecords } from '../tokenizers/real-records.case.js';
-import type { Encoder, EncoderConfig, Encoding } from './encoder.js';
+import type { Encoder, EncoderConfig, Encoding, Hiding } from './encoder.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const real = await realRecords();
@@ -47,15 +47,14 @@ function feedsOf(batch: Batch, tokens = batch.tokens): Record<string, HostTensor
 function build(encoder: Encoder, config: EncoderConfig, spec: TokenSpec, count: number) {
   const tokens = tokenInputs(spec, ROWS, count);
   let map: g.Value | undefined;
-  const encoding = encoder.encode(spec, tokens, config, {
-    hiding: {
-      choose(attention) {
-        map = attention;
-        return g.input('hide', 'bool', [ROWS, count]);
-      },
-      visible: Array.from({ length: count }, (_, token) => token).filter((token) => !hides(token)).length,
+  const hiding: Hiding = {
+    choose(attention) {
+      map = attention;
+      return g.input('hide', 'bool', [ROWS, count]);
     },
-  });
+    visible: Array.from({ length: count }, (_, token) => token).filter((token) => !hides(token)).length,
+  };
+  const encoding = encoder.encode(spec, tokens, config, { hiding });
   const { states, unreadable, pooled } = encoding;
   const [, n] = states.shape;
   const readable = unreadable ? g.where(g.reshape(unreadable, [ROWS, n, 1]), g.scalar(0), states) : states;
@@ -126,6 +125,70 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
           expect(difference > 0, `row ${row}, token ${token}`).toBe(visible);
         }
       }
+    });
+
+    it('attends to readable tokens alone, while each token keeps its own state', async () => {
+      const readable = g.input('hide', 'bool', [ROWS, count]);
+      const encoding = encoder.encode(spec, tokenInputs(spec, ROWS, count), config, { readable });
+      const { states, tokenStates } = encoding;
+      const run = async (batch: Batch) =>
+        (await evaluate(engine, { states }, { ...feedsOf(batch), ...parameters })).states;
+      const before = await run(batchOf([0, 6, 11]));
+      const n = Number(states.shape[1]);
+      for (const token of [0, 1, 2, 4]) {
+        const batch = batchOf([0, 6, 11]);
+        const channels = (batch.values?.length ?? 0) / (ROWS * count);
+        for (let row = 0; row < ROWS; row++) {
+          const at = row * count + token;
+          if (batch.values) batch.values[at * channels] += 1;
+          else batch.ids![at] = batch.ids![at] === 2 ? 3 : 2;
+        }
+        const after = await run(batch);
+        for (let row = 0; row < ROWS; row++) {
+          const changed = Array.from({ length: n }, (_, i) => i).filter((i) => {
+            const part = [(row * n + i) * config.width, (row * n + i + 1) * config.width];
+            return largestDifference(after.slice(...part), before.slice(...part)) > 0;
+          });
+          // A token's own state follows the token; all others do where it is readable.
+          const others = tokenStates ? changed.filter((i) => i !== token) : changed;
+          expect(others.length > 0, `row ${row}, token ${token}`).toBe(
+            hides(token) && token < batch.lengths[row],
+          );
+          if (tokenStates) expect(changed).toContain(token);
+        }
+      }
+    });
+
+    it('without positions, gives tokens in another order the same states', async () => {
+      const encoding = encoder.encode(spec, tokenInputs(spec, ROWS, count), config, { positions: false });
+      const { embedded, states, pooled, tokenStates } = encoding;
+      const batch = batchOf([0, 6, 11]);
+      const least = Math.min(...batch.lengths);
+      batch.lengths.fill(least);
+      /** The first `least` of the `n` entries of each row in reverse order, the others left out. */
+      const reversed = <A extends ArrayLike<number>>(values: A, n: number, order: 'reverse' | 'as it is') =>
+        Array.from({ length: (values.length / n) * least }, (_, i) => {
+          const size = values.length / (ROWS * n);
+          const [row, token] = [Math.floor(i / (least * size)), Math.floor(i / size) % least];
+          const from = order === 'reverse' ? least - 1 - token : token;
+          return values[(row * n + from) * size + (i % size)];
+        });
+      const run = () => evaluate(engine, { embedded, states, pooled }, { ...feedsOf(batch), ...parameters });
+      const straight = await run();
+      for (const values of [batch.ids, batch.values]) {
+        const size = (values?.length ?? 0) / (ROWS * count);
+        const turned = values && reversed(values, count, 'reverse');
+        for (let row = 0; row < ROWS; row++)
+          values?.set(turned!.slice(row * least * size, (row + 1) * least * size), row * count * size);
+      }
+      const after = await run();
+      const same = (key: 'embedded' | 'states') =>
+        largestDifference(reversed(after[key], count, 'reverse'), reversed(straight[key], count, 'as it is'));
+      expect(same('embedded')).toBeLessThan(1e-5);
+      expect(largestDifference(after.embedded, straight.embedded)).toBeGreaterThan(1e-2);
+      expect(largestDifference(after.pooled, straight.pooled)).toBeLessThan(1e-5);
+      if (tokenStates) expect(same('states')).toBeLessThan(1e-5);
+      else expect(largestDifference(after.states, straight.states)).toBeLessThan(1e-5);
     });
 
     it('treats each row alone', async () => {

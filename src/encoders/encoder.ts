@@ -1,4 +1,4 @@
-import type { Value } from '../graph/index.js';
+import { logicalNot, logicalOr, type Value } from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { TokenSpec } from '../records/token-block.js';
 
@@ -55,7 +55,18 @@ export interface EncodeOptions {
    * running ones, so that each row is encoded alone.
    */
   readonly training?: boolean;
+  /** Whether a token is embedded with its position; by default it is. See `embedTokens` for what is left without. */
+  readonly positions?: boolean;
+  /**
+   * bool[batch, tokens], one at least in each row: the tokens that may be attended to. Each token keeps its own state,
+   * where the encoder has such. Not together with `hiding`.
+   */
+  readonly readable?: Value;
 }
+
+/** bool[batch, tokens]: the tokens that nothing attends to, padding and what is not readable. */
+export const unattended = ({ padding }: Tokens, readable?: Value): Value =>
+  readable ? logicalOr(padding, logicalNot(readable)) : padding;
 
 /** Tokens into representations. */
 export type Encode = (

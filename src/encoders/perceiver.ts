@@ -1,7 +1,7 @@
 import { mean, parameter, reshape, scope } from '../graph/index.js';
 import { attentionBlock } from '../layers/attention.js';
 import { embedTokens } from '../layers/token-embedding.js';
-import type { Encoder } from './encoder.js';
+import { type Encoder, unattended } from './encoder.js';
 
 /**
  * The Perceiver encoder of SMA (Jaegle et al., ICML 2021; Xie et al., ICLR 2024): learned latents read the tokens
@@ -9,8 +9,8 @@ import type { Encoder } from './encoder.js';
  */
 export const perceiver: Encoder = {
   attentionQueries: (config) => config.latents,
-  encode(spec, tokens, config, { hiding } = {}) {
-    const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth);
+  encode(spec, tokens, config, options = {}) {
+    const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth, options);
     return scope('encoder', () => {
       const { latents, width } = config;
       const learned = parameter(
@@ -23,8 +23,8 @@ export const perceiver: Encoder = {
       let states = attentionBlock('cross_attention', reshape(learned, [1, latents, width]), {
         source: embedded,
         heads: config.crossHeads,
-        excluded: tokens.padding,
-        hideKeys: hiding?.choose,
+        excluded: unattended(tokens, options.readable),
+        hideKeys: options.hiding?.choose,
         widening: 1,
       });
       for (let layer = 0; layer < config.layers; layer++) {

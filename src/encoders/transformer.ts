@@ -16,7 +16,7 @@ import {
 import { attentionBlock } from '../layers/attention.js';
 import { linearOf } from '../layers/linear.js';
 import { embedTokens, type Tokens } from '../layers/token-embedding.js';
-import type { Encoder } from './encoder.js';
+import { type Encoder, unattended } from './encoder.js';
 
 /** Positions int64[batch, count] of the tokens that may be read, in order, and bool[batch, count]: true = there is none. */
 function readableTokens(unreadable: Value, tokens: Tokens, count: number) {
@@ -34,8 +34,9 @@ function readableTokens(unreadable: Value, tokens: Tokens, count: number) {
  */
 export const transformer: Encoder = {
   attentionQueries: (_, tokens) => tokens,
-  encode(spec, tokens, config, { hiding } = {}) {
-    const { embedded, embedAt, positions, table } = embedTokens(spec, tokens, config.embedWidth);
+  encode(spec, tokens, config, { hiding, readable, ...options } = {}) {
+    if (hiding && readable) throw new Error('transformer: tokens are hidden or readable, not both');
+    const { embedded, embedAt, positions, table } = embedTokens(spec, tokens, config.embedWidth, options);
     return scope('encoder', () => {
       const { width, embedWidth } = config;
       const input = embedWidth === width ? (x: Value) => x : linearOf('input', embedWidth, width);
@@ -55,10 +56,11 @@ export const transformer: Encoder = {
         });
       }
       for (let layer = hiding ? 1 : 0; layer < config.layers; layer++) {
-        states = attentionBlock(`layers.${layer}`, states, { ...block, excluded: unreadable });
+        const excluded = hiding ? unreadable : unattended(tokens, readable);
+        states = attentionBlock(`layers.${layer}`, states, { ...block, excluded });
       }
-      const readable = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);
-      const pooled = divide(sum(multiply(states, readable), [1]), sum(readable, [1]));
+      const kept = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);
+      const pooled = divide(sum(multiply(states, kept), [1]), sum(kept, [1]));
       const tokenStates = hiding ? undefined : states;
       return { embedded, states, tokenStates, unreadable, pooled, positions, table };
     });

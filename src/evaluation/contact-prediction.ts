@@ -2,6 +2,7 @@
  * Which residues of a protein touch, from pairs of the encoder's token representations. Validation chooses the step
  * whose parameters are kept; the structures of the test part are sealed, so that nothing but the final score sees them.
  */
+import { readTokens } from '../encoders/read-tokens.js';
 import type { Engine, HostTensors } from '../engine/engine.js';
 import { InputError, LacunaError } from '../errors.js';
 import {
@@ -23,6 +24,7 @@ import {
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear, linearWeight } from '../layers/linear.js';
 import { binaryCrossEntropy, weightedMean } from '../layers/losses.js';
+import { tokenFeeds } from '../layers/token-embedding.js';
 import { type BatchPlan, blockLengths, bucketLengths, epochOrder, packBatch } from '../records/batch.js';
 import { NumpyArray } from '../records/pickle.js';
 import { readLmdbObjects } from '../records/readers/lmdb.js';
@@ -32,10 +34,9 @@ import { hostTensor } from '../tensor/tensor.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { KEEP_UNSEEN } from '../training/data.js';
 import { encoderGraph, type ModelConfig } from '../training/model.js';
-import { tokenFeeds } from '../training/pretraining-loop.js';
 import type { TrainableGraph, Trainer } from '../training/trainer.js';
 import { contactMap, precisionAtLength } from './contact-precision.js';
-import { outputsInBothModes, tokenRepresentations } from './finetuning-graph.js';
+import { outputsInBothModes } from './finetuning-graph.js';
 import { labelledTrainer, type Trained, type TrainOptions, trainToBest } from './labelled-training.js';
 import type { TestScore } from './parts.js';
 
@@ -107,7 +108,7 @@ export function contactGraph(
 ): TrainableGraph {
   const { trained, evaluated } = outputsInBothModes((training) => {
     const encoding = encoderGraph(model, size, tokens, { training });
-    return scope('head', () => pairLogits(layerNorm('norm', tokenRepresentations(encoding, model.encoder))));
+    return scope('head', () => pairLogits(layerNorm('norm', readTokens(encoding, model.encoder))));
   });
   const contacts = input('contacts', 'float32', [size, tokens, tokens]);
   const weights = input('contact_weights', 'float32', [size, tokens, tokens]);

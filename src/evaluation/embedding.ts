@@ -1,6 +1,7 @@
 /** Records into embeddings with a frozen encoder: the encoder's forward pass alone, its weights fixed in the program. */
 import type { Engine, Executable, HostTensors } from '../engine/engine.js';
 import { type Program, parametersOf } from '../graph/index.js';
+import { tokenFeeds } from '../layers/token-embedding.js';
 import { blockLengths, bucketLengths, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { type HostTensor, zeros } from '../tensor/tensor.js';
@@ -12,7 +13,6 @@ import {
   parameterLayout,
   parameterViews,
 } from '../training/parameters.js';
-import { tokenFeeds } from '../training/pretraining-loop.js';
 
 type EncoderModel = Pick<ModelConfig, 'spec' | 'encoder'>;
 

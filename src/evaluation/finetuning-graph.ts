@@ -1,15 +1,5 @@
-import type { EncoderConfig, Encoding } from '../encoders/encoder.js';
-import {
-  cast,
-  input,
-  parametersOf,
-  reshape,
-  scope,
-  staticSize,
-  trackedOf,
-  type Value,
-} from '../graph/index.js';
-import { attentionBlock } from '../layers/attention.js';
+import { readTokens } from '../encoders/read-tokens.js';
+import { cast, input, parametersOf, reshape, scope, trackedOf, type Value } from '../graph/index.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { binaryCrossEntropy, crossEntropy, squaredError, weightedMean } from '../layers/losses.js';
@@ -37,24 +27,6 @@ const lossOf: Record<Task, Loss> = {
 };
 
 /**
- * What a head reads for each token, float32[batch, tokens, channels]. Where the encoder has no state for each token, the
- * embedded tokens, which know their letter and position, ask its states by cross-attention and keep what they knew: the
- * decoder of pretraining, with queries that see their own token.
- */
-export function tokenRepresentations(
-  { embedded, states, tokenStates, unreadable }: Encoding,
-  { heads }: Pick<EncoderConfig, 'heads'>,
-): Value {
-  if (tokenStates) return tokenStates;
-  return attentionBlock('cross_attention', embedded, {
-    source: layerNorm('states_norm', states),
-    heads: staticSize(embedded.shape[2]) % heads === 0 ? heads : 1,
-    excluded: unreadable,
-    widening: 1,
-  });
-}
-
-/**
  * Outputs in training, and those in evaluation: the same where nothing is normalised by the batch. Otherwise the two
  * have parameters of the same names and never stand in one program.
  */
@@ -68,7 +40,7 @@ export function outputsInBothModes(build: (training: boolean) => Value): {
 
 /**
  * Encoder, then layer norm and one linear layer on the mean of its states, or on each token's
- * {@link tokenRepresentations}; the authors of SMA also offer a decoder with learned queries as a head, which is not
+ * {@link readTokens}; the authors of SMA also offer a decoder with learned queries as a head, which is not
  * built here. Missing labels have weight 0. Regression labels come standardised.
  */
 export function finetuningGraph(
@@ -80,8 +52,7 @@ export function finetuningGraph(
   const { trained, evaluated } = outputsInBothModes((training) => {
     const encoding = encoderGraph(model, size, tokens, { training });
     return scope('head', () => {
-      const read =
-        spec.task === 'per-token' ? tokenRepresentations(encoding, model.encoder) : encoding.pooled;
+      const read = spec.task === 'per-token' ? readTokens(encoding, model.encoder) : encoding.pooled;
       return linear('output', layerNorm('norm', read), spec.outputs);
     });
   });

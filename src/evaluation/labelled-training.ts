@@ -4,6 +4,7 @@
  */
 import type { Engine, HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
+import { tokenFeeds } from '../layers/token-embedding.js';
 import {
   type Batch,
   type BatchPlan,
@@ -17,7 +18,6 @@ import { elementCount, hostTensor } from '../tensor/tensor.js';
 import { matchParameters } from '../training/checkpoint-files.js';
 import type { ModelConfig } from '../training/model.js';
 import { initializeParameters } from '../training/parameters.js';
-import { tokenFeeds } from '../training/pretraining-loop.js';
 import { learningRateAt } from '../training/schedule.js';
 import { type TrainableGraph, Trainer } from '../training/trainer.js';
 import { finetuningGraph, HEAD } from './finetuning-graph.js';

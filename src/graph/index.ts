@@ -50,11 +50,13 @@ export {
   formatType,
   type Initializer,
   input,
+  outerScope,
   type ParameterNode,
   parameter,
   parametersOf,
   reachableNodes,
   scope,
+  sharingLeaves,
   type Value,
 } from './value.js';
 

@@ -108,6 +108,16 @@ export function scope<T>(name: string, build: () => T): T {
   }
 }
 
+/** As `scope`, with the name before all scopes that are open: parameters made inside are called `name.…` wherever that is. */
+export function outerScope<T>(name: string, build: () => T): T {
+  scopes.unshift(name);
+  try {
+    return build();
+  } finally {
+    scopes.shift();
+  }
+}
+
 /** Builds under the scope that a node was built in. */
 export function scopeOfNode<T>(node: Node, build: () => T): T {
   const outer = scopes.splice(0, scopes.length, ...(node.scope === '' ? [] : [node.scope]));
@@ -148,10 +158,47 @@ function withOutputs<N extends Node>(
   return node;
 }
 
+/** The inputs and parameters made so far while leaves are shared, by kind and name, each with how it was declared. */
+let shared: Map<string, { readonly value: Value; readonly declared: string }> | undefined;
+
+/**
+ * Builds with one leaf for each name: an input or a parameter that is made again is the one that is there, so that
+ * layers which are built twice have the same parameters. Without it each is a leaf of its own.
+ */
+export function sharingLeaves<T>(build: () => T): T {
+  const outer = shared;
+  shared = outer ?? new Map();
+  try {
+    return build();
+  } finally {
+    shared = outer;
+  }
+}
+
+/** The leaf of that kind and name, made unless it is there. Throws Error where it was declared otherwise. */
+function leaf(
+  kind: 'input' | 'parameter',
+  name: string,
+  type: ValueType,
+  details: object,
+  make: () => Node,
+): Value {
+  const declared = `${formatType(type)} ${JSON.stringify(details)}`;
+  const known = shared?.get(`${kind} ${name}`);
+  if (known && known.declared !== declared)
+    throw new Error(
+      `${kind} ${name}: is ${known.declared} already, not ${declared}; give one of them another name`,
+    );
+  const value = known?.value ?? make().outputs[0];
+  shared?.set(`${kind} ${name}`, { value, declared });
+  return value;
+}
+
 /** A tensor that is given at every run. The name is global: it is not prefixed by the scope. */
 export function input(name: string, dtype: DType, shape: Shape): Value {
-  return withOutputs<InputNode>([{ dtype, shape }], (base) => ({ kind: 'input', name, inputs: [], ...base }))
-    .outputs[0];
+  return leaf('input', name, { dtype, shape }, {}, () =>
+    withOutputs<InputNode>([{ dtype, shape }], (base) => ({ kind: 'input', name, inputs: [], ...base })),
+  );
 }
 
 /** A trained tensor, float32, named by the scope it is made in. */
@@ -161,14 +208,18 @@ export function parameter(
   initializer: Initializer,
   { decay = true }: { decay?: boolean } = {},
 ): Value {
-  return withOutputs<ParameterNode>([{ dtype: 'float32', shape }], (base) => ({
-    kind: 'parameter',
-    name: scoped(name),
-    initializer,
-    decay,
-    inputs: [],
-    ...base,
-  })).outputs[0];
+  const type: ValueType = { dtype: 'float32', shape };
+  const full = scoped(name);
+  return leaf('parameter', full, type, { initializer, decay }, () =>
+    withOutputs<ParameterNode>([type], (base) => ({
+      kind: 'parameter',
+      name: full,
+      initializer,
+      decay,
+      inputs: [],
+      ...base,
+    })),
+  );
 }
 
 /** A tensor that is part of the program. */

@@ -1,3 +1,4 @@
+import { InputError } from '../errors.js';
 import {
   add,
   attend,
@@ -54,6 +55,19 @@ function joinHeads(x: Value): Value {
 /** What is added to scores float32[batch, heads, queries, keys] so that the masked keys bool[batch, keys] get no weight. */
 const maskBias = (mask: Value) =>
   reshape(where(mask, scalar(EXCLUDED), scalar(0)), [mask.shape[0], 1, 1, mask.shape[1]]);
+
+/**
+ * Throws InputError, starting with the configuration key `key`, for a number of heads that does not divide the widths
+ * it splits, which are given by the names of their keys.
+ */
+export function checkHeads(key: string, heads: number, widths: Readonly<Record<string, number>>): void {
+  const divides = (n: number) => Object.values(widths).every((size) => size % n === 0);
+  if (divides(heads)) return;
+  let fitting = heads;
+  while (!divides(fitting)) fitting--;
+  const named = Object.entries(widths).map(([name, size]) => `${name} = ${size}`);
+  throw new InputError(`${key}: expected a divisor of ${named.join(' and ')}, got ${heads}; try ${fitting}`);
+}
 
 interface AttentionWeights {
   readonly query: Value;

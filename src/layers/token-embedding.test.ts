@@ -7,9 +7,9 @@ import {
   ordinaryParameters,
 } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
-import { parametersOf } from '../graph/index.js';
+import { parametersOf, reachableNodes } from '../graph/index.js';
 import type { TokenSpec } from '../records/token-block.js';
-import { embedTokens, realTokens, tokenInputs } from './token-embedding.js';
+import { embedTokens, realTokens, tokenFeeds, tokenInputs, tokenTypes } from './token-embedding.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const [BATCH, COUNT, WIDTH] = [2, 3, 4];
@@ -31,6 +31,30 @@ const specs: Record<string, TokenSpec> = {
 const ids = [0, 3, 1, 0, 2, 0];
 const cells = [0.5, 0, -1.5, 2, 0, 0.25];
 const vectors = cells.flatMap((value, i) => [value, Math.cos(i)]);
+
+describe.each(Object.entries(specs))('the inputs of tokens of kind %s', (_, spec) => {
+  it('are what a batch feeds, under names that may have a prefix', () => {
+    const channels = spec.kind === 'continuous' ? 2 : 1;
+    const batch = {
+      size: BATCH,
+      tokens: COUNT,
+      ...(spec.kind !== 'continuous' && { ids: Int32Array.from(ids) }),
+      ...(spec.kind !== 'discrete' && { values: new Float32Array(BATCH * COUNT * channels) }),
+      lengths: Int32Array.of(3, 2),
+    };
+    for (const prefix of ['', 'view_']) {
+      const types = tokenTypes(spec, BATCH, COUNT, prefix);
+      const fed = Object.entries(tokenFeeds(batch, prefix)).map(([name, { dtype, shape }]) => [
+        name,
+        { dtype, shape },
+      ]);
+      expect(Object.fromEntries(fed)).toEqual(types);
+      const { padding } = tokenInputs(spec, BATCH, COUNT, prefix);
+      const names = reachableNodes([padding]).flatMap((node) => (node.kind === 'input' ? [node.name] : []));
+      expect(names).toEqual([`${prefix}lengths`]);
+    }
+  });
+});
 
 describe.each(Object.entries(specs))('tokens of kind %s', (kind, spec) => {
   const tokens = tokenInputs(spec, BATCH, COUNT);
@@ -64,6 +88,35 @@ describe.each(Object.entries(specs))('tokens of kind %s', (kind, spec) => {
     });
     const { y } = await evaluate(engine, { y: embedded }, { ...feeds, ...parameters });
     expect(largestDifference(y, expected)).toBeLessThan(1e-5);
+  });
+
+  it('are content alone without positions, where all numeric columns are alike', async () => {
+    const alone = embedTokens(spec, tokens, WIDTH, { positions: false });
+    const given = { ...ordinaryParameters([alone.embedded]), ...parameters };
+    const run = async (order: number[]) =>
+      (
+        await evaluate(
+          engine,
+          { y: alone.embedded },
+          {
+            ...given,
+            lengths: feeds.lengths,
+            ids: integers(
+              [BATCH, COUNT],
+              order.map((i) => ids[i]),
+            ),
+            values: floats(
+              [BATCH, COUNT, channels],
+              order.flatMap((i) => values.slice(i * channels, (i + 1) * channels)),
+            ),
+          },
+        )
+      ).y;
+    const token = (y: number[], i: number) => y.slice(i * WIDTH, (i + 1) * WIDTH);
+    const [straight, swapped] = [await run([0, 1, 2, 3, 4, 5]), await run([2, 1, 0, 5, 4, 3])];
+    for (const i of [0, 1, 2, 3, 4, 5])
+      expect(largestDifference(token(swapped, [2, 1, 0, 5, 4, 3][i]), token(straight, i))).toBeLessThan(1e-6);
+    expect(parametersOf([alone.embedded]).map(({ name }) => name)).not.toContain('embedding.positions');
   });
 
   it('know what is padding', async () => {

@@ -18,7 +18,9 @@ import {
   staticSize,
   type Value,
 } from '../graph/index.js';
+import type { Batch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
+import { type DType, type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { layerNormOf } from './layer-norm.js';
 
 /** One batch of tokens as graph inputs; the names are those of `Batch`. */
@@ -35,13 +37,49 @@ export interface Tokens {
   readonly count: number;
 }
 
-/** The inputs that a batch of `batch` rows of `count` tokens feeds. */
-export function tokenInputs(spec: TokenSpec, batch: Size, count: number): Tokens {
-  const lengths = input('lengths', 'int32', [batch]);
+/** The graph inputs of `batch` rows of `count` tokens: what has which dtype and shape, under names that begin with `prefix`. */
+export function tokenTypes<S extends Size>(
+  spec: TokenSpec,
+  batch: S,
+  count: number,
+  prefix = '',
+): Record<string, { dtype: DType; shape: (S | number)[] }> {
   const channels = spec.kind === 'continuous' ? spec.channels : 1;
   return {
-    ids: spec.kind === 'continuous' ? undefined : input('ids', 'int32', [batch, count]),
-    values: spec.kind === 'discrete' ? undefined : input('values', 'float32', [batch, count, channels]),
+    ...(spec.kind !== 'continuous' && { [`${prefix}ids`]: { dtype: 'int32', shape: [batch, count] } }),
+    ...(spec.kind !== 'discrete' && {
+      [`${prefix}values`]: { dtype: 'float32', shape: [batch, count, channels] },
+    }),
+    [`${prefix}lengths`]: { dtype: 'int32', shape: [batch] },
+  };
+}
+
+/** The tensors of a batch, as {@link tokenTypes} says. */
+export function tokenFeeds(
+  { size, tokens, ids, values, lengths }: Pick<Batch, 'size' | 'tokens' | 'ids' | 'values' | 'lengths'>,
+  prefix = '',
+): Record<string, HostTensor> {
+  return {
+    ...(ids && { [`${prefix}ids`]: hostTensor('int32', [size, tokens], ids) }),
+    ...(values && {
+      [`${prefix}values`]: hostTensor('float32', [size, tokens, values.length / (size * tokens)], values),
+    }),
+    [`${prefix}lengths`]: hostTensor('int32', [size], lengths),
+  };
+}
+
+/** The inputs that a batch of `batch` rows of `count` tokens feeds: see {@link tokenTypes}. */
+export function tokenInputs(spec: TokenSpec, batch: Size, count: number, prefix = ''): Tokens {
+  const inputs = Object.fromEntries(
+    Object.entries(tokenTypes(spec, batch, count, prefix)).map(([name, { dtype, shape }]) => [
+      name.slice(prefix.length),
+      input(name, dtype, shape),
+    ]),
+  );
+  const { ids, values, lengths } = inputs;
+  return {
+    ids,
+    values,
     lengths,
     padding: logicalNot(less(reshape(iota(count), [1, count]), reshape(lengths, [batch, 1]))),
     batch,
@@ -73,8 +111,18 @@ export function valuesAt(values: Value, positions: Value): Value {
   return gatherElements(values, expand(reshape(positions, [batch, n, 1]), [batch, n, channels]), 1);
 }
 
-/** Token ids are looked up, token vectors projected, both where both are given; plus position; then layer norm. */
-export function embedTokens(spec: TokenSpec, tokens: Tokens, width: number): Embedding {
+/**
+ * Token ids are looked up, token vectors projected, both where both are given; plus position; then layer norm.
+ *
+ * Without `positions` a token is embedded by what it holds alone. All numeric columns of a table share their weights, so a
+ * number or a missing cell does not tell its column; a category does, since its id belongs to one column.
+ */
+export function embedTokens(
+  spec: TokenSpec,
+  tokens: Tokens,
+  width: number,
+  { positions: positioned = true }: { positions?: boolean } = {},
+): Embedding {
   return scope('embedding', () => {
     const positions = embeddingTable('positions', spec.maxTokens, width);
     const table = spec.kind === 'continuous' ? undefined : embeddingTable('tokens', spec.vocabulary, width);
@@ -90,14 +138,14 @@ export function embedTokens(spec: TokenSpec, tokens: Tokens, width: number): Emb
     });
     const normalize = layerNormOf('norm', width, { epsilon: 1e-12 });
     const embed = (position: Value, ids?: Value, values?: Value): Value => {
-      let total = position;
-      if (table) total = add(gather(table, ids!), total);
+      const parts: Value[] = positioned ? [position] : [];
+      if (table) parts.push(gather(table, ids!));
       if (projection) {
         const { channels, weight, bias } = projection;
-        total = add(channels === 1 ? multiply(values!, weight) : matmul(values!, weight), total);
-        if (bias) total = add(bias, total);
+        parts.push(channels === 1 ? multiply(values!, weight) : matmul(values!, weight));
+        if (bias) parts.push(bias);
       }
-      return normalize(total);
+      return normalize(parts.reduce((total, part) => add(part, total)));
     };
     const { ids, values } = tokens;
     return {

@@ -1,8 +1,64 @@
-import type { Objective } from './objective.js';
+import { InputError } from '../errors.js';
+import { byol } from './byol.js';
+import type { Objective, Option } from './objective.js';
 import { randomMasking } from './random-masking.js';
 import { sma } from './sma.js';
 
 /** Every objective there is, by the name `objective.kind` has. */
-export const objectives = { sma, 'random-masking': randomMasking } satisfies Record<string, Objective>;
+export const objectives = {
+  sma,
+  'random-masking': randomMasking,
+  byol,
+} satisfies Record<string, Objective>;
 
 export type ObjectiveKind = keyof typeof objectives;
+
+type Intersection<U> = (U extends unknown ? (value: U) => void : never) extends (value: infer I) => void
+  ? I
+  : never;
+
+/** The options of all objectives, any of which may be there. */
+export type ObjectiveOptions = Intersection<
+  { [K in ObjectiveKind]: Partial<ReturnType<(typeof objectives)[K]['defaults']>> }[ObjectiveKind]
+>;
+
+/** An objective and its own options, under the names that the configuration has for them. */
+export type ObjectiveConfig = { readonly kind: ObjectiveKind } & ObjectiveOptions;
+
+/** The declarations of all options, by key. Throws where two objectives mean different things by one key. */
+export function mergeOptions(
+  family: Readonly<Record<string, Pick<Objective, 'options'>>>,
+): Record<string, Option> {
+  const merged: Record<string, Option> = {};
+  for (const [kind, { options }] of Object.entries(family)) {
+    for (const [key, option] of Object.entries(options)) {
+      if (key in merged && merged[key] !== option) {
+        throw new Error(`objective ${kind}: option ${key} is declared elsewhere; share that declaration`);
+      }
+      merged[key] = option;
+    }
+  }
+  return merged;
+}
+
+/** The options among `given` that an objective has. */
+export function ownOptions(kind: ObjectiveKind, given: ObjectiveOptions): ObjectiveOptions {
+  const { options } = objectives[kind];
+  return Object.fromEntries(Object.entries(given).filter(([key]) => key in options));
+}
+
+/** Throws InputError that names an option which the objective has not, and those that it has. */
+export function checkOwnOptions(kind: ObjectiveKind, given: ObjectiveOptions): void {
+  const own = Object.keys(objectives[kind].options);
+  const foreign = Object.keys(given).find((key) => !own.includes(key));
+  if (foreign === undefined) return;
+  throw new InputError(
+    `objective.${foreign}: is not an option of ${kind}, which has ${own.join(', ')}; leave it out, or choose another objective`,
+  );
+}
+
+/** Its options in words, such as "masking ratio 0.2, tied output true". */
+export const describeOptions = ({ kind, ...given }: ObjectiveConfig): string =>
+  Object.entries(ownOptions(kind, given))
+    .map(([key, value]) => `${key.replaceAll('_', ' ')} ${value}`)
+    .join(', ');

@@ -3,7 +3,8 @@
  * The decoder is SMA's: position embeddings ask, the encoder's states answer. Each question is independent of the
  * others, so decoding the hidden positions alone gives the same loss and gradients as decoding all of them.
  */
-import type { Encoding } from '../encoders/encoder.js';
+import { z } from 'zod';
+import type { EncoderConfig, Encoding } from '../encoders/encoder.js';
 import {
   add,
   constant,
@@ -24,7 +25,7 @@ import {
   type Value,
   where,
 } from '../graph/index.js';
-import { attentionBlock } from '../layers/attention.js';
+import { attentionBlock, checkHeads } from '../layers/attention.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { crossEntropy, squaredError, weightedMean } from '../layers/losses.js';
@@ -32,7 +33,50 @@ import { type Tokens, valuesAt } from '../layers/token-embedding.js';
 import type { Batch } from '../records/batch.js';
 import { MISSING_ID, type TokenSpec } from '../records/token-block.js';
 import { hostTensor } from '../tensor/tensor.js';
-import type { BatchShape, ObjectiveConfig, ObjectiveInputs, ObjectiveOutputs } from './objective.js';
+import type { BatchShape, Objective, ObjectiveInputs, ObjectiveOutputs } from './objective.js';
+
+/** What every masked autoencoder can be told. */
+export interface MaskingOptions {
+  /** Share of the real tokens that is hidden. */
+  readonly masking_ratio: number;
+  /** Heads of the decoder's cross-attention. */
+  readonly decoder_heads: number;
+  /** Whether discrete tokens are predicted with the transposed embedding table. */
+  readonly tied_output: boolean;
+}
+
+export const maskingOptions: Objective<MaskingOptions>['options'] = {
+  masking_ratio: {
+    type: z.number().gt(0).lt(1),
+    description: 'part of the tokens that is hidden',
+    example: 0.2,
+  },
+  decoder_heads: { type: z.int().min(1), description: "heads of the decoder's cross-attention", example: 4 },
+  tied_output: { type: z.boolean(), description: 'output weights are the input embedding', example: true },
+};
+
+const MASKING_RATIO: Readonly<Record<TokenSpec['kind'], number>> = {
+  discrete: 0.2,
+  fields: 0.2,
+  continuous: 0.5,
+};
+
+export const maskingDefaults = (
+  spec: TokenSpec,
+  { embedWidth, heads }: EncoderConfig,
+  chosen: Partial<MaskingOptions>,
+): MaskingOptions => ({
+  masking_ratio: chosen.masking_ratio ?? MASKING_RATIO[spec.kind],
+  decoder_heads: chosen.decoder_heads ?? (embedWidth % heads === 0 ? heads : 1),
+  tied_output: chosen.tied_output ?? true,
+});
+
+/** Throws InputError for decoder heads that do not divide the encoder's widths. */
+export const checkMasking = ({ decoder_heads }: MaskingOptions, { width, embedWidth }: EncoderConfig): void =>
+  checkHeads('objective.decoder_heads', decoder_heads, {
+    'encoder.width': width,
+    'encoder.embed_width': embedWidth,
+  });
 
 /** To the nearest whole number, halves to the even one, as Python and PyTorch round. */
 export function roundHalfToEven(value: number): number {
@@ -169,19 +213,21 @@ export function decode(
  * or without one where the encoder has none.
  */
 export function maskedAutoencoding(
-  config: ObjectiveConfig,
+  options: MaskingOptions,
   { spec, tokens, shape, encode, marginal }: ObjectiveInputs,
   select: (attention: Value | undefined) => Selection,
-): ObjectiveOutputs {
+): Required<Omit<ObjectiveOutputs, 'metrics'>> {
   let selection: Selection | undefined;
   let hidden: Value | undefined;
   const encoding = encode({
-    choose(attention) {
-      selection = select(attention);
-      hidden = selectedMask(selection, tokens);
-      return hidden;
+    hiding: {
+      choose(attention) {
+        selection = select(attention);
+        hidden = selectedMask(selection, tokens);
+        return hidden;
+      },
+      visible: mostVisible(options, spec, shape),
     },
-    visible: mostVisible(config, spec, shape),
   });
   if (selection === undefined || hidden === undefined)
     throw new Error('the encoder did not ask what to hide');
@@ -191,15 +237,15 @@ export function maskedAutoencoding(
     return weightedMean(loss, scored ? multiply(used, scored) : used);
   };
   const { mean, weight } = score(
-    decode(spec, encoding, positions, { heads: config.decoderHeads, tied: config.tiedOutput }),
+    decode(spec, encoding, positions, { heads: options.decoder_heads, tied: options.tied_output }),
   );
   return { loss: mean, weight, marginalLoss: score(gather(marginal, positions)).mean, hidden };
 }
 
 /** The most tokens that any row of this shape leaves visible: those of the longest, since a longer row leaves no fewer. */
-const mostVisible = (config: ObjectiveConfig, spec: TokenSpec, { tokens }: BatchShape): number =>
-  tokens - hiddenCount(spec, tokens, config.maskingRatio);
+const mostVisible = (options: MaskingOptions, spec: TokenSpec, { tokens }: BatchShape): number =>
+  tokens - hiddenCount(spec, tokens, options.masking_ratio);
 
 /** The most tokens that any row of this shape hides. */
-export const mostHidden = (config: ObjectiveConfig, spec: TokenSpec, { tokens }: BatchShape): number =>
-  Math.max(1, hiddenCount(spec, tokens, config.maskingRatio));
+export const mostHidden = (options: MaskingOptions, spec: TokenSpec, { tokens }: BatchShape): number =>
+  Math.max(1, hiddenCount(spec, tokens, options.masking_ratio));

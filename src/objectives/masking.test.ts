@@ -66,15 +66,15 @@ async function maskedBatch(
   kind: 'discrete' | 'fields' | 'continuous',
   encoder: keyof typeof encoders,
   progress: number,
-  selectInitialRatio: number | null,
+  selectInitialRatio?: number,
 ) {
   const { tokenizer, block } = real[kind];
   const { spec } = tokenizer;
-  const small = smallModel(spec, 'sma', { selectInitialRatio, perQuery: 3 });
+  const small = smallModel(spec, 'sma', { select_initial_ratio: selectInitialRatio, per_query: 3 });
   const model = { ...small, encoder: { ...small.encoder, kind: encoder, crossHeads: 2 } };
   const batch = packBatch(block, [0, 3, 5, 11, 14, 2], 6, spec.maxTokens);
   const shape = batchShape(model, 6, spec.maxTokens);
-  const { hidden } = pretrainingGraph(model, shape);
+  const hidden = pretrainingGraph(model, shape).hidden!;
   let attention: typeof hidden | undefined;
   encoders[encoder].encode(spec, tokenInputs(spec, 6, spec.maxTokens), model.encoder, {
     hiding: {
@@ -127,9 +127,8 @@ describe('SMA hides what the drawn rows of the attention map attend to most', ()
       kind,
       encoder,
       0.1,
-      null,
     );
-    const { maskingRatio, perQuery } = model.objective;
+    const { masking_ratio: maskingRatio = 0, per_query: perQuery = 0 } = model.objective;
     for (let row = 0; row < batch.rows; row++) {
       const length = batch.lengths[row];
       const expected = largest(attended(row), hiddenCount(spec, length, maskingRatio), length);
@@ -145,7 +144,7 @@ describe('the randomness schedule of SMA', () => {
 
   it.each([0, 0.2, 0.5, 1])('rows of varying length, %s of the run done', async (progress) => {
     const run = await maskedBatch('discrete', 'perceiver', progress, initial);
-    const { maskingRatio, scheduleFraction } = run.model.objective;
+    const { masking_ratio: maskingRatio = 0, schedule_fraction: scheduleFraction = 0 } = run.model.objective;
     const noise =
       progress < scheduleFraction ? (1 + Math.cos((Math.PI * progress) / scheduleFraction)) / 2 : 0;
     for (let row = 0; row < run.batch.rows; row++) {
@@ -166,7 +165,7 @@ describe('the randomness schedule of SMA', () => {
 
   it.each([0, 0.2, 0.5, 1])('rows of one length, %s of the run done', async (progress) => {
     const run = await maskedBatch('continuous', 'perceiver', progress, initial);
-    const { maskingRatio, scheduleFraction } = run.model.objective;
+    const { masking_ratio: maskingRatio = 0, schedule_fraction: scheduleFraction = 0 } = run.model.objective;
     const noise =
       progress < scheduleFraction ? (1 + Math.cos((Math.PI * progress) / scheduleFraction)) / 2 : 0;
     const count = hiddenCount(run.spec, run.tokens, maskingRatio);
@@ -186,7 +185,7 @@ describe('random masking', () => {
   it('hides every token equally often, and every pair', () => {
     const { tokenizer, block } = real.fields;
     const { spec } = tokenizer;
-    const model = smallModel(spec, 'random-masking', { maskingRatio: 0.4 });
+    const model = smallModel(spec, 'random-masking', { masking_ratio: 0.4 });
     const batch = packBatch(block, [...Array(16).keys()], 16, spec.maxTokens);
     const [steps, n] = [250, spec.maxTokens];
     const pairs = new Map<string, number>();

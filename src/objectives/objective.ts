@@ -1,4 +1,5 @@
-import type { Encoding, Hiding } from '../encoders/encoder.js';
+import type { z } from 'zod';
+import type { EncodeOptions, EncoderConfig, Encoding } from '../encoders/encoder.js';
 import type { Value } from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { Batch } from '../records/batch.js';
@@ -6,21 +7,14 @@ import type { TokenSpec } from '../records/token-block.js';
 import type { Random } from '../tensor/random.js';
 import type { DType, HostTensor } from '../tensor/tensor.js';
 
-/** What the objective's options may hold; each objective reads those that concern it. */
-export interface ObjectiveConfig {
-  readonly kind: string;
-  /** Share of the real tokens that is hidden. */
-  readonly maskingRatio: number;
-  /** Hidden tokens per row of the attention map that is drawn (SMA's `num_per_query`). */
-  readonly perQuery: number;
-  /** Randomness schedule: its share (variable length) or ratio (fixed length) at the first step; null = none. */
-  readonly selectInitialRatio: number | null;
-  /** Share of the run over which the schedule decays to nothing. */
-  readonly scheduleFraction: number;
-  /** Heads of the decoder's cross-attention. */
-  readonly decoderHeads: number;
-  /** Whether discrete tokens are predicted with the transposed embedding table. */
-  readonly tiedOutput: boolean;
+/** One configuration key of the section `objective`. Objectives that have a key in common share its declaration. */
+export interface Option<T = unknown> {
+  /** Optional for a key that has no value where none is chosen. */
+  readonly type: z.ZodType<T>;
+  /** What it means, in the words of the help. */
+  readonly description: string;
+  /** A value that an error message can show. */
+  readonly example: unknown;
 }
 
 /** The static shape of a batch, and what is known of the model when noise is declared or drawn. */
@@ -42,36 +36,64 @@ export interface ObjectiveInputs {
   /** The values of the declared noise, by name. */
   readonly noise: Readonly<Record<string, Value>>;
   readonly shape: BatchShape;
+  /** float32[size]: 1 for a record, 0 for a row that only fills up the last batch of a validation. */
+  readonly rows: Value;
   /** float32[maxTokens, outputs]: what a model that knows only the training marginal would predict. */
   readonly marginal: Value;
-  encode(hiding?: Hiding): Encoding;
+  readonly encoder: EncoderConfig;
+  /** The encoder on the batch's tokens, or on others of any number of rows; its parameters are the same at every call. */
+  encode(options?: EncodeOptions & { readonly tokens?: Tokens }): Encoding;
+  /**
+   * Builds with the parameters of the target network, each an average of the trained one that has its name without
+   * `target.`; no gradient flows through what is returned, a value or a record of some.
+   */
+  target<T extends Targets<T>>(build: () => T): T;
 }
+
+/** A value, or a record of values, some of which may be missing. */
+export type Targets<T> = Value | { readonly [K in keyof T]: Value | undefined };
 
 export interface ObjectiveOutputs {
   /** float32[]: what is minimised. */
   readonly loss: Value;
-  /** float32[]: by what to weight this batch's loss in an average over batches. */
+  /** float32[]: by what to weight this batch's loss in an average over batches, such as how many records it has. */
   readonly weight: Value;
-  /** float32[]: the same loss for a model that predicts the training marginal; the reference line of a run. */
-  readonly marginalLoss: Value;
-  /** bool[batch, tokens]: what was hidden, for pictures and tests. */
-  readonly hidden: Value;
+  /**
+   * float32[]: the same loss for a model that predicts the training marginal, where that has a meaning; the reference
+   * line of a run.
+   */
+  readonly marginalLoss?: Value;
+  /** bool[batch, tokens]: what was hidden of the batch's own tokens, for pictures and tests. */
+  readonly hidden?: Value;
+  /** Scalars float32[] that are logged beside the loss of a step, under these names. */
+  readonly metrics?: Readonly<Record<string, Value>>;
 }
 
-/** One way to learn without labels. The trainer never asks which. */
-export interface Objective {
+/** One way to learn without labels, with options `O`. The trainer never asks which. */
+export interface Objective<O extends object = object> {
   /** Where it comes from. */
   readonly paper: string;
+  /** Its configuration keys. */
+  readonly options: Readonly<Record<string, Option>> & { readonly [K in keyof O]-?: Option<O[K]> };
+  /** All options of a run: those that were chosen, and for the rest what suits the tokens and the encoder. */
+  defaults(spec: TokenSpec, encoder: EncoderConfig, chosen: Partial<O>): O;
+  /** Throws InputError for options that do not go with the encoder. */
+  check?(options: O, encoder: EncoderConfig): void;
   /** The host noise it wants for a batch of this shape; names are graph inputs. */
-  noise(config: ObjectiveConfig, spec: TokenSpec, shape: BatchShape): Readonly<Record<string, NoiseType>>;
+  noise(options: O, spec: TokenSpec, shape: BatchShape): Readonly<Record<string, NoiseType>>;
   /** Draws that noise. `progress` is the share of the run that is done, 0 … 1; `source` gives each row its numbers. */
   draw(
-    config: ObjectiveConfig,
+    options: O,
     spec: TokenSpec,
     shape: BatchShape,
     batch: Batch,
     progress: number,
     source: (purpose: string, row: number) => Random,
   ): Readonly<Record<string, HostTensor>>;
-  build(config: ObjectiveConfig, inputs: ObjectiveInputs): ObjectiveOutputs;
+  build(options: O, inputs: ObjectiveInputs): ObjectiveOutputs;
+  /**
+   * Of an objective with a target network: after a step the target's parameters are `momentum` times themselves plus
+   * (1 − momentum) times the trained ones. `progress` is that of the step.
+   */
+  momentum?(options: O, progress: number): number;
 }

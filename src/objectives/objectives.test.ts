@@ -3,14 +3,18 @@ import { type EncoderKind, encoders } from '../encoders/index.js';
 import { InputError } from '../errors.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
 import { type ObjectiveKind, objectives } from './index.js';
+import { maskedObjectiveCases } from './masked-autoencoding.case.js';
 import { objectiveCases, smallModel } from './objective.case.js';
 
-for (const kind of Object.keys(objectives) as ObjectiveKind[]) {
+for (const kind of Object.keys(objectives) as ObjectiveKind[])
   objectiveCases(kind, (spec) => smallModel(spec, kind));
-}
-objectiveCases('sma with a schedule', (spec) => smallModel(spec, 'sma', { selectInitialRatio: 0.6 }));
-objectiveCases('random-masking with an output layer of its own', (spec) =>
-  smallModel(spec, 'random-masking', { tiedOutput: false }),
+objectiveCases('sma with a schedule', (spec) => smallModel(spec, 'sma', { select_initial_ratio: 0.6 }));
+
+for (const kind of ['sma', 'random-masking'] as const)
+  maskedObjectiveCases(kind, (spec) => smallModel(spec, kind));
+maskedObjectiveCases('sma with a schedule', (spec) => smallModel(spec, 'sma', { select_initial_ratio: 0.6 }));
+maskedObjectiveCases('random-masking with an output layer of its own', (spec) =>
+  smallModel(spec, 'random-masking', { tied_output: false }),
 );
 for (const kind of ['convolution', 'residual-network'] as const) {
   objectiveCases(`random-masking on the encoder ${kind}`, (spec) =>
@@ -26,8 +30,7 @@ it.each(Object.keys(objectives) as ObjectiveKind[])(
     for (const kind of Object.keys(encoders) as EncoderKind[]) {
       const model = smallModel(spec, objective, {}, kind);
       const build = () => pretrainingGraph(model, batchShape(model, 2, spec.maxTokens));
-      if (objective === 'random-masking' || encoders[kind].attentionQueries)
-        expect(build().loss.shape).toEqual([]);
+      if (objective !== 'sma' || encoders[kind].attentionQueries) expect(build().loss.shape).toEqual([]);
       else {
         expect(build).toThrow(InputError);
         expect(build).toThrow(

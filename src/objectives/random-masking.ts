@@ -2,9 +2,13 @@ import type { Batch } from '../records/batch.js';
 import type { Random } from '../tensor/random.js';
 import { hostTensor } from '../tensor/tensor.js';
 import {
+  checkMasking,
   hiddenCount,
   leadingOnes,
+  type MaskingOptions,
   maskedAutoencoding,
+  maskingDefaults,
+  maskingOptions,
   mostHidden,
   selectLargest,
 } from './masked-autoencoding.js';
@@ -25,20 +29,23 @@ export function uniformScores(
 }
 
 /** Masked autoencoding with positions drawn uniformly: SMA's own baseline, equal to it in everything else. */
-export const randomMasking: Objective = {
+export const randomMasking: Objective<MaskingOptions> = {
   paper: 'Devlin et al., NAACL 2019; He et al., CVPR 2022; the baseline of Xie et al., ICLR 2024',
-  noise: (config, spec, shape) => ({
+  options: maskingOptions,
+  defaults: maskingDefaults,
+  check: checkMasking,
+  noise: (options, spec, shape) => ({
     scores: { dtype: 'float32', shape: [shape.size, shape.tokens] },
-    used: { dtype: 'float32', shape: [shape.size, mostHidden(config, spec, shape)] },
+    used: { dtype: 'float32', shape: [shape.size, mostHidden(options, spec, shape)] },
   }),
-  draw: (config, spec, shape, batch, _progress, source) => ({
+  draw: (options, spec, shape, batch, _progress, source) => ({
     scores: uniformScores(shape, batch, source),
-    used: leadingOnes(batch, mostHidden(config, spec, shape), (length) =>
-      hiddenCount(spec, length, config.maskingRatio),
+    used: leadingOnes(batch, mostHidden(options, spec, shape), (length) =>
+      hiddenCount(spec, length, options.masking_ratio),
     ),
   }),
-  build: (config, inputs) =>
-    maskedAutoencoding(config, inputs, () =>
+  build: (options, inputs) =>
+    maskedAutoencoding(options, inputs, () =>
       selectLargest(inputs.noise.scores, inputs.tokens, inputs.noise.used),
     ),
 };

@@ -231,13 +231,20 @@ export function labelEfficiencySpec(results: Results, styles: Styles): TopLevelS
 
 /** What tells an encoder from the others of its objective: its settings that differ among them. */
 function describeSettings(run: PretrainingResult, among: readonly PretrainingResult[]): string {
-  const differs = (setting: Setting) => among.some((other) => other[setting] !== run[setting]);
-  const words = SETTINGS.filter(differs).map((setting) => settingWords[setting](run[setting]));
+  const words = SETTINGS.flatMap((setting) => {
+    const value = settingOf(run, setting);
+    const differs = among.some((other) => settingOf(other, setting) !== value);
+    return differs && value !== undefined ? [settingWords[setting](value)] : [];
+  });
   return [objectiveTitle(run.objective), ...words].join(', ');
 }
 
 const SETTINGS = ['masking_ratio', 'per_query', 'steps'] as const;
 type Setting = (typeof SETTINGS)[number];
+
+/** A setting of a run; undefined where its objective has no such thing, whatever old result files say. */
+const settingOf = (run: PretrainingResult, setting: Setting): number | undefined =>
+  setting === 'per_query' && run.objective !== 'sma' ? undefined : run[setting];
 
 const settingWords: Readonly<Record<Setting, (value: number) => string>> = {
   masking_ratio: (value) => `${value} hidden`,
@@ -251,11 +258,20 @@ const datasetOf = ({ name, objective }: PretrainingResult) => {
   return end > 0 ? name.slice(0, end) : name;
 };
 
-/** Validation loss as a part of the loss of predicting the training marginal, a line per encoder, a panel per data set. */
+/** Whether the objective has a loss of the training marginal to be compared with. */
+export const hasMarginal = <R extends PretrainingResult>(
+  run: R,
+): run is R & { readonly val_loss_marginal: number } => run.val_loss_marginal !== undefined;
+
+/**
+ * Validation loss as a part of the loss of predicting the training marginal, a line per encoder whose objective has that
+ * reference, a panel per data set.
+ */
 export function pretrainingCurvesSpec({ pretraining }: Results, styles: Styles): TopLevelSpec {
-  const datasets = [...new Set(pretraining.map(datasetOf))];
+  const relative = pretraining.filter(hasMarginal);
+  const datasets = [...new Set(relative.map(datasetOf))];
   const panels = datasets.map((dataset) => {
-    const runs = pretraining.filter((run) => datasetOf(run) === dataset);
+    const runs = relative.filter((run) => datasetOf(run) === dataset);
     const lines = runs.map((run) => {
       const title = objectiveTitle(run.objective);
       const among = runs.filter(({ objective }) => objective === run.objective);
@@ -333,11 +349,13 @@ function ablationLines(results: Results, task: Task, setting: Setting, styles: S
     const run = results.pretraining.find(({ name }) => name === summary.pretraining);
     if (!run) continue;
     const name = `${objectiveTitle(run.objective)}${summary.method.endsWith(', frozen') ? ', frozen' : ''}`;
-    const others = SETTINGS.filter((other) => other !== setting).map((other) => run[other]);
+    const value = settingOf(run, setting);
+    if (value === undefined) continue;
+    const others = SETTINGS.filter((other) => other !== setting).map((other) => settingOf(run, other));
     const key = JSON.stringify([name, datasetOf(run), others]);
     const group = groups.get(key) ?? { name, points: [] };
     // The variants of several settings may share the one that all of them start from.
-    if (group.points.every(({ x }) => x !== run[setting])) group.points.push({ x: run[setting], summary });
+    if (group.points.every(({ x }) => x !== value)) group.points.push({ x: value, summary });
     groups.set(key, group);
   }
   return [...groups.values()]

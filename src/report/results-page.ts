@@ -4,6 +4,7 @@ import { InputError } from '../errors.js';
 import {
   ablationCurvesSpec,
   comparisonPanelsSpec,
+  hasMarginal,
   labelEfficiencySpec,
   pretrainingCurvesSpec,
 } from './benchmark-charts.js';
@@ -188,7 +189,8 @@ function labelEfficiency(results: Results, styles: Styles): Figure | undefined {
 }
 
 function pretrainingCurves(results: Results, styles: Styles): Figure | undefined {
-  const { pretraining, title } = results;
+  const { title } = results;
+  const pretraining = results.pretraining.filter(hasMarginal);
   if (!pretraining.some(({ curve }) => curve.length > 0)) return undefined;
   const objectives = [...new Set(pretraining.map(({ objective }) => objectiveTitle(objective)))];
   return chart(

@@ -29,16 +29,17 @@ export function tasksTable({ tasks }: Results): string {
 export function pretrainingTable({ pretraining }: Results): string {
   const rows = pretraining.map((run) => [
     run.objective,
-    run.masking_ratio,
+    run.masking_ratio ?? '',
     // The only objective that draws rows of an attention map.
-    run.objective === 'sma' ? run.per_query : '',
+    (run.objective === 'sma' && run.per_query) || '',
     grouped(run.steps),
     grouped(run.records),
     run.removed ? `${grouped(run.removed.records)} of ${grouped(run.removed.of)}: ${run.removed.reason}` : '',
     grouped(run.parameters),
     fixed(run.val_loss),
-    fixed(run.val_loss_marginal),
-    fixed(run.val_loss / run.val_loss_marginal),
+    ...(run.val_loss_marginal === undefined
+      ? ['', '']
+      : [fixed(run.val_loss_marginal), fixed(run.val_loss / run.val_loss_marginal)]),
     grouped(Math.round(run.seconds)),
   ]);
   const header = [

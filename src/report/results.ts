@@ -32,15 +32,17 @@ const curveSchema = z.array(z.strictObject({ step: z.int(), val_loss: z.number()
 export const pretrainingSchema = z.strictObject({
   name: z.string(),
   objective: z.string(),
-  masking_ratio: z.number(),
-  per_query: z.number(),
+  /** What the objective has of these. */
+  masking_ratio: z.number().optional(),
+  per_query: z.number().optional(),
   steps: z.int(),
   batch_size: z.int(),
   records: z.int(),
   parameters: z.int(),
   removed: z.strictObject({ records: z.int(), of: z.int(), reason: z.string() }).optional(),
   val_loss: z.number(),
-  val_loss_marginal: z.number(),
+  /** Where the objective has such a reference. */
+  val_loss_marginal: z.number().optional(),
   seconds: z.number(),
   curve: curveSchema,
 });

@@ -9,6 +9,8 @@ import { PARTIAL_SUFFIX, writeFileAtomically } from './atomic-file.js';
 /** AdamW's moments lie in a checkpoint under these prefixes, each followed by the parameter's own dotted name. */
 export const FIRST_MOMENT = 'optimizer.first_moment.';
 export const SECOND_MOMENT = 'optimizer.second_moment.';
+/** Likewise the averaged parameters of a target network, where the run has one. */
+export const AVERAGE = 'optimizer.average.';
 
 /** Where in the run a checkpoint was taken: all that a resumed run needs beside the tensors and its configuration. */
 export interface CheckpointMetadata {

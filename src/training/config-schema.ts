@@ -5,7 +5,7 @@
 
 import { z } from 'zod';
 import { encoders } from '../encoders/index.js';
-import { objectives } from '../objectives/index.js';
+import { mergeOptions, type ObjectiveOptions, objectives } from '../objectives/index.js';
 import { formatNames } from '../records/formats.js';
 import { tokenizers } from '../tokenizers/index.js';
 
@@ -79,18 +79,17 @@ const encoder = z.strictObject({
   widening: key(count(), 'hidden width of a feed-forward layer as a multiple of its width', 4),
 });
 
+/** The options of every objective: each declares its own. */
+const objectiveKeys = Object.fromEntries(
+  Object.entries(mergeOptions(objectives)).map(([name, { type, description, example }]) => [
+    name,
+    key(type, description, example),
+  ]),
+) as { readonly [K in keyof ObjectiveOptions]-?: z.ZodType<ObjectiveOptions[K]> };
+
 const objective = z.strictObject({
   kind: key(memberOf(objectives), 'what is learned without labels', 'sma'),
-  masking_ratio: key(z.number().gt(0).lt(1), 'part of the tokens that is hidden', 0.2),
-  per_query: key(count(), 'tokens hidden per chosen row of the attention map', 4),
-  select_initial_ratio: key(
-    z.number().min(0).max(1),
-    'randomness of the mask at the first step, where a schedule is wanted',
-    0.5,
-  ),
-  schedule_fraction: key(z.number().min(0).max(1), 'part of the run over which that randomness fades', 0.25),
-  decoder_heads: key(count(), "heads of the decoder's cross-attention", 4),
-  tied_output: key(z.boolean(), 'output weights are the input embedding', true),
+  ...objectiveKeys,
 });
 
 const optimization = {
@@ -198,8 +197,9 @@ export type ProbeOptions = NonNullable<UserConfig['probe']>;
 export type ReadingOptions = Pick<NonNullable<UserConfig['data']>, keyof typeof reading>;
 
 /**
- * A run's config.json: everything filled in. An encoder or objective reads the keys that concern it.
- * `patch` is there for images and series only, `select_initial_ratio` only with a randomness schedule, `recompute` only where it is on.
+ * A run's config.json: everything filled in. An encoder reads the keys that concern it. `patch` is there for images and
+ * series only, `recompute` only where it is on. The objective has all of its own keys; runs of earlier versions have those
+ * of other objectives too, which nothing reads and which stay, since checkpoints know the configuration by its hash.
  */
 export const configSchema = z.strictObject({
   data: data
@@ -207,10 +207,20 @@ export const configSchema = z.strictObject({
     .extend({ hash: key(z.string().min(1), 'hash of the file that was learned from', 'sha256:…') }),
   tokenizer: tokenizer.partial({ patch: true }),
   encoder,
-  objective: objective.partial({ select_initial_ratio: true }),
+  objective: objective.partial().extend({ kind: objective.shape.kind }).superRefine(requireOwnOptions),
   training: training.partial({ epochs: true, recompute: true, monitor_target: true }),
   finetune: finetune.partial().optional(),
   versions: key(z.record(z.string(), z.string()), 'versions of what computed the run', { lacuna: '0.1.0' }),
 });
+
+function requireOwnOptions(
+  { kind, ...given }: { kind: keyof typeof objectives } & ObjectiveOptions,
+  context: z.RefinementCtx,
+): void {
+  for (const [name, { type }] of Object.entries(objectives[kind].options)) {
+    if (name in given || type.safeParse(undefined).success) continue;
+    context.addIssue({ code: 'invalid_type', expected: 'nonoptional', input: undefined, path: [name] });
+  }
+}
 
 export type Config = z.infer<typeof configSchema>;

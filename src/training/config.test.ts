@@ -243,6 +243,19 @@ describe("a run's configuration", () => {
     ).toContain('config.json: data.hash: ');
   });
 
+  it('has all options of its objective; those of others, which earlier versions wrote, stay and change nothing', () => {
+    const { per_query: _, ...objective } = config.objective;
+    expect(message(() => parseRunConfig({ ...config, objective }, 'config.json'))).toBe(
+      'config.json: objective.per_query: expected a whole number of at least 1, got nothing; for example 4',
+    );
+    const earlier = { ...config, objective: { ...config.objective, kind: 'random-masking' } };
+    expect(parseRunConfig(earlier, 'config.json')).toEqual(earlier);
+    const { masking_ratio: __, ...rest } = earlier.objective;
+    expect(message(() => parseRunConfig({ ...earlier, objective: rest }, 'config.json'))).toContain(
+      'objective.masking_ratio: expected a number',
+    );
+  });
+
   it('has a hash that depends on values, not on their order', () => {
     const reversed = Object.fromEntries(Object.entries(config).reverse());
     expect(hashConfig(reversed)).toBe(hashConfig(config));

@@ -56,8 +56,8 @@ describe('the resolved configuration', () => {
         expect(parseRunConfig(JSON.parse(JSON.stringify(config)), 'config.json')).toEqual(config);
         const { encoder, objective, training } = config;
         expect(encoder.width % encoder.heads).toBe(0);
-        expect(encoder.width % objective.decoder_heads).toBe(0);
-        expect(encoder.embed_width % objective.decoder_heads).toBe(0);
+        expect(encoder.width % objective.decoder_heads!).toBe(0);
+        expect(encoder.embed_width % objective.decoder_heads!).toBe(0);
         expect(training.batch_size).toBeLessThanOrEqual(Math.max(1, records));
         expect(training.warmup_steps).toBeLessThanOrEqual(training.steps);
         expect(training.checkpoint_steps).toBeLessThanOrEqual(training.steps);
@@ -86,6 +86,20 @@ describe('the resolved configuration', () => {
     };
     const config = resolve(user, { kind: 'continuous', channels: 3, maxTokens: 64 }, 1000);
     expect(config).toMatchObject(user);
+  });
+
+  it('has the options of its objective, and refuses those of another', () => {
+    const spec: TokenSpec = { kind: 'discrete', vocabulary: 30, maxTokens: 64 };
+    const { objective } = resolve({ objective: { kind: 'random-masking', masking_ratio: 0.5 } }, spec, 100);
+    expect(objective).toEqual({
+      kind: 'random-masking',
+      masking_ratio: 0.5,
+      decoder_heads: 8,
+      tied_output: true,
+    });
+    expect(() => resolve({ objective: { kind: 'random-masking', per_query: 2 } }, spec, 100)).toThrow(
+      'objective.per_query: is not an option of random-masking',
+    );
   });
 
   it.each<[UserConfig, string]>([

@@ -1,5 +1,9 @@
 /** What a run does when it is not told: sizes follow from the tokens, durations from the number of records. */
-import { InputError } from '../errors.js';
+import type { EncoderConfig } from '../encoders/encoder.js';
+import type { EncoderKind } from '../encoders/index.js';
+import { checkHeads } from '../layers/attention.js';
+import { checkOwnOptions, type ObjectiveConfig, objectives } from '../objectives/index.js';
+import type { Objective } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
@@ -25,32 +29,6 @@ const clamp = (value: number, low: number, high: number) => Math.max(low, Math.m
 /** Tokens per batch that keep a step well under a second on two cores. */
 const TOKENS_PER_BATCH = 8192;
 
-const maskingRatio: Record<TokenSpec['kind'], number> = { discrete: 0.2, fields: 0.2, continuous: 0.5 };
-
-/** Throws InputError for heads that do not divide the widths they split. */
-function checkHeads({ encoder, objective }: Pick<Config, 'encoder' | 'objective'>): void {
-  const { width, embed_width, heads, cross_heads } = encoder;
-  const splits: [key: string, heads: number, widths: Record<string, number>][] = [
-    ['encoder.heads', heads, { 'encoder.width': width }],
-    ['encoder.cross_heads', cross_heads, { 'encoder.width': width }],
-    [
-      'objective.decoder_heads',
-      objective.decoder_heads,
-      { 'encoder.width': width, 'encoder.embed_width': embed_width },
-    ],
-  ];
-  for (const [key, count, widths] of splits) {
-    const divides = (n: number) => Object.values(widths).every((size) => size % n === 0);
-    if (divides(count)) continue;
-    let fitting = count;
-    while (!divides(fitting)) fitting--;
-    const named = Object.entries(widths).map(([name, size]) => `${name} = ${size}`);
-    throw new InputError(
-      `${key}: expected a divisor of ${named.join(' and ')}, got ${count}; try ${fitting}`,
-    );
-  }
-}
-
 /**
  * The whole configuration of a run: the user's keys, and for the rest what suits the data. Throws InputError for keys
  * that do not go together.
@@ -62,7 +40,18 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
   const embedWidth = encoder.embed_width ?? width;
   const heads = encoder.heads ?? (width % 8 === 0 ? 8 : 1);
   const kind = encoder.kind ?? 'perceiver';
-  const ratio = objective.masking_ratio ?? maskingRatio[spec.kind];
+  const ownEncoder: Config['encoder'] = {
+    kind,
+    width,
+    embed_width: embedWidth,
+    layers: encoder.layers ?? 4,
+    heads,
+    widening: encoder.widening ?? 4,
+    latents: encoder.latents ?? clamp(powerOfTwo(spec.maxTokens / 2), 16, 128),
+    cross_heads: encoder.cross_heads ?? 1,
+  };
+  checkHeads('encoder.heads', heads, { 'encoder.width': width });
+  checkHeads('encoder.cross_heads', ownEncoder.cross_heads, { 'encoder.width': width });
   const batchSize =
     training.batch_size ??
     Math.min(
@@ -75,7 +64,7 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
     (training.epochs !== undefined
       ? Math.max(1, Math.round(training.epochs * stepsPerEpoch))
       : clamp(100 * stepsPerEpoch, 500, 10_000));
-  const config: Config = {
+  return {
     data: {
       path: inputs.path,
       format: data.format ?? 'csv',
@@ -91,27 +80,8 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
       max_tokens: user.tokenizer?.max_tokens ?? spec.maxTokens,
       ...(user.tokenizer?.patch !== undefined && { patch: user.tokenizer.patch }),
     },
-    encoder: {
-      kind,
-      width,
-      embed_width: embedWidth,
-      layers: encoder.layers ?? 4,
-      heads,
-      widening: encoder.widening ?? 4,
-      latents: encoder.latents ?? clamp(powerOfTwo(spec.maxTokens / 2), 16, 128),
-      cross_heads: encoder.cross_heads ?? 1,
-    },
-    objective: {
-      kind: objective.kind ?? 'sma',
-      masking_ratio: ratio,
-      per_query: objective.per_query ?? Math.max(1, Math.round((ratio * spec.maxTokens) / 4)),
-      ...(objective.select_initial_ratio !== undefined && {
-        select_initial_ratio: objective.select_initial_ratio,
-      }),
-      schedule_fraction: objective.schedule_fraction ?? 0.25,
-      decoder_heads: objective.decoder_heads ?? (embedWidth % heads === 0 ? heads : 1),
-      tied_output: objective.tied_output ?? true,
-    },
+    encoder: ownEncoder,
+    objective: resolveObjective(objective, spec, encoderOf(ownEncoder)),
     training: {
       steps,
       ...(training.epochs !== undefined && { epochs: training.epochs }),
@@ -130,33 +100,33 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
     },
     versions: { lacuna: version, ...inputs.versions },
   };
-  checkHeads(config);
-  return config;
 }
 
-/** The model that a configuration describes, on tokens of one specification. */
-export function modelOf(config: Pick<Config, 'encoder' | 'objective'>, spec: TokenSpec): ModelConfig {
-  const { encoder, objective } = config;
-  return {
-    spec,
-    encoder: {
-      kind: encoder.kind,
-      latents: encoder.latents,
-      width: encoder.width,
-      embedWidth: encoder.embed_width,
-      layers: encoder.layers,
-      heads: encoder.heads,
-      crossHeads: encoder.cross_heads,
-      widening: encoder.widening,
-    },
-    objective: {
-      kind: objective.kind,
-      maskingRatio: objective.masking_ratio,
-      perQuery: objective.per_query,
-      selectInitialRatio: objective.select_initial_ratio ?? null,
-      scheduleFraction: objective.schedule_fraction,
-      decoderHeads: objective.decoder_heads,
-      tiedOutput: objective.tied_output,
-    },
-  };
+function resolveObjective(
+  { kind = 'sma', ...chosen }: NonNullable<UserConfig['objective']>,
+  spec: TokenSpec,
+  encoder: EncoderConfig,
+): ObjectiveConfig {
+  checkOwnOptions(kind, chosen);
+  const objective: Objective = objectives[kind];
+  const options = objective.defaults(spec, encoder, chosen);
+  objective.check?.(options, encoder);
+  return { kind, ...options };
 }
+
+const encoderOf = (encoder: Config['encoder']): EncoderConfig & { readonly kind: EncoderKind } => ({
+  kind: encoder.kind,
+  latents: encoder.latents,
+  width: encoder.width,
+  embedWidth: encoder.embed_width,
+  layers: encoder.layers,
+  heads: encoder.heads,
+  crossHeads: encoder.cross_heads,
+  widening: encoder.widening,
+});
+
+/** The model that a configuration describes, on tokens of one specification. */
+export const modelOf = (
+  { encoder, objective }: Pick<Config, 'encoder' | 'objective'>,
+  spec: TokenSpec,
+): ModelConfig => ({ spec, encoder: encoderOf(encoder), objective });

@@ -80,8 +80,7 @@ export async function writeExport(
 async function newestLosses(folder: string) {
   const lines = await readMetrics(runFile(folder, 'metrics'));
   const newest = lines.findLast((line) => typeof line.val_loss === 'number');
-  const { val_loss, val_loss_marginal } = newest ?? { val_loss: null, val_loss_marginal: null };
-  return typeof val_loss === 'number' && typeof val_loss_marginal === 'number'
-    ? { val_loss, val_loss_marginal }
-    : undefined;
+  if (typeof newest?.val_loss !== 'number') return undefined;
+  const { val_loss, val_loss_marginal } = newest;
+  return { val_loss, ...(typeof val_loss_marginal === 'number' && { val_loss_marginal }) };
 }

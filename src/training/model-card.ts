@@ -1,4 +1,5 @@
 /** The README of an exported model: what it is, what it learned from, and how to run it. */
+import { describeOptions, objectives } from '../objectives/index.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import type { Config } from './config-schema.js';
@@ -12,7 +13,7 @@ export interface ModelCardFacts {
   /** Name of the data, without its path. */
   readonly data: string;
   /** Of the newest validation, where there was one. */
-  readonly losses?: { readonly val_loss: number; readonly val_loss_marginal: number };
+  readonly losses?: { readonly val_loss: number; readonly val_loss_marginal?: number };
 }
 
 /** Vocabularies up to this size are listed. */
@@ -23,7 +24,7 @@ export function modelCard({ config, tokenizer, step, parameters, data, losses }:
   const { spec } = tokenizer;
   const facts: [string, string][] = [
     ['learned from', `${data} (columns ${tokenizer.columns.join(', ')}), checksum \`${config.data.hash}\``],
-    ['objective', `${objective.kind}, masking ratio ${objective.masking_ratio}, ${step} steps`],
+    ['objective', `${objective.kind}, ${describeOptions(objective)}, ${step} steps`],
     [
       'encoder',
       `${encoder.kind}, width ${encoder.width}, ${encoder.layers} layers, ${parameters.toLocaleString('en-US')} parameters`,
@@ -32,10 +33,11 @@ export function modelCard({ config, tokenizer, step, parameters, data, losses }:
   ];
   if (losses) {
     const { val_loss, val_loss_marginal } = losses;
-    facts.push([
-      'validation loss',
-      `${val_loss.toPrecision(4)} (predicting the marginal of the tokens: ${val_loss_marginal.toPrecision(4)})`,
-    ]);
+    const marginal =
+      val_loss_marginal === undefined
+        ? ''
+        : ` (predicting the marginal of the tokens: ${val_loss_marginal.toPrecision(4)})`;
+    facts.push(['validation loss', `${val_loss.toPrecision(4)}${marginal}`]);
   }
   facts.push([
     'written by',
@@ -46,7 +48,7 @@ export function modelCard({ config, tokenizer, step, parameters, data, losses }:
   const inputs = inputsOf(spec);
   return `# Encoder of ${data}
 
-An encoder that learned from records without labels, by predicting the parts of them that were hidden from it.
+An encoder that learned from records without labels, by ${config.objective.kind}: ${objectives[config.objective.kind].paper}.
 
 | | |
 |---|---|

@@ -4,22 +4,26 @@ import { type EncoderKind, encoders } from '../encoders/index.js';
 import {
   gradients,
   input,
+  outerScope,
   type ParameterNode,
   type Program,
   parametersOf,
   type Size,
+  sharingLeaves,
+  stopGradient,
   type Value,
 } from '../graph/index.js';
 import { type Tokens, tokenInputs } from '../layers/token-embedding.js';
-import { type ObjectiveKind, objectives } from '../objectives/index.js';
+import { type ObjectiveConfig, objectives } from '../objectives/index.js';
 import { decoderOutputs } from '../objectives/masked-autoencoding.js';
-import type { BatchShape, Objective, ObjectiveConfig, ObjectiveOutputs } from '../objectives/objective.js';
+import type { BatchShape, Objective, ObjectiveOutputs, Targets } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
+import { TARGET } from './parameters.js';
 
 export interface ModelConfig {
   readonly spec: TokenSpec;
   readonly encoder: EncoderConfig & { readonly kind: EncoderKind };
-  readonly objective: ObjectiveConfig & { readonly kind: ObjectiveKind };
+  readonly objective: ObjectiveConfig;
 }
 
 export const objectiveOf = (model: ModelConfig): Objective => objectives[model.objective.kind];
@@ -30,38 +34,62 @@ export function batchShape({ encoder }: ModelConfig, size: number, tokens: numbe
 }
 
 export interface PretrainingGraph extends ObjectiveOutputs {
-  readonly encoding: Encoding;
+  /** What the encoder gave the objective, call by call. */
+  readonly encodings: readonly Encoding[];
+  /** All that is trained; the encoder's parameters are among them even where the loss does not depend on each. */
   readonly parameters: readonly ParameterNode[];
+  /** Parameters of the target network. */
+  readonly targets: readonly ParameterNode[];
 }
 
-/** Encoder and objective on batches of one shape, as in training. */
-export function pretrainingGraph(model: ModelConfig, shape: BatchShape): PretrainingGraph {
-  const { spec } = model;
-  const objective = objectiveOf(model);
-  const tokens = tokenInputs(spec, shape.size, shape.tokens);
-  const noise = Object.fromEntries(
-    Object.entries(objective.noise(model.objective, spec, shape)).map(([name, type]) => [
-      name,
-      input(name, type.dtype, type.shape),
-    ]),
-  );
-  let encoding: Encoding | undefined;
-  const outputs = objective.build(model.objective, {
-    spec,
-    tokens,
-    noise,
-    shape,
-    marginal: input('marginal', 'float32', [spec.maxTokens, decoderOutputs(spec)]),
-    encode(hiding) {
-      encoding = encoders[model.encoder.kind].encode(spec, tokens, model.encoder, {
-        hiding,
-        training: true,
-      });
-      return encoding;
-    },
+const stopGradients = <T extends Targets<T>>(values: T): T =>
+  isValue(values)
+    ? (stopGradient(values) as T)
+    : (Object.fromEntries(
+        Object.entries(values).map(([name, value]) => [name, isValue(value) ? stopGradient(value) : value]),
+      ) as T);
+
+const isValue = (value: unknown): value is Value =>
+  typeof value === 'object' && value !== null && 'node' in value;
+
+/** Encoder and objective on batches of one shape, as in training. Inputs and parameters of one name are one, however often they are built. */
+export const pretrainingGraph = (model: ModelConfig, shape: BatchShape): PretrainingGraph =>
+  sharingLeaves(() => {
+    const { spec } = model;
+    const { encode } = encoders[model.encoder.kind];
+    const objective = objectiveOf(model);
+    const batch = tokenInputs(spec, shape.size, shape.tokens);
+    const noise = Object.fromEntries(
+      Object.entries(objective.noise(model.objective, spec, shape)).map(([name, type]) => [
+        name,
+        input(name, type.dtype, type.shape),
+      ]),
+    );
+    const encodings: Encoding[] = [];
+    const outputs = objective.build(model.objective, {
+      spec,
+      tokens: batch,
+      noise,
+      shape,
+      rows: input('rows', 'float32', [shape.size]),
+      marginal: input('marginal', 'float32', [spec.maxTokens, decoderOutputs(spec)]),
+      encoder: model.encoder,
+      encode({ tokens = batch, ...options } = {}) {
+        const encoding = encode(spec, tokens, model.encoder, { ...options, training: true });
+        encodings.push(encoding);
+        return encoding;
+      },
+      target: (build) => stopGradients(outerScope(TARGET, build)),
+    });
+    // The parameters of the whole encoder are part of a run, whatever of it the objective uses.
+    const { states, pooled } = encode(spec, batch, model.encoder, { training: true });
+    const all = parametersOf([outputs.loss, states, pooled]);
+    const isTarget = ({ name }: ParameterNode) => name.startsWith(`${TARGET}.`);
+    const targets = all.filter(isTarget);
+    if (targets.length > 0 && !objective.momentum)
+      throw new Error(`${model.objective.kind}: a target network needs a momentum`);
+    return { ...outputs, encodings, parameters: all.filter((node) => !isTarget(node)), targets };
   });
-  return { ...outputs, encoding: encoding!, parameters: parametersOf([outputs.loss]) };
-}
 
 /** The name under which a gradient program gives the gradient of a parameter. */
 export const gradientName = (parameter: string): string => `gradient.${parameter}`;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { evaluate, largestDifference, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
+import { tokenFeeds } from '../layers/token-embedding.js';
 import { smallModel } from '../objectives/objective.case.js';
 import { blockLengths, packBatch } from '../records/batch.js';
 import { hostTensor } from '../tensor/tensor.js';
@@ -13,7 +14,6 @@ import {
   monitoringGraph,
   untrainedMonitors,
 } from './monitoring.js';
-import { tokenFeeds } from './pretraining-loop.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const real = await realRecords();

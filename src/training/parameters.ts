@@ -49,6 +49,34 @@ export function parameterViews(
   );
 }
 
+/** Scope of a target network: its parameter `target.NAME` is an average of the trained parameter NAME. */
+export const TARGET = 'target';
+
+/**
+ * What each parameter of a target network is fed: the part of the averaged vector `average` that has the name behind
+ * `target.`. Throws Error for one that is the average of nothing trained.
+ */
+export function targetViews(
+  layout: ParameterLayout,
+  targets: readonly ParameterNode[],
+  average: Float32Array,
+): Record<string, HostTensor<'float32'>> {
+  const views = parameterViews(layout, average);
+  return Object.fromEntries(
+    targets.map(({ name, outputs: [{ shape }] }) => {
+      const trained = name.slice(TARGET.length + 1);
+      const view = views[trained];
+      if (view === undefined || `${view.shape}` !== `${shape}`) {
+        const found = view ? `float32[${view.shape.join(', ')}]` : 'nothing';
+        throw new Error(
+          `${name}: expected a trained parameter ${trained} of shape [${shape.join(', ')}] to average, found ${found}`,
+        );
+      }
+      return [name, view];
+    }),
+  );
+}
+
 /** Starting values: each parameter draws from its own stream, so that adding one changes no other. */
 export function initializeParameters({ slots, length }: ParameterLayout, seed: number): Float32Array {
   const flat = new Float32Array(length);

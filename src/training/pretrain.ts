@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { describeOptions } from '../objectives/index.js';
 import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
 import { openSource } from '../records/open-source.js';
 import type { DataSource } from '../records/record-batch.js';
@@ -55,7 +56,8 @@ export interface PretrainSummary {
   readonly rejected: number;
   readonly loss: number;
   readonly val_loss: number;
-  readonly val_loss_marginal: number;
+  /** Where the objective has such a reference. */
+  readonly val_loss_marginal?: number;
   /** The most memory that the process has had. */
   readonly peak_memory_mib: number;
   readonly checkpoint: string;
@@ -181,7 +183,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
       );
     }
     if (checkpoint) restoreTrainer(trainer, checkpoint);
-    else trainer.state.parameters.set(initializeParameters(trainer.layout, training.seed));
+    else trainer.begin(initializeParameters(trainer.layout, training.seed));
     if (!stored) {
       await writeJson(runFile(out, 'tokenizer'), tokenizer.toJSON());
       await writeJson(runFile(out, 'config'), config);
@@ -302,6 +304,6 @@ function describeRun(
   return (
     `${objective.kind} on ${records} records, tokens ${tokens}; ${encoder.kind}` +
     `${encoder.latents ? ` ${encoder.latents} latents ×` : ''} width ${encoder.width}, ${encoder.layers} layers, ${(parameters / 1e6).toFixed(2)} M parameters; ` +
-    `masking ratio ${objective.masking_ratio}, batch ${training.batch_size}, learning rate ${training.learning_rate}, ${training.steps} steps, seed ${training.seed}, ${training.threads} threads; ${from}`
+    `${describeOptions(objective)}, batch ${training.batch_size}, learning rate ${training.learning_rate}, ${training.steps} steps, seed ${training.seed}, ${training.threads} threads; ${from}`
   );
 }

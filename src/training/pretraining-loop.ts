@@ -1,13 +1,15 @@
 /** The loop of a pretraining run: batches in order, a step each, validation and checkpoints on the way. */
 import type { HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
+import { tokenFeeds } from '../layers/token-embedding.js';
 import { type Batch, type BatchPlan, epochOrder, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { version } from '../version.js';
-import { type AdamWState, vectorNorm } from './adamw.js';
+import { vectorNorm } from './adamw.js';
 import {
+  AVERAGE,
   addPrefix,
   type Checkpoint,
   FIRST_MOMENT,
@@ -34,7 +36,7 @@ import { parameterViews } from './parameters.js';
 import type { Hooks } from './progress-event.js';
 import { runFile } from './run-folder.js';
 import { learningRateAt } from './schedule.js';
-import type { TrainableGraph, Trainer } from './trainer.js';
+import type { TrainableGraph, Trainer, TrainerState } from './trainer.js';
 
 export interface PretrainingContext {
   readonly out: string;
@@ -65,32 +67,43 @@ export interface TrainingResult {
   readonly epoch: number;
   readonly loss: number;
   readonly val_loss: number;
-  readonly val_loss_marginal: number;
+  /** Where the objective has such a reference. */
+  readonly val_loss_marginal?: number;
   readonly peak_memory_mib: number;
   readonly checkpoint: string;
 }
 
 /** Encoder and objective on batches of `size` rows of `tokens` tokens, as a trainer wants them. */
 export function pretrainingGraphFor(model: ModelConfig, size: number, tokens: number): TrainableGraph {
-  const { loss, weight, marginalLoss, parameters } = pretrainingGraph(model, batchShape(model, size, tokens));
-  return {
-    loss,
-    parameters,
-    metrics: {},
-    evaluation: { loss, weight, marginal_loss: marginalLoss },
-    embedding: monitoringGraph(model, size, tokens),
-  };
+  const graph = pretrainingGraph(model, batchShape(model, size, tokens));
+  const { loss, weight, marginalLoss, metrics = {}, parameters, targets } = graph;
+  const evaluation = { loss, weight, ...(marginalLoss && { marginal_loss: marginalLoss }) };
+  const embedding = monitoringGraph(model, size, tokens);
+  return { loss, parameters, targets, metrics, evaluation, embedding };
 }
 
-/** Parameters and moments as a checkpoint left them. Throws InputError listing whatever does not fit. */
-export function restoreTrainer(trainer: Trainer, { path, tensors }: Checkpoint): void {
-  const { layout, state } = trainer;
-  const parts: [Float32Array, Readonly<Record<string, HostTensor>>][] = [
-    [state.parameters, tensors],
-    [state.firstMoment, selectPrefix(FIRST_MOMENT, tensors)],
-    [state.secondMoment, selectPrefix(SECOND_MOMENT, tensors)],
-  ];
-  for (const [flat, values] of parts) {
+/** The vectors that a checkpoint holds, each under its prefix. */
+const vectorsOf = ({ parameters, firstMoment, secondMoment, average }: TrainerState) =>
+  ({
+    '': parameters,
+    [FIRST_MOMENT]: firstMoment,
+    [SECOND_MOMENT]: secondMoment,
+    ...(average && { [AVERAGE]: average }),
+  }) satisfies Record<string, Float32Array>;
+
+/** What a checkpoint keeps of a trainer, by dotted name. */
+export const trainerTensors = ({ layout, state }: Trainer): Record<string, HostTensor> =>
+  Object.assign(
+    {},
+    ...Object.entries(vectorsOf(state)).map(([prefix, flat]) =>
+      addPrefix(prefix, parameterViews(layout, flat)),
+    ),
+  );
+
+/** The state of a trainer as a checkpoint left it. Throws InputError listing whatever does not fit. */
+export function restoreTrainer({ layout, state }: Trainer, { path, tensors }: Checkpoint): void {
+  for (const [prefix, flat] of Object.entries(vectorsOf(state))) {
+    const values = selectPrefix(prefix, tensors);
     matchParameters(layout.slots, values, path);
     for (const [name, view] of Object.entries(parameterViews(layout, flat))) {
       view.data.set(values[name].data as Float32Array);
@@ -98,16 +111,11 @@ export function restoreTrainer(trainer: Trainer, { path, tensors }: Checkpoint):
   }
 }
 
-/** The graph inputs of a batch's tokens. */
-export function tokenFeeds({ size, tokens, ids, values, lengths }: Batch): HostTensors {
-  return {
-    ...(ids && { ids: hostTensor('int32', [size, tokens], ids) }),
-    ...(values && { values: hostTensor('float32', [size, tokens, values.length / (size * tokens)], values) }),
-    lengths: hostTensor('int32', [size], lengths),
-  };
-}
+/** float32[size]: 1 for the first `rows`, else 0. */
+const leadingOnes = (size: number, rows: number): HostTensor =>
+  hostTensor('float32', [size], new Float32Array(size).fill(1, 0, rows));
 
-/** The graph inputs of a batch: its tokens, and the noise that the objective wants, keyed by seed, time and row. */
+/** The graph inputs of a batch: its tokens, which rows are records, and the noise that the objective wants, keyed by seed, time and row. */
 export function batchFeeds(
   model: ModelConfig,
   batch: Batch,
@@ -119,12 +127,18 @@ export function batchFeeds(
     random(noise.seed, `${noise.purpose} ${purpose}`, noise.step, row);
   return {
     ...tokenFeeds(batch),
+    rows: leadingOnes(size, batch.rows),
     ...objectiveOf(model).draw(model.objective, model.spec, shape, batch, noise.progress, source),
   };
 }
 
+interface Validation {
+  readonly val_loss: number;
+  readonly val_loss_marginal?: number;
+}
+
 /**
- * Validation loss and that of the marginal, each a mean over the hidden tokens. The noise is the same every time; the
+ * Validation loss and, where there is such a reference, that of the marginal: each a mean by the objective's weight. The noise is the same every time; the
  * masks are too, unless the objective lets the model's attention choose them.
  */
 export async function validate({
@@ -134,7 +148,7 @@ export async function validate({
   marginal,
   validation,
   buckets,
-}: PretrainingContext): Promise<{ val_loss: number; val_loss_marginal: number }> {
+}: PretrainingContext): Promise<Validation> {
   const { seed, batch_size } = config.training;
   const plans = epochOrder(validation, {
     seed,
@@ -144,17 +158,21 @@ export async function validate({
     buckets,
     dropLast: false,
   });
-  let [loss, marginalLoss, weight] = [0, 0, 0];
+  let [loss, weight] = [0, 0];
+  let marginalLoss: number | undefined;
   for (const [index, plan] of plans.entries()) {
     const batch = packBatch(validation, plan.records, batch_size, plan.tokens);
     const feeds = batchFeeds(model, batch, { seed, purpose: 'validation', step: index, progress: 1 });
     const results = await trainer.evaluate(plan.tokens, { ...feeds, marginal });
     const w = Number(results.weight.data[0]);
     loss += w * Number(results.loss.data[0]);
-    marginalLoss += w * Number(results.marginal_loss.data[0]);
+    if (results.marginal_loss) marginalLoss = (marginalLoss ?? 0) + w * Number(results.marginal_loss.data[0]);
     weight += w;
   }
-  return { val_loss: loss / weight, val_loss_marginal: marginalLoss / weight };
+  return {
+    val_loss: loss / weight,
+    ...(marginalLoss !== undefined && { val_loss_marginal: marginalLoss / weight }),
+  };
 }
 
 /** float32[count, width]: embeddings of a block's records in its order, with the tokens hidden that a view hides. */
@@ -217,8 +235,8 @@ async function* batchesFrom(
 /** The most memory that the process has had, in MiB. */
 const peakMemory = (): number => Math.round(process.resourceUsage().maxRSS / 1024);
 
-const isFiniteState = ({ parameters, firstMoment, secondMoment }: AdamWState): boolean =>
-  [parameters, firstMoment, secondMoment].every((vector) => Number.isFinite(vectorNorm(vector)));
+const isFiniteState = (state: TrainerState): boolean =>
+  Object.values(vectorsOf(state)).every((vector) => Number.isFinite(vectorNorm(vector)));
 
 /** What a run is known by in its checkpoints: its configuration, wherever the data lies. */
 export const runHash = (config: Config): string =>
@@ -233,6 +251,7 @@ export async function trainOnBlocks(
   const { out, config, model, trainer } = context;
   const { training } = config;
   const { steps, batch_size, seed } = training;
+  const objective = objectiveOf(model);
   const log = await MetricsLog.open(runFile(out, 'metrics'), start.step > 0 ? start.step : undefined);
   const logged = start.step > 0 ? await readMetrics(log.path) : [];
   const lastLogged = logged.at(-1);
@@ -240,7 +259,7 @@ export async function trainOnBlocks(
 
   let at = start;
   let loss = typeof lastLogged?.loss === 'number' ? lastLogged.loss : Number.NaN;
-  let valid = { val_loss: Number.NaN, val_loss_marginal: Number.NaN };
+  let valid: Validation = { val_loss: Number.NaN };
   let monitors: Monitors | undefined;
   const warned = new Set<string>();
   const advice = `try a lower --learning-rate than ${training.learning_rate}`;
@@ -251,14 +270,8 @@ export async function trainOnBlocks(
       );
     }
     log.flush();
-    const { layout, state } = trainer;
-    const tensors = {
-      ...trainer.parameters,
-      ...addPrefix(FIRST_MOMENT, parameterViews(layout, state.firstMoment)),
-      ...addPrefix(SECOND_MOMENT, parameterViews(layout, state.secondMoment)),
-    };
     const metadata = { epoch: at.epoch, position: at.position, config_hash: configHash, version };
-    return saveCheckpoint(out, { step: at.step, tensors, metadata });
+    return saveCheckpoint(out, { step: at.step, tensors: trainerTensors(trainer), metadata });
   };
 
   try {
@@ -277,12 +290,8 @@ export async function trainOnBlocks(
       if (next.done) break;
       const { block, plan, epoch, position } = next.value;
       const batch = packBatch(block, plan.records, batch_size, plan.tokens);
-      const feeds = batchFeeds(model, batch, {
-        seed,
-        purpose: 'training',
-        step: at.step,
-        progress: at.step / steps,
-      });
+      const progress = at.step / steps;
+      const feeds = batchFeeds(model, batch, { seed, purpose: 'training', step: at.step, progress });
       const waited = performance.now() - begun;
 
       const gradient = await trainer.gradient(plan.tokens, feeds);
@@ -299,6 +308,7 @@ export async function trainOnBlocks(
       const learningRate = learningRateAt(at.step, steps, training.warmup_steps, training.learning_rate);
       at = { step: at.step + 1, epoch, position };
       await trainer.update(at.step, learningRate, gradient.norm);
+      if (objective.momentum) trainer.follow(objective.momentum(model.objective, progress));
       window = {
         steps: window.steps + 1,
         total: window.total + performance.now() - begun,
@@ -325,7 +335,13 @@ export async function trainOnBlocks(
           data_wait: window.waited / window.total,
           peak_memory_mib: peakMemory(),
         };
-        log.append({ ...line, ...(validates && { ...valid, ...monitors }), ...speed, seconds });
+        log.append({
+          ...line,
+          ...gradient.metrics,
+          ...(validates && { ...valid, ...monitors }),
+          ...speed,
+          seconds,
+        });
         onEvent({
           type: 'step',
           steps,

@@ -144,6 +144,13 @@ export async function compareWithReference(engine: Engine, bytes: Uint8Array, pa
       ? { kind: 'discrete', vocabulary: sizes.vocab!, maxTokens: count }
       : { kind: 'continuous', channels: sizes.channels!, maxTokens: count };
   const untied = 'param.teacher.reconstruction_decoder.final_project.weight' in tensors;
+  const options = {
+    masking_ratio: sizes.ratio,
+    per_query: sizes.per_query,
+    schedule_fraction: 1,
+    decoder_heads: sizes.decoder_heads,
+    tied_output: !untied,
+  };
   const model: ModelConfig = {
     spec,
     encoder: {
@@ -156,19 +163,12 @@ export async function compareWithReference(engine: Engine, bytes: Uint8Array, pa
       crossHeads: sizes.cross_heads,
       widening: sizes.widening,
     },
-    objective: {
-      kind: 'sma',
-      maskingRatio: sizes.ratio,
-      perQuery: sizes.per_query,
-      selectInitialRatio: null,
-      scheduleFraction: 1,
-      decoderHeads: sizes.decoder_heads,
-      tiedOutput: !untied,
-    },
+    objective: { kind: 'sma', ...options },
   };
   const shape = batchShape(model, size, count);
 
   const graph = pretrainingGraph(model, shape);
+  const [encoding] = graph.encodings;
   const layout = parameterLayout(graph.parameters);
   const flat = () => new Float32Array(layout.length);
   const state = { parameters: flat(), gradient: flat(), firstMoment: flat(), secondMoment: flat() };
@@ -196,7 +196,7 @@ export async function compareWithReference(engine: Engine, bytes: Uint8Array, pa
     const tokens = sizes.varying ? Math.fround(Math.fround(sizes.ratio) * length) : sizes.ratio * count;
     return roundHalfToEven(tokens);
   });
-  const used = zeros('float32', [size, mostHidden(model.objective, spec, shape)]);
+  const used = zeros('float32', [size, mostHidden(options, spec, shape)]);
   counts.forEach((hidden, row) => {
     used.data.fill(1, row * used.shape[1], row * used.shape[1] + hidden);
   });
@@ -222,15 +222,15 @@ export async function compareWithReference(engine: Engine, bytes: Uint8Array, pa
   const forward: Program = {
     name: 'forward',
     outputs: {
-      embedded: graph.encoding.embedded,
-      latents: graph.encoding.states,
-      logits: decode(spec, graph.encoding, every, { heads: sizes.decoder_heads, tied: !untied }),
+      embedded: encoding.embedded,
+      latents: encoding.states,
+      logits: decode(spec, encoding, every, { heads: sizes.decoder_heads, tied: !untied }),
     },
   };
   const hidden = zeros('float32', [size, count]);
   const loss = zeros('float32', []);
   const step = gradientProgram('step', graph.loss, graph.parameters, {
-    hidden: cast(graph.hidden, 'float32'),
+    hidden: cast(graph.hidden!, 'float32'),
   });
 
   const forwardExecutable = await engine.compile(forward);

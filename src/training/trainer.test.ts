@@ -193,6 +193,44 @@ describe('tracked parameters', () => {
   });
 });
 
+describe('a target network', () => {
+  const weight = (size = 1) => g.parameter('weight', [size], { kind: 'constant', value: 3 });
+  const build = (targetSize = 1) => {
+    const [own, target] = [weight(), g.scope('target', () => weight(targetSize))];
+    const loss = g.reshape(g.multiply(own, g.slice(target, 0, 0, 1)), []);
+    const [parameters, targets] = [g.parametersOf([own]), g.parametersOf([target])];
+    return { loss, parameters, targets, metrics: { own: g.reshape(own, []) }, evaluation: { loss } };
+  };
+  const options = { weightDecay: 0, clipNorm: 1 };
+
+  it('is fed the average, which begins at the parameters and follows them', async () => {
+    const trainer = new Trainer(engine, { ...options, build: () => build() }, 1);
+    trainer.begin(Float32Array.of(2));
+    trainer.state.parameters.set([10]);
+    expect(await trainer.gradient(1, {})).toMatchObject({ loss: 20, metrics: { own: 10 } });
+    expect(trainer.state.gradient[0]).toBe(2);
+    trainer.follow(0.75);
+    expect(trainer.state.average).toEqual(Float32Array.of(4));
+    expect((await trainer.evaluate(1, {})).loss.data[0]).toBe(40);
+    trainer.follow(1);
+    expect(trainer.state.average).toEqual(Float32Array.of(4));
+    trainer.follow(0);
+    expect(trainer.state.average).toEqual(Float32Array.of(10));
+    await trainer.release();
+  });
+
+  it('is the average of what is trained, or of nothing', () => {
+    expect(() => new Trainer(engine, { ...options, build: () => build(2) }, 1)).toThrow(
+      'target.weight: expected a trained parameter weight of shape [2] to average, found float32[1]',
+    );
+    const alone = () => ({ ...build(), parameters: [] });
+    expect(() => new Trainer(engine, { ...options, build: alone }, 1)).toThrow('to average, found nothing');
+    const trainer = trainerFor(irisLoss);
+    expect(trainer.state.average).toBeUndefined();
+    expect(() => trainer.follow(0.5)).toThrow('the model has no target network');
+  });
+});
+
 describe('a trainer', () => {
   it('trains a multilayer perceptron on real rows', async () => {
     const trainer = trainerFor(irisLoss);

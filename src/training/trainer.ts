@@ -4,14 +4,16 @@ import { type ParameterNode, type Program, staticSize, trackedOf, type Value } f
 import { type HostTensor, zeros } from '../tensor/tensor.js';
 import { type AdamW, type AdamWState, adamW, vectorNorm } from './adamw.js';
 import { gradientName, gradientProgram } from './model.js';
-import { type ParameterLayout, parameterLayout, parameterViews } from './parameters.js';
+import { type ParameterLayout, parameterLayout, parameterViews, targetViews } from './parameters.js';
 
 /** What a trainer needs to know of a model, for batches of one length. */
 export interface TrainableGraph {
   /** float32[]: what is minimised. */
   readonly loss: Value;
   readonly parameters: readonly ParameterNode[];
-  /** Given at every training step beside the loss. */
+  /** Parameters of a target network: `target.NAME` is fed the average of the parameter NAME. */
+  readonly targets?: readonly ParameterNode[];
+  /** Scalars that are given at every training step beside the loss. */
   readonly metrics: Readonly<Record<string, Value>>;
   /** Given by `evaluate`, which computes no gradient. */
   readonly evaluation: Readonly<Record<string, Value>>;
@@ -37,6 +39,11 @@ const TRACKING_RATE = 0.1;
 /** The name under which a gradient program gives the value that a tracked parameter follows. */
 const trackedName = (parameter: string): string => `tracked.${parameter}`;
 
+export interface TrainerState extends AdamWState {
+  /** A running average of the parameters, where the graph has a target network. */
+  readonly average?: Float32Array;
+}
+
 interface Compiled {
   readonly executable: Executable;
   readonly results: Readonly<Record<string, HostTensor>>;
@@ -45,9 +52,11 @@ interface Compiled {
 /** Holds compiled programs; `release` frees them. */
 export class Trainer {
   readonly layout: ParameterLayout;
-  readonly state: AdamWState;
+  readonly state: TrainerState;
   /** One view per parameter. */
   readonly parameters: Readonly<Record<string, HostTensor<'float32'>>>;
+  /** What is fed for the parameters of a target network. */
+  private readonly averages: Readonly<Record<string, HostTensor>>;
   private readonly gradients: Readonly<Record<string, HostTensor>>;
   private readonly graphs = new Map<number, TrainableGraph>();
   private readonly compiled = new Map<string, Promise<Compiled>>();
@@ -61,14 +70,29 @@ export class Trainer {
     private readonly options: TrainerOptions,
     lengthForLayout: number,
   ) {
-    this.layout = parameterLayout(this.graph(lengthForLayout).parameters);
+    const { parameters, targets = [] } = this.graph(lengthForLayout);
+    this.layout = parameterLayout(parameters);
     const flat = () => new Float32Array(this.layout.length);
-    this.state = { parameters: flat(), gradient: flat(), firstMoment: flat(), secondMoment: flat() };
+    const average = targets.length > 0 ? flat() : undefined;
+    this.state = {
+      parameters: flat(),
+      gradient: flat(),
+      firstMoment: flat(),
+      secondMoment: flat(),
+      ...(average && { average }),
+    };
     this.parameters = parameterViews(this.layout, this.state.parameters);
+    this.averages = average ? targetViews(this.layout, targets, average) : {};
     const views = parameterViews(this.layout, this.state.gradient);
     this.gradients = Object.fromEntries(
       Object.entries(views).map(([name, view]) => [gradientName(name), view]),
     );
+  }
+
+  /** Starts from these parameters, and so does the target network. */
+  begin(parameters: Float32Array): void {
+    this.state.parameters.set(parameters);
+    this.state.average?.set(parameters);
   }
 
   /**
@@ -78,16 +102,24 @@ export class Trainer {
   async gradient(
     tokens: number,
     feeds: HostTensors,
-  ): Promise<{ loss: number; norm: number; results: HostTensors }> {
+  ): Promise<{ loss: number; norm: number; metrics: Record<string, number> }> {
     const { loss, parameters, metrics } = this.graph(tokens);
     const { executable, results } = await this.compile(`gradient ${tokens}`, () => {
-      const tracked = trackedOf([loss]).map(({ name, value }) => [trackedName(name), value]);
-      const outputs: Record<string, Value> = { ...metrics, ...Object.fromEntries(tracked) };
+      const own = new Set(parameters.map(({ name }) => name));
+      const tracked = trackedOf([loss]).filter(({ name }) => own.has(name));
+      const outputs: Record<string, Value> = {
+        ...metrics,
+        ...Object.fromEntries(tracked.map(({ name, value }) => [trackedName(name), value])),
+      };
       return gradientProgram('gradient', loss, parameters, outputs, { recompute: this.options.recompute });
     });
-    await executable.run({ ...this.parameters, ...feeds }, results);
+    await executable.run({ ...this.parameters, ...this.averages, ...feeds }, results);
     this.latest = results;
-    return { loss: Number(results.loss.data[0]), norm: vectorNorm(this.state.gradient), results };
+    return {
+      loss: Number(results.loss.data[0]),
+      norm: vectorNorm(this.state.gradient),
+      metrics: Object.fromEntries(Object.keys(metrics).map((name) => [name, Number(results[name].data[0])])),
+    };
   }
 
   /**
@@ -104,6 +136,14 @@ export class Trainer {
       for (let i = 0; batch && i < running.length; i++)
         running[i] = (1 - TRACKING_RATE) * running[i] + TRACKING_RATE * Number(batch[i]);
     }
+  }
+
+  /** Moves the target network: average ← momentum · average + (1 − momentum) · parameters. */
+  follow(momentum: number): void {
+    const { average, parameters } = this.state;
+    if (average === undefined) throw new Error('follow: the model has no target network');
+    for (let i = 0; i < average.length; i++)
+      average[i] = momentum * average[i] + (1 - momentum) * parameters[i];
   }
 
   /** The evaluation outputs for one batch. The tensors are reused by the next call for the same length. */
@@ -132,7 +172,7 @@ export class Trainer {
     outputs: Program['outputs'],
   ): Promise<HostTensors> {
     const { executable, results } = await this.compile(`${name} ${tokens}`, () => ({ name, outputs }));
-    await executable.run({ ...this.parameters, ...feeds }, results);
+    await executable.run({ ...this.parameters, ...this.averages, ...feeds }, results);
     return results;
   }
 

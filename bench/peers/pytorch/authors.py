@@ -137,7 +137,7 @@ class SelfGuidedMasking(nn.Module):
         spec, encoder = workload.spec, workload.encoder
         self.embedding = Embedding(spec, encoder["embedWidth"])
         self.encoder = Encoder(encoder)
-        self.decoder = Decoder(spec, encoder, workload.objective["decoderHeads"])
+        self.decoder = Decoder(spec, encoder, workload.objective["decoder_heads"])
 
     def forward(self, batch):
         ids, values = batch["ids"], batch.get("values")

@@ -209,7 +209,7 @@ class MaskedAutoencoder(Model):
     def __init__(self, workload: Workload, attend):
         super().__init__(workload, attend)
         self.states_norm = Norm(workload, "decoder.states_norm")
-        self.decoder = CrossAttention(workload, "decoder.cross_attention", workload.objective["decoderHeads"])
+        self.decoder = CrossAttention(workload, "decoder.cross_attention", workload.objective["decoder_heads"])
         self.output_norm = Norm(workload, "decoder.output_norm", 1e-12)
         if self.fields:
             self.output = parameter(workload, "decoder.output.weight")

@@ -38,8 +38,8 @@ def read_workload(folder: Path) -> Workload:
     spec = model["spec"]
     if spec["kind"] == "continuous" or any(field["type"] != "numeric" for field in spec.get("fields", [])):
         raise SystemExit(f"{folder}: expected letters or numeric columns, found other tokens; choose another configuration")
-    if model["objective"]["selectInitialRatio"] is not None:
-        raise SystemExit(f"{folder}: expected selectInitialRatio null, found a schedule; set it to null")
+    if "select_initial_ratio" in model["objective"]:
+        raise SystemExit(f"{folder}: expected no select_initial_ratio, found a schedule; leave it out")
     weights = load_file(folder / "weights.safetensors")
     tensors = load_file(folder / "batches.safetensors")
     batches = [

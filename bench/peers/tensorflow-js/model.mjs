@@ -36,9 +36,9 @@ export function modelOf(tf, { spec, encoder, objective }, parameters) {
   if (spec.kind === 'continuous') {
     throw new Error(`expected tokens of kind discrete or fields, got ${spec.kind}; leave this peer out`);
   }
-  if (objective.selectInitialRatio !== null) {
+  if (objective.select_initial_ratio !== undefined) {
     throw new Error(
-      `expected selectInitialRatio null, got ${objective.selectInitialRatio}; this peer has no schedule`,
+      `expected no select_initial_ratio, got ${objective.select_initial_ratio}; this peer has no schedule`,
     );
   }
 
@@ -261,7 +261,7 @@ export function modelOf(tf, { spec, encoder, objective }, parameters) {
     const queries = tf.reshape(asked, [batch, positions.length / batch, -1]);
     const decoded = block(queries, 'decoder.cross_attention', {
       source: layerNorm(states, 'decoder.states_norm'),
-      heads: objective.decoderHeads,
+      heads: objective.decoder_heads,
       excluded: unreadable,
       residual: false,
     });
