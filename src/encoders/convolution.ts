@@ -17,7 +17,7 @@ import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { mlp } from '../layers/mlp.js';
 import { embedTokens } from '../layers/token-embedding.js';
-import type { Encoder } from './encoder.js';
+import { type Encoder, refuseReadable } from './encoder.js';
 
 /** Tokens that one filter reads. */
 const KERNEL = 5;
@@ -38,8 +38,10 @@ function convolveTokens(name: string, x: Value, filters: number): Value {
  * and hidden tokens are 0 before each convolution, so neither influences a state that may be read.
  */
 export const convolution: Encoder = {
-  encode(spec, tokens, config, { hiding } = {}) {
-    const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth);
+  encode(spec, tokens, config, options = {}) {
+    refuseReadable(config, options);
+    const { hiding } = options;
+    const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth, options);
     return scope('encoder', () => {
       const { width, embedWidth } = config;
       const unreadable = hiding ? logicalOr(tokens.padding, hiding.choose(undefined)) : tokens.padding;

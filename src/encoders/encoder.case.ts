@@ -11,6 +11,7 @@ import {
   truths,
 } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
+import { InputError } from '../errors.js';
 import * as g from '../graph/index.js';
 import { tokenInputs } from '../layers/token-embedding.js';
 import { type Batch, blockLengths, packBatch } from '../records/batch.js';
@@ -127,7 +128,16 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
       }
     });
 
-    it('attends to readable tokens alone, while each token keeps its own state', async () => {
+    const attends = encoder.attentionQueries !== undefined;
+
+    it.runIf(!attends)('refuses to be told what to attend to, since it does not attend', () => {
+      const readable = g.input('hide', 'bool', [ROWS, count]);
+      const encode = () => encoder.encode(spec, tokenInputs(spec, ROWS, count), config, { readable });
+      expect(encode).toThrow(InputError);
+      expect(encode).toThrow('does not attend');
+    });
+
+    it.runIf(attends)('attends to readable tokens alone, while each token keeps its own state', async () => {
       const readable = g.input('hide', 'bool', [ROWS, count]);
       const encoding = encoder.encode(spec, tokenInputs(spec, ROWS, count), config, { readable });
       const { states, tokenStates } = encoding;
@@ -159,7 +169,8 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
       }
     });
 
-    it('without positions, gives tokens in another order the same states', async () => {
+    // A convolution sees the order of its tokens itself.
+    it.runIf(attends)('without positions, gives tokens in another order the same states', async () => {
       const encoding = encoder.encode(spec, tokenInputs(spec, ROWS, count), config, { positions: false });
       const { embedded, states, pooled, tokenStates } = encoding;
       const batch = batchOf([0, 6, 11]);

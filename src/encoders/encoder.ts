@@ -1,3 +1,4 @@
+import { InputError } from '../errors.js';
 import { logicalNot, logicalOr, type Value } from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { TokenSpec } from '../records/token-block.js';
@@ -59,7 +60,7 @@ export interface EncodeOptions {
   readonly positions?: boolean;
   /**
    * bool[batch, tokens], one at least in each row: the tokens that may be attended to. Each token keeps its own state,
-   * where the encoder has such. Not together with `hiding`.
+   * where the encoder has such. Not together with `hiding`, nor for an encoder without attention.
    */
   readonly readable?: Value;
 }
@@ -67,6 +68,15 @@ export interface EncodeOptions {
 /** bool[batch, tokens]: the tokens that nothing attends to, padding and what is not readable. */
 export const unattended = ({ padding }: Tokens, readable?: Value): Value =>
   readable ? logicalOr(padding, logicalNot(readable)) : padding;
+
+/** Throws InputError where an encoder that does not attend is told what to attend to. */
+export function refuseReadable({ kind }: EncoderConfig, { readable }: EncodeOptions): void {
+  if (readable) {
+    throw new InputError(
+      `the encoder ${kind} does not attend, and the objective says which tokens to attend to; use --encoder perceiver or transformer, or another --objective`,
+    );
+  }
+}
 
 /** Tokens into representations. */
 export type Encode = (

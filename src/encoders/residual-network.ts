@@ -24,7 +24,7 @@ import { convolution } from '../layers/convolution.js';
 import { embedTokens, type Tokens } from '../layers/token-embedding.js';
 import type { GridSpec } from '../records/token-block.js';
 import { hostTensor } from '../tensor/tensor.js';
-import type { Encoder } from './encoder.js';
+import { type Encoder, refuseReadable } from './encoder.js';
 
 /** Resolutions, each half the one before. */
 const STAGES = 3;
@@ -103,8 +103,10 @@ function stageWidths(width: number, layers: number): number[] {
  * embedded, are a signal of height 1. Hidden tokens are 0, which is the mean of a standardised pixel.
  */
 export const residualNetwork: Encoder = {
-  encode(spec, tokens, config, { hiding, training = false } = {}) {
-    const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth);
+  encode(spec, tokens, config, options = {}) {
+    refuseReadable(config, options);
+    const { hiding, training = false } = options;
+    const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth, options);
     return scope('encoder', () => {
       const unreadable = hiding ? logicalOr(tokens.padding, hiding.choose(undefined)) : tokens.padding;
       const visible = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);

@@ -46,11 +46,11 @@ describe('parseConfig', () => {
     ],
     [
       { objective: { kind: 'random_masking' } },
-      'c: objective.kind: expected one of sma, random-masking, got "random_masking"; did you mean random-masking?',
+      'c: objective.kind: expected one of sma, random-masking, byol, got "random_masking"; did you mean random-masking?',
     ],
     [
       { objective: { kind: 'mae' } },
-      'c: objective.kind: expected one of sma, random-masking, got "mae"; for example "sma"',
+      'c: objective.kind: expected one of sma, random-masking, byol, got "mae"; for example "sma"',
     ],
     [
       { training: { steps: 'many' } },
