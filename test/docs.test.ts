@@ -79,7 +79,7 @@ function operatorOf(primitive: Primitive): string {
     constant: () => '',
   };
   const attributes = { axis: 0, axes: [0], shape: [6], permutation: [1, 0], start: 0, end: 1, to: 'float32' };
-  const convolution = { stride: 1, padding: [0, 0], size: [1, 1] };
+  const convolution = { stride: 1, padding: [1, 1], size: [1, 1] };
   const operand = input('x', 'float32', [2, 3, 4, 5]);
   const node: OperationNode = {
     kind: 'operation',

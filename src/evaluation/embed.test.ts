@@ -317,6 +317,25 @@ describe('exportRun', () => {
     await expect(exportRun({ run: trained, out })).rejects.toThrow(/not empty/);
   });
 
+  it.each(['convolution', 'residual-network'] as const)(
+    'writes the encoder %s as it is in evaluation',
+    async (kind) => {
+      const learned = join(folder, kind);
+      await pretrain({
+        data,
+        out: learned,
+        config: {
+          data: { columns: ['smiles'], valid_fraction: 0.2 },
+          encoder: { kind, width: 16, layers: 3 },
+          objective: { kind: 'random-masking' },
+          training: { steps: 3, batch_size: 8, threads: 1 },
+        },
+      });
+      const { maximumDifference } = await exportRun({ run: learned, out: join(folder, `${kind} exported`) });
+      expect(maximumDifference).toBeLessThan(1e-5);
+    },
+  );
+
   it('checks on drawn tokens when the data are gone', async () => {
     const moved = join(folder, 'moved.csv');
     await rename(data, moved);

@@ -71,9 +71,9 @@ const tokenizer = z.strictObject({
 const encoder = z.strictObject({
   kind: key(memberOf(encoders), 'architecture', 'perceiver'),
   latents: key(count(), 'learned latent vectors of a perceiver', 64),
-  width: key(count(), 'width of the latents or tokens inside the encoder', 256),
+  width: key(count(), 'channels of the states that the encoder gives', 256),
   embed_width: key(count(), 'width of the embedded input tokens', 128),
-  layers: key(count(), 'self-attention layers', 4),
+  layers: key(count(), 'layers of the stack, or residual blocks', 4),
   heads: key(count(), 'heads of self-attention', 8),
   cross_heads: key(count(), "heads of the encoder's cross-attention", 1),
   widening: key(count(), 'hidden width of a feed-forward layer as a multiple of its width', 4),

@@ -66,7 +66,7 @@ ${inputs.map(({ name, type, meaning }) => `| \`${name}\` | ${type} | ${meaning} 
 | output | type | meaning |
 |---|---|---|
 | \`embedding\` | float32[batch, ${encoder.width}] | the embedding of each record |
-| \`states\` | float32[batch, n, ${encoder.width}] | what it is the mean of: latents, or one state per token |
+| \`states\` | float32[batch, n, ${encoder.width}] | what it is the mean of: latents, one state per token, or one per place of a feature map |
 
 ${describeTokens(tokenizer)}
 

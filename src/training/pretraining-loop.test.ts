@@ -38,9 +38,14 @@ function contextOf(
   kind: keyof typeof real,
   training: UserConfig['training'],
   block: TokenBlock = real[kind].block,
+  more: UserConfig = {},
 ) {
   const { tokenizer } = real[kind];
-  const user: UserConfig = { encoder, training: { batch_size: 4, steps: 12, threads: 1, ...training } };
+  const user: UserConfig = {
+    ...more,
+    encoder: { ...encoder, ...more.encoder },
+    training: { batch_size: 4, steps: 12, threads: 1, ...training },
+  };
   const config = resolveConfig(user, {
     path: 'p',
     hash: 'h',
@@ -145,6 +150,28 @@ describe('the monitors', () => {
     expect(warnings).toHaveLength(2);
     for (const warning of warnings) expect(warning).toMatch(/^step 4: the e.* collapsing/);
     await context.trainer.release();
+  });
+});
+
+describe('a resumed run', () => {
+  it('ends with the same parameters, bit for bit, also those that follow statistics of its batches', async () => {
+    const kinds: UserConfig = {
+      encoder: { kind: 'residual-network' },
+      objective: { kind: 'random-masking' },
+    };
+    const whole = contextOf('continuous', { checkpoint_steps: 5 }, undefined, kinds);
+    await trainOnBlocks(whole);
+    await rm(join(out, 'checkpoints', 'step-00000012.safetensors'));
+    const checkpoint = (await latestCheckpoint(out))!;
+    expect(checkpoint.step).toBe(10);
+    const resumed = contextOf('continuous', { checkpoint_steps: 5 }, undefined, kinds);
+    restoreTrainer(resumed.trainer, checkpoint);
+    await trainOnBlocks(resumed, { step: checkpoint.step, ...checkpoint.metadata });
+    expect(resumed.trainer.state.parameters).toEqual(whole.trainer.state.parameters);
+    const name = 'encoder.stem_norm.running_variance';
+    expect(whole.trainer.parameters[name].data).not.toEqual(checkpoint.tensors[name].data);
+    await whole.trainer.release();
+    await resumed.trainer.release();
   });
 });
 
