@@ -73,10 +73,13 @@ export interface Difference {
   readonly overSeedsAndRecords: { readonly low: number; readonly high: number };
 }
 
+/** One or two seeds drawn with replacement say little of how seeds scatter. */
+const FEWEST_SEEDS = 3;
+
 /**
  * Paired by seed. Over seeds and records: each of the replicates that the cells hold draws test records, the same for
  * both methods, and then as many seeds with replacement (Efron & Tibshirani, 1993, the percentile interval).
- * undefined where the methods have no seed in common or a score is missing.
+ * That interval is not a number for fewer than three seeds; undefined where the methods have no seed in common or a score is missing.
  */
 function pairedDifference(a: readonly Cell[], b: readonly Cell[]): Difference | undefined {
   const pairs = a.flatMap((first) => {
@@ -96,7 +99,9 @@ function pairedDifference(a: readonly Cell[], b: readonly Cell[]): Difference | 
     return sum / pairs.length;
   });
   const sorted = Float64Array.from(drawn.filter((value) => !Number.isNaN(value))).sort();
-  const at = (share: number) => sorted[Math.round(share * (sorted.length - 1))] ?? Number.NaN;
+  const enough = pairs.length >= FEWEST_SEEDS;
+  const at = (share: number) =>
+    (enough ? sorted[Math.round(share * (sorted.length - 1))] : undefined) ?? Number.NaN;
   const summary = summarize(differences);
   return {
     mean: summary.mean,
