@@ -69,7 +69,7 @@ export interface LogisticFit extends LinearModel {
 const TOLERANCE = 1e-6;
 const PLAIN: Limits = { tolerance: TOLERANCE, precision: 4 * Number.EPSILON, iterations: 1000 };
 /** Values are single precision, and an iteration of a large problem is dear. */
-const ON_ENGINE: Limits = { tolerance: TOLERANCE, precision: 2 ** -23, iterations: 200 };
+const ON_ENGINE: Limits = { tolerance: TOLERANCE, precision: 2 ** -23, iterations: 150 };
 
 /** Keeps the preconditioner finite where every row is classified with certainty. */
 const LEAST_CURVATURE = 1e-6;
@@ -84,8 +84,8 @@ const LEAST_CURVATURE = 1e-6;
  *
  * The optimum is reached when no component of the gradient along the axes exceeds 1e-6; LacunaError is thrown when that
  * takes more than 1,000 iterations. All is double precision, but on an engine, which is for large problems: there loss and
- * gradient have relative errors of about 1e-7, a fit also ends when it no longer lowers the loss by more than that, and 200
- * iterations are the most.
+ * gradient have relative errors of about 1e-7, a fit also ends when that hides whether the loss still falls, and 150 iterations
+ * are the most.
  * @param rows float64[n, d + 1]
  * @param labels float64[n]: with one logit 1, 0 or NaN, whose row is left out; else 0 … logits − 1. Every class occurs.
  * @param width number of logits: one for yes or no, else one per class

@@ -20,7 +20,8 @@ const HISTORY = 10;
 /**
  * Minimises a smooth, strongly convex function from `start`: L-BFGS (Nocedal & Wright 2006, algorithm 7.4) around the
  * given preconditioner, with backtracking. Deterministic. Stops when no component of the gradient exceeds the tolerance,
- * or when rounding hides whether a step still goes down; throws LacunaError when neither comes within the iterations.
+ * or when rounding hides the way down: no length of a step is good, or ten steps together gained nothing. Throws
+ * LacunaError when none of this comes within the iterations.
  */
 export async function minimize(
   { evaluate, precondition }: Problem,
@@ -41,7 +42,7 @@ export async function minimize(
     const rounding = precision * Math.abs(value);
     const reached = { point, value, iterations: iteration };
     if (largest(gradient) <= tolerance) return reached;
-    if (iteration >= HISTORY && values[iteration - HISTORY] - value <= rounding) return reached;
+    if (iteration >= HISTORY && !(value < values[iteration - HISTORY])) return reached;
 
     // direction = −H gradient, H the inverse Hessian as the last steps show it.
     for (let i = 0; i < size; i++) direction[i] = -gradient[i];
