@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError, LacunaError } from '../errors.js';
 import type { MethodScores, Scores } from '../evaluation/scores.js';
+import { objectives } from '../objectives/index.js';
 import type { Results } from '../report/results.js';
 import type { Inspection } from '../training/inspect.js';
 import type { PretrainSummary } from '../training/pretrain.js';
@@ -217,7 +218,7 @@ describe('the command line', () => {
     ],
     [
       ['pretrain', 'a', '--out', 'r', '--objective', 'smma'],
-      'lacuna: --objective: expected one of sma, random-masking, got "smma"; did you mean sma?\n',
+      `lacuna: --objective: expected one of ${Object.keys(objectives).join(', ')}, got "smma"; did you mean sma?\n`,
     ],
     [
       ['pretrain', 'a', '--out', 'r', '--steps', '1', '--epochs', '2'],

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
+import { objectives } from '../objectives/index.js';
 import {
   configKeys,
   hashConfig,
@@ -46,11 +47,11 @@ describe('parseConfig', () => {
     ],
     [
       { objective: { kind: 'random_masking' } },
-      'c: objective.kind: expected one of sma, random-masking, got "random_masking"; did you mean random-masking?',
+      `c: objective.kind: expected one of ${Object.keys(objectives).join(', ')}, got "random_masking"; did you mean random-masking?`,
     ],
     [
       { objective: { kind: 'mae' } },
-      'c: objective.kind: expected one of sma, random-masking, got "mae"; for example "sma"',
+      `c: objective.kind: expected one of ${Object.keys(objectives).join(', ')}, got "mae"; for example "sma"`,
     ],
     [
       { training: { steps: 'many' } },
@@ -113,7 +114,7 @@ describe('readConfigFile', () => {
     ['training:\n  seed: 1\n  stepz: 3\n', '3:3: training.stepz: unknown key; did you mean training.steps?'],
     [
       '{\n  "objective": {\n    "kind": "smaa" } }',
-      '3:5: objective.kind: expected one of sma, random-masking',
+      `3:5: objective.kind: expected one of ${Object.keys(objectives).join(', ')}`,
     ],
     ['data:\n  columns:\n    - a\n    - 3\n', '2:3: data.columns: expected a list of names'],
     ['training:\n  steps:\n', '2:3: training.steps: expected a whole number of at least 1, got null'],
