@@ -121,6 +121,58 @@ describe('epochOrder', () => {
     expect(changes).toBeGreaterThan(10);
   });
 
+  it('puts no two records of one group into a batch', () => {
+    const group = fc.integer({ min: 0, max: 6 });
+    const records = fc.array(fc.record({ size: fc.integer({ min: 1, max: 40 }), group }), {
+      minLength: 1,
+      maxLength: 60,
+    });
+    fc.assert(
+      fc.property(records, fc.integer({ min: 1, max: 6 }), fc.boolean(), (all, batchSize, dropLast) => {
+        const sizes = all.map(({ size }) => size);
+        const groups = Int32Array.from(all, (record) => record.group);
+        const plan = () => epochOrder(block(sizes), { ...options, batchSize, dropLast, groups });
+        const plans = plan();
+        expect(plan()).toEqual(plans);
+        const seen = plans.flatMap((batch) => [...batch.records]);
+        expect(new Set(seen).size).toBe(seen.length);
+        if (!dropLast) expect(seen).toHaveLength(all.length);
+        for (const batch of plans) {
+          const own = Array.from(batch.records, (record) => groups[record]);
+          expect(new Set(own).size).toBe(own.length);
+          if (dropLast) expect(batch.rows).toBe(batchSize);
+          for (const record of batch.records) expect(sizes[record]).toBeLessThanOrEqual(batch.tokens);
+        }
+        // What is left could not fill a batch: fewer groups than it has places.
+        const left = all.flatMap((_, record) => (seen.includes(record) ? [] : [groups[record]]));
+        expect(new Set(left).size).toBeLessThan(batchSize);
+      }),
+    );
+  });
+
+  it('with a group for each record is as without groups', () => {
+    fc.assert(
+      fc.property(lengths, fc.integer({ min: 1, max: 9 }), fc.boolean(), (sizes, batchSize, dropLast) => {
+        const groups = Int32Array.from(sizes, (_, record) => record);
+        const plain = { ...options, batchSize, dropLast };
+        expect(epochOrder(block(sizes), { ...plain, groups })).toEqual(epochOrder(block(sizes), plain));
+      }),
+    );
+  });
+
+  it('uses nearly all records where groups are many, and another part of them each epoch', () => {
+    const count = 400;
+    const records = block(Array.from({ length: count }, () => 8));
+    const groups = Int32Array.from({ length: count }, (_, record) => record % 40);
+    const used = (epoch: number) =>
+      epochOrder(records, { ...options, epoch, batchSize: 16, dropLast: true, groups }).flatMap((plan) => [
+        ...plan.records,
+      ]);
+    expect(used(0).length).toBeGreaterThan(0.9 * count);
+    const ever = new Set([0, 1, 2, 3].flatMap(used));
+    expect(ever.size).toBeGreaterThan(0.99 * count);
+  });
+
   it('names a record that no bucket holds', () => {
     expect(() => epochOrder(block([3, 41], 70), { ...options, batchSize: 2, dropLast: false })).toThrow(
       'file row 71 has 41 tokens; the longest bucket holds 40',

@@ -102,15 +102,47 @@ export interface EpochOptions {
   readonly buckets: readonly number[];
   /** Whether a final batch of fewer than `batchSize` records is left out, or kept with fewer rows. */
   readonly dropLast: boolean;
+  /** int32[count]: the group of each record, where no batch may hold two of one group. */
+  readonly groups?: Int32Array;
+}
+
+/** Records in order, cut into batches. */
+function consecutive(records: readonly number[], size: number): number[][] {
+  return Array.from({ length: Math.ceil(records.length / size) }, (_, batch) =>
+    records.slice(batch * size, (batch + 1) * size),
+  );
+}
+
+/** Each record goes to the first batch that is not full and has none of its group. */
+function distinct(records: readonly number[], size: number, groups: Int32Array): number[][] {
+  const batches: number[][] = [];
+  /** The first batch that has no record of a group. */
+  const next = new Map<number, number>();
+  /** The first batch that is not full. */
+  let open = 0;
+  for (const record of records) {
+    let at = Math.max(open, next.get(groups[record]) ?? 0);
+    while (batches[at]?.length === size) at++;
+    batches[at] ??= [];
+    batches[at].push(record);
+    next.set(groups[record], at + 1);
+    while (batches[open]?.length === size) open++;
+  }
+  return batches;
 }
 
 /**
  * One epoch over a block: its records in an order drawn from (seed, epoch, blockIndex), grouped by bucket.
  * What is left of a bucket moves up to the next larger one, so at most one batch is not full.
  * Batches of different buckets come in random order. Every record appears once (but for `dropLast`).
+ *
+ * With `groups` batches are filled record by record, and several may not be full; under `dropLast` their records wait for the
+ * next epoch, whose order is another.
  */
 export function epochOrder(block: TokenBlock, options: EpochOptions): BatchPlan[] {
-  const { seed, epoch, blockIndex, batchSize, buckets, dropLast } = options;
+  const { seed, epoch, blockIndex, batchSize, buckets, dropLast, groups } = options;
+  const batchesOf = (records: readonly number[]) =>
+    groups ? distinct(records, batchSize, groups) : consecutive(records, batchSize);
   const source = random(seed, 'epoch order', epoch, blockIndex);
   const order = permutation(block.count, source);
   const lengths = blockLengths(block);
@@ -126,23 +158,17 @@ export function epochOrder(block: TokenBlock, options: EpochOptions): BatchPlan[
     members[bucket].push(record);
   }
   const plans: BatchPlan[] = [];
+  const add = (records: readonly number[], tokens: number) =>
+    plans.push({ records: Int32Array.from(records), rows: records.length, tokens });
   let moved: number[] = [];
   for (const [bucket, tokens] of buckets.entries()) {
-    const waiting = moved.concat(members[bucket]);
-    const full = waiting.length - (waiting.length % batchSize);
-    for (let start = 0; start < full; start += batchSize) {
-      plans.push({
-        records: Int32Array.from(waiting.slice(start, start + batchSize)),
-        rows: batchSize,
-        tokens,
-      });
-    }
-    moved = waiting.slice(full);
+    const batches = batchesOf(moved.concat(members[bucket]));
+    for (const batch of batches) if (batch.length === batchSize) add(batch, tokens);
+    moved = batches.filter(({ length }) => length < batchSize).flat();
   }
-  if (moved.length > 0 && !dropLast) {
-    const longest = Math.max(...moved.map((record) => lengths[record]));
-    const tokens = buckets.find((bucket) => longest <= bucket)!;
-    plans.push({ records: Int32Array.from(moved), rows: moved.length, tokens });
+  for (const batch of dropLast ? [] : batchesOf(moved)) {
+    const longest = Math.max(...batch.map((record) => lengths[record]));
+    add(batch, buckets.find((bucket) => longest <= bucket)!);
   }
   return Array.from(permutation(plans.length, source), (index) => plans[index]);
 }
