@@ -1,25 +1,15 @@
 /** Records into embeddings with a frozen encoder: the encoder's forward pass alone, its weights fixed in the program. */
 import type { Engine, Executable, HostTensors } from '../engine/engine.js';
-import { type Program, parametersOf } from '../graph/index.js';
+import type { Program } from '../graph/index.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import { blockLengths, bucketLengths, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { type HostTensor, zeros } from '../tensor/tensor.js';
 import { matchParameters } from '../training/checkpoint-files.js';
-import { encoderGraph, type ModelConfig } from '../training/model.js';
-import {
-  initializeParameters,
-  type ParameterLayout,
-  parameterLayout,
-  parameterViews,
-} from '../training/parameters.js';
+import { encoderGraph, encoderLayout, type ModelConfig } from '../training/model.js';
+import { initializeParameters, parameterViews } from '../training/parameters.js';
 
 type EncoderModel = Pick<ModelConfig, 'spec' | 'encoder'>;
-
-/** The parameters that an embedding depends on. */
-function encoderLayout(model: EncoderModel): ParameterLayout {
-  return parameterLayout(parametersOf([encoderGraph(model, 1, model.spec.maxTokens).pooled]));
-}
 
 /** The encoder as it was before any training: the baseline of every evaluation. */
 export function untrainedParameters(model: EncoderModel, seed: number): HostTensors {

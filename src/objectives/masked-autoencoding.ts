@@ -33,7 +33,7 @@ import { type Tokens, valuesAt } from '../layers/token-embedding.js';
 import type { Batch } from '../records/batch.js';
 import { MISSING_ID, type TokenSpec } from '../records/token-block.js';
 import { hostTensor } from '../tensor/tensor.js';
-import type { BatchShape, Objective, ObjectiveInputs, ObjectiveOutputs } from './objective.js';
+import type { BatchShape, Objective, ObjectiveInputs, ObjectiveOutputs, RunFacts } from './objective.js';
 
 /** What every masked autoencoder can be told. */
 export interface MaskingOptions {
@@ -72,10 +72,10 @@ export const maskingDefaults = (
 });
 
 /** Throws InputError for decoder heads that do not divide the encoder's widths. */
-export const checkMasking = ({ decoder_heads }: MaskingOptions, { width, embedWidth }: EncoderConfig): void =>
+export const checkMasking = ({ decoder_heads }: MaskingOptions, { encoder }: RunFacts): void =>
   checkHeads('objective.decoder_heads', decoder_heads, {
-    'encoder.width': width,
-    'encoder.embed_width': embedWidth,
+    'encoder.width': encoder.width,
+    'encoder.embed_width': encoder.embedWidth,
   });
 
 /** To the nearest whole number, halves to the even one, as Python and PyTorch round. */

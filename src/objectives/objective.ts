@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import type { EncodeOptions, EncoderConfig, Encoding } from '../encoders/encoder.js';
+import type { HostTensors } from '../engine/engine.js';
 import type { Value } from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { Batch } from '../records/batch.js';
-import type { TokenSpec } from '../records/token-block.js';
+import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import type { Random } from '../tensor/random.js';
 import type { DType, HostTensor } from '../tensor/tensor.js';
 
@@ -69,6 +70,32 @@ export interface ObjectiveOutputs {
   readonly metrics?: Readonly<Record<string, Value>>;
 }
 
+/** What an objective may ask of a run before it starts. */
+export interface RunFacts {
+  readonly encoder: EncoderConfig;
+  /** Whether it starts from the parameters of another run. */
+  readonly from: boolean;
+}
+
+/** What an objective may group the training records by: the records themselves, and a network of its own. */
+export interface GroupingContext {
+  readonly spec: TokenSpec;
+  /** All training records. */
+  readonly block: TokenBlock;
+  readonly seed: number;
+  /**
+   * Trains a network for some steps of AdamW, with a learning rate that falls from its peak along half a cosine, and gives
+   * what computes its outputs; the tensors are reused by the next call. `build` is called once, so all batches have one shape.
+   * Throws LacunaError when the loss is not finite.
+   */
+  train<K extends string>(network: {
+    readonly build: () => { readonly loss: Value; readonly outputs: Readonly<Record<K, Value>> };
+    readonly feeds: (step: number) => HostTensors;
+    readonly steps: number;
+    readonly learningRate: number;
+  }): Promise<(feeds: HostTensors) => Promise<Readonly<Record<K, HostTensor>>>>;
+}
+
 /** One way to learn without labels, with options `O`. The trainer never asks which. */
 export interface Objective<O extends object = object> {
   /** Where it comes from. */
@@ -77,8 +104,8 @@ export interface Objective<O extends object = object> {
   readonly options: Readonly<Record<string, Option>> & { readonly [K in keyof O]-?: Option<O[K]> };
   /** All options of a run: those that were chosen, and for the rest what suits the tokens and the encoder. */
   defaults(spec: TokenSpec, encoder: EncoderConfig, chosen: Partial<O>): O;
-  /** Throws InputError for options that do not go with the encoder. */
-  check?(options: O, encoder: EncoderConfig): void;
+  /** Throws InputError for options that do not go with the rest of the run. */
+  check?(options: O, run: RunFacts): void;
   /** The host noise it wants for a batch of this shape; names are graph inputs. */
   noise(options: O, spec: TokenSpec, shape: BatchShape): Readonly<Record<string, NoiseType>>;
   /** Draws that noise. `progress` is the share of the run that is done, 0 … 1; `source` gives each row its numbers. */
@@ -96,4 +123,14 @@ export interface Objective<O extends object = object> {
    * (1 − momentum) times the trained ones. `progress` is that of the step.
    */
   momentum?(options: O, progress: number): number;
+  /**
+   * Of an objective that learns twice: the share of the run, 0 … 1, after which the target network becomes a copy of the
+   * trained one, that goes back to where the run began, and the learning rate begins again.
+   */
+  restart?(options: O): number;
+  /**
+   * The group of each training record, int32[count], where no batch may hold two records of one group. It is computed
+   * again when a run is resumed, so it has to follow from what it is given.
+   */
+  groups?(options: O, context: GroupingContext): Promise<Int32Array>;
 }

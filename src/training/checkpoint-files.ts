@@ -11,6 +11,8 @@ export const FIRST_MOMENT = 'optimizer.first_moment.';
 export const SECOND_MOMENT = 'optimizer.second_moment.';
 /** Likewise the averaged parameters of a target network, where the run has one. */
 export const AVERAGE = 'optimizer.average.';
+/** And where the run began, while it is to go back there. */
+export const START = 'optimizer.start.';
 
 /** Where in the run a checkpoint was taken: all that a resumed run needs beside the tensors and its configuration. */
 export interface CheckpointMetadata {
@@ -38,6 +40,10 @@ function checkpointsFolder(runDir: string): string {
   return join(runDir, 'checkpoints');
 }
 
+/** The path of a run's checkpoint of a step. */
+export const checkpointPath = (runDir: string, step: number): string =>
+  join(checkpointsFolder(runDir), `step-${String(step).padStart(8, '0')}.safetensors`);
+
 /** Checkpoint files of a run, newest first. */
 async function listCheckpoints(runDir: string): Promise<{ step: number; path: string }[]> {
   const folder = checkpointsFolder(runDir);
@@ -54,7 +60,7 @@ async function listCheckpoints(runDir: string): Promise<{ step: number; path: st
 /**
  * Writes checkpoints/step-00001200.safetensors and gives its path. The header carries the SHA-256 of the whole file,
  * taken while the place of the digest itself held 64 zeros.
- * Only after the new file is safe are others removed: all but the last `keep`, any of a later step (left by a run that was
+ * Only after the new file is safe are others removed: all but the last `keep` and the landmark, any of a later step (left by a run that was
  * resumed from before them), and half-written ones. Throws LacunaError, with the older checkpoints untouched, when the disk is full.
  */
 export async function saveCheckpoint(
@@ -64,15 +70,18 @@ export async function saveCheckpoint(
     tensors,
     metadata,
     keep = 2,
+    landmark,
   }: {
     step: number;
     tensors: Readonly<Record<string, HostTensor>>;
     metadata: CheckpointMetadata;
     keep?: number;
+    /** Step of a checkpoint that stays, however many come after it. */
+    landmark?: number;
   },
 ): Promise<string> {
   const folder = checkpointsFolder(runDir);
-  const path = join(folder, `step-${String(step).padStart(8, '0')}.safetensors`);
+  const path = checkpointPath(runDir, step);
   const { epoch, position, config_hash, version } = metadata;
   const chunks = encodeSafetensors(tensors, {
     sha256: NO_CHECKSUM,
@@ -89,7 +98,7 @@ export async function saveCheckpoint(
   await writeFileAtomically(path, chunks);
 
   const others = (await listCheckpoints(runDir)).filter((other) => other.step !== step);
-  const older = others.filter((other) => other.step < step);
+  const older = others.filter((other) => other.step < step && other.step !== landmark);
   const obsolete = [...others.filter((other) => other.step > step), ...older.slice(keep - 1)];
   for (const other of obsolete) await rm(other.path, { force: true });
   for (const name of await readdir(folder))

@@ -102,10 +102,27 @@ const optimization = {
 const training = z.strictObject({
   ...optimization,
   warmup_steps: key(z.int().min(0), 'steps of linear warm-up before the cosine decay', 500),
+  schedule: key(
+    z.enum(['cosine', 'infinite']),
+    'learning rate after the warm-up: a cosine to 0, or to a constant rate that is held until a last anneal',
+    'infinite',
+  ),
+  cooldown_steps: key(z.int().min(0), 'steps from the peak to the constant rate (infinite schedule)', 1000),
+  constant_rate: key(
+    z.number().gt(0).max(1),
+    'rate that is held, as a part of the peak (infinite schedule)',
+    0.25,
+  ),
+  anneal_steps: key(z.int().min(0), 'last steps, down to 0 (infinite schedule)', 500),
   weight_decay: key(z.number().min(0), 'decoupled weight decay of AdamW', 0.01),
   clip_norm: key(positive(), 'largest global norm of a gradient', 1),
   seed: key(z.int().min(0), 'all random numbers follow from it', 0),
   threads: key(count(), 'threads of the engine', 2),
+  from: key(
+    z.string().min(1),
+    'folder of a run to start from: with its tokenizer, its encoder and its parameters',
+    'runs/first',
+  ),
   recompute: key(
     z.boolean(),
     'compute the layers a second time for the gradient instead of keeping them: less memory, slower',
@@ -198,7 +215,7 @@ export type ReadingOptions = Pick<NonNullable<UserConfig['data']>, keyof typeof 
 
 /**
  * A run's config.json: everything filled in. An encoder reads the keys that concern it. `patch` is there for images and
- * series only, `recompute` only where it is on. The objective has all of its own keys; runs of earlier versions have those
+ * series only, `from` and `recompute` only where they are given, the keys of the infinite schedule only with it. The objective has all of its own keys; runs of earlier versions have those
  * of other objectives too, which nothing reads and which stay, since checkpoints know the configuration by its hash.
  */
 export const configSchema = z.strictObject({
@@ -208,7 +225,16 @@ export const configSchema = z.strictObject({
   tokenizer: tokenizer.partial({ patch: true }),
   encoder,
   objective: objective.partial().extend({ kind: objective.shape.kind }).superRefine(requireOwnOptions),
-  training: training.partial({ epochs: true, recompute: true, monitor_target: true }),
+  training: training.partial({
+    epochs: true,
+    from: true,
+    recompute: true,
+    monitor_target: true,
+    schedule: true,
+    cooldown_steps: true,
+    constant_rate: true,
+    anneal_steps: true,
+  }),
   finetune: finetune.partial().optional(),
   versions: key(z.record(z.string(), z.string()), 'versions of what computed the run', { lacuna: '0.1.0' }),
 });

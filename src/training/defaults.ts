@@ -1,9 +1,10 @@
 /** What a run does when it is not told: sizes follow from the tokens, durations from the number of records. */
 import type { EncoderConfig } from '../encoders/encoder.js';
 import type { EncoderKind } from '../encoders/index.js';
+import { InputError } from '../errors.js';
 import { checkHeads } from '../layers/attention.js';
 import { checkOwnOptions, type ObjectiveConfig, objectives } from '../objectives/index.js';
-import type { Objective } from '../objectives/objective.js';
+import type { Objective, RunFacts } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
@@ -81,17 +82,22 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
       ...(user.tokenizer?.patch !== undefined && { patch: user.tokenizer.patch }),
     },
     encoder: ownEncoder,
-    objective: resolveObjective(objective, spec, encoderOf(ownEncoder)),
+    objective: resolveObjective(objective, spec, {
+      encoder: encoderOf(ownEncoder),
+      from: training.from !== undefined,
+    }),
     training: {
       steps,
       ...(training.epochs !== undefined && { epochs: training.epochs }),
       batch_size: batchSize,
       learning_rate: training.learning_rate ?? 1e-3,
       warmup_steps: training.warmup_steps ?? Math.min(500, Math.ceil(steps / 20)),
+      ...resolveSchedule(training, steps),
       weight_decay: training.weight_decay ?? 0.01,
       clip_norm: training.clip_norm ?? 1,
       seed: training.seed ?? 0,
       threads: training.threads ?? inputs.threads,
+      ...(training.from !== undefined && { from: training.from }),
       ...(training.recompute && { recompute: true }),
       ...(training.monitor_target !== undefined && { monitor_target: training.monitor_target }),
       log_steps: training.log_steps ?? 1,
@@ -102,15 +108,39 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
   };
 }
 
+const INFINITE_KEYS = ['cooldown_steps', 'constant_rate', 'anneal_steps'] as const;
+
+/** The schedule and its keys. Throws InputError for keys that the schedule has not. */
+function resolveSchedule(
+  training: NonNullable<UserConfig['training']>,
+  steps: number,
+): Pick<Config['training'], 'schedule' | (typeof INFINITE_KEYS)[number]> {
+  if (training.schedule === 'infinite') {
+    return {
+      schedule: 'infinite',
+      cooldown_steps: training.cooldown_steps ?? Math.round(steps / 4),
+      constant_rate: training.constant_rate ?? 0.25,
+      anneal_steps: training.anneal_steps ?? Math.round(steps / 10),
+    };
+  }
+  const foreign = INFINITE_KEYS.find((key) => training[key] !== undefined);
+  if (foreign) {
+    throw new InputError(
+      `training.${foreign}: the schedule cosine has no such key; leave it out, or set training.schedule to infinite`,
+    );
+  }
+  return { schedule: 'cosine' };
+}
+
 function resolveObjective(
   { kind = 'sma', ...chosen }: NonNullable<UserConfig['objective']>,
   spec: TokenSpec,
-  encoder: EncoderConfig,
+  run: RunFacts,
 ): ObjectiveConfig {
   checkOwnOptions(kind, chosen);
   const objective: Objective = objectives[kind];
-  const options = objective.defaults(spec, encoder, chosen);
-  objective.check?.(options, encoder);
+  const options = objective.defaults(spec, run.encoder, chosen);
+  objective.check?.(options, run);
   return { kind, ...options };
 }
 

@@ -48,7 +48,7 @@ export const exportedFiles = {
 
 /**
  * Writes a run's model into a folder: the encoder, all parameters, tokenizer, configuration and model card. The data
- * are named without the folders they lie in.
+ * and the run it started from are named without the folders they lie in.
  * @param encoder the encoder's parameters among those of the run
  */
 export async function writeExport(
@@ -58,7 +58,12 @@ export async function writeExport(
 ): Promise<void> {
   const path = (file: keyof typeof exportedFiles) => join(folder, exportedFiles[file]);
   const parameters = Object.entries(run.tensors).filter(([name]) => !name.startsWith('optimizer.'));
-  const config = { ...run.config, data: { ...run.config.data, path: basename(run.config.data.path) } };
+  const { data, training } = run.config;
+  const config = {
+    ...run.config,
+    data: { ...data, path: basename(data.path) },
+    training: { ...training, ...(training.from !== undefined && { from: basename(training.from) }) },
+  };
   await writeEncoder(path('encoder'), run.model, run.tokenizer, encoder);
   await writeFileAtomically(
     path('parameters'),

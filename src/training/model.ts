@@ -18,7 +18,7 @@ import { type ObjectiveConfig, objectives } from '../objectives/index.js';
 import { decoderOutputs } from '../objectives/masked-autoencoding.js';
 import type { BatchShape, Objective, ObjectiveOutputs, Targets } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
-import { TARGET } from './parameters.js';
+import { type ParameterLayout, parameterLayout, TARGET } from './parameters.js';
 
 export interface ModelConfig {
   readonly spec: TokenSpec;
@@ -116,6 +116,10 @@ export function gradientProgram(
   const named = Object.fromEntries(parameters.map((node, i) => [gradientName(node.name), values[i]]));
   return { name, outputs: { loss, ...outputs, ...named } };
 }
+
+/** The parameters that an embedding depends on. */
+export const encoderLayout = (model: Pick<ModelConfig, 'spec' | 'encoder'>): ParameterLayout =>
+  parameterLayout(parametersOf([encoderGraph(model, 1, model.spec.maxTokens).pooled]));
 
 /**
  * The encoder alone, nothing hidden: pooled float32[batch, width] and states. Unless `training`, the batch size may be a

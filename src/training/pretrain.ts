@@ -18,17 +18,27 @@ import { writeFileAtomically } from './atomic-file.js';
 import { type Checkpoint, latestCheckpoint } from './checkpoint-files.js';
 import { parseConfig } from './config.js';
 import type { Config, UserConfig } from './config-schema.js';
-import { partition, RejectedRecords, tokenRejecter, trainingBlocks } from './data.js';
+import { checkTokenizerColumns, partition, RejectedRecords, tokenRejecter, trainingBlocks } from './data.js';
 import { modelOf, resolveConfig } from './defaults.js';
 import { writeEncoder } from './export.js';
 import { marginalPrediction } from './marginal.js';
+import { objectiveOf } from './model.js';
 import { checkMonitorTarget, readMonitorLabels } from './monitor-labels.js';
 import { monitoredRecords } from './monitoring.js';
+import { configFrom, openOrigin, parametersFrom } from './origin.js';
 import { initializeParameters } from './parameters.js';
-import { pretrainingGraphFor, restoreTrainer, runHash, trainOnBlocks } from './pretraining-loop.js';
+import {
+  epochPlans,
+  pretrainingGraphFor,
+  restartStep,
+  restoreTrainer,
+  runHash,
+  trainOnBlocks,
+} from './pretraining-loop.js';
 import type { Hooks, ProgressEvent } from './progress-event.js';
+import { recordGroups } from './record-groups.js';
 import { assertNewRun, hasConfig, readRunConfig, readTokenizer, runFile, writeJson } from './run-folder.js';
-import { fitTokenizer, planTokens } from './token-plan.js';
+import { fitTokenizer, planSplit, planTokens } from './token-plan.js';
 import { Trainer } from './trainer.js';
 
 export interface PretrainOptions {
@@ -71,13 +81,16 @@ const BLOCK_VALUES = 1 << 25;
 export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainSummary> {
   const started = performance.now();
   const { data: path, out, resume = false, blockValues = BLOCK_VALUES } = options;
-  const user = parseConfig(options.config ?? {}, 'config');
+  const asked = parseConfig(options.config ?? {}, 'config');
   const emit = hooks.onEvent ?? (() => {});
 
   // A run that was killed before its configuration was written has nothing to go on from, and starts anew.
   const stored = resume && (await hasConfig(out)) ? await readRunConfig(out) : undefined;
-  if (stored) checkSameConfig(user, stored, out);
+  if (stored) checkSameConfig(asked, stored, out);
   else await assertNewRun(out, { resume });
+  const warn = (message: string) => emit({ type: 'warning', message });
+  const origin = stored ? undefined : await openOrigin(asked.training ?? {}, warn);
+  const user = origin ? configFrom(asked, origin) : asked;
 
   const rejected = new RejectedRecords();
   const onBadRecord = stored?.data.on_bad_record ?? user.data?.on_bad_record ?? 'auto';
@@ -93,14 +106,25 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     throw new InputError(`${path}: is not the data that the run ${out} learned from (its checksum differs)`);
   }
 
-  const plan = stored ? undefined : await planTokens(source, user);
+  const plan = stored || origin ? undefined : await planTokens(source, user);
+  if (origin) checkTokenizerColumns(source, origin.tokenizer);
   const target = (stored ?? user).training?.monitor_target;
-  const splitColumn = plan ? plan.splitColumn : stored?.data.split_column;
+  const splitColumn = origin
+    ? await planSplit(source, user)
+    : (plan?.splitColumn ?? stored?.data.split_column);
   const seed = stored?.training.seed ?? user.training?.seed ?? 0;
   const validFraction = stored?.data.valid_fraction ?? user.data?.valid_fraction ?? 0.05;
   const parts = await partition(source, { splitColumn, seed, validFraction, testFraction: 0 });
   if (plan) describeChoice(plan.choice, emit);
-  const tokenizer = plan ? await fitTokenizer(source, plan, parts, user.tokenizer) : await readTokenizer(out);
+  if (origin) {
+    emit({
+      type: 'info',
+      message: `tokenizer and encoder of ${origin.folder}, as step ${origin.step} left it`,
+    });
+  }
+  const tokenizer = plan
+    ? await fitTokenizer(source, plan, parts, user.tokenizer)
+    : (origin?.tokenizer ?? (await readTokenizer(out)));
 
   if (target !== undefined) checkMonitorTarget(source, target, tokenizer.columns);
 
@@ -148,6 +172,11 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     );
   const model = modelOf(config, spec);
   const { training } = config;
+  if (objectiveOf(model).groups && !inMemory) {
+    throw new InputError(
+      `${path}: ${config.objective.kind} groups all training records before it learns, and these do not fit in memory at once; give fewer records, or choose another objective`,
+    );
+  }
   const { whole: monitored } = monitoredRecords(validation, model.encoder.width);
   // Opened again, since a bad label is no reason to count its record among those left out.
   const labels =
@@ -174,16 +203,24 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   );
 
   try {
-    const checkpoint = resume
-      ? await latestCheckpoint(out, (message) => emit({ type: 'warning', message }))
-      : undefined;
+    const checkpoint = resume ? await latestCheckpoint(out, warn) : undefined;
     if (checkpoint && checkpoint.metadata.config_hash !== runHash(config)) {
       throw new InputError(
         `${runFile(out, 'config')}: is not the configuration that ${checkpoint.path} was trained with; undo what was changed in it, or start a new run`,
       );
     }
-    if (checkpoint) restoreTrainer(trainer, checkpoint);
-    else trainer.begin(initializeParameters(trainer.layout, training.seed));
+    const restart = restartStep(config);
+    if (checkpoint) restoreTrainer(trainer, checkpoint, restart);
+    else {
+      const fresh = initializeParameters(trainer.layout, training.seed);
+      // A run may have been killed between its configuration and its first checkpoint.
+      const from = origin ?? (await openOrigin(training, warn));
+      trainer.begin(from ? parametersFrom(from, model, trainer.layout, fresh) : fresh, {
+        keep: restart !== undefined,
+      });
+    }
+    const groups = await recordGroups(engine, model, block, { seed, signal: hooks.signal });
+    if (groups) emit({ type: 'info', message: describeGroups(groups, { config, buckets, groups }, block) });
     if (!stored) {
       await writeJson(runFile(out, 'tokenizer'), tokenizer.toJSON());
       await writeJson(runFile(out, 'config'), config);
@@ -202,6 +239,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
         validation,
         labels,
         buckets,
+        groups,
         blocks: inMemory ? () => [block] : () => trainingBlocks(streamOptions),
       },
       checkpoint && { step: checkpoint.step, ...checkpoint.metadata },
@@ -291,6 +329,16 @@ function bucketsFor(block: TokenBlock, validation: TokenBlock, spec: TokenSpec, 
   return inMemory || buckets.at(-1) === spec.maxTokens ? buckets : [...buckets, spec.maxTokens];
 }
 
+/** How many groups there are, and what the first epoch cannot use. */
+function describeGroups(
+  groups: Int32Array,
+  context: Parameters<typeof epochPlans>[0],
+  block: TokenBlock,
+): string {
+  const used = epochPlans(context, block, 0, 0).reduce((sum, { rows }) => sum + rows, 0);
+  return `${new Set(groups).size} groups of records; no batch holds two of one group, so that an epoch leaves out ${block.count - used} of ${block.count} records`;
+}
+
 function describeRun(
   { encoder, objective, training }: Config,
   spec: TokenSpec,
@@ -300,7 +348,8 @@ function describeRun(
   checkpoint: Checkpoint | undefined,
 ): string {
   const tokens = buckets.join('/') + (spec.kind === 'discrete' ? ` of ${spec.vocabulary} symbols` : '');
-  const from = checkpoint ? `going on from step ${checkpoint.step}` : 'from the start';
+  const start = training.from === undefined ? 'from the start' : `from the parameters of ${training.from}`;
+  const from = checkpoint ? `going on from step ${checkpoint.step}` : start;
   return (
     `${objective.kind} on ${records} records, tokens ${tokens}; ${encoder.kind}` +
     `${encoder.latents ? ` ${encoder.latents} latents ×` : ''} width ${encoder.width}, ${encoder.layers} layers, ${(parameters / 1e6).toFixed(2)} M parameters; ` +

@@ -2,6 +2,8 @@
 import type { HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
+import { objectives } from '../objectives/index.js';
+import type { Objective } from '../objectives/objective.js';
 import { type Batch, type BatchPlan, epochOrder, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
@@ -15,6 +17,7 @@ import {
   FIRST_MOMENT,
   matchParameters,
   SECOND_MOMENT,
+  START,
   saveCheckpoint,
   selectPrefix,
 } from './checkpoint-files.js';
@@ -35,7 +38,7 @@ import type { MonitorLabels } from './monitors.js';
 import { parameterViews } from './parameters.js';
 import type { Hooks } from './progress-event.js';
 import { runFile } from './run-folder.js';
-import { learningRateAt } from './schedule.js';
+import { constantUntil, firstStepAt, scheduledRate, stageOf } from './schedule.js';
 import type { TrainableGraph, Trainer, TrainerState } from './trainer.js';
 
 export interface PretrainingContext {
@@ -49,6 +52,8 @@ export interface PretrainingContext {
   /** Labels of the monitored records, where the run is watched by some. */
   readonly labels?: MonitorLabels;
   readonly buckets: readonly number[];
+  /** int32[count]: groups of the training records, of which no batch holds two of one. All records are one block then. */
+  readonly groups?: Int32Array;
   /** The training records of one epoch, the same at every call. */
   readonly blocks: () => Iterable<TokenBlock> | AsyncIterable<TokenBlock>;
 }
@@ -83,12 +88,13 @@ export function pretrainingGraphFor(model: ModelConfig, size: number, tokens: nu
 }
 
 /** The vectors that a checkpoint holds, each under its prefix. */
-const vectorsOf = ({ parameters, firstMoment, secondMoment, average }: TrainerState) =>
+const vectorsOf = ({ parameters, firstMoment, secondMoment, average, start }: TrainerState) =>
   ({
     '': parameters,
     [FIRST_MOMENT]: firstMoment,
     [SECOND_MOMENT]: secondMoment,
     ...(average && { [AVERAGE]: average }),
+    ...(start && { [START]: start }),
   }) satisfies Record<string, Float32Array>;
 
 /** What a checkpoint keeps of a trainer, by dotted name. */
@@ -100,8 +106,16 @@ export const trainerTensors = ({ layout, state }: Trainer): Record<string, HostT
     ),
   );
 
-/** The state of a trainer as a checkpoint left it. Throws InputError listing whatever does not fit. */
-export function restoreTrainer({ layout, state }: Trainer, { path, tensors }: Checkpoint): void {
+/**
+ * The state of a trainer as a checkpoint left it, which keeps where the run began if the run is still to `restart` after so
+ * many steps. Throws InputError listing whatever does not fit.
+ */
+export function restoreTrainer(
+  { layout, state }: Trainer,
+  { path, step, tensors }: Checkpoint,
+  restart?: number,
+): void {
+  state.start = restart !== undefined && step < restart ? new Float32Array(layout.length) : undefined;
   for (const [prefix, flat] of Object.entries(vectorsOf(state))) {
     const values = selectPrefix(prefix, tensors);
     matchParameters(layout.slots, values, path);
@@ -206,26 +220,34 @@ export async function monitor(context: PretrainingContext): Promise<Monitors> {
   return monitorsOf(embeddings, views, width, labels);
 }
 
+/** The batches of one epoch over a block. Throws LacunaError when the groups of its records fill none. */
+export function epochPlans(
+  { config, buckets, groups }: Pick<PretrainingContext, 'config' | 'buckets' | 'groups'>,
+  block: TokenBlock,
+  epoch: number,
+  blockIndex: number,
+): BatchPlan[] {
+  const { seed, batch_size: batchSize } = config.training;
+  const dropLast = block.count >= batchSize;
+  const plans = epochOrder(block, { seed, epoch, blockIndex, batchSize, buckets, dropLast, groups });
+  if (plans.length === 0)
+    throw new LacunaError(
+      `no batch of ${batchSize} records of ${batchSize} different groups can be made of the ${new Set(groups).size} groups of ${block.count} records; try a smaller --batch-size`,
+    );
+  return plans;
+}
+
 /** Every batch of every epoch from a position on: which records of which block. Epochs follow each other without end. */
 async function* batchesFrom(
-  { config, blocks, buckets }: PretrainingContext,
+  context: PretrainingContext,
   start: Position,
 ): AsyncGenerator<{ block: TokenBlock; plan: BatchPlan; epoch: number; position: number }> {
-  const { seed, batch_size: batchSize } = config.training;
   for (let epoch = start.epoch; ; epoch++) {
     const skip = epoch === start.epoch ? start.position : 0;
     let position = 0;
     let blockIndex = 0;
-    for await (const block of blocks()) {
-      const plans = epochOrder(block, {
-        seed,
-        epoch,
-        blockIndex: blockIndex++,
-        batchSize,
-        buckets,
-        dropLast: block.count >= batchSize,
-      });
-      for (const plan of plans) {
+    for await (const block of context.blocks()) {
+      for (const plan of epochPlans(context, block, epoch, blockIndex++)) {
         if (position++ >= skip) yield { block, plan, epoch, position };
       }
     }
@@ -242,6 +264,12 @@ const isFiniteState = (state: TrainerState): boolean =>
 export const runHash = (config: Config): string =>
   hashConfig({ ...config, data: { hash: config.data.hash } });
 
+/** After how many steps the objective has the run begin anew, if it has. */
+export function restartStep({ objective, training }: Config): number | undefined {
+  const of: Objective = objectives[objective.kind];
+  return of.restart && firstStepAt(of.restart(objective), training.steps);
+}
+
 /** Trains to the last step, or until the signal asks to stop; a checkpoint is left either way. */
 export async function trainOnBlocks(
   context: PretrainingContext,
@@ -252,6 +280,8 @@ export async function trainOnBlocks(
   const { training } = config;
   const { steps, batch_size, seed } = training;
   const objective = objectiveOf(model);
+  const restart = restartStep(config);
+  const landmark = constantUntil(training);
   const log = await MetricsLog.open(runFile(out, 'metrics'), start.step > 0 ? start.step : undefined);
   const logged = start.step > 0 ? await readMetrics(log.path) : [];
   const lastLogged = logged.at(-1);
@@ -271,7 +301,7 @@ export async function trainOnBlocks(
     }
     log.flush();
     const metadata = { epoch: at.epoch, position: at.position, config_hash: configHash, version };
-    return saveCheckpoint(out, { step: at.step, tensors: trainerTensors(trainer), metadata });
+    return saveCheckpoint(out, { step: at.step, tensors: trainerTensors(trainer), metadata, landmark });
   };
 
   try {
@@ -305,9 +335,10 @@ export async function trainOnBlocks(
             `Its batch holds the file rows ${[...batch.fileRows.subarray(0, batch.rows)].join(', ')}; ${advice}`,
         );
       }
-      const learningRate = learningRateAt(at.step, steps, training.warmup_steps, training.learning_rate);
+      const { begins, ends } = stageOf(at.step, steps, restart);
+      const learningRate = scheduledRate(training, at.step - begins, ends - begins);
       at = { step: at.step + 1, epoch, position };
-      await trainer.update(at.step, learningRate, gradient.norm);
+      await trainer.update(at.step - begins, learningRate, gradient.norm);
       if (objective.momentum) trainer.follow(objective.momentum(model.objective, progress));
       window = {
         steps: window.steps + 1,
@@ -352,7 +383,8 @@ export async function trainOnBlocks(
         });
         window = { steps: 0, total: 0, waited: 0 };
       }
-      if (at.step % training.checkpoint_steps === 0 && !last) await save();
+      if (at.step === restart && !last) trainer.restart();
+      if ((at.step % training.checkpoint_steps === 0 || at.step === landmark) && !last) await save();
     }
     await batches.return(undefined);
     const checkpoint = await save();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { learningRateAt } from './schedule.js';
+import { firstStepAt, infiniteRateAt, learningRateAt } from './schedule.js';
 
 describe('the learning rate', () => {
   it('rises in a line to its peak, then falls along half a cosine', () => {
@@ -31,5 +31,69 @@ describe('the learning rate', () => {
 
   it('starts at the peak without warm-up', () => {
     expect(learningRateAt(0, 1, 0, 3)).toBe(3);
+  });
+});
+
+describe('the infinite schedule', () => {
+  const schedule = { warmupSteps: 4, cooldownSteps: 10, constantRate: 0.25, annealSteps: 8, peak: 2 };
+  const at = (step: number) => infiniteRateAt(step, 40, schedule);
+
+  it('warms up, cools down to its constant rate, holds it, and ends at 0', () => {
+    expect([0, 1, 2, 3].map(at)).toEqual([0.5, 1, 1.5, 2]);
+    expect(at(4)).toBe(2);
+    // Half-way down: the mean of the peak and of a quarter of it.
+    expect(at(9)).toBeCloseTo(1.25, 12);
+    for (const step of [14, 20, 31, 32]) expect(at(step)).toBe(0.5);
+    expect(at(36)).toBeCloseTo(0.25, 12);
+    expect(at(39)).toBeGreaterThan(0);
+    expect(at(40)).toBe(0);
+  });
+
+  it('never rises after the warm-up, and never falls by more than its steepest slope, wherever the anneal begins', () => {
+    const steps = fc.integer({ min: 2, max: 60 });
+    fc.assert(
+      fc.property(steps, fc.nat(20), fc.nat(20), steps, (total, warmupSteps, cooldownSteps, anneal) => {
+        const annealSteps = Math.min(total, anneal);
+        const rates = Array.from({ length: total + 1 }, (_, step) =>
+          infiniteRateAt(step, total, {
+            warmupSteps,
+            cooldownSteps,
+            constantRate: 0.3,
+            annealSteps,
+            peak: 1,
+          }),
+        );
+        const begins = total - annealSteps;
+        for (let step = Math.min(warmupSteps, begins) + 1; step <= total; step++) {
+          const fall = rates[step - 1] - rates[step];
+          expect(fall).toBeGreaterThanOrEqual(-1e-12);
+          const slowest = step > begins ? annealSteps : cooldownSteps;
+          expect(fall).toBeLessThanOrEqual(Math.PI / 2 / Math.max(1, slowest) + 1e-12);
+        }
+        expect(rates[total]).toBe(0);
+      }),
+    );
+  });
+
+  it('without warm-up and cool-down begins at the constant rate, and without an anneal stays there', () => {
+    const constant = { ...schedule, warmupSteps: 0, cooldownSteps: 0 };
+    expect(infiniteRateAt(0, 40, constant)).toBe(0.5);
+    expect(infiniteRateAt(39, 40, { ...constant, annealSteps: 0 })).toBe(0.5);
+  });
+});
+
+describe('the first step at a share of the run', () => {
+  it('is the first whose progress is at least that', () => {
+    expect([0, 0.25, 0.5, 1].map((share) => firstStepAt(share, 8))).toEqual([0, 2, 4, 8]);
+    // 0.07 · 100 is a little more than 7 as numbers are rounded.
+    expect(firstStepAt(0.07, 100)).toBe(7);
+    const share = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(share, fc.integer({ min: 1, max: 100_000 }), (at, steps) => {
+        const step = firstStepAt(at, steps);
+        expect(step / steps).toBeGreaterThanOrEqual(at);
+        if (step > 0) expect((step - 1) / steps).toBeLessThan(at);
+      }),
+    );
   });
 });

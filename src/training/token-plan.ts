@@ -14,6 +14,12 @@ export interface TokenPlan {
 /** Records looked at before learning starts, so that a large file does not delay the first step. */
 const PLANNING_RECORDS = 10_000;
 
+/** The split column that is asked for, or that the first records tell. */
+export async function planSplit(source: DataSource, user: UserConfig): Promise<string | undefined> {
+  if (user.data?.split_column !== undefined) return findSplitColumn(source, user.data.split_column);
+  return findSplitColumn(source, (await profileSource(source, { rows: PLANNING_RECORDS })).split);
+}
+
 /** Plans from the first records. Throws InputError when no column is left to learn from, or a wish cannot be met. */
 export async function planTokens(source: DataSource, user: UserConfig): Promise<TokenPlan> {
   const profile = await profileSource(source, { rows: PLANNING_RECORDS });

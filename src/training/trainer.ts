@@ -42,6 +42,8 @@ const trackedName = (parameter: string): string => `tracked.${parameter}`;
 export interface TrainerState extends AdamWState {
   /** A running average of the parameters, where the graph has a target network. */
   readonly average?: Float32Array;
+  /** Where the run began, while it is to go back there. */
+  start?: Float32Array;
 }
 
 interface Compiled {
@@ -89,10 +91,22 @@ export class Trainer {
     );
   }
 
-  /** Starts from these parameters, and so does the target network. */
-  begin(parameters: Float32Array): void {
+  /** Starts from these parameters, and so does the target network. They are kept where the run goes back to them. */
+  begin(parameters: Float32Array, { keep = false }: { keep?: boolean } = {}): void {
     this.state.parameters.set(parameters);
     this.state.average?.set(parameters);
+    this.state.start = keep ? parameters.slice() : undefined;
+  }
+
+  /** The target network becomes a copy of the trained one, which goes back to where it began, its moments to zero. */
+  restart(): void {
+    const { parameters, average, start, firstMoment, secondMoment } = this.state;
+    if (start === undefined) throw new Error('restart: the parameters at the beginning were not kept');
+    average?.set(parameters);
+    parameters.set(start);
+    firstMoment.fill(0);
+    secondMoment.fill(0);
+    this.state.start = undefined;
   }
 
   /**
