@@ -125,10 +125,6 @@ export function restoreTrainer(
   }
 }
 
-/** float32[size]: 1 for the first `rows`, else 0. */
-const leadingOnes = (size: number, rows: number): HostTensor =>
-  hostTensor('float32', [size], new Float32Array(size).fill(1, 0, rows));
-
 /** The graph inputs of a batch: its tokens, which rows are records, and the noise that the objective wants, keyed by seed, time and row. */
 export function batchFeeds(
   model: ModelConfig,
@@ -141,7 +137,7 @@ export function batchFeeds(
     random(noise.seed, `${noise.purpose} ${purpose}`, noise.step, row);
   return {
     ...tokenFeeds(batch),
-    rows: leadingOnes(size, batch.rows),
+    rows: hostTensor('float32', [size], new Float32Array(size).fill(1, 0, batch.rows)),
     ...objectiveOf(model).draw(model.objective, model.spec, shape, batch, noise.progress, source),
   };
 }

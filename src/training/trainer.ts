@@ -119,6 +119,7 @@ export class Trainer {
   ): Promise<{ loss: number; norm: number; metrics: Record<string, number> }> {
     const { loss, parameters, metrics } = this.graph(tokens);
     const { executable, results } = await this.compile(`gradient ${tokens}`, () => {
+      // A target network's are its average. Of a layer that is built several times, as for two views, the last is followed.
       const own = new Set(parameters.map(({ name }) => name));
       const tracked = trackedOf([loss]).filter(({ name }) => own.has(name));
       const outputs: Record<string, Value> = {
