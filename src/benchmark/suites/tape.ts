@@ -11,7 +11,7 @@ import {
   usualChoices,
 } from '../methods/encoders.js';
 import { linearOnWindow } from '../methods/letter-window.js';
-import { constant, linearOnOneHot } from '../methods/simple.js';
+import { constant, linearOnOneHot, linearOnValues } from '../methods/simple.js';
 import { hasAnyWithin } from '../substrings.js';
 import type { BenchmarkTask, Dataset, Finetuning, Pretraining, Suite } from '../suite.js';
 import { readTable, writeTable } from '../tables.js';
@@ -155,7 +155,7 @@ const remoteHomology: BenchmarkTask = {
   metric: 'accuracy',
   split: "TAPE's own, fold level: no test superfamily is in training",
   source: 'Hou et al., Bioinformatics 2018 (SCOP 1.75)',
-  methods: [constant, ...encoderMethods],
+  methods: [constant, linearOnValues, ...encoderMethods],
 };
 
 const secondaryStructure = (
