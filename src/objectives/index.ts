@@ -2,6 +2,7 @@ import { InputError } from '../errors.js';
 import { byol } from './byol.js';
 import type { Objective, Option } from './objective.js';
 import { randomMasking } from './random-masking.js';
+import { simclr } from './simclr.js';
 import { sma } from './sma.js';
 
 /** Every objective there is, by the name `objective.kind` has. */
@@ -9,6 +10,7 @@ export const objectives = {
   sma,
   'random-masking': randomMasking,
   byol,
+  simclr,
 } satisfies Record<string, Objective>;
 
 export type ObjectiveKind = keyof typeof objectives;

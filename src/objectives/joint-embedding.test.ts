@@ -3,9 +3,28 @@ import { describe, expect, it } from 'vitest';
 import { evaluate, floats, normals, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { gradients, input, sumAll } from '../graph/index.js';
-import { cosineDistance, cosineMomentum, project, spread, unit } from './joint-embedding.js';
+import { packBatch } from '../records/batch.js';
+import { random } from '../tensor/random.js';
+import { realRecords } from '../tokenizers/real-records.case.js';
+import {
+  batchNormOver,
+  cosineDistance,
+  cosineMomentum,
+  drawViewNoise,
+  forEachView,
+  layerNormalization,
+  type Normalization,
+  project,
+  splitViews,
+  spread,
+  unit,
+  viewDefaults,
+  viewNoise,
+} from './joint-embedding.js';
+import { drawViews, isImage } from './views.js';
 
 const engine = await nodeEngine({ threads: 1 });
+const real = await realRecords();
 const [ROWS, WIDTH] = [4, 3];
 const [x, y] = [input('x', 'float32', [ROWS, WIDTH]), input('y', 'float32', [ROWS, WIDTH])];
 const rows = input('rows', 'float32', [ROWS]);
@@ -83,21 +102,60 @@ describe('the momentum of a target network', () => {
 });
 
 describe('a projector', () => {
-  it('projects each row alone', async () => {
-    const projected = project('projector', x, { projector_width: 8, projection_width: 2 });
+  const values = normals('x', ROWS * WIDTH);
+  async function projectedRows(normalize: Normalization, given: Float32Array, counted = [1, 1, 1, 1]) {
+    const projected = project('projector', x, { projector_width: 8, projection_width: 2 }, normalize);
     expect(projected.shape).toEqual([ROWS, 2]);
-    const values = normals('x', ROWS * WIDTH);
-    const run = async (given: Float32Array) =>
-      (
-        await evaluate(
-          engine,
-          { y: projected },
-          { ...ordinaryParameters([projected]), x: floats([ROWS, WIDTH], given) },
-        )
-      ).y;
-    const before = await run(values);
-    const after = await run(values.map((value, i) => (i < WIDTH ? -value : value)));
+    const feeds = { x: floats([ROWS, WIDTH], given), rows: floats([ROWS], counted) };
+    return (await evaluate(engine, { y: projected }, { ...ordinaryParameters([projected]), ...feeds })).y;
+  }
+  const changed = (row: number) =>
+    values.map((value, i) => (Math.floor(i / WIDTH) === row ? 3 * value - 1 : value));
+
+  it('projects each row alone under layer norm', async () => {
+    const [before, after] = [
+      await projectedRows(layerNormalization, values),
+      await projectedRows(layerNormalization, changed(0)),
+    ];
     expect(after.slice(2)).toEqual(before.slice(2));
     expect(after.slice(0, 2)).not.toEqual(before.slice(0, 2));
+  });
+
+  it('compares the rows that count under batch norm, and no others', async () => {
+    const normalize = batchNormOver(rows);
+    const counted = [1, 1, 1, 0];
+    const before = await projectedRows(normalize, values, counted);
+    expect((await projectedRows(normalize, changed(3), counted)).slice(0, 6)).toEqual(before.slice(0, 6));
+    expect((await projectedRows(normalize, changed(0), counted)).slice(2, 6)).not.toEqual(before.slice(2, 6));
+  });
+});
+
+describe('views of a batch', () => {
+  it.each(Object.entries(real))(
+    'are what drawViews draws, and one pass of the encoder: %s',
+    (_, { tokenizer, block }) => {
+      const { spec } = tokenizer;
+      const changes = viewDefaults(spec, {});
+      const batch = packBatch(block, [1, 7, 3], 4, spec.maxTokens);
+      const source = (purpose: string, row: number) => random(5, purpose, 0, row);
+      const drawn = drawViewNoise(changes, spec, batch, 3, source);
+      const declared = viewNoise(changes, spec, { size: 4, tokens: spec.maxTokens, attentionQueries: 0 }, 3);
+      expect(Object.keys(drawn).sort()).toEqual(Object.keys(declared).sort());
+      for (const [name, { dtype, shape }] of Object.entries(declared))
+        expect({ dtype: drawn[name].dtype, shape: drawn[name].shape }, name).toEqual({ dtype, shape });
+      const views = drawViews(spec, batch, { count: 3 }, source);
+      expect(drawn.view_ids?.data).toEqual(views.ids);
+      expect(drawn.view_values?.data).toEqual(views.values);
+      expect('view_dropped' in drawn).toBe(!isImage(spec));
+    },
+  );
+
+  it('are stacked view by view', async () => {
+    const stacked = forEachView(x, 3);
+    expect(stacked.shape).toEqual([3 * ROWS, WIDTH]);
+    const values = normals('x', ROWS * WIDTH);
+    const [first, second, third] = splitViews(stacked, 3);
+    const parts = await evaluate(engine, { first, second, third }, { x: floats([ROWS, WIDTH], values) });
+    for (const part of Object.values(parts)) expect(part).toEqual([...values]);
   });
 });

@@ -40,6 +40,9 @@ export const TOKEN_VIEWS = { drop: 0.25, swap: 0.2, noise: 0.1 };
 /** Likewise of images, which are cropped and coloured. */
 const IMAGE_TOKEN_VIEWS = { drop: 0, swap: 0, noise: 0 };
 
+/** Whether rows are images, whose views are cropped and coloured. */
+export const isImage = (spec: TokenSpec): boolean => spec.kind === 'continuous' && spec.grid !== undefined;
+
 const gridOf = (spec: TokenSpec, { image }: ViewOptions) =>
   spec.kind === 'continuous' && image !== false ? spec.grid : undefined;
 
