@@ -27,7 +27,7 @@ export interface ByolOptions extends ViewChanges, ProjectionOptions, TargetNetwo
 const VIEWS = 2;
 
 /** float32[2 · size, …] with the two views exchanged. */
-const exchanged = (x: Value): Value => concatenate(splitViews(x, VIEWS).reverse(), 0);
+export const exchangedViews = (x: Value): Value => concatenate(splitViews(x, VIEWS).reverse(), 0);
 
 /**
  * Bootstrap your own latent (Grill et al., NeurIPS 2020): from one view of a record predict the projection that the target
@@ -54,7 +54,7 @@ export const byol: Objective<ByolOptions> = {
     const projected = () => project('projector', encodeViews(options, inputs, VIEWS), options, normalize);
     const projection = projected();
     const predicted = project('predictor', projection, options, normalize);
-    const { mean } = weightedMean(cosineDistance(predicted, exchanged(inputs.target(projected))), rows);
+    const { mean } = weightedMean(cosineDistance(predicted, exchangedViews(inputs.target(projected))), rows);
     return {
       // Both directions of a record are added up.
       loss: multiply(mean, scalar(VIEWS)),

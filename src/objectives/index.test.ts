@@ -27,7 +27,7 @@ describe('the options of objectives', () => {
     expect(() => checkOwnOptions('sma', given)).not.toThrow();
     expect(() => checkOwnOptions('random-masking', given)).toThrow(
       new InputError(
-        'objective.per_query: is not an option of random-masking, which has masking_ratio, decoder_heads, tied_output; leave it out, or choose another objective',
+        'objective.per_query: is not an option of random-masking, which has masking_ratio, decoder_heads, tied_output, singular_value_weight, diffusive_weight; leave it out, or choose another objective',
       ),
     );
   });

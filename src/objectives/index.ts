@@ -1,16 +1,21 @@
 import { InputError } from '../errors.js';
 import { byol } from './byol.js';
+import { msbreg } from './msbreg.js';
+import { myow } from './myow.js';
 import type { Objective, Option } from './objective.js';
 import { randomMasking } from './random-masking.js';
+import { regularized } from './regularizers.js';
 import { simclr } from './simclr.js';
 import { sma } from './sma.js';
 
 /** Every objective there is, by the name `objective.kind` has. */
 export const objectives = {
-  sma,
-  'random-masking': randomMasking,
-  byol,
-  simclr,
+  sma: regularized(sma),
+  'random-masking': regularized(randomMasking),
+  byol: regularized(byol),
+  myow: regularized(myow),
+  msbreg,
+  simclr: regularized(simclr),
 } satisfies Record<string, Objective>;
 
 export type ObjectiveKind = keyof typeof objectives;

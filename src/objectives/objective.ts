@@ -24,6 +24,8 @@ export interface BatchShape {
   readonly tokens: number;
   /** Rows of the encoder's first attention map; 0 where it has none. */
   readonly attentionQueries: number;
+  /** Channels of the encoder's states. */
+  readonly width: number;
 }
 
 export interface NoiseType {

@@ -30,7 +30,7 @@ export const objectiveOf = (model: ModelConfig): Objective => objectives[model.o
 
 export function batchShape({ encoder }: ModelConfig, size: number, tokens: number): BatchShape {
   const attentionQueries = encoders[encoder.kind].attentionQueries?.(encoder, tokens) ?? 0;
-  return { size, tokens, attentionQueries };
+  return { size, tokens, attentionQueries, width: encoder.width };
 }
 
 export interface PretrainingGraph extends ObjectiveOutputs {

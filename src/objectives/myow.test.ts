@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { evaluate, floats, normals, ordinaryParameters } from '../engine/evaluate.case.js';
+import { nodeEngine } from '../engine/node.js';
+import { input } from '../graph/index.js';
+import { packBatch } from '../records/batch.js';
+import { hostTensor } from '../tensor/tensor.js';
+import { realRecords } from '../tokenizers/real-records.case.js';
+import { batchShape, pretrainingGraph } from '../training/model.js';
+import { batchFeeds } from '../training/pretraining-loop.js';
+import { mine, minedWeight, myow } from './myow.js';
+import { smallModel } from './objective.case.js';
+
+const engine = await nodeEngine({ threads: 1 });
+const real = await realRecords();
+
+describe('mined views', () => {
+  const [ROWS, WIDTH] = [6, 3];
+  const [x, y] = [input('x', 'float32', [ROWS, WIDTH]), input('y', 'float32', [ROWS, WIDTH])];
+  const rows = input('rows', 'float32', [ROWS]);
+  const choice = input('choice', 'int64', [ROWS, 1]);
+  const minedFrom = (
+    anchors: Float32Array,
+    candidates: Float32Array,
+    { counted, choices, neighbours }: { counted: number[]; choices: number[]; neighbours: number },
+  ) =>
+    evaluate(engine, mine(x, y, { rows, choice, neighbours }), {
+      x: floats([ROWS, WIDTH], anchors),
+      y: floats([ROWS, WIDTH], candidates),
+      rows: floats([ROWS], counted),
+      choice: hostTensor('int64', [ROWS, 1], BigInt64Array.from(choices, BigInt)),
+    });
+
+  it('are the chosen of the nearest other rows that count', async () => {
+    const [anchors, candidates] = [normals('anchors', ROWS * WIDTH), normals('candidates', ROWS * WIDTH)];
+    const vector = (values: Float32Array, row: number) => [...values.slice(row * WIDTH, (row + 1) * WIDTH)];
+    const cosine = (i: number, j: number) => {
+      const [u, v] = [vector(anchors, i), vector(candidates, j)];
+      return u.reduce((sum, value, c) => sum + value * v[c], 0) / Math.hypot(...u) / Math.hypot(...v);
+    };
+    const counted = [1, 1, 1, 1, 1, 0];
+    const choices = [0, 1, 2, 0, 2, 0];
+    const { place, found } = await minedFrom(anchors, candidates, { counted, choices, neighbours: 3 });
+    for (let row = 0; row < 5; row++) {
+      const order = [0, 1, 2, 3, 4].filter((j) => j !== row).sort((a, b) => cosine(row, b) - cosine(row, a));
+      expect(Number(place[row])).toBe(order[choices[row]]);
+    }
+    expect([...found]).toEqual(counted);
+  });
+
+  it('are not there for a row without another', async () => {
+    const values = normals('anchors', ROWS * WIDTH);
+    const counted = [1, 1, 0, 0, 0, 0];
+    const { found } = await minedFrom(values, values, {
+      counted,
+      choices: [0, 1, 0, 0, 0, 0],
+      neighbours: 2,
+    });
+    expect([...found]).toEqual([1, 0, 0, 0, 0, 0]);
+  });
+});
+
+describe('the weight of mined views', () => {
+  it('is 0, rises in a straight line, and stays', () => {
+    const { spec } = real.fields.tokenizer;
+    const model = smallModel(spec, 'myow');
+    const options = {
+      ...myow.defaults(spec, model.encoder, model.objective),
+      mined_weight: 2,
+      mining_start: 0.2,
+      mining_ramp: 0.4,
+    };
+    for (const [progress, weight] of [
+      [0, 0],
+      [0.2, 0],
+      [0.3, 0.5],
+      [0.6, 2],
+      [1, 2],
+    ])
+      expect(minedWeight(options, progress)).toBeCloseTo(weight, 10);
+    expect(minedWeight({ ...options, mining_ramp: 0 }, 0.2)).toBe(2);
+  });
+});
+
+describe('MYOW', () => {
+  it.each(Object.entries(real))(
+    'is BYOL before it mines, and their weighted mean later: %s tokens',
+    async (_, { tokenizer, block }) => {
+      const { spec } = tokenizer;
+      const [ROWS, tokens] = [4, spec.maxTokens];
+      const lossAt = async (kind: 'byol' | 'myow', progress: number, more = {}) => {
+        const model = smallModel(spec, kind, more);
+        const { loss, metrics } = pretrainingGraph(model, batchShape(model, ROWS, tokens));
+        const batch = packBatch(block, [1, 7, 3], ROWS, tokens);
+        const feeds = batchFeeds(model, batch, { seed: 2, purpose: 'training', step: 0, progress });
+        const values = { loss, ...metrics };
+        const given = { ...ordinaryParameters(Object.values(values)), ...feeds };
+        return Object.fromEntries(
+          Object.entries(await evaluate(engine, values, given)).map(([name, value]) => [name, value[0]]),
+        );
+      };
+      const own = (await lossAt('byol', 0)).loss;
+      expect((await lossAt('myow', 0)).loss).toBeCloseTo(own, 4);
+      const { loss, mined_distance } = await lossAt('myow', 1, { mined_weight: 3 });
+      expect(loss).toBeCloseTo((own + 3 * mined_distance) / 4, 4);
+      expect(mined_distance).toBeGreaterThan(0);
+    },
+  );
+});
