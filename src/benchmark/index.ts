@@ -6,6 +6,7 @@ import { moleculenet } from './suites/moleculenet.js';
 import { series } from './suites/series.js';
 import { tables } from './suites/tables.js';
 import { tape } from './suites/tape.js';
+import { views } from './suites/views.js';
 
 /** The benchmarks. A new one is a file in suites/ and a line here. */
 export const suites = {
@@ -15,6 +16,7 @@ export const suites = {
   tables,
   images,
   series,
+  views,
   ablations,
 } as const satisfies Record<string, Suite>;
 

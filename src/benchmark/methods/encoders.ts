@@ -110,8 +110,28 @@ const frozen = (name: string, description: string, objective: Objective): Method
   },
 });
 
+/** The same, pretrained anew for each seed. */
+export const frozenForEachSeed = (
+  name: string,
+  description: string,
+  changes: PretrainingChanges,
+): Method => ({
+  name,
+  description,
+  random: true,
+  uses: ['encoder'],
+  pretraining: changes,
+  config: { pretraining: 'one for each seed' },
+  choices: () => [{}],
+  async fit(session, seed) {
+    const training = { ...changes.training, seed };
+    const run = await session.pretrained({ ...changes, training });
+    return probeFrozen(session, `${name} ${seed}`, encoderParameters(run.model, run.tensors, run.folder));
+  },
+});
+
 /** The encoder as it starts, frozen, under a linear probe: what the architecture alone gives. */
-const untrainedFrozen: Method = {
+export const untrainedFrozen: Method = {
   name: 'untrained, frozen',
   description: 'the encoder with random weights, frozen, under a linear probe',
   random: true,

@@ -1,11 +1,12 @@
 import { LabelledTrainer, type Network } from '../../evaluation/labelled-training.js';
+import type { TokenSpec } from '../../records/token-block.js';
 import type { Choice, Fitted, Session } from '../suite.js';
 import type { LetterSpec } from './letter-windows.js';
 
-/** Trains a network of its own on the letters of a task, from fresh parameters, with the task's steps or more. */
-export async function trainOnLetters(
+/** Trains a network of its own on a task, from fresh parameters, with the task's steps or more. */
+export async function trainNetwork(
   session: Session,
-  network: (spec: LetterSpec) => Network,
+  network: (spec: TokenSpec) => Network,
   options: {
     readonly name: string;
     readonly seed: number;
@@ -18,11 +19,9 @@ export async function trainOnLetters(
   const { task, labelled, engine, hooks, shared, model, onStep } = session;
   const { batchSize } = task.finetuning;
   const steps = timesTheSteps * task.finetuning.steps;
-  const { spec } = model;
-  if (spec.kind !== 'discrete') throw new Error(`the method ${name} reads sequences of letters`);
   const trainer = await shared(
     name,
-    async () => new LabelledTrainer(engine, network(spec), labelled, { batchSize }),
+    async () => new LabelledTrainer(engine, network(model.spec), labelled, { batchSize }),
     (made) => made.release(),
   );
   const trained = await trainer.train({
@@ -38,3 +37,18 @@ export async function trainOnLetters(
     score: (options) => trainer.scoreTest(trained, options),
   };
 }
+
+/** The same with a network that reads letters. */
+export const trainOnLetters = (
+  session: Session,
+  network: (spec: LetterSpec) => Network,
+  options: Parameters<typeof trainNetwork>[2],
+): Promise<Fitted> =>
+  trainNetwork(
+    session,
+    (spec) => {
+      if (spec.kind !== 'discrete') throw new Error(`the method ${options.name} reads sequences of letters`);
+      return network(spec);
+    },
+    options,
+  );

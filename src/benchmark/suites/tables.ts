@@ -1,6 +1,7 @@
 /** Two tables: who earns more than 50,000 dollars, and what a house costs. Each encoder learns from its own training rows. */
 import { given } from '../files.js';
 import { encoderMethods, usualChoices } from '../methods/encoders.js';
+import { perceptron } from '../methods/perceptron.js';
 import { boostedTrees, constant, linearOnValues } from '../methods/simple.js';
 import { drawnTable } from '../splits.js';
 import type { BenchmarkTask, Dataset, Pretraining, Suite } from '../suite.js';
@@ -42,7 +43,7 @@ const common = {
     choices: usualChoices,
   },
   seeds: 5,
-  methods: [constant, linearOnValues, boostedTrees, ...encoderMethods],
+  methods: [constant, linearOnValues, boostedTrees, perceptron, ...encoderMethods],
 };
 
 const adult: BenchmarkTask = {
