@@ -1,5 +1,6 @@
 import { InputError } from '../errors.js';
 import { byol } from './byol.js';
+import { gSimclr } from './g-simclr.js';
 import { msbreg } from './msbreg.js';
 import { myow } from './myow.js';
 import type { Objective, Option } from './objective.js';
@@ -16,6 +17,7 @@ export const objectives = {
   myow: regularized(myow),
   msbreg,
   simclr: regularized(simclr),
+  'g-simclr': regularized(gSimclr),
 } satisfies Record<string, Objective>;
 
 export type ObjectiveKind = keyof typeof objectives;

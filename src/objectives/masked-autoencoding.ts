@@ -137,7 +137,7 @@ export function decoderOutputs(spec: TokenSpec): number {
  * The loss of each hidden token, float32[batch, k], of predictions float32[batch, k, outputs]: cross-entropy in nats
  * for ids, squared error in units of the training variance for values. Missing cells are not scored.
  */
-function tokenLosses(
+export function tokenLosses(
   spec: TokenSpec,
   tokens: Tokens,
   positions: Value,
