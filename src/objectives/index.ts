@@ -3,6 +3,7 @@ import { byol } from './byol.js';
 import { groupMasking } from './group-masking.js';
 import type { Objective, Option } from './objective.js';
 import { randomMasking } from './random-masking.js';
+import { selfie } from './selfie.js';
 import { sma } from './sma.js';
 
 /** Every objective there is, by the name `objective.kind` has. */
@@ -11,6 +12,7 @@ export const objectives = {
   'random-masking': randomMasking,
   byol,
   'group-masking': groupMasking,
+  selfie,
 } satisfies Record<string, Objective>;
 
 export type ObjectiveKind = keyof typeof objectives;

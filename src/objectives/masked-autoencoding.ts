@@ -72,7 +72,10 @@ export const maskingDefaults = (
 });
 
 /** Throws InputError for decoder heads that do not divide the encoder's widths. */
-export const checkMasking = ({ decoder_heads }: MaskingOptions, { encoder }: RunFacts): void =>
+export const checkMasking = (
+  { decoder_heads }: Pick<MaskingOptions, 'decoder_heads'>,
+  { encoder }: RunFacts,
+): void =>
   checkHeads('objective.decoder_heads', decoder_heads, {
     'encoder.width': encoder.width,
     'encoder.embed_width': encoder.embedWidth,
