@@ -3,6 +3,7 @@ import { byol } from './byol.js';
 import { groupMasking } from './group-masking.js';
 import type { Objective, Option } from './objective.js';
 import { randomMasking } from './random-masking.js';
+import { selfDistillation } from './self-distillation.js';
 import { selfie } from './selfie.js';
 import { sma } from './sma.js';
 
@@ -13,6 +14,7 @@ export const objectives = {
   byol,
   'group-masking': groupMasking,
   selfie,
+  'self-distillation': selfDistillation,
 } satisfies Record<string, Objective>;
 
 export type ObjectiveKind = keyof typeof objectives;
