@@ -159,16 +159,13 @@ describe('docs/configuration.md', () => {
     const tokenizer = await tokenizers.sequence.fit([{ rows: Int32Array.of(0, 1), columns: { text } }], {
       columns: ['text'],
     });
-    const resolve = (objective: UserConfig['objective']) =>
-      resolveConfig(
-        { objective },
-        { path: 'a.txt', hash: '', tokenizer, records: 2, threads: 2, versions: {} },
-      );
-    // The options of every objective, those of the default one last.
+    const resolve = (user: UserConfig) =>
+      resolveConfig(user, { path: 'a.txt', hash: '', tokenizer, records: 2, threads: 2, versions: {} });
+    // The options of every objective, those of the default one last. Some want another run to start from.
     const objective = Object.assign(
       {},
       ...(Object.keys(objectives) as ObjectiveKind[])
-        .map((kind) => resolve({ kind }).objective)
+        .map((kind) => resolve({ objective: { kind }, training: { from: 'another' } }).objective)
         .concat(resolve({}).objective),
     );
     const config: Readonly<Record<string, unknown>> = { ...resolve({}), objective };

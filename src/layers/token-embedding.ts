@@ -90,8 +90,11 @@ export function tokenInputs(spec: TokenSpec, batch: Size, count: number, prefix 
 export interface Embedding {
   /** float32[batch, tokens, width] */
   readonly embedded: Value;
-  /** Some tokens of each record alone: their positions int64[batch, n] → float32[batch, n, width]. */
-  readonly embedAt: (positions: Value) => Value;
+  /**
+   * Some tokens of each record alone: their positions int64[batch, n] → float32[batch, n, width]; as if they stood at other
+   * positions, if such are given.
+   */
+  readonly embedAt: (positions: Value, as?: Value) => Value;
   /** float32[maxTokens, width]: the learned positions, which decoders ask with. */
   readonly positions: Value;
   /** float32[vocabulary, width], where there are ids. */
@@ -150,8 +153,8 @@ export function embedTokens(
     const { ids, values } = tokens;
     return {
       embedded: embed(slice(positions, 0, 0, tokens.count), ids, values),
-      embedAt: (at) =>
-        embed(gather(positions, at), ids && gatherElements(ids, at, 1), values && valuesAt(values, at)),
+      embedAt: (at, as = at) =>
+        embed(gather(positions, as), ids && gatherElements(ids, at, 1), values && valuesAt(values, at)),
       positions,
       table,
     };

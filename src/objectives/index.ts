@@ -1,11 +1,14 @@
 import { InputError } from '../errors.js';
 import { byol } from './byol.js';
 import { gSimclr } from './g-simclr.js';
+import { groupMasking } from './group-masking.js';
 import { msbreg } from './msbreg.js';
 import { myow } from './myow.js';
 import type { Objective, Option } from './objective.js';
 import { randomMasking } from './random-masking.js';
 import { regularized } from './regularizers.js';
+import { selfDistillation } from './self-distillation.js';
+import { selfie } from './selfie.js';
 import { simclr } from './simclr.js';
 import { sma } from './sma.js';
 
@@ -13,6 +16,9 @@ import { sma } from './sma.js';
 export const objectives = {
   sma: regularized(sma),
   'random-masking': regularized(randomMasking),
+  'group-masking': regularized(groupMasking),
+  selfie: regularized(selfie),
+  'self-distillation': regularized(selfDistillation),
   byol: regularized(byol),
   myow: regularized(myow),
   msbreg,

@@ -72,7 +72,10 @@ export const maskingDefaults = (
 });
 
 /** Throws InputError for decoder heads that do not divide the encoder's widths. */
-export const checkMasking = ({ decoder_heads }: MaskingOptions, { encoder }: RunFacts): void =>
+export const checkMasking = (
+  { decoder_heads }: Pick<MaskingOptions, 'decoder_heads'>,
+  { encoder }: RunFacts,
+): void =>
   checkHeads('objective.decoder_heads', decoder_heads, {
     'encoder.width': encoder.width,
     'encoder.embed_width': encoder.embedWidth,
@@ -177,16 +180,14 @@ export function tokenLosses(
   }
 }
 
-/** What the decoder predicts at the given positions: float32[batch, k, outputs]. */
-export function decode(
-  spec: TokenSpec,
-  encoding: Encoding,
+/** float32[batch, k, embedWidth]: what the decoder makes of the states for the given positions, before its output layer. */
+export const askStates = (
+  { states, positions: embeddings, unreadable }: Encoding,
   positions: Value,
-  { heads, tied }: { heads: number; tied: boolean },
-): Value {
-  return scope('decoder', () => {
-    const { states, table, unreadable } = encoding;
-    const decoded = attentionBlock('cross_attention', gather(encoding.positions, positions), {
+  heads: number,
+): Value =>
+  scope('decoder', () => {
+    const decoded = attentionBlock('cross_attention', gather(embeddings, positions), {
       source: layerNorm('states_norm', states),
       heads,
       keyWidth: staticSize(states.shape[2]),
@@ -194,7 +195,18 @@ export function decode(
       residual: false,
       widening: 1,
     });
-    const normalized = layerNorm('output_norm', decoded, { epsilon: 1e-12 });
+    return layerNorm('output_norm', decoded, { epsilon: 1e-12 });
+  });
+
+/** What the decoder predicts at the given positions: float32[batch, k, outputs]. */
+export function decode(
+  spec: TokenSpec,
+  encoding: Encoding,
+  positions: Value,
+  { heads, tied }: { heads: number; tied: boolean },
+): Value {
+  const asked = askStates(encoding, positions, heads);
+  return scope('decoder', () => {
     if (tied && spec.kind === 'discrete') {
       const bias = parameter(
         'output_bias',
@@ -202,21 +214,21 @@ export function decode(
         { kind: 'constant', value: 0 },
         { decay: false },
       );
-      return add(matmul(normalized, table!, { transposeB: true }), bias);
+      return add(matmul(asked, encoding.table!, { transposeB: true }), bias);
     }
-    return linear('output', normalized, decoderOutputs(spec));
+    return linear('output', asked, decoderOutputs(spec));
   });
 }
 
 /**
- * The whole objective, given how tokens are chosen from the first attention map float32[batch, heads, queries, tokens],
- * or without one where the encoder has none.
+ * The encoder on the batch without the tokens that are chosen from the first attention map float32[batch, heads, queries,
+ * tokens], or without one where the encoder has none.
  */
-export function maskedAutoencoding(
-  options: MaskingOptions,
-  { spec, tokens, shape, encode, marginal }: ObjectiveInputs,
+export function encodeVisible(
+  options: Pick<MaskingOptions, 'masking_ratio'>,
+  { spec, tokens, shape, encode }: ObjectiveInputs,
   select: (attention: Value | undefined) => Selection,
-): Required<Omit<ObjectiveOutputs, 'metrics'>> {
+): { encoding: Encoding; selection: Selection; hidden: Value } {
   let selection: Selection | undefined;
   let hidden: Value | undefined;
   const encoding = encode({
@@ -231,7 +243,16 @@ export function maskedAutoencoding(
   });
   if (selection === undefined || hidden === undefined)
     throw new Error('the encoder did not ask what to hide');
-  const { positions, used } = selection;
+  return { encoding, selection, hidden };
+}
+
+/** The loss of decoding the selected tokens of the batch from an encoding, and that of the training marginal there. */
+export function reconstruct(
+  options: MaskingOptions,
+  { spec, tokens, marginal }: ObjectiveInputs,
+  encoding: Encoding,
+  { positions, used }: Selection,
+): Required<Pick<ObjectiveOutputs, 'loss' | 'weight' | 'marginalLoss'>> {
   const score = (predicted: Value) => {
     const { loss, scored } = tokenLosses(spec, tokens, positions, predicted);
     return weightedMean(loss, scored ? multiply(used, scored) : used);
@@ -239,13 +260,29 @@ export function maskedAutoencoding(
   const { mean, weight } = score(
     decode(spec, encoding, positions, { heads: options.decoder_heads, tied: options.tied_output }),
   );
-  return { loss: mean, weight, marginalLoss: score(gather(marginal, positions)).mean, hidden };
+  return { loss: mean, weight, marginalLoss: score(gather(marginal, positions)).mean };
+}
+
+/** The whole objective, given how tokens are chosen: see {@link encodeVisible}. */
+export function maskedAutoencoding(
+  options: MaskingOptions,
+  inputs: ObjectiveInputs,
+  select: (attention: Value | undefined) => Selection,
+): Required<Omit<ObjectiveOutputs, 'metrics'>> {
+  const { encoding, selection, hidden } = encodeVisible(options, inputs, select);
+  return { ...reconstruct(options, inputs, encoding, selection), hidden };
 }
 
 /** The most tokens that any row of this shape leaves visible: those of the longest, since a longer row leaves no fewer. */
-const mostVisible = (options: MaskingOptions, spec: TokenSpec, { tokens }: BatchShape): number =>
-  tokens - hiddenCount(spec, tokens, options.masking_ratio);
+const mostVisible = (
+  { masking_ratio }: Pick<MaskingOptions, 'masking_ratio'>,
+  spec: TokenSpec,
+  { tokens }: BatchShape,
+): number => tokens - hiddenCount(spec, tokens, masking_ratio);
 
 /** The most tokens that any row of this shape hides. */
-export const mostHidden = (options: MaskingOptions, spec: TokenSpec, { tokens }: BatchShape): number =>
-  Math.max(1, hiddenCount(spec, tokens, options.masking_ratio));
+export const mostHidden = (
+  { masking_ratio }: Pick<MaskingOptions, 'masking_ratio'>,
+  spec: TokenSpec,
+  { tokens }: BatchShape,
+): number => Math.max(1, hiddenCount(spec, tokens, masking_ratio));

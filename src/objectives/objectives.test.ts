@@ -16,6 +16,7 @@ maskedObjectiveCases('sma with a schedule', (spec) => smallModel(spec, 'sma', { 
 maskedObjectiveCases('random-masking with an output layer of its own', (spec) =>
   smallModel(spec, 'random-masking', { tied_output: false }),
 );
+maskedObjectiveCases('group-masking', (spec) => smallModel(spec, 'group-masking'), { mixing: true });
 for (const kind of ['convolution', 'residual-network'] as const) {
   objectiveCases(`random-masking on the encoder ${kind}`, (spec) =>
     smallModel(spec, 'random-masking', {}, kind),

@@ -10,9 +10,10 @@ import {
   maskingDefaults,
   maskingOptions,
   mostHidden,
+  type Selection,
   selectLargest,
 } from './masked-autoencoding.js';
-import type { BatchShape, Objective } from './objective.js';
+import type { BatchShape, Objective, ObjectiveInputs } from './objective.js';
 
 /** float32[size, tokens]: uniform numbers in [0, 1), one sequence per row. */
 export function uniformScores(
@@ -28,12 +29,8 @@ export function uniformScores(
   return hostTensor('float32', [size, tokens], scores);
 }
 
-/** Masked autoencoding with positions drawn uniformly: SMA's own baseline, equal to it in everything else. */
-export const randomMasking: Objective<MaskingOptions> = {
-  paper: 'Devlin et al., NAACL 2019; He et al., CVPR 2022; the baseline of Xie et al., ICLR 2024',
-  options: maskingOptions,
-  defaults: maskingDefaults,
-  check: checkMasking,
+/** The noise of positions drawn uniformly, without replacement. */
+export const randomPositions: Pick<Objective<Pick<MaskingOptions, 'masking_ratio'>>, 'noise' | 'draw'> = {
   noise: (options, spec, shape) => ({
     scores: { dtype: 'float32', shape: [shape.size, shape.tokens] },
     used: { dtype: 'float32', shape: [shape.size, mostHidden(options, spec, shape)] },
@@ -44,8 +41,18 @@ export const randomMasking: Objective<MaskingOptions> = {
       hiddenCount(spec, length, options.masking_ratio),
     ),
   }),
-  build: (options, inputs) =>
-    maskedAutoencoding(options, inputs, () =>
-      selectLargest(inputs.noise.scores, inputs.tokens, inputs.noise.used),
-    ),
+};
+
+/** The positions that {@link randomPositions} drew. */
+export const selectRandom = ({ noise, tokens }: ObjectiveInputs): Selection =>
+  selectLargest(noise.scores, tokens, noise.used);
+
+/** Masked autoencoding with positions drawn uniformly: SMA's own baseline, equal to it in everything else. */
+export const randomMasking: Objective<MaskingOptions> = {
+  paper: 'Devlin et al., NAACL 2019; He et al., CVPR 2022; the baseline of Xie et al., ICLR 2024',
+  options: maskingOptions,
+  defaults: maskingDefaults,
+  check: checkMasking,
+  ...randomPositions,
+  build: (options, inputs) => maskedAutoencoding(options, inputs, () => selectRandom(inputs)),
 };

@@ -62,7 +62,7 @@ export function droppedCount(spec: TokenSpec, length: number, options: ViewOptio
 type Replacement = (row: number, token: number, stream: Random) => number;
 
 /** Any real token of the batch, each as likely as another. */
-function anyToken({ rows, tokens, lengths }: Batch): Replacement {
+export function anyToken({ rows, tokens, lengths }: Batch): Replacement {
   const places = new Int32Array(rows * tokens);
   let count = 0;
   for (let row = 0; row < rows; row++)
@@ -71,7 +71,7 @@ function anyToken({ rows, tokens, lengths }: Batch): Replacement {
 }
 
 /** The token at the same position of any other row that is long enough; itself where there is none. */
-function sameTokenElsewhere({ rows, tokens, lengths }: Batch): Replacement {
+export function sameTokenElsewhere({ rows, tokens, lengths }: Batch): Replacement {
   // Of rows from the longest to the shortest, those that have a token at a position come first.
   const longest = Array.from({ length: rows }, (_, row) => row).sort((a, b) => lengths[b] - lengths[a]);
   const rank = new Int32Array(rows);

@@ -1,0 +1,82 @@
+import { z } from 'zod';
+import { InputError } from '../errors.js';
+import { add, cast, expand, logicalNot, multiply, reshape, scalar, type Value } from '../graph/index.js';
+import { squaredError, weightedMean } from '../layers/losses.js';
+import {
+  checkMasking,
+  type MaskingOptions,
+  maskedAutoencoding,
+  maskingDefaults,
+  maskingOptions,
+} from './masked-autoencoding.js';
+import type { Objective } from './objective.js';
+import { randomPositions, selectRandom } from './random-masking.js';
+
+export interface SelfDistillationOptions extends MaskingOptions {
+  /** Share of the run after which the teacher is fixed and the student goes back. */
+  readonly restart: number;
+  /** Factor of the distance to the teacher. */
+  readonly distillation_weight: number;
+}
+
+/**
+ * Self-distillation for further pretraining (Lee, Kang, Lee, Hwang & Kawaguchi, ICLR 2023): a pretrained network learns on
+ * by masked autoencoding and becomes the teacher; then a student, from the pretrained network again, learns the same way
+ * while its states of whole records are kept near the teacher's.
+ *
+ * Until the restart the target network is the trained one, so that the distance to it, but for rounding, is 0 and has no
+ * gradient.
+ *
+ * Departures from the paper: hidden tokens are kept from the encoder and the decoder is SMA's, which the student begins with as
+ * the teacher did; the distance is a mean over states and channels; one round.
+ */
+export const selfDistillation: Objective<SelfDistillationOptions> = {
+  paper:
+    'Lee, Kang, Lee, Hwang & Kawaguchi, "Self-Distillation for Further Pre-training of Transformers", ICLR 2023',
+  options: {
+    ...maskingOptions,
+    restart: {
+      type: z.number().gt(0).lt(1),
+      description: 'part of the run after which the student of self-distillation begins anew',
+      example: 0.5,
+    },
+    distillation_weight: {
+      type: z.number().min(0),
+      description: "factor of the distance to the teacher's states",
+      example: 1,
+    },
+  },
+  defaults: (spec, encoder, chosen) => ({
+    ...maskingDefaults(spec, encoder, chosen),
+    restart: chosen.restart ?? 0.5,
+    distillation_weight: chosen.distillation_weight ?? 1,
+  }),
+  check(options, run) {
+    checkMasking(options, run);
+    if (!run.from) {
+      throw new InputError(
+        'objective.kind: self-distillation goes on from another run, and this one starts from none; give that run with --from RUN, or choose another --objective',
+      );
+    }
+  },
+  ...randomPositions,
+  build(options, inputs) {
+    const { rows, encode, target } = inputs;
+    const masked = maskedAutoencoding(options, inputs, () => selectRandom(inputs));
+    const { states, unreadable } = encode();
+    const distances = squaredError(
+      states,
+      target(() => encode().states),
+    );
+    const real = expand(reshape(rows, [rows.shape[0], 1]), distances.shape);
+    const readable: Value = unreadable ? multiply(real, cast(logicalNot(unreadable), 'float32')) : real;
+    const distance = weightedMean(distances, readable).mean;
+    return {
+      ...masked,
+      loss: add(masked.loss, multiply(distance, scalar(options.distillation_weight))),
+      metrics: { reconstruction: masked.loss, teacher_distance: distance },
+    };
+  },
+  momentum: ({ restart }, progress) => (progress < restart ? 0 : 1),
+  restart: ({ restart }) => restart,
+};
