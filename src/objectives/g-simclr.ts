@@ -1,4 +1,3 @@
-import { kmeans } from 'ml-kmeans';
 import { z } from 'zod';
 import { expand, input, iota, multiply, relu, reshape, scope, type Value } from '../graph/index.js';
 import { linear } from '../layers/linear.js';
@@ -96,7 +95,12 @@ async function denoisedLatents({ spec, block, seed, train }: GroupingContext): P
 }
 
 /** The cluster of each point, int32[points], by k-means from points drawn at random, found on some of them if there are many. */
-export function clustersOf(points: Float64Array[], clusters: number, seed: number): Int32Array {
+export async function clustersOf(
+  points: Float64Array[],
+  clusters: number,
+  seed: number,
+): Promise<Int32Array> {
+  const { kmeans } = await import('ml-kmeans');
   const order = permutation(points.length, random(seed, 'points for k-means', 0, 0));
   const some = Array.from(order.subarray(0, KMEANS.records), (i) => points[i]);
   const found = kmeans(some as unknown as number[][], clusters, {

@@ -46,7 +46,7 @@ export function centroidLoss(predictions: Value, targets: Value, count: number):
 export const msbreg = regularized<MultiviewCentroidOptions>(
   {
     paper:
-      '"An Embedding-Dynamic Approach to Self-Supervised Learning", WACV 2023; a reconstruction from its description',
+      '"An Embedding-Dynamic Approach to Self-Supervised Learning", WACV 2023: a reconstruction from its description',
     options: {
       ...viewChanges,
       ...projectionOptions,
