@@ -1,5 +1,6 @@
 import { InputError } from '../errors.js';
 import { byol } from './byol.js';
+import { mp3 } from './mp3.js';
 import type { Objective, Option } from './objective.js';
 import { randomMasking } from './random-masking.js';
 import { sma } from './sma.js';
@@ -9,6 +10,7 @@ export const objectives = {
   sma,
   'random-masking': randomMasking,
   byol,
+  mp3,
 } satisfies Record<string, Objective>;
 
 export type ObjectiveKind = keyof typeof objectives;
