@@ -38,10 +38,13 @@ export function configFrom(user: UserConfig, { folder, config, tokenizer }: Run)
     new InputError(
       `training.from ${folder}: that run has ${key} = ${JSON.stringify(kept)}, not ${JSON.stringify(asked)}; leave the option out, or start without that run`,
     );
+  // Not what the new objective wants, where that run says nothing.
+  const encoder = { registers: 0, ...config.encoder };
+  const kept = { tokenizer: config.tokenizer, encoder };
   for (const section of ['tokenizer', 'encoder'] as const) {
-    const kept: Readonly<Record<string, unknown>> = config[section];
+    const values: Readonly<Record<string, unknown>> = kept[section];
     for (const [key, asked] of Object.entries(user[section] ?? {}))
-      if (!same(kept[key], asked)) throw contradiction(`${section}.${key}`, kept[key], asked);
+      if (!same(values[key], asked)) throw contradiction(`${section}.${key}`, values[key], asked);
   }
   const { columns, ignore = [] } = user.data ?? {};
   if (columns && !same([...columns].sort(), [...tokenizer.columns].sort()))
@@ -56,7 +59,7 @@ export function configFrom(user: UserConfig, { folder, config, tokenizer }: Run)
   return {
     ...user,
     tokenizer: config.tokenizer,
-    encoder: config.encoder,
+    encoder,
     training: {
       ...(user.training?.schedule === 'infinite' && {
         ...(config.training.schedule === 'infinite' && { learning_rate, constant_rate }),
