@@ -13,6 +13,7 @@ import {
   projectionDefaults,
   projectionOptions,
   spread,
+  targetMomentumOption,
 } from './joint-embedding.js';
 import { hiddenCount } from './masked-autoencoding.js';
 import type { BatchShape, Objective } from './objective.js';
@@ -61,11 +62,7 @@ export const byol: Objective<ByolOptions> = {
       description: 'part of the tokens that each view leaves out',
       example: 0.25,
     },
-    target_momentum: {
-      type: z.number().min(0).max(1),
-      description: 'momentum of the target network at the first step; it rises to 1',
-      example: 0.996,
-    },
+    target_momentum: targetMomentumOption,
   },
   defaults: (_spec, { width }, chosen) => ({
     ...projectionDefaults(width, chosen),

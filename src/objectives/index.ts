@@ -4,6 +4,7 @@ import { mp3 } from './mp3.js';
 import type { Objective, Option } from './objective.js';
 import { randomMasking } from './random-masking.js';
 import { sma } from './sma.js';
+import { tJepa } from './t-jepa.js';
 
 /** Every objective there is, by the name `objective.kind` has. */
 export const objectives = {
@@ -11,6 +12,7 @@ export const objectives = {
   'random-masking': randomMasking,
   byol,
   mp3,
+  't-jepa': tJepa,
 } satisfies Record<string, Objective>;
 
 export type ObjectiveKind = keyof typeof objectives;

@@ -19,7 +19,7 @@ import {
 } from '../graph/index.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
-import type { Objective } from './objective.js';
+import type { Objective, Option } from './objective.js';
 
 export interface ProjectionOptions {
   /** Hidden channels of projector and predictor. */
@@ -69,6 +69,13 @@ export function spread(x: Value, rows: Value): Value {
   const centre = divide(sum(counted, [0]), sumAll(rows));
   return subtract(scalar(1), sumAll(multiply(centre, centre)));
 }
+
+/** The momentum that {@link cosineMomentum} starts from. */
+export const targetMomentumOption: Option<number> = {
+  type: z.number().min(0).max(1),
+  description: 'momentum of the target network at the first step; it rises to 1',
+  example: 0.996,
+};
 
 /** The momentum of BYOL's target network: from `base` at the start along half a cosine to 1 at the end of the run. */
 export const cosineMomentum = (base: number, progress: number): number =>

@@ -21,6 +21,7 @@ for (const kind of ['convolution', 'residual-network'] as const) {
     smallModel(spec, 'random-masking', {}, kind),
   );
 }
+objectiveCases('t-jepa on the states of tokens', (spec) => smallModel(spec, 't-jepa', {}, 'transformer'));
 
 const spec = { kind: 'discrete', vocabulary: 5, maxTokens: 12 } as const;
 
