@@ -113,6 +113,7 @@ describe('the resolved configuration', () => {
     expect(registers({ encoder: { registers: 2 } })).toBe(2);
     expect(registers({ objective: { kind: 't-jepa' } })).toBe(1);
     expect(registers({ objective: { kind: 't-jepa' }, encoder: { registers: 0 } })).toBe(0);
+    expect(registers({ objective: { kind: 't-jepa' }, training: { from: 'runs/first' } })).toBe(undefined);
   });
 
   it.each<[UserConfig, string]>([

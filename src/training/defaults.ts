@@ -42,7 +42,9 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
   const heads = encoder.heads ?? (width % 8 === 0 ? 8 : 1);
   const kind = encoder.kind ?? 'perceiver';
   const { encoderDefaults }: Objective = objectives[objective.kind ?? 'sma'];
-  const registers = encoder.registers ?? encoderDefaults?.registers;
+  // A run that starts from another has that one's encoder, whatever the objective wants.
+  const registers =
+    encoder.registers ?? (training.from === undefined ? encoderDefaults?.registers : undefined);
   const ownEncoder: Config['encoder'] = {
     kind,
     width,

@@ -38,9 +38,8 @@ export function configFrom(user: UserConfig, { folder, config, tokenizer }: Run)
     new InputError(
       `training.from ${folder}: that run has ${key} = ${JSON.stringify(kept)}, not ${JSON.stringify(asked)}; leave the option out, or start without that run`,
     );
-  // Not what the new objective wants, where that run says nothing.
-  const encoder = { registers: 0, ...config.encoder };
-  const kept = { tokenizer: config.tokenizer, encoder };
+  // A run that says nothing of registers has none.
+  const kept = { tokenizer: config.tokenizer, encoder: { registers: 0, ...config.encoder } };
   for (const section of ['tokenizer', 'encoder'] as const) {
     const values: Readonly<Record<string, unknown>> = kept[section];
     for (const [key, asked] of Object.entries(user[section] ?? {}))
@@ -59,7 +58,7 @@ export function configFrom(user: UserConfig, { folder, config, tokenizer }: Run)
   return {
     ...user,
     tokenizer: config.tokenizer,
-    encoder,
+    encoder: config.encoder,
     training: {
       ...(user.training?.schedule === 'infinite' && {
         ...(config.training.schedule === 'infinite' && { learning_rate, constant_rate }),
