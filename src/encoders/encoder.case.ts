@@ -184,7 +184,8 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
           const from = order === 'reverse' ? least - 1 - token : token;
           return values[(row * n + from) * size + (i % size)];
         });
-      const run = () => evaluate(engine, { embedded, states, pooled }, { ...feedsOf(batch), ...parameters });
+      const given = { ...ordinaryParameters([pooled]), ...parameters };
+      const run = () => evaluate(engine, { embedded, states, pooled }, { ...feedsOf(batch), ...given });
       const straight = await run();
       for (const values of [batch.ids, batch.values]) {
         const size = (values?.length ?? 0) / (ROWS * count);

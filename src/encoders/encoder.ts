@@ -19,6 +19,8 @@ export interface EncoderConfig {
   readonly crossHeads: number;
   /** Inner width of a layer's MLP, as a multiple of `width`. */
   readonly widening: number;
+  /** Learned tokens that a transformer attends to beside those of the record, and then discards; none by default. */
+  readonly registers?: number;
 }
 
 export interface Encoding {

@@ -1,4 +1,5 @@
 import {
+  add,
   cast,
   divide,
   iota,
@@ -6,8 +7,12 @@ import {
   logicalNot,
   logicalOr,
   multiply,
+  pad,
+  parameter,
   reshape,
   scope,
+  slice,
+  staticSize,
   stopGradient,
   sum,
   topK,
@@ -27,10 +32,29 @@ function readableTokens(unreadable: Value, tokens: Tokens, count: number) {
   return { positions: topK(readable, count).indices, missing: reshape(missing, [tokens.batch, count]) };
 }
 
+/** What the layers of the stack go over. */
+interface Stack {
+  /** float32[batch, n, width] */
+  readonly states: Value;
+  /** bool[batch, n]: true = not attended to. */
+  readonly excluded: Value;
+}
+
+/** Puts so many learned tokens, which all attend to, after the states. */
+function registersOf(registers: number, width: number): (stack: Stack) => Stack {
+  if (registers === 0) return (stack) => stack;
+  const deviation = 1 / Math.sqrt(width);
+  const learned = parameter('registers', [registers, width], { kind: 'normal', deviation }, { decay: false });
+  return ({ states, excluded }) => ({
+    states: add(pad(states, 1, 0, registers), pad(learned, 0, staticSize(states.shape[1]), 0)),
+    excluded: cast(pad(cast(excluded, 'float32'), 1, 0, registers), 'bool'),
+  });
+}
+
 /**
  * A plain pre-norm transformer encoder. Hidden tokens are chosen from the first layer's attention map over all tokens;
  * then that layer and the others are computed for the visible tokens alone, as in He et al., CVPR 2022, so no state
- * has seen a hidden one.
+ * has seen a hidden one. Registers (Darcet et al., ICLR 2024) take part in the layers, not in that map, and are no states.
  */
 export const transformer: Encoder = {
   attentionQueries: (_, tokens) => tokens,
@@ -38,27 +62,32 @@ export const transformer: Encoder = {
     if (hiding && readable) throw new Error('transformer: tokens are hidden or readable, not both');
     const { embedded, embedAt, positions, table } = embedTokens(spec, tokens, config.embedWidth, options);
     return scope('encoder', () => {
-      const { width, embedWidth } = config;
+      const { width, embedWidth, registers = 0 } = config;
       const input = embedWidth === width ? (x: Value) => x : linearOf('input', embedWidth, width);
+      const withRegisters = registersOf(registers, width);
       const block = { heads: config.heads, widening: config.widening };
-      let states = input(embedded);
       let unreadable: Value = tokens.padding;
+      let stack: Stack = { states: input(embedded), excluded: unattended(tokens, readable) };
       if (hiding) {
-        states = attentionBlock('layers.0', stopGradient(states), {
+        const states = attentionBlock('layers.0', stopGradient(stack.states), {
           ...block,
           excluded: tokens.padding,
           narrow: (attention) => {
             const hidden = logicalOr(tokens.padding, hiding.choose(attention));
             const visible = readableTokens(hidden, tokens, hiding.visible);
             unreadable = visible.missing;
-            return { states: input(embedAt(visible.positions)), excluded: visible.missing };
+            stack = withRegisters({ states: input(embedAt(visible.positions)), excluded: unreadable });
+            return stack;
           },
         });
-      }
+        stack = { ...stack, states };
+      } else stack = withRegisters(stack);
       for (let layer = hiding ? 1 : 0; layer < config.layers; layer++) {
-        const excluded = hiding ? unreadable : unattended(tokens, readable);
-        states = attentionBlock(`layers.${layer}`, states, { ...block, excluded });
+        const { states, excluded } = stack;
+        stack = { states: attentionBlock(`layers.${layer}`, states, { ...block, excluded }), excluded };
       }
+      const states =
+        registers === 0 ? stack.states : slice(stack.states, 1, 0, staticSize(unreadable.shape[1]));
       const kept = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);
       const pooled = divide(sum(multiply(states, kept), [1]), sum(kept, [1]));
       const tokenStates = hiding ? undefined : states;

@@ -119,6 +119,21 @@ describe.each(Object.entries(specs))('tokens of kind %s', (kind, spec) => {
     expect(parametersOf([alone.embedded]).map(({ name }) => name)).not.toContain('embedding.positions');
   });
 
+  it('keep without positions how far their values are apart, not their sign alone', async () => {
+    const alone = embedTokens(spec, tokens, WIDTH, { positions: false });
+    const given = { ...feeds, ...ordinaryParameters([alone.embedded]) };
+    const at = async (value: number) => {
+      const filled = floats(
+        feeds.values.shape,
+        values.map(() => value),
+      );
+      return (await evaluate(engine, { y: alone.embedded }, { ...given, values: filled })).y;
+    };
+    const [zero, near, far] = [await at(0), await at(1e-3), await at(1)];
+    expect(largestDifference(near, zero)).toBeLessThan(0.02);
+    if (kind !== 'discrete') expect(largestDifference(far, zero)).toBeGreaterThan(0.1);
+  });
+
   it('know what is padding', async () => {
     const { padding, real } = await evaluate(
       engine,

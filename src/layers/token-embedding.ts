@@ -117,8 +117,10 @@ export function valuesAt(values: Value, positions: Value): Value {
 /**
  * Token ids are looked up, token vectors projected, both where both are given; plus position; then layer norm.
  *
- * Without `positions` a token is embedded by what it holds alone. All numeric columns of a table share their weights, so a
- * number or a missing cell does not tell its column; a category does, since its id belongs to one column.
+ * Without `positions` a token is embedded by what it holds alone, and one learned vector stands in the place of all
+ * positions: with nothing beside it, the layer norm would leave no more of a single value than its sign. All numeric columns
+ * of a table share their weights, so a number or a missing cell does not tell its column; a category does, since its id
+ * belongs to one column.
  */
 export function embedTokens(
   spec: TokenSpec,
@@ -128,6 +130,7 @@ export function embedTokens(
 ): Embedding {
   return scope('embedding', () => {
     const positions = embeddingTable('positions', spec.maxTokens, width);
+    const unplaced = positioned ? undefined : embeddingTable('unplaced', 1, width);
     const table = spec.kind === 'continuous' ? undefined : embeddingTable('tokens', spec.vocabulary, width);
     const projection = scope('projection', () => {
       if (spec.kind === 'discrete') return undefined;
@@ -141,7 +144,7 @@ export function embedTokens(
     });
     const normalize = layerNormOf('norm', width, { epsilon: 1e-12 });
     const embed = (position: Value, ids?: Value, values?: Value): Value => {
-      const parts: Value[] = positioned ? [position] : [];
+      const parts: Value[] = [unplaced ?? position];
       if (table) parts.push(gather(table, ids!));
       if (projection) {
         const { channels, weight, bias } = projection;

@@ -2,6 +2,7 @@ import { InputError } from '../errors.js';
 import { byol } from './byol.js';
 import { gSimclr } from './g-simclr.js';
 import { groupMasking } from './group-masking.js';
+import { mp3 } from './mp3.js';
 import { msbreg } from './msbreg.js';
 import { myow } from './myow.js';
 import type { Objective, Option } from './objective.js';
@@ -11,6 +12,7 @@ import { selfDistillation } from './self-distillation.js';
 import { selfie } from './selfie.js';
 import { simclr } from './simclr.js';
 import { sma } from './sma.js';
+import { tJepa } from './t-jepa.js';
 
 /** Every objective there is, by the name `objective.kind` has. */
 export const objectives = {
@@ -19,6 +21,8 @@ export const objectives = {
   'group-masking': regularized(groupMasking),
   selfie: regularized(selfie),
   'self-distillation': regularized(selfDistillation),
+  mp3: regularized(mp3),
+  't-jepa': regularized(tJepa),
   byol: regularized(byol),
   myow: regularized(myow),
   msbreg,

@@ -22,8 +22,17 @@ for (const kind of ['convolution', 'residual-network'] as const) {
     smallModel(spec, 'random-masking', {}, kind),
   );
 }
+objectiveCases('t-jepa on the states of tokens', (spec) => smallModel(spec, 't-jepa', {}, 'transformer'));
 
 const spec = { kind: 'discrete', vocabulary: 5, maxTokens: 12 } as const;
+
+/** What an objective that needs attention says to an encoder that does not attend. */
+const needsAttention: Partial<Record<ObjectiveKind, (encoder: EncoderKind) => string>> = {
+  sma: () =>
+    "the objective sma hides what the encoder's first attention map attends to, and this encoder has no such map; use --encoder perceiver or transformer, or --objective random-masking",
+  mp3: (encoder) =>
+    `the encoder ${encoder} does not attend, and the objective says which tokens to attend to; use --encoder perceiver or transformer, or another --objective`,
+};
 
 it.each(Object.keys(objectives) as ObjectiveKind[])(
   '%s works with every encoder, or says which it needs',
@@ -31,13 +40,9 @@ it.each(Object.keys(objectives) as ObjectiveKind[])(
     for (const kind of Object.keys(encoders) as EncoderKind[]) {
       const model = smallModel(spec, objective, {}, kind);
       const build = () => pretrainingGraph(model, batchShape(model, 2, spec.maxTokens));
-      if (objective !== 'sma' || encoders[kind].attentionQueries) expect(build().loss.shape).toEqual([]);
-      else {
-        expect(build).toThrow(InputError);
-        expect(build).toThrow(
-          "the objective sma hides what the encoder's first attention map attends to, and this encoder has no such map; use --encoder perceiver or transformer, or --objective random-masking",
-        );
-      }
+      const refusal = encoders[kind].attentionQueries ? undefined : needsAttention[objective]?.(kind);
+      if (refusal === undefined) expect(build().loss.shape).toEqual([]);
+      else expect(build).toThrow(new InputError(refusal));
     }
   },
 );

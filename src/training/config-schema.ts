@@ -77,6 +77,7 @@ const encoder = z.strictObject({
   heads: key(count(), 'heads of self-attention', 8),
   cross_heads: key(count(), "heads of the encoder's cross-attention", 1),
   widening: key(count(), 'hidden width of a feed-forward layer as a multiple of its width', 4),
+  registers: key(z.int().min(0), 'learned tokens that a transformer attends to and then discards', 1),
 });
 
 /** The options of every objective: each declares its own. */
@@ -215,7 +216,7 @@ export type ReadingOptions = Pick<NonNullable<UserConfig['data']>, keyof typeof 
 
 /**
  * A run's config.json: everything filled in. An encoder reads the keys that concern it. `patch` is there for images and
- * series only, `from` and `recompute` only where they are given, the keys of the infinite schedule only with it. The objective has all of its own keys; runs of earlier versions have those
+ * series only, `from` and `recompute` only where they are given, `registers` where they are or the objective wants some, the keys of the infinite schedule only with it. The objective has all of its own keys; runs of earlier versions have those
  * of other objectives too, which nothing reads and which stay, since checkpoints know the configuration by its hash.
  */
 export const configSchema = z.strictObject({
@@ -223,7 +224,7 @@ export const configSchema = z.strictObject({
     .partial({ columns: true, ignore: true, split_column: true })
     .extend({ hash: key(z.string().min(1), 'hash of the file that was learned from', 'sha256:…') }),
   tokenizer: tokenizer.partial({ patch: true }),
-  encoder,
+  encoder: encoder.partial({ registers: true }),
   objective: objective.partial().extend({ kind: objective.shape.kind }).superRefine(requireOwnOptions),
   training: training.partial({
     epochs: true,

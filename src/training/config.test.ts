@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
+import { objectives } from '../objectives/index.js';
 import {
   configKeys,
   hashConfig,
@@ -13,6 +14,8 @@ import {
   readConfigFile,
 } from './config.js';
 import type { Config } from './config-schema.js';
+
+const objectiveNames = Object.keys(objectives).join(', ');
 
 const message = (run: () => unknown): string => {
   try {
@@ -46,11 +49,11 @@ describe('parseConfig', () => {
     ],
     [
       { objective: { kind: 'random_masking' } },
-      'c: objective.kind: expected one of sma, random-masking, byol, got "random_masking"; did you mean random-masking?',
+      `c: objective.kind: expected one of ${objectiveNames}, got "random_masking"; did you mean random-masking?`,
     ],
     [
       { objective: { kind: 'mae' } },
-      'c: objective.kind: expected one of sma, random-masking, byol, got "mae"; for example "sma"',
+      `c: objective.kind: expected one of ${objectiveNames}, got "mae"; for example "sma"`,
     ],
     [
       { training: { steps: 'many' } },

@@ -102,6 +102,20 @@ describe('the resolved configuration', () => {
     );
   });
 
+  it('has what its objective wants of the encoder, unless the configuration says otherwise', () => {
+    const spec: TokenSpec = { kind: 'discrete', vocabulary: 30, maxTokens: 64 };
+    const registers = (user: UserConfig) => {
+      const config = resolve(user, spec, 100);
+      expect(modelOf(config, spec).encoder.registers).toBe(config.encoder.registers);
+      return config.encoder.registers;
+    };
+    expect(registers({})).toBe(undefined);
+    expect(registers({ encoder: { registers: 2 } })).toBe(2);
+    expect(registers({ objective: { kind: 't-jepa' } })).toBe(1);
+    expect(registers({ objective: { kind: 't-jepa' }, encoder: { registers: 0 } })).toBe(0);
+    expect(registers({ objective: { kind: 't-jepa' }, training: { from: 'runs/first' } })).toBe(undefined);
+  });
+
   it.each<[UserConfig, string]>([
     [{ encoder: { heads: 3 } }, 'encoder.heads: expected a divisor of encoder.width = 128, got 3; try 2'],
     [

@@ -41,6 +41,10 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
   const embedWidth = encoder.embed_width ?? width;
   const heads = encoder.heads ?? (width % 8 === 0 ? 8 : 1);
   const kind = encoder.kind ?? 'perceiver';
+  const { encoderDefaults }: Objective = objectives[objective.kind ?? 'sma'];
+  // A run that starts from another has that one's encoder, whatever the objective wants.
+  const registers =
+    encoder.registers ?? (training.from === undefined ? encoderDefaults?.registers : undefined);
   const ownEncoder: Config['encoder'] = {
     kind,
     width,
@@ -50,6 +54,7 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
     widening: encoder.widening ?? 4,
     latents: encoder.latents ?? clamp(powerOfTwo(spec.maxTokens / 2), 16, 128),
     cross_heads: encoder.cross_heads ?? 1,
+    ...(registers !== undefined && { registers }),
   };
   checkHeads('encoder.heads', heads, { 'encoder.width': width });
   checkHeads('encoder.cross_heads', ownEncoder.cross_heads, { 'encoder.width': width });
@@ -153,6 +158,7 @@ const encoderOf = (encoder: Config['encoder']): EncoderConfig & { readonly kind:
   heads: encoder.heads,
   crossHeads: encoder.cross_heads,
   widening: encoder.widening,
+  ...(encoder.registers !== undefined && { registers: encoder.registers }),
 });
 
 /** The model that a configuration describes, on tokens of one specification. */

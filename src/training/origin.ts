@@ -38,10 +38,12 @@ export function configFrom(user: UserConfig, { folder, config, tokenizer }: Run)
     new InputError(
       `training.from ${folder}: that run has ${key} = ${JSON.stringify(kept)}, not ${JSON.stringify(asked)}; leave the option out, or start without that run`,
     );
+  // A run that says nothing of registers has none.
+  const kept = { tokenizer: config.tokenizer, encoder: { registers: 0, ...config.encoder } };
   for (const section of ['tokenizer', 'encoder'] as const) {
-    const kept: Readonly<Record<string, unknown>> = config[section];
+    const values: Readonly<Record<string, unknown>> = kept[section];
     for (const [key, asked] of Object.entries(user[section] ?? {}))
-      if (!same(kept[key], asked)) throw contradiction(`${section}.${key}`, kept[key], asked);
+      if (!same(values[key], asked)) throw contradiction(`${section}.${key}`, values[key], asked);
   }
   const { columns, ignore = [] } = user.data ?? {};
   if (columns && !same([...columns].sort(), [...tokenizer.columns].sort()))
