@@ -4,15 +4,13 @@ import {
   floats,
   integers,
   largestDifference,
+  normals,
   ordinaryParameters,
 } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { parametersOf } from '../graph/index.js';
 import { tokenInputs } from '../layers/token-embedding.js';
 import type { TokenSpec } from '../records/token-block.js';
-import { random } from '../tensor/random.js';
-import { grid } from '../tokenizers/grid.js';
-import { records } from '../tokenizers/tokenizer.case.js';
 import { residualNetwork } from './residual-network.js';
 
 const engine = await nodeEngine({ threads: 1 });
@@ -32,31 +30,52 @@ const encode = (spec: TokenSpec, batch: number, layers = 3, width = 8) =>
   residualNetwork.encode(spec, tokenInputs(spec, batch, spec.maxTokens), { ...config, layers, width });
 
 describe('a residual network on images', () => {
-  it('sees the same image however it was cut into patches', async () => {
-    const [images, shape] = [3, [6, 4, 2] as const];
-    const { integer } = random(1, 'pixels');
-    const pixels = Uint8Array.from({ length: images * 48 }, () => integer(256));
-    const batch = records({ image: { type: 'pixels', values: pixels, shape: [...shape] } }, images);
-    const embeddings: number[][] = [];
-    for (const patch of [1, 2]) {
-      const { spec, encode: tokens } = await grid.fit([batch], { columns: ['image'], patch });
-      const { maxTokens } = spec;
-      const { pooled, states } = encode(spec, images);
-      // 6 × 4, then 3 × 2, then 2 × 1.
-      expect(states.shape).toEqual([images, 2, 8]);
-      const feeds = {
-        values: floats([images, maxTokens, 2 * patch ** 2], tokens(batch).values!),
-        lengths: integers([images], new Array(images).fill(maxTokens)),
-      };
-      const { embedding } = await evaluate(
-        engine,
-        { embedding: pooled },
-        { ...feeds, ...ordinaryParameters([pooled]) },
-      );
-      embeddings.push(embedding);
-    }
-    expect(largestDifference(embeddings[0], embeddings[1])).toBeLessThan(1e-5);
-    expect(new Set(embeddings[0].map((value) => value.toFixed(4))).size).toBeGreaterThan(12);
+  const images = 3;
+  const imageSpec = (rows: number, columns: number, channels: number, patch = 1): TokenSpec => ({
+    kind: 'continuous',
+    channels,
+    maxTokens: rows * columns,
+    grid: { rows, columns, patch },
+  });
+  const statesOf = async (spec: TokenSpec, values: Float32Array) => {
+    const { states, pooled } = encode(spec, images);
+    const feeds = {
+      values: floats([images, spec.maxTokens, values.length / (images * spec.maxTokens)], values),
+      lengths: integers([images], new Array(images).fill(spec.maxTokens)),
+    };
+    const found = await evaluate(engine, { states, pooled }, { ...feeds, ...ordinaryParameters([pooled]) });
+    return { ...found, shape: states.shape };
+  };
+
+  it('has a place for each patch, whose pixels are channels, and a quarter of them in each later stage', async () => {
+    const values = normals('image', images * 24 * 4);
+    const patches = await statesOf(imageSpec(6, 4, 4, 2), values);
+    // 6 × 4 patches, then 3 × 2, then 2 × 1.
+    expect(patches.shape).toEqual([images, 2, 8]);
+    const colours = await statesOf(imageSpec(6, 4, 4), values);
+    expect(largestDifference(patches.pooled, colours.pooled)).toBeLessThan(1e-6);
+    expect(new Set(patches.pooled.map((value) => value.toFixed(4))).size).toBeGreaterThan(12);
+  });
+
+  it('knows rows from columns: a patch changes the places near it in both directions', async () => {
+    const [rows, columns, places] = [32, 32, 8];
+    const values = normals('image', images * rows * columns);
+    const before = await statesOf(imageSpec(rows, columns, 1), values);
+    expect(before.shape).toEqual([images, places ** 2, 8]);
+    const touched = values.slice();
+    touched[0] += 3;
+    const after = await statesOf(imageSpec(rows, columns, 1), touched);
+    const changed = Array.from({ length: places ** 2 }, (_, place) =>
+      before.states
+        .slice(place * 8, (place + 1) * 8)
+        .some((value, i) => value !== after.states[place * 8 + i]),
+    );
+    expect(changed[0]).toBe(true);
+    // Filters reach no further than five places.
+    changed.forEach((value, place) => {
+      if (place % places >= 5 || place >= 5 * places) expect(value, `place ${place}`).toBe(false);
+    });
+    expect(changed[1]).toBe(changed[places]);
   });
 });
 

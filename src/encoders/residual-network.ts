@@ -38,14 +38,12 @@ interface FeatureMap {
   readonly realAt?: (reduction: number) => Value;
 }
 
-/** The pixels float32[batch, colours, height, width] that patches float32[batch, tokens, channels] were cut from. */
-function imageOf(patches: Value, { rows, columns, patch }: GridSpec): Value {
+/** The image float32[batch, channels, rows, columns] of whose places the patches float32[batch, tokens, channels] are one each. */
+function imageOf(patches: Value, { rows, columns }: GridSpec): Value {
   const [batch, count, channels] = patches.shape;
-  const colours = staticSize(channels) / patch ** 2;
   // A batch may be cropped to its longest record.
   const all = pad(patches, 1, 0, rows * columns - staticSize(count));
-  const cells = reshape(all, [batch, rows, columns, patch, patch, colours]);
-  return reshape(transpose(cells, [0, 5, 1, 3, 2, 4]), [batch, colours, rows * patch, columns * patch]);
+  return transpose(reshape(all, [batch, rows, columns, channels]), [0, 3, 1, 2]);
 }
 
 /** Tokens float32[batch, tokens, channels] as a signal; one that is shorter than the batch stays so in smaller maps. */
@@ -99,8 +97,9 @@ function stageWidths(width: number, layers: number): number[] {
  * A residual network as He et al. (CVPR 2016) have it for CIFAR-10: filters of 3 × 3 with batch norm and ReLU, three
  * stages of residual blocks, of which the second and third have half the resolution and twice the channels of the one
  * before, and the mean over the last map. `layers` counts the blocks, shared out evenly with the first stages ahead;
- * fewer than three make fewer stages. A shortcut between stages is projected, as for ImageNet. Images are put together from their tokens again; other tokens,
- * embedded, are a signal of height 1. Hidden tokens are 0, which is the mean of a standardised pixel.
+ * fewer than three make fewer stages. A shortcut between stages is projected, as for ImageNet. A patch of an image is one place
+ * of the first map, with its pixels as channels: patches of 1 are the network of the paper, larger ones a first layer with that
+ * stride. Other tokens, embedded, are a signal of height 1. Hidden tokens are 0, which is the mean of a standardised pixel.
  */
 export const residualNetwork: Encoder = {
   encode(spec, tokens, config, options = {}) {
