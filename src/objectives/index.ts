@@ -79,5 +79,6 @@ export function checkOwnOptions(kind: ObjectiveKind, given: ObjectiveOptions): v
 /** Its options in words, such as "masking ratio 0.2, tied output true". */
 export const describeOptions = ({ kind, ...given }: ObjectiveConfig): string =>
   Object.entries(ownOptions(kind, given))
+    .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key.replaceAll('_', ' ')} ${value}`)
     .join(', ');

@@ -1,8 +1,17 @@
 /** Three problems of the UEA and UCR archives of time series. Each encoder learns from its own training series. */
 import { given } from '../files.js';
-import { encoderMethods, usualChoices } from '../methods/encoders.js';
+import { encoderMethods, finetuned, usualChoices } from '../methods/encoders.js';
 import { constant, linearOnValues } from '../methods/simple.js';
 import type { BenchmarkTask, Suite } from '../suite.js';
+
+const others = [
+  finetuned('MP3', 'pretrained by predicting which token belongs where, then fine-tuned', {
+    objective: { kind: 'mp3' },
+  }),
+  finetuned('group masking', 'pretrained by restoring groups of tokens that were replaced, then fine-tuned', {
+    objective: { kind: 'group-masking' },
+  }),
+];
 
 const task = (
   problem: string,
@@ -44,7 +53,7 @@ const task = (
       choices: usualChoices,
     },
     seeds: 5,
-    methods: [constant, linearOnValues, ...encoderMethods],
+    methods: [constant, linearOnValues, ...encoderMethods, ...others],
   };
 };
 

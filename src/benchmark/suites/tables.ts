@@ -1,6 +1,6 @@
 /** Two tables: who earns more than 50,000 dollars, and what a house costs. Each encoder learns from its own training rows. */
 import { given } from '../files.js';
-import { encoderMethods, usualChoices } from '../methods/encoders.js';
+import { encoderMethods, finetuned, usualChoices } from '../methods/encoders.js';
 import { perceptron } from '../methods/perceptron.js';
 import { boostedTrees, constant, linearOnValues } from '../methods/simple.js';
 import { drawnTable } from '../splits.js';
@@ -35,15 +35,21 @@ const pretrainingOn = (dataset: Dataset, target: string): Pretraining => ({
   },
 });
 
+const finetunedJepa = finetuned(
+  'T-JEPA',
+  'pretrained by predicting the states that an averaged copy gives to hidden tokens, then fine-tuned',
+  { objective: { kind: 't-jepa' } },
+);
+
 const common = {
   splitColumn: 'split',
   finetuning: {
-    steps: 2000,
+    steps: 1000,
     batchSize: 64,
     choices: usualChoices,
   },
   seeds: 5,
-  methods: [constant, linearOnValues, boostedTrees, perceptron, ...encoderMethods],
+  methods: [constant, linearOnValues, boostedTrees, perceptron, ...encoderMethods, finetunedJepa],
 };
 
 const adult: BenchmarkTask = {

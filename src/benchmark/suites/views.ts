@@ -19,7 +19,7 @@ const methods: readonly Method[] = [
     objective: { kind: 'msbreg', ...TARGET },
   }),
   frozenForEachSeed('SimCLR', "tells an image's other view from the views of other images", {
-    objective: { kind: 'simclr', ...VIEWS },
+    objective: { kind: 'simclr', ...VIEWS, temperature: 0.2 },
   }),
 ];
 
@@ -35,11 +35,11 @@ export const views: Suite = {
         config: {
           data: { ignore: ['label'] },
           tokenizer: { patch: 4 },
-          encoder: { kind: 'residual-network', width: 32, layers: 3 },
+          encoder: { kind: 'residual-network', width: 128, layers: 3 },
           training: {
             steps: 1000,
             batch_size: 128,
-            learning_rate: 1e-3,
+            learning_rate: 3e-3,
             valid_steps: 250,
             checkpoint_steps: 500,
           },
