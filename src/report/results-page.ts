@@ -153,6 +153,13 @@ const PAIRS = [
   ['SMA', 'random masking'],
   ['SMA', 'from scratch'],
   ['random masking', 'from scratch'],
+  ['T-JEPA', 'from scratch'],
+  ['MP3', 'from scratch'],
+  ['group masking', 'from scratch'],
+  ['BYOL', 'untrained, frozen'],
+  ['MYOW', 'untrained, frozen'],
+  ['MSBReg', 'untrained, frozen'],
+  ['SimCLR', 'untrained, frozen'],
 ] as const;
 
 function differences(results: Results): string | undefined {
