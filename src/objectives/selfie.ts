@@ -65,7 +65,7 @@ function contentNumbers(spec: TokenSpec, { rows, size, tokens, lengths, ids, val
       const at = row * tokens + token;
       const [first, step] = spec.kind === 'fields' ? [token, tokens] : [row * tokens, 1];
       let number = 0;
-      while (!same(first + number * step, at)) number++;
+      while (first + number * step < at && !same(first + number * step, at)) number++;
       numbers[at] = number;
     }
   }
@@ -86,7 +86,8 @@ interface Questions {
   readonly asked: Value;
 }
 
-const LOW = scalar(-1e9);
+/** What takes no part in a softmax. */
+const LOW = -1e9;
 
 /** log Σ exp over the last axis. */
 function logSumExp(x: Value): Value {
@@ -108,13 +109,16 @@ function choose({ queries, candidates, contents, offered, asked }: Questions) {
   const right = logicalAnd(same, candidate);
   const wrong = logicalAnd(logicalNot(same), candidate);
   const count = (which: Value) => sum(cast(which, 'float32'), [-1]);
-  const best = (which: Value) => maximum(where(which, logits, LOW), [-1]);
+  const best = (which: Value) => maximum(where(which, logits, scalar(LOW)), [-1]);
   const [rightCount, wrongCount] = [count(right), count(wrong)];
   // A place that holds no question may have no candidates.
   const atLeastOne = where(less(rightCount, scalar(1)), scalar(1), rightCount);
   const open = less(scalar(0.5), wrongCount);
   return {
-    loss: subtract(logSumExp(where(candidate, logits, LOW)), logSumExp(where(right, logits, LOW))),
+    loss: subtract(
+      logSumExp(where(candidate, logits, scalar(LOW))),
+      logSumExp(where(right, logits, scalar(LOW))),
+    ),
     uniform: log(add(scalar(1), divide(wrongCount, atLeastOne))),
     accurate: cast(less(best(wrong), best(right)), 'float32'),
     asked: where(open, asked, scalar(0)),
