@@ -7,6 +7,7 @@ import { objectives } from '../dist/objectives/index.js';
 import { blockLengths, bucketLengths, epochOrder, packBatch } from '../dist/records/batch.js';
 import { openSource } from '../dist/records/open-source.js';
 import { zeros } from '../dist/tensor/tensor.js';
+import { parseConfig } from '../dist/training/config.js';
 import { partition, trainingBlocks } from '../dist/training/data.js';
 import { modelOf, resolveConfig } from '../dist/training/defaults.js';
 import { batchShape, objectiveOf, pretrainingGraph } from '../dist/training/model.js';
@@ -72,13 +73,14 @@ export async function measureObjectives(
   /** @type {string} */ file,
   /** @type {MeasureOptions} */ { threads, repeats, only, encoder },
 ) {
+  const asked = parseConfig(encoder === undefined ? {} : { encoder: { kind: encoder } }, '--encoder');
   const { tokenizer, block } = await readRecords(file);
   const { spec } = tokenizer;
   const engine = await nodeEngine({ threads });
   const configOf = (/** @type {ObjectiveKind} */ kind) =>
     resolveConfig(
       {
-        encoder: { kind: /** @type {any} */ (encoder) },
+        ...asked,
         objective: { kind },
         // Only so that an objective which goes on from another run does not refuse; the parameters are fresh.
         training: { from: 'another run' },

@@ -5,6 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { InputError } from '../dist/errors.js';
 import { configurationNamed, configurations } from './configurations.mjs';
 import { Contender, contenders, isInstalled, sgemm } from './contender.mjs';
 import { measureObjectives, printObjectives } from './objectives.mjs';
@@ -49,9 +50,11 @@ const { values: options, positionals: names } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 });
-if (options.help) {
+const [first, ...files] = names;
+const onObjectives = first === 'objectives';
+if (options.help || (onObjectives && files.length === 0)) {
   console.log(HELP);
-  process.exit(0);
+  process.exit(options.help ? 0 : 2);
 }
 const repeats = Number(options.repeats);
 const threads = Number(options.threads);
@@ -64,15 +67,25 @@ async function writeResults(/** @type {object} */ results) {
   await writeFile(options.json, `${JSON.stringify({ machine, repeats, results }, null, 2)}\n`);
 }
 
-if (names[0] === 'objectives') {
+if (onObjectives) {
   /** @type {Record<string, import('./objectives.mjs').Measured>} */
   const results = {};
-  for (const file of names.slice(1)) {
-    results[file] = await measureObjectives(file, { threads, repeats, only, encoder: options.encoder });
-    printObjectives(results[file]);
+  for (const file of files) {
+    const measured = await measureObjectives(file, {
+      threads,
+      repeats,
+      only,
+      encoder: options.encoder,
+    }).catch((error) => {
+      if (!(error instanceof InputError)) throw error;
+      console.error(error.message);
+      process.exit(error.exitCode);
+    });
+    results[file] = measured;
+    printObjectives(measured);
     await writeResults(results);
   }
-  process.exit(names.length > 1 ? 0 : 2);
+  process.exit(0);
 }
 for (const name of names) configurationNamed(name);
 
