@@ -10,11 +10,12 @@ import { zeros } from '../dist/tensor/tensor.js';
 import { parseConfig } from '../dist/training/config.js';
 import { partition, trainingBlocks } from '../dist/training/data.js';
 import { modelOf, resolveConfig } from '../dist/training/defaults.js';
-import { batchShape, objectiveOf, pretrainingGraph } from '../dist/training/model.js';
+import { batchShape, gradientProgram, objectiveOf, pretrainingGraph } from '../dist/training/model.js';
 import { initializeParameters, targetViews } from '../dist/training/parameters.js';
 import { batchFeeds, pretrainingGraphFor } from '../dist/training/pretraining-loop.js';
 import { fitTokenizer, planTokens } from '../dist/training/token-plan.js';
 import { Trainer } from '../dist/training/trainer.js';
+import { productOperations } from './operations.mjs';
 import { encoderPasses, passCounts } from './passes.mjs';
 import { markdownTable, number, spread, summary } from './table.mjs';
 
@@ -24,7 +25,7 @@ import { markdownTable, number, spread, summary } from './table.mjs';
  * @typedef {import('./table.mjs').Summary} Summary
  * @typedef {{
  *   objective: string, error?: string, encoded?: { backward: number, forward: number }, step?: Summary, input?: Summary,
- *   update?: Summary, passes?: Summary, ratio?: number, ratios?: Summary,
+ *   update?: Summary, passes?: Summary, ratio?: number, ratios?: Summary, products?: number,
  * }} ObjectiveRow
  * @typedef {{ file: string, model: string, threads: number, load: number[], rows: ObjectiveRow[] }} Measured
  * @typedef {{ threads: number, repeats: number, only?: readonly string[], encoder?: string }} MeasureOptions
@@ -119,41 +120,44 @@ export async function measureObjectives(
         ),
       })),
     );
+    /** @type {Record<'step' | 'input' | 'update' | 'passes', number[]>} */
     const times = { step: [], input: [], update: [], passes: [] };
-    /** @type {Record<keyof typeof times, number[]>} */
-    let { step: steps, input: inputs, update: updates, passes: alone } = times;
     const { momentum } = objectiveOf(model);
     for (let turn = 0; turn < WARM_UP_TURNS + repeats; turn++) {
-      if (turn === WARM_UP_TURNS) [steps, inputs, updates, alone] = [[], [], [], []];
-      const feeds = await timed(steps, async () => {
-        const feeds = await timed(inputs, () => {
+      const feeds = await timed(times.step, async () => {
+        const feeds = await timed(times.input, () => {
           const batch = packBatch(block, plans[turn % plans.length].records, size, tokens);
           return batchFeeds(model, batch, { seed: 0, purpose: 'bench', step: turn, progress: PROGRESS });
         });
         const { norm } = await trainer.gradient(tokens, feeds);
-        await timed(updates, async () => {
+        await timed(times.update, async () => {
           await trainer.update(turn + 1, LEARNING_RATE, norm);
           if (momentum) trainer.follow(momentum(model.objective, PROGRESS));
         });
         return feeds;
       });
-      await timed(alone, async () => {
+      await timed(times.passes, async () => {
         for (const { executable, results } of compiled)
           await executable.run({ ...parameters, ...feeds }, results);
       });
     }
     for (const { executable } of compiled) await executable.release();
     await trainer.release();
-    const [step, needed] = [summary(steps), summary(alone)];
+    const after = (/** @type {number[]} */ values) => values.slice(WARM_UP_TURNS);
+    const [steps, alone] = [after(times.step), after(times.passes)];
+    const products = (/** @type {import('../dist/graph/index.js').Program} */ { outputs }) =>
+      productOperations(Object.values(outputs));
+    const whole = products(gradientProgram('step', graph.loss, graph.parameters, {}));
     return {
       objective: kind,
       encoded: passCounts(passes, size),
-      step,
-      input: summary(inputs),
-      update: summary(updates),
-      passes: needed,
-      ratio: step.median / needed.median,
+      step: summary(steps),
+      input: summary(after(times.input)),
+      update: summary(after(times.update)),
+      passes: summary(alone),
+      ratio: summary(steps).median / summary(alone).median,
       ratios: summary(steps.map((milliseconds, turn) => milliseconds / alone[turn])),
+      products: whole / passes.reduce((sum, { program }) => sum + products(program), 0),
     };
   };
 
@@ -188,17 +192,21 @@ export function printObjectives(/** @type {Measured} */ { file, model, threads, 
     'passes, ms (quartiles)',
     'step ÷ passes',
     'turn by turn (quartiles)',
+    'products ÷ products',
   ];
-  const body = rows.map(({ objective, error, encoded, step, input, update, passes, ratio, ratios }) => [
-    objective,
-    encoded ? `${encoded.backward} + ${encoded.forward}` : '',
-    error ?? spread(step),
-    number(input?.median),
-    number(update?.median),
-    spread(passes),
-    number(ratio, 2),
-    spread(ratios, 2),
-  ]);
+  const body = rows.map(
+    ({ objective, error, encoded, step, input, update, passes, ratio, ratios, products }) => [
+      objective,
+      encoded ? `${encoded.backward} + ${encoded.forward}` : '',
+      error ?? spread(step),
+      number(input?.median),
+      number(update?.median),
+      spread(passes),
+      number(ratio, 2),
+      spread(ratios, 2),
+      number(products, 2),
+    ],
+  );
   console.log(
     `\n${file}: ${model}; ${threads} threads, load ${load[0].toFixed(1)}\n\n${markdownTable([head, ...body])}`,
   );
