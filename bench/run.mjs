@@ -5,9 +5,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { InputError } from '../dist/errors.js';
 import { configurationNamed, configurations } from './configurations.mjs';
 import { Contender, contenders, isInstalled, sgemm } from './contender.mjs';
+import { measureObjectives, printObjectives } from './objectives.mjs';
 import { stepOperations } from './operations.mjs';
+import { markdownTable, number, spread, summary } from './table.mjs';
 import { writeWorkload } from './workload.mjs';
 
 const HELP = `npm run bench -- [CONFIGURATION…] [options]
@@ -20,6 +23,17 @@ Configurations: ${Object.keys(configurations).join(', ')}; all of them by defaul
   --only NAMES    these contenders beside Lacuna, separated by commas
   --no-embed      leave out embedding
   --no-variants   leave out Lacuna with one thread and with recomputation
+  --json FILE     write all numbers there
+
+npm run bench -- objectives FILE… [options]
+
+Trains each objective on the records of each file, with the model that a run on it has by default, in turns with the
+passes of the encoder that the objective needs, alone.
+
+  --threads N     as many as cores by default
+  --repeats N     turns, 7 by default
+  --only NAMES    these objectives, separated by commas
+  --encoder NAME  perceiver by default
   --json FILE     write all numbers there`;
 
 const { values: options, positionals: names } = parseArgs({
@@ -29,18 +43,51 @@ const { values: options, positionals: names } = parseArgs({
     threads: { type: 'string', default: String(availableParallelism()) },
     repeats: { type: 'string', default: '7' },
     only: { type: 'string' },
+    encoder: { type: 'string' },
     embed: { type: 'boolean', default: true },
     variants: { type: 'boolean', default: true },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
-if (options.help) {
+const [first, ...files] = names;
+const onObjectives = first === 'objectives';
+if (options.help || (onObjectives && files.length === 0)) {
   console.log(HELP);
+  process.exit(options.help ? 0 : 2);
+}
+const repeats = Number(options.repeats);
+const threads = Number(options.threads);
+const only = options.only?.split(',');
+
+/** All numbers so far, to the file that was asked for. */
+async function writeResults(/** @type {object} */ results) {
+  if (!options.json) return;
+  const machine = { cpu: cpus()[0].model, cores: availableParallelism(), node: process.versions.node };
+  await writeFile(options.json, `${JSON.stringify({ machine, repeats, results }, null, 2)}\n`);
+}
+
+if (onObjectives) {
+  /** @type {Record<string, import('./objectives.mjs').Measured>} */
+  const results = {};
+  for (const file of files) {
+    const measured = await measureObjectives(file, {
+      threads,
+      repeats,
+      only,
+      encoder: options.encoder,
+    }).catch((error) => {
+      if (!(error instanceof InputError)) throw error;
+      console.error(error.message);
+      process.exit(error.exitCode);
+    });
+    results[file] = measured;
+    printObjectives(measured);
+    await writeResults(results);
+  }
   process.exit(0);
 }
 for (const name of names) configurationNamed(name);
-const repeats = Number(options.repeats);
 
 /** Steps that are not timed, and at least as many milliseconds of work in a turn that is. */
 const WARM_UP_STEPS = 3;
@@ -48,21 +95,14 @@ const TURN_MILLISECONDS = 500;
 /** Losses further apart than this are not the same arithmetic. */
 const LOSS_TOLERANCE = 1e-3;
 
-/** @typedef {{ median: number, quartiles: [number, number] }} Summary */
 /**
+ * @typedef {import('./table.mjs').Summary} Summary
  * @typedef {{
  *   contender: string, version: string, threads: number, error?: string, step?: Summary, samplesPerSecond?: number,
  *   gigaflops?: number, shareOfSgemm?: number, peakMemory?: number, lossDifference?: number, embed?: Summary,
  *   embeddingDifference?: number,
  * }} Row
  */
-
-/** @returns {Summary} */
-function summary(/** @type {readonly number[]} */ values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const at = (/** @type {number} */ share) => sorted[Math.round(share * (sorted.length - 1))];
-  return { median: at(0.5), quartiles: [at(0.25), at(0.75)] };
-}
 
 /** A contender with what it has done so far. */
 class Turn {
@@ -128,7 +168,6 @@ async function measure(/** @type {string} */ name) {
   const configuration = configurationNamed(name);
   const { model, batch } = configuration;
   const folder = await mkdtemp(join(tmpdir(), 'lacuna-bench-'));
-  const threads = Number(options.threads);
   /** @type {Turn[]} */
   const turns = [];
   try {
@@ -153,7 +192,7 @@ async function measure(/** @type {string} */ name) {
       start({ ...lacuna, name: 'lacuna --recompute', parameters: ['recompute'], embeds: false });
     }
     for (const peer of peers) {
-      if (options.only && !options.only.split(',').includes(peer.name)) continue;
+      if (only && !only.includes(peer.name)) continue;
       if (isInstalled(peer) && peer.trains?.(model.encoder) !== false) start(peer);
     }
     const each = async (/** @type {(turn: Turn) => Promise<void>} */ work) => {
@@ -218,10 +257,6 @@ function rowsOf(/** @type {Turn[]} */ turns, /** @type {number} */ operations, /
 
 function printTable(/** @type {string} */ name, /** @type {readonly Row[]} */ rows) {
   const [, lacuna] = rows;
-  const number = (/** @type {number | undefined} */ value, digits = 1) =>
-    value === undefined ? '' : value.toFixed(digits);
-  const spread = (/** @type {Summary | undefined} */ s) =>
-    s ? `${number(s.median)} (${number(s.quartiles[0])} – ${number(s.quartiles[1])})` : '';
   const ratio = (/** @type {Summary | undefined} */ s, /** @type {Summary | undefined} */ base) =>
     s && base ? `${number(s.median / base.median, 2)}×` : '';
   const head =
@@ -241,11 +276,7 @@ function printTable(/** @type {string} */ name, /** @type {readonly Row[]} */ ro
     ].join('|'),
   );
   const cells = [head, ...body].map((line) => line.split('|'));
-  const widths = cells[0].map((_, column) => Math.max(...cells.map((row) => row[column].length)));
-  const line = (/** @type {string[]} */ row) =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
-  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
-  console.log([`\n${name}\n`, line(cells[0]), rule, ...cells.slice(1).map(line)].join('\n'));
+  console.log(`\n${name}\n\n${markdownTable(cells)}`);
 }
 
 for (const peer of contenders) {
@@ -265,9 +296,6 @@ for (const name of names.length > 0 ? names : Object.keys(configurations)) {
       `${name}: ${contender} does not compute the same: losses differ by ${lossDifference}, embeddings by ${embeddingDifference}`,
     );
   }
-  if (options.json) {
-    const machine = { cpu: cpus()[0].model, cores: availableParallelism(), node: process.versions.node };
-    await writeFile(options.json, `${JSON.stringify({ machine, repeats, results }, null, 2)}\n`);
-  }
+  await writeResults(results);
 }
 process.exit(wrong > 0 ? 1 : 0);
