@@ -27,11 +27,13 @@ function graphOf(kind: ObjectiveKind) {
 }
 
 /** Of each record of a batch, as docs/objectives.md tells them: with a gradient, without. */
-const costs: Partial<Record<ObjectiveKind, [number, number]>> = {
+const costs: Record<ObjectiveKind, [number, number]> = {
   sma: [1, 0],
   'random-masking': [1, 0],
   'group-masking': [1, 0],
   selfie: [1, 0],
+  mp3: [1, 0],
+  't-jepa': [1, 1],
   'self-distillation': [2, 1],
   byol: [2, 2],
   myow: [2, 3],
