@@ -9,7 +9,7 @@ import { realRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, type ModelConfig, pretrainingGraph } from '../training/model.js';
 import { batchFeeds } from '../training/pretraining-loop.js';
 import { byol } from './byol.js';
-import { batchNormOver, forEachView, project } from './joint-embedding.js';
+import { batchNormOver, project, stackedCopies } from './joint-embedding.js';
 import { smallModel } from './objective.case.js';
 
 const engine = await nodeEngine({ threads: 1 });
@@ -56,7 +56,7 @@ describe('BYOL', () => {
       const built = sharingLeaves(() => {
         const tokens = tokenInputs(spec, 2 * ROWS, spec.maxTokens, 'view_');
         const dropped = input('view_dropped', 'bool', [2 * ROWS, spec.maxTokens]);
-        const normalize = batchNormOver(forEachView(input('rows', 'float32', [ROWS]), 2));
+        const normalize = batchNormOver(stackedCopies(input('rows', 'float32', [ROWS]), 2));
         const projected = () => {
           const hiding = { choose: () => dropped, visible: spec.maxTokens };
           const { pooled } = encoders[encoder].encode(spec, tokens, model.encoder, { hiding });

@@ -6,13 +6,13 @@ import {
   cosineMomentum,
   drawViewNoise,
   encodeViews,
-  forEachView,
   type ProjectionOptions,
   project,
   projectionDefaults,
   projectionOptions,
   splitViews,
   spread,
+  stackedCopies,
   type TargetNetworkOptions,
   targetMomentum,
   type ViewChanges,
@@ -49,7 +49,7 @@ export const byol: Objective<ByolOptions> = {
   draw: (options, spec, _shape, batch, _progress, source) =>
     drawViewNoise(options, spec, batch, VIEWS, source),
   build(options, inputs) {
-    const rows = forEachView(inputs.rows, VIEWS);
+    const rows = stackedCopies(inputs.rows, VIEWS);
     const normalize = batchNormOver(rows);
     const projected = () => project('projector', encodeViews(options, inputs, VIEWS), options, normalize);
     const projection = projected();

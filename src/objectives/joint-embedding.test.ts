@@ -11,12 +11,12 @@ import {
   cosineDistance,
   cosineMomentum,
   drawViewNoise,
-  forEachView,
   layerNormalization,
   type Normalization,
   project,
   splitViews,
   spread,
+  stackedCopies,
   unit,
   viewDefaults,
   viewNoise,
@@ -156,7 +156,7 @@ describe('views of a batch', () => {
   );
 
   it('are stacked view by view', async () => {
-    const stacked = forEachView(x, 3);
+    const stacked = stackedCopies(x, 3);
     expect(stacked.shape).toEqual([3 * ROWS, WIDTH]);
     const values = normals('x', ROWS * WIDTH);
     const [first, second, third] = splitViews(stacked, 3);

@@ -136,8 +136,8 @@ export function encodeViews(
   return encode({ tokens, hiding: { choose: () => noise[DROPPED], visible } }).pooled;
 }
 
-/** Something float32[size, …] of each row again for each of `count` views: float32[count · size, …]. */
-export const forEachView = (x: Value, count: number): Value =>
+/** float32[size, …] once for each of `count` views: float32[count · size, …]. */
+export const stackedCopies = (x: Value, count: number): Value =>
   concatenate(
     Array.from({ length: count }, () => x),
     0,

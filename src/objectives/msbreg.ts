@@ -5,7 +5,6 @@ import {
   cosineMomentum,
   drawViewNoise,
   encodeViews,
-  forEachView,
   layerNormalization,
   type ProjectionOptions,
   project,
@@ -13,6 +12,7 @@ import {
   projectionOptions,
   splitViews,
   spread,
+  stackedCopies,
   type TargetNetworkOptions,
   targetMomentum,
   unit,
@@ -70,7 +70,7 @@ export const msbreg = regularized<MultiviewCentroidOptions>(
       const predicted = project('predictor', projection, options, layerNormalization);
       const loss = centroidLoss(predicted, inputs.target(projected), views);
       const { mean, weight } = weightedMean(loss, inputs.rows);
-      const rows = forEachView(inputs.rows, views);
+      const rows = stackedCopies(inputs.rows, views);
       return { loss: mean, weight, metrics: { projection_spread: spread(projection, rows) } };
     },
     momentum: ({ target_momentum }, progress) => cosineMomentum(target_momentum, progress),

@@ -26,10 +26,10 @@ import {
   batchNormOver,
   cosineDistance,
   encodeViews,
-  forEachView,
   project,
   splitViews,
   spread,
+  stackedCopies,
   unit,
 } from './joint-embedding.js';
 import type { Objective } from './objective.js';
@@ -137,7 +137,7 @@ export const myow: Objective<MyowOptions> = {
   }),
   build(options, inputs) {
     const { encode, noise, target } = inputs;
-    const rows = forEachView(inputs.rows, VIEWS);
+    const rows = stackedCopies(inputs.rows, VIEWS);
     const normalize = batchNormOver(rows);
     const projectedViews = () => {
       const embedding = encodeViews(options, inputs, VIEWS);
@@ -166,8 +166,8 @@ export const myow: Objective<MyowOptions> = {
     });
     const ownViews = weightedMean(cosineDistance(predicted, exchangedViews(targets.views)), rows).mean;
     const minedViews = weightedMean(
-      cosineDistance(minedPrediction, forEachView(gather(targets.mined, place), VIEWS)),
-      forEachView(found, VIEWS),
+      cosineDistance(minedPrediction, stackedCopies(gather(targets.mined, place), VIEWS)),
+      stackedCopies(found, VIEWS),
     ).mean;
     // Both directions of a record are added up, as in BYOL.
     const own = multiply(ownViews, scalar(VIEWS));

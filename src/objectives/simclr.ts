@@ -19,12 +19,12 @@ import {
   batchNormOver,
   drawViewNoise,
   encodeViews,
-  forEachView,
   type ProjectionOptions,
   project,
   projectionDefaults,
   projectionOptions,
   spread,
+  stackedCopies,
   unit,
   type ViewChanges,
   viewChanges,
@@ -85,7 +85,7 @@ export const simclr: Objective<SimclrOptions> = {
   draw: (options, spec, _shape, batch, _progress, source) =>
     drawViewNoise(options, spec, batch, VIEWS, source),
   build(options, inputs) {
-    const rows = forEachView(inputs.rows, VIEWS);
+    const rows = stackedCopies(inputs.rows, VIEWS);
     const projection = project(
       'projector',
       encodeViews(options, inputs, VIEWS),

@@ -26,7 +26,7 @@ import type { Batch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { permutation, type Random } from '../tensor/random.js';
 import { hostTensor } from '../tensor/tensor.js';
-import { cosineMomentum, spread, targetMomentum } from './joint-embedding.js';
+import { cosineMomentum, spread, stackedCopies, targetMomentum } from './joint-embedding.js';
 import { hiddenCount } from './masked-autoencoding.js';
 import type { BatchShape, Objective, Option } from './objective.js';
 
@@ -112,13 +112,6 @@ interface Questions {
   readonly used: Value;
 }
 
-/** One copy of the rows for each mask, mask by mask. */
-const forEachMask = (x: Value, masks: number): Value =>
-  concatenate(
-    Array.from({ length: masks }, () => x),
-    0,
-  );
-
 /**
  * The target network's states of the tokens in each mask. Where it has no state for each token, its states by index, all of
  * them, in a single mask.
@@ -144,8 +137,8 @@ export function questions(
     const { target_positions: positions, target_used: used } = noise;
     return {
       queries: gather(places, positions),
-      targets: normalized(valuesAt(forEachMask(tokenStates, masks), positions)),
-      used: multiply(used, reshape(forEachMask(rows, masks), [masks * size, 1])),
+      targets: normalized(valuesAt(stackedCopies(tokenStates, masks), positions)),
+      used: multiply(used, reshape(stackedCopies(rows, masks), [masks * size, 1])),
     };
   }
   const real = unreadable ? cast(logicalNot(unreadable), 'float32') : filled([size, count], 1);
@@ -172,8 +165,8 @@ export function predictStates(
     const context = linear('input', layerNorm('input_norm', states), predictor_width);
     const missing = unreadable ? cast(unreadable, 'float32') : filled([size, count], 0);
     const unasked = cast(logicalNot(cast(used, 'bool')), 'float32');
-    const excluded = cast(concatenate([forEachMask(missing, rows / size), unasked], 1), 'bool');
-    let all = concatenate([forEachMask(context, rows / size), queries], 1);
+    const excluded = cast(concatenate([stackedCopies(missing, rows / size), unasked], 1), 'bool');
+    let all = concatenate([stackedCopies(context, rows / size), queries], 1);
     for (let layer = 0; layer < predictor_layers; layer++) {
       all = attentionBlock(`layers.${layer}`, all, {
         heads: predictor_width % heads === 0 ? heads : 1,
