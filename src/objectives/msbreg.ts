@@ -21,9 +21,20 @@ import {
   viewDefaults,
   viewNoise,
 } from './joint-embedding.js';
-import { regularized } from './regularizers.js';
+import type { Objective } from './objective.js';
+import {
+  diffusiveLoss,
+  type RegularizerOptions,
+  randomDirections,
+  regularizerOptions,
+  singularValueLoss,
+} from './regularizers.js';
 
-export interface MultiviewCentroidOptions extends ViewChanges, ProjectionOptions, TargetNetworkOptions {
+export interface MsbregOptions
+  extends ViewChanges,
+    ProjectionOptions,
+    TargetNetworkOptions,
+    RegularizerOptions {
   /** Views of each record. */
   readonly views: number;
 }
@@ -38,42 +49,65 @@ export function centroidLoss(predictions: Value, targets: Value, count: number):
   return sum(multiply(difference, difference), [-1]);
 }
 
+const STEPS = 'diffusive_steps';
+
 /**
  * A reconstruction of MSBReg from its description (WACV 2023), whose equations were not at hand: the centroid of what is
- * predicted from the views of a record shall be that of what the target network makes of them, embeddings shall fill all
- * directions alike, and each is stirred. Two terms are {@link regularized}'s, which the paper, too, puts on embeddings alone.
+ * predicted from the views of a record shall be that of what the target network makes of them, projections shall fill all
+ * directions alike, and those of the first view are stirred. The last two terms are those of `regularizers.ts`, here on the
+ * vectors that are compared.
  */
-export const msbreg = regularized<MultiviewCentroidOptions>(
-  {
-    paper:
-      '"An Embedding-Dynamic Approach to Self-Supervised Learning", WACV 2023: a reconstruction from its description',
-    options: {
-      ...viewChanges,
-      ...projectionOptions,
-      target_momentum: targetMomentum,
-      views: { type: z.int().min(2), description: 'views of each record', example: 3 },
-    },
-    defaults: (spec, { width }, chosen) => ({
-      ...viewDefaults(spec, chosen),
-      ...projectionDefaults(width, chosen),
-      target_momentum: chosen.target_momentum ?? 0.996,
-      views: chosen.views ?? 3,
-    }),
-    noise: (options, spec, shape) => viewNoise(options, spec, shape, options.views),
-    draw: (options, spec, _shape, batch, _progress, source) =>
-      drawViewNoise(options, spec, batch, options.views, source),
-    build(options, inputs) {
-      const { views } = options;
-      const projected = () =>
-        project('projector', encodeViews(options, inputs, views), options, layerNormalization);
-      const projection = projected();
-      const predicted = project('predictor', projection, options, layerNormalization);
-      const loss = centroidLoss(predicted, inputs.target(projected), views);
-      const { mean, weight } = weightedMean(loss, inputs.rows);
-      const rows = stackedCopies(inputs.rows, views);
-      return { loss: mean, weight, metrics: { projection_spread: spread(projection, rows) } };
-    },
-    momentum: ({ target_momentum }, progress) => cosineMomentum(target_momentum, progress),
+export const msbreg: Objective<MsbregOptions> = {
+  paper:
+    '"An Embedding-Dynamic Approach to Self-Supervised Learning", WACV 2023: a reconstruction from its description',
+  options: {
+    ...viewChanges,
+    ...projectionOptions,
+    ...regularizerOptions,
+    target_momentum: targetMomentum,
+    views: { type: z.int().min(2), description: 'views of each record', example: 3 },
   },
-  { singular_value_weight: 1, diffusive_weight: 0.1 },
-);
+  defaults: (spec, { width }, chosen) => ({
+    ...viewDefaults(spec, chosen),
+    ...projectionDefaults(width, chosen),
+    singular_value_weight: chosen.singular_value_weight ?? 0.05,
+    diffusive_weight: chosen.diffusive_weight ?? 0.01,
+    target_momentum: chosen.target_momentum ?? 0.996,
+    views: chosen.views ?? 3,
+  }),
+  noise: (options, spec, shape) => ({
+    ...viewNoise(options, spec, shape, options.views),
+    [STEPS]: { dtype: 'float32', shape: [shape.size, options.projection_width] },
+  }),
+  draw: (options, spec, { size }, batch, _progress, source) => ({
+    ...drawViewNoise(options, spec, batch, options.views, source),
+    [STEPS]: randomDirections({ size, width: options.projection_width }, batch, source),
+  }),
+  build(options, inputs) {
+    const { views, singular_value_weight = 0, diffusive_weight = 0 } = options;
+    const projected = () =>
+      project('projector', encodeViews(options, inputs, views), options, layerNormalization);
+    const projection = projected();
+    const predicted = project('predictor', projection, options, layerNormalization);
+    const centroids = weightedMean(centroidLoss(predicted, inputs.target(projected), views), inputs.rows);
+    const rows = stackedCopies(inputs.rows, views);
+    const spectrum = singularValueLoss(projection, rows);
+    const [first] = splitViews(projection, views);
+    const diffusion = diffusiveLoss(first, inputs.noise[STEPS], inputs.rows);
+    return {
+      loss: [
+        centroids.mean,
+        multiply(spectrum, scalar(singular_value_weight)),
+        multiply(diffusion, scalar(diffusive_weight)),
+      ].reduce(add),
+      weight: centroids.weight,
+      metrics: {
+        centroid_loss: centroids.mean,
+        singular_value_loss: spectrum,
+        diffusive_loss: diffusion,
+        projection_spread: spread(projection, rows),
+      },
+    };
+  },
+  momentum: ({ target_momentum }, progress) => cosineMomentum(target_momentum, progress),
+};

@@ -34,7 +34,7 @@ export interface RegularizerOptions {
 
 const weight = z.number().min(0).optional();
 
-const regularizerOptions: Objective<RegularizerOptions>['options'] = {
+export const regularizerOptions: Objective<RegularizerOptions>['options'] = {
   singular_value_weight: {
     type: weight,
     description: 'weight of the term that makes embeddings fill all directions alike',
@@ -76,8 +76,8 @@ export const diffusiveLoss = (embeddings: Value, steps: Value, rows: Value): Val
 const STEPS = 'diffusive_steps';
 
 /** float32[size, width]: a random direction for each row. */
-function randomDirections(
-  { size, width }: BatchShape,
+export function randomDirections(
+  { size, width }: Pick<BatchShape, 'size' | 'width'>,
   batch: Batch,
   source: (purpose: string, row: number) => Random,
 ) {
@@ -96,18 +96,17 @@ function randomDirections(
 
 /**
  * The objective with both terms, on the mean states that its first pass of the encoder gives each record (of views: the
- * first of them). Without weights, the default where `usual` has none, it is the objective itself.
+ * first of them). Without weights, the default, it is the objective itself.
  */
 export const regularized = <O extends object>(
   objective: Objective<O>,
-  usual: RegularizerOptions = {},
 ): Objective<O & RegularizerOptions> => ({
   ...objective,
   options: { ...objective.options, ...regularizerOptions } as Objective<O & RegularizerOptions>['options'],
   defaults: (spec, encoder, chosen) => ({
     ...objective.defaults(spec, encoder, chosen),
-    singular_value_weight: chosen.singular_value_weight ?? usual.singular_value_weight,
-    diffusive_weight: chosen.diffusive_weight ?? usual.diffusive_weight,
+    singular_value_weight: chosen.singular_value_weight,
+    diffusive_weight: chosen.diffusive_weight,
   }),
   noise: (options, spec, shape) => ({
     ...objective.noise(options, spec, shape),
