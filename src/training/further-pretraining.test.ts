@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { input, mean, multiply, reshape } from '../graph/index.js';
 import { linear } from '../layers/linear.js';
-import { type ByolOptions, byol } from '../objectives/byol.js';
+import type { ByolOptions } from '../objectives/byol.js';
+import { objectives } from '../objectives/index.js';
 import type { GroupingContext, Objective } from '../objectives/objective.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { molecules } from '../tokenizers/real-records.case.js';
@@ -216,7 +217,7 @@ describe('the infinite schedule', () => {
 });
 
 /** An objective of the table with further methods, for the length of a test. */
-const objective: Objective<ByolOptions> = byol;
+const objective: Objective<ByolOptions> = objectives.byol;
 const { momentum } = objective;
 afterEach(() => {
   objective.momentum = momentum;
