@@ -3,7 +3,8 @@ import { evaluate, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { gradients, mean, multiply, scope, sum, type Value } from '../graph/index.js';
 import { tokenFeeds, tokenInputs } from '../layers/token-embedding.js';
-import { type ByolOptions, byol } from '../objectives/byol.js';
+import type { ByolOptions } from '../objectives/byol.js';
+import { objectives } from '../objectives/index.js';
 import { smallModel } from '../objectives/objective.case.js';
 import type { Objective, ObjectiveInputs } from '../objectives/objective.js';
 import { packBatch } from '../records/batch.js';
@@ -16,7 +17,7 @@ const { spec } = discrete.tokenizer;
 const ROWS = 2;
 
 /** An objective of the table that builds something else, for the length of a test. */
-const objective: Objective<ByolOptions> = byol;
+const objective: Objective<ByolOptions> = objectives.byol;
 const { build, momentum } = objective;
 afterEach(() => Object.assign(objective, { build, momentum }));
 
