@@ -66,7 +66,7 @@ function drawSeen(spec: TokenSpec, batch: Batch, seed: number, step: number) {
 }
 
 /** The latents of all records under a denoising autoencoder trained on them, one array for each. */
-async function denoisedLatents({ spec, block, seed, train }: GroupingContext): Promise<Float64Array[]> {
+async function denoisedLatents({ spec, block, seed, train }: GroupingContext): Promise<number[][]> {
   const { batch: size, steps, learningRate, latent: width } = AUTOENCODER;
   const feedsOf = (batch: Batch, seen: Float32Array) => ({
     ...tokenFeeds(batch),
@@ -84,31 +84,27 @@ async function denoisedLatents({ spec, block, seed, train }: GroupingContext): P
     learningRate,
   });
   const all = new Float32Array(size * spec.maxTokens).fill(1);
-  const latents: Float64Array[] = [];
+  const latents: number[][] = [];
   for (let first = 0; first < block.count; first += size) {
     const rows = Math.min(size, block.count - first);
     const { latent } = await run(feedsOf(pack(Int32Array.from({ length: rows }, (_, i) => first + i)), all));
     for (let row = 0; row < rows; row++)
-      latents.push(Float64Array.from(latent.data.subarray(row * width, (row + 1) * width) as Float32Array));
+      latents.push(Array.from(latent.data.subarray(row * width, (row + 1) * width) as Float32Array));
   }
   return latents;
 }
 
 /** The cluster of each point, int32[points], by k-means from points drawn at random, found on some of them if there are many. */
-export async function clustersOf(
-  points: Float64Array[],
-  clusters: number,
-  seed: number,
-): Promise<Int32Array> {
+export async function clustersOf(points: number[][], clusters: number, seed: number): Promise<Int32Array> {
   const { kmeans } = await import('ml-kmeans');
   const order = permutation(points.length, random(seed, 'points for k-means', 0, 0));
   const some = Array.from(order.subarray(0, KMEANS.records), (i) => points[i]);
-  const found = kmeans(some as unknown as number[][], clusters, {
+  const found = kmeans(some, clusters, {
     seed,
     initialization: 'random',
     maxIterations: KMEANS.iterations,
   });
-  return Int32Array.from(found.nearest(points as unknown as number[][]));
+  return Int32Array.from(found.nearest(points));
 }
 
 /**
