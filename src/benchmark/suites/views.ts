@@ -6,7 +6,7 @@ import { images } from './images.js';
 
 /** Digits are not mirrored. */
 const VIEWS = { flip_probability: 0 };
-/** Without other images to tell apart, larger crops taught more by the nearest neighbours of validation. */
+/** For what is not told from other images: see docs/results.md for how this was chosen. */
 const LARGER = { ...VIEWS, smallest_crop: 0.6 };
 
 const methods: readonly Method[] = [
