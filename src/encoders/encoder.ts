@@ -34,7 +34,7 @@ export interface Encoding {
   readonly unreadable?: Value;
   /** float32[batch, width]: the mean of the readable states. */
   readonly pooled: Value;
-  /** float32[maxTokens, embedWidth] */
+  /** float32[tokens, embedWidth]: what stands for each position of the batch. */
   readonly positions: Value;
   /** float32[vocabulary, embedWidth], where tokens have ids. */
   readonly table?: Value;

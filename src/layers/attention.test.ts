@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   evaluate,
   floats,
+  integers,
   largestDifference,
   normals,
   ordinaryParameters,
@@ -140,6 +141,32 @@ describe('attention is its formula', () => {
     // Who hides keys sees the map before anything is hidden.
     if (map) expect(largestDifference(computed.map, naive(excludes).maps.flat(3))).toBeLessThan(1e-6);
   });
+
+  it.each([1, 2])(
+    '%i heads: what is asked for of one row of queries is as if gathered before',
+    async (heads) => {
+      const queries = g.input('queries', 'float32', [1, QUERIES, WIDTH]);
+      const source = g.input('source', 'float32', [BATCH, KEYS, SOURCE]);
+      const asked = g.input('asked', 'int32', [BATCH, 2]);
+      const gathered = g.gather(g.reshape(queries, [QUERIES, WIDTH]), asked);
+      const [one, other] = [
+        attention(queries, source, { heads, asked }),
+        attention(gathered, source, { heads }),
+      ].map((y) => ({ y, slope: g.gradients(g.sumAll(g.multiply(y, y)), [queries])[0] }));
+      const computed = await evaluate(
+        engine,
+        { y: one.y, slope: one.slope, expected: other.y, expectedSlope: other.slope },
+        {
+          ...ordinaryParameters([one.y]),
+          queries: floats([1, QUERIES, WIDTH], normals('queries', QUERIES * WIDTH)),
+          source: floats([BATCH, KEYS, SOURCE], normals('source', BATCH * KEYS * SOURCE)),
+          asked: integers([BATCH, 2], [2, 0, 1, 1]),
+        },
+      );
+      expect(largestDifference(computed.y, [...computed.expected])).toBeLessThan(1e-5);
+      expect(largestDifference(computed.slope, [...computed.expectedSlope])).toBeLessThan(1e-4);
+    },
+  );
 
   it('lets no gradient through the map that chooses what to hide', async () => {
     const queries = g.input('queries', 'float32', [BATCH, QUERIES, WIDTH]);

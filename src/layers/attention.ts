@@ -2,6 +2,7 @@ import { InputError } from '../errors.js';
 import {
   add,
   attend,
+  gather,
   matmul,
   multiply,
   reshape,
@@ -36,6 +37,8 @@ export interface AttentionOptions {
   /** bool[batch, keys]: true = not attended to. */
   excluded?: Value;
   hideKeys?: HideKeys;
+  /** int64[batch, n]: which of the queries, whose one row serves the whole batch, each record asks; by default all. */
+  asked?: Value;
 }
 
 /** float32[batch, tokens, heads · d] → float32[batch, heads, tokens, d] */
@@ -98,24 +101,36 @@ function attentionWeights(
  * source is projected: queries · (source · K)ᵀ as (queries · Kᵀ) · sourceᵀ, and weights · (source · V) · O as
  * (weights · source) · (V · O).
  */
-const projectsSource = (queries: Value, source: Value, heads: number): boolean =>
-  heads > 1 || staticSize(queries.shape[1]) > staticSize(source.shape[1]);
+const projectsSource = (
+  queries: Value,
+  source: Value,
+  { heads, asked = queries }: AttentionOptions,
+): boolean => heads > 1 || staticSize(asked.shape[1]) > staticSize(source.shape[1]);
+
+/** What each record asks: float32[1, tokens, width] → float32[batch, n, width]. */
+const askedOf = (queries: Value, asked?: Value): Value =>
+  asked ? gather(reshape(queries, queries.shape.slice(1)), asked) : queries;
 
 /** Scaled scores float32[batch, heads, queries, keys], in which excluded keys have no chance. */
 function attentionScores(
   weights: AttentionWeights,
   queries: Value,
   source: Value,
-  { heads, excluded }: AttentionOptions,
+  options: AttentionOptions,
 ): Value {
+  const { heads, excluded, asked } = options;
   const scale = 1 / Math.sqrt(staticSize(weights.query.shape[1]) / heads);
   // Scaling the weights takes a pass over them instead of one over all scores.
   const q = matmul(queries, multiply(weights.query, scalar(scale)));
-  const scores = projectsSource(queries, source, heads)
-    ? matmul(splitHeads(q, heads), splitHeads(matmul(source, weights.key), heads), { transposeB: true })
-    : matmul(splitHeads(matmul(q, weights.key, { transposeB: true }), 1), splitHeads(source, 1), {
+  const scores = projectsSource(queries, source, options)
+    ? matmul(splitHeads(askedOf(q, asked), heads), splitHeads(matmul(source, weights.key), heads), {
         transposeB: true,
-      });
+      })
+    : matmul(
+        splitHeads(askedOf(matmul(q, weights.key, { transposeB: true }), asked), 1),
+        splitHeads(source, 1),
+        { transposeB: true },
+      );
   return excluded ? add(scores, maskBias(excluded)) : scores;
 }
 
@@ -128,7 +143,7 @@ function attentionOf(
   const { heads, hideKeys } = options;
   let scores = attentionScores(weights, queries, source, options);
   if (hideKeys) scores = add(scores, maskBias(hideKeys(softmax(stopGradient(scores)))));
-  if (!projectsSource(queries, source, heads)) {
+  if (!projectsSource(queries, source, options)) {
     return matmul(joinHeads(attend(scores, splitHeads(source, 1))), matmul(weights.value, weights.output));
   }
   const mixed = attend(scores, splitHeads(matmul(source, weights.value), heads));

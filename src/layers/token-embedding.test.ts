@@ -145,7 +145,8 @@ describe.each(Object.entries(specs))('tokens of kind %s', (kind, spec) => {
   });
 
   it('have tables of the full size, without weight decay', () => {
-    expect(positions.shape).toEqual([spec.maxTokens, WIDTH]);
+    expect(positions.shape).toEqual([COUNT, WIDTH]);
+    expect(parameters['embedding.positions'].shape).toEqual([spec.maxTokens, WIDTH]);
     expect(table?.shape).toEqual(spec.kind === 'continuous' ? undefined : [spec.vocabulary, WIDTH]);
     const decayed = parametersOf([embedded]).filter(({ decay }) => decay);
     expect(decayed.map(({ name }) => name)).toEqual(

@@ -95,7 +95,7 @@ export interface Embedding {
    * positions, if such are given.
    */
   readonly embedAt: (positions: Value, as?: Value) => Value;
-  /** float32[maxTokens, width]: the learned positions, which decoders ask with. */
+  /** float32[tokens, width]: the learned positions of the batch's tokens, which decoders ask with. */
   readonly positions: Value;
   /** float32[vocabulary, width], where there are ids. */
   readonly table?: Value;
@@ -154,11 +154,12 @@ export function embedTokens(
       return normalize(parts.reduce((total, part) => add(part, total)));
     };
     const { ids, values } = tokens;
+    const present = slice(positions, 0, 0, tokens.count);
     return {
-      embedded: embed(slice(positions, 0, 0, tokens.count), ids, values),
+      embedded: embed(present, ids, values),
       embedAt: (at, as = at) =>
         embed(gather(positions, as), ids && gatherElements(ids, at, 1), values && valuesAt(values, at)),
-      positions,
+      positions: present,
       table,
     };
   });

@@ -16,6 +16,7 @@ import {
   matmul,
   multiply,
   parameter,
+  reshape,
   scalar,
   scatterElements,
   scope,
@@ -187,7 +188,9 @@ export const askStates = (
   heads: number,
 ): Value =>
   scope('decoder', () => {
-    const decoded = attentionBlock('cross_attention', gather(embeddings, positions), {
+    // What is asked at a position is the same in all records, so it is projected once for the batch.
+    const decoded = attentionBlock('cross_attention', reshape(embeddings, [1, ...embeddings.shape]), {
+      asked: positions,
       source: layerNorm('states_norm', states),
       heads,
       keyWidth: staticSize(states.shape[2]),
