@@ -21,40 +21,40 @@ const turned = (values: Float32Array) =>
   Float32Array.from([...values.slice(ROWS * WIDTH), ...values.slice(0, ROWS * WIDTH)]);
 
 describe('the multiview centroid loss', () => {
-  it('is the squared distance of the centroids of directions, record by record', async () => {
+  it("is the mean over the views of the squared distance to the targets' centroid, all scaled to length 1", async () => {
     const [first, second] = [normals('first', VIEWS * ROWS * WIDTH), normals('second', VIEWS * ROWS * WIDTH)];
-    const centre = (values: Float32Array, row: number) =>
-      Array.from({ length: WIDTH }, (_, c) => {
-        let total = 0;
-        for (let view = 0; view < VIEWS; view++) {
-          const vector = [...values.slice((view * ROWS + row) * WIDTH, (view * ROWS + row + 1) * WIDTH)];
-          total += vector[c] / Math.hypot(...vector) / VIEWS;
-        }
-        return total;
-      });
-    for (const [row, value] of (await lossOf(first, second)).entries()) {
-      const other = centre(second, row);
-      expect(value).toBeCloseTo(
-        centre(first, row).reduce((sum, c, i) => sum + (c - other[i]) ** 2, 0),
-        5,
+    const scaled = (vector: readonly number[]) => vector.map((value) => value / Math.hypot(...vector));
+    const viewsOf = (values: Float32Array, row: number) =>
+      Array.from({ length: VIEWS }, (_, view) =>
+        scaled([...values.slice((view * ROWS + row) * WIDTH, (view * ROWS + row + 1) * WIDTH)]),
       );
+    for (const [row, value] of (await lossOf(first, second)).entries()) {
+      const targets = viewsOf(second, row);
+      const centroid = scaled(targets[0].map((_, c) => targets.reduce((sum, target) => sum + target[c], 0)));
+      const distances = viewsOf(first, row).map((view) =>
+        view.reduce((sum, v, c) => sum + (v - centroid[c]) ** 2, 0),
+      );
+      expect(value).toBeCloseTo(distances.reduce((sum, distance) => sum + distance) / VIEWS, 5);
     }
   });
 
-  it('does not depend on the order of the views, nor on lengths, and is 0 for the same views', async () => {
+  it('does not depend on the order of the views, nor on lengths', async () => {
     const [first, second] = [normals('first', VIEWS * ROWS * WIDTH), normals('second', VIEWS * ROWS * WIDTH)];
     const before = await lossOf(first, second);
-    for (const [row, value] of (
-      await lossOf(
-        turned(first),
-        second.map((v) => 3 * v),
-      )
-    ).entries())
+    const triple = second.map((v) => 3 * v);
+    for (const [row, value] of (await lossOf(turned(first), triple)).entries())
       expect(value).toBeCloseTo(before[row], 5);
-    for (const value of await lossOf(first, turned(first))) expect(value).toBeCloseTo(0, 6);
   });
 
-  it('attracts each record to its own centroid', async () => {
+  it('is 0 only where every view is at the centroid: views that are their own targets are not', async () => {
+    const views = normals('views', VIEWS * ROWS * WIDTH);
+    for (const value of await lossOf(views, views)) expect(value).toBeGreaterThan(0.1);
+    const one = normals('one', ROWS * WIDTH);
+    const alike = Float32Array.from({ length: VIEWS * ROWS * WIDTH }, (_, i) => one[i % (ROWS * WIDTH)]);
+    for (const value of await lossOf(alike, alike)) expect(value).toBeCloseTo(0, 6);
+  });
+
+  it('attracts every view of a record to its own centroid', async () => {
     const [slope] = gradients(sumAll(loss), [x]);
     let first: Float32Array = normals('first', VIEWS * ROWS * WIDTH);
     const second = normals('second', VIEWS * ROWS * WIDTH);

@@ -1,7 +1,8 @@
 import { z } from 'zod';
-import { add, divide, multiply, scalar, subtract, sum, type Value } from '../graph/index.js';
+import { add, divide, multiply, scalar, type Value } from '../graph/index.js';
 import { weightedMean } from '../layers/losses.js';
 import {
+  cosineDistance,
   cosineMomentum,
   drawViewNoise,
   encodeViews,
@@ -39,21 +40,22 @@ export interface MsbregOptions
   readonly views: number;
 }
 
-/** The mean of each record's vectors scaled to length 1: float32[count · size, width], view by view → float32[size, width]. */
-const centroid = (vectors: Value, count: number): Value =>
-  divide(splitViews(unit(vectors), count).reduce(add), scalar(count));
-
-/** ‖centroid of the predictions − centroid of the targets‖² of each record: float32[size], from 0 to 4. */
+/**
+ * How far the predictions float32[count · size, width], view by view, are from the centroid of the record's targets, both
+ * scaled to length 1: 2 − 2 cos, the mean over the views, float32[size] from 0 to 4. It is the distance of the centroids
+ * and how the predictions scatter about theirs.
+ */
 export function centroidLoss(predictions: Value, targets: Value, count: number): Value {
-  const difference = subtract(centroid(predictions, count), centroid(targets, count));
-  return sum(multiply(difference, difference), [-1]);
+  const centroid = splitViews(unit(targets), count).reduce(add);
+  const distances = splitViews(predictions, count).map((view) => cosineDistance(view, centroid));
+  return divide(distances.reduce(add), scalar(count));
 }
 
 const STEPS = 'diffusive_steps';
 
 /**
- * A reconstruction of MSBReg from its description (WACV 2023), whose equations were not at hand: the centroid of what is
- * predicted from the views of a record shall be that of what the target network makes of them, projections shall fill all
+ * A reconstruction of MSBReg from its description (WACV 2023), whose equations were not at hand: what is predicted from each
+ * view of a record is pulled to the centroid of what the target network makes of its views, projections shall fill all
  * directions alike, and those of the first view are stirred. The last two terms are those of `regularizers.ts`, here on the
  * vectors that are compared.
  */
@@ -85,12 +87,12 @@ export const msbreg: Objective<MsbregOptions> = {
   }),
   build(options, inputs) {
     const { views, singular_value_weight = 0, diffusive_weight = 0 } = options;
+    const rows = stackedCopies(inputs.rows, views);
     const projected = () =>
       project('projector', encodeViews(options, inputs, views), options, layerNormalization);
     const projection = projected();
     const predicted = project('predictor', projection, options, layerNormalization);
     const centroids = weightedMean(centroidLoss(predicted, inputs.target(projected), views), inputs.rows);
-    const rows = stackedCopies(inputs.rows, views);
     const spectrum = singularValueLoss(projection, rows);
     const [first] = splitViews(projection, views);
     const diffusion = diffusiveLoss(first, inputs.noise[STEPS], inputs.rows);
