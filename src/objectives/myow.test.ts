@@ -21,9 +21,9 @@ describe('mined views', () => {
   const minedFrom = (
     anchors: Float32Array,
     candidates: Float32Array,
-    { counted, choices, neighbours }: { counted: number[]; choices: number[]; neighbours: number },
+    { counted, choices, neighbors }: { counted: number[]; choices: number[]; neighbors: number },
   ) =>
-    evaluate(engine, mine(x, y, { rows, choice, neighbours }), {
+    evaluate(engine, mine(x, y, { rows, choice, neighbors }), {
       x: floats([ROWS, WIDTH], anchors),
       y: floats([ROWS, WIDTH], candidates),
       rows: floats([ROWS], counted),
@@ -39,7 +39,7 @@ describe('mined views', () => {
     };
     const counted = [1, 1, 1, 1, 1, 0];
     const choices = [0, 1, 2, 0, 2, 0];
-    const { place, found } = await minedFrom(anchors, candidates, { counted, choices, neighbours: 3 });
+    const { place, found } = await minedFrom(anchors, candidates, { counted, choices, neighbors: 3 });
     for (let row = 0; row < 5; row++) {
       const order = [0, 1, 2, 3, 4].filter((j) => j !== row).sort((a, b) => cosine(row, b) - cosine(row, a));
       expect(Number(place[row])).toBe(order[choices[row]]);
@@ -53,7 +53,7 @@ describe('mined views', () => {
     const { found } = await minedFrom(values, values, {
       counted,
       choices: [0, 1, 0, 0, 0, 0],
-      neighbours: 2,
+      neighbors: 2,
     });
     expect([...found]).toEqual([1, 0, 0, 0, 0, 0]);
   });

@@ -36,7 +36,7 @@ import type { Objective } from './objective.js';
 
 export interface MyowOptions extends ByolOptions {
   /** From how many nearest records the mined view is drawn. */
-  readonly neighbours: number;
+  readonly neighbors: number;
   /** Weight of mined views once they have their full weight; that of BYOL's views is 1. */
   readonly mined_weight: number;
   /** Share of the run after which the weight begins to rise. */
@@ -60,28 +60,28 @@ export const minedWeight = (
 };
 
 /**
- * For each row of float32[size, width] one of its `neighbours` nearest other rows of float32[size, width] by the angle, the
+ * For each row of float32[size, width] one of its `neighbors` nearest other rows of float32[size, width] by the angle, the
  * one that int64[size, 1] chooses: its place, int64[size], and float32[size] 0 where no row that counts is left to choose.
  */
 export function mine(
   anchors: Value,
   candidates: Value,
-  { rows, choice, neighbours }: { rows: Value; choice: Value; neighbours: number },
+  { rows, choice, neighbors }: { rows: Value; choice: Value; neighbors: number },
 ): { place: Value; found: Value } {
   const [size] = rows.shape as number[];
   const itself = Float32Array.from({ length: size * size }, (_, i) => (i % (size + 1) === 0 ? 1 : 0));
   const others = subtract(reshape(rows, [1, size]), constant(hostTensor('float32', [size, size], itself)));
   const cosines = matmul(unit(anchors), unit(candidates), { transposeB: true });
-  const { values, indices } = topK(where(less(scalar(0.5), others), cosines, scalar(-2)), neighbours);
+  const { values, indices } = topK(where(less(scalar(0.5), others), cosines, scalar(-2)), neighbors);
   const chosen = (x: Value) => reshape(gatherElements(x, choice, 1), [size]);
   return { place: chosen(indices), found: where(less(chosen(values), scalar(-1.5)), scalar(0), rows) };
 }
 
 /** int64[size, 1]: which of the neighbours each row takes. */
-function drawChoice(neighbours: number, batch: Batch, source: (purpose: string, row: number) => Random) {
+function drawChoice(neighbors: number, batch: Batch, source: (purpose: string, row: number) => Random) {
   const choice = new BigInt64Array(batch.size);
   for (let row = 0; row < batch.rows; row++)
-    choice[row] = BigInt(Math.floor(source(CHOICE, row).uniform() * Math.min(neighbours, batch.size)));
+    choice[row] = BigInt(Math.floor(source(CHOICE, row).uniform() * Math.min(neighbors, batch.size)));
   return hostTensor('int64', [batch.size, 1], choice);
 }
 
@@ -97,7 +97,7 @@ export const myow: Objective<MyowOptions> = {
     'Azabou et al., "Mine Your Own vieW: Self-Supervised Learning Through Across-Sample Prediction", 2021',
   options: {
     ...byol.options,
-    neighbours: {
+    neighbors: {
       type: z.int().min(1),
       description: 'from how many nearest records of the batch the mined view is drawn',
       example: 3,
@@ -120,7 +120,7 @@ export const myow: Objective<MyowOptions> = {
   },
   defaults: (spec, encoder, chosen) => ({
     ...byol.defaults(spec, encoder, chosen),
-    neighbours: chosen.neighbours ?? 1,
+    neighbors: chosen.neighbors ?? 1,
     mined_weight: chosen.mined_weight ?? 1,
     mining_start: chosen.mining_start ?? 0.1,
     mining_ramp: chosen.mining_ramp ?? 0.1,
@@ -133,7 +133,7 @@ export const myow: Objective<MyowOptions> = {
   draw: (options, spec, shape, batch, progress, source) => ({
     ...byol.draw(options, spec, shape, batch, progress, source),
     [WEIGHT]: hostTensor('float32', [], Float32Array.of(minedWeight(options, progress))),
-    [CHOICE]: drawChoice(options.neighbours, batch, source),
+    [CHOICE]: drawChoice(options.neighbors, batch, source),
   }),
   build(options, inputs) {
     const { encode, noise, target } = inputs;
@@ -162,7 +162,7 @@ export const myow: Objective<MyowOptions> = {
     const { place, found } = mine(anchors, targets.candidates, {
       rows: inputs.rows,
       choice: noise[CHOICE],
-      neighbours: Math.min(options.neighbours, inputs.shape.size),
+      neighbors: Math.min(options.neighbors, inputs.shape.size),
     });
     const ownViews = weightedMean(cosineDistance(predicted, exchangedViews(targets.views)), rows).mean;
     const minedViews = weightedMean(
