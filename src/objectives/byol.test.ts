@@ -56,7 +56,7 @@ describe('BYOL', () => {
       const built = sharingLeaves(() => {
         const tokens = tokenInputs(spec, 2 * ROWS, spec.maxTokens, 'view_');
         const dropped = input('view_dropped', 'bool', [2 * ROWS, spec.maxTokens]);
-        const normalize = batchNormOver(stackedCopies(input('rows', 'float32', [ROWS]), 2));
+        const normalize = batchNormOver(stackedCopies(input('rows', 'float32', [ROWS]), 2), true);
         const projected = () => {
           const hiding = { choose: () => dropped, visible: spec.maxTokens };
           const { pooled } = encoders[encoder].encode(spec, tokens, model.encoder, { hiding });

@@ -50,7 +50,7 @@ export const byol: Objective<ByolOptions> = {
     drawViewNoise(options, spec, batch, VIEWS, source),
   build(options, inputs) {
     const rows = stackedCopies(inputs.rows, VIEWS);
-    const normalize = batchNormOver(rows);
+    const normalize = batchNormOver(rows, inputs.training);
     const projected = () => project('projector', encodeViews(options, inputs, VIEWS), options, normalize);
     const projection = projected();
     const predicted = project('predictor', projection, options, normalize);

@@ -122,7 +122,7 @@ describe('a projector', () => {
   });
 
   it('compares the rows that count under batch norm, and no others', async () => {
-    const normalize = batchNormOver(rows);
+    const normalize = batchNormOver(rows, true);
     const counted = [1, 1, 1, 0];
     const before = await projectedRows(normalize, values, counted);
     expect((await projectedRows(normalize, changed(3), counted)).slice(0, 6)).toEqual(before.slice(0, 6));

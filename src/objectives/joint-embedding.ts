@@ -173,11 +173,11 @@ export const projectionDefaults = (width: number, chosen: Partial<ProjectionOpti
 /** What stands between the two layers of a projector: float32[rows, channels] to the same. */
 export type Normalization = (x: Value) => Value;
 
-/** Batch norm over the rows that count, float32[rows] of 0 and 1. */
+/** Batch norm over the rows that count, float32[rows] of 0 and 1; in evaluation by the running moments. */
 export const batchNormOver =
-  (rows: Value): Normalization =>
+  (rows: Value, training: boolean): Normalization =>
   (x) =>
-    batchNorm('norm', x, { training: true, real: reshape(rows, [rows.shape[0], 1]) });
+    batchNorm('norm', x, { training, real: reshape(rows, [rows.shape[0], 1]) });
 
 /** Layer norm, with which each row is projected alone. */
 export const layerNormalization: Normalization = (x) => layerNorm('norm', x);

@@ -138,7 +138,7 @@ export const myow: Objective<MyowOptions> = {
   build(options, inputs) {
     const { encode, noise, target } = inputs;
     const rows = stackedCopies(inputs.rows, VIEWS);
-    const normalize = batchNormOver(rows);
+    const normalize = batchNormOver(rows, inputs.training);
     const projectedViews = () => {
       const embedding = encodeViews(options, inputs, VIEWS);
       return { embedding, projection: project('projector', embedding, options, normalize) };
@@ -149,7 +149,7 @@ export const myow: Objective<MyowOptions> = {
     const minedPrediction = project('mined_predictor', cascaded, options, normalize);
 
     const targets = target(() => {
-      const alone = batchNormOver(inputs.rows);
+      const alone = batchNormOver(inputs.rows, inputs.training);
       const { pooled } = encode();
       const projection = project('projector', pooled, options, alone);
       return {

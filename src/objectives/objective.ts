@@ -44,6 +44,8 @@ export interface ObjectiveInputs {
   /** float32[maxTokens, outputs]: what a model that knows only the training marginal would predict. */
   readonly marginal: Value;
   readonly encoder: EncoderConfig;
+  /** Whether batch norm takes the moments of the batch, or the running ones, as in the encoder. */
+  readonly training: boolean;
   /** The encoder on the batch's tokens, or on others of any number of rows; its parameters are the same at every call. */
   encode(options?: EncodeOptions & { readonly tokens?: Tokens }): Encoding;
   /**

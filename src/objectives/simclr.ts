@@ -90,7 +90,7 @@ export const simclr: Objective<SimclrOptions> = {
       'projector',
       encodeViews(options, inputs, VIEWS),
       options,
-      batchNormOver(rows),
+      batchNormOver(rows, inputs.training),
     );
     const { mean } = weightedMean(contrastiveLoss(projection, rows, options.temperature), rows);
     return {

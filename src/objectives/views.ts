@@ -179,10 +179,11 @@ export function drawViews(
       }
       if (values && noise > 0) addNoise(views, start, start + length, noise, stream);
     }
-    for (let row = first + rows; row < first + size; row++) {
-      ids?.copyWithin(row * tokens, first * tokens, (first + 1) * tokens);
-      values?.copyWithin(row * width, first * width, (first + 1) * width);
-      dropped.copyWithin(row * tokens, first * tokens, (first + 1) * tokens);
+    for (let row = rows; row < size; row++) {
+      const [from, to] = [first + (row % rows), first + row];
+      ids?.copyWithin(to * tokens, from * tokens, (from + 1) * tokens);
+      values?.copyWithin(to * width, from * width, (from + 1) * width);
+      dropped.copyWithin(to * tokens, from * tokens, (from + 1) * tokens);
     }
   }
   return views;

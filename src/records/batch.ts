@@ -175,7 +175,7 @@ export function epochOrder(block: TokenBlock, options: EpochOptions): BatchPlan[
 
 /**
  * The arrays of one batch: `size` rows of `tokens` tokens, of which the first `records.length` are those records of the
- * block and the rest copies of the first.
+ * block and the rest copies of them in turn, so that moments of the whole batch are nearly theirs.
  */
 export function packBatch(
   block: TokenBlock,
@@ -193,7 +193,7 @@ export function packBatch(
   const lengths = new Int32Array(size);
   const fileRows = new Int32Array(size);
   for (let row = 0; row < size; row++) {
-    const record = records[row < rows ? row : 0];
+    const record = records[row % rows];
     const start = offsets[record];
     const end = offsets[record + 1];
     if (end - start > tokens) {

@@ -52,8 +52,15 @@ const stopGradients = <T extends Targets<T>>(values: T): T =>
 const isValue = (value: unknown): value is Value =>
   typeof value === 'object' && value !== null && 'node' in value;
 
-/** Encoder and objective on batches of one shape, as in training. Inputs and parameters of one name are one, however often they are built. */
-export const pretrainingGraph = (model: ModelConfig, shape: BatchShape): PretrainingGraph =>
+/**
+ * Encoder and objective on batches of one shape, in training or in evaluation: see `EncodeOptions.training`. Inputs and
+ * parameters of one name are one, however often they are built.
+ */
+export const pretrainingGraph = (
+  model: ModelConfig,
+  shape: BatchShape,
+  { training = true }: { training?: boolean } = {},
+): PretrainingGraph =>
   sharingLeaves(() => {
     const { spec } = model;
     const { encode } = encoders[model.encoder.kind];
@@ -74,15 +81,16 @@ export const pretrainingGraph = (model: ModelConfig, shape: BatchShape): Pretrai
       rows: input('rows', 'float32', [shape.size]),
       marginal: input('marginal', 'float32', [spec.maxTokens, decoderOutputs(spec)]),
       encoder: model.encoder,
+      training,
       encode({ tokens = batch, ...options } = {}) {
-        const encoding = encode(spec, tokens, model.encoder, { ...options, training: true });
+        const encoding = encode(spec, tokens, model.encoder, { ...options, training });
         encodings.push(encoding);
         return encoding;
       },
       target: (build) => stopGradients(outerScope(TARGET, build)),
     });
     // The parameters of the whole encoder are part of a run, whatever of it the objective uses.
-    const { states, pooled } = encode(spec, batch, model.encoder, { training: true });
+    const { states, pooled } = encode(spec, batch, model.encoder, { training });
     const all = parametersOf([outputs.loss, states, pooled]);
     const isTarget = ({ name }: ParameterNode) => name.startsWith(`${TARGET}.`);
     const targets = all.filter(isTarget);

@@ -1,6 +1,7 @@
 /** The loop of a pretraining run: batches in order, a step each, validation and checkpoints on the way. */
 import type { HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
+import { trackedOf } from '../graph/index.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import { objectives } from '../objectives/index.js';
 import type { Objective } from '../objectives/objective.js';
@@ -80,9 +81,14 @@ export interface TrainingResult {
 
 /** Encoder and objective on batches of `size` rows of `tokens` tokens, as a trainer wants them. */
 export function pretrainingGraphFor(model: ModelConfig, size: number, tokens: number): TrainableGraph {
-  const graph = pretrainingGraph(model, batchShape(model, size, tokens));
-  const { loss, weight, marginalLoss, metrics = {}, parameters, targets } = graph;
-  const evaluation = { loss, weight, ...(marginalLoss && { marginal_loss: marginalLoss }) };
+  const shape = batchShape(model, size, tokens);
+  const trained = pretrainingGraph(model, shape);
+  const { loss, metrics = {}, parameters, targets } = trained;
+  // Only where moments are tracked does evaluation differ.
+  const evaluated =
+    trackedOf([loss]).length > 0 ? pretrainingGraph(model, shape, { training: false }) : trained;
+  const { weight, marginalLoss } = evaluated;
+  const evaluation = { loss: evaluated.loss, weight, ...(marginalLoss && { marginal_loss: marginalLoss }) };
   const embedding = monitoringGraph(model, size, tokens);
   return { loss, parameters, targets, metrics, evaluation, embedding };
 }
