@@ -149,7 +149,9 @@ describe('docs/configuration.md', () => {
       keys.map(({ name }) => name),
     );
     for (const { name, type, choices } of keys) {
-      const expected = choices.length > 0 ? choices.join(', ') : type === 'array' ? 'names' : type;
+      const kinds = choices.length > 0 ? choices.join(', ') : type === 'array' ? 'names' : type;
+      // Objectives are many, and have a table of their own.
+      const expected = section === 'objective' && name === 'kind' ? 'a name of the table' : kinds;
       expect(table.get(name)![0], `${section}.${name}`).toBe(expected);
     }
   });

@@ -2,6 +2,7 @@ import { concatenate, multiply, scalar, sumAll, type Value } from '../graph/inde
 import { weightedMean } from '../layers/losses.js';
 import {
   batchNormOver,
+  checkViews,
   cosineDistance,
   cosineMomentum,
   drawViewNoise,
@@ -45,6 +46,7 @@ export const byol: Objective<ByolOptions> = {
     ...projectionDefaults(width, chosen),
     target_momentum: chosen.target_momentum ?? 0.996,
   }),
+  check: checkViews,
   noise: (options, spec, shape) => viewNoise(options, spec, shape, VIEWS),
   draw: (options, spec, _shape, batch, _progress, source) =>
     drawViewNoise(options, spec, batch, VIEWS, source),

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { normals } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
+import { InputError } from '../errors.js';
 import { takeRecords } from '../records/batch.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { recordGroups } from '../training/record-groups.js';
@@ -42,4 +43,14 @@ describe('the groups of G-SimCLR', () => {
       expect(Math.max(...groups)).toBeLessThan(6);
     },
   );
+
+  it('are no more than records', async () => {
+    const { tokenizer, block } = real.fields;
+    const model = smallModel(tokenizer.spec, 'g-simclr', { clusters: block.count + 1 });
+    const groups = recordGroups(engine, model, block, { seed: 3 });
+    await expect(groups).rejects.toThrow(InputError);
+    await expect(groups).rejects.toThrow(
+      `objective.clusters: expected at most ${block.count}, as many as records are clustered, got ${block.count + 1}`,
+    );
+  });
 });

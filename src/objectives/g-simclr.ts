@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { InputError } from '../errors.js';
 import { expand, input, iota, multiply, relu, reshape, scope, type Value } from '../graph/index.js';
 import { linear } from '../layers/linear.js';
 import { weightedMean } from '../layers/losses.js';
@@ -133,7 +134,12 @@ export const gSimclr: Objective<GsimclrOptions> = {
   async groups({ clusters }, context) {
     const { count } = context.block;
     const usual = Math.max(1, Math.min(USUAL.clusters, Math.floor(count / USUAL.records)));
-    const points = await denoisedLatents(context);
-    return clustersOf(points, Math.min(clusters ?? usual, count), context.seed);
+    const most = Math.min(count, KMEANS.records);
+    if (clusters !== undefined && clusters > most) {
+      throw new InputError(
+        `objective.clusters: expected at most ${most}, as many as records are clustered, got ${clusters}; try ${usual}`,
+      );
+    }
+    return clustersOf(await denoisedLatents(context), clusters ?? usual, context.seed);
   },
 };

@@ -267,7 +267,7 @@ describe('group masking', () => {
     expect(success).toBe(false);
     const { encoder } = smallModel(line, 'group-masking');
     const options = groupMasking.defaults(line, encoder, { decoder_heads: 3 });
-    const check = () => groupMasking.check!(options, { encoder, from: false });
+    const check = () => groupMasking.check!(options, { spec: line, encoder, from: false });
     expect(check).toThrow(InputError);
     expect(check).toThrow('objective.decoder_heads');
   });

@@ -8,6 +8,7 @@ import { random } from '../tensor/random.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import {
   batchNormOver,
+  checkViews,
   cosineDistance,
   cosineMomentum,
   drawViewNoise,
@@ -162,5 +163,20 @@ describe('views of a batch', () => {
     const [first, second, third] = splitViews(stacked, 3);
     const parts = await evaluate(engine, { first, second, third }, { x: floats([ROWS, WIDTH], values) });
     for (const part of Object.values(parts)) expect(part).toEqual([...values]);
+  });
+});
+
+describe('what only images can be told', () => {
+  it.each(Object.entries(real))('is refused of other records: %s', (_, { tokenizer: { spec } }) => {
+    const changes = (chosen: Parameters<typeof viewDefaults>[1]) => () =>
+      checkViews(viewDefaults(spec, chosen), { spec });
+    expect(changes({})).not.toThrow();
+    for (const [key, chosen] of Object.entries({
+      smallest_crop: { smallest_crop: 0.5 },
+      flip_probability: { flip_probability: 0 },
+    })) {
+      if (isImage(spec)) expect(changes(chosen)).not.toThrow();
+      else expect(changes(chosen)).toThrow(`objective.${key}: is for images`);
+    }
   });
 });

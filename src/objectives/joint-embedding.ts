@@ -3,6 +3,7 @@
  * fast a target network follows.
  */
 import { z } from 'zod';
+import { InputError } from '../errors.js';
 import {
   add,
   concatenate,
@@ -29,7 +30,7 @@ import type { TokenSpec } from '../records/token-block.js';
 import type { Random } from '../tensor/random.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { IMAGE_VIEWS } from './image-views.js';
-import type { BatchShape, NoiseType, Objective, ObjectiveInputs, Option } from './objective.js';
+import type { BatchShape, NoiseType, Objective, ObjectiveInputs, Option, RunFacts } from './objective.js';
 import { drawViews, droppedCount, isImage, TOKEN_VIEWS, type ViewOptions } from './views.js';
 
 /** How the views of a record differ from it. Images are cropped and coloured; other records are not. */
@@ -82,6 +83,17 @@ export function viewDefaults(spec: TokenSpec, chosen: Partial<ViewChanges>): Vie
     smallest_crop: chosen.smallest_crop ?? (image ? IMAGE_VIEWS.area[0] : undefined),
     flip_probability: chosen.flip_probability ?? (image ? IMAGE_VIEWS.flip : undefined),
   };
+}
+
+/** Throws InputError for what only images can be told. */
+export function checkViews(changes: ViewChanges, { spec }: Pick<RunFacts, 'spec'>): void {
+  if (isImage(spec)) return;
+  for (const key of ['smallest_crop', 'flip_probability'] as const) {
+    if (changes[key] === undefined) continue;
+    throw new InputError(
+      `objective.${key}: is for images, and these records are none; leave it out, or set drop_ratio, swap_ratio or noise_deviation`,
+    );
+  }
 }
 
 const viewOptions = (changes: ViewChanges, count: number): ViewOptions => ({

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { add, divide, multiply, scalar, type Value } from '../graph/index.js';
 import { weightedMean } from '../layers/losses.js';
 import {
+  checkViews,
   cosineDistance,
   cosineMomentum,
   drawViewNoise,
@@ -77,6 +78,7 @@ export const msbreg: Objective<MsbregOptions> = {
     target_momentum: chosen.target_momentum ?? 0.996,
     views: chosen.views ?? 3,
   }),
+  check: checkViews,
   noise: (options, spec, shape) => ({
     ...viewNoise(options, spec, shape, options.views),
     [STEPS]: { dtype: 'float32', shape: [shape.size, options.projection_width] },

@@ -24,6 +24,7 @@ import { hostTensor } from '../tensor/tensor.js';
 import { type ByolOptions, byol, exchangedViews } from './byol.js';
 import {
   batchNormOver,
+  checkViews,
   cosineDistance,
   encodeViews,
   project,
@@ -125,6 +126,7 @@ export const myow: Objective<MyowOptions> = {
     mining_start: chosen.mining_start ?? 0.1,
     mining_ramp: chosen.mining_ramp ?? 0.1,
   }),
+  check: checkViews,
   noise: (options, spec, shape) => ({
     ...byol.noise(options, spec, shape),
     [WEIGHT]: { dtype: 'float32', shape: [] },

@@ -76,6 +76,7 @@ export interface ObjectiveOutputs {
 
 /** What an objective may ask of a run before it starts. */
 export interface RunFacts {
+  readonly spec: TokenSpec;
   readonly encoder: EncoderConfig;
   /** Whether it starts from the parameters of another run. */
   readonly from: boolean;

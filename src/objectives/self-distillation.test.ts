@@ -132,11 +132,12 @@ describe('self-distillation', () => {
     const { spec, encoder } = modelOn('fields', 'perceiver').model;
     const options = selfDistillation.defaults(spec, encoder, {});
     expect(options).toMatchObject({ restart: 0.5, distillation_weight: 1 });
-    expect(() => selfDistillation.check!(options, { encoder, from: true })).not.toThrow();
-    const check = () => selfDistillation.check!(options, { encoder, from: false });
+    expect(() => selfDistillation.check!(options, { spec, encoder, from: true })).not.toThrow();
+    const check = () => selfDistillation.check!(options, { spec, encoder, from: false });
     expect(check).toThrow(InputError);
     expect(check).toThrow('--from RUN');
-    const heads = () => selfDistillation.check!({ ...options, decoder_heads: 3 }, { encoder, from: true });
+    const heads = () =>
+      selfDistillation.check!({ ...options, decoder_heads: 3 }, { spec, encoder, from: true });
     expect(heads).toThrow(InputError);
     const { restart, distillation_weight } = selfDistillation.options;
     for (const value of [0, 1]) expect(restart.type.safeParse(value).success).toBe(false);

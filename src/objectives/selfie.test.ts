@@ -258,7 +258,7 @@ describe('Selfie', () => {
   it('refuses heads that do not divide the widths, and an output that it has not', () => {
     const { spec, model } = modelOn('discrete');
     const options = selfie.defaults(spec, model.encoder, { decoder_heads: 3 });
-    const check = () => selfie.check!(options, { encoder: model.encoder, from: false });
+    const check = () => selfie.check!(options, { spec, encoder: model.encoder, from: false });
     expect(check).toThrow(InputError);
     expect(check).toThrow('objective.decoder_heads');
     expect(() => checkOwnOptions('selfie', { tied_output: true })).toThrow(InputError);

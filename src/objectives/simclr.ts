@@ -17,6 +17,7 @@ import { crossEntropy, weightedMean } from '../layers/losses.js';
 import { hostTensor } from '../tensor/tensor.js';
 import {
   batchNormOver,
+  checkViews,
   drawViewNoise,
   encodeViews,
   type ProjectionOptions,
@@ -81,6 +82,7 @@ export const simclr: Objective<SimclrOptions> = {
     ...projectionDefaults(width, chosen),
     temperature: chosen.temperature ?? 0.5,
   }),
+  check: checkViews,
   noise: (options, spec, shape) => viewNoise(options, spec, shape, VIEWS),
   draw: (options, spec, _shape, batch, _progress, source) =>
     drawViewNoise(options, spec, batch, VIEWS, source),

@@ -94,7 +94,7 @@ describe('the masks of T-JEPA', () => {
             target_max_ratio: Math.max(...target),
             target_masks,
           });
-          tJepa.check!(options, { encoder: sizes, from: false });
+          tJepa.check!(options, { spec, encoder: sizes, from: false });
           const [size, tokens] = [lengths.length + 1, Math.max(...lengths)];
           const batch: Batch = {
             rows: lengths.length,
@@ -224,7 +224,7 @@ describe.each(kindsAndEncoders)('T-JEPA on %s tokens, %s', (kind, encoder) => {
 describe('the options of T-JEPA', () => {
   const spec: TokenSpec = { kind: 'discrete', vocabulary: 9, maxTokens: 20 };
   const check = (chosen: Parameters<typeof tJepa.defaults>[2]) =>
-    tJepa.check!(tJepa.defaults(spec, sizes, chosen), { encoder: sizes, from: false });
+    tJepa.check!(tJepa.defaults(spec, sizes, chosen), { spec, encoder: sizes, from: false });
 
   it.each([
     [

@@ -87,7 +87,8 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
       ...(user.tokenizer?.patch !== undefined && { patch: user.tokenizer.patch }),
     },
     encoder: ownEncoder,
-    objective: resolveObjective(objective, spec, {
+    objective: resolveObjective(objective, {
+      spec,
       encoder: encoderOf(ownEncoder),
       from: training.from !== undefined,
     }),
@@ -121,6 +122,11 @@ function resolveSchedule(
   steps: number,
 ): Pick<Config['training'], 'schedule' | (typeof INFINITE_KEYS)[number]> {
   if (training.schedule === 'infinite') {
+    if (training.anneal_steps !== undefined && training.anneal_steps > steps) {
+      throw new InputError(
+        `training.anneal_steps: expected at most the ${steps} steps of the run, got ${training.anneal_steps}; try ${Math.round(steps / 10)}`,
+      );
+    }
     return {
       schedule: 'infinite',
       cooldown_steps: training.cooldown_steps ?? Math.round(steps / 4),
@@ -139,12 +145,11 @@ function resolveSchedule(
 
 function resolveObjective(
   { kind = 'sma', ...chosen }: NonNullable<UserConfig['objective']>,
-  spec: TokenSpec,
   run: RunFacts,
 ): ObjectiveConfig {
   checkOwnOptions(kind, chosen);
   const objective: Objective = objectives[kind];
-  const options = objective.defaults(spec, run.encoder, chosen);
+  const options = objective.defaults(run.spec, run.encoder, chosen);
   objective.check?.(options, run);
   return { kind, ...options };
 }

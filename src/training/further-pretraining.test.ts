@@ -214,6 +214,13 @@ describe('the infinite schedule', () => {
       'training.anneal_steps: the schedule cosine has no such key; leave it out, or set training.schedule to infinite',
     );
   });
+
+  it('does not anneal for longer than the run', async () => {
+    const training = { schedule: 'infinite' as const, steps: 10, anneal_steps: 11 };
+    await expect(run('refused', configOf({ training }))).rejects.toThrow(
+      'training.anneal_steps: expected at most the 10 steps of the run, got 11; try 1',
+    );
+  });
 });
 
 /** An objective of the table with further methods, for the length of a test. */

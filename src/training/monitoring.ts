@@ -29,6 +29,8 @@ export interface Monitors {
   readonly uniformity: number;
   readonly nearest_neighbor_accuracy?: number;
   readonly nearest_neighbor_r2?: number;
+  /** Of the averaged parameters from the trained ones, where there is a target network. */
+  readonly target_distance?: number;
 }
 
 /** Records that are embedded, at most. */

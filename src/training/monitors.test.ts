@@ -8,6 +8,7 @@ import {
   effectiveRank,
   NEIGHBORS,
   nearestNeighborScore,
+  relativeDistance,
   standardDeviations,
   uniformity,
 } from './monitors.js';
@@ -207,6 +208,16 @@ const drawn = ({ n, width, seed }: { n: number; width: number; seed: number }) =
   const { normal } = random(seed, 'embeddings');
   return Float32Array.from({ length: n * width }, (_, i) => normal() * (1 + (i % width)) + 0.5);
 };
+
+describe('the relative distance of two vectors', () => {
+  it('is that of the plain formula, and 0 of a vector from itself', () => {
+    expect(relativeDistance(Float32Array.of(1, 2, 5), Float32Array.of(1, -2, 2))).toBeCloseTo(5 / 3, 12);
+    const x = normals('x', 40);
+    expect(relativeDistance(x, x)).toBe(0);
+    const twice = x.map((value) => 2 * value);
+    expect(relativeDistance(twice, x)).toBeCloseTo(1, 6);
+  });
+});
 
 describe('all of them', () => {
   it('agree with the formulas taken pair by pair', () => {

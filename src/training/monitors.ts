@@ -167,3 +167,13 @@ function mostFrequent(values: readonly number[]): number {
   const most = Math.max(...counts.values());
   return values.find((value) => counts.get(value) === most)!;
 }
+
+/** ‖x − y‖ / ‖y‖: 0 where they are one; NaN where both are zero. */
+export function relativeDistance(x: Float32Array, y: Float32Array): number {
+  let [difference, length] = [0, 0];
+  for (let i = 0; i < y.length; i++) {
+    difference += (x[i] - y[i]) ** 2;
+    length += y[i] ** 2;
+  }
+  return Math.sqrt(difference / length);
+}

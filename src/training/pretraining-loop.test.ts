@@ -122,6 +122,21 @@ describe('the monitors', () => {
     await context.trainer.release();
   });
 
+  it('tell how far a target network lags behind, which starts as a copy', async () => {
+    const training = { valid_steps: 5, steps: 10 };
+    const context = contextOf('fields', training, undefined, { objective: { kind: 'byol' } });
+    const { trainer } = context;
+    trainer.begin(trainer.state.parameters.slice());
+    await trainOnBlocks(context);
+    const lines = await readMetrics(join(out, 'metrics.jsonl'));
+    expect(lines[0].target_distance).toBe(0);
+    const { average = new Float32Array(), parameters } = trainer.state;
+    const distance = Math.hypot(...average.map((value, i) => value - parameters[i]));
+    expect(lines[10].target_distance).toBeCloseTo(distance / Math.hypot(...parameters), 5);
+    expect(distance).toBeGreaterThan(0);
+    await trainer.release();
+  });
+
   it('change nothing of what is learned', async () => {
     const learned = [];
     for (const valid_steps of [1, 12]) {

@@ -36,6 +36,7 @@ import {
   untrainedMonitors,
 } from './monitoring.js';
 import type { MonitorLabels } from './monitors.js';
+import { relativeDistance } from './monitors.js';
 import { parameterViews } from './parameters.js';
 import type { Hooks } from './progress-event.js';
 import { runFile } from './run-folder.js';
@@ -212,14 +213,18 @@ async function embedView(
   return embeddings;
 }
 
-/** The monitors of the encoder as it is: the same at every call with the same parameters. */
+/** The monitors of the networks as they are: the same at every call with the same parameters. */
 export async function monitor(context: PretrainingContext): Promise<Monitors> {
-  const { validation, labels, model } = context;
+  const { validation, labels, model, trainer } = context;
   const { width } = model.encoder;
   const { whole, viewed } = monitoredRecords(validation, width);
   const embeddings = await embedView(context, whole, 0);
   const views = [await embedView(context, viewed, 1), await embedView(context, viewed, 2)] as const;
-  return monitorsOf(embeddings, views, width, labels);
+  const { average, parameters } = trainer.state;
+  return {
+    ...monitorsOf(embeddings, views, width, labels),
+    ...(average && { target_distance: relativeDistance(average, parameters) }),
+  };
 }
 
 /** The batches of one epoch over a block. Throws LacunaError when the groups of its records fill none. */
@@ -234,7 +239,7 @@ export function epochPlans(
   const plans = epochOrder(block, { seed, epoch, blockIndex, batchSize, buckets, dropLast, groups });
   if (plans.length === 0)
     throw new LacunaError(
-      `no batch of ${batchSize} records of ${batchSize} different groups can be made of the ${new Set(groups).size} groups of ${block.count} records; try a smaller --batch-size`,
+      `no batch of ${batchSize} records of ${batchSize} different groups can be made of the ${new Set(groups).size} groups of ${block.count} records; try a smaller --batch-size, or an objective that makes more groups`,
     );
   return plans;
 }

@@ -15,7 +15,7 @@ export interface InfiniteSchedule {
   readonly cooldownSteps: number;
   /** Share of the peak at which the rate is held. */
   readonly constantRate: number;
-  /** The last steps of the run. */
+  /** The last steps of the run, as far as the warm-up leaves them. */
   readonly annealSteps: number;
   readonly peak: number;
 }
@@ -27,10 +27,10 @@ export interface InfiniteSchedule {
  */
 export function infiniteRateAt(step: number, steps: number, schedule: InfiniteSchedule): number {
   const { warmupSteps, cooldownSteps, constantRate, annealSteps, peak } = schedule;
-  const begins = steps - annealSteps;
+  const begins = Math.max(warmupSteps, steps - annealSteps);
   if (step >= begins && annealSteps > 0) {
     const level = infiniteRateAt(begins, steps, { ...schedule, annealSteps: 0 });
-    return level * halfCosine((step - begins) / annealSteps);
+    return level * halfCosine((step - begins) / Math.max(1, steps - begins));
   }
   if (step < warmupSteps) return (peak * (step + 1)) / warmupSteps;
   const cooled = step - warmupSteps < cooldownSteps ? halfCosine((step - warmupSteps) / cooldownSteps) : 0;
