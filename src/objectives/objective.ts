@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { EncodeOptions, EncoderConfig, Encoding } from '../encoders/encoder.js';
+import type { EncoderKind } from '../encoders/index.js';
 import type { HostTensors } from '../engine/engine.js';
 import type { Value } from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
@@ -109,8 +110,8 @@ export interface Objective<O extends object = object> {
   readonly options: Readonly<Record<string, Option>> & { readonly [K in keyof O]-?: Option<O[K]> };
   /** All options of a run: those that were chosen, and for the rest what suits the tokens and the encoder. */
   defaults(spec: TokenSpec, encoder: EncoderConfig, chosen: Partial<O>): O;
-  /** What it wants of the encoder where the configuration says nothing. */
-  readonly encoderDefaults?: Partial<Pick<EncoderConfig, 'registers'>>;
+  /** The encoder that it wants where the configuration says nothing, and what that one shall have. */
+  readonly encoderDefaults?: { readonly kind: EncoderKind } & Pick<EncoderConfig, 'registers'>;
   /** Throws InputError for options that do not go with the rest of the run. */
   check?(options: O, run: RunFacts): void;
   /** The host noise it wants for a batch of this shape; names are graph inputs. */

@@ -209,7 +209,7 @@ export const tJepa: Objective<TJepaOptions> = {
     predictor_layers: chosen.predictor_layers ?? 2,
     target_momentum: chosen.target_momentum ?? 0.996,
   }),
-  encoderDefaults: { registers: 1 },
+  encoderDefaults: { kind: 'transformer', registers: 1 },
   check(options) {
     for (const part of ['context', 'target'] as const) {
       const [least, most] = [options[`${part}_min_ratio`], options[`${part}_max_ratio`]];

@@ -104,6 +104,11 @@ describe('the resolved configuration', () => {
 
   it('has what its objective wants of the encoder, unless the configuration says otherwise', () => {
     const spec: TokenSpec = { kind: 'discrete', vocabulary: 30, maxTokens: 64 };
+    const kind = (user: UserConfig) => resolve(user, spec, 100).encoder.kind;
+    expect(kind({})).toBe('perceiver');
+    expect(kind({ objective: { kind: 't-jepa' } })).toBe('transformer');
+    expect(kind({ objective: { kind: 't-jepa' }, encoder: { kind: 'convolution' } })).toBe('convolution');
+    expect(kind({ objective: { kind: 't-jepa' }, training: { from: 'runs/first' } })).toBe('perceiver');
     const registers = (user: UserConfig) => {
       const config = resolve(user, spec, 100);
       expect(modelOf(config, spec).encoder.registers).toBe(config.encoder.registers);
@@ -113,6 +118,7 @@ describe('the resolved configuration', () => {
     expect(registers({ encoder: { registers: 2 } })).toBe(2);
     expect(registers({ objective: { kind: 't-jepa' } })).toBe(1);
     expect(registers({ objective: { kind: 't-jepa' }, encoder: { registers: 0 } })).toBe(0);
+    expect(registers({ objective: { kind: 't-jepa' }, encoder: { kind: 'perceiver' } })).toBe(undefined);
     expect(registers({ objective: { kind: 't-jepa' }, training: { from: 'runs/first' } })).toBe(undefined);
   });
 

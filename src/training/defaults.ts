@@ -40,11 +40,11 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
   const width = encoder.width ?? (spec.maxTokens > 256 ? 256 : 128);
   const embedWidth = encoder.embed_width ?? width;
   const heads = encoder.heads ?? (width % 8 === 0 ? 8 : 1);
-  const kind = encoder.kind ?? 'perceiver';
-  const { encoderDefaults }: Objective = objectives[objective.kind ?? 'sma'];
   // A run that starts from another has that one's encoder, whatever the objective wants.
-  const registers =
-    encoder.registers ?? (training.from === undefined ? encoderDefaults?.registers : undefined);
+  const { encoderDefaults }: Objective = objectives[objective.kind ?? 'sma'];
+  const wanted = training.from === undefined ? encoderDefaults : undefined;
+  const kind = encoder.kind ?? wanted?.kind ?? 'perceiver';
+  const registers = encoder.registers ?? (kind === wanted?.kind ? wanted.registers : undefined);
   const ownEncoder: Config['encoder'] = {
     kind,
     width,

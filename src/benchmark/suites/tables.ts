@@ -1,6 +1,6 @@
 /** Two tables: who earns more than 50,000 dollars, and what a house costs. Each encoder learns from its own training rows. */
 import { given } from '../files.js';
-import { encoderMethods, finetuned, usualChoices } from '../methods/encoders.js';
+import { encoderMethods, finetuned, fromScratch, usualChoices } from '../methods/encoders.js';
 import { perceptron } from '../methods/perceptron.js';
 import { boostedTrees, constant, linearOnValues } from '../methods/simple.js';
 import { drawnTable } from '../splits.js';
@@ -78,8 +78,23 @@ const californiaHousing: BenchmarkTask = {
   pretraining: pretrainingOn(houses, 'median_house_value'),
 };
 
+/** The same table for T-JEPA's own encoder: a transformer with a token of its own, whose states of cells are predicted. */
+const onTransformer = (task: BenchmarkTask): BenchmarkTask => ({
+  ...task,
+  name: `${task.name}-transformer`,
+  title: `${task.title}; a transformer`,
+  pretraining: {
+    ...task.pretraining,
+    config: {
+      ...task.pretraining.config,
+      encoder: { kind: 'transformer', width: 64, layers: 3, heads: 4, registers: 1 },
+    },
+  },
+  methods: [constant, linearOnValues, boostedTrees, perceptron, fromScratch, finetunedJepa],
+});
+
 export const tables: Suite = {
   name: 'tables',
   title: 'Tables: adult and California housing',
-  tasks: [adult, californiaHousing],
+  tasks: [adult, californiaHousing, onTransformer(adult), onTransformer(californiaHousing)],
 };
