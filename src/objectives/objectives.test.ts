@@ -23,6 +23,11 @@ for (const kind of ['convolution', 'residual-network'] as const) {
     smallModel(spec, 'random-masking', {}, kind),
   );
 }
+for (const kind of ['byol', 'simclr'] as const) {
+  objectiveCases(`${kind} on the encoder residual-network`, (spec) =>
+    smallModel(spec, kind, {}, 'residual-network'),
+  );
+}
 objectiveCases('t-jepa on the states of tokens', (spec) => smallModel(spec, 't-jepa', {}, 'transformer'));
 
 const spec = { kind: 'discrete', vocabulary: 5, maxTokens: 12 } as const;
