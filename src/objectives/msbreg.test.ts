@@ -1,10 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { evaluate, floats, normals } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
-import { gradients, input, sumAll } from '../graph/index.js';
+import { gradients, input, outerScope, sumAll } from '../graph/index.js';
+import { realRecords } from '../tokenizers/real-records.case.js';
+import {
+  diffusiveLossOf,
+  distance,
+  lossAndVectors,
+  meanOf,
+  recordsOfViews,
+  rowsOf,
+  scaled,
+  singularValueLossOf,
+  sumOf,
+} from './joint-embedding.case.js';
+import { layerNormalization, project } from './joint-embedding.js';
 import { centroidLoss } from './msbreg.js';
 
 const engine = await nodeEngine({ threads: 1 });
+const real = await realRecords();
 const [VIEWS, ROWS, WIDTH] = [3, 2, 4];
 const shape = [VIEWS * ROWS, WIDTH];
 const [x, y] = [input('x', 'float32', shape), input('y', 'float32', shape)];
@@ -66,4 +80,41 @@ describe('the multiview centroid loss', () => {
     for (const [row, value] of (await lossOf(first, second)).entries())
       expect(value).toBeLessThan(0.2 * before[row]);
   });
+});
+
+describe.each([2, 3, 4])('the loss of MSBReg with %i views', (views) => {
+  it.each(Object.entries(real))(
+    "weighs the distance to the target's centroids, the spectrum of all views, the stir of the first: %s tokens",
+    async (_, records) => {
+      const [spectrumWeight, stirWeight] = [0.3, 0.7];
+      const options = { views, singular_value_weight: spectrumWeight, diffusive_weight: stirWeight };
+      const { numbers, vectors, feeds } = await lossAndVectors(
+        records,
+        { kind: 'msbreg', options },
+        (pieces) => {
+          const projected = () =>
+            project('projector', pieces.views(views), pieces.options, layerNormalization);
+          const projection = projected();
+          const predicted = project('predictor', projection, pieces.options, layerNormalization);
+          return { projection, predicted, targets: outerScope('target', projected) };
+        },
+      );
+      const [projection, predicted, targets] = [vectors.projection, vectors.predicted, vectors.targets].map(
+        (rows) => recordsOfViews(rows, views),
+      );
+      const centroids = targets[0].map((target, row) =>
+        target.map((_, c) => sumOf(targets.map((view) => scaled(view[row])[c]))),
+      );
+      const centroidLoss = meanOf(
+        predicted.map((view) => meanOf(view.map((vector, row) => distance(vector, centroids[row])))),
+      );
+      const spectrum = singularValueLossOf(projection.flat());
+      const steps = rowsOf(feeds.diffusive_steps.data as Float32Array, projection[0][0].length);
+      const stir = diffusiveLossOf(projection[0], steps);
+      expect(numbers.centroid_loss).toBeCloseTo(centroidLoss, 4);
+      expect(numbers.singular_value_loss).toBeCloseTo(spectrum, 4);
+      expect(numbers.diffusive_loss).toBeCloseTo(stir, 4);
+      expect(numbers.loss).toBeCloseTo(centroidLoss + spectrumWeight * spectrum + stirWeight * stir, 4);
+    },
+  );
 });

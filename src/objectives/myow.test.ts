@@ -1,14 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { evaluate, floats, normals, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
-import { input } from '../graph/index.js';
+import { input, outerScope } from '../graph/index.js';
 import { packBatch } from '../records/batch.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
 import { batchFeeds } from '../training/pretraining-loop.js';
+import {
+  cosine,
+  distance,
+  exchangedDistance,
+  lossAndVectors,
+  meanOf,
+  RECORDS,
+  ROWS,
+  recordsOfViews,
+} from './joint-embedding.case.js';
+import { batchNormOver, project, stackedCopies } from './joint-embedding.js';
 import { mine, minedWeight, myow } from './myow.js';
-import { smallModel } from './objective.case.js';
+import { range, smallModel } from './objective.case.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const real = await realRecords();
@@ -103,6 +114,61 @@ describe('MYOW', () => {
       const { loss, mined_distance } = await lossAt('myow', 1, { mined_weight: 3 });
       expect(loss).toBeCloseTo((own + 3 * mined_distance) / 4, 4);
       expect(mined_distance).toBeGreaterThan(0);
+    },
+  );
+
+  it.each(Object.entries(real))(
+    'predicts from each view what the target has of the mined record, beside BYOL: %s tokens',
+    async (_, records) => {
+      // The third record chooses the fifth of its four others, which is none.
+      const choices = [0, 2, 4, 1, 3, 0];
+      const setting = {
+        kind: 'myow',
+        options: { neighbors: 5, mined_weight: 2, mining_start: 0.2, mining_ramp: 0.4 },
+        progress: 0.3,
+        noise: { mined_choice: hostTensor('int64', [ROWS, 1], BigInt64Array.from(choices, BigInt)) },
+      } as const;
+      // A quarter of the way up to 2.
+      const weight = 0.5;
+      const { numbers, vectors } = await lossAndVectors(
+        records,
+        setting,
+        ({ options, rows, views, whole }) => {
+          const [both, alone] = [batchNormOver(stackedCopies(rows, 2), true), batchNormOver(rows, true)];
+          const anchors = views(2);
+          const projection = project('projector', anchors, options, both);
+          const cascaded = project('mined_projector', projection, options, both);
+          return {
+            anchors,
+            predicted: project('predictor', projection, options, both),
+            minedPrediction: project('mined_predictor', cascaded, options, both),
+            ...outerScope('target', () => {
+              const candidates = whole();
+              const projected = project('projector', candidates, options, alone);
+              return {
+                targets: project('projector', views(2), options, both),
+                candidates,
+                minedTargets: project('mined_projector', projected, options, alone),
+              };
+            }),
+          };
+        },
+      );
+      const [anchors] = recordsOfViews(vectors.anchors, 2);
+      const likeness = (row: number, other: number) => cosine(anchors[row], vectors.candidates[other]);
+      const minedDistance = meanOf(
+        anchors.flatMap((_, row) => {
+          const others = range(RECORDS).filter((other) => other !== row);
+          others.sort((a, b) => likeness(row, b) - likeness(row, a));
+          if (choices[row] >= others.length) return [];
+          const target = vectors.minedTargets[others[choices[row]]];
+          return recordsOfViews(vectors.minedPrediction, 2).map((view) => distance(view[row], target));
+        }),
+      );
+      const own = exchangedDistance(vectors.predicted, vectors.targets);
+      expect(numbers.mined_distance).toBeCloseTo(minedDistance, 4);
+      expect(numbers.loss).toBeCloseTo((own + weight * minedDistance) / (1 + weight), 4);
+      expect(numbers.weight).toBe(RECORDS);
     },
   );
 });

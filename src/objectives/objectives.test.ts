@@ -1,10 +1,11 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type EncoderKind, encoders } from '../encoders/index.js';
 import { InputError } from '../errors.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
-import { type ObjectiveKind, objectives } from './index.js';
+import { mergeOptions, type ObjectiveKind, type ObjectiveOptions, objectives } from './index.js';
 import { maskedObjectiveCases } from './masked-autoencoding.case.js';
 import { objectiveCases, smallModel } from './objective.case.js';
+import type { Objective } from './objective.js';
 
 for (const kind of Object.keys(objectives) as ObjectiveKind[])
   objectiveCases(kind, (spec) => smallModel(spec, kind));
@@ -20,6 +21,11 @@ maskedObjectiveCases('group-masking', (spec) => smallModel(spec, 'group-masking'
 for (const kind of ['convolution', 'residual-network'] as const) {
   objectiveCases(`random-masking on the encoder ${kind}`, (spec) =>
     smallModel(spec, 'random-masking', {}, kind),
+  );
+}
+for (const kind of ['byol', 'simclr'] as const) {
+  objectiveCases(`${kind} on the encoder residual-network`, (spec) =>
+    smallModel(spec, kind, {}, 'residual-network'),
   );
 }
 objectiveCases('t-jepa on the states of tokens', (spec) => smallModel(spec, 't-jepa', {}, 'transformer'));
@@ -46,3 +52,61 @@ it.each(Object.keys(objectives) as ObjectiveKind[])(
     }
   },
 );
+
+/** Of each option the ends of what it may be, and what is beyond them. */
+const bounds: Record<keyof ObjectiveOptions, Record<'accepted' | 'refused', readonly unknown[]>> = {
+  masking_ratio: { accepted: [0.01, 0.99], refused: [0, 1] },
+  decoder_heads: { accepted: [1], refused: [0, 1.5] },
+  tied_output: { accepted: [true, false], refused: [0, 1, 'true'] },
+  per_query: { accepted: [1], refused: [0, 1.5] },
+  select_initial_ratio: { accepted: [0, 1], refused: [-0.01, 1.01] },
+  schedule_fraction: { accepted: [0, 1], refused: [-0.01, 1.01] },
+  group_size: { accepted: [1], refused: [0, 1.5] },
+  restart: { accepted: [0.01, 0.99], refused: [0, 1] },
+  distillation_weight: { accepted: [0], refused: [-0.01] },
+  context_ratio: { accepted: [0.01, 1], refused: [0, 1.01] },
+  context_min_ratio: { accepted: [0.01, 0.99], refused: [0, 1] },
+  context_max_ratio: { accepted: [0.01, 0.99], refused: [0, 1] },
+  target_min_ratio: { accepted: [0.01, 0.99], refused: [0, 1] },
+  target_max_ratio: { accepted: [0.01, 0.99], refused: [0, 1] },
+  target_masks: { accepted: [1], refused: [0, 1.5] },
+  predictor_width: { accepted: [1], refused: [0, 1.5] },
+  predictor_layers: { accepted: [1], refused: [0, 1.5] },
+  target_momentum: { accepted: [0, 1], refused: [-0.01, 1.01] },
+  drop_ratio: { accepted: [0, 0.99], refused: [-0.01, 1] },
+  swap_ratio: { accepted: [0, 0.99], refused: [-0.01, 1] },
+  noise_deviation: { accepted: [0], refused: [-0.01] },
+  smallest_crop: { accepted: [0.01, 1], refused: [0, 1.01] },
+  flip_probability: { accepted: [0, 1], refused: [-0.01, 1.01] },
+  projector_width: { accepted: [1], refused: [0, 1.5] },
+  projection_width: { accepted: [1], refused: [0, 1.5] },
+  neighbors: { accepted: [1], refused: [0, 1.5] },
+  mined_weight: { accepted: [0], refused: [-0.01] },
+  mining_start: { accepted: [0, 1], refused: [-0.01, 1.01] },
+  mining_ramp: { accepted: [0, 1], refused: [-0.01, 1.01] },
+  views: { accepted: [2], refused: [1, 2.5] },
+  temperature: { accepted: [0.01], refused: [0] },
+  clusters: { accepted: [2], refused: [1, 2.5] },
+  singular_value_weight: { accepted: [0], refused: [-0.01] },
+  diffusive_weight: { accepted: [0], refused: [-0.01] },
+};
+
+describe('the options of objectives', () => {
+  it('have bounds, each of them', () => {
+    expect(Object.keys(bounds).sort()).toEqual(Object.keys(mergeOptions(objectives)).sort());
+  });
+
+  it.each(Object.entries<Objective>(objectives))(
+    'of %s may be their example and go as far as their bounds, but not beyond',
+    (_, { options }) => {
+      for (const [name, { type, example }] of Object.entries(options)) {
+        const { accepted, refused } = bounds[name as keyof ObjectiveOptions];
+        const accepts = (value: unknown) => type.safeParse(value).success;
+        expect(refused.length, name).toBeGreaterThan(0);
+        for (const value of [example, ...accepted]) expect(accepts(value), `${name} ${value}`).toBe(true);
+        for (const value of [...refused, Number.NaN, Number.POSITIVE_INFINITY, '1', null])
+          expect(accepts(value), `${name} ${value}`).toBe(false);
+      }
+    },
+  );
+});

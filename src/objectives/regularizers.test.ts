@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { evaluate, floats, normals } from '../engine/evaluate.case.js';
+import { evaluate, floats, normals, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { gradients, input, type Value } from '../graph/index.js';
+import { packBatch } from '../records/batch.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
+import { batchFeeds } from '../training/pretraining-loop.js';
 import { objectives } from './index.js';
+import { diffusiveLossOf, rowsOf, scaled, singularValueLossOf } from './joint-embedding.case.js';
 import { smallModel } from './objective.case.js';
 import { diffusiveLoss, singularValueLoss } from './regularizers.js';
 
@@ -30,13 +33,7 @@ const spectrumOf = async (values: ArrayLike<number>, counted: ArrayLike<number> 
   (await evaluate(engine, { y: spectrum }, feeds(values, counted))).y[0];
 
 /** The rows of float32[ROWS, WIDTH] scaled to length 1. */
-function directions(values: ArrayLike<number>): number[][] {
-  return Array.from({ length: ROWS }, (_, row) => {
-    const vector = Array.from({ length: WIDTH }, (_, c) => values[row * WIDTH + c]);
-    const length = Math.hypot(...vector);
-    return vector.map((value) => value / length);
-  });
-}
+const directions = (values: ArrayLike<number>): number[][] => rowsOf(values, WIDTH).map(scaled);
 
 /** Plain gradient descent on one term. */
 async function descend(
@@ -88,15 +85,7 @@ describe('the singular value loss', () => {
   it('is that of the covariance, over the rows that count', async () => {
     const values = normals('x', ROWS * WIDTH);
     const counted = all.map((_, row) => (row < 10 ? 1 : 0));
-    const vectors = directions(values).slice(0, 10);
-    let expected = 0;
-    for (let a = 0; a < WIDTH; a++) {
-      for (let b = 0; b < WIDTH; b++) {
-        const mean = (c: number) => vectors.reduce((sum, v) => sum + v[c], 0) / 10;
-        const covariance = vectors.reduce((sum, v) => sum + (v[a] - mean(a)) * (v[b] - mean(b)), 0) / 10;
-        expected += WIDTH * (covariance - (a === b ? 1 / WIDTH : 0)) ** 2;
-      }
-    }
+    const expected = singularValueLossOf(rowsOf(values, WIDTH).slice(0, 10));
     expect(await spectrumOf(values, counted)).toBeCloseTo(expected, 4);
   });
 
@@ -117,9 +106,7 @@ describe('the diffusive loss', () => {
     const unitSteps = Float32Array.from(directions(normals('steps', ROWS * WIDTH)).flat());
     const counted = all.map((_, row) => (row < 5 ? 1 : 0));
     const { y } = await evaluate(engine, { y: loss }, feeds(values, counted, unitSteps));
-    let expected = 0;
-    for (const [row, vector] of directions(values).slice(0, 5).entries())
-      expected -= vector.reduce((sum, value, c) => sum + value * unitSteps[row * WIDTH + c], 0) / 5;
+    const expected = diffusiveLossOf(rowsOf(values, WIDTH).slice(0, 5), rowsOf(unitSteps, WIDTH));
     expect(y[0]).toBeCloseTo(expected, 5);
   });
 
@@ -139,7 +126,8 @@ describe('the diffusive loss', () => {
 });
 
 describe('an objective with regularizers', async () => {
-  const { spec } = (await realRecords()).fields.tokenizer;
+  const { tokenizer, block } = (await realRecords()).fields;
+  const { spec } = tokenizer;
   const graphOf = (kind: keyof typeof objectives, more = {}) => {
     const model = smallModel(spec, kind, more);
     const shape = batchShape(model, 4, spec.maxTokens);
@@ -164,6 +152,32 @@ describe('an objective with regularizers', async () => {
       expect(Object.keys(graphOf(kind, { singular_value_weight: 1 }).graph.metrics ?? {})).not.toContain(
         'diffusive_loss',
       );
+    },
+  );
+
+  const batch = packBatch(block, [1, 7, 3, 12, 9], 6, spec.maxTokens);
+  const evaluated = async (kind: keyof typeof objectives, more = {}) => {
+    const model = smallModel(spec, kind, more);
+    const shape = batchShape(model, batch.size, spec.maxTokens);
+    const { loss, metrics, encodings } = pretrainingGraph(model, shape);
+    const values: Record<string, Value> = { loss, pooled: encodings[0].pooled, ...metrics };
+    const feeds = batchFeeds(model, batch, { seed: 2, purpose: 'training', step: 0, progress: 0 });
+    const given = { ...ordinaryParameters(Object.values(values)), ...feeds };
+    return { computed: await evaluate(engine, values, given), feeds, width: shape.width };
+  };
+
+  it.each(['random-masking', 'self-distillation', 'byol', 'simclr'] as const)(
+    '%s adds the weighted terms on the mean states of its first pass; of views, on those of the first',
+    async (kind) => {
+      const { computed: plain } = await evaluated(kind);
+      const weights = { singular_value_weight: 0.3, diffusive_weight: 0.7 };
+      const { computed, feeds, width } = await evaluated(kind, weights);
+      const embeddings = rowsOf(computed.pooled, width).slice(0, batch.rows);
+      const spectrum = singularValueLossOf(embeddings);
+      const stir = diffusiveLossOf(embeddings, rowsOf(feeds.diffusive_steps.data as Float32Array, width));
+      expect(computed.singular_value_loss[0]).toBeCloseTo(spectrum, 4);
+      expect(computed.diffusive_loss[0]).toBeCloseTo(stir, 4);
+      expect(computed.loss[0]).toBeCloseTo(plain.loss[0] + 0.3 * spectrum + 0.7 * stir, 4);
     },
   );
 });

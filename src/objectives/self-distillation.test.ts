@@ -128,7 +128,7 @@ describe('self-distillation', () => {
     );
   });
 
-  it('refuses a run that starts from none, shares that leave no stage, and heads that do not fit', () => {
+  it('refuses a run that starts from none, and heads that do not fit', () => {
     const { spec, encoder } = modelOn('fields', 'perceiver').model;
     const options = selfDistillation.defaults(spec, encoder, {});
     expect(options).toMatchObject({ restart: 0.5, distillation_weight: 1 });
@@ -139,9 +139,6 @@ describe('self-distillation', () => {
     const heads = () =>
       selfDistillation.check!({ ...options, decoder_heads: 3 }, { spec, encoder, from: true });
     expect(heads).toThrow(InputError);
-    const { restart, distillation_weight } = selfDistillation.options;
-    for (const value of [0, 1]) expect(restart.type.safeParse(value).success).toBe(false);
-    expect(distillation_weight.type.safeParse(-1).success).toBe(false);
   });
 });
 

@@ -3,11 +3,16 @@ import { evaluate, floats, normals } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { gradients, input, sumAll } from '../graph/index.js';
 import { permutation, random } from '../tensor/random.js';
+import { realRecords } from '../tokenizers/real-records.case.js';
+import { cosine, lossAndVectors, meanOf, RECORDS, ROWS, rowsOf, sumOf } from './joint-embedding.case.js';
+import { batchNormOver, project, stackedCopies } from './joint-embedding.js';
+import { range } from './objective.case.js';
 import { contrastiveLoss } from './simclr.js';
 
 const engine = await nodeEngine({ threads: 1 });
-const [RECORDS, WIDTH] = [4, 3];
-const COUNT = 2 * RECORDS;
+const real = await realRecords();
+const [PAIRS, WIDTH] = [4, 3];
+const COUNT = 2 * PAIRS;
 const x = input('x', 'float32', [COUNT, WIDTH]);
 const rows = input('rows', 'float32', [COUNT]);
 
@@ -24,16 +29,13 @@ const lossOf = async (
     )
   ).loss;
 
-/** The formula of the paper, pair by pair. */
-function naive(values: ArrayLike<number>, temperature: number, counted: readonly number[]): number[] {
-  const vector = (i: number) => Array.from({ length: WIDTH }, (_, c) => values[i * WIDTH + c]);
-  const dot = (a: number[], b: number[]) => a.reduce((sum, value, c) => sum + value * b[c], 0);
-  const cosine = (i: number, j: number) =>
-    dot(vector(i), vector(j)) / Math.sqrt(dot(vector(i), vector(i)) * dot(vector(j), vector(j)));
+/** The formula of the paper, pair by pair, of those vectors that count. */
+function naive(vectors: readonly number[][], temperature: number, counted: readonly number[]): number[] {
+  const likeness = (i: number, j: number) => Math.exp(cosine(vectors[i], vectors[j]) / temperature);
   return counted.map((i) => {
-    const others = counted.filter((j) => j !== i).map((j) => Math.exp(cosine(i, j) / temperature));
-    const positive = Math.exp(cosine(i, (i + RECORDS) % COUNT) / temperature);
-    return -Math.log(positive / others.reduce((a, b) => a + b));
+    const others = counted.filter((j) => j !== i).map((j) => likeness(i, j));
+    const positive = likeness(i, (i + vectors.length / 2) % vectors.length);
+    return -Math.log(positive / sumOf(others));
   });
 }
 
@@ -49,7 +51,7 @@ describe('the contrastive loss', () => {
       -Math.log(pair / (pair + 6 * none)),
       -Math.log(pair / (pair + 4 * none + 2 * opposite)),
     ];
-    for (const [i, value] of loss.entries()) expect(value).toBeCloseTo(expected[i % RECORDS], 5);
+    for (const [i, value] of loss.entries()) expect(value).toBeCloseTo(expected[i % PAIRS], 5);
   });
 
   it('is that of the formula, over the rows that count', async () => {
@@ -62,7 +64,7 @@ describe('the contrastive loss', () => {
         const weights = new Float32Array(COUNT);
         for (const i of counted) weights[i] = 1;
         const loss = await lossOf(values, temperature, weights);
-        for (const [place, expected] of naive(values, temperature, counted).entries())
+        for (const [place, expected] of naive(rowsOf(values, WIDTH), temperature, counted).entries())
           expect(loss[counted[place]]).toBeCloseTo(expected, 4);
       }
     }
@@ -73,8 +75,8 @@ describe('the contrastive loss', () => {
     const before = await lossOf(values);
     const longer = values.map((value, i) => value * (1 + Math.floor(i / WIDTH)));
     for (const [i, value] of (await lossOf(longer)).entries()) expect(value).toBeCloseTo(before[i], 5);
-    const order = permutation(RECORDS, random(1, 'order', 0, 0));
-    const places = [...order, ...order.map((i) => i + RECORDS)];
+    const order = permutation(PAIRS, random(1, 'order', 0, 0));
+    const places = [...order, ...order.map((i) => i + PAIRS)];
     const moved = Float32Array.from(places.flatMap((i) => [...values.slice(i * WIDTH, (i + 1) * WIDTH)]));
     for (const [i, value] of (await lossOf(moved)).entries()) expect(value).toBeCloseTo(before[places[i]], 5);
   });
@@ -91,4 +93,21 @@ describe('the contrastive loss', () => {
       expect((await evaluate(engine, { slope }, feeds)).slope.every(Number.isFinite)).toBe(true);
     }
   });
+});
+
+describe('the loss of SimCLR', () => {
+  it.each(Object.entries(real))(
+    "tells a view's other view from all views of the other records, beside ln(2n − 1) of n records: %s tokens",
+    async (_, records) => {
+      const temperature = 0.2;
+      const setting = { kind: 'simclr', options: { temperature } } as const;
+      const { numbers, vectors } = await lossAndVectors(records, setting, ({ options, rows, views }) => ({
+        projection: project('projector', views(2), options, batchNormOver(stackedCopies(rows, 2), true)),
+      }));
+      const counted = [...range(RECORDS), ...range(RECORDS).map((row) => ROWS + row)];
+      expect(numbers.loss).toBeCloseTo(meanOf(naive(vectors.projection, temperature, counted)), 4);
+      expect(numbers.marginal_loss).toBeCloseTo(Math.log(2 * RECORDS - 1), 5);
+      expect(numbers.weight).toBe(RECORDS);
+    },
+  );
 });

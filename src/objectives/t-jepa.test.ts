@@ -246,14 +246,5 @@ describe('the options of T-JEPA', () => {
   it('follow one another where one is given', () => {
     expect(() => check({ context_max_ratio: 0.1, target_min_ratio: 0.4 })).not.toThrow();
     expect(() => check({ context_max_ratio: 0.7, target_max_ratio: 0.3 })).not.toThrow();
-    for (const [name, value] of [
-      ['context_min_ratio', 0],
-      ['target_max_ratio', 1],
-      ['target_masks', 0],
-      ['predictor_layers', 0.5],
-      ['predictor_width', 0],
-      ['target_momentum', 1.1],
-    ] as const)
-      expect(tJepa.options[name].type.safeParse(value).success, name).toBe(false);
   });
 });
