@@ -7,7 +7,7 @@ import { msbreg } from './msbreg.js';
 import { myow } from './myow.js';
 import type { Objective, Option } from './objective.js';
 import { randomMasking } from './random-masking.js';
-import { regularized } from './regularizers.js';
+import { regularized, regularizedViews } from './regularizers.js';
 import { selfDistillation } from './self-distillation.js';
 import { selfie } from './selfie.js';
 import { simclr } from './simclr.js';
@@ -23,11 +23,11 @@ export const objectives = {
   'self-distillation': regularized(selfDistillation),
   mp3: regularized(mp3),
   't-jepa': regularized(tJepa),
-  byol: regularized(byol),
-  myow: regularized(myow),
+  byol: regularizedViews(byol),
+  myow: regularizedViews(myow),
   msbreg,
-  simclr: regularized(simclr),
-  'g-simclr': regularized(gSimclr),
+  simclr: regularizedViews(simclr),
+  'g-simclr': regularizedViews(gSimclr),
 } satisfies Record<string, Objective>;
 
 export type ObjectiveKind = keyof typeof objectives;

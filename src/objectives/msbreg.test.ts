@@ -15,7 +15,7 @@ import {
   sumOf,
 } from './joint-embedding.case.js';
 import { layerNormalization, project } from './joint-embedding.js';
-import { centroidLoss } from './msbreg.js';
+import { centroidLoss } from './regularizers.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const real = await realRecords();

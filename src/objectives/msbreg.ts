@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { add, divide, multiply, scalar, type Value } from '../graph/index.js';
+import { add, multiply, scalar } from '../graph/index.js';
 import { weightedMean } from '../layers/losses.js';
 import {
   checkViews,
-  cosineDistance,
   cosineMomentum,
   drawViewNoise,
   encodeViews,
@@ -17,7 +16,6 @@ import {
   stackedCopies,
   type TargetNetworkOptions,
   targetMomentum,
-  unit,
   type ViewChanges,
   viewChanges,
   viewDefaults,
@@ -25,6 +23,8 @@ import {
 } from './joint-embedding.js';
 import type { Objective } from './objective.js';
 import {
+  centroidLoss,
+  DIFFUSIVE_STEPS,
   diffusiveLoss,
   type RegularizerOptions,
   randomDirections,
@@ -40,19 +40,6 @@ export interface MsbregOptions
   /** Views of each record. */
   readonly views: number;
 }
-
-/**
- * How far the predictions float32[count · size, width], view by view, are from the centroid of the record's targets, both
- * scaled to length 1: 2 − 2 cos, the mean over the views, float32[size] from 0 to 4. It is the distance of the centroids
- * and how the predictions scatter about theirs.
- */
-export function centroidLoss(predictions: Value, targets: Value, count: number): Value {
-  const centroid = splitViews(unit(targets), count).reduce(add);
-  const distances = splitViews(predictions, count).map((view) => cosineDistance(view, centroid));
-  return divide(distances.reduce(add), scalar(count));
-}
-
-const STEPS = 'diffusive_steps';
 
 /**
  * A reconstruction of MSBReg from its description (WACV 2023), whose equations were not at hand: what is predicted from each
@@ -81,11 +68,11 @@ export const msbreg: Objective<MsbregOptions> = {
   check: checkViews,
   noise: (options, spec, shape) => ({
     ...viewNoise(options, spec, shape, options.views),
-    [STEPS]: { dtype: 'float32', shape: [shape.size, options.projection_width] },
+    [DIFFUSIVE_STEPS]: { dtype: 'float32', shape: [shape.size, options.projection_width] },
   }),
   draw: (options, spec, { size }, batch, _progress, source) => ({
     ...drawViewNoise(options, spec, batch, options.views, source),
-    [STEPS]: randomDirections({ size, width: options.projection_width }, batch, source),
+    [DIFFUSIVE_STEPS]: randomDirections({ size, width: options.projection_width }, batch, source),
   }),
   build(options, inputs) {
     const { views, singular_value_weight = 0, diffusive_weight = 0 } = options;
@@ -97,7 +84,7 @@ export const msbreg: Objective<MsbregOptions> = {
     const centroids = weightedMean(centroidLoss(predicted, inputs.target(projected), views), inputs.rows);
     const spectrum = singularValueLoss(projection, rows);
     const [first] = splitViews(projection, views);
-    const diffusion = diffusiveLoss(first, inputs.noise[STEPS], inputs.rows);
+    const diffusion = diffusiveLoss(first, inputs.noise[DIFFUSIVE_STEPS], inputs.rows);
     return {
       loss: [
         centroids.mean,

@@ -88,6 +88,7 @@ const bounds: Record<keyof ObjectiveOptions, Record<'accepted' | 'refused', read
   temperature: { accepted: [0.01], refused: [0] },
   clusters: { accepted: [2], refused: [1, 2.5] },
   singular_value_weight: { accepted: [0], refused: [-0.01] },
+  centroid_weight: { accepted: [0], refused: [-0.01] },
   diffusive_weight: { accepted: [0], refused: [-0.01] },
 };
 

@@ -6,9 +6,16 @@ import { packBatch } from '../records/batch.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
 import { batchFeeds } from '../training/pretraining-loop.js';
-import { objectives } from './index.js';
-import { diffusiveLossOf, rowsOf, scaled, singularValueLossOf } from './joint-embedding.case.js';
-import { smallModel } from './objective.case.js';
+import { checkOwnOptions, objectives } from './index.js';
+import {
+  diffusiveLossOf,
+  distance,
+  meanOf,
+  rowsOf,
+  scaled,
+  singularValueLossOf,
+} from './joint-embedding.case.js';
+import { range, smallModel } from './objective.case.js';
 import { diffusiveLoss, singularValueLoss } from './regularizers.js';
 
 const engine = await nodeEngine({ threads: 1 });
@@ -180,4 +187,30 @@ describe('an objective with regularizers', async () => {
       expect(computed.loss[0]).toBeCloseTo(plain.loss[0] + 0.3 * spectrum + 0.7 * stir, 4);
     },
   );
+
+  it.each(['byol', 'myow', 'simclr', 'g-simclr'] as const)(
+    '%s pulls the two views of a record to their centroid',
+    async (kind) => {
+      const { computed: plain } = await evaluated(kind);
+      const { computed, width } = await evaluated(kind, { centroid_weight: 0.6 });
+      const views = rowsOf(computed.pooled, width).map(scaled);
+      const term = meanOf(
+        range(batch.rows).map((row) => {
+          const [first, second] = [views[row], views[batch.size + row]];
+          const centroid = first.map((value, c) => value + second[c]);
+          return meanOf([distance(first, centroid), distance(second, centroid)]);
+        }),
+      );
+      expect(computed.centroid_loss[0]).toBeCloseTo(term, 4);
+      expect(computed.loss[0]).toBeCloseTo(plain.loss[0] + 0.6 * term, 4);
+      expect(term).toBeGreaterThan(1e-3);
+    },
+  );
+
+  it('has no views to pull together where it sees a record once', () => {
+    for (const kind of ['sma', 't-jepa', 'mp3'] as const)
+      expect(() => checkOwnOptions(kind, { centroid_weight: 1 })).toThrow(
+        'objective.centroid_weight: is not an option of',
+      );
+  });
 });

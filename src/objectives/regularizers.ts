@@ -1,6 +1,7 @@
 /**
  * Terms on the embeddings of a batch that any objective can be given: one against a collapse into few directions, one
- * that stirs. They are those of MSBReg (WACV 2023) as far as its abstract tells them: the formulas here are our own.
+ * that stirs, and, where a record is seen in several views, one that pulls these together. They are those of MSBReg (WACV
+ * 2023) as far as its abstract tells them: the formulas here are our own.
  */
 import { z } from 'zod';
 import {
@@ -13,6 +14,7 @@ import {
   scalar,
   slice,
   staticSize,
+  stopGradient,
   subtract,
   sum,
   sumAll,
@@ -22,14 +24,20 @@ import { weightedMean } from '../layers/losses.js';
 import type { Batch } from '../records/batch.js';
 import type { Random } from '../tensor/random.js';
 import { hostTensor } from '../tensor/tensor.js';
-import { unit } from './joint-embedding.js';
-import type { BatchShape, Objective } from './objective.js';
+import { cosineDistance, splitViews, unit } from './joint-embedding.js';
+import type { BatchShape, Objective, ObjectiveInputs, ObjectiveOutputs } from './objective.js';
 
 export interface RegularizerOptions {
   /** Weight of {@link singularValueLoss}. */
   readonly singular_value_weight?: number;
   /** Weight of {@link diffusiveLoss}. */
   readonly diffusive_weight?: number;
+}
+
+/** For objectives that see a record in several views. */
+export interface ViewRegularizerOptions {
+  /** Weight of {@link centroidLoss}. */
+  readonly centroid_weight?: number;
 }
 
 const weight = z.number().min(0).optional();
@@ -44,6 +52,14 @@ export const regularizerOptions: Objective<RegularizerOptions>['options'] = {
     type: weight,
     description: 'weight of the term that pushes each embedding in a random direction',
     example: 0.1,
+  },
+};
+
+const viewRegularizerOptions: Objective<ViewRegularizerOptions>['options'] = {
+  centroid_weight: {
+    type: weight,
+    description: "weight of the term that pulls the embeddings of a record's views to their centroid",
+    example: 1,
   },
 };
 
@@ -67,13 +83,25 @@ export function singularValueLoss(embeddings: Value, rows: Value): Value {
 }
 
 /**
+ * How far the predictions float32[count · size, width], view by view, are from the centroid of the record's targets, both
+ * scaled to length 1: 2 − 2 cos, the mean over the views, float32[size] from 0 to 4. It is the distance of the centroids
+ * and how the predictions scatter about theirs.
+ */
+export function centroidLoss(predictions: Value, targets: Value, count: number): Value {
+  const centroid = splitViews(unit(targets), count).reduce(add);
+  const distances = splitViews(predictions, count).map((view) => cosineDistance(view, centroid));
+  return divide(distances.reduce(add), scalar(count));
+}
+
+/**
  * −mean ⟨direction, step⟩ over the rows that count, of embeddings float32[size, width] scaled to length 1 and random steps
  * float32[size, width] of length 1: its gradient moves each embedding at random, so that near ones drift apart.
  */
 export const diffusiveLoss = (embeddings: Value, steps: Value, rows: Value): Value =>
   negate(weightedMean(sum(multiply(unit(embeddings), steps), [-1]), rows).mean);
 
-const STEPS = 'diffusive_steps';
+/** The noise that {@link diffusiveLoss} wants: see {@link randomDirections}. */
+export const DIFFUSIVE_STEPS = 'diffusive_steps';
 
 /** float32[size, width]: a random direction for each row. */
 export function randomDirections(
@@ -83,7 +111,7 @@ export function randomDirections(
 ) {
   const data = new Float32Array(size * width);
   for (let row = 0; row < batch.rows; row++) {
-    const { normal } = source(STEPS, row);
+    const { normal } = source(DIFFUSIVE_STEPS, row);
     const direction = Float64Array.from({ length: width }, normal);
     const length = Math.hypot(...direction);
     data.set(
@@ -95,8 +123,8 @@ export function randomDirections(
 }
 
 /**
- * The objective with both terms, on the mean states that its first pass of the encoder gives each record (of views: the
- * first of them). Without weights, the default, it is the objective itself.
+ * The objective with these terms, on the mean states that its first pass of the encoder gives each record; of views on those
+ * of the first, but for the centroid of all. Without weights, the default, it is the objective itself.
  */
 export const regularized = <O extends object>(
   objective: Objective<O>,
@@ -111,48 +139,80 @@ export const regularized = <O extends object>(
   noise: (options, spec, shape) => ({
     ...objective.noise(options, spec, shape),
     ...(options.diffusive_weight && {
-      [STEPS]: { dtype: 'float32', shape: [shape.size, shape.width] },
+      [DIFFUSIVE_STEPS]: { dtype: 'float32', shape: [shape.size, shape.width] },
     }),
   }),
   draw: (options, spec, shape, batch, progress, source) => ({
     ...objective.draw(options, spec, shape, batch, progress, source),
-    ...(options.diffusive_weight && { [STEPS]: randomDirections(shape, batch, source) }),
+    ...(options.diffusive_weight && { [DIFFUSIVE_STEPS]: randomDirections(shape, batch, source) }),
   }),
-  build(options, inputs) {
-    const { singular_value_weight, diffusive_weight } = options;
-    if (!singular_value_weight && !diffusive_weight) return objective.build(options, inputs);
-    const pooled: Value[] = [];
-    const outputs = objective.build(options, {
-      ...inputs,
-      encode(given) {
-        const encoding = inputs.encode(given);
-        pooled.push(encoding.pooled);
-        return encoding;
-      },
-    });
-    const { rows, noise, shape } = inputs;
-    const embeddings = slice(pooled[0], 0, 0, shape.size);
-    const terms = {
-      ...(singular_value_weight && {
-        singular_value_loss: {
-          value: singularValueLoss(embeddings, rows),
-          weight: singular_value_weight,
-        },
-      }),
-      ...(diffusive_weight && {
-        diffusive_loss: { value: diffusiveLoss(embeddings, noise[STEPS], rows), weight: diffusive_weight },
-      }),
-    };
-    return {
-      ...outputs,
-      loss: Object.values(terms).reduce(
-        (total, { value, weight }) => add(total, multiply(value, scalar(weight))),
-        outputs.loss,
-      ),
-      metrics: {
-        ...outputs.metrics,
-        ...Object.fromEntries(Object.entries(terms).map(([name, { value }]) => [name, value])),
-      },
-    };
-  },
+  build: (options, inputs) =>
+    withTerms(objective, options, inputs, (pooled) => {
+      const embeddings = slice(pooled, 0, 0, inputs.shape.size);
+      return {
+        singular_value_loss: [
+          options.singular_value_weight,
+          () => singularValueLoss(embeddings, inputs.rows),
+        ],
+        diffusive_loss: [
+          options.diffusive_weight,
+          () => diffusiveLoss(embeddings, inputs.noise[DIFFUSIVE_STEPS], inputs.rows),
+        ],
+      };
+    }),
 });
+
+/** An objective whose first pass encodes several views of each record, with the term that pulls them together as well. */
+export const regularizedViews = <O extends object>(
+  objective: Objective<O>,
+): Objective<O & RegularizerOptions & ViewRegularizerOptions> => {
+  const whole = regularized(objective);
+  type Options = O & RegularizerOptions & ViewRegularizerOptions;
+  return {
+    ...whole,
+    options: { ...whole.options, ...viewRegularizerOptions } as Objective<Options>['options'],
+    defaults: (spec, encoder, chosen) => ({
+      ...whole.defaults(spec, encoder, chosen),
+      centroid_weight: chosen.centroid_weight,
+    }),
+    build: (options, inputs) =>
+      withTerms(whole, options, inputs, (pooled) => ({
+        centroid_loss: [
+          options.centroid_weight,
+          () => {
+            const views = staticSize(pooled.shape[0]) / inputs.shape.size;
+            return weightedMean(centroidLoss(pooled, stopGradient(pooled), views), inputs.rows).mean;
+          },
+        ],
+      })),
+  };
+};
+
+/** A weight, and what it weighs: left out without a weight. */
+type Term = readonly [weight: number | undefined, value: () => Value];
+
+/** What an objective gives, with terms added to its loss and logged, given the mean states of its first pass. */
+function withTerms<O extends object>(
+  objective: Objective<O>,
+  options: O,
+  inputs: ObjectiveInputs,
+  termsOf: (pooled: Value) => Readonly<Record<string, Term>>,
+): ObjectiveOutputs {
+  const pooled: Value[] = [];
+  const outputs = objective.build(options, {
+    ...inputs,
+    encode(given) {
+      const encoding = inputs.encode(given);
+      pooled.push(encoding.pooled);
+      return encoding;
+    },
+  });
+  let { loss, metrics } = outputs;
+  for (const [name, [weight, value]] of Object.entries(termsOf(pooled[0]))) {
+    if (!weight) continue;
+    const term = value();
+    loss = add(loss, multiply(term, scalar(weight)));
+    metrics = { ...metrics, [name]: term };
+  }
+  return { ...outputs, loss, metrics };
+}
