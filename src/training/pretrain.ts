@@ -352,7 +352,7 @@ function describeRun(
   const from = checkpoint ? `going on from step ${checkpoint.step}` : start;
   return (
     `${objective.kind} on ${records} records, tokens ${tokens}; ${encoder.kind}` +
-    `${encoder.latents ? ` ${encoder.latents} latents ×` : ''} width ${encoder.width}, ${encoder.layers} layers, ${(parameters / 1e6).toFixed(2)} M parameters; ` +
+    `${encoder.kind === 'perceiver' ? ` ${encoder.latents} latents ×` : ''} width ${encoder.width}, ${encoder.layers} layers, ${(parameters / 1e6).toFixed(2)} M parameters; ` +
     `${describeOptions(objective)}, batch ${training.batch_size}, learning rate ${training.learning_rate}, ${training.steps} steps, seed ${training.seed}, ${training.threads} threads; ${from}`
   );
 }
