@@ -50,12 +50,15 @@ const metricTitle = ({ metric, higherIsBetter }: Task) =>
 const concatenated = (panels: readonly object[], columns: number) =>
   ({ ...PAGE, columns, align: 'each', concat: panels }) as unknown as TopLevelSpec;
 
-/** One panel per task with an axis of its own, one row per method: every seed, their mean and its 95 % interval. */
+/**
+ * One panel per task with an axis of its own, one row per method: every seed, their mean and its 95 % interval. The constant
+ * is left out, since an axis that reached it would have no room for the differences of the others.
+ */
 export function comparisonPanelsSpec(results: Results, styles: Styles): TopLevelSpec {
-  const methods = results.methods.map(({ name }) => name);
+  const methods = results.methods.map(({ name }) => name).filter((name) => name !== 'constant');
   const columns = 2;
   const panels = results.tasks.map((task, i) => {
-    const summaries = summariesOf(results, task);
+    const summaries = summariesOf(results, task).filter(({ method }) => methods.includes(method));
     const data = summaries.map(({ perSeed: _, ...summary }) => ({
       ...summary,
       ...look(styleOf(styles, summary.method)),
@@ -265,31 +268,41 @@ export const hasMarginal = <R extends PretrainingResult>(
 
 /**
  * Validation loss as a part of the loss of predicting the training marginal, a line per encoder whose objective has that
- * reference, a panel per data set.
+ * reference, a panel per data set. Runs that differ in their seeds alone are one line, their mean, and a band from the least
+ * to the greatest.
  */
 export function pretrainingCurvesSpec({ pretraining }: Results, styles: Styles): TopLevelSpec {
   const relative = pretraining.filter(hasMarginal);
   const datasets = [...new Set(relative.map(datasetOf))];
   const panels = datasets.map((dataset) => {
     const runs = relative.filter((run) => datasetOf(run) === dataset);
-    const lines = runs.map((run) => {
-      const title = objectiveTitle(run.objective);
-      const among = runs.filter(({ objective }) => objective === run.objective);
+    const labelOf = (run: PretrainingResult) =>
+      describeSettings(
+        run,
+        runs.filter(({ objective }) => objective === run.objective),
+      );
+    const lines = [...new Set(runs.map(labelOf))].map((label) => {
+      const seeds = runs.filter((run) => labelOf(run) === label);
+      const [{ objective, curve }] = seeds;
       return {
-        label: describeSettings(run, among),
-        style: styleOf(styles, title),
-        points: run.curve.map(({ step, val_loss }) => ({
-          x: step,
-          mean: val_loss / run.val_loss_marginal,
-          low: Number.NaN,
-          high: Number.NaN,
-        })),
+        label,
+        style: styleOf(styles, objectiveTitle(objective)),
+        points: curve.map(({ step }) => {
+          const losses = seeds.flatMap((run) =>
+            run.curve
+              .filter((point) => point.step === step)
+              .map(({ val_loss }) => val_loss / run.val_loss_marginal),
+          );
+          const mean = losses.reduce((sum, loss) => sum + loss, 0) / losses.length;
+          if (seeds.length === 1) return { x: step, mean, low: Number.NaN, high: Number.NaN };
+          return { x: step, mean, low: Math.min(...losses), high: Math.max(...losses) };
+        }),
       };
     });
     return linePanel(lines, {
       title: dataset,
       width: 560,
-      height: Math.max(200, LABEL_GAP * (runs.length + 2)),
+      height: Math.max(200, LABEL_GAP * (lines.length + 2)),
       x: { title: 'step', scale: { zero: true, nice: false }, axis: { grid: false, tickCount: 7 } },
       y: 'validation loss / marginal',
       level: { label: 'training marginal', value: 1, style: { color: INK, frozen: false } },

@@ -195,6 +195,22 @@ describe('the figures', () => {
     expect(frozen).toMatch(/SMA, frozen[^>]*fill="#ffffff" stroke="#0072b2"/);
   });
 
+  it('leave the constant to the tables', async () => {
+    const { figures, text } = await resultsPage([higgs], where);
+    expect(figures.get('results/higgs-comparison.svg')).not.toContain('constant');
+    expect(text).toContain('| constant ');
+  });
+
+  it('draw pretrainings that differ in their seeds alone as one line, their mean, with a band', async () => {
+    const seeds = [1, 1.2, 1.4].map((loss, seed) =>
+      encoder(`events-sma-${seed}`, 'sma', { curve: [{ step: 1000, val_loss: loss }] }),
+    );
+    const { figures } = await resultsPage([{ ...higgs, pretraining: seeds }], where);
+    const svg = figures.get('results/higgs-pretraining-curves.svg')!;
+    expect(svg.match(/>SMA</g)).toHaveLength(1);
+    expect(svg).toContain('mean: 0.6;');
+  });
+
   it('draw ablations by what was varied, and nothing where nothing was', async () => {
     const variants = [0.2, 0.5, 0.8].flatMap((ratio) =>
       ['sma', 'random-masking'].map((objective) =>

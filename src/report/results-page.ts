@@ -182,7 +182,7 @@ function comparison(results: Results, styles: Styles): Figure | undefined {
   return chart(
     comparisonPanelsSpec(results, styles),
     `${title}: the test score of each method on each task, as in the tables of scores`,
-    'Large mark: mean over the seeds, hollow where the encoder is frozen. Line: 95 % interval of that mean. Small dots: single seeds. Each panel has an axis of its own, which does not start at zero.',
+    'Large mark: mean over the seeds, hollow where the name says that the encoder is frozen. Line: 95 % interval of that mean. Small dots: single seeds. Each panel has an axis of its own, which does not start at zero; the constant is in the tables alone.',
   );
 }
 
@@ -203,7 +203,7 @@ function pretrainingCurves(results: Results, styles: Styles): Figure | undefined
   return chart(
     pretrainingCurvesSpec(results, styles),
     `${title}: validation loss of pretraining against step, ${objectives.join(' and ')}`,
-    'Validation loss as a part of what predicting each position by its frequency in training costs. Objectives hide different tokens, so their losses are no ranking.',
+    'Validation loss as a part of what predicting each position by its frequency in training costs. Objectives hide different tokens, so their losses are no ranking. Where several seeds were pretrained: their mean, and a band over all of them.',
   );
 }
 
