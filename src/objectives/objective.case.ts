@@ -107,8 +107,9 @@ export function objectiveCases(name: string, make: (spec: TokenSpec) => ModelCon
       const feeds = feedsOf(pack(range(8)));
       // What is hidden may move while the model learns, to tokens that are harder for any model.
       const relativeLoss = async () => {
-        const { loss, marginal_loss } = await trainer.evaluate(spec.maxTokens, feeds);
-        return Number(loss.data[0]) / Number(marginal_loss?.data[0] ?? 1);
+        const { loss } = await trainer.gradient(spec.maxTokens, feeds);
+        const { marginal_loss } = await trainer.evaluate(spec.maxTokens, feeds);
+        return loss / Number(marginal_loss?.data[0] ?? 1);
       };
       const before = await relativeLoss();
       await train(trainer, feeds, 0, 20);

@@ -111,7 +111,9 @@ export interface Objective<O extends object = object> {
   /** All options of a run: those that were chosen, and for the rest what suits the tokens and the encoder. */
   defaults(spec: TokenSpec, encoder: EncoderConfig, chosen: Partial<O>): O;
   /** The encoder that it wants where the configuration says nothing, and what that one shall have. */
-  readonly encoderDefaults?: { readonly kind: EncoderKind } & Pick<EncoderConfig, 'registers'>;
+  encoderDefaults?(
+    spec: TokenSpec,
+  ): ({ readonly kind: EncoderKind } & Pick<EncoderConfig, 'registers'>) | undefined;
   /** Throws InputError for options that do not go with the rest of the run. */
   check?(options: O, run: RunFacts): void;
   /** The host noise it wants for a batch of this shape; names are graph inputs. */

@@ -178,6 +178,9 @@ export function predictStates(
   });
 }
 
+/** Of longer records the states of all tokens, in several masks, take gigabytes. */
+const LONGEST_FOR_TRANSFORMER = 256;
+
 /**
  * T-JEPA (Thimonier et al., ICLR 2025), after I-JEPA (Assran et al., CVPR 2023): from the states of some tokens predict those
  * that the target network, which reads the whole record and is an average of the trained one, has of others.
@@ -209,7 +212,8 @@ export const tJepa: Objective<TJepaOptions> = {
     predictor_layers: chosen.predictor_layers ?? 2,
     target_momentum: chosen.target_momentum ?? 0.996,
   }),
-  encoderDefaults: { kind: 'transformer', registers: 1 },
+  encoderDefaults: ({ maxTokens }) =>
+    maxTokens <= LONGEST_FOR_TRANSFORMER ? { kind: 'transformer', registers: 1 } : undefined,
   check(options) {
     for (const part of ['context', 'target'] as const) {
       const [least, most] = [options[`${part}_min_ratio`], options[`${part}_max_ratio`]];

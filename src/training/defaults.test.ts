@@ -107,6 +107,9 @@ describe('the resolved configuration', () => {
     const kind = (user: UserConfig) => resolve(user, spec, 100).encoder.kind;
     expect(kind({})).toBe('perceiver');
     expect(kind({ objective: { kind: 't-jepa' } })).toBe('transformer');
+    // Attention of all tokens to all is for short records.
+    const long = resolve({ objective: { kind: 't-jepa' } }, { ...spec, maxTokens: 257 }, 100);
+    expect(long.encoder.kind).toBe('perceiver');
     expect(kind({ objective: { kind: 't-jepa' }, encoder: { kind: 'convolution' } })).toBe('convolution');
     expect(kind({ objective: { kind: 't-jepa' }, training: { from: 'runs/first' } })).toBe('perceiver');
     const registers = (user: UserConfig) => {

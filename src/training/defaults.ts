@@ -41,8 +41,8 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
   const embedWidth = encoder.embed_width ?? width;
   const heads = encoder.heads ?? (width % 8 === 0 ? 8 : 1);
   // A run that starts from another has that one's encoder, whatever the objective wants.
-  const { encoderDefaults }: Objective = objectives[objective.kind ?? 'sma'];
-  const wanted = training.from === undefined ? encoderDefaults : undefined;
+  const aim: Objective = objectives[objective.kind ?? 'sma'];
+  const wanted = training.from === undefined ? aim.encoderDefaults?.(spec) : undefined;
   const kind = encoder.kind ?? wanted?.kind ?? 'perceiver';
   const registers = encoder.registers ?? (kind === wanted?.kind ? wanted.registers : undefined);
   const ownEncoder: Config['encoder'] = {
