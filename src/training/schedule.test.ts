@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { firstStepAt, infiniteRateAt, learningRateAt } from './schedule.js';
+import type { Config } from './config-schema.js';
+import { constantUntil, firstStepAt, infiniteRateAt, learningRateAt } from './schedule.js';
 
 describe('the learning rate', () => {
   it('rises in a line to its peak, then falls along half a cosine', () => {
@@ -73,6 +74,13 @@ describe('the infinite schedule', () => {
         if (warmupSteps < total) expect(rates[total]).toBe(0);
       }),
     );
+  });
+
+  it('is held until the anneal, which waits for the warm-up', () => {
+    const until = (steps: number, warmup_steps: number, anneal_steps: number) =>
+      constantUntil({ schedule: 'infinite', steps, warmup_steps, anneal_steps } as Config['training']);
+    expect(until(100, 5, 10)).toBe(90);
+    expect(until(100, 50, 80)).toBe(50);
   });
 
   it('without warm-up and cool-down begins at the constant rate, and without an anneal stays there', () => {

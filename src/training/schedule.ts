@@ -52,8 +52,13 @@ export function scheduledRate(training: Training, step: number, steps: number): 
 }
 
 /** The steps that a run of the infinite schedule has done when its anneal begins: those it can go on from later. */
-export const constantUntil = ({ schedule, steps, anneal_steps = 0 }: Training): number | undefined =>
-  schedule === 'infinite' ? steps - anneal_steps : undefined;
+export const constantUntil = ({
+  schedule,
+  steps,
+  warmup_steps,
+  anneal_steps = 0,
+}: Training): number | undefined =>
+  schedule === 'infinite' ? Math.max(warmup_steps, steps - anneal_steps) : undefined;
 
 /** The steps, first and end, of the stage that a step is in, where the run begins anew after `restart` steps. */
 export const stageOf = (step: number, steps: number, restart = 0): { begins: number; ends: number } =>
