@@ -9,11 +9,10 @@ import {
   ordinaryParameters,
 } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
-import { staticSize, trackedOf } from '../graph/index.js';
+import { trackedOf } from '../graph/index.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { gradientName, gradientProgram, type ModelConfig } from '../training/model.js';
 import type { TrainableGraph } from '../training/trainer.js';
-import { contactGraph } from './contact-prediction.js';
 import { finetuningGraph } from './finetuning-graph.js';
 import type { LabelSpec } from './labels.js';
 
@@ -153,37 +152,5 @@ describe.each(Object.keys(encoders) as EncoderKind[])('labels per token on a %s'
 
   it('has the gradient of its finite difference', async () => {
     await expectGradient(graph, { ...tokens(), ...labelFeeds() });
-  });
-});
-
-describe.each(Object.keys(encoders) as EncoderKind[])('pairs of tokens on a %s', (kind) => {
-  const graph = contactGraph(modelOf(kind), SIZE, TOKENS);
-  const { outputs } = graph.evaluation;
-
-  it('have one logit, whichever is named first', async () => {
-    expect(outputs.shape.map(staticSize)).toEqual([SIZE, TOKENS, TOKENS]);
-    const logits = (await evaluate(engine, { outputs }, { ...tokens(), ...ordinaryParameters([graph.loss]) }))
-      .outputs;
-    const at = (row: number, i: number, j: number) => logits[(row * TOKENS + i) * TOKENS + j];
-    for (let i = 0; i < 3; i++)
-      for (let j = 0; j < i; j++)
-        for (let row = 0; row < SIZE; row++) expect(at(row, i, j)).toBeCloseTo(at(row, j, i), 5);
-    expect(new Set(logits.map((value) => value.toFixed(4))).size).toBeGreaterThan(20);
-  });
-
-  it('have the gradient of the finite difference', async () => {
-    const shape = [SIZE, TOKENS, TOKENS];
-    const pairs = SIZE * TOKENS * TOKENS;
-    await expectGradient(graph, {
-      ...tokens(),
-      contacts: floats(
-        shape,
-        Array.from({ length: pairs }, (_, i) => (i * 7) % 2),
-      ),
-      contact_weights: floats(
-        shape,
-        Array.from({ length: pairs }, (_, i) => (i % 3 === 0 ? 1 : 0)),
-      ),
-    });
   });
 });
