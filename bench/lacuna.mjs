@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { nodeEngine } from '../dist/engine/node.js';
 import { Embedder, encoderParameters } from '../dist/evaluation/embedding.js';
-import { pretrainingGraphFor } from '../dist/training/pretraining-loop.js';
+import { pretrainingGraphFor } from '../dist/training/pretraining.js';
 import { Trainer } from '../dist/training/trainer.js';
 import { version } from '../dist/version.js';
 import { batchOfWorkload, readWorkload } from './workload.mjs';
@@ -37,7 +37,8 @@ async function trainer() {
     const reply = { milliseconds: [], losses: [] };
     for (let i = 0; i < count; i++) {
       const started = performance.now();
-      const { loss, norm } = await trainer.gradient(maxTokens, feeds[step % feeds.length]);
+      const { loss } = await trainer.gradient(maxTokens, feeds[step % feeds.length]);
+      const norm = trainer.gradientNorm();
       await trainer.update(++step, optimizer.learningRate, norm);
       reply.milliseconds.push(performance.now() - started);
       reply.losses.push(loss);

@@ -12,7 +12,7 @@ import { partition, trainingBlocks } from '../dist/training/data.js';
 import { modelOf, resolveConfig } from '../dist/training/defaults.js';
 import { batchShape, gradientProgram, objectiveOf, pretrainingGraph } from '../dist/training/model.js';
 import { initializeParameters, targetViews } from '../dist/training/parameters.js';
-import { batchFeeds, pretrainingGraphFor } from '../dist/training/pretraining-loop.js';
+import { batchFeeds, pretrainingGraphFor } from '../dist/training/pretraining.js';
 import { fitTokenizer, planTokens } from '../dist/training/token-plan.js';
 import { Trainer } from '../dist/training/trainer.js';
 import { productOperations } from './operations.mjs';
@@ -129,7 +129,8 @@ export async function measureObjectives(
           const batch = packBatch(block, plans[turn % plans.length].records, size, tokens);
           return batchFeeds(model, batch, { seed: 0, purpose: 'bench', step: turn, progress: PROGRESS });
         });
-        const { norm } = await trainer.gradient(tokens, feeds);
+        await trainer.gradient(tokens, feeds);
+        const norm = trainer.gradientNorm();
         await timed(times.update, async () => {
           await trainer.update(turn + 1, LEARNING_RATE, norm);
           if (momentum) trainer.follow(momentum(model.objective, PROGRESS));

@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { nodeEngine } from '../dist/engine/node.js';
-import { pretrainingGraphFor } from '../dist/training/pretraining-loop.js';
+import { pretrainingGraphFor } from '../dist/training/pretraining.js';
 import { Trainer } from '../dist/training/trainer.js';
 import { configurationNamed, configurations } from './configurations.mjs';
 import { batchOfWorkload, readWorkload, writeWorkload } from './workload.mjs';
@@ -84,7 +84,8 @@ try {
   let elapsed = 0;
   for (let step = 1; step <= steps + WARM_UP_STEPS; step++) {
     const started = performance.now();
-    const { norm } = await trainer.gradient(maxTokens, feeds);
+    await trainer.gradient(maxTokens, feeds);
+    const norm = trainer.gradientNorm();
     await trainer.update(step, learningRate, norm);
     if (step > WARM_UP_STEPS) elapsed += performance.now() - started;
   }

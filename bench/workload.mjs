@@ -9,7 +9,7 @@ import { decodeSafetensors, encodeSafetensors } from '../dist/tensor/safetensors
 import { hostTensor } from '../dist/tensor/tensor.js';
 import { batchShape, pretrainingGraph } from '../dist/training/model.js';
 import { initializeParameters, parameterLayout, parameterViews } from '../dist/training/parameters.js';
-import { batchFeeds } from '../dist/training/pretraining-loop.js';
+import { batchFeeds } from '../dist/training/pretraining.js';
 
 /**
  * @typedef {import('./configurations.mjs').Configuration} Configuration

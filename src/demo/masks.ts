@@ -5,7 +5,7 @@ import { packBatch } from '../records/batch.js';
 import type { RecordBatch } from '../records/record-batch.js';
 import { zeros } from '../tensor/tensor.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining-loop.js';
+import { batchFeeds } from '../training/pretraining.js';
 import type { Run } from '../training/run-folder.js';
 
 /**

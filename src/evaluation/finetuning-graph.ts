@@ -67,6 +67,12 @@ export function labelledGraph(outputs: Value, spec: LabelSpec, evaluated: Value 
   const shape = [...outputs.shape.slice(0, -1), spec.targets];
   const labels = input('labels', 'float32', shape);
   const weights = input('label_weights', 'float32', shape);
-  const { mean } = weightedMean(lossOf[spec.task](outputs, labels), weights);
-  return { loss: mean, parameters: parametersOf([mean]), metrics: {}, evaluation: { outputs: evaluated } };
+  const { mean, weight } = weightedMean(lossOf[spec.task](outputs, labels), weights);
+  return {
+    loss: mean,
+    weight,
+    parameters: parametersOf([mean]),
+    metrics: {},
+    evaluation: { outputs: evaluated },
+  };
 }

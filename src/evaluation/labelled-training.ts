@@ -17,8 +17,9 @@ import type { TokenBlock } from '../records/token-block.js';
 import { elementCount, hostTensor } from '../tensor/tensor.js';
 import { matchParameters } from '../training/checkpoint-files.js';
 import type { ModelConfig } from '../training/model.js';
-import { initializeParameters } from '../training/parameters.js';
+import { initializeParameters, type ParameterLayout } from '../training/parameters.js';
 import { learningRateAt } from '../training/schedule.js';
+import { NonFiniteStep, type StepBatch, trainingSteps } from '../training/steps.js';
 import { type TrainableGraph, Trainer } from '../training/trainer.js';
 import { finetuningGraph, HEAD } from './finetuning-graph.js';
 import { labelOffsets } from './label-rows.js';
@@ -152,38 +153,39 @@ export async function trainToBest(
   { plans, feeds, validate, isBetter }: TrainingData,
 ): Promise<Trained> {
   const validSteps = Math.ceil(steps / VALIDATIONS);
-  const { state, layout } = trainer;
-  state.parameters.set(initializeParameters(layout, seed));
-  if (start) loadEncoder(trainer, start);
-  state.firstMoment.fill(0);
-  state.secondMoment.fill(0);
-
+  const fresh = initializeParameters(trainer.layout, seed);
+  trainer.begin(start ? withEncoder(fresh, trainer.layout, start) : fresh);
+  const taken = trainingSteps(trainer, {
+    batches: epochs(plans, feeds),
+    steps,
+    rate: (step) => learningRateAt(step, steps, Math.ceil(steps / 10), learningRate),
+    signal,
+  });
   let best: Trained | undefined;
-  let step = 0;
-  for (let epoch = 0; step < steps; epoch++) {
-    for (const plan of plans(epoch)) {
-      if (step === steps) break;
-      signal?.throwIfAborted();
-      const { loss, norm } = await trainer.gradient(plan.tokens, feeds(plan));
-      if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-        throw new LacunaError(
-          `fine-tuning step ${step + 1}: the loss is not finite; try a lower learning rate than ${learningRate}`,
-        );
-      }
-      const lr = learningRateAt(step, steps, Math.ceil(steps / 10), learningRate);
-      await trainer.update(step + 1, lr, norm);
-      step++;
-      onStep?.({ step, epoch, loss, lr });
-      if (step % validSteps === 0 || step === steps) {
-        const valid = await validate();
-        if (best === undefined || isBetter(valid, best.valid)) {
-          best = { parameters: state.parameters.slice(), valid, step };
-        }
-      }
+  try {
+    for await (const { step, loss, learningRate: lr, batch } of taken) {
+      onStep?.({ step, epoch: batch.epoch, loss, lr });
+      if (step % validSteps !== 0 && step !== steps) continue;
+      const valid = await validate();
+      if (best === undefined || isBetter(valid, best.valid))
+        best = { parameters: trainer.state.parameters.slice(), valid, step };
     }
+  } catch (error) {
+    if (!(error instanceof NonFiniteStep)) throw error;
+    throw new LacunaError(`fine-tuning ${error.message}; try a lower learning rate than ${learningRate}`);
   }
+  signal?.throwIfAborted();
   if (best === undefined) throw new Error('fine-tuning validated nothing');
   return best;
+}
+
+/** The batches of one epoch after the other, without end. */
+function* epochs(
+  plans: TrainingData['plans'],
+  feeds: TrainingData['feeds'],
+): Generator<StepBatch & { readonly epoch: number }> {
+  for (let epoch = 0; ; epoch++)
+    for (const plan of plans(epoch)) yield { tokens: plan.tokens, feeds: feeds(plan), epoch };
 }
 
 /** One architecture on one task: its programs serve any number of starts and seeds. `release` frees them. */
@@ -277,14 +279,16 @@ export class LabelledTrainer {
   }
 }
 
-/** The pretrained encoder's parameters over the fresh ones; the head stays fresh. */
-function loadEncoder({ layout, parameters }: Trainer, { tensors, folder }: Start): void {
+/** The pretrained encoder's parameters in place of the fresh ones; the head stays fresh. */
+function withEncoder(fresh: Float32Array, layout: ParameterLayout, { tensors, folder }: Start): Float32Array {
   const encoder = layout.slots.filter(({ name }) => !name.startsWith(HEAD));
   const known = Object.fromEntries(
     encoder.map(({ name }) => [name, tensors[name]]).filter(([, tensor]) => tensor),
   );
   matchParameters(encoder, known, folder);
-  for (const { name } of encoder) parameters[name].data.set(known[name].data as Float32Array);
+  const parameters = fresh.slice();
+  for (const { name, offset } of encoder) parameters.set(known[name].data as Float32Array, offset);
+  return parameters;
 }
 
 /** float64[rows, outputs] in record order, a row for each record or token (see `labelOffsets`), regression in the label's own units. */

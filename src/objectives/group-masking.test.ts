@@ -11,7 +11,7 @@ import { PRESENT_ID, type TokenSpec } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, type ModelConfig, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining-loop.js';
+import { batchFeeds } from '../training/pretraining.js';
 import { drawGroups, groupMasking } from './group-masking.js';
 import { hiddenCount } from './masked-autoencoding.js';
 import { range, smallModel } from './objective.case.js';

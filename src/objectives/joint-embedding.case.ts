@@ -8,7 +8,7 @@ import { packBatch } from '../records/batch.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import type { RealRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining-loop.js';
+import { batchFeeds } from '../training/pretraining.js';
 import type { ObjectiveKind, ObjectiveOptions } from './index.js';
 import { type ProjectionOptions, projectionDefaults } from './joint-embedding.js';
 import { smallModel } from './objective.case.js';

@@ -9,7 +9,7 @@ import type { TokenSpec } from '../records/token-block.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining-loop.js';
+import { batchFeeds } from '../training/pretraining.js';
 import { hiddenCount, roundHalfToEven } from './masked-autoencoding.js';
 import { smallModel } from './objective.case.js';
 

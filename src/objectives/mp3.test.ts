@@ -9,7 +9,7 @@ import { type Batch, packBatch } from '../records/batch.js';
 import { random } from '../tensor/random.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining-loop.js';
+import { batchFeeds } from '../training/pretraining.js';
 import { contextCount, mp3, positionLogits } from './mp3.js';
 import { smallModel } from './objective.case.js';
 

@@ -6,7 +6,7 @@ import { packBatch } from '../records/batch.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining-loop.js';
+import { batchFeeds } from '../training/pretraining.js';
 import {
   cosine,
   distance,

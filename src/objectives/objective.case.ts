@@ -13,13 +13,9 @@ import { type RealRecords, realRecords } from '../tokenizers/real-records.case.j
 import { marginalPrediction } from '../training/marginal.js';
 import { batchShape, type ModelConfig, objectiveOf } from '../training/model.js';
 import { initializeParameters } from '../training/parameters.js';
-import {
-  batchFeeds,
-  pretrainingGraphFor,
-  restoreTrainer,
-  trainerTensors,
-} from '../training/pretraining-loop.js';
+import { batchFeeds, pretrainingGraphFor } from '../training/pretraining.js';
 import { type TrainableGraph, Trainer } from '../training/trainer.js';
+import { restoreTrainer, trainerTensors } from '../training/trainer-state.js';
 import { type ObjectiveKind, type ObjectiveOptions, objectives, ownOptions } from './index.js';
 import type { Objective } from './objective.js';
 
@@ -96,7 +92,8 @@ export function objectiveCases(name: string, make: (spec: TokenSpec) => ModelCon
     /** Steps `from` to `to` − 1 of twenty, as the loop of a run takes them. */
     async function train(trainer: Trainer, feeds: Record<string, HostTensor>, from: number, to: number) {
       for (let step = from; step < to; step++) {
-        const { norm } = await trainer.gradient(spec.maxTokens, feeds);
+        await trainer.gradient(spec.maxTokens, feeds);
+        const norm = trainer.gradientNorm();
         await trainer.update(step + 1, 1e-2, norm);
         if (objective.momentum) trainer.follow(objective.momentum(model.objective, step / 20));
       }
@@ -160,7 +157,8 @@ export function objectiveCases(name: string, make: (spec: TokenSpec) => ModelCon
       const { parameters, gradient, average } = trainer.state;
       // A target network that differs from the trained one, as it does after some steps.
       average?.set(normals('average', average.length, 0.1).map((value, i) => parameters[i] + value));
-      const { loss, norm } = await trainer.gradient(spec.maxTokens, feeds);
+      const { loss } = await trainer.gradient(spec.maxTokens, feeds);
+      const norm = trainer.gradientNorm();
       const direction = gradient.map((value) => value / norm);
       const start = parameters.slice();
       // The loss of training: that of an evaluation is by running moments, where there are such.
@@ -269,7 +267,8 @@ export function objectiveCases(name: string, make: (spec: TokenSpec) => ModelCon
       const trainer = trainerFor(3);
       for (const parameters of [trainer.state.parameters.slice(), new Float32Array(trainer.layout.length)]) {
         trainer.begin(parameters);
-        const { loss, norm } = await trainer.gradient(spec.maxTokens, feedsOf(batch));
+        const { loss } = await trainer.gradient(spec.maxTokens, feedsOf(batch));
+        const norm = trainer.gradientNorm();
         expect([loss, norm].every(Number.isFinite), `loss ${loss}, norm ${norm}`).toBe(true);
       }
       await trainer.release();

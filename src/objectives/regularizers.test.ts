@@ -5,7 +5,7 @@ import { gradients, input, type Value } from '../graph/index.js';
 import { packBatch } from '../records/batch.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining-loop.js';
+import { batchFeeds } from '../training/pretraining.js';
 import { checkOwnOptions, objectives } from './index.js';
 import {
   diffusiveLossOf,

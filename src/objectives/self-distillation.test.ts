@@ -16,7 +16,7 @@ import type { UserConfig } from '../training/config-schema.js';
 import { readMetrics } from '../training/metrics-log.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
 import { pretrain } from '../training/pretrain.js';
-import { batchFeeds, pretrainingGraphFor } from '../training/pretraining-loop.js';
+import { batchFeeds, pretrainingGraphFor } from '../training/pretraining.js';
 import { openRun, runFile } from '../training/run-folder.js';
 import { firstStepAt } from '../training/schedule.js';
 import { range, smallModel, trainerOf } from './objective.case.js';

@@ -10,7 +10,7 @@ import { MISSING_ID } from '../records/token-block.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining-loop.js';
+import { batchFeeds } from '../training/pretraining.js';
 import { checkOwnOptions } from './index.js';
 import { askStates } from './masked-autoencoding.js';
 import { range, smallModel } from './objective.case.js';

@@ -11,7 +11,7 @@ import type { TokenSpec } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining-loop.js';
+import { batchFeeds } from '../training/pretraining.js';
 import { hiddenCount } from './masked-autoencoding.js';
 import { smallModel } from './objective.case.js';
 import { predictStates, questions, tJepa } from './t-jepa.js';

@@ -19,6 +19,7 @@ import { decoderOutputs } from '../objectives/masked-autoencoding.js';
 import type { BatchShape, Objective, ObjectiveOutputs, Targets } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { type ParameterLayout, parameterLayout, TARGET } from './parameters.js';
+import { firstStepAt } from './schedule.js';
 
 export interface ModelConfig {
   readonly spec: TokenSpec;
@@ -27,6 +28,12 @@ export interface ModelConfig {
 }
 
 export const objectiveOf = (model: ModelConfig): Objective => objectives[model.objective.kind];
+
+/** After how many of a run's steps the objective has the networks begin anew, if it has. */
+export function restartStep(model: ModelConfig, steps: number): number | undefined {
+  const { restart } = objectiveOf(model);
+  return restart && firstStepAt(restart(model.objective), steps);
+}
 
 export function batchShape({ encoder }: ModelConfig, size: number, tokens: number): BatchShape {
   const attentionQueries = encoders[encoder.kind].attentionQueries?.(encoder, tokens) ?? 0;

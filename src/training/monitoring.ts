@@ -7,8 +7,6 @@ import { type Batch, takeRecords } from '../records/batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import { permutation, random } from '../tensor/random.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
-import type { Config } from './config-schema.js';
-import type { Metrics } from './metrics-log.js';
 import type { ModelConfig } from './model.js';
 import {
   alignment,
@@ -112,11 +110,19 @@ export function monitorsOf(
 type CollapseMonitors = Pick<Monitors, 'effective_rank' | 'embedding_std_mean'>;
 
 /** Those of the untrained encoder, from the log's line of step 0; undefined where there is none. */
-export function untrainedMonitors(log: readonly Metrics[]): CollapseMonitors | undefined {
+export function untrainedMonitors(
+  log: readonly { readonly step: number; readonly [name: string]: unknown }[],
+): CollapseMonitors | undefined {
   const { effective_rank, embedding_std_mean } = log.find(({ step }) => step === 0) ?? { step: 0 };
   return typeof effective_rank === 'number' && typeof embedding_std_mean === 'number'
     ? { effective_rank, embedding_std_mean }
     : undefined;
+}
+
+/** What a sign of collapse is judged by, and what to change. */
+interface MonitoredRun {
+  readonly encoder: { readonly width: number };
+  readonly training: { readonly learning_rate: number; readonly warmup_steps: number };
 }
 
 /** Below this effective rank the embeddings lie nearly on one line. */
@@ -137,7 +143,7 @@ const isLost = (now: number, untrained: number, least: number) => now - least < 
  */
 export function collapseSigns(
   { effective_rank: rank, embedding_std_mean: deviation }: CollapseMonitors,
-  { encoder: { width }, training }: Pick<Config, 'encoder' | 'training'>,
+  { encoder: { width }, training }: MonitoredRun,
   untrained?: CollapseMonitors,
 ): ReadonlyMap<keyof CollapseMonitors, string> {
   const signs = new Map<keyof CollapseMonitors, string>();

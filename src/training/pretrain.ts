@@ -22,24 +22,19 @@ import { checkTokenizerColumns, partition, RejectedRecords, tokenRejecter, train
 import { modelOf, resolveConfig } from './defaults.js';
 import { writeEncoder } from './export.js';
 import { marginalPrediction } from './marginal.js';
-import { objectiveOf } from './model.js';
+import { objectiveOf, restartStep } from './model.js';
 import { checkMonitorTarget, readMonitorLabels } from './monitor-labels.js';
 import { monitoredRecords } from './monitoring.js';
 import { configFrom, openOrigin, parametersFrom } from './origin.js';
 import { initializeParameters } from './parameters.js';
-import {
-  epochPlans,
-  pretrainingGraphFor,
-  restartStep,
-  restoreTrainer,
-  runHash,
-  trainOnBlocks,
-} from './pretraining-loop.js';
+import { BEGINNING, epochPlans, pretrainingGraphFor } from './pretraining.js';
+import { runHash, runPretraining } from './pretraining-loop.js';
 import type { Hooks, ProgressEvent } from './progress-event.js';
 import { recordGroups } from './record-groups.js';
 import { assertNewRun, hasConfig, readRunConfig, readTokenizer, runFile, writeJson } from './run-folder.js';
 import { fitTokenizer, planSplit, planTokens } from './token-plan.js';
 import { Trainer } from './trainer.js';
+import { restoreTrainer } from './trainer-state.js';
 
 export interface PretrainOptions {
   /** A file, or a folder of files that belong together. */
@@ -191,6 +186,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   if (unfit) emit({ type: 'warning', message: unfit });
   const buckets = bucketsFor(block, validation, spec, inMemory);
   const engine = await nodeEngine({ threads: training.threads });
+  const restart = restartStep(model, training.steps);
   const trainer = new Trainer(
     engine,
     {
@@ -198,6 +194,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
       weightDecay: training.weight_decay,
       clipNorm: training.clip_norm,
       recompute: training.recompute,
+      restarts: restart !== undefined,
     },
     buckets[0],
   );
@@ -209,18 +206,15 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
         `${runFile(out, 'config')}: is not the configuration that ${checkpoint.path} was trained with; undo what was changed in it, or start a new run`,
       );
     }
-    const restart = restartStep(config);
-    if (checkpoint) restoreTrainer(trainer, checkpoint, restart);
+    if (checkpoint) restoreTrainer(trainer, checkpoint);
     else {
       const fresh = initializeParameters(trainer.layout, training.seed);
       // A run may have been killed between its configuration and its first checkpoint.
       const from = origin ?? (await openOrigin(training, warn));
-      trainer.begin(from ? parametersFrom(from, model, trainer.layout, fresh) : fresh, {
-        keep: restart !== undefined,
-      });
+      trainer.begin(from ? parametersFrom(from, model, trainer.layout, fresh) : fresh);
     }
     const groups = await recordGroups(engine, model, block, { seed, signal: hooks.signal });
-    if (groups) emit({ type: 'info', message: describeGroups(groups, { config, buckets, groups }, block) });
+    if (groups) emit({ type: 'info', message: describeGroups(groups, { training, buckets, groups }, block) });
     if (!stored) {
       await writeJson(runFile(out, 'tokenizer'), tokenizer.toJSON());
       await writeJson(runFile(out, 'config'), config);
@@ -229,11 +223,13 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
       type: 'info',
       message: describeRun(config, spec, trainer.layout.length, records, buckets, checkpoint),
     });
-    const result = await trainOnBlocks(
+    const result = await runPretraining(
       {
         out,
         config,
         model,
+        training,
+        restart,
         trainer,
         marginal: marginalPrediction(spec, block),
         validation,
@@ -242,7 +238,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
         groups,
         blocks: inMemory ? () => [block] : () => trainingBlocks(streamOptions),
       },
-      checkpoint && { step: checkpoint.step, ...checkpoint.metadata },
+      checkpoint ? { step: checkpoint.step, ...checkpoint.metadata } : BEGINNING,
       hooks,
     );
     const rejectedSummary = rejected.summary();

@@ -12,15 +12,10 @@ import { modelOf, resolveConfig } from './defaults.js';
 import { marginalPrediction } from './marginal.js';
 import { readMetrics } from './metrics-log.js';
 import { initializeParameters } from './parameters.js';
-import {
-  monitor,
-  type PretrainingContext,
-  pretrainingGraphFor,
-  restoreTrainer,
-  trainOnBlocks,
-  validate,
-} from './pretraining-loop.js';
+import { monitor, pretrainingGraphFor, validate } from './pretraining.js';
+import { type RecordedPretraining, runPretraining } from './pretraining-loop.js';
 import { Trainer } from './trainer.js';
+import { restoreTrainer } from './trainer-state.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const real = await realRecords();
@@ -66,10 +61,11 @@ function contextOf(
     spec.maxTokens,
   );
   trainer.state.parameters.set(initializeParameters(trainer.layout, config.training.seed));
-  const context: PretrainingContext = {
+  const context: RecordedPretraining = {
     out,
     config,
     model,
+    training: config.training,
     trainer,
     marginal: marginalPrediction(spec, real[kind].block),
     validation: real[kind].block,
@@ -88,7 +84,7 @@ describe('validation', () => {
       expect(await validate(context)).toEqual(first);
       // A training step in between leaves nothing behind but its parameters.
       const before = context.trainer.state.parameters.slice();
-      await trainOnBlocks(context);
+      await runPretraining(context);
       expect(await validate(context)).not.toEqual(first);
       context.trainer.state.parameters.set(before);
       expect(await validate(context)).toEqual(first);
@@ -101,12 +97,12 @@ describe('the monitors', () => {
   it('are logged at step 0 and with each validation, and are those of the parameters then', async () => {
     const context = contextOf('discrete', { valid_steps: 5, steps: 10 });
     const labels = { kind: 'numbers', values: Float64Array.from({ length: 16 }, (_, i) => i) } as const;
-    const watched: PretrainingContext = { ...context, labels };
+    const watched: RecordedPretraining = { ...context, labels };
     const untrained = await monitor(watched);
     expect(await monitor(watched)).toEqual(untrained);
     expect(Object.values(untrained).every(Number.isFinite)).toBe(true);
     const valid: unknown[] = [];
-    await trainOnBlocks(watched, undefined, {
+    await runPretraining(watched, undefined, {
       onEvent: (event) => event.type === 'valid' && valid.push(event),
     });
     const lines = await readMetrics(join(out, 'metrics.jsonl'));
@@ -127,7 +123,7 @@ describe('the monitors', () => {
     const context = contextOf('fields', training, undefined, { objective: { kind: 'byol' } });
     const { trainer } = context;
     trainer.begin(trainer.state.parameters.slice());
-    await trainOnBlocks(context);
+    await runPretraining(context);
     const lines = await readMetrics(join(out, 'metrics.jsonl'));
     expect(lines[0].target_distance).toBe(0);
     const { average = new Float32Array(), parameters } = trainer.state;
@@ -141,7 +137,7 @@ describe('the monitors', () => {
     const learned = [];
     for (const valid_steps of [1, 12]) {
       const context = contextOf('fields', { valid_steps, steps: 12 });
-      await trainOnBlocks(context);
+      await runPretraining(context);
       learned.push(context.trainer.state.parameters);
       await context.trainer.release();
     }
@@ -156,7 +152,7 @@ describe('the monitors', () => {
         if (name.startsWith('encoder.cross_attention.attention.value')) data.fill(0);
     };
     const warnings: string[] = [];
-    await trainOnBlocks(context, undefined, {
+    await runPretraining(context, undefined, {
       onEvent(event) {
         if (event.type === 'warning') warnings.push(event.message);
         silence();
@@ -175,13 +171,13 @@ describe('a resumed run', () => {
       objective: { kind: 'random-masking' },
     };
     const whole = contextOf('continuous', { checkpoint_steps: 5 }, undefined, kinds);
-    await trainOnBlocks(whole);
+    await runPretraining(whole);
     await rm(join(out, 'checkpoints', 'step-00000012.safetensors'));
     const checkpoint = (await latestCheckpoint(out))!;
     expect(checkpoint.step).toBe(10);
     const resumed = contextOf('continuous', { checkpoint_steps: 5 }, undefined, kinds);
     restoreTrainer(resumed.trainer, checkpoint);
-    await trainOnBlocks(resumed, { step: checkpoint.step, ...checkpoint.metadata });
+    await runPretraining(resumed, { step: checkpoint.step, ...checkpoint.metadata });
     expect(resumed.trainer.state.parameters).toEqual(whole.trainer.state.parameters);
     const name = 'encoder.stem_norm.running_variance';
     expect(whole.trainer.parameters[name].data).not.toEqual(checkpoint.tensors[name].data);
@@ -195,7 +191,7 @@ describe('a run that diverges', () => {
     const poisoned = structuredClone(real.continuous.block);
     poisoned.values!.fill(Number.NaN, 16 * 49 * 6, 16 * 49 * 7);
     const context = contextOf('continuous', { checkpoint_steps: 1 }, poisoned);
-    const failure = await trainOnBlocks(context).catch((error: unknown) => error);
+    const failure = await runPretraining(context).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(LacunaError);
     const { message } = failure as LacunaError;
     expect(message).toMatch(/^step [1-4]: the loss is not finite; the parameters before it are kept in /);
@@ -213,7 +209,7 @@ describe('a run that diverges', () => {
     'leaves only finite checkpoints at a learning rate of %s',
     async (learning_rate) => {
       const context = contextOf('fields', { learning_rate, warmup_steps: 8, checkpoint_steps: 1 });
-      const failure = await trainOnBlocks(context).catch((error: unknown) => error);
+      const failure = await runPretraining(context).catch((error: unknown) => error);
       if (learning_rate > 1e8) {
         expect(failure).toBeInstanceOf(LacunaError);
         expect((failure as LacunaError).message).toContain('try a lower --learning-rate');

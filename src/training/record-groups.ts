@@ -8,7 +8,13 @@ import type { HostTensor } from '../tensor/tensor.js';
 import { type ModelConfig, objectiveOf } from './model.js';
 import { initializeParameters } from './parameters.js';
 import { learningRateAt } from './schedule.js';
+import { NonFiniteStep, type StepBatch, trainingSteps } from './steps.js';
 import { Trainer } from './trainer.js';
+
+/** The batches of a network whose batches all have one shape, without end. */
+function* batchesOf(feeds: (step: number) => HostTensors): Generator<StepBatch> {
+  for (let step = 0; ; step++) yield { tokens: 0, feeds: feeds(step) };
+}
 
 /** int32[count], or undefined where the objective groups nothing. Throws the signal's reason when stopped. */
 export async function recordGroups(
@@ -48,16 +54,21 @@ export async function recordGroups(
     );
     trainers.push(trainer);
     trainer.begin(initializeParameters(trainer.layout, seed));
-    for (let step = 0; step < steps; step++) {
-      signal?.throwIfAborted();
-      const { loss, norm } = await trainer.gradient(0, feeds(step));
-      if (!Number.isFinite(loss) || !Number.isFinite(norm)) {
-        throw new LacunaError(
-          `${model.objective.kind}: step ${step + 1} of the network that groups the records: the loss is not finite; try --seed ${seed + 1}`,
-        );
-      }
-      await trainer.update(step + 1, learningRateAt(step, steps, 0, learningRate), norm);
+    const taken = trainingSteps(trainer, {
+      batches: batchesOf(feeds),
+      steps,
+      rate: (step) => learningRateAt(step, steps, 0, learningRate),
+      signal,
+    });
+    try {
+      for await (const _ of taken);
+    } catch (error) {
+      if (!(error instanceof NonFiniteStep)) throw error;
+      throw new LacunaError(
+        `${model.objective.kind}: step ${error.step} of the network that groups the records: the ${error.what} is not finite; try --seed ${seed + 1}`,
+      );
     }
+    signal?.throwIfAborted();
     return (given) => trainer.evaluate(0, given) as Promise<Readonly<Record<K, HostTensor>>>;
   };
   try {

@@ -1,6 +1,4 @@
 /** Learning rates and stages as functions of the step, which counts from 0. */
-import type { Config } from './config-schema.js';
-
 /** From 1 at 0 down half a cosine to 0 at 1. */
 const halfCosine = (share: number): number => 0.5 * (1 + Math.cos(Math.PI * Math.min(1, share)));
 
@@ -37,10 +35,20 @@ export function infiniteRateAt(step: number, steps: number, schedule: InfiniteSc
   return peak * (constantRate + (1 - constantRate) * cooled);
 }
 
-type Training = Config['training'];
+/** The learning rate over a run, by the names that a configuration has for its keys. */
+export interface Schedule {
+  readonly steps: number;
+  readonly learning_rate: number;
+  readonly warmup_steps: number;
+  /** `cosine` by default. */
+  readonly schedule?: 'cosine' | 'infinite';
+  readonly cooldown_steps?: number;
+  readonly constant_rate?: number;
+  readonly anneal_steps?: number;
+}
 
 /** The learning rate that a run's configuration has at a step of `steps`. */
-export function scheduledRate(training: Training, step: number, steps: number): number {
+export function scheduledRate(training: Schedule, step: number, steps: number): number {
   const { schedule, warmup_steps: warmupSteps, learning_rate: peak } = training;
   if (schedule !== 'infinite') return learningRateAt(step, steps, warmupSteps, peak);
   const {
@@ -57,7 +65,7 @@ export const constantUntil = ({
   steps,
   warmup_steps,
   anneal_steps = 0,
-}: Training): number | undefined =>
+}: Schedule): number | undefined =>
   schedule === 'infinite' ? Math.max(warmup_steps, steps - anneal_steps) : undefined;
 
 /** The steps, first and end, of the stage that a step is in, where the run begins anew after `restart` steps. */

@@ -10,6 +10,8 @@ import { type ParameterLayout, parameterLayout, parameterViews, targetViews } fr
 export interface TrainableGraph {
   /** float32[]: what is minimised. */
   readonly loss: Value;
+  /** float32[]: by what a batch's loss is weighted beside that of others; 1 by default. */
+  readonly weight?: Value;
   readonly parameters: readonly ParameterNode[];
   /** Parameters of a target network: `target.NAME` is fed the average of the parameter NAME. */
   readonly targets?: readonly ParameterNode[];
@@ -31,6 +33,8 @@ export interface TrainerOptions {
   readonly rateOf?: (name: string) => number;
   /** Whether layers are computed a second time for the gradient, to save memory. */
   readonly recompute?: boolean;
+  /** Whether the networks go back to where they began at some step, so that this has to be kept. */
+  readonly restarts?: boolean;
 }
 
 /** By which part a tracked parameter moves, at each update, towards the value of the batch; as PyTorch's momentum. */
@@ -42,8 +46,8 @@ const trackedName = (parameter: string): string => `tracked.${parameter}`;
 export interface TrainerState extends AdamWState {
   /** A running average of the parameters, where the graph has a target network. */
   readonly average?: Float32Array;
-  /** Where the run began, while it is to go back there. */
-  start?: Float32Array;
+  /** Where the training began, where it goes back there. */
+  readonly start?: Float32Array;
 }
 
 interface Compiled {
@@ -82,6 +86,7 @@ export class Trainer {
       firstMoment: flat(),
       secondMoment: flat(),
       ...(average && { average }),
+      ...(options.restarts && { start: flat() }),
     };
     this.parameters = parameterViews(this.layout, this.state.parameters);
     this.averages = average ? targetViews(this.layout, targets, average) : {};
@@ -91,39 +96,45 @@ export class Trainer {
     );
   }
 
-  /** Starts from these parameters, and so does the target network. They are kept where the run goes back to them. */
-  begin(parameters: Float32Array, { keep = false }: { keep?: boolean } = {}): void {
-    this.state.parameters.set(parameters);
-    this.state.average?.set(parameters);
-    this.state.start = keep ? parameters.slice() : undefined;
+  /** Starts from these parameters, and so does the target network; the optimizer's moments are zero. */
+  begin(parameters: Float32Array): void {
+    const { state } = this;
+    state.parameters.set(parameters);
+    state.average?.set(parameters);
+    state.start?.set(parameters);
+    this.resetMoments();
+  }
+
+  private resetMoments(): void {
+    this.state.firstMoment.fill(0);
+    this.state.secondMoment.fill(0);
   }
 
   /** The target network becomes a copy of the trained one, which goes back to where it began, its moments to zero. */
   restart(): void {
-    const { parameters, average, start, firstMoment, secondMoment } = this.state;
+    const { parameters, average, start } = this.state;
     if (start === undefined) throw new Error('restart: the parameters at the beginning were not kept');
     average?.set(parameters);
     parameters.set(start);
-    firstMoment.fill(0);
-    secondMoment.fill(0);
-    this.state.start = undefined;
+    this.resetMoments();
   }
 
   /**
-   * Runs the model on one batch and leaves its gradient in `state.gradient`; the parameters are not touched.
-   * `norm` is not finite when any part of the gradient is not.
+   * Runs the model on one batch and leaves its gradient in `state.gradient`; the parameters are not touched. `weight` is
+   * that of the batch in a mean over several.
    */
   async gradient(
     tokens: number,
     feeds: HostTensors,
-  ): Promise<{ loss: number; norm: number; metrics: Record<string, number> }> {
-    const { loss, parameters, metrics } = this.graph(tokens);
+  ): Promise<{ loss: number; weight: number; metrics: Record<string, number> }> {
+    const { loss, weight, parameters, metrics } = this.graph(tokens);
     const { executable, results } = await this.compile(`gradient ${tokens}`, () => {
       // A target network's are its average. Of a layer that is built several times, as for two views, the last is followed.
       const own = new Set(parameters.map(({ name }) => name));
       const tracked = trackedOf([loss]).filter(({ name }) => own.has(name));
       const outputs: Record<string, Value> = {
         ...metrics,
+        ...(weight && { weight }),
         ...Object.fromEntries(tracked.map(({ name, value }) => [trackedName(name), value])),
       };
       return gradientProgram('gradient', loss, parameters, outputs, { recompute: this.options.recompute });
@@ -132,9 +143,14 @@ export class Trainer {
     this.latest = results;
     return {
       loss: Number(results.loss.data[0]),
-      norm: vectorNorm(this.state.gradient),
+      weight: weight ? Number(results.weight.data[0]) : 1,
       metrics: Object.fromEntries(Object.keys(metrics).map((name) => [name, Number(results[name].data[0])])),
     };
+  }
+
+  /** Euclidean norm of the gradient in `state`; not finite when any part of it is not. */
+  gradientNorm(): number {
+    return vectorNorm(this.state.gradient);
   }
 
   /**

@@ -1,0 +1,223 @@
+/** Learning without labels as batches, steps and validations, wherever it runs and whatever is kept of it. */
+import type { HostTensors } from '../engine/engine.js';
+import { LacunaError } from '../errors.js';
+import { trackedOf } from '../graph/index.js';
+import { tokenFeeds } from '../layers/token-embedding.js';
+import type { Batch, BatchPlan } from '../records/batch.js';
+import { epochOrder, packBatch } from '../records/batch.js';
+import type { TokenBlock } from '../records/token-block.js';
+import { random } from '../tensor/random.js';
+import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+import { batchShape, type ModelConfig, objectiveOf, pretrainingGraph } from './model.js';
+import { hiddenInView, type Monitors, monitoredRecords, monitoringGraph, monitorsOf } from './monitoring.js';
+import { type MonitorLabels, relativeDistance } from './monitors.js';
+import { type Schedule, scheduledRate } from './schedule.js';
+import { type Step, type StepBatch, trainingSteps } from './steps.js';
+import type { TrainableGraph, Trainer } from './trainer.js';
+
+/** How a run is trained; a run's configuration has these keys among others. */
+export interface PretrainingSettings extends Schedule {
+  readonly batch_size: number;
+  readonly seed: number;
+}
+
+export interface Pretraining {
+  readonly model: ModelConfig;
+  readonly training: PretrainingSettings;
+  readonly trainer: Trainer;
+  /** float32[maxTokens, outputs]: see `marginalPrediction`. */
+  readonly marginal: HostTensor;
+  readonly validation: TokenBlock;
+  /** Labels of the monitored records, where the run is watched by some. */
+  readonly labels?: MonitorLabels;
+  /** Batch lengths. */
+  readonly buckets: readonly number[];
+  /** int32[count]: groups of the training records, of which no batch holds two of one. All records are one block then. */
+  readonly groups?: Int32Array;
+  /** After how many steps the objective has the run begin anew, if it has. */
+  readonly restart?: number;
+  /** The training records of one epoch, the same at every call. */
+  readonly blocks: () => Iterable<TokenBlock> | AsyncIterable<TokenBlock>;
+}
+
+/** Where in a run the next step is. */
+export interface Position {
+  readonly step: number;
+  readonly epoch: number;
+  /** Steps done within the epoch. */
+  readonly position: number;
+}
+
+export const BEGINNING: Position = { step: 0, epoch: 0, position: 0 };
+
+/** A batch of training records: whose rows they are, and where in the run. */
+export interface PretrainingBatch extends StepBatch {
+  readonly fileRows: Int32Array;
+  readonly epoch: number;
+  /** Steps done within the epoch when this one is. */
+  readonly position: number;
+}
+
+/** Encoder and objective on batches of `size` rows of `tokens` tokens, as a trainer wants them. */
+export function pretrainingGraphFor(model: ModelConfig, size: number, tokens: number): TrainableGraph {
+  const shape = batchShape(model, size, tokens);
+  const trained = pretrainingGraph(model, shape);
+  const { loss, weight, metrics = {}, parameters, targets } = trained;
+  // Only where moments are tracked does evaluation differ.
+  const evaluated =
+    trackedOf([loss]).length > 0 ? pretrainingGraph(model, shape, { training: false }) : trained;
+  const { marginalLoss } = evaluated;
+  const evaluation = {
+    loss: evaluated.loss,
+    weight: evaluated.weight,
+    ...(marginalLoss && { marginal_loss: marginalLoss }),
+  };
+  const embedding = monitoringGraph(model, size, tokens);
+  return { loss, weight, parameters, targets, metrics, evaluation, embedding };
+}
+
+/** What a batch's noise is drawn for. */
+export interface NoiseKey {
+  readonly seed: number;
+  readonly purpose: string;
+  readonly step: number;
+  /** Share of the run that is done, 0 … 1. */
+  readonly progress: number;
+  /** Place of the batch's first row in the whole batch, of which a machine may have a part; 0 by default. */
+  readonly firstRow?: number;
+}
+
+/** The graph inputs of a batch: its tokens, which rows are records, and the noise that the objective wants, keyed by seed, time and row. */
+export function batchFeeds(model: ModelConfig, batch: Batch, noise: NoiseKey): HostTensors {
+  const { size, tokens } = batch;
+  const { seed, purpose, step, progress, firstRow = 0 } = noise;
+  const shape = batchShape(model, size, tokens);
+  const source = (name: string, row: number) => random(seed, `${purpose} ${name}`, step, firstRow + row);
+  return {
+    ...tokenFeeds(batch),
+    rows: hostTensor('float32', [size], new Float32Array(size).fill(1, 0, batch.rows)),
+    ...objectiveOf(model).draw(model.objective, model.spec, shape, batch, progress, source),
+  };
+}
+
+/** The batches of one epoch over a block. Throws LacunaError when the groups of its records fill none. */
+export function epochPlans(
+  { training, buckets, groups }: Pick<Pretraining, 'training' | 'buckets' | 'groups'>,
+  block: TokenBlock,
+  epoch: number,
+  blockIndex: number,
+): BatchPlan[] {
+  const { seed, batch_size: batchSize } = training;
+  const dropLast = block.count >= batchSize;
+  const plans = epochOrder(block, { seed, epoch, blockIndex, batchSize, buckets, dropLast, groups });
+  if (plans.length === 0)
+    throw new LacunaError(
+      `no batch of ${batchSize} records of ${batchSize} different groups can be made of the ${new Set(groups).size} groups of ${block.count} records; try a smaller --batch-size, or an objective that makes more groups`,
+    );
+  return plans;
+}
+
+/** Every batch of every epoch from a position on. Epochs follow each other without end. */
+async function* batchesFrom(pretraining: Pretraining, start: Position): AsyncGenerator<PretrainingBatch> {
+  const { model, training } = pretraining;
+  const { seed, batch_size, steps } = training;
+  let { step } = start;
+  for (let epoch = start.epoch; ; epoch++) {
+    const skip = epoch === start.epoch ? start.position : 0;
+    let position = 0;
+    let blockIndex = 0;
+    for await (const block of pretraining.blocks()) {
+      for (const { records, tokens } of epochPlans(pretraining, block, epoch, blockIndex++)) {
+        if (position++ < skip) continue;
+        const batch = packBatch(block, records, batch_size, tokens);
+        const feeds = batchFeeds(model, batch, { seed, purpose: 'training', step, progress: step / steps });
+        step++;
+        yield { tokens, feeds, fileRows: batch.fileRows.subarray(0, batch.rows), epoch, position };
+      }
+    }
+  }
+}
+
+/** The steps of a run from a position on; see `trainingSteps`. */
+export function pretrainingSteps(
+  pretraining: Pretraining,
+  start: Position = BEGINNING,
+  signal?: AbortSignal,
+): AsyncGenerator<Step<PretrainingBatch>, void, void> {
+  const { model, training, trainer, restart } = pretraining;
+  const { momentum } = objectiveOf(model);
+  return trainingSteps(trainer, {
+    batches: batchesFrom(pretraining, start),
+    start: start.step,
+    steps: training.steps,
+    rate: (step, steps) => scheduledRate(training, step, steps),
+    restart,
+    momentum: momentum && ((progress) => momentum(model.objective, progress)),
+    signal,
+  });
+}
+
+export interface Validation {
+  readonly val_loss: number;
+  readonly val_loss_marginal?: number;
+}
+
+/** Each record of a block once, in batches of whatever size; the same at every call. */
+const validationPlans = ({ training, buckets }: Pretraining, block: TokenBlock): BatchPlan[] => {
+  const { seed, batch_size: batchSize } = training;
+  return epochOrder(block, { seed, epoch: 0, blockIndex: 0, batchSize, buckets, dropLast: false });
+};
+
+/**
+ * Validation loss and, where there is such a reference, that of the marginal: each a mean by the objective's weight. The
+ * noise is the same every time; the masks are too, unless the objective lets the model's attention choose them.
+ */
+export async function validate(pretraining: Pretraining): Promise<Validation> {
+  const { training, model, trainer, marginal, validation } = pretraining;
+  const { seed, batch_size } = training;
+  let [loss, weight] = [0, 0];
+  let marginalLoss: number | undefined;
+  for (const [index, plan] of validationPlans(pretraining, validation).entries()) {
+    const batch = packBatch(validation, plan.records, batch_size, plan.tokens);
+    const feeds = batchFeeds(model, batch, { seed, purpose: 'validation', step: index, progress: 1 });
+    const results = await trainer.evaluate(plan.tokens, { ...feeds, marginal });
+    const w = Number(results.weight.data[0]);
+    loss += w * Number(results.loss.data[0]);
+    if (results.marginal_loss) marginalLoss = (marginalLoss ?? 0) + w * Number(results.marginal_loss.data[0]);
+    weight += w;
+  }
+  return {
+    val_loss: loss / weight,
+    ...(marginalLoss !== undefined && { val_loss_marginal: marginalLoss / weight }),
+  };
+}
+
+/** float32[count, width]: embeddings of a block's records in its order, with the tokens hidden that a view hides. */
+async function embedView(pretraining: Pretraining, block: TokenBlock, view: number): Promise<Float32Array> {
+  const { training, model, trainer } = pretraining;
+  const { width } = model.encoder;
+  const embeddings = new Float32Array(block.count * width);
+  for (const { records, tokens } of validationPlans(pretraining, block)) {
+    const batch = packBatch(block, records, training.batch_size, tokens);
+    const hidden = hiddenInView(model.spec, batch, training.seed, view);
+    const embedded = await trainer.embed(tokens, { ...tokenFeeds(batch), hidden });
+    for (let row = 0; row < records.length; row++) {
+      embeddings.set(embedded.subarray(row * width, (row + 1) * width), records[row] * width);
+    }
+  }
+  return embeddings;
+}
+
+/** The monitors of the networks as they are: the same at every call with the same parameters. */
+export async function monitor(pretraining: Pretraining): Promise<Monitors> {
+  const { validation, labels, model, trainer } = pretraining;
+  const { width } = model.encoder;
+  const { whole, viewed } = monitoredRecords(validation, width);
+  const embeddings = await embedView(pretraining, whole, 0);
+  const views = [await embedView(pretraining, viewed, 1), await embedView(pretraining, viewed, 2)] as const;
+  const { average, parameters } = trainer.state;
+  return {
+    ...monitorsOf(embeddings, views, width, labels),
+    ...(average && { target_distance: relativeDistance(average, parameters) }),
+  };
+}

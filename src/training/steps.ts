@@ -1,0 +1,97 @@
+/** The one loop under every training: a gradient, a place where gradients are summed, an optimizer step. */
+import type { HostTensors } from '../engine/engine.js';
+import { LacunaError } from '../errors.js';
+import { stageOf } from './schedule.js';
+import type { Trainer } from './trainer.js';
+
+/** What a step is computed from. */
+export interface StepBatch {
+  /** Tokens per record: which of a trainer's programs runs. */
+  readonly tokens: number;
+  readonly feeds: HostTensors;
+}
+
+/**
+ * Sums over machines that each have a part of the batch: replaces `gradient` by Σ weight · gradient / Σ weight, and gives
+ * the loss in the same way.
+ */
+export type SumGradients = (gradient: Float32Array, loss: number, weight: number) => Promise<number>;
+
+export interface StepOptions<B extends StepBatch> {
+  /** The batches of the steps from `start` on; the loop ends with them, too. */
+  readonly batches: Iterable<B> | AsyncIterable<B>;
+  /** Steps done before; 0 by default. */
+  readonly start?: number;
+  /** Steps of the whole training. */
+  readonly steps: number;
+  /** The learning rate of a step, counted from 0, in a stage of so many steps. */
+  readonly rate: (step: number, steps: number) => number;
+  /** After so many steps the networks go back to where they began: see `Trainer.restart`. */
+  readonly restart?: number;
+  /** Momentum of the target network, where there is one, at a share of the training that is done, 0 … 1. */
+  readonly momentum?: (progress: number) => number;
+  /** Without it the gradient is that of the batch alone. */
+  readonly sum?: SumGradients;
+  /** The loop ends before the next step when it aborts. */
+  readonly signal?: AbortSignal;
+}
+
+/** A step that was taken. */
+export interface Step<B extends StepBatch> {
+  /** Steps done, this one among them. */
+  readonly step: number;
+  readonly batch: B;
+  readonly loss: number;
+  /** Euclidean norm of the gradient before clipping. */
+  readonly norm: number;
+  readonly learningRate: number;
+  /** The objective's own scalars. */
+  readonly metrics: Readonly<Record<string, number>>;
+  /** Milliseconds of the step, and of those what was spent waiting for its batch. */
+  readonly milliseconds: { readonly total: number; readonly waited: number };
+}
+
+/** A loss or gradient that is not finite; the parameters are those before the step. */
+export class NonFiniteStep<B extends StepBatch> extends LacunaError {
+  constructor(
+    readonly what: 'loss' | 'gradient',
+    /** The step that was not taken, counted from 1. */
+    readonly step: number,
+    readonly batch: B,
+  ) {
+    super(`step ${step}: the ${what} is not finite`);
+  }
+}
+
+/**
+ * Takes one optimizer step after the other and yields after each, so that whoever iterates validates, logs and stops as
+ * they like. Throws NonFiniteStep before the parameters are touched by such a step.
+ */
+export async function* trainingSteps<B extends StepBatch>(
+  trainer: Trainer,
+  options: StepOptions<B>,
+): AsyncGenerator<Step<B>, void, void> {
+  const { steps, rate, restart, momentum, sum, signal } = options;
+  let step = options.start ?? 0;
+  const more = () => step < steps && !signal?.aborted;
+  if (!more()) return;
+  let begun = performance.now();
+  for await (const batch of options.batches) {
+    const waited = performance.now() - begun;
+    if (step === restart) trainer.restart();
+    const { loss: own, weight, metrics } = await trainer.gradient(batch.tokens, batch.feeds);
+    const loss = sum ? await sum(trainer.state.gradient, own, weight) : own;
+    const norm = trainer.gradientNorm();
+    if (!Number.isFinite(loss) || !Number.isFinite(norm))
+      throw new NonFiniteStep(Number.isFinite(loss) ? 'gradient' : 'loss', step + 1, batch);
+    const { begins, ends } = stageOf(step, steps, restart);
+    const learningRate = rate(step - begins, ends - begins);
+    await trainer.update(step + 1 - begins, learningRate, norm);
+    if (momentum) trainer.follow(momentum(step / steps));
+    step++;
+    const milliseconds = { total: performance.now() - begun, waited };
+    yield { step, batch, loss, norm, learningRate, metrics, milliseconds };
+    if (!more()) return;
+    begun = performance.now();
+  }
+}
