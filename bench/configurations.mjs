@@ -1,7 +1,7 @@
 /** The models that speed is measured on, and the data of one shape that they are measured with. */
 
 /**
- * @typedef {import('../dist/training/model.js').ModelConfig} ModelConfig
+ * @typedef {import('../dist/learning/model.js').ModelConfig} ModelConfig
  * @typedef {{ model: ModelConfig, batch: number }} Configuration
  */
 

@@ -3,8 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { nodeEngine } from '../dist/engine/node.js';
 import { Embedder, encoderParameters } from '../dist/evaluation/embedding.js';
-import { pretrainingGraphFor } from '../dist/training/pretraining.js';
-import { Trainer } from '../dist/training/trainer.js';
+import { pretrainingGraphFor } from '../dist/learning/pretraining.js';
+import { Trainer } from '../dist/learning/trainer.js';
 import { version } from '../dist/version.js';
 import { batchOfWorkload, readWorkload } from './workload.mjs';
 

@@ -1,5 +1,5 @@
 import { reachableNodes, staticSize } from '../dist/graph/index.js';
-import { batchShape, pretrainingGraph } from '../dist/training/model.js';
+import { batchShape, pretrainingGraph } from '../dist/learning/model.js';
 
 /** @typedef {import('../dist/graph/index.js').Value} Value */
 

@@ -1,10 +1,10 @@
 /** The passes of the encoder that a training step cannot do without, as the objective's own graph has them. */
 import { multiply, parametersOf, reachableNodes, staticSize, sumAll } from '../dist/graph/index.js';
-import { gradientProgram } from '../dist/training/model.js';
+import { gradientProgram } from '../dist/learning/model.js';
 
 /**
  * @typedef {import('../dist/graph/index.js').Program} Program
- * @typedef {import('../dist/training/model.js').PretrainingGraph} PretrainingGraph
+ * @typedef {import('../dist/learning/model.js').PretrainingGraph} PretrainingGraph
  * @typedef {{ rows: number, backward: boolean, program: Program }} Pass
  */
 

@@ -4,8 +4,8 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { nodeEngine } from '../dist/engine/node.js';
-import { pretrainingGraphFor } from '../dist/training/pretraining.js';
-import { Trainer } from '../dist/training/trainer.js';
+import { pretrainingGraphFor } from '../dist/learning/pretraining.js';
+import { Trainer } from '../dist/learning/trainer.js';
 import { configurationNamed, configurations } from './configurations.mjs';
 import { batchOfWorkload, readWorkload, writeWorkload } from './workload.mjs';
 

@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { random } from '../dist/tensor/random.js';
 import { decodeSafetensors, encodeSafetensors } from '../dist/tensor/safetensors.js';
 import { hostTensor } from '../dist/tensor/tensor.js';
-import { batchShape, pretrainingGraph } from '../dist/training/model.js';
-import { initializeParameters, parameterLayout, parameterViews } from '../dist/training/parameters.js';
-import { batchFeeds } from '../dist/training/pretraining.js';
+import { batchShape, pretrainingGraph } from '../dist/learning/model.js';
+import { initializeParameters, parameterLayout, parameterViews } from '../dist/learning/parameters.js';
+import { batchFeeds } from '../dist/learning/pretraining.js';
 
 /**
  * @typedef {import('./configurations.mjs').Configuration} Configuration

@@ -4,7 +4,7 @@
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { InputError, LacunaError } from './errors.js';
-import type { Hooks, ProgressEvent } from './training/progress-event.js';
+import type { Hooks, ProgressEvent } from './learning/progress-event.js';
 import { type VerbName, type Verbs, verbs } from './verbs.js';
 
 type Message =

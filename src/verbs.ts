@@ -8,9 +8,9 @@ import type { ExportOptions } from './evaluation/export-run.js';
 import type { FinetuneVerbOptions } from './evaluation/finetune.js';
 import type { PredictOptions } from './evaluation/predict.js';
 import type { ProbeVerbOptions } from './evaluation/probe.js';
+import type { Hooks } from './learning/progress-event.js';
 import type { InspectOptions } from './training/inspect.js';
 import type { PretrainOptions } from './training/pretrain.js';
-import type { Hooks } from './training/progress-event.js';
 
 export const verbs = {
   inspect: async (options: InspectOptions, _hooks?: Hooks) =>

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ModelConfig } from '../learning/model.js';
+import type { Hooks } from '../learning/progress-event.js';
 import { ownOptions } from '../objectives/index.js';
 import { openSource } from '../records/open-source.js';
 import { rememberOnce } from '../records/remember.js';
@@ -9,9 +11,7 @@ import type { UserConfig } from '../training/config-schema.js';
 import { partition } from '../training/data.js';
 import { modelOf, resolveConfig } from '../training/defaults.js';
 import { readMetrics } from '../training/metrics-log.js';
-import type { ModelConfig } from '../training/model.js';
 import { pretrain } from '../training/pretrain.js';
-import type { Hooks } from '../training/progress-event.js';
 import { hasConfig, openRun, type Run, runFile, writeJson } from '../training/run-folder.js';
 import { fitTokenizer, planTokens } from '../training/token-plan.js';
 import { hashOf, hashText } from './files.js';

@@ -3,10 +3,10 @@ import type { Engine } from '../engine/engine.js';
 import type { LabelledTask, TrainOptions } from '../evaluation/labelled-training.js';
 import type { MetricName, Task } from '../evaluation/metrics.js';
 import type { TestScore } from '../evaluation/parts.js';
+import type { ModelConfig } from '../learning/model.js';
+import type { Hooks } from '../learning/progress-event.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import type { UserConfig } from '../training/config-schema.js';
-import type { ModelConfig } from '../training/model.js';
-import type { Hooks } from '../training/progress-event.js';
 import type { Run } from '../training/run-folder.js';
 
 /** The folder of published data, and the one that prepared files are kept in. */

@@ -1,6 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { LacunaError } from '../errors.js';
-import type { Hooks } from '../training/progress-event.js';
+import type { Hooks } from '../learning/progress-event.js';
 import { version } from '../version.js';
 import { type Interrupt, onInterrupt } from './interrupt.js';
 import { createProgress, type ProgressStream } from './progress.js';

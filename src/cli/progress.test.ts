@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StepEvent } from '../training/progress-event.js';
+import type { StepEvent } from '../learning/progress-event.js';
 import { count, createProgress, duration, number } from './progress.js';
 
 const step: StepEvent = {

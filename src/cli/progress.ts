@@ -1,5 +1,5 @@
 import { styleText } from 'node:util';
-import type { ProgressEvent, StepEvent, ValidEvent } from '../training/progress-event.js';
+import type { ProgressEvent, StepEvent, ValidEvent } from '../learning/progress-event.js';
 
 /** Where progress is written: the part of process.stderr that is needed. */
 export interface ProgressStream {

@@ -1,11 +1,11 @@
 /** What a run hides: its choice on given records, for pictures. */
 import { nodeEngine } from '../engine/node.js';
 import { cast } from '../graph/index.js';
+import { batchShape, pretrainingGraph } from '../learning/model.js';
+import { batchFeeds } from '../learning/pretraining.js';
 import { packBatch } from '../records/batch.js';
 import type { RecordBatch } from '../records/record-batch.js';
 import { zeros } from '../tensor/tensor.js';
-import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining.js';
 import type { Run } from '../training/run-folder.js';
 
 /**

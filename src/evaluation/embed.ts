@@ -1,6 +1,7 @@
 /** The verb `embed`: the embedding of every record of a file, streamed into another file. */
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import type { Hooks } from '../learning/progress-event.js';
 import { openSource } from '../records/open-source.js';
 import type { ReadingOptions } from '../training/config-schema.js';
 import {
@@ -12,7 +13,6 @@ import {
   tokenRejecter,
 } from '../training/data.js';
 import { type EmbeddedRecords, embeddingWriter } from '../training/embedding-files.js';
-import type { Hooks } from '../training/progress-event.js';
 import { openRun } from '../training/run-folder.js';
 import { Embedder, encoderParameters } from './embedding.js';
 

@@ -2,12 +2,12 @@
 import type { Engine, Executable, HostTensors } from '../engine/engine.js';
 import type { Program } from '../graph/index.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
+import { encoderGraph, encoderLayout, type ModelConfig } from '../learning/model.js';
+import { initializeParameters, parameterViews } from '../learning/parameters.js';
 import { blockLengths, bucketLengths, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { type HostTensor, zeros } from '../tensor/tensor.js';
 import { matchParameters } from '../training/checkpoint-files.js';
-import { encoderGraph, encoderLayout, type ModelConfig } from '../training/model.js';
-import { initializeParameters, parameterViews } from '../training/parameters.js';
 
 type EncoderModel = Pick<ModelConfig, 'spec' | 'encoder'>;
 

@@ -3,6 +3,7 @@ import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
+import type { Hooks } from '../learning/progress-event.js';
 import { type Batch, packBatch } from '../records/batch.js';
 import { openSource } from '../records/open-source.js';
 import { PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
@@ -11,7 +12,6 @@ import { writeFolderAtomically } from '../training/atomic-folder.js';
 import type { Config } from '../training/config-schema.js';
 import { selectRecords } from '../training/data.js';
 import { exportedFiles, writeExport } from '../training/export.js';
-import type { Hooks } from '../training/progress-event.js';
 import { openRun, type Run } from '../training/run-folder.js';
 import { Embedder, encoderParameters } from './embedding.js';
 

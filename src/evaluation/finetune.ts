@@ -5,10 +5,10 @@
 
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../training/checkpoint-files.js';
 import { hashConfig, parseConfig } from '../training/config.js';
 import type { Config, FinetuneOptions } from '../training/config-schema.js';
-import type { Hooks } from '../training/progress-event.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../training/run-folder.js';
 import { version } from '../version.js';
 import { readLabelledFor } from './labelled-data.js';

@@ -10,9 +10,9 @@ import {
 } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { trackedOf } from '../graph/index.js';
+import { gradientName, gradientProgram, type ModelConfig } from '../learning/model.js';
+import type { TrainableGraph } from '../learning/trainer.js';
 import type { HostTensor } from '../tensor/tensor.js';
-import { gradientName, gradientProgram, type ModelConfig } from '../training/model.js';
-import type { TrainableGraph } from '../training/trainer.js';
 import { finetuningGraph } from './finetuning-graph.js';
 import type { LabelSpec } from './labels.js';
 

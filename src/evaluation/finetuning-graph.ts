@@ -3,8 +3,8 @@ import { cast, input, parametersOf, reshape, scope, trackedOf, type Value } from
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { binaryCrossEntropy, crossEntropy, squaredError, weightedMean } from '../layers/losses.js';
-import { encoderGraph, type ModelConfig } from '../training/model.js';
-import type { TrainableGraph } from '../training/trainer.js';
+import { encoderGraph, type ModelConfig } from '../learning/model.js';
+import type { TrainableGraph } from '../learning/trainer.js';
 import type { LabelSpec } from './labels.js';
 import type { Task } from './metrics.js';
 

@@ -5,6 +5,11 @@
 import type { Engine, HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
+import type { ModelConfig } from '../learning/model.js';
+import { initializeParameters, type ParameterLayout } from '../learning/parameters.js';
+import { learningRateAt } from '../learning/schedule.js';
+import { NonFiniteStep, type StepBatch, trainingSteps } from '../learning/steps.js';
+import { type TrainableGraph, Trainer } from '../learning/trainer.js';
 import {
   type Batch,
   type BatchPlan,
@@ -16,11 +21,6 @@ import {
 import type { TokenBlock } from '../records/token-block.js';
 import { elementCount, hostTensor } from '../tensor/tensor.js';
 import { matchParameters } from '../training/checkpoint-files.js';
-import type { ModelConfig } from '../training/model.js';
-import { initializeParameters, type ParameterLayout } from '../training/parameters.js';
-import { learningRateAt } from '../training/schedule.js';
-import { NonFiniteStep, type StepBatch, trainingSteps } from '../training/steps.js';
-import { type TrainableGraph, Trainer } from '../training/trainer.js';
 import { finetuningGraph, HEAD } from './finetuning-graph.js';
 import { labelOffsets } from './label-rows.js';
 import type { LabelSpec } from './labels.js';

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import type { Hooks } from '../learning/progress-event.js';
+import { Trainer } from '../learning/trainer.js';
 import { openSource } from '../records/open-source.js';
 import { matchParameters } from '../training/checkpoint-files.js';
 import { type ReadingOptions, tasks } from '../training/config-schema.js';
@@ -14,9 +16,7 @@ import {
   tokenRejecter,
 } from '../training/data.js';
 import { type TableCell, tableWriter } from '../training/prediction-files.js';
-import type { Hooks } from '../training/progress-event.js';
 import { openRun, readRunJson, runFile } from '../training/run-folder.js';
-import { Trainer } from '../training/trainer.js';
 import { finetuningGraph } from './finetuning-graph.js';
 import { labelOffsets } from './label-rows.js';
 import { type LabelScale, predictBlock } from './labelled-training.js';

@@ -2,9 +2,9 @@
 import type { HostTensors } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import type { Hooks } from '../learning/progress-event.js';
 import { parseConfig } from '../training/config.js';
 import type { ProbeOptions } from '../training/config-schema.js';
-import type { Hooks } from '../training/progress-event.js';
 import { openRun } from '../training/run-folder.js';
 import { Embedder, encoderParameters, untrainedParameters } from './embedding.js';
 import { type ProbeName, probes } from './index.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { outerScope } from '../graph/index.js';
+import { batchShape, pretrainingGraph } from '../learning/model.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
-import { batchShape, pretrainingGraph } from '../training/model.js';
 import { exchangedDistance, lossAndVectors, RECORDS } from './joint-embedding.case.js';
 import { batchNormOver, project, stackedCopies } from './joint-embedding.js';
 import { smallModel } from './objective.case.js';

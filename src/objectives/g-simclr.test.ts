@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { normals } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { recordGroups } from '../learning/record-groups.js';
 import { takeRecords } from '../records/batch.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
-import { recordGroups } from '../training/record-groups.js';
 import { clustersOf } from './g-simclr.js';
 import { smallModel } from './objective.case.js';
 

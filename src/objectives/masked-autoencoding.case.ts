@@ -2,11 +2,11 @@
 import { expect, it } from 'vitest';
 import { normals } from '../engine/evaluate.case.js';
 import * as g from '../graph/index.js';
+import { batchShape, type ModelConfig, objectiveOf, pretrainingGraph } from '../learning/model.js';
+import type { Trainer } from '../learning/trainer.js';
 import { type Batch, blockLengths } from '../records/batch.js';
 import { MISSING_ID, type TokenSpec } from '../records/token-block.js';
 import { elementCount, zeros } from '../tensor/tensor.js';
-import { batchShape, type ModelConfig, objectiveOf, pretrainingGraph } from '../training/model.js';
-import type { Trainer } from '../training/trainer.js';
 import { decode, roundHalfToEven } from './masked-autoencoding.js';
 import { describeOnRealRecords, onRealRecords, range, trainerOf } from './objective.case.js';
 

@@ -4,12 +4,12 @@ import { encoders } from '../encoders/index.js';
 import { evaluate, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { tokenInputs } from '../layers/token-embedding.js';
+import { batchShape, pretrainingGraph } from '../learning/model.js';
+import { batchFeeds } from '../learning/pretraining.js';
 import { packBatch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
-import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining.js';
 import { hiddenCount, roundHalfToEven } from './masked-autoencoding.js';
 import { smallModel } from './objective.case.js';
 

@@ -5,11 +5,11 @@ import { evaluate, largestDifference, ordinaryParameters, truths } from '../engi
 import { nodeEngine } from '../engine/node.js';
 import { input, sharingLeaves } from '../graph/index.js';
 import { tokenFeeds, tokenInputs } from '../layers/token-embedding.js';
+import { batchShape, pretrainingGraph } from '../learning/model.js';
+import { batchFeeds } from '../learning/pretraining.js';
 import { type Batch, packBatch } from '../records/batch.js';
 import { random } from '../tensor/random.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
-import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining.js';
 import { contextCount, mp3, positionLogits } from './mp3.js';
 import { smallModel } from './objective.case.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type EncoderKind, encoders } from '../encoders/index.js';
 import { InputError } from '../errors.js';
-import { batchShape, pretrainingGraph } from '../training/model.js';
+import { batchShape, pretrainingGraph } from '../learning/model.js';
 import { mergeOptions, type ObjectiveKind, type ObjectiveOptions, objectives } from './index.js';
 import { maskedObjectiveCases } from './masked-autoencoding.case.js';
 import { objectiveCases, smallModel } from './objective.case.js';

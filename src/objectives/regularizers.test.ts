@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { evaluate, floats, normals, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { gradients, input, type Value } from '../graph/index.js';
+import { batchShape, pretrainingGraph } from '../learning/model.js';
+import { batchFeeds } from '../learning/pretraining.js';
 import { packBatch } from '../records/batch.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
-import { batchShape, pretrainingGraph } from '../training/model.js';
-import { batchFeeds } from '../training/pretraining.js';
 import { checkOwnOptions, objectives } from './index.js';
 import {
   diffusiveLossOf,

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
+import { batchShape, pretrainingGraph } from '../learning/model.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import { parseRunConfig } from './config.js';
 import type { UserConfig } from './config-schema.js';
 import { modelOf, resolveConfig } from './defaults.js';
-import { batchShape, pretrainingGraph } from './model.js';
 
 const { discrete } = await realRecords();
 

@@ -3,13 +3,13 @@ import type { EncoderConfig } from '../encoders/encoder.js';
 import type { EncoderKind } from '../encoders/index.js';
 import { InputError } from '../errors.js';
 import { checkHeads } from '../layers/attention.js';
+import type { ModelConfig } from '../learning/model.js';
 import { checkOwnOptions, type ObjectiveConfig, objectives } from '../objectives/index.js';
 import type { Objective, RunFacts } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
 import type { Config, UserConfig } from './config-schema.js';
-import type { ModelConfig } from './model.js';
 
 export interface ResolveInputs {
   readonly path: string;

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { input, mean, multiply, reshape } from '../graph/index.js';
 import { linear } from '../layers/linear.js';
+import { encoderLayout } from '../learning/model.js';
+import { parameterLayout } from '../learning/parameters.js';
 import type { ByolOptions } from '../objectives/byol.js';
 import { objectives } from '../objectives/index.js';
 import type { GroupingContext, Objective } from '../objectives/objective.js';
@@ -12,9 +14,7 @@ import { molecules } from '../tokenizers/real-records.case.js';
 import { AVERAGE, loadCheckpoint, START } from './checkpoint-files.js';
 import type { UserConfig } from './config-schema.js';
 import { readMetrics } from './metrics-log.js';
-import { encoderLayout } from './model.js';
 import { parametersFrom } from './origin.js';
-import { parameterLayout } from './parameters.js';
 import { pretrain } from './pretrain.js';
 import { openRun, readRunConfig, runFile } from './run-folder.js';
 

@@ -1,11 +1,11 @@
 /** Another run that a run starts from (`training.from`): its tokenizer, the sizes of its encoder, its parameters. */
 import { InputError } from '../errors.js';
+import { encoderLayout, type ModelConfig } from '../learning/model.js';
+import { type ParameterLayout, parameterViews } from '../learning/parameters.js';
+import { constantUntil } from '../learning/schedule.js';
 import { checkpointPath, loadCheckpoint, matchParameters } from './checkpoint-files.js';
 import type { UserConfig } from './config-schema.js';
-import { encoderLayout, type ModelConfig } from './model.js';
-import { type ParameterLayout, parameterViews } from './parameters.js';
 import { openRun, type Run } from './run-folder.js';
-import { constantUntil } from './schedule.js';
 
 /**
  * The run that a configuration asks to start from, as its newest intact checkpoint left it. Between two runs of the infinite

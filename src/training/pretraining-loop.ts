@@ -1,11 +1,6 @@
 /** A pretraining run on disk: each step logged, each validation told, checkpoints on the way. */
 import { LacunaError } from '../errors.js';
-import { version } from '../version.js';
-import { saveCheckpoint } from './checkpoint-files.js';
-import { hashConfig } from './config.js';
-import type { Config } from './config-schema.js';
-import { MetricsLog, readMetrics } from './metrics-log.js';
-import { collapseSigns, type Monitors, untrainedMonitors } from './monitoring.js';
+import { collapseSigns, type Monitors, untrainedMonitors } from '../learning/monitoring.js';
 import {
   BEGINNING,
   monitor,
@@ -15,11 +10,16 @@ import {
   pretrainingSteps,
   type Validation,
   validate,
-} from './pretraining.js';
-import type { Hooks } from './progress-event.js';
+} from '../learning/pretraining.js';
+import type { Hooks } from '../learning/progress-event.js';
+import { constantUntil } from '../learning/schedule.js';
+import { NonFiniteStep, type Step } from '../learning/steps.js';
+import { version } from '../version.js';
+import { saveCheckpoint } from './checkpoint-files.js';
+import { hashConfig } from './config.js';
+import type { Config } from './config-schema.js';
+import { MetricsLog, readMetrics } from './metrics-log.js';
 import { runFile } from './run-folder.js';
-import { constantUntil } from './schedule.js';
-import { NonFiniteStep, type Step } from './steps.js';
 import { isFiniteState, trainerTensors } from './trainer-state.js';
 
 export interface RecordedPretraining extends Pretraining {

@@ -2,6 +2,7 @@
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
+import type { ModelConfig } from '../learning/model.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { restoreTokenizer, type Tokenizer } from '../tokenizers/index.js';
 import { writeFileAtomically } from './atomic-file.js';
@@ -9,7 +10,6 @@ import { latestCheckpoint } from './checkpoint-files.js';
 import { parseRunConfig } from './config.js';
 import type { Config } from './config-schema.js';
 import { modelOf } from './defaults.js';
-import type { ModelConfig } from './model.js';
 
 const files = {
   config: 'config.json',

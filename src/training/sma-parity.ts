@@ -1,13 +1,19 @@
 /** The objective, its gradients and a few optimizer steps beside numbers from another implementation of SMA. */
 import type { Engine } from '../engine/engine.js';
 import { cast, expand, iota, type Program, reshape, staticSize } from '../graph/index.js';
+import { adamW } from '../learning/adamw.js';
+import {
+  batchShape,
+  gradientName,
+  gradientProgram,
+  type ModelConfig,
+  pretrainingGraph,
+} from '../learning/model.js';
+import { parameterLayout, parameterViews } from '../learning/parameters.js';
 import { decode, mostHidden, roundHalfToEven } from '../objectives/masked-autoencoding.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { decodeSafetensors } from '../tensor/safetensors.js';
 import { type HostTensor, hostTensor, zeros } from '../tensor/tensor.js';
-import { adamW } from './adamw.js';
-import { batchShape, gradientName, gradientProgram, type ModelConfig, pretrainingGraph } from './model.js';
-import { parameterLayout, parameterViews } from './parameters.js';
 
 interface ReferenceConfig {
   latents: number;

@@ -1,6 +1,9 @@
 /** The state of a trainer as the tensors of a checkpoint, and back. */
+
+import { vectorNorm } from '../learning/adamw.js';
+import { parameterViews } from '../learning/parameters.js';
+import type { Trainer, TrainerState } from '../learning/trainer.js';
 import type { HostTensor } from '../tensor/tensor.js';
-import { vectorNorm } from './adamw.js';
 import {
   AVERAGE,
   addPrefix,
@@ -11,8 +14,6 @@ import {
   START,
   selectPrefix,
 } from './checkpoint-files.js';
-import { parameterViews } from './parameters.js';
-import type { Trainer, TrainerState } from './trainer.js';
 
 /** The vectors that a checkpoint holds, each under its prefix. */
 const vectorsOf = ({ parameters, firstMoment, secondMoment, average, start }: TrainerState) =>
