@@ -4,12 +4,12 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { random } from '../dist/tensor/random.js';
-import { decodeSafetensors, encodeSafetensors } from '../dist/tensor/safetensors.js';
-import { hostTensor } from '../dist/tensor/tensor.js';
 import { batchShape, pretrainingGraph } from '../dist/learning/model.js';
 import { initializeParameters, parameterLayout, parameterViews } from '../dist/learning/parameters.js';
 import { batchFeeds } from '../dist/learning/pretraining.js';
+import { random } from '../dist/tensor/random.js';
+import { decodeSafetensors, encodeSafetensors } from '../dist/tensor/safetensors.js';
+import { hostTensor } from '../dist/tensor/tensor.js';
 
 /**
  * @typedef {import('./configurations.mjs').Configuration} Configuration

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { fitBoostedTrees } from '../numerics/boosted-trees.js';
 import { random } from '../tensor/random.js';
-import { fitBoostedTrees } from './boosted-trees.js';
 import { boostedTrees } from './boosted-trees-probe.js';
 import type { OutputLayout } from './metrics.js';
 import { runProbe, TEST, TRAIN, VALID } from './protocol.js';

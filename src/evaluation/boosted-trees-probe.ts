@@ -1,6 +1,6 @@
-import { type BoostedTreesOptions, fitBoostedTrees } from './boosted-trees.js';
+import { type BoostedTreesOptions, fitBoostedTrees } from '../numerics/boosted-trees.js';
+import { gatherRows } from '../numerics/matrix.js';
 import type { LabelSpec } from './labels.js';
-import { gatherRows } from './matrix.js';
 import type { Task } from './metrics.js';
 import type { Part, Probe } from './protocol.js';
 

@@ -3,16 +3,16 @@ import { describe, expect, it, vi } from 'vitest';
 import type { Engine } from '../engine/engine.js';
 import { nodeEngine } from '../engine/node.js';
 import { LacunaError } from '../errors.js';
+import { applyLinear, fitStandardization, standardize } from '../numerics/linear-model.js';
+import { logistic } from '../numerics/logistic.js';
+import { minimize } from '../numerics/minimize.js';
+import { principalAxes, principalRows } from '../numerics/principal-axes.js';
+import { ridge, solveShifted } from '../numerics/ridge.js';
 import { random } from '../tensor/random.js';
 import reference from './fixtures/reference.json' with { type: 'json' };
-import { applyLinear, fitStandardization, standardize } from './linear-model.js';
 import { linearProbe, solutions } from './linear-probe.js';
-import { logistic } from './logistic.js';
 import type { OutputLayout } from './metrics.js';
-import { minimize } from './minimize.js';
-import { principalAxes, principalRows } from './principal-axes.js';
 import type { Candidate } from './protocol.js';
-import { ridge, solveShifted } from './ridge.js';
 
 const normal = (length: number, seed: number) => {
   const source = random(seed, 'features');

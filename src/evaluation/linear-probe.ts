@@ -1,20 +1,20 @@
 import type { Engine } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
-import type { LabelSpec } from './labels.js';
 import {
   applyLinear,
   fitStandardization,
   type LinearModel,
   stackModels,
   standardize,
-} from './linear-model.js';
-import { logistic } from './logistic.js';
-import { gatherRows } from './matrix.js';
-import { engineIfLarge } from './matrix-product.js';
+} from '../numerics/linear-model.js';
+import { logistic } from '../numerics/logistic.js';
+import { gatherRows } from '../numerics/matrix.js';
+import { engineIfLarge } from '../numerics/matrix-product.js';
+import { principalRows } from '../numerics/principal-axes.js';
+import { ridge } from '../numerics/ridge.js';
+import type { LabelSpec } from './labels.js';
 import type { Task } from './metrics.js';
-import { principalRows } from './principal-axes.js';
 import type { Part, Probe } from './protocol.js';
-import { ridge } from './ridge.js';
 
 /** Strengths of the L2 penalty λ, per record and for standardised features, strongest first. */
 const REGULARIZATION = [10, 1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5] as const;

@@ -1,6 +1,6 @@
 import { InputError } from '../errors.js';
+import { applyLinear, type LinearModel, stackModels } from '../numerics/linear-model.js';
 import type { LabelSpec } from './labels.js';
-import { applyLinear, type LinearModel, stackModels } from './linear-model.js';
 import type { Task } from './metrics.js';
 import type { Part, Probe } from './protocol.js';
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { product } from '../numerics/matrix-product.js';
 import { random } from '../tensor/random.js';
-import { product } from './matrix-product.js';
 import type { OutputLayout } from './metrics.js';
 import { nearestClassMeanProbe } from './nearest-class-mean.js';
 import { nearestNeighbors, nearestNeighborsProbe } from './nearest-neighbors.js';

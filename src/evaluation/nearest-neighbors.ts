@@ -1,5 +1,5 @@
+import { engineIfLarge, type MatrixProduct, withProduct } from '../numerics/matrix-product.js';
 import type { LabelSpec } from './labels.js';
-import { engineIfLarge, type MatrixProduct, withProduct } from './matrix-product.js';
 import type { Task } from './metrics.js';
 import type { Part, Probe } from './protocol.js';
 

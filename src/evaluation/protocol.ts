@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/engine.js';
 import { InputError, LacunaError } from '../errors.js';
+import { gatherRows } from '../numerics/matrix.js';
 import type { LabelSpec } from './labels.js';
-import { gatherRows } from './matrix.js';
 import { isBetter, type MetricName, scoreMetric } from './metrics.js';
 
 /** Numbers of the parts in {@link ProbeData.part}. */

@@ -2,7 +2,7 @@
 import { boostedTrees as boostedTreesProbe } from '../../evaluation/boosted-trees-probe.js';
 import { constantProbe } from '../../evaluation/constant.js';
 import { linearProbe } from '../../evaluation/linear-probe.js';
-import { oneHotRidge } from '../../evaluation/one-hot-ridge.js';
+import { oneHotRidge } from '../../numerics/one-hot-ridge.js';
 import { fingerprints, positionOneHot, rawValues, rowCount } from '../features.js';
 import { onFeatures } from './on-features.js';
 

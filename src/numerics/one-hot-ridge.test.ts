@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { LabelSpec } from '../evaluation/labels.js';
 import { random } from '../tensor/random.js';
-import type { LabelSpec } from './labels.js';
 import { type OneHotRows, oneHotRidge } from './one-hot-ridge.js';
 import { ridge } from './ridge.js';
 
