@@ -8,9 +8,9 @@ import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
-import { metrics } from '../evaluation/metrics.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type Cell, parseResults, type Results } from '../report/results.js';
+import { metrics } from '../scoring/metrics.js';
 import { writeJson } from '../training/run-folder.js';
 import { version } from '../version.js';
 import {

@@ -1,8 +1,8 @@
 /** Cells: one method on one task with one seed, kept as a file under a key of all that it is computed from. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { isBetter } from '../evaluation/metrics.js';
 import { type Cell, cellSchema } from '../report/results.js';
+import { isBetter } from '../scoring/metrics.js';
 import type { Run } from '../training/run-folder.js';
 import { hashOf, hashText } from './files.js';
 import { measured } from './measured.js';

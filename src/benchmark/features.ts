@@ -1,8 +1,9 @@
 /** Records as numbers without an encoder, for the simple predictors. */
-import { labelOffsets } from '../evaluation/label-rows.js';
+
 import { morganFingerprints } from '../molecules/fingerprint.js';
 import type { OneHotRows } from '../numerics/one-hot-ridge.js';
 import { MISSING_ID, PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
+import { labelOffsets } from '../scoring/label-rows.js';
 import type { Features } from './methods/on-features.js';
 import type { PartName, Session } from './suite.js';
 

@@ -2,9 +2,9 @@
 import { InputError } from '../errors.js';
 import { stepReporter } from '../evaluation/finetune.js';
 import { type LabelledData, readLabelled } from '../evaluation/labelled-data.js';
-import { splitParts } from '../evaluation/parts.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { openSource } from '../records/open-source.js';
+import { splitParts } from '../scoring/parts.js';
 import type { Run } from '../training/run-folder.js';
 import { measured } from './measured.js';
 import type { Pretrainings } from './pretrainings.js';

@@ -1,10 +1,10 @@
 /** What a benchmark is made of: tasks with their data and split, and the methods that are compared on them. */
 import type { Engine } from '../engine/engine.js';
 import type { LabelledTask, TrainOptions } from '../evaluation/labelled-training.js';
-import type { MetricName, Task } from '../evaluation/metrics.js';
-import type { TestScore } from '../evaluation/parts.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
+import type { MetricName, Task } from '../scoring/metrics.js';
+import type { TestScore } from '../scoring/parts.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import type { UserConfig } from '../training/config-schema.js';
 import type { Run } from '../training/run-folder.js';

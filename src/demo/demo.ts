@@ -5,13 +5,13 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finetuneRuns } from '../evaluation/finetune.js';
-import { metrics } from '../evaluation/metrics.js';
 import type { MethodScores } from '../evaluation/scores.js';
-import { summarize } from '../evaluation/statistics.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { partOf } from '../records/split.js';
 import { demoReport } from '../report/demo-report.js';
 import { describeComparison } from '../report/describe-comparison.js';
+import { metrics } from '../scoring/metrics.js';
+import { summarize } from '../scoring/statistics.js';
 import { writeFileAtomically } from '../training/atomic-file.js';
 import type { UserConfig } from '../training/config-schema.js';
 import { readMetrics } from '../training/metrics-log.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { fitBoostedTrees } from '../numerics/boosted-trees.js';
+import type { OutputLayout } from '../scoring/metrics.js';
 import { random } from '../tensor/random.js';
 import { boostedTrees } from './boosted-trees-probe.js';
-import type { OutputLayout } from './metrics.js';
 import { runProbe, TEST, TRAIN, VALID } from './protocol.js';
 
 const spec = (layout: OutputLayout) => ({ ...layout, columns: [], classes: [], reason: '' });

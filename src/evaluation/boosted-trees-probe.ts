@@ -1,7 +1,7 @@
 import { type BoostedTreesOptions, fitBoostedTrees } from '../numerics/boosted-trees.js';
 import { gatherRows } from '../numerics/matrix.js';
-import type { LabelSpec } from './labels.js';
-import type { Task } from './metrics.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import type { Task } from '../scoring/metrics.js';
 import type { Part, Probe } from './protocol.js';
 
 /** The grid: the depth of the trees, and after how many rounds to stop, of one fit for each depth. */

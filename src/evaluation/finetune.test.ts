@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadRiskMolecules, type RiskMolecule } from '../demo/molecules.js';
+import { rootMeanSquaredError } from '../scoring/metrics.js';
 import { loadCheckpoint } from '../training/checkpoint-files.js';
 import { pretrain } from '../training/pretrain.js';
 import { finetune } from './finetune.js';
-import { rootMeanSquaredError } from './metrics.js';
 import { predict } from './predict.js';
 import type { Scores } from './scores.js';
 

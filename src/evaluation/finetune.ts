@@ -6,6 +6,10 @@
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import { chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
+import { splitParts } from '../scoring/parts.js';
+import { summarize } from '../scoring/statistics.js';
 import { saveCheckpoint } from '../training/checkpoint-files.js';
 import { hashConfig, parseConfig } from '../training/config.js';
 import type { Config, FinetuneOptions } from '../training/config-schema.js';
@@ -19,11 +23,7 @@ import {
   type TrainingSettings,
   type TrainOptions,
 } from './labelled-training.js';
-import type { LabelSpec } from './labels.js';
-import { chooseMetric, isBetter, metrics } from './metrics.js';
-import { splitParts } from './parts.js';
 import { type MethodScores, type Scores, writeScores } from './scores.js';
-import { summarize } from './statistics.js';
 
 export interface FinetuneVerbOptions {
   /** Folder of a pretrained run. */

@@ -12,9 +12,9 @@ import { nodeEngine } from '../engine/node.js';
 import { trackedOf } from '../graph/index.js';
 import { gradientName, gradientProgram, type ModelConfig } from '../learning/model.js';
 import type { TrainableGraph } from '../learning/trainer.js';
+import type { LabelSpec } from '../scoring/labels.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { finetuningGraph } from './finetuning-graph.js';
-import type { LabelSpec } from './labels.js';
 
 const engine = await nodeEngine({ threads: 1 });
 

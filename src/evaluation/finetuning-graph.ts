@@ -5,8 +5,8 @@ import { linear } from '../layers/linear.js';
 import { binaryCrossEntropy, crossEntropy, squaredError, weightedMean } from '../layers/losses.js';
 import { encoderGraph, type ModelConfig } from '../learning/model.js';
 import type { TrainableGraph } from '../learning/trainer.js';
-import type { LabelSpec } from './labels.js';
-import type { Task } from './metrics.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import type { Task } from '../scoring/metrics.js';
 
 /** The head's parameters start so; all others are the encoder's. */
 export const HEAD = 'head.';

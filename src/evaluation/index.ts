@@ -1,7 +1,7 @@
 import type { Engine } from '../engine/engine.js';
-import type { LabelSpec } from './labels.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import type { MetricName } from '../scoring/metrics.js';
 import { linearProbe } from './linear-probe.js';
-import type { MetricName } from './metrics.js';
 import { nearestClassMeanProbe } from './nearest-class-mean.js';
 import { nearestNeighborsProbe } from './nearest-neighbors.js';
 import { type Probe, type ProbeData, type ProbeResult, runProbe } from './protocol.js';

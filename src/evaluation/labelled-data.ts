@@ -6,6 +6,8 @@ import { openSource } from '../records/open-source.js';
 import type { ColumnValues, DataSource } from '../records/record-batch.js';
 import type { Part } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
+import { describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from '../scoring/labels.js';
+import type { Task } from '../scoring/metrics.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import type { FinetuneOptions, ProbeOptions, ReadingOptions } from '../training/config-schema.js';
 import {
@@ -21,8 +23,6 @@ import {
   tokenRejecter,
 } from '../training/data.js';
 import type { Run } from '../training/run-folder.js';
-import { describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from './labels.js';
-import type { Task } from './metrics.js';
 import { TEST, TRAIN, VALID } from './protocol.js';
 import { looksPerToken, tokenLabels } from './token-labels.js';
 

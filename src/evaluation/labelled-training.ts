@@ -19,13 +19,13 @@ import {
   packBatch,
 } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
+import { labelOffsets } from '../scoring/label-rows.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import { isBetter, type MetricName, scoreMetric } from '../scoring/metrics.js';
+import type { LabelledPart, SealedPart, TestScore } from '../scoring/parts.js';
 import { elementCount, hostTensor } from '../tensor/tensor.js';
 import { matchParameters } from '../training/checkpoint-files.js';
 import { finetuningGraph, HEAD } from './finetuning-graph.js';
-import { labelOffsets } from './label-rows.js';
-import type { LabelSpec } from './labels.js';
-import { isBetter, type MetricName, scoreMetric } from './metrics.js';
-import type { LabelledPart, SealedPart, TestScore } from './parts.js';
 
 export interface LabelledTask {
   readonly spec: LabelSpec;

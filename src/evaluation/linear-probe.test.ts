@@ -8,10 +8,10 @@ import { logistic } from '../numerics/logistic.js';
 import { minimize } from '../numerics/minimize.js';
 import { principalAxes, principalRows } from '../numerics/principal-axes.js';
 import { ridge, solveShifted } from '../numerics/ridge.js';
+import type { OutputLayout } from '../scoring/metrics.js';
 import { random } from '../tensor/random.js';
 import reference from './fixtures/reference.json' with { type: 'json' };
 import { linearProbe, solutions } from './linear-probe.js';
-import type { OutputLayout } from './metrics.js';
 import type { Candidate } from './protocol.js';
 
 const normal = (length: number, seed: number) => {

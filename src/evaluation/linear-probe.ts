@@ -12,8 +12,8 @@ import { gatherRows } from '../numerics/matrix.js';
 import { engineIfLarge } from '../numerics/matrix-product.js';
 import { principalRows } from '../numerics/principal-axes.js';
 import { ridge } from '../numerics/ridge.js';
-import type { LabelSpec } from './labels.js';
-import type { Task } from './metrics.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import type { Task } from '../scoring/metrics.js';
 import type { Part, Probe } from './protocol.js';
 
 /** Strengths of the L2 penalty λ, per record and for standardised features, strongest first. */

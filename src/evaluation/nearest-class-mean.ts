@@ -1,7 +1,7 @@
 import { InputError } from '../errors.js';
 import { applyLinear, type LinearModel, stackModels } from '../numerics/linear-model.js';
-import type { LabelSpec } from './labels.js';
-import type { Task } from './metrics.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import type { Task } from '../scoring/metrics.js';
 import type { Part, Probe } from './protocol.js';
 
 /**

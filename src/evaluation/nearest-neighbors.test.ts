@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { product } from '../numerics/matrix-product.js';
+import type { OutputLayout } from '../scoring/metrics.js';
 import { random } from '../tensor/random.js';
-import type { OutputLayout } from './metrics.js';
 import { nearestClassMeanProbe } from './nearest-class-mean.js';
 import { nearestNeighbors, nearestNeighborsProbe } from './nearest-neighbors.js';
 

@@ -1,6 +1,6 @@
 import { engineIfLarge, type MatrixProduct, withProduct } from '../numerics/matrix-product.js';
-import type { LabelSpec } from './labels.js';
-import type { Task } from './metrics.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import type { Task } from '../scoring/metrics.js';
 import type { Part, Probe } from './protocol.js';
 
 /** Numbers of neighbours tried, as many as the training part has. */

@@ -5,6 +5,8 @@ import { InputError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { Trainer } from '../learning/trainer.js';
 import { openSource } from '../records/open-source.js';
+import { labelOffsets } from '../scoring/label-rows.js';
+import { className, type LabelSpec } from '../scoring/labels.js';
 import { matchParameters } from '../training/checkpoint-files.js';
 import { type ReadingOptions, tasks } from '../training/config-schema.js';
 import {
@@ -18,9 +20,7 @@ import {
 import { type TableCell, tableWriter } from '../training/prediction-files.js';
 import { openRun, readRunJson, runFile } from '../training/run-folder.js';
 import { finetuningGraph } from './finetuning-graph.js';
-import { labelOffsets } from './label-rows.js';
 import { type LabelScale, predictBlock } from './labelled-training.js';
-import { className, type LabelSpec } from './labels.js';
 
 export interface PredictOptions {
   /** Folder of a fine-tuned run. */

@@ -2,9 +2,9 @@ import { createRequire } from 'node:module';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { nodeEngine } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
+import { describeLabels, encodeLabels } from '../scoring/labels.js';
 import { random } from '../tensor/random.js';
 import { type ProbeName, probes } from './index.js';
-import { describeLabels, encodeLabels } from './labels.js';
 import { type Candidate, type Part, type ProbeData, runProbe, TEST, TRAIN, VALID } from './protocol.js';
 
 const names = Object.keys(probes) as ProbeName[];

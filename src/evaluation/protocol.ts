@@ -1,8 +1,8 @@
 import type { Engine } from '../engine/engine.js';
 import { InputError, LacunaError } from '../errors.js';
 import { gatherRows } from '../numerics/matrix.js';
-import type { LabelSpec } from './labels.js';
-import { isBetter, type MetricName, scoreMetric } from './metrics.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import { isBetter, type MetricName, scoreMetric } from '../scoring/metrics.js';
 
 /** Numbers of the parts in {@link ProbeData.part}. */
 export const TRAIN = 0;

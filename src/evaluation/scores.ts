@@ -1,6 +1,7 @@
 /** What an evaluation leaves behind: scores.json, and the result of `finetune` and `probe`. */
+
+import type { Interval } from '../scoring/statistics.js';
 import { runFile, writeJson } from '../training/run-folder.js';
-import type { Interval } from './statistics.js';
 
 /** One method's test scores over its seeds. */
 export interface MethodScores extends Interval {

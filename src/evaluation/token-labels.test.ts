@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { labelOffsets, takeLabelRows } from '../scoring/label-rows.js';
+import { className } from '../scoring/labels.js';
+import { bootstrapScores, splitParts } from '../scoring/parts.js';
 import { fields } from '../tokenizers/fields.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { sequence } from '../tokenizers/sequence.js';
 import { numbers, records, texts } from '../tokenizers/tokenizer.case.js';
-import { labelOffsets, takeLabelRows } from './label-rows.js';
 import { type LabelledOptions, readLabelled } from './labelled-data.js';
-import { className } from './labels.js';
-import { bootstrapScores, splitParts } from './parts.js';
 
 /**
  * Short chains of NetSurfP-2.0 (Klausen et al., 2019) and CB513: sequence, helix, strand or coil of each residue, and

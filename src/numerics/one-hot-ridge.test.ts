@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { LabelSpec } from '../evaluation/labels.js';
+import type { LabelSpec } from '../scoring/labels.js';
 import { random } from '../tensor/random.js';
 import { type OneHotRows, oneHotRidge } from './one-hot-ridge.js';
 import { ridge } from './ridge.js';

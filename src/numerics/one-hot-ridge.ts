@@ -1,5 +1,5 @@
-import type { LabelSpec } from '../evaluation/labels.js';
 import type { Probe } from '../evaluation/protocol.js';
+import type { LabelSpec } from '../scoring/labels.js';
 
 /** Rows of zeros and ones, by the columns of their ones. */
 export interface OneHotRows {

@@ -1,5 +1,5 @@
 /** Tables of a benchmark, made from its result file alone. */
-import { type Interval, summarize } from '../evaluation/statistics.js';
+import { type Interval, summarize } from '../scoring/statistics.js';
 import { random } from '../tensor/random.js';
 import type { Cell, Results } from './results.js';
 import { formatTable, type Cell as TableCell } from './table.js';

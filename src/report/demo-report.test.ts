@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { summarize } from '../evaluation/statistics.js';
+import { summarize } from '../scoring/statistics.js';
 import { demoReport } from './demo-report.js';
 import { describeComparison } from './describe-comparison.js';
 

@@ -1,5 +1,5 @@
 import { LacunaError } from '../errors.js';
-import { summarize } from '../evaluation/statistics.js';
+import { summarize } from '../scoring/statistics.js';
 
 /** One method's scores, in the order of the seeds, which is the same for all methods. */
 export interface SeedScores {

@@ -1,5 +1,5 @@
 /** Numbers as the reports print them. */
-import type { Interval as Summary } from '../evaluation/statistics.js';
+import type { Interval as Summary } from '../scoring/statistics.js';
 
 type Interval = Pick<Summary, 'mean' | 'low' | 'high'>;
 

@@ -1,13 +1,13 @@
 /** The three parts of labelled records, the labels of the test part behind a seal. */
 import { InputError } from '../errors.js';
+import type { LabelledData } from '../evaluation/labelled-data.js';
+import { TEST, TRAIN, VALID } from '../evaluation/protocol.js';
 import { takeRecords } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { labelOffsets, takeLabelRows } from './label-rows.js';
-import type { LabelledData } from './labelled-data.js';
 import type { LabelSpec } from './labels.js';
 import { type MetricName, scoreTargets } from './metrics.js';
-import { TEST, TRAIN, VALID } from './protocol.js';
 
 /** One part of the labelled records. */
 export interface LabelledPart {
