@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeEngine } from '../engine/node.js';
+import { TEST, TRAIN, VALID } from '../probes/protocol.js';
 import { concatenateBlocks } from '../records/batch.js';
 import { withQuery } from '../records/duckdb.js';
 import { openSource } from '../records/open-source.js';
@@ -16,7 +17,6 @@ import { Embedder, encoderParameters, untrainedParameters } from './embedding.js
 import { exportRun } from './export-run.js';
 import { readLabelled } from './labelled-data.js';
 import { probe } from './probe.js';
-import { TEST, TRAIN, VALID } from './protocol.js';
 
 /** Real molecules (ESOL, Delaney 2004) with their log solubility. */
 const molecules = `Cc1occc1C(=O)Nc2ccccc2,-3.3

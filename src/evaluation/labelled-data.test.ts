@@ -2,10 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { TEST, TRAIN, VALID } from '../probes/protocol.js';
 import { openSource } from '../records/open-source.js';
 import { type Tokenizer, tokenizers } from '../tokenizers/index.js';
 import { readLabelled } from './labelled-data.js';
-import { TEST, TRAIN, VALID } from './protocol.js';
 
 /** Molecules of ESOL (Delaney 2004): four benzenes, a thiophene, a pyrrolidone, three without rings, and what is none. */
 const rows = `c1ccsc1,-1.33,test

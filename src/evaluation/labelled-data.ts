@@ -1,6 +1,7 @@
 /** From a file with labels to what an evaluation needs: tokens, labels and the part of each labelled record. */
 import { InputError } from '../errors.js';
 import { type SplitFractions, scaffoldSplit } from '../molecules/scaffold.js';
+import { TEST, TRAIN, VALID } from '../probes/protocol.js';
 import { concatenateBlocks } from '../records/batch.js';
 import { openSource } from '../records/open-source.js';
 import type { ColumnValues, DataSource } from '../records/record-batch.js';
@@ -23,7 +24,6 @@ import {
   tokenRejecter,
 } from '../training/data.js';
 import type { Run } from '../training/run-folder.js';
-import { TEST, TRAIN, VALID } from './protocol.js';
 import { looksPerToken, tokenLabels } from './token-labels.js';
 
 export interface LabelledData {

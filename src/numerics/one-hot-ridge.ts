@@ -1,4 +1,4 @@
-import type { Probe } from '../evaluation/protocol.js';
+import type { Probe } from '../probes/protocol.js';
 import type { LabelSpec } from '../scoring/labels.js';
 
 /** Rows of zeros and ones, by the columns of their ones. */

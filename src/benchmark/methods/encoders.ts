@@ -2,7 +2,7 @@
 import type { HostTensors } from '../../engine/engine.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../../evaluation/embedding.js';
 import { encoderNetwork, LabelledTrainer } from '../../evaluation/labelled-training.js';
-import { linearProbe } from '../../evaluation/linear-probe.js';
+import { linearProbe } from '../../probes/linear-probe.js';
 import type { UserConfig } from '../../training/config-schema.js';
 import type { Run } from '../../training/run-folder.js';
 import type { BenchmarkTask, Choice, Fitted, Method, PretrainingChanges, Session } from '../suite.js';

@@ -1,4 +1,4 @@
-import { chooseCandidate, type Probe } from '../../evaluation/protocol.js';
+import { chooseCandidate, type Probe } from '../../probes/protocol.js';
 import type { Fitted, Method, PartName, Session } from '../suite.js';
 
 /** Records as features that no encoder made. */
