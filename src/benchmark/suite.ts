@@ -1,6 +1,6 @@
 /** What a benchmark is made of: tasks with their data and split, and the methods that are compared on them. */
 import type { Engine } from '../engine/engine.js';
-import type { LabelledTask, TrainOptions } from '../evaluation/labelled-training.js';
+import type { LabelledTask, TrainOptions } from '../finetuning/labelled-training.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { MetricName, Task } from '../scoring/metrics.js';

@@ -1,6 +1,7 @@
 /** The verb `embed`: the embedding of every record of a file, streamed into another file. */
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { Embedder, encoderParameters } from '../finetuning/embedder.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { openSource } from '../records/open-source.js';
 import type { ReadingOptions } from '../training/config-schema.js';
@@ -14,7 +15,6 @@ import {
 } from '../training/data.js';
 import { type EmbeddedRecords, embeddingWriter } from '../training/embedding-files.js';
 import { openRun } from '../training/run-folder.js';
-import { Embedder, encoderParameters } from './embedding.js';
 
 export interface EmbedOptions {
   /** Folder of a run. */

@@ -2,6 +2,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
+import { Embedder, encoderParameters } from '../finetuning/embedder.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type Batch, packBatch } from '../records/batch.js';
@@ -13,7 +14,6 @@ import type { Config } from '../training/config-schema.js';
 import { selectRecords } from '../training/data.js';
 import { exportedFiles, writeExport } from '../training/export.js';
 import { openRun, type Run } from '../training/run-folder.js';
-import { Embedder, encoderParameters } from './embedding.js';
 
 export interface ExportOptions {
   /** Folder of a run. */

@@ -5,6 +5,13 @@
 
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import {
+  encoderNetwork,
+  LabelledTrainer,
+  type Trained,
+  type TrainingSettings,
+  type TrainOptions,
+} from '../finetuning/labelled-training.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
@@ -16,13 +23,6 @@ import type { Config, FinetuneOptions } from '../training/config-schema.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../training/run-folder.js';
 import { version } from '../version.js';
 import { readLabelledFor } from './labelled-data.js';
-import {
-  encoderNetwork,
-  LabelledTrainer,
-  type Trained,
-  type TrainingSettings,
-  type TrainOptions,
-} from './labelled-training.js';
 import { type MethodScores, type Scores, writeScores } from './scores.js';
 
 export interface FinetuneVerbOptions {

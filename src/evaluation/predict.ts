@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { finetuningGraph } from '../finetuning/finetuning-graph.js';
+import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { Trainer } from '../learning/trainer.js';
 import { openSource } from '../records/open-source.js';
@@ -19,8 +21,6 @@ import {
 } from '../training/data.js';
 import { type TableCell, tableWriter } from '../training/prediction-files.js';
 import { openRun, readRunJson, runFile } from '../training/run-folder.js';
-import { finetuningGraph } from './finetuning-graph.js';
-import { type LabelScale, predictBlock } from './labelled-training.js';
 
 export interface PredictOptions {
   /** Folder of a fine-tuned run. */

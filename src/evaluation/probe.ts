@@ -2,6 +2,7 @@
 import type { HostTensors } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/embedder.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type ProbeName, probes } from '../probes/index.js';
 import type { Task } from '../scoring/metrics.js';
@@ -10,7 +11,6 @@ import { summarize } from '../scoring/statistics.js';
 import { parseConfig } from '../training/config.js';
 import type { ProbeOptions } from '../training/config-schema.js';
 import { openRun } from '../training/run-folder.js';
-import { Embedder, encoderParameters, untrainedParameters } from './embedding.js';
 import { readLabelledFor } from './labelled-data.js';
 import { type MethodScores, type Scores, writeScores } from './scores.js';
 

@@ -1,7 +1,7 @@
 /** The convolutional baseline of protein benchmarks. */
 
-import { labelledGraph } from '../../evaluation/finetuning-graph.js';
-import type { Network } from '../../evaluation/labelled-training.js';
+import { labelledGraph } from '../../finetuning/finetuning-graph.js';
+import type { Network } from '../../finetuning/labelled-training.js';
 import { maximum, multiply, relu, scope } from '../../graph/index.js';
 import { linear } from '../../layers/linear.js';
 import type { Method } from '../suite.js';

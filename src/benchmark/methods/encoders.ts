@@ -1,7 +1,7 @@
 /** The encoder in every condition: from scratch, pretrained by an objective, and frozen. */
 import type { HostTensors } from '../../engine/engine.js';
-import { Embedder, encoderParameters, untrainedParameters } from '../../evaluation/embedding.js';
-import { encoderNetwork, LabelledTrainer } from '../../evaluation/labelled-training.js';
+import { Embedder, encoderParameters, untrainedParameters } from '../../finetuning/embedder.js';
+import { encoderNetwork, LabelledTrainer } from '../../finetuning/labelled-training.js';
 import { linearProbe } from '../../probes/linear-probe.js';
 import type { UserConfig } from '../../training/config-schema.js';
 import type { Run } from '../../training/run-folder.js';

@@ -1,6 +1,6 @@
 /** The simple baseline of tasks with a label for each letter. */
-import { labelledGraph } from '../../evaluation/finetuning-graph.js';
-import type { Network } from '../../evaluation/labelled-training.js';
+import { labelledGraph } from '../../finetuning/finetuning-graph.js';
+import type { Network } from '../../finetuning/labelled-training.js';
 import { scope } from '../../graph/index.js';
 import { linear } from '../../layers/linear.js';
 import type { Method } from '../suite.js';

@@ -1,6 +1,6 @@
 /** The multilayer perceptron, the usual neural baseline of tables. */
-import { labelledGraph } from '../../evaluation/finetuning-graph.js';
-import type { Network } from '../../evaluation/labelled-training.js';
+import { labelledGraph } from '../../finetuning/finetuning-graph.js';
+import type { Network } from '../../finetuning/labelled-training.js';
 import { multiply, relu, reshape, scope } from '../../graph/index.js';
 import { linear } from '../../layers/linear.js';
 import { embedTokens, realTokens, tokenInputs } from '../../layers/token-embedding.js';

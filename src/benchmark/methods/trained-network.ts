@@ -1,4 +1,4 @@
-import { LabelledTrainer, type Network } from '../../evaluation/labelled-training.js';
+import { LabelledTrainer, type Network } from '../../finetuning/labelled-training.js';
 import type { TokenSpec } from '../../records/token-block.js';
 import type { Choice, Fitted, Session } from '../suite.js';
 import type { LetterSpec } from './letter-windows.js';
