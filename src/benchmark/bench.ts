@@ -27,7 +27,7 @@ import {
 import { exists, hasFiles, requireFiles } from './files.js';
 import { suites } from './index.js';
 import { maskExamples } from './mask-examples.js';
-import { Pretrainings, scaledCount } from './pretrainings.js';
+import { Pretrainings, scaledCount } from './pretrained-encoders.js';
 import { type OpenSession, openSession } from './session.js';
 import type { BenchmarkTask, Choice, DataFolders, Suite } from './suite.js';
 

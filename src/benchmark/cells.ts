@@ -6,7 +6,7 @@ import { isBetter } from '../scoring/metrics.js';
 import type { Run } from '../training/run-folder.js';
 import { hashOf, hashText } from './files.js';
 import { measured } from './measured.js';
-import { changed } from './pretrainings.js';
+import { changed } from './pretrained-encoders.js';
 import type { OpenSession } from './session.js';
 import type { BenchmarkTask, Choice, DataFolders, Fitted, Method } from './suite.js';
 

@@ -7,7 +7,7 @@ import { openSource } from '../records/open-source.js';
 import { splitParts } from '../scoring/parts.js';
 import type { Run } from '../training/run-folder.js';
 import { measured } from './measured.js';
-import type { Pretrainings } from './pretrainings.js';
+import type { Pretrainings } from './pretrained-encoders.js';
 import type { BenchmarkTask, DataFolders, Session } from './suite.js';
 
 export interface OpenSession extends Session {

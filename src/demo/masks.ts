@@ -2,7 +2,7 @@
 import { nodeEngine } from '../engine/node.js';
 import { cast } from '../graph/index.js';
 import { batchShape, pretrainingGraph } from '../learning/model.js';
-import { batchFeeds } from '../learning/pretraining.js';
+import { batchFeeds } from '../learning/self-supervision.js';
 import { packBatch } from '../records/batch.js';
 import type { RecordBatch } from '../records/record-batch.js';
 import { zeros } from '../tensor/tensor.js';

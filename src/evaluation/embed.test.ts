@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeEngine } from '../engine/node.js';
-import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/embedder.js';
+import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/frozen-encoder.js';
 import { TEST, TRAIN, VALID } from '../probes/protocol.js';
 import { concatenateBlocks } from '../records/batch.js';
 import { withQuery } from '../records/duckdb.js';

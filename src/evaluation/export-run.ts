@@ -2,7 +2,7 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
-import { Embedder, encoderParameters } from '../finetuning/embedder.js';
+import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type Batch, packBatch } from '../records/batch.js';

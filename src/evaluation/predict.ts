@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
-import { finetuningGraph } from '../finetuning/finetuning-graph.js';
+import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { Trainer } from '../learning/trainer.js';

@@ -2,7 +2,7 @@
 import type { HostTensors } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
-import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/embedder.js';
+import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/frozen-encoder.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type ProbeName, probes } from '../probes/index.js';
 import type { Task } from '../scoring/metrics.js';

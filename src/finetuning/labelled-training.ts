@@ -25,7 +25,7 @@ import { isBetter, type MetricName, scoreMetric } from '../scoring/metrics.js';
 import type { LabelledPart, SealedPart, TestScore } from '../scoring/parts.js';
 import { elementCount, hostTensor } from '../tensor/tensor.js';
 import { matchParameters } from '../training/checkpoint-files.js';
-import { finetuningGraph, HEAD } from './finetuning-graph.js';
+import { finetuningGraph, HEAD } from './labelled-graph.js';
 
 export interface LabelledTask {
   readonly spec: LabelSpec;

@@ -1,179 +1,173 @@
-/**
- * What embeddings tell of an encoder without training anything on them: whether records still differ, in how many
- * directions, and whether hiding a part of a record moves it. All take embeddings float32[n, width] and give NaN where
- * one is not finite.
- */
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+/** Watching a pretraining run for collapse: what the encoder makes of validation records, at each validation. */
+import { encoders } from '../encoders/index.js';
+import { input, type Value } from '../graph/index.js';
+import { tokenInputs } from '../layers/token-embedding.js';
+import { hiddenCount } from '../objectives/masked-autoencoding.js';
+import { type Batch, takeRecords } from '../records/batch.js';
+import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import { permutation, random } from '../tensor/random.js';
+import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+import type { ModelConfig } from './model.js';
+import {
+  alignment,
+  cosines,
+  effectiveRank,
+  type MonitorLabels,
+  nearestNeighborScore,
+  standardDeviations,
+  uniformity,
+} from './representation-measures.js';
 
-/** float64[n, width]: rows scaled to unit length. A row of zeros stays zero. */
-function unitRows(embeddings: Float32Array, width: number): Float64Array {
-  const unit = Float64Array.from(embeddings);
-  for (let start = 0; start < unit.length; start += width) {
-    let squares = 0;
-    for (let i = start; i < start + width; i++) squares += unit[i] * unit[i];
-    const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
-    for (let i = start; i < start + width; i++) unit[i] *= scale;
-  }
-  return unit;
+/** What metrics.jsonl tells of the embeddings, by the same names. */
+export interface Monitors {
+  readonly embedding_std_mean: number;
+  readonly embedding_std_min: number;
+  readonly effective_rank: number;
+  readonly alignment: number;
+  readonly uniformity: number;
+  readonly nearest_neighbor_accuracy?: number;
+  readonly nearest_neighbor_r2?: number;
+  /** Of the averaged parameters from the trained ones, where there is a target network. */
+  readonly target_distance?: number;
+}
+
+/** Records that are embedded, at most. */
+const MONITORED_RECORDS = 512;
+
+/** Records for each dimension of the embedding: with fewer their number bounds the effective rank, more cost time. */
+const RECORDS_PER_DIMENSION = 4;
+
+/** Records that are embedded under two views, at most: a mean needs fewer than a spectrum. */
+const VIEWED_RECORDS = 128;
+
+const firstRecords = (block: TokenBlock, count: number): TokenBlock =>
+  takeRecords(
+    block,
+    Int32Array.from({ length: Math.min(block.count, count) }, (_, record) => record),
+  );
+
+/** The first validation records: those that are monitored for embeddings of a width, and of them those under two views. */
+export function monitoredRecords(validation: TokenBlock, width: number) {
+  const whole = firstRecords(validation, Math.min(MONITORED_RECORDS, RECORDS_PER_DIMENSION * width));
+  return { whole, viewed: firstRecords(whole, VIEWED_RECORDS) };
+}
+
+/** Part of the tokens that a view hides, whatever the objective hides. */
+const HIDDEN_PART = 0.2;
+
+/** The encoder alone: float32[batch, width] of tokens of which those of the input `hidden`, bool[batch, tokens], are hidden. */
+export function monitoringGraph({ spec, encoder }: ModelConfig, size: number, count: number): Value {
+  const tokens = tokenInputs(spec, size, count);
+  const hidden = input('hidden', 'bool', [size, count]);
+  // A row from which nothing is hidden keeps all of its tokens visible.
+  const hiding = { choose: () => hidden, visible: count };
+  return encoders[encoder.kind].encode(spec, tokens, encoder, { hiding }).pooled;
 }
 
 /**
- * Standard deviation over the records of each dimension of the embeddings at unit length (Chen & He, CVPR 2021): the
- * mean over dimensions and the smallest. Spread evenly over the sphere it is 1/√width; under collapse it is 0.
+ * bool[batch, tokens], true = hidden: nothing in view 0; in any other a fifth of each record's tokens, drawn by the seed,
+ * the view and the file row.
  */
-export function standardDeviations(
-  embeddings: Float32Array,
-  width: number,
-): { mean: number; minimum: number } {
-  const unit = unitRows(embeddings, width);
-  const n = unit.length / width;
-  const deviations = new Float64Array(width);
-  for (let j = 0; j < width; j++) {
-    let total = 0;
-    for (let i = j; i < unit.length; i += width) total += unit[i];
-    const mean = total / n;
-    let squares = 0;
-    for (let i = j; i < unit.length; i += width) squares += (unit[i] - mean) ** 2;
-    deviations[j] = Math.sqrt(squares / n);
+export function hiddenInView(spec: TokenSpec, batch: Batch, seed: number, view: number): HostTensor<'bool'> {
+  const { size, tokens, rows, lengths, fileRows } = batch;
+  const hidden = new Uint8Array(size * tokens);
+  for (let row = 0; view > 0 && row < rows; row++) {
+    const order = permutation(lengths[row], random(seed, 'monitored view', view, fileRows[row]));
+    const count = hiddenCount(spec, lengths[row], HIDDEN_PART);
+    for (const position of order.subarray(0, count)) hidden[row * tokens + position] = 1;
   }
+  return hostTensor('bool', [size, tokens], hidden);
+}
+
+/**
+ * The monitors of embeddings float32[n, width]: of records as they are, and of the first of them, fewer or as many, under
+ * two views.
+ */
+export function monitorsOf(
+  whole: Float32Array,
+  views: readonly [Float32Array, Float32Array],
+  width: number,
+  labels?: MonitorLabels,
+): Monitors {
+  const deviations = standardDeviations(whole, width);
+  const cosine = cosines(whole, width);
   return {
-    mean: deviations.reduce((sum, value) => sum + value, 0) / width,
-    minimum: Math.min(...deviations),
+    embedding_std_mean: deviations.mean,
+    embedding_std_min: deviations.minimum,
+    effective_rank: effectiveRank(whole, width),
+    alignment: alignment(...views, width),
+    uniformity: uniformity(cosine),
+    ...(labels && {
+      [labels.kind === 'classes' ? 'nearest_neighbor_accuracy' : 'nearest_neighbor_r2']: nearestNeighborScore(
+        cosine,
+        labels,
+      ),
+    }),
   };
 }
 
-/**
- * RankMe (Garrido, Balestriero, Najman & LeCun, ICML 2023): exp of the entropy of the singular values, taken as shares of
- * their sum. From 1, all embeddings on one line through the origin, to the smaller of n and width. The embeddings are not
- * centred, so a mean that all share counts as a direction, and a large one leaves little to the others.
- *
- * Singular values are the roots of the eigenvalues of the second moments, width × width: n · width² + width³ operations.
- * Departure: nothing is added to the shares, since a share of 0 adds no entropy.
- */
-export function effectiveRank(embeddings: Float32Array, width: number): number {
-  const moments = new Float64Array(width * width);
-  for (let start = 0; start < embeddings.length; start += width) {
-    for (let i = 0; i < width; i++) {
-      const value = embeddings[start + i];
-      if (!Number.isFinite(value)) return Number.NaN;
-      for (let j = 0; j <= i; j++) moments[i * width + j] += value * embeddings[start + j];
-    }
-  }
-  const symmetric = Array.from({ length: width }, (_, i) =>
-    Float64Array.from({ length: width }, (_, j) => moments[i > j ? i * width + j : j * width + i]),
-  );
-  const { realEigenvalues } = new EigenvalueDecomposition(new Matrix(symmetric), { assumeSymmetric: true });
-  // Rounding leaves those that are 0 a little to either side.
-  const singular = realEigenvalues.map((value) => Math.sqrt(Math.max(value, 0)));
-  const sum = singular.reduce((total, value) => total + value, 0);
-  let entropy = 0;
-  for (const value of singular) if (value > 0) entropy -= (value / sum) * Math.log(value / sum);
-  return Math.exp(entropy);
+/** Monitors by which collapse is told. */
+type CollapseMonitors = Pick<Monitors, 'effective_rank' | 'embedding_std_mean'>;
+
+/** Those of the untrained encoder, from the log's line of step 0; undefined where there is none. */
+export function untrainedMonitors(
+  log: readonly { readonly step: number; readonly [name: string]: unknown }[],
+): CollapseMonitors | undefined {
+  const { effective_rank, embedding_std_mean } = log.find(({ step }) => step === 0) ?? { step: 0 };
+  return typeof effective_rank === 'number' && typeof embedding_std_mean === 'number'
+    ? { effective_rank, embedding_std_mean }
+    : undefined;
 }
 
-/** float64[n, n]: the cosine of each two embeddings; 0 with an embedding that is zero. n² · width / 2 products. */
-export function cosines(embeddings: Float32Array, width: number): Float64Array {
-  const unit = unitRows(embeddings, width);
-  const n = unit.length / width;
-  const result = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) {
-    const a = unit.subarray(i * width, (i + 1) * width);
-    for (let j = 0; j <= i; j++) {
-      const start = j * width;
-      let product = 0;
-      for (let k = 0; k < width; k++) product += a[k] * unit[start + k];
-      result[i * n + j] = product;
-      result[j * n + i] = product;
-    }
-  }
-  return result;
+/** What a sign of collapse is judged by, and what to change. */
+interface MonitoredRun {
+  readonly encoder: { readonly width: number };
+  readonly training: { readonly learning_rate: number; readonly warmup_steps: number };
 }
+
+/** Below this effective rank the embeddings lie nearly on one line. */
+const LOW_RANK = 2;
+
+/** Part of the deviation of embeddings that spread evenly. */
+const LOW_DEVIATION = 0.1;
+
+/** Part of an untrained encoder's value that is left under collapse, at most; healthy ones lose half and regain it. */
+const LEFT = 0.25;
+
+const isLost = (now: number, untrained: number, least: number) => now - least < LEFT * (untrained - least);
 
 /**
- * Uniformity (Wang & Isola, ICML 2020): log of the mean of exp(−2‖x − y‖²) over pairs of embeddings at unit length, given
- * their cosines float64[n, n]. 0 under collapse; the lower, the more evenly they spread, to about −4 for a large width.
+ * The signs of collapse in words, by the monitor that shows them: an effective rank below 2, a mean deviation below a tenth of
+ * 1/√width. Healthy encoders of simple records come close to both, trained or not, so the monitor must also have lost
+ * three quarters of what it was untrained, where that is known.
  */
-export function uniformity(cosine: Float64Array): number {
-  const n = Math.sqrt(cosine.length);
-  let total = 0;
-  // ‖x − y‖² = 2 − 2 cos
-  for (let i = 0; i < n; i++) for (let j = 0; j < i; j++) total += Math.exp(4 * (cosine[i * n + j] - 1));
-  return Math.log(total / ((n * (n - 1)) / 2));
-}
-
-/**
- * Alignment (Wang & Isola, ICML 2020): the mean of ‖x − y‖² over records, of whose embeddings at unit length x is under one
- * view and y under another. From 0, where views make no difference, to 4. Departure: the views hide tokens at random.
- */
-export function alignment(first: Float32Array, second: Float32Array, width: number): number {
-  const [a, b] = [unitRows(first, width), unitRows(second, width)];
-  let squares = 0;
-  for (let i = 0; i < a.length; i++) squares += (a[i] - b[i]) ** 2;
-  return squares / (a.length / width);
-}
-
-/** Labels of some of the records: numbers, or the numbers of classes. NaN is missing. */
-export interface MonitorLabels {
-  readonly kind: 'classes' | 'numbers';
-  /** float64[n] */
-  readonly values: Float64Array;
-}
-
-/** Neighbours that predict a label. */
-export const NEIGHBORS = 10;
-
-/**
- * How well the label of each record follows from those of its 10 nearest other records by cosine, given float64[n, n]:
- * for classes the share that the most frequent one among them gets right (of equally frequent ones the nearest); for numbers R²
- * of their mean, 1 − Σ(y − ŷ)² / Σ(y − ȳ)². Records without a label have no part in it.
- */
-export function nearestNeighborScore(cosine: Float64Array, { kind, values }: MonitorLabels): number {
-  if (!cosine.every(Number.isFinite)) return Number.NaN;
-  const n = values.length;
-  const labelled = Array.from(values.keys()).filter((i) => !Number.isNaN(values[i]));
-  const mean = labelled.reduce((sum, i) => sum + values[i], 0) / labelled.length;
-  let right = 0;
-  let [squares, spread] = [0, 0];
-  for (const i of labelled) {
-    const neighbors = nearest(cosine.subarray(i * n, (i + 1) * n), i, labelled).map((j) => values[j]);
-    if (kind === 'classes') {
-      if (mostFrequent(neighbors) === values[i]) right++;
-    } else {
-      squares += (values[i] - neighbors.reduce((sum, value) => sum + value, 0) / neighbors.length) ** 2;
-      spread += (values[i] - mean) ** 2;
-    }
+export function collapseSigns(
+  { effective_rank: rank, embedding_std_mean: deviation }: CollapseMonitors,
+  { encoder: { width }, training }: MonitoredRun,
+  untrained?: CollapseMonitors,
+): ReadonlyMap<keyof CollapseMonitors, string> {
+  const signs = new Map<keyof CollapseMonitors, string>();
+  const even = 1 / Math.sqrt(width);
+  const before = { rank: '', deviation: '' };
+  if (untrained) {
+    before.rank = `, ${untrained.effective_rank.toFixed(1)} untrained`;
+    before.deviation = `, ${untrained.embedding_std_mean.toPrecision(2)} untrained`;
   }
-  return kind === 'classes' ? right / labelled.length : 1 - squares / spread;
-}
-
-/** Of the candidates but `self`, the 10 of the largest cosine, nearest first; of equally near ones the earlier first. */
-function nearest(cosine: Float64Array, self: number, candidates: readonly number[]): number[] {
-  const found: number[] = [];
-  for (const candidate of candidates) {
-    if (candidate === self) continue;
-    if (found.length === NEIGHBORS && cosine[candidate] <= cosine[found[NEIGHBORS - 1]]) continue;
-    let place = Math.min(found.length, NEIGHBORS - 1);
-    for (; place > 0 && cosine[found[place - 1]] < cosine[candidate]; place--)
-      found[place] = found[place - 1];
-    found[place] = candidate;
+  const advice = `try a lower --learning-rate than ${training.learning_rate}, more --warmup-steps than ${training.warmup_steps}, or another --objective`;
+  if (rank < LOW_RANK && (!untrained || isLost(rank, untrained.effective_rank, 1))) {
+    signs.set(
+      'effective_rank',
+      `the effective rank of the embeddings is ${rank.toFixed(2)} (of at most ${width}${before.rank}): they lie nearly on one line, so the encoder is collapsing and hardly tells records apart; ${advice}`,
+    );
   }
-  return found;
-}
-
-/** The first of the most frequent values. */
-function mostFrequent(values: readonly number[]): number {
-  const counts = new Map<number, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
-  const most = Math.max(...counts.values());
-  return values.find((value) => counts.get(value) === most)!;
-}
-
-/** ‖x − y‖ / ‖y‖: 0 where they are one; NaN where both are zero. */
-export function relativeDistance(x: Float32Array, y: Float32Array): number {
-  let [difference, length] = [0, 0];
-  for (let i = 0; i < y.length; i++) {
-    difference += (x[i] - y[i]) ** 2;
-    length += y[i] ** 2;
+  if (
+    deviation < LOW_DEVIATION * even &&
+    (!untrained || isLost(deviation, untrained.embedding_std_mean, 0))
+  ) {
+    signs.set(
+      'embedding_std_mean',
+      `the embeddings vary by ${deviation.toPrecision(2)} per dimension (${even.toPrecision(2)} if spread evenly${before.deviation}): records get nearly the same embedding, so the encoder is collapsing; ${advice}`,
+    );
   }
-  return Math.sqrt(difference / length);
+  return signs;
 }

@@ -1,4 +1,4 @@
-import type { Monitors } from './monitoring.js';
+import type { Monitors } from './monitors.js';
 
 /** What a verb tells while it works. Losses are means over the masked tokens; times are in seconds. */
 export type ProgressEvent =

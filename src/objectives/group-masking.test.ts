@@ -7,7 +7,7 @@ import { InputError } from '../errors.js';
 import { sharingLeaves } from '../graph/index.js';
 import { tokenInputs } from '../layers/token-embedding.js';
 import { batchShape, type ModelConfig, pretrainingGraph } from '../learning/model.js';
-import { batchFeeds } from '../learning/pretraining.js';
+import { batchFeeds } from '../learning/self-supervision.js';
 import { type Batch, packBatch } from '../records/batch.js';
 import { PRESENT_ID, type TokenSpec } from '../records/token-block.js';
 import { random } from '../tensor/random.js';

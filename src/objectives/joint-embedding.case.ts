@@ -5,7 +5,7 @@ import { nodeEngine } from '../engine/node.js';
 import { input, sharingLeaves, type Value } from '../graph/index.js';
 import { tokenInputs } from '../layers/token-embedding.js';
 import { batchShape, pretrainingGraph } from '../learning/model.js';
-import { batchFeeds } from '../learning/pretraining.js';
+import { batchFeeds } from '../learning/self-supervision.js';
 import { packBatch } from '../records/batch.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import type { RealRecords } from '../tokenizers/real-records.case.js';

@@ -5,7 +5,7 @@ import { evaluate, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { tokenInputs } from '../layers/token-embedding.js';
 import { batchShape, pretrainingGraph } from '../learning/model.js';
-import { batchFeeds } from '../learning/pretraining.js';
+import { batchFeeds } from '../learning/self-supervision.js';
 import { packBatch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { HostTensor } from '../tensor/tensor.js';

@@ -6,7 +6,7 @@ import { nodeEngine } from '../engine/node.js';
 import { input, sharingLeaves } from '../graph/index.js';
 import { tokenFeeds, tokenInputs } from '../layers/token-embedding.js';
 import { batchShape, pretrainingGraph } from '../learning/model.js';
-import { batchFeeds } from '../learning/pretraining.js';
+import { batchFeeds } from '../learning/self-supervision.js';
 import { type Batch, packBatch } from '../records/batch.js';
 import { random } from '../tensor/random.js';
 import { realRecords } from '../tokenizers/real-records.case.js';

@@ -3,7 +3,7 @@ import { evaluate, floats, normals, ordinaryParameters } from '../engine/evaluat
 import { nodeEngine } from '../engine/node.js';
 import { input, outerScope } from '../graph/index.js';
 import { batchShape, pretrainingGraph } from '../learning/model.js';
-import { batchFeeds } from '../learning/pretraining.js';
+import { batchFeeds } from '../learning/self-supervision.js';
 import { packBatch } from '../records/batch.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { realRecords } from '../tokenizers/real-records.case.js';

@@ -9,7 +9,7 @@ import { tokenInputs } from '../layers/token-embedding.js';
 import { marginalPrediction } from '../learning/marginal.js';
 import { batchShape, type ModelConfig, objectiveOf } from '../learning/model.js';
 import { initializeParameters } from '../learning/parameters.js';
-import { batchFeeds, pretrainingGraphFor } from '../learning/pretraining.js';
+import { batchFeeds, pretrainingGraphFor } from '../learning/self-supervision.js';
 import { type TrainableGraph, Trainer } from '../learning/trainer.js';
 import { type Batch, packBatch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';

@@ -6,7 +6,7 @@ import { InputError } from '../errors.js';
 import * as g from '../graph/index.js';
 import { embedTokens, tokenInputs } from '../layers/token-embedding.js';
 import { batchShape, pretrainingGraph } from '../learning/model.js';
-import { batchFeeds } from '../learning/pretraining.js';
+import { batchFeeds } from '../learning/self-supervision.js';
 import { type Batch, packBatch } from '../records/batch.js';
 import { MISSING_ID } from '../records/token-block.js';
 import type { HostTensor } from '../tensor/tensor.js';

@@ -7,7 +7,7 @@ import { InputError } from '../errors.js';
 import { input, outerScope, sharingLeaves, staticSize, type Value } from '../graph/index.js';
 import { tokenFeeds, tokenInputs } from '../layers/token-embedding.js';
 import { batchShape, pretrainingGraph } from '../learning/model.js';
-import { batchFeeds } from '../learning/pretraining.js';
+import { batchFeeds } from '../learning/self-supervision.js';
 import { type Batch, packBatch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { random } from '../tensor/random.js';

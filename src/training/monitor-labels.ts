@@ -1,6 +1,6 @@
 /** The labels that a pretraining run is watched by: of validation records, and never among its tokens. */
 import { InputError } from '../errors.js';
-import { type MonitorLabels, NEIGHBORS } from '../learning/monitors.js';
+import { type MonitorLabels, NEIGHBORS } from '../learning/representation-measures.js';
 import { type DataSource, isCellType } from '../records/record-batch.js';
 
 /** Distinct whole numbers up to which they are taken for the numbers of classes. */

@@ -6,7 +6,7 @@ import { nodeEngine } from '../engine/node.js';
 import { LacunaError } from '../errors.js';
 import { marginalPrediction } from '../learning/marginal.js';
 import { initializeParameters } from '../learning/parameters.js';
-import { monitor, pretrainingGraphFor, validate } from '../learning/pretraining.js';
+import { monitor, pretrainingGraphFor, validate } from '../learning/self-supervision.js';
 import { Trainer } from '../learning/trainer.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { realRecords } from '../tokenizers/real-records.case.js';

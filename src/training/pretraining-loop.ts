@@ -1,6 +1,8 @@
 /** A pretraining run on disk: each step logged, each validation told, checkpoints on the way. */
 import { LacunaError } from '../errors.js';
-import { collapseSigns, type Monitors, untrainedMonitors } from '../learning/monitoring.js';
+import { collapseSigns, type Monitors, untrainedMonitors } from '../learning/monitors.js';
+import type { Hooks } from '../learning/progress-event.js';
+import { constantUntil } from '../learning/schedule.js';
 import {
   BEGINNING,
   monitor,
@@ -10,9 +12,7 @@ import {
   pretrainingSteps,
   type Validation,
   validate,
-} from '../learning/pretraining.js';
-import type { Hooks } from '../learning/progress-event.js';
-import { constantUntil } from '../learning/schedule.js';
+} from '../learning/self-supervision.js';
 import { NonFiniteStep, type Step } from '../learning/steps.js';
 import { version } from '../version.js';
 import { saveCheckpoint } from './checkpoint-files.js';

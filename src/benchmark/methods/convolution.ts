@@ -1,6 +1,6 @@
 /** The convolutional baseline of protein benchmarks. */
 
-import { labelledGraph } from '../../finetuning/finetuning-graph.js';
+import { labelledGraph } from '../../finetuning/labelled-graph.js';
 import type { Network } from '../../finetuning/labelled-training.js';
 import { maximum, multiply, relu, scope } from '../../graph/index.js';
 import { linear } from '../../layers/linear.js';

@@ -1,6 +1,6 @@
 /** The encoder in every condition: from scratch, pretrained by an objective, and frozen. */
 import type { HostTensors } from '../../engine/engine.js';
-import { Embedder, encoderParameters, untrainedParameters } from '../../finetuning/embedder.js';
+import { Embedder, encoderParameters, untrainedParameters } from '../../finetuning/frozen-encoder.js';
 import { encoderNetwork, LabelledTrainer } from '../../finetuning/labelled-training.js';
 import { linearProbe } from '../../probes/linear-probe.js';
 import type { UserConfig } from '../../training/config-schema.js';

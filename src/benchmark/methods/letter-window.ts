@@ -1,5 +1,5 @@
 /** The simple baseline of tasks with a label for each letter. */
-import { labelledGraph } from '../../finetuning/finetuning-graph.js';
+import { labelledGraph } from '../../finetuning/labelled-graph.js';
 import type { Network } from '../../finetuning/labelled-training.js';
 import { scope } from '../../graph/index.js';
 import { linear } from '../../layers/linear.js';

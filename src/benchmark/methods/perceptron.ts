@@ -1,5 +1,5 @@
 /** The multilayer perceptron, the usual neural baseline of tables. */
-import { labelledGraph } from '../../finetuning/finetuning-graph.js';
+import { labelledGraph } from '../../finetuning/labelled-graph.js';
 import type { Network } from '../../finetuning/labelled-training.js';
 import { multiply, relu, reshape, scope } from '../../graph/index.js';
 import { linear } from '../../layers/linear.js';

@@ -14,7 +14,7 @@ import { gradientName, gradientProgram, type ModelConfig } from '../learning/mod
 import type { TrainableGraph } from '../learning/trainer.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { HostTensor } from '../tensor/tensor.js';
-import { finetuningGraph } from './finetuning-graph.js';
+import { finetuningGraph } from './labelled-graph.js';
 
 const engine = await nodeEngine({ threads: 1 });
 
