@@ -32,6 +32,7 @@ export const benchmarks: Verbs['benchmarks'] = () => inBackground('benchmarks', 
 export type { BenchOptions, BenchSummary } from './benchmark/bench.js';
 export type { SuiteDescription } from './benchmark/index.js';
 export type { ReportOptions, ReportSummary } from './benchmark/report.js';
+export type { UserConfig } from './config/schema.js';
 export { InputError, LacunaError } from './errors.js';
 export type { EmbedOptions, EmbedSummary } from './evaluation/embed.js';
 export type { ExportOptions, ExportSummary } from './evaluation/export-run.js';
@@ -40,7 +41,6 @@ export type { PredictOptions, PredictSummary } from './evaluation/predict.js';
 export type { ProbeVerbOptions } from './evaluation/probe.js';
 export type { MethodScores, Scores } from './evaluation/scores.js';
 export type { Hooks, ProgressEvent } from './learning/progress-event.js';
-export type { UserConfig } from './training/config-schema.js';
 export type { Inspection, InspectOptions } from './training/inspect.js';
 export type { PretrainOptions, PretrainSummary } from './training/pretrain.js';
 export { version } from './version.js';

@@ -1,5 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { modelOf, resolveConfig } from '../config/defaults.js';
+import type { UserConfig } from '../config/schema.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { ownOptions } from '../objectives/index.js';
@@ -7,9 +9,7 @@ import { openSource } from '../records/open-source.js';
 import { rememberOnce } from '../records/remember.js';
 import { type PretrainingResult, pretrainingSchema } from '../report/results.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import type { UserConfig } from '../training/config-schema.js';
 import { partition } from '../training/data.js';
-import { modelOf, resolveConfig } from '../training/defaults.js';
 import { readMetrics } from '../training/metrics-log.js';
 import { pretrain } from '../training/pretrain.js';
 import { hasConfig, openRun, type Run, runFile, writeJson } from '../training/run-folder.js';

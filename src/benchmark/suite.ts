@@ -1,4 +1,6 @@
 /** What a benchmark is made of: tasks with their data and split, and the methods that are compared on them. */
+
+import type { UserConfig } from '../config/schema.js';
 import type { Engine } from '../engine/engine.js';
 import type { LabelledTask, TrainOptions } from '../finetuning/labelled-training.js';
 import type { ModelConfig } from '../learning/model.js';
@@ -6,7 +8,6 @@ import type { Hooks } from '../learning/progress-event.js';
 import type { MetricName, Task } from '../scoring/metrics.js';
 import type { TestScore } from '../scoring/parts.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import type { UserConfig } from '../training/config-schema.js';
 import type { Run } from '../training/run-folder.js';
 
 /** The folder of published data, and the one that prepared files are kept in. */

@@ -1,13 +1,7 @@
 import { type Command, Option } from 'commander';
+import { type ConfigKey, configKeys, mergeConfigs, parseSetting, readConfigFile } from '../config/parse.js';
+import type { UserConfig } from '../config/schema.js';
 import { InputError } from '../errors.js';
-import {
-  type ConfigKey,
-  configKeys,
-  mergeConfigs,
-  parseSetting,
-  readConfigFile,
-} from '../training/config.js';
-import type { UserConfig } from '../training/config-schema.js';
 
 /**
  * Gives a command `--config`, `--set` and one option per configuration key of the named sections or keys:

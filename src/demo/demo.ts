@@ -4,6 +4,7 @@
  */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { UserConfig } from '../config/schema.js';
 import { finetuneRuns } from '../evaluation/finetune.js';
 import type { MethodScores } from '../evaluation/scores.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -13,7 +14,6 @@ import { describeComparison } from '../report/describe-comparison.js';
 import { metrics } from '../scoring/metrics.js';
 import { summarize } from '../scoring/statistics.js';
 import { writeFileAtomically } from '../training/atomic-file.js';
-import type { UserConfig } from '../training/config-schema.js';
 import { readMetrics } from '../training/metrics-log.js';
 import { pretrain } from '../training/pretrain.js';
 import { openRun, runFile } from '../training/run-folder.js';

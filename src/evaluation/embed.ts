@@ -1,10 +1,11 @@
 /** The verb `embed`: the embedding of every record of a file, streamed into another file. */
+
+import type { ReadingOptions } from '../config/schema.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { openSource } from '../records/open-source.js';
-import type { ReadingOptions } from '../training/config-schema.js';
 import {
   checkTokenizerColumns,
   idColumnOf,

@@ -1,5 +1,6 @@
 /** The verb `exportRun`: a run as files for other tools, proven on real records before they appear. */
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Config } from '../config/schema.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
@@ -10,7 +11,6 @@ import { openSource } from '../records/open-source.js';
 import { PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { writeFolderAtomically } from '../training/atomic-folder.js';
-import type { Config } from '../training/config-schema.js';
 import { selectRecords } from '../training/data.js';
 import { exportedFiles, writeExport } from '../training/export.js';
 import { openRun, type Run } from '../training/run-folder.js';

@@ -3,6 +3,8 @@
  * with several seeds. Validation chooses the step whose parameters are kept; test is scored once per seed, at the end.
  */
 
+import { hashConfig, parseConfig } from '../config/parse.js';
+import type { Config, FinetuneOptions } from '../config/schema.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import {
@@ -18,8 +20,6 @@ import { chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
 import { saveCheckpoint } from '../training/checkpoint-files.js';
-import { hashConfig, parseConfig } from '../training/config.js';
-import type { Config, FinetuneOptions } from '../training/config-schema.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../training/run-folder.js';
 import { version } from '../version.js';
 import { readLabelledFor } from './labelled-data.js';

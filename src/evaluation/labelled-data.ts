@@ -1,4 +1,6 @@
 /** From a file with labels to what an evaluation needs: tokens, labels and the part of each labelled record. */
+
+import type { FinetuneOptions, ProbeOptions, ReadingOptions } from '../config/schema.js';
 import { InputError } from '../errors.js';
 import { type SplitFractions, scaffoldSplit } from '../molecules/scaffold.js';
 import { TEST, TRAIN, VALID } from '../probes/protocol.js';
@@ -10,7 +12,6 @@ import type { TokenBlock } from '../records/token-block.js';
 import { describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import type { FinetuneOptions, ProbeOptions, ReadingOptions } from '../training/config-schema.js';
 import {
   checkTokenizerColumns,
   findSplitColumn,

@@ -1,5 +1,6 @@
 /** The verb `predict`: what a fine-tuned run says of every record of a file. */
 import { z } from 'zod';
+import { type ReadingOptions, tasks } from '../config/schema.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
@@ -10,7 +11,6 @@ import { openSource } from '../records/open-source.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import { className, type LabelSpec } from '../scoring/labels.js';
 import { matchParameters } from '../training/checkpoint-files.js';
-import { type ReadingOptions, tasks } from '../training/config-schema.js';
 import {
   checkTokenizerColumns,
   idColumnOf,

@@ -1,4 +1,7 @@
 /** The verb `probe`: how much a frozen encoder's embeddings say about labels, beside the same encoder untrained. */
+
+import { parseConfig } from '../config/parse.js';
+import type { ProbeOptions } from '../config/schema.js';
 import type { HostTensors } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
@@ -8,8 +11,6 @@ import { type ProbeName, probes } from '../probes/index.js';
 import type { Task } from '../scoring/metrics.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { summarize } from '../scoring/statistics.js';
-import { parseConfig } from '../training/config.js';
-import type { ProbeOptions } from '../training/config-schema.js';
 import { openRun } from '../training/run-folder.js';
 import { readLabelledFor } from './labelled-data.js';
 import { type MethodScores, type Scores, writeScores } from './scores.js';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Config } from '../training/config-schema.js';
+import type { Config } from '../config/schema.js';
 import { constantUntil, firstStepAt, infiniteRateAt, learningRateAt } from './schedule.js';
 
 describe('the learning rate', () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { UserConfig } from '../config/schema.js';
 import { type EncoderKind, encoders } from '../encoders/index.js';
 import { evaluate, normals, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
@@ -15,7 +16,6 @@ import { batchFeeds, pretrainingGraphFor } from '../learning/self-supervision.js
 import { packBatch } from '../records/batch.js';
 import { molecules, realRecords } from '../tokenizers/real-records.case.js';
 import { AVERAGE, loadCheckpoint } from '../training/checkpoint-files.js';
-import type { UserConfig } from '../training/config-schema.js';
 import { readMetrics } from '../training/metrics-log.js';
 import { pretrain } from '../training/pretrain.js';
 import { openRun, runFile } from '../training/run-folder.js';

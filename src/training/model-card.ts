@@ -1,8 +1,9 @@
 /** The README of an exported model: what it is, what it learned from, and how to run it. */
+
+import type { Config } from '../config/schema.js';
 import { describeOptions, objectives } from '../objectives/index.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import type { Config } from './config-schema.js';
 
 export interface ModelCardFacts {
   readonly config: Config;

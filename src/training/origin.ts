@@ -1,10 +1,11 @@
 /** Another run that a run starts from (`training.from`): its tokenizer, the sizes of its encoder, its parameters. */
+
+import type { UserConfig } from '../config/schema.js';
 import { InputError } from '../errors.js';
 import { encoderLayout, type ModelConfig } from '../learning/model.js';
 import { type ParameterLayout, parameterViews } from '../learning/parameters.js';
 import { constantUntil } from '../learning/schedule.js';
 import { checkpointPath, loadCheckpoint, matchParameters } from './checkpoint-files.js';
-import type { UserConfig } from './config-schema.js';
 import { openRun, type Run } from './run-folder.js';
 
 /**

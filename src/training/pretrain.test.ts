@@ -2,8 +2,8 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { UserConfig } from '../config/schema.js';
 import { molecules } from '../tokenizers/real-records.case.js';
-import type { UserConfig } from './config-schema.js';
 import { readMetrics } from './metrics-log.js';
 import { pretrain } from './pretrain.js';
 

@@ -4,6 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
+import { modelOf, resolveConfig } from '../config/defaults.js';
+import { parseConfig } from '../config/parse.js';
+import type { Config, UserConfig } from '../config/schema.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { unfitLearningRate } from '../learning/adamw.js';
@@ -24,10 +27,7 @@ import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import type { TokenizerChoice } from '../tokenizers/index.js';
 import { writeFileAtomically } from './atomic-file.js';
 import { type Checkpoint, latestCheckpoint } from './checkpoint-files.js';
-import { parseConfig } from './config.js';
-import type { Config, UserConfig } from './config-schema.js';
 import { checkTokenizerColumns, partition, RejectedRecords, tokenRejecter, trainingBlocks } from './data.js';
-import { modelOf, resolveConfig } from './defaults.js';
 import { writeEncoder } from './export.js';
 import { checkMonitorTarget, readMonitorLabels } from './monitor-labels.js';
 import { configFrom, openOrigin, parametersFrom } from './origin.js';

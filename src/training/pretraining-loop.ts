@@ -1,4 +1,7 @@
 /** A pretraining run on disk: each step logged, each validation told, checkpoints on the way. */
+
+import { hashConfig } from '../config/parse.js';
+import type { Config } from '../config/schema.js';
 import { LacunaError } from '../errors.js';
 import { collapseSigns, type Monitors, untrainedMonitors } from '../learning/monitors.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -16,8 +19,6 @@ import {
 import { NonFiniteStep, type Step } from '../learning/steps.js';
 import { version } from '../version.js';
 import { saveCheckpoint } from './checkpoint-files.js';
-import { hashConfig } from './config.js';
-import type { Config } from './config-schema.js';
 import { MetricsLog, readMetrics } from './metrics-log.js';
 import { runFile } from './run-folder.js';
 import { isFiniteState, trainerTensors } from './trainer-state.js';

@@ -1,15 +1,15 @@
 /** A run on disk: where its files are, and how they are read back. */
 import { access, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { modelOf } from '../config/defaults.js';
+import { parseRunConfig } from '../config/parse.js';
+import type { Config } from '../config/schema.js';
 import { InputError } from '../errors.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { restoreTokenizer, type Tokenizer } from '../tokenizers/index.js';
 import { writeFileAtomically } from './atomic-file.js';
 import { latestCheckpoint } from './checkpoint-files.js';
-import { parseRunConfig } from './config.js';
-import type { Config } from './config-schema.js';
-import { modelOf } from './defaults.js';
 
 const files = {
   config: 'config.json',

@@ -1,9 +1,10 @@
 /** How a source would be learned from: its tokenizer, columns and split, found in the same way by `pretrain` and `inspect`. */
+
+import type { UserConfig } from '../config/schema.js';
 import { InputError } from '../errors.js';
 import { profileSource } from '../records/profile.js';
 import type { DataSource } from '../records/record-batch.js';
 import { chooseTokenizer, type Tokenizer, type TokenizerChoice, tokenizers } from '../tokenizers/index.js';
-import type { UserConfig } from './config-schema.js';
 import { findSplitColumn, type Partition, trainingRecords } from './data.js';
 
 export interface TokenPlan {

@@ -1,9 +1,10 @@
 /** The encoder in every condition: from scratch, pretrained by an objective, and frozen. */
+
+import type { UserConfig } from '../../config/schema.js';
 import type { HostTensors } from '../../engine/engine.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../../finetuning/frozen-encoder.js';
 import { encoderNetwork, LabelledTrainer } from '../../finetuning/labelled-training.js';
 import { linearProbe } from '../../probes/linear-probe.js';
-import type { UserConfig } from '../../training/config-schema.js';
 import type { Run } from '../../training/run-folder.js';
 import type { BenchmarkTask, Choice, Fitted, Method, PretrainingChanges, Session } from '../suite.js';
 import { fitOnFeatures } from './on-features.js';

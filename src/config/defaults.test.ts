@@ -5,9 +5,9 @@ import { batchShape, pretrainingGraph } from '../learning/model.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
-import { parseRunConfig } from './config.js';
-import type { UserConfig } from './config-schema.js';
 import { modelOf, resolveConfig } from './defaults.js';
+import { parseRunConfig } from './parse.js';
+import type { UserConfig } from './schema.js';
 
 const { discrete } = await realRecords();
 

@@ -9,7 +9,7 @@ import type { Objective, RunFacts } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
-import type { Config, UserConfig } from './config-schema.js';
+import type { Config, UserConfig } from './schema.js';
 
 export interface ResolveInputs {
   readonly path: string;

@@ -5,14 +5,8 @@ import { readFile } from 'node:fs/promises';
 import { isCollection, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { InputError } from '../errors.js';
-import {
-  type Config,
-  configSchema,
-  type Section,
-  type UserConfig,
-  userConfigSchema,
-} from './config-schema.js';
 import { nearestName } from './nearest-name.js';
+import { type Config, configSchema, type Section, type UserConfig, userConfigSchema } from './schema.js';
 
 type Path = readonly PropertyKey[];
 

@@ -12,8 +12,8 @@ import {
   parseRunConfig,
   parseSetting,
   readConfigFile,
-} from './config.js';
-import type { Config } from './config-schema.js';
+} from './parse.js';
+import type { Config } from './schema.js';
 
 const objectiveNames = Object.keys(objectives).join(', ');
 
