@@ -2,9 +2,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { InputError, LacunaError } from '../errors.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
 import { parseResults, type Results } from '../report/results.js';
 import { resultsPage } from '../report/results-page.js';
-import { writeFileAtomically } from '../training/atomic-file.js';
 
 export interface ReportOptions {
   /** Folder of result files, as `bench` writes them: each `.json` in it. */

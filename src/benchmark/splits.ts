@@ -2,9 +2,9 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
 import { openSource } from '../records/open-source.js';
 import { type Part, partOf } from '../records/split.js';
-import { writeFileAtomically } from '../training/atomic-file.js';
 import { prepared } from './files.js';
 import type { Dataset } from './suite.js';
 import { readTable, type Table, writeTable } from './tables.js';

@@ -1,6 +1,7 @@
 /** Reading a whole table and writing a prepared one. */
+
+import { type TableCell, tableWriter } from '../files/table-files.js';
 import { openSource } from '../records/open-source.js';
-import { type TableCell, tableWriter } from '../training/prediction-files.js';
 
 export interface Table {
   readonly columns: readonly string[];

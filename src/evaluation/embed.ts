@@ -3,6 +3,7 @@
 import type { ReadingOptions } from '../config/schema.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { openSource } from '../records/open-source.js';
@@ -14,7 +15,6 @@ import {
   RejectedRecords,
   tokenRejecter,
 } from '../training/data.js';
-import { type EmbeddedRecords, embeddingWriter } from '../training/embedding-files.js';
 import { openRun } from '../training/run-folder.js';
 
 export interface EmbedOptions {

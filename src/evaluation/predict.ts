@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type ReadingOptions, tasks } from '../config/schema.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { type TableCell, tableWriter } from '../files/table-files.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -19,7 +20,6 @@ import {
   RejectedRecords,
   tokenRejecter,
 } from '../training/data.js';
-import { type TableCell, tableWriter } from '../training/prediction-files.js';
 import { openRun, readRunJson, runFile } from '../training/run-folder.js';
 
 export interface PredictOptions {

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError, LacunaError } from '../errors.js';
+import { PARTIAL_SUFFIX, writeFileAtomically } from '../files/atomic-file.js';
 import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
 import type { HostTensor } from '../tensor/tensor.js';
-import { PARTIAL_SUFFIX, writeFileAtomically } from './atomic-file.js';
 
 /** AdamW's moments lie in a checkpoint under these prefixes, each followed by the parameter's own dotted name. */
 export const FIRST_MOMENT = 'optimizer.first_moment.';

@@ -1,5 +1,6 @@
 /** A trained encoder as files that other tools open. */
 import { basename, join } from 'node:path';
+import { writeFileAtomically } from '../files/atomic-file.js';
 import type { Program } from '../graph/index.js';
 import { encoderGraph, type ModelConfig } from '../learning/model.js';
 import { encodeProgram } from '../onnx/encode.js';
@@ -7,7 +8,6 @@ import { encodeSafetensors } from '../tensor/safetensors.js';
 import { elementCount, type HostTensor } from '../tensor/tensor.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
-import { writeFileAtomically } from './atomic-file.js';
 import { readMetrics } from './metrics-log.js';
 import { modelCard } from './model-card.js';
 import { type Run, runFile, writeJson } from './run-folder.js';

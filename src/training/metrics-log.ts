@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../errors.js';
-import { writeError, writeFileAtomically } from './atomic-file.js';
+import { writeError, writeFileAtomically } from '../files/atomic-file.js';
 
 /** One line of metrics.jsonl. `undefined` values are left out. */
 export interface Metrics {

@@ -5,10 +5,10 @@ import { modelOf } from '../config/defaults.js';
 import { parseRunConfig } from '../config/parse.js';
 import type { Config } from '../config/schema.js';
 import { InputError } from '../errors.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { restoreTokenizer, type Tokenizer } from '../tokenizers/index.js';
-import { writeFileAtomically } from './atomic-file.js';
 import { latestCheckpoint } from './checkpoint-files.js';
 
 const files = {
