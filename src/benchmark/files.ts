@@ -4,7 +4,7 @@ import { createReadStream } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InputError } from '../errors.js';
-import { openSource } from '../records/open-source.js';
+import { openSource } from '../sources/open-source.js';
 import type { DataFolders, Dataset } from './suite.js';
 
 export const exists = (path: string): Promise<boolean> =>

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openSource } from '../records/open-source.js';
+import { openSource } from '../sources/open-source.js';
 import { hashOf } from './files.js';
 import { drawnImages, drawnTable } from './splits.js';
 import { readTable } from './tables.js';

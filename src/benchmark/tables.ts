@@ -1,7 +1,7 @@
 /** Reading a whole table and writing a prepared one. */
 
 import { type TableCell, tableWriter } from '../files/table-files.js';
-import { openSource } from '../records/open-source.js';
+import { openSource } from '../sources/open-source.js';
 
 export interface Table {
   readonly columns: readonly string[];

@@ -6,7 +6,7 @@ import { InputError } from '../errors.js';
 import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { openSource } from '../records/open-source.js';
+import { openSource } from '../sources/open-source.js';
 import {
   checkTokenizerColumns,
   idColumnOf,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { TEST, TRAIN, VALID } from '../probes/protocol.js';
-import { openSource } from '../records/open-source.js';
+import { openSource } from '../sources/open-source.js';
 import { type Tokenizer, tokenizers } from '../tokenizers/index.js';
 import { readLabelled } from './labelled-data.js';
 

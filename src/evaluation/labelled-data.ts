@@ -5,12 +5,12 @@ import { InputError } from '../errors.js';
 import { type SplitFractions, scaffoldSplit } from '../molecules/scaffold.js';
 import { TEST, TRAIN, VALID } from '../probes/protocol.js';
 import { concatenateBlocks } from '../records/batch.js';
-import { openSource } from '../records/open-source.js';
 import type { ColumnValues, DataSource } from '../records/record-batch.js';
 import type { Part } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
+import { openSource } from '../sources/open-source.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import {
   checkTokenizerColumns,

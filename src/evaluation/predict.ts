@@ -8,9 +8,9 @@ import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { Trainer } from '../learning/trainer.js';
-import { openSource } from '../records/open-source.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import { className, type LabelSpec } from '../scoring/labels.js';
+import { openSource } from '../sources/open-source.js';
 import { matchParameters } from '../training/checkpoint-files.js';
 import {
   checkTokenizerColumns,

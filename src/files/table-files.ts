@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { InputError } from '../errors.js';
-import { connect, sqlString } from '../records/duckdb.js';
+import { connect, sqlString } from '../sources/duckdb.js';
 import { PARTIAL_SUFFIX, writeFileAtomically } from './atomic-file.js';
 import { csvCell } from './csv-cell.js';
 

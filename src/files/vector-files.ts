@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError, LacunaError } from '../errors.js';
-import { connect, duckdbMessage, sqlString } from '../records/duckdb.js';
+import { connect, duckdbMessage, sqlString } from '../sources/duckdb.js';
 import { encodeNpy } from '../tensor/npy.js';
 import { PARTIAL_SUFFIX, writeError, writeFileAtomically } from './atomic-file.js';
 import { csvCell } from './csv-cell.js';

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { openSource } from './open-source.js';
+import { openSource } from '../sources/open-source.js';
 import { profileSource } from './profile.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-profile-'));

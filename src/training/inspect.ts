@@ -1,9 +1,9 @@
 /** What is in a file and how it would be learned from, told before anything is learned. */
 
 import type { UserConfig } from '../config/schema.js';
-import { openSource } from '../records/open-source.js';
 import { profileSource, type SourceProfile } from '../records/profile.js';
 import type { BadRecord } from '../records/record-batch.js';
+import { openSource } from '../sources/open-source.js';
 import type { Fitted, TokenizerChoice } from '../tokenizers/index.js';
 import { partition, RejectedRecords } from './data.js';
 import { fitTokenizer, planTokens } from './token-plan.js';

@@ -21,10 +21,10 @@ import { BEGINNING, epochPlans, pretrainingGraphFor } from '../learning/self-sup
 import { Trainer } from '../learning/trainer.js';
 import { describeOptions } from '../objectives/index.js';
 import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
-import { openSource } from '../records/open-source.js';
 import type { DataSource } from '../records/record-batch.js';
-import { rememberOnce } from '../records/remember.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import { openSource } from '../sources/open-source.js';
+import { rememberOnce } from '../sources/remember.js';
 import type { TokenizerChoice } from '../tokenizers/index.js';
 import { type Checkpoint, latestCheckpoint } from './checkpoint-files.js';
 import { checkTokenizerColumns, partition, RejectedRecords, tokenRejecter, trainingBlocks } from './data.js';

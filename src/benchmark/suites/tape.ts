@@ -1,6 +1,6 @@
 /** TAPE (Rao et al., NeurIPS 2019): what a protein's sequence says about its brightness, stability, fold and structure. */
 import { join } from 'node:path';
-import { openSource } from '../../records/open-source.js';
+import { openSource } from '../../sources/open-source.js';
 import { given, prepared } from '../files.js';
 import { convolution } from '../methods/convolution.js';
 import {

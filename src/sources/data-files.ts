@@ -2,10 +2,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
-import { readError } from './bytes.js';
-import { type FormatName, formatNamed } from './formats.js';
-import { lmdbDataFile } from './lmdb.js';
-import { type Part, partNamed } from './split.js';
+import { readError } from '../records/bytes.js';
+import { type FormatName, formatNamed } from '../records/formats.js';
+import { type Part, partNamed } from '../records/split.js';
+import { lmdbDataFile } from './lmdb-file.js';
 
 /** A file, and the part its name tells, where there are others of the same data set. */
 export interface DataFile {

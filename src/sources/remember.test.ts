@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { DataSource, ReadOptions, RecordBatch } from './record-batch.js';
+import type { DataSource, ReadOptions, RecordBatch } from '../records/record-batch.js';
 import { rememberOnce } from './remember.js';
 
 /** A source of `count` batches of `size` numbers that counts how often it is read. */

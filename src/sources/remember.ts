@@ -1,4 +1,4 @@
-import type { DataSource, RecordBatch } from './record-batch.js';
+import type { DataSource, RecordBatch } from '../records/record-batch.js';
 
 /** Cells of a file that is remembered, at most: tens of megabytes. */
 const MOST_CELLS = 1 << 22;

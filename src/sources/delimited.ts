@@ -1,10 +1,10 @@
 /** CSV and TSV, through DuckDB. */
-import { InputError } from '../../errors.js';
-import { quoteCell, type Reject } from '../bad-records.js';
-import { byteChunks, contentHead, isGzipped } from '../bytes.js';
-import { duckdbMessage, sqlName, sqlPath, sqlString, tableBatches, withQuery } from '../duckdb.js';
-import { isNumeric, MISSING_CELLS, type Reader, SAMPLE_RECORDS } from '../reader.js';
-import type { BadRecord, ColumnInfo, RecordBatch } from '../record-batch.js';
+import { InputError } from '../errors.js';
+import { quoteCell, type Reject } from '../records/bad-records.js';
+import { byteChunks, contentHead, isGzipped } from '../records/bytes.js';
+import { isNumeric, MISSING_CELLS, type Reader, SAMPLE_RECORDS } from '../records/reader.js';
+import type { BadRecord, ColumnInfo, RecordBatch } from '../records/record-batch.js';
+import { duckdbMessage, sqlName, sqlPath, sqlString, tableBatches, withQuery } from './duckdb.js';
 
 const MAX_LINE_BYTES = 16 << 20;
 /** More bad records than this are not listed: the file is then not what it seems. */

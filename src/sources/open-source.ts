@@ -1,26 +1,26 @@
 /** Opens a data file: finds out its format and compression, and refuses what contradicts its name. */
 import { stat } from 'node:fs/promises';
 import { InputError } from '../errors.js';
-import { type OnBadRecord, rejectBy } from './bad-records.js';
-import { contentHead, isGzipped, verifyGzip } from './bytes.js';
+import { type OnBadRecord, rejectBy } from '../records/bad-records.js';
+import { contentHead, isGzipped, verifyGzip } from '../records/bytes.js';
+import { type FormatName, formatExtensions, formatNamed, formatNames } from '../records/formats.js';
+import { joinParts } from '../records/join-parts.js';
+import type { Reader } from '../records/reader.js';
+import { fastaReader } from '../records/readers/fasta.js';
+import { findIdxFiles, idxReader, isIdx } from '../records/readers/idx.js';
+import { jsonReader } from '../records/readers/json.js';
+import { jsonlReader } from '../records/readers/jsonl.js';
+import { linesReader } from '../records/readers/lines.js';
+import { tsReader } from '../records/readers/ts.js';
+import type { BadRecord, ColumnInfo, DataSource } from '../records/record-batch.js';
+import type { Part } from '../records/split.js';
 import { findDataFiles } from './data-files.js';
-import { type FormatName, formatExtensions, formatNamed, formatNames } from './formats.js';
-import { joinParts } from './join-parts.js';
-import { isLmdb, lmdbDataFile } from './lmdb.js';
-import type { Reader } from './reader.js';
-import { delimitedReader } from './readers/delimited.js';
-import { fastaReader } from './readers/fasta.js';
-import { findIdxFiles, idxReader, isIdx } from './readers/idx.js';
-import { jsonReader } from './readers/json.js';
-import { jsonlReader } from './readers/jsonl.js';
-import { linesReader } from './readers/lines.js';
-import { lmdbReader } from './readers/lmdb.js';
-import { parquetReader } from './readers/parquet.js';
-import { tsReader } from './readers/ts.js';
-import type { BadRecord, ColumnInfo, DataSource } from './record-batch.js';
-import type { Part } from './split.js';
+import { delimitedReader } from './delimited.js';
+import { lmdbReader } from './lmdb.js';
+import { isLmdb, lmdbDataFile } from './lmdb-file.js';
+import { parquetReader } from './parquet.js';
 
-export type { OnBadRecord } from './bad-records.js';
+export type { OnBadRecord } from '../records/bad-records.js';
 
 const HEAD_BYTES = 4096;
 

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
-import { InputError } from '../../errors.js';
-import { inspect } from '../../training/inspect.js';
-import { type OpenOptions, openSource } from '../open-source.js';
-import { NumpyArray } from '../pickle.js';
-import type { BadRecord } from '../record-batch.js';
+import { InputError } from '../errors.js';
+import type { BadRecord } from '../records/record-batch.js';
+import { inspect } from '../training/inspect.js';
 import { readLmdbObjects } from './lmdb.js';
+import { type OpenOptions, openSource } from './open-source.js';
+import { NumpyArray } from './pickle.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -201,7 +201,7 @@ describe('opening', () => {
     expect(await failure(file('empty'))).toMatch(/no records; expected pickled dictionaries/);
     expect(await failure(file('junk', Buffer.from('Standard Jet DB'.repeat(20))))).toMatch(/not LMDB/);
     const zipped = join(folder, 'zipped.mdb.gz');
-    writeFileSync(zipped, readFileSync(new URL('../../../test/fixtures/lmdb/tree.mdb.gz', import.meta.url)));
+    writeFileSync(zipped, readFileSync(new URL('../../test/fixtures/lmdb/tree.mdb.gz', import.meta.url)));
     expect(await failure(zipped)).toMatch(/gzipped LMDB is not read; decompress it/);
     mkdirSync(join(folder, 'hollow.lmdb'));
     expect(await failure(join(folder, 'hollow.lmdb'))).toMatch(/an LMDB folder without data\.mdb/);

@@ -1,13 +1,13 @@
 /** LMDB databases of pickled dictionaries, the form in which TAPE (Rao et al., 2019) is distributed. */
 import { statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { InputError } from '../../errors.js';
-import { describeBadRecord, quoteCell, type Reject } from '../bad-records.js';
-import { isDamagedText } from '../bytes.js';
-import { type LmdbEntry, LmdbFile, lmdbDataFile } from '../lmdb.js';
-import { type NoCell, numbersCell, type ObjectRecord, objectReader } from '../object-records.js';
-import { NumpyArray, type PickleDictionary, PickleError, type PickleValue, unpickle } from '../pickle.js';
-import type { Reader } from '../reader.js';
+import { InputError } from '../errors.js';
+import { describeBadRecord, quoteCell, type Reject } from '../records/bad-records.js';
+import { isDamagedText } from '../records/bytes.js';
+import { type NoCell, numbersCell, type ObjectRecord, objectReader } from '../records/object-records.js';
+import type { Reader } from '../records/reader.js';
+import { type LmdbEntry, LmdbFile, lmdbDataFile } from './lmdb-file.js';
+import { NumpyArray, type PickleDictionary, PickleError, type PickleValue, unpickle } from './pickle.js';
 
 /** Where TAPE's files keep the number of their records. */
 const COUNT_KEY = 'num_examples';

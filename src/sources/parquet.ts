@@ -1,8 +1,8 @@
 /** Parquet, through DuckDB. */
-import { InputError } from '../../errors.js';
-import { duckdbMessage, sqlPath, tableBatches, withQuery } from '../duckdb.js';
-import type { Reader } from '../reader.js';
-import type { ColumnInfo } from '../record-batch.js';
+import { InputError } from '../errors.js';
+import type { Reader } from '../records/reader.js';
+import type { ColumnInfo } from '../records/record-batch.js';
+import { duckdbMessage, sqlPath, tableBatches, withQuery } from './duckdb.js';
 
 const NUMBER_TYPES = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*|BOOLEAN)$/;
 

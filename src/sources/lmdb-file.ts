@@ -9,7 +9,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
-import { readError } from './bytes.js';
+import { readError } from '../records/bytes.js';
 
 export interface LmdbEntry {
   readonly key: Buffer;

@@ -1,6 +1,6 @@
 /** DuckDB as a table reader: one in-memory instance per thread, one connection per read, chunks copied into batches. */
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
-import type { ColumnInfo, ColumnValues, ReadOptions, RecordBatch } from './record-batch.js';
+import type { ColumnInfo, ColumnValues, ReadOptions, RecordBatch } from '../records/record-batch.js';
 
 /** The rows of a query as plain values; for small results. */
 export type Query = (sql: string) => Promise<Record<string, unknown>[]>;
