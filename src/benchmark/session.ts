@@ -1,7 +1,8 @@
 /** What the methods of one task share: its records as tokens with the test labels sealed, its encoders, its programs. */
+
+import { type LabelledData, readLabelled } from '../datasets/labelled-data.js';
 import { InputError } from '../errors.js';
 import { stepReporter } from '../evaluation/finetune.js';
-import { type LabelledData, readLabelled } from '../evaluation/labelled-data.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { splitParts } from '../scoring/parts.js';
 import { openSource } from '../sources/open-source.js';

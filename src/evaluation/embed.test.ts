@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readLabelled } from '../datasets/labelled-data.js';
 import { nodeEngine } from '../engine/node.js';
 import { embeddingWriter } from '../files/vector-files.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/frozen-encoder.js';
@@ -15,7 +16,6 @@ import { pretrain } from '../training/pretrain.js';
 import { openRun, type Run, runFile } from '../training/run-folder.js';
 import { embed } from './embed.js';
 import { exportRun } from './export-run.js';
-import { readLabelled } from './labelled-data.js';
 import { probe } from './probe.js';
 
 /** Real molecules (ESOL, Delaney 2004) with their log solubility. */

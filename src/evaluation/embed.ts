@@ -1,12 +1,6 @@
 /** The verb `embed`: the embedding of every record of a file, streamed into another file. */
 
 import type { ReadingOptions } from '../config/schema.js';
-import { nodeEngine } from '../engine/node.js';
-import { InputError } from '../errors.js';
-import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js';
-import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
-import type { Hooks } from '../learning/progress-event.js';
-import { openSource } from '../sources/open-source.js';
 import {
   checkTokenizerColumns,
   idColumnOf,
@@ -14,7 +8,13 @@ import {
   placesOf,
   RejectedRecords,
   tokenRejecter,
-} from '../training/data.js';
+} from '../datasets/data.js';
+import { nodeEngine } from '../engine/node.js';
+import { InputError } from '../errors.js';
+import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js';
+import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
+import type { Hooks } from '../learning/progress-event.js';
+import { openSource } from '../sources/open-source.js';
 import { openRun } from '../training/run-folder.js';
 
 export interface EmbedOptions {

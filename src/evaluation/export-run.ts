@@ -1,6 +1,7 @@
 /** The verb `exportRun`: a run as files for other tools, proven on real records before they appear. */
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Config } from '../config/schema.js';
+import { selectRecords } from '../datasets/data.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
 import { writeFolderAtomically } from '../files/atomic-folder.js';
@@ -11,7 +12,6 @@ import { type Batch, packBatch } from '../records/batch.js';
 import { PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
 import { openSource } from '../sources/open-source.js';
 import { random } from '../tensor/random.js';
-import { selectRecords } from '../training/data.js';
 import { exportedFiles, writeExport } from '../training/export.js';
 import { openRun, type Run } from '../training/run-folder.js';
 

@@ -5,6 +5,7 @@
 
 import { hashConfig, parseConfig } from '../config/parse.js';
 import type { Config, FinetuneOptions } from '../config/schema.js';
+import { readLabelledFor } from '../datasets/labelled-data.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import {
@@ -22,7 +23,6 @@ import { summarize } from '../scoring/statistics.js';
 import { saveCheckpoint } from '../training/checkpoint-files.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../training/run-folder.js';
 import { version } from '../version.js';
-import { readLabelledFor } from './labelled-data.js';
 import { type MethodScores, type Scores, writeScores } from './scores.js';
 
 export interface FinetuneVerbOptions {

@@ -1,6 +1,14 @@
 /** The verb `predict`: what a fine-tuned run says of every record of a file. */
 import { z } from 'zod';
 import { type ReadingOptions, tasks } from '../config/schema.js';
+import {
+  checkTokenizerColumns,
+  idColumnOf,
+  idTexts,
+  placesOf,
+  RejectedRecords,
+  tokenRejecter,
+} from '../datasets/data.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { type TableCell, tableWriter } from '../files/table-files.js';
@@ -12,14 +20,6 @@ import { labelOffsets } from '../scoring/label-rows.js';
 import { className, type LabelSpec } from '../scoring/labels.js';
 import { openSource } from '../sources/open-source.js';
 import { matchParameters } from '../training/checkpoint-files.js';
-import {
-  checkTokenizerColumns,
-  idColumnOf,
-  idTexts,
-  placesOf,
-  RejectedRecords,
-  tokenRejecter,
-} from '../training/data.js';
 import { openRun, readRunJson, runFile } from '../training/run-folder.js';
 
 export interface PredictOptions {

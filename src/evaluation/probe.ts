@@ -2,6 +2,7 @@
 
 import { parseConfig } from '../config/parse.js';
 import type { ProbeOptions } from '../config/schema.js';
+import { readLabelledFor } from '../datasets/labelled-data.js';
 import type { HostTensors } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
@@ -12,7 +13,6 @@ import type { Task } from '../scoring/metrics.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { summarize } from '../scoring/statistics.js';
 import { openRun } from '../training/run-folder.js';
-import { readLabelledFor } from './labelled-data.js';
 import { type MethodScores, type Scores, writeScores } from './scores.js';
 
 export interface ProbeVerbOptions {

@@ -1,6 +1,7 @@
 /** The three parts of labelled records, the labels of the test part behind a seal. */
+
+import type { LabelledData } from '../datasets/labelled-data.js';
 import { InputError } from '../errors.js';
-import type { LabelledData } from '../evaluation/labelled-data.js';
 import { TEST, TRAIN, VALID } from '../probes/protocol.js';
 import { takeRecords } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';

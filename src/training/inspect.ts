@@ -1,12 +1,12 @@
 /** What is in a file and how it would be learned from, told before anything is learned. */
 
 import type { UserConfig } from '../config/schema.js';
+import { partition, RejectedRecords } from '../datasets/data.js';
+import { fitTokenizer, planTokens } from '../datasets/token-plan.js';
 import { profileSource, type SourceProfile } from '../records/profile.js';
 import type { BadRecord } from '../records/record-batch.js';
 import { openSource } from '../sources/open-source.js';
 import type { Fitted, TokenizerChoice } from '../tokenizers/index.js';
-import { partition, RejectedRecords } from './data.js';
-import { fitTokenizer, planTokens } from './token-plan.js';
 
 export interface Inspection {
   readonly source: SourceProfile;

@@ -7,6 +7,15 @@ import { open } from 'node:fs/promises';
 import { modelOf, resolveConfig } from '../config/defaults.js';
 import { parseConfig } from '../config/parse.js';
 import type { Config, UserConfig } from '../config/schema.js';
+import {
+  checkTokenizerColumns,
+  partition,
+  RejectedRecords,
+  tokenRejecter,
+  trainingBlocks,
+} from '../datasets/data.js';
+import { fitTokenizer, planSplit, planTokens } from '../datasets/token-plan.js';
+import { checkMonitorTarget, readMonitorLabels } from '../datasets/watched-labels.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
@@ -27,13 +36,10 @@ import { openSource } from '../sources/open-source.js';
 import { rememberOnce } from '../sources/remember.js';
 import type { TokenizerChoice } from '../tokenizers/index.js';
 import { type Checkpoint, latestCheckpoint } from './checkpoint-files.js';
-import { checkTokenizerColumns, partition, RejectedRecords, tokenRejecter, trainingBlocks } from './data.js';
 import { writeEncoder } from './export.js';
-import { checkMonitorTarget, readMonitorLabels } from './monitor-labels.js';
 import { configFrom, openOrigin, parametersFrom } from './origin.js';
 import { runHash, runPretraining } from './pretraining-loop.js';
 import { assertNewRun, hasConfig, readRunConfig, readTokenizer, runFile, writeJson } from './run-folder.js';
-import { fitTokenizer, planSplit, planTokens } from './token-plan.js';
 import { restoreTrainer } from './trainer-state.js';
 
 export interface PretrainOptions {

@@ -12,6 +12,7 @@ import { describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from 
 import type { Task } from '../scoring/metrics.js';
 import { openSource } from '../sources/open-source.js';
 import type { Tokenizer } from '../tokenizers/index.js';
+import type { Run } from '../training/run-folder.js';
 import {
   checkTokenizerColumns,
   findSplitColumn,
@@ -23,8 +24,7 @@ import {
   RejectedRecords,
   selectRecords,
   tokenRejecter,
-} from '../training/data.js';
-import type { Run } from '../training/run-folder.js';
+} from './data.js';
 import { looksPerToken, tokenLabels } from './token-labels.js';
 
 export interface LabelledData {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ColumnValues, DataSource } from '../records/record-batch.js';
 import { numbers, records, seriesColumn, texts } from '../tokenizers/tokenizer.case.js';
-import { checkMonitorTarget, readMonitorLabels } from './monitor-labels.js';
+import { checkMonitorTarget, readMonitorLabels } from './watched-labels.js';
 
 /** A source of the columns `name` and `other` in batches of 30 records; the first file row of each batch is counted. */
 function sourceOf(name: string, column: ColumnValues, count: number) {
