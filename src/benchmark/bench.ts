@@ -10,8 +10,8 @@ import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type Cell, parseResults, type Results } from '../report/results.js';
+import { writeJson } from '../runs/folder.js';
 import { metrics } from '../scoring/metrics.js';
-import { writeJson } from '../training/run-folder.js';
 import { version } from '../version.js';
 import {
   cellKey,

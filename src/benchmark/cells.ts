@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Cell, cellSchema } from '../report/results.js';
+import type { Run } from '../runs/folder.js';
 import { isBetter } from '../scoring/metrics.js';
-import type { Run } from '../training/run-folder.js';
 import { hashOf, hashText } from './files.js';
 import { measured } from './measured.js';
 import { changed } from './pretrained-encoders.js';

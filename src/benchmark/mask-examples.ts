@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { chosenMasks } from '../demo/masks.js';
 import type { Cell, MaskExample } from '../report/results.js';
-import { hasConfig, openRun } from '../training/run-folder.js';
+import { hasConfig, openRun } from '../runs/folder.js';
 import type { Session } from './suite.js';
 
 const EXAMPLES = 4;

@@ -5,10 +5,10 @@ import type { Engine } from '../engine/engine.js';
 import type { LabelledTask, TrainOptions } from '../finetuning/labelled-training.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
+import type { Run } from '../runs/folder.js';
 import type { MetricName, Task } from '../scoring/metrics.js';
 import type { TestScore } from '../scoring/parts.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import type { Run } from '../training/run-folder.js';
 
 /** The folder of published data, and the one that prepared files are kept in. */
 export interface DataFolders {

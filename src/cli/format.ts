@@ -1,8 +1,8 @@
 import type { PredictSummary } from '../evaluation/predict.js';
-import type { MethodScores, Scores } from '../evaluation/scores.js';
 import { describeBadRecord } from '../records/bad-records.js';
 import type { ColumnProfile } from '../records/profile.js';
 import { formatTable } from '../report/table.js';
+import type { MethodScores, Scores } from '../runs/scores.js';
 import type { Inspection } from '../training/inspect.js';
 import type { PretrainSummary } from '../training/pretrain.js';
 import { count, duration, number } from './progress.js';

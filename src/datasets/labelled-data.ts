@@ -8,11 +8,11 @@ import { concatenateBlocks } from '../records/batch.js';
 import type { ColumnValues, DataSource } from '../records/record-batch.js';
 import type { Part } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
+import type { Run } from '../runs/folder.js';
 import { describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
 import { openSource } from '../sources/open-source.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import type { Run } from '../training/run-folder.js';
 import {
   checkTokenizerColumns,
   findSplitColumn,

@@ -5,8 +5,8 @@ import { batchShape, pretrainingGraph } from '../learning/model.js';
 import { batchFeeds } from '../learning/self-supervision.js';
 import { packBatch } from '../records/batch.js';
 import type { RecordBatch } from '../records/record-batch.js';
+import type { Run } from '../runs/folder.js';
 import { zeros } from '../tensor/tensor.js';
-import type { Run } from '../training/run-folder.js';
 
 /**
  * Per text and token, whether the run's objective hides it; undefined where it hides nothing. Texts longer than the

@@ -10,10 +10,10 @@ import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/
 import { TEST, TRAIN, VALID } from '../probes/protocol.js';
 import { concatenateBlocks } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
+import { openRun, type Run, runFile } from '../runs/folder.js';
 import { withQuery } from '../sources/duckdb.js';
 import { openSource } from '../sources/open-source.js';
 import { pretrain } from '../training/pretrain.js';
-import { openRun, type Run, runFile } from '../training/run-folder.js';
 import { embed } from './embed.js';
 import { exportRun } from './export-run.js';
 import { probe } from './probe.js';

@@ -14,8 +14,8 @@ import { InputError } from '../errors.js';
 import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import type { Hooks } from '../learning/progress-event.js';
+import { openRun } from '../runs/folder.js';
 import { openSource } from '../sources/open-source.js';
-import { openRun } from '../training/run-folder.js';
 
 export interface EmbedOptions {
   /** Folder of a run. */

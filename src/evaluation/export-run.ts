@@ -10,10 +10,10 @@ import { tokenFeeds } from '../layers/token-embedding.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type Batch, packBatch } from '../records/batch.js';
 import { PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
+import { exportedFiles, writeExport } from '../runs/exported-files.js';
+import { openRun, type Run } from '../runs/folder.js';
 import { openSource } from '../sources/open-source.js';
 import { random } from '../tensor/random.js';
-import { exportedFiles, writeExport } from '../training/export.js';
-import { openRun, type Run } from '../training/run-folder.js';
 
 export interface ExportOptions {
   /** Folder of a run. */

@@ -16,14 +16,14 @@ import {
   type TrainOptions,
 } from '../finetuning/labelled-training.js';
 import type { Hooks } from '../learning/progress-event.js';
+import { saveCheckpoint } from '../runs/checkpoints.js';
+import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
+import { type MethodScores, type Scores, writeScores } from '../runs/scores.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
-import { saveCheckpoint } from '../training/checkpoint-files.js';
-import { assertNewRun, openRun, type Run, runFile, writeJson } from '../training/run-folder.js';
 import { version } from '../version.js';
-import { type MethodScores, type Scores, writeScores } from './scores.js';
 
 export interface FinetuneVerbOptions {
   /** Folder of a pretrained run. */

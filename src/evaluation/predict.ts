@@ -16,11 +16,11 @@ import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { Trainer } from '../learning/trainer.js';
+import { matchParameters } from '../runs/checkpoints.js';
+import { openRun, readRunJson, runFile } from '../runs/folder.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import { className, type LabelSpec } from '../scoring/labels.js';
 import { openSource } from '../sources/open-source.js';
-import { matchParameters } from '../training/checkpoint-files.js';
-import { openRun, readRunJson, runFile } from '../training/run-folder.js';
 
 export interface PredictOptions {
   /** Folder of a fine-tuned run. */

@@ -9,11 +9,11 @@ import { InputError } from '../errors.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/frozen-encoder.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type ProbeName, probes } from '../probes/index.js';
+import { openRun } from '../runs/folder.js';
+import { type MethodScores, type Scores, writeScores } from '../runs/scores.js';
 import type { Task } from '../scoring/metrics.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { summarize } from '../scoring/statistics.js';
-import { openRun } from '../training/run-folder.js';
-import { type MethodScores, type Scores, writeScores } from './scores.js';
 
 export interface ProbeVerbOptions {
   /** Folder of a pretrained run. */

@@ -6,8 +6,8 @@ import { encoderGraph, encoderLayout, type ModelConfig } from '../learning/model
 import { initializeParameters, parameterViews } from '../learning/parameters.js';
 import { blockLengths, bucketLengths, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
+import { matchParameters } from '../runs/checkpoints.js';
 import { type HostTensor, zeros } from '../tensor/tensor.js';
-import { matchParameters } from '../training/checkpoint-files.js';
 
 type EncoderModel = Pick<ModelConfig, 'spec' | 'encoder'>;
 

@@ -19,12 +19,12 @@ import {
   packBatch,
 } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
+import { matchParameters } from '../runs/checkpoints.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { isBetter, type MetricName, scoreMetric } from '../scoring/metrics.js';
 import type { LabelledPart, SealedPart, TestScore } from '../scoring/parts.js';
 import { elementCount, hostTensor } from '../tensor/tensor.js';
-import { matchParameters } from '../training/checkpoint-files.js';
 import { finetuningGraph, HEAD } from './labelled-graph.js';
 
 export interface LabelledTask {

@@ -5,8 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { finetune } from '../evaluation/finetune.js';
 import { predict } from '../evaluation/predict.js';
 import { probe } from '../evaluation/probe.js';
+import { loadCheckpoint } from '../runs/checkpoints.js';
 import { random } from '../tensor/random.js';
-import { loadCheckpoint } from '../training/checkpoint-files.js';
 import { pretrain } from '../training/pretrain.js';
 
 const LETTERS = 'ACDEFG';

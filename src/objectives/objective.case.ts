@@ -13,9 +13,9 @@ import { batchFeeds, pretrainingGraphFor } from '../learning/self-supervision.js
 import { type TrainableGraph, Trainer } from '../learning/trainer.js';
 import { type Batch, packBatch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
+import { restoreTrainer, trainerTensors } from '../runs/trainer-state.js';
 import { elementCount, type HostTensor } from '../tensor/tensor.js';
 import { type RealRecords, realRecords } from '../tokenizers/real-records.case.js';
-import { restoreTrainer, trainerTensors } from '../training/trainer-state.js';
 import { type ObjectiveKind, type ObjectiveOptions, objectives, ownOptions } from './index.js';
 import type { Objective } from './objective.js';
 

@@ -14,11 +14,11 @@ import { batchShape, pretrainingGraph } from '../learning/model.js';
 import { firstStepAt } from '../learning/schedule.js';
 import { batchFeeds, pretrainingGraphFor } from '../learning/self-supervision.js';
 import { packBatch } from '../records/batch.js';
+import { AVERAGE, loadCheckpoint } from '../runs/checkpoints.js';
+import { openRun, runFile } from '../runs/folder.js';
+import { readMetrics } from '../runs/metrics-log.js';
 import { molecules, realRecords } from '../tokenizers/real-records.case.js';
-import { AVERAGE, loadCheckpoint } from '../training/checkpoint-files.js';
-import { readMetrics } from '../training/metrics-log.js';
 import { pretrain } from '../training/pretrain.js';
-import { openRun, runFile } from '../training/run-folder.js';
 import { range, smallModel, trainerOf } from './objective.case.js';
 import { selfDistillation } from './self-distillation.js';
 

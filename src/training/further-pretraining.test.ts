@@ -10,13 +10,13 @@ import { parameterLayout } from '../learning/parameters.js';
 import type { ByolOptions } from '../objectives/byol.js';
 import { objectives } from '../objectives/index.js';
 import type { GroupingContext, Objective } from '../objectives/objective.js';
+import { AVERAGE, loadCheckpoint, START } from '../runs/checkpoints.js';
+import { openRun, readRunConfig, runFile } from '../runs/folder.js';
+import { readMetrics } from '../runs/metrics-log.js';
+import { parametersFrom } from '../runs/origin.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { molecules } from '../tokenizers/real-records.case.js';
-import { AVERAGE, loadCheckpoint, START } from './checkpoint-files.js';
-import { readMetrics } from './metrics-log.js';
-import { parametersFrom } from './origin.js';
 import { pretrain } from './pretrain.js';
-import { openRun, readRunConfig, runFile } from './run-folder.js';
 
 let folder: string;
 let data: string;

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UserConfig } from '../config/schema.js';
+import { readMetrics } from '../runs/metrics-log.js';
 import { molecules } from '../tokenizers/real-records.case.js';
-import { readMetrics } from './metrics-log.js';
 import { pretrain } from './pretrain.js';
 
 let folder: string;

@@ -32,15 +32,15 @@ import { describeOptions } from '../objectives/index.js';
 import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
 import type { DataSource } from '../records/record-batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import { type Checkpoint, latestCheckpoint } from '../runs/checkpoints.js';
+import { writeEncoder } from '../runs/exported-files.js';
+import { assertNewRun, hasConfig, readRunConfig, readTokenizer, runFile, writeJson } from '../runs/folder.js';
+import { configFrom, openOrigin, parametersFrom } from '../runs/origin.js';
+import { runHash, runPretraining } from '../runs/recorded-pretraining.js';
+import { restoreTrainer } from '../runs/trainer-state.js';
 import { openSource } from '../sources/open-source.js';
 import { rememberOnce } from '../sources/remember.js';
 import type { TokenizerChoice } from '../tokenizers/index.js';
-import { type Checkpoint, latestCheckpoint } from './checkpoint-files.js';
-import { writeEncoder } from './export.js';
-import { configFrom, openOrigin, parametersFrom } from './origin.js';
-import { runHash, runPretraining } from './pretraining-loop.js';
-import { assertNewRun, hasConfig, readRunConfig, readTokenizer, runFile, writeJson } from './run-folder.js';
-import { restoreTrainer } from './trainer-state.js';
 
 export interface PretrainOptions {
   /** A file, or a folder of files that belong together. */

@@ -5,7 +5,7 @@ import type { HostTensors } from '../../engine/engine.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../../finetuning/frozen-encoder.js';
 import { encoderNetwork, LabelledTrainer } from '../../finetuning/labelled-training.js';
 import { linearProbe } from '../../probes/linear-probe.js';
-import type { Run } from '../../training/run-folder.js';
+import type { Run } from '../../runs/folder.js';
 import type { BenchmarkTask, Choice, Fitted, Method, PretrainingChanges, Session } from '../suite.js';
 import { fitOnFeatures } from './on-features.js';
 

@@ -5,8 +5,8 @@ import { InputError } from '../errors.js';
 import { encoderLayout, type ModelConfig } from '../learning/model.js';
 import { type ParameterLayout, parameterViews } from '../learning/parameters.js';
 import { constantUntil } from '../learning/schedule.js';
-import { checkpointPath, loadCheckpoint, matchParameters } from './checkpoint-files.js';
-import { openRun, type Run } from './run-folder.js';
+import { checkpointPath, loadCheckpoint, matchParameters } from './checkpoints.js';
+import { openRun, type Run } from './folder.js';
 
 /**
  * The run that a configuration asks to start from, as its newest intact checkpoint left it. Between two runs of the infinite

@@ -18,9 +18,9 @@ import {
 } from '../learning/self-supervision.js';
 import { NonFiniteStep, type Step } from '../learning/steps.js';
 import { version } from '../version.js';
-import { saveCheckpoint } from './checkpoint-files.js';
+import { saveCheckpoint } from './checkpoints.js';
 import { MetricsLog, readMetrics } from './metrics-log.js';
-import { runFile } from './run-folder.js';
+import { runFile } from './folder.js';
 import { isFiniteState, trainerTensors } from './trainer-state.js';
 
 export interface RecordedPretraining extends Pretraining {

@@ -12,9 +12,9 @@ import { monitor, pretrainingGraphFor, validate } from '../learning/self-supervi
 import { Trainer } from '../learning/trainer.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
-import { latestCheckpoint } from './checkpoint-files.js';
+import { latestCheckpoint } from './checkpoints.js';
 import { readMetrics } from './metrics-log.js';
-import { type RecordedPretraining, runPretraining } from './pretraining-loop.js';
+import { type RecordedPretraining, runPretraining } from './recorded-pretraining.js';
 import { restoreTrainer } from './trainer-state.js';
 
 const engine = await nodeEngine({ threads: 1 });

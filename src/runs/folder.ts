@@ -9,7 +9,7 @@ import { writeFileAtomically } from '../files/atomic-file.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { restoreTokenizer, type Tokenizer } from '../tokenizers/index.js';
-import { latestCheckpoint } from './checkpoint-files.js';
+import { latestCheckpoint } from './checkpoints.js';
 
 const files = {
   config: 'config.json',

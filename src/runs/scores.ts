@@ -1,7 +1,7 @@
 /** What an evaluation leaves behind: scores.json, and the result of `finetune` and `probe`. */
 
 import type { Interval } from '../scoring/statistics.js';
-import { runFile, writeJson } from '../training/run-folder.js';
+import { runFile, writeJson } from './folder.js';
 
 /** One method's test scores over its seeds. */
 export interface MethodScores extends Interval {

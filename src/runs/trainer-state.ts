@@ -13,7 +13,7 @@ import {
   SECOND_MOMENT,
   START,
   selectPrefix,
-} from './checkpoint-files.js';
+} from './checkpoints.js';
 
 /** The vectors that a checkpoint holds, each under its prefix. */
 const vectorsOf = ({ parameters, firstMoment, secondMoment, average, start }: TrainerState) =>

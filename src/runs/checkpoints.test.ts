@@ -13,7 +13,7 @@ import {
   matchParameters,
   saveCheckpoint,
   selectPrefix,
-} from './checkpoint-files.js';
+} from './checkpoints.js';
 
 const metadata = { epoch: 2, position: 17, config_hash: 'abc', version: '0.1.0' };
 const weight = hostTensor('float32', [2, 2], Float32Array.of(1, -2, 3, Number.NaN));
