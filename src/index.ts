@@ -2,8 +2,8 @@
  * Lacuna as a library: the commands as functions. Each runs in a worker thread; `signal` asks it to stop, and
  * `onEvent` hears of its progress. They throw InputError for bad input and LacunaError for other expected failures.
  */
-import { inBackground } from './background.js';
-import type { Verbs } from './verbs.js';
+import { inBackground } from './worker/background.js';
+import type { Verbs } from './worker/verb-table.js';
 
 /** What is in a file, and how it would be learned from. */
 export const inspect: Verbs['inspect'] = (options, hooks) => inBackground('inspect', options, hooks);
@@ -34,13 +34,13 @@ export type { SuiteDescription } from './benchmark/index.js';
 export type { ReportOptions, ReportSummary } from './benchmark/report.js';
 export type { UserConfig } from './config/schema.js';
 export { InputError, LacunaError } from './errors.js';
-export type { EmbedOptions, EmbedSummary } from './evaluation/embed.js';
-export type { ExportOptions, ExportSummary } from './evaluation/export-run.js';
-export type { FinetuneVerbOptions } from './evaluation/finetune.js';
-export type { PredictOptions, PredictSummary } from './evaluation/predict.js';
-export type { ProbeVerbOptions } from './evaluation/probe.js';
 export type { Hooks, ProgressEvent } from './learning/progress-event.js';
 export type { MethodScores, Scores } from './runs/scores.js';
-export type { Inspection, InspectOptions } from './training/inspect.js';
-export type { PretrainOptions, PretrainSummary } from './training/pretrain.js';
+export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
+export type { ExportOptions, ExportSummary } from './verbs/export.js';
+export type { FinetuneVerbOptions } from './verbs/finetune.js';
+export type { Inspection, InspectOptions } from './verbs/inspect.js';
+export type { PredictOptions, PredictSummary } from './verbs/predict.js';
+export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';
+export type { ProbeVerbOptions } from './verbs/probe.js';
 export { version } from './version.js';

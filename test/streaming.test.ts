@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { molecules } from '../src/tokenizers/real-records.case.js';
-import { pretrain } from '../src/training/pretrain.js';
+import { pretrain } from '../src/verbs/pretrain.js';
 
 let folder: string;
 beforeAll(async () => {

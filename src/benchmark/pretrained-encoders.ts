@@ -13,7 +13,7 @@ import { readMetrics } from '../runs/metrics-log.js';
 import { openSource } from '../sources/open-source.js';
 import { rememberOnce } from '../sources/remember.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import { pretrain } from '../training/pretrain.js';
+import { pretrain } from '../verbs/pretrain.js';
 import { hashOf, hashText } from './files.js';
 import { measured } from './measured.js';
 import type { DataFolders, Pretraining, PretrainingChanges } from './suite.js';

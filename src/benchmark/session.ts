@@ -2,11 +2,11 @@
 
 import { type LabelledData, readLabelled } from '../datasets/labelled-data.js';
 import { InputError } from '../errors.js';
-import { stepReporter } from '../evaluation/finetune.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { Run } from '../runs/folder.js';
 import { splitParts } from '../scoring/parts.js';
 import { openSource } from '../sources/open-source.js';
+import { stepReporter } from '../verbs/finetune.js';
 import { measured } from './measured.js';
 import type { Pretrainings } from './pretrained-encoders.js';
 import type { BenchmarkTask, DataFolders, Session } from './suite.js';

@@ -1,10 +1,10 @@
-import type { PredictSummary } from '../evaluation/predict.js';
 import { describeBadRecord } from '../records/bad-records.js';
 import type { ColumnProfile } from '../records/profile.js';
 import { formatTable } from '../report/table.js';
 import type { MethodScores, Scores } from '../runs/scores.js';
-import type { Inspection } from '../training/inspect.js';
-import type { PretrainSummary } from '../training/pretrain.js';
+import type { Inspection } from '../verbs/inspect.js';
+import type { PredictSummary } from '../verbs/predict.js';
+import type { PretrainSummary } from '../verbs/pretrain.js';
 import { count, duration, number } from './progress.js';
 
 /** One line per method with its mean over seeds and the 95 % interval of that mean. */

@@ -6,8 +6,8 @@ import { InputError, LacunaError } from '../errors.js';
 import { objectives } from '../objectives/index.js';
 import type { Results } from '../report/results.js';
 import type { MethodScores, Scores } from '../runs/scores.js';
-import type { Inspection } from '../training/inspect.js';
-import type { PretrainSummary } from '../training/pretrain.js';
+import type { Inspection } from '../verbs/inspect.js';
+import type { PretrainSummary } from '../verbs/pretrain.js';
 import { runProgram } from './program.js';
 import type { Verbs } from './verbs.js';
 

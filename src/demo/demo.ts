@@ -5,7 +5,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { UserConfig } from '../config/schema.js';
-import { finetuneRuns } from '../evaluation/finetune.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { partOf } from '../records/split.js';
@@ -16,7 +15,8 @@ import { readMetrics } from '../runs/metrics-log.js';
 import type { MethodScores } from '../runs/scores.js';
 import { metrics } from '../scoring/metrics.js';
 import { summarize } from '../scoring/statistics.js';
-import { pretrain } from '../training/pretrain.js';
+import { finetuneRuns } from '../verbs/finetune.js';
+import { pretrain } from '../verbs/pretrain.js';
 import { chosenMasks } from './masks.js';
 import { loadRiskMolecules, type RiskMolecule, riskTasks } from './molecules.js';
 

@@ -18,7 +18,7 @@ import { AVERAGE, loadCheckpoint } from '../runs/checkpoints.js';
 import { openRun, runFile } from '../runs/folder.js';
 import { readMetrics } from '../runs/metrics-log.js';
 import { molecules, realRecords } from '../tokenizers/real-records.case.js';
-import { pretrain } from '../training/pretrain.js';
+import { pretrain } from '../verbs/pretrain.js';
 import { range, smallModel, trainerOf } from './objective.case.js';
 import { selfDistillation } from './self-distillation.js';
 

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import type { BadRecord } from '../records/record-batch.js';
-import { inspect } from '../training/inspect.js';
+import { inspect } from '../verbs/inspect.js';
 import { readLmdbObjects } from './lmdb.js';
 import { type OpenOptions, openSource } from './open-source.js';
 import { NumpyArray } from './pickle.js';

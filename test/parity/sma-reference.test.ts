@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { nodeEngine } from '../src/engine/node.js';
-import { compareWithReference, isWithinTolerances, PARITY_TOLERANCES } from '../src/training/sma-parity.js';
+import { nodeEngine } from '../../src/engine/node.js';
+import { compareWithReference, isWithinTolerances, PARITY_TOLERANCES } from './sma-parity.js';
 
 const folder = fileURLToPath(new URL('fixtures/', import.meta.url));
 const engine = await nodeEngine({ threads: 1 });

@@ -3,9 +3,9 @@
  * signals, progress and pages. Stopping is asked for, never forced, so that files are closed and checkpoints written.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { InputError, LacunaError } from './errors.js';
-import type { Hooks, ProgressEvent } from './learning/progress-event.js';
-import { type VerbName, type Verbs, verbs } from './verbs.js';
+import { InputError, LacunaError } from '../errors.js';
+import type { Hooks, ProgressEvent } from '../learning/progress-event.js';
+import { type VerbName, type Verbs, verbs } from './verb-table.js';
 
 type Message =
   | { readonly type: 'event'; readonly event: ProgressEvent }

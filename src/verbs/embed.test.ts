@@ -13,9 +13,9 @@ import type { TokenBlock } from '../records/token-block.js';
 import { openRun, type Run, runFile } from '../runs/folder.js';
 import { withQuery } from '../sources/duckdb.js';
 import { openSource } from '../sources/open-source.js';
-import { pretrain } from '../training/pretrain.js';
 import { embed } from './embed.js';
-import { exportRun } from './export-run.js';
+import { exportRun } from './export.js';
+import { pretrain } from './pretrain.js';
 import { probe } from './probe.js';
 
 /** Real molecules (ESOL, Delaney 2004) with their log solubility. */

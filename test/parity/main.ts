@@ -5,8 +5,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { nodeEngine } from '../engine/node.js';
-import { compareWithReference, isWithinTolerances } from '../training/sma-parity.js';
+import { nodeEngine } from '../../src/engine/node.js';
+import { compareWithReference, isWithinTolerances } from './sma-parity.js';
 
 const files = process.argv.slice(2);
 if (files.length === 0) {

@@ -6,9 +6,9 @@ import { loadRiskMolecules, type RiskMolecule } from '../demo/molecules.js';
 import { loadCheckpoint } from '../runs/checkpoints.js';
 import type { Scores } from '../runs/scores.js';
 import { rootMeanSquaredError } from '../scoring/metrics.js';
-import { pretrain } from '../training/pretrain.js';
 import { finetune } from './finetune.js';
 import { predict } from './predict.js';
+import { pretrain } from './pretrain.js';
 
 /** Carbon atoms of a molecule: a label that is known exactly and can be learned from its text. */
 const carbons = (smiles: string) => (smiles.replaceAll('Cl', '').match(/[Cc]/g) ?? []).length;

@@ -2,12 +2,12 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { finetune } from '../evaluation/finetune.js';
-import { predict } from '../evaluation/predict.js';
-import { probe } from '../evaluation/probe.js';
 import { loadCheckpoint } from '../runs/checkpoints.js';
 import { random } from '../tensor/random.js';
-import { pretrain } from '../training/pretrain.js';
+import { finetune } from './finetune.js';
+import { predict } from './predict.js';
+import { pretrain } from './pretrain.js';
+import { probe } from './probe.js';
 
 const LETTERS = 'ACDEFG';
 const parts = ['train', 'train', 'train', 'train', 'valid', 'test'];

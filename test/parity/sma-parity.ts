@@ -1,19 +1,19 @@
 /** The objective, its gradients and a few optimizer steps beside numbers from another implementation of SMA. */
-import type { Engine } from '../engine/engine.js';
-import { cast, expand, iota, type Program, reshape, staticSize } from '../graph/index.js';
-import { adamW } from '../learning/adamw.js';
+import type { Engine } from '../../src/engine/engine.js';
+import { cast, expand, iota, type Program, reshape, staticSize } from '../../src/graph/index.js';
+import { adamW } from '../../src/learning/adamw.js';
 import {
   batchShape,
   gradientName,
   gradientProgram,
   type ModelConfig,
   pretrainingGraph,
-} from '../learning/model.js';
-import { parameterLayout, parameterViews } from '../learning/parameters.js';
-import { decode, mostHidden, roundHalfToEven } from '../objectives/masked-autoencoding.js';
-import type { TokenSpec } from '../records/token-block.js';
-import { decodeSafetensors } from '../tensor/safetensors.js';
-import { type HostTensor, hostTensor, zeros } from '../tensor/tensor.js';
+} from '../../src/learning/model.js';
+import { parameterLayout, parameterViews } from '../../src/learning/parameters.js';
+import { decode, mostHidden, roundHalfToEven } from '../../src/objectives/masked-autoencoding.js';
+import type { TokenSpec } from '../../src/records/token-block.js';
+import { decodeSafetensors } from '../../src/tensor/safetensors.js';
+import { type HostTensor, hostTensor, zeros } from '../../src/tensor/tensor.js';
 
 interface ReferenceConfig {
   latents: number;

@@ -1,0 +1,40 @@
+/** What Lacuna does, one function per command. Each loads only what it needs. These run where they are called. */
+
+import type { BenchOptions } from '../benchmark/bench.js';
+import type { ReportOptions } from '../benchmark/report.js';
+import type { DemoOptions } from '../demo/demo.js';
+import type { Hooks } from '../learning/progress-event.js';
+import type { EmbedOptions } from '../verbs/embed.js';
+import type { ExportOptions } from '../verbs/export.js';
+import type { FinetuneVerbOptions } from '../verbs/finetune.js';
+import type { InspectOptions } from '../verbs/inspect.js';
+import type { PredictOptions } from '../verbs/predict.js';
+import type { PretrainOptions } from '../verbs/pretrain.js';
+import type { ProbeVerbOptions } from '../verbs/probe.js';
+
+export const verbs = {
+  inspect: async (options: InspectOptions, _hooks?: Hooks) =>
+    (await import('../verbs/inspect.js')).inspect(options),
+  pretrain: async (options: PretrainOptions, hooks?: Hooks) =>
+    (await import('../verbs/pretrain.js')).pretrain(options, hooks),
+  finetune: async (options: FinetuneVerbOptions, hooks?: Hooks) =>
+    (await import('../verbs/finetune.js')).finetune(options, hooks),
+  probe: async (options: ProbeVerbOptions, hooks?: Hooks) =>
+    (await import('../verbs/probe.js')).probe(options, hooks),
+  embed: async (options: EmbedOptions, hooks?: Hooks) =>
+    (await import('../verbs/embed.js')).embed(options, hooks),
+  predict: async (options: PredictOptions, hooks?: Hooks) =>
+    (await import('../verbs/predict.js')).predict(options, hooks),
+  exportRun: async (options: ExportOptions, hooks?: Hooks) =>
+    (await import('../verbs/export.js')).exportRun(options, hooks),
+  bench: async (options: BenchOptions, hooks?: Hooks) =>
+    (await import('../benchmark/bench.js')).bench(options, hooks),
+  benchmarks: async (_options?: undefined, _hooks?: Hooks) =>
+    (await import('../benchmark/index.js')).describeSuites(),
+  report: async (options: ReportOptions, _hooks?: Hooks) =>
+    (await import('../benchmark/report.js')).report(options),
+  demo: async (options: DemoOptions, hooks?: Hooks) => (await import('../demo/demo.js')).demo(options, hooks),
+};
+
+export type Verbs = typeof verbs;
+export type VerbName = keyof Verbs;
