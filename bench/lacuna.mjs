@@ -2,8 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { nodeEngine } from '../dist/engine/node.js';
-import { Embedder, encoderParameters } from '../dist/evaluation/embedding.js';
-import { pretrainingGraphFor } from '../dist/learning/pretraining.js';
+import { Embedder, encoderParameters } from '../dist/finetuning/frozen-encoder.js';
+import { pretrainingGraphFor } from '../dist/learning/self-supervision.js';
 import { Trainer } from '../dist/learning/trainer.js';
 import { version } from '../dist/version.js';
 import { batchOfWorkload, readWorkload } from './workload.mjs';

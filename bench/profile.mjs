@@ -4,7 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { nodeEngine } from '../dist/engine/node.js';
-import { pretrainingGraphFor } from '../dist/learning/pretraining.js';
+import { pretrainingGraphFor } from '../dist/learning/self-supervision.js';
 import { Trainer } from '../dist/learning/trainer.js';
 import { configurationNamed, configurations } from './configurations.mjs';
 import { batchOfWorkload, readWorkload, writeWorkload } from './workload.mjs';

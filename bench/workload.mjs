@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { batchShape, pretrainingGraph } from '../dist/learning/model.js';
 import { initializeParameters, parameterLayout, parameterViews } from '../dist/learning/parameters.js';
-import { batchFeeds } from '../dist/learning/pretraining.js';
+import { batchFeeds } from '../dist/learning/self-supervision.js';
 import { random } from '../dist/tensor/random.js';
 import { decodeSafetensors, encodeSafetensors } from '../dist/tensor/safetensors.js';
 import { hostTensor } from '../dist/tensor/tensor.js';

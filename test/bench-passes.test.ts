@@ -5,7 +5,7 @@ import { add, parameter, parametersOf, type Value } from '../dist/graph/index.js
 import { type ObjectiveKind, objectives } from '../dist/objectives/index.js';
 import type { Objective } from '../dist/objectives/objective.js';
 import type { TokenSpec } from '../dist/records/token-block.js';
-import { batchShape, type ModelConfig, pretrainingGraph } from '../dist/training/model.js';
+import { batchShape, type ModelConfig, pretrainingGraph } from '../dist/learning/model.js';
 
 const SIZE = 4;
 const spec: TokenSpec = { kind: 'discrete', vocabulary: 9, maxTokens: 10 };

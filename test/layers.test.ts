@@ -14,24 +14,32 @@ const layers = [
   'onnx',
   'engine',
   'records',
-  'molecules',
-  'tokenizers',
   'layers',
+  'tokenizers',
   'encoders',
   'objectives',
-  'training',
-  'evaluation',
+  'learning',
+  'numerics',
+  'scoring',
+  'probes',
+  'finetuning',
+  'molecules',
+  'datasets',
+  'config',
+  'files',
+  'sources',
+  'runs',
+  'verbs',
   'report',
   'demo',
   'benchmark',
-  'verbs',
-  'background',
+  'worker',
   'index',
   'cli',
 ];
 
 /** The only places that may name Node's own modules; all else also runs in a browser. */
-const needsNode = /^(engine\/node|records\/|training\/|demo\/|benchmark\/|background|cli\/)/;
+const needsNode = /^(engine\/node|files\/|sources\/|runs\/|verbs\/|demo\/|benchmark\/|worker\/|cli\/|config\/file)/;
 
 interface SourceFile {
   readonly path: string;

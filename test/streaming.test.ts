@@ -68,9 +68,9 @@ describe('a file that is learned from block by block', () => {
     const built = (path: string) => JSON.stringify(new URL(`../dist/${path}`, import.meta.url).href);
     await writeFile(
       script,
-      `import { openSource } from ${built('records/open-source.js')};
+      `import { openSource } from ${built('sources/open-source.js')};
       import { tokenizers } from ${built('tokenizers/index.js')};
-      import { partition, trainingBlocks, trainingRecords } from ${built('training/data.js')};
+      import { partition, trainingBlocks, trainingRecords } from ${built('datasets/data.js')};
       const source = await openSource(process.argv[2], { onBadRecord: 'fail', report() {} });
       const parts = await partition(source, { seed: 0, validFraction: 0.05, testFraction: 0 });
       const records = trainingRecords(source, parts, ['sequence'], undefined);
