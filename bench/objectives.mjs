@@ -1,5 +1,9 @@
 /** A training step of each objective beside the passes of the encoder that it needs: `npm run bench -- objectives FILE…`. */
 import { loadavg } from 'node:os';
+import { modelOf, resolveConfig } from '../dist/config/defaults.js';
+import { parseConfig } from '../dist/config/parse.js';
+import { partition, trainingBlocks } from '../dist/datasets/data.js';
+import { fitTokenizer, planTokens } from '../dist/datasets/token-plan.js';
 import { nodeEngine } from '../dist/engine/node.js';
 import { InputError } from '../dist/errors.js';
 import { staticSize } from '../dist/graph/index.js';
@@ -11,10 +15,6 @@ import { objectives } from '../dist/objectives/index.js';
 import { blockLengths, bucketLengths, epochOrder, packBatch } from '../dist/records/batch.js';
 import { openSource } from '../dist/sources/open-source.js';
 import { zeros } from '../dist/tensor/tensor.js';
-import { parseConfig } from '../dist/config/parse.js';
-import { partition, trainingBlocks } from '../dist/datasets/data.js';
-import { modelOf, resolveConfig } from '../dist/config/defaults.js';
-import { fitTokenizer, planTokens } from '../dist/datasets/token-plan.js';
 import { productOperations } from './operations.mjs';
 import { encoderPasses, passCounts } from './passes.mjs';
 import { markdownTable, number, spread, summary } from './table.mjs';

@@ -8,11 +8,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { partition, trainingBlocks } from '../dist/datasets/data.js';
+import { fitTokenizer, planTokens } from '../dist/datasets/token-plan.js';
 import { openSource } from '../dist/sources/open-source.js';
 import { random } from '../dist/tensor/random.js';
-import { partition, trainingBlocks } from '../dist/datasets/data.js';
 import { inspect } from '../dist/verbs/inspect.js';
-import { fitTokenizer, planTokens } from '../dist/datasets/token-plan.js';
 
 const COLUMNS = 29;
 const REPEATS = 7;

@@ -1,6 +1,6 @@
 /** A pretraining run on disk: each step logged, each validation told, checkpoints on the way. */
 
-import { hashConfig } from '../config/parse.js';
+import { hashConfig } from '../files/config-hash.js';
 import type { Config } from '../config/schema.js';
 import { LacunaError } from '../errors.js';
 import { collapseSigns, type Monitors, untrainedMonitors } from '../learning/monitors.js';

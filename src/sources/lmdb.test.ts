@@ -15,7 +15,7 @@ const folder = mkdtempSync(join(tmpdir(), 'lacuna-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const bytesOf = (name: string): Buffer =>
-  gunzipSync(readFileSync(new URL(`../../../test/fixtures/lmdb/${name}.mdb.gz`, import.meta.url)));
+  gunzipSync(readFileSync(new URL(`../../test/fixtures/lmdb/${name}.mdb.gz`, import.meta.url)));
 
 function file(name: string, bytes: Uint8Array = bytesOf(name)): string {
   const path = join(folder, `${name}.mdb`);

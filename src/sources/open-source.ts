@@ -60,8 +60,9 @@ export async function openSource(path: string, options: OpenOptions = {}): Promi
     bytes: sizes.reduce((sum, size) => sum + size, 0),
     columns: reader.columns,
     leftOut: reader.leftOut,
-    read: ({ columns, few } = {}) =>
-      reader.read(selectColumns(path, reader.columns, columns), reject, { few }),
+    reject,
+    read: ({ columns, few, reject: own = reject } = {}) =>
+      reader.read(selectColumns(path, reader.columns, columns), own, { few }),
   };
 }
 
