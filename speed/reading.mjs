@@ -1,5 +1,5 @@
 /**
- * Reading beside DuckDB alone: `npm run bench:reading -- [ROWS]`. A CSV of ROWS × 29 numbers (1,000,000 by default) is parsed by DuckDB,
+ * Reading beside DuckDB alone: `npm run speed -- reading [ROWS]`. A CSV of ROWS × 29 numbers (1,000,000 by default) is parsed by DuckDB,
  * which adds up every column, or hands its chunks over; inspected; and tokenized whole, as in the first epoch of a run. In turns, in one process.
  */
 import { createWriteStream } from 'node:fs';
@@ -8,15 +8,20 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
+import { partition, trainingBlocks } from '../dist/datasets/data.js';
+import { fitTokenizer, planTokens } from '../dist/datasets/token-plan.js';
 import { openSource } from '../dist/sources/open-source.js';
 import { random } from '../dist/tensor/random.js';
-import { partition, trainingBlocks } from '../dist/datasets/data.js';
 import { inspect } from '../dist/verbs/inspect.js';
-import { fitTokenizer, planTokens } from '../dist/datasets/token-plan.js';
 
 const COLUMNS = 29;
 const REPEATS = 7;
-const rows = Number(process.argv[2] ?? 1_000_000);
+const [count = '1000000'] = process.argv.slice(2);
+const rows = Number(count);
+if (!(Number.isSafeInteger(rows) && rows > 0)) {
+  console.log('npm run speed -- reading [ROWS]');
+  process.exit(count === '--help' ? 0 : 2);
+}
 const folder = await mkdtemp(join(tmpdir(), 'lacuna-reading-'));
 try {
   const path = join(folder, 'numbers.csv');
