@@ -19,8 +19,8 @@ import {
 import { NonFiniteStep, type Step } from '../learning/steps.js';
 import { version } from '../version.js';
 import { saveCheckpoint } from './checkpoints.js';
-import { MetricsLog, readMetrics } from './metrics-log.js';
 import { runFile } from './folder.js';
+import { MetricsLog, readMetrics } from './metrics-log.js';
 import { isFiniteState, trainerTensors } from './trainer-state.js';
 
 export interface RecordedPretraining extends Pretraining {
