@@ -11,6 +11,7 @@ import { tokenizers } from '../tokenizers/index.js';
 
 export const tasks = ['regression', 'binary', 'multiclass', 'multilabel', 'per-token'] as const;
 const splits = ['random', 'scaffold'] as const;
+/** @internal */
 export const probeKinds = ['linear', 'nearest-neighbors', 'nearest-class-mean'] as const;
 
 /** One of a family's members, by name: a new member is known here by itself. */

@@ -119,7 +119,7 @@ function layersAbove(name: string, layers: number): number {
 }
 
 /** A trainer for an encoder and a head, with the settings of every labelled training. */
-export const labelledTrainer = (
+const labelledTrainer = (
   engine: Engine,
   build: (tokens: number) => TrainableGraph,
   { layers, layerDecay = 1, length }: { layers: number; layerDecay?: number; length: number },
@@ -147,7 +147,7 @@ export interface TrainingData {
  * Trains from fresh or pretrained parameters and keeps those of the best validation, of ten.
  * Throws LacunaError when the loss is not finite.
  */
-export async function trainToBest(
+async function trainToBest(
   trainer: Trainer,
   { steps, learningRate, start, seed, signal, onStep }: TrainOptions,
   { plans, feeds, validate, isBetter }: TrainingData,

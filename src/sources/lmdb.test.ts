@@ -7,15 +7,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import type { BadRecord } from '../records/record-batch.js';
 import { inspect } from '../verbs/inspect.js';
-import { readLmdbObjects } from './lmdb.js';
+import { LmdbFile } from './lmdb-file.js';
 import { type OpenOptions, openSource } from './open-source.js';
-import { NumpyArray } from './pickle.js';
+import { NumpyArray, type PickleDictionary, unpickle } from './pickle.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const bytesOf = (name: string): Buffer =>
-  gunzipSync(readFileSync(new URL(`../../../test/fixtures/lmdb/${name}.mdb.gz`, import.meta.url)));
+  gunzipSync(readFileSync(new URL(`../../test/fixtures/lmdb/${name}.mdb.gz`, import.meta.url)));
 
 function file(name: string, bytes: Uint8Array = bytesOf(name)): string {
   const path = join(folder, `${name}.mdb`);
@@ -23,10 +23,16 @@ function file(name: string, bytes: Uint8Array = bytesOf(name)): string {
   return path;
 }
 
-async function objectsOf(path: string) {
-  const objects = [];
-  for await (const object of readLmdbObjects(path)) objects.push(object);
-  return objects;
+/** What the values of a database hold, also where no column can. */
+function objectsOf(path: string): PickleDictionary[] {
+  const database = new LmdbFile(path);
+  try {
+    return Array.from(database.inKeyOrder())
+      .filter(({ key }) => key.toString() !== 'num_examples')
+      .map((entry) => unpickle(entry.value()) as PickleDictionary);
+  } finally {
+    database.close();
+  }
 }
 
 async function columnsOf(path: string, options?: OpenOptions) {
@@ -95,8 +101,8 @@ describe.each([2, 3, 4, 5])('pickle protocol %i', (protocol) => {
     }
   });
 
-  it('gives plain records with their arrays', async () => {
-    const objects = await objectsOf(file(`protocol${protocol}`));
+  it('gives plain records with their arrays', () => {
+    const objects = objectsOf(file(`protocol${protocol}`));
     expect(objects.map(({ primary }) => primary)).toEqual(sequences);
     objects.forEach(({ tertiary, id, valid_mask }, i) => {
       const { length } = sequences[i];
@@ -113,7 +119,7 @@ describe.each([2, 3, 4, 5])('pickle protocol %i', (protocol) => {
 });
 
 it.each([2, 5])('reads what else NumPy writes, in protocol %i', async (protocol) => {
-  const [kinds] = await objectsOf(file(`kinds${protocol}`));
+  const [kinds] = objectsOf(file(`kinds${protocol}`));
   expect({ ...kinds, bytes: String(kinds.bytes) }).toMatchObject({
     text: 'héllo',
     bytes: String(Buffer.from('abc')),
@@ -174,7 +180,7 @@ describe('opening', () => {
       writeFileSync(join(folder, name, 'data.mdb'), bytesOf('protocol4'));
       const source = await openSource(join(folder, name));
       expect(source).toMatchObject({ format: 'lmdb', bytes: 20480, path: join(folder, name) });
-      expect((await objectsOf(join(folder, name))).length).toBe(3);
+      expect((await columnsOf(join(folder, name))).primary).toEqual(sequences);
     }
     const path = join(folder, 'renamed.bin');
     writeFileSync(path, bytesOf('tree'));
@@ -220,7 +226,6 @@ describe('opening', () => {
       /record 0: key "0": the pickle asks for "(posix|nt)\.system", and nothing is run for it; only text, /;
     expect(await failure(path)).toMatch(refusal);
     expect((await columnsOf(path, { onBadRecord: 'skip' })).primary).toEqual([sequences[1]]);
-    await expect(objectsOf(path)).rejects.toThrow(refusal);
   });
 });
 

@@ -20,8 +20,6 @@ import { lmdbReader } from './lmdb.js';
 import { isLmdb, lmdbDataFile } from './lmdb-file.js';
 import { parquetReader } from './parquet.js';
 
-export type { OnBadRecord } from '../records/bad-records.js';
-
 const HEAD_BYTES = 4096;
 
 export interface OpenOptions {
