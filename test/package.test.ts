@@ -48,6 +48,14 @@ describe('the package', () => {
     expect(rest).toEqual(Object.fromEntries(indexed));
   });
 
+  it('has all entry points in the API reference', () => {
+    const { entryPoints } = JSON.parse(readFileSync(`${root}typedoc.json`, 'utf8'));
+    const types = Object.values(manifest.exports).flatMap((target) =>
+      typeof target === 'string' ? [] : [target.types.replace('./', '')],
+    );
+    expect(entryPoints).toEqual(types);
+  });
+
   it.each([
     ['lacuna', ['pretrain', 'finetune', 'probe', 'embed', 'predict', 'exportRun', 'InputError', 'version']],
     ['lacuna/graph', ['input', 'parameter', 'gradients', 'printProgram', 'primitives']],

@@ -84,6 +84,9 @@ export const describeOptions = ({ kind, ...given }: ObjectiveConfig): string =>
     .join(', ');
 
 // What an objective is, and what those that are there share.
+export type { ByolOptions } from './byol.js';
+export type { GsimclrOptions } from './g-simclr.js';
+export type { GroupMaskingOptions } from './group-masking.js';
 export {
   batchNormOver,
   checkViews,
@@ -127,6 +130,9 @@ export {
   selectLargest,
   tokenLosses,
 } from './masked-autoencoding.js';
+export type { Mp3Options } from './mp3.js';
+export type { MsbregOptions } from './msbreg.js';
+export type { MyowOptions } from './myow.js';
 export type {
   BatchShape,
   GroupingContext,
@@ -150,3 +156,8 @@ export {
   singularValueLoss,
   type ViewRegularizerOptions,
 } from './regularizers.js';
+export type { SelfDistillationOptions } from './self-distillation.js';
+export type { SelfieOptions } from './selfie.js';
+export type { SimclrOptions } from './simclr.js';
+export type { SmaOptions } from './sma.js';
+export type { TJepaOptions } from './t-jepa.js';

@@ -3,12 +3,14 @@ export { labelOffsets, takeLabelRows } from './label-rows.js';
 export { className, describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from './labels.js';
 export {
   accuracy,
+  type ColumnScore,
   chooseMetric,
   isBetter,
   type Metric,
   type MetricName,
   meanAbsoluteError,
   metrics,
+  type Numbers,
   type OutputLayout,
   pearson,
   rocAuc,

@@ -7,7 +7,7 @@ export type Task = 'regression' | 'binary' | 'multiclass' | 'multilabel' | 'per-
  * Numbers to compare, one per record, or per token where tokens are labelled. In `truth` and `labels` NaN is a missing
  * label, which is skipped. A NaN prediction for a record that has a label makes every metric NaN: a model that failed is not scored on the rest.
  */
-type Numbers = ArrayLike<number>;
+export type Numbers = ArrayLike<number>;
 
 /** Positions that have a label. */
 function labelled(labels: Numbers): Int32Array {
@@ -144,7 +144,7 @@ export function rocAuc(scores: Numbers, labels: Numbers): number {
 }
 
 /** Scores one target column: outputs [n, width], labels [n]. */
-type ColumnScore = (outputs: Float64Array, labels: Float64Array, width: number) => number;
+export type ColumnScore = (outputs: Float64Array, labels: Float64Array, width: number) => number;
 
 /** A positive logit says class 1. */
 const signAccuracy: ColumnScore = (logits, labels) =>

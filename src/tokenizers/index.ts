@@ -5,8 +5,18 @@ import { sequence } from './sequence.js';
 import { series } from './series.js';
 import type { Tokenizer } from './tokenizer.js';
 
-export { profileSource, type SourceProfile } from '../records/profile.js';
-export type { ColumnValues, DataSource, RecordBatch } from '../records/record-batch.js';
+export { type ColumnProfile, profileSource, type SourceProfile } from '../records/profile.js';
+export type {
+  BadRecord,
+  ColumnInfo,
+  ColumnType,
+  ColumnValues,
+  DataSource,
+  LeftOutColumn,
+  PixelShape,
+  ReadOptions,
+  RecordBatch,
+} from '../records/record-batch.js';
 export type { FieldSpec, GridSpec, TokenBlock, TokenSpec } from '../records/token-block.js';
 export type { TokenizerChoice, TokenizerWishes } from './choose.js';
 export { chooseTokenizer } from './choose.js';
