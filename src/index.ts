@@ -32,9 +32,10 @@ export const benchmarks: Verbs['benchmarks'] = () => inBackground('benchmarks', 
 export type { BenchOptions, BenchSummary } from './benchmark/bench.js';
 export type { SuiteDescription } from './benchmark/index.js';
 export type { ReportOptions, ReportSummary } from './benchmark/report.js';
-export type { UserConfig } from './config/schema.js';
+export type { ReadingOptions, UserConfig } from './config/schema.js';
 export { InputError, LacunaError } from './errors.js';
-export type { Hooks, ProgressEvent } from './learning/progress-event.js';
+export type { Hooks, ProgressEvent, SeedEvent, StepEvent, ValidEvent } from './learning/progress-event.js';
+export type { BadRecord } from './records/record-batch.js';
 export type { MethodScores, Scores } from './runs/scores.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
 export type { ExportOptions, ExportSummary } from './verbs/export.js';

@@ -35,10 +35,37 @@ describe('the package', () => {
       expect(existsSync(`${root}${file}`), file).toBe(true);
   });
 
+  it('has an entry point for each folder that is a piece of its own, with its types', () => {
+    const folders = ['graph', 'objectives', 'encoders', 'layers', 'tokenizers', 'learning', 'scoring'];
+    const indexed = folders.map((name) => [
+      `./${name}`,
+      { types: `./dist/${name}/index.d.ts`, default: `./dist/${name}/index.js` },
+    ]);
+    const { '.': main, './engine': engine, './package.json': itself, ...rest } = manifest.exports;
+    expect(main).toEqual({ types: './dist/index.d.ts', default: './dist/index.js' });
+    expect(engine).toEqual({ types: './dist/engine/node.d.ts', node: './dist/engine/node.js' });
+    expect(itself).toBe('./package.json');
+    expect(rest).toEqual(Object.fromEntries(indexed));
+  });
+
+  it('has all entry points in the API reference', () => {
+    const { entryPoints } = JSON.parse(readFileSync(`${root}typedoc.json`, 'utf8'));
+    const types = Object.values(manifest.exports).flatMap((target) =>
+      typeof target === 'string' ? [] : [target.types.replace('./', '')],
+    );
+    expect(entryPoints).toEqual(types);
+  });
+
   it.each([
     ['lacuna', ['pretrain', 'finetune', 'probe', 'embed', 'predict', 'exportRun', 'InputError', 'version']],
     ['lacuna/graph', ['input', 'parameter', 'gradients', 'printProgram', 'primitives']],
-    ['lacuna/engine', ['nodeEngine']],
+    ['lacuna/engine', ['nodeEngine', 'hostTensor']],
+    ['lacuna/objectives', ['objectives', 'maskedAutoencoding', 'encodeViews', 'regularized']],
+    ['lacuna/encoders', ['encoders', 'readTokens']],
+    ['lacuna/layers', ['attentionBlock', 'linear', 'layerNorm', 'embedTokens', 'crossEntropy']],
+    ['lacuna/tokenizers', ['tokenizers', 'chooseTokenizer', 'restoreTokenizer']],
+    ['lacuna/learning', ['Trainer', 'trainingSteps', 'parameterLayout', 'initializeParameters', 'packBatch']],
+    ['lacuna/scoring', ['metrics', 'scoreTargets', 'describeLabels', 'summarize']],
   ])('can be imported as %s', (entry, names) => {
     expect(exported(entry)).toEqual(expect.arrayContaining(names));
   });

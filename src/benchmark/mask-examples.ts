@@ -9,7 +9,10 @@ const EXAMPLES = 4;
 /** Characters: long enough to show a pattern, short enough to be read in a picture. */
 const LENGTHS = { least: 18, most: 80 };
 
-/** The first different texts of moderate length, none longer than `maxTokens`. */
+/**
+ * The first different texts of moderate length, none longer than `maxTokens`.
+ * @internal
+ */
 export const moderateTexts = (texts: readonly string[], maxTokens: number): string[] => {
   const most = Math.min(LENGTHS.most, maxTokens);
   const moderate = texts.filter(({ length }) => length >= LENGTHS.least && length <= most);

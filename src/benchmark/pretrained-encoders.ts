@@ -2,11 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { modelOf, resolveConfig } from '../config/defaults.js';
 import type { UserConfig } from '../config/schema.js';
-import { fitTokenizer, PLANNING_RECORDS, planTokens } from '../datasets/token-plan.js';
+import { fitSource } from '../datasets/token-plan.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { ownOptions } from '../objectives/index.js';
-import { profileSource } from '../records/profile.js';
 import { type PretrainingResult, pretrainingSchema } from '../report/results.js';
 import { hasConfig, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
 import { readMetrics } from '../runs/metrics-log.js';
@@ -44,10 +43,7 @@ export class Pretrainings {
       const { path } = await pretraining.dataset.open(this.options.folders);
       const { config } = pretraining;
       const source = rememberSmall(await openSource(path, { onBadRecord: 'skip' }));
-      const profile = await profileSource(source, { rows: PLANNING_RECORDS });
-      const { choice, splitColumn: column } = planTokens(source, profile, config);
-      const rule = { column, columns: choice.columns, heldOut: HELD_OUT };
-      const { tokenizer } = await fitTokenizer(source, choice, rule, config.tokenizer);
+      const { tokenizer } = await fitSource(source, config, HELD_OUT);
       const resolved = resolveConfig(
         { ...config, objective: {} },
         {

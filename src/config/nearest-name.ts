@@ -1,4 +1,7 @@
-/** Levenshtein's distance: the fewest insertions, deletions and replacements that turn `a` into `b`. */
+/**
+ * Levenshtein's distance: the fewest insertions, deletions and replacements that turn `a` into `b`.
+ * @internal
+ */
 export function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {

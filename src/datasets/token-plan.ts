@@ -1,8 +1,8 @@
 /** How a source would be learned from: its tokenizer, columns and split, found in the same way by `pretrain` and `inspect`. */
 import { InputError } from '../errors.js';
-import type { SourceProfile } from '../records/profile.js';
+import { profileSource, type SourceProfile } from '../records/profile.js';
 import type { DataSource, RecordBatch } from '../records/record-batch.js';
-import type { Part } from '../records/split.js';
+import type { HeldOut, Part } from '../records/split.js';
 import { chooseTokenizer, type Tokenizer, type TokenizerChoice, tokenizers } from '../tokenizers/index.js';
 import {
   collectNamedParts,
@@ -52,6 +52,14 @@ export function planTokens(source: DataSource, profile: SourceProfile, wishes: T
     { kind: tokenizer.kind, columns: data.columns, ignore: data.ignore },
   );
   return { choice, splitColumn };
+}
+
+/** The tokenizer that suits the first records of a source, fitted, with the parts of its records. */
+export async function fitSource(source: DataSource, wishes: TokenWishes, heldOut: HeldOut) {
+  const profile = await profileSource(source, { rows: PLANNING_RECORDS });
+  const { choice, splitColumn: column } = planTokens(source, profile, wishes);
+  const rule: SplitRule = { column, columns: choice.columns, heldOut };
+  return { choice, rule, ...(await fitTokenizer(source, choice, rule, wishes.tokenizer)) };
 }
 
 /**

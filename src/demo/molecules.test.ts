@@ -1,9 +1,6 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { loadRDKit, withMolecule } from '../molecules/rdkit.js';
-import { loadRiskMolecules, riskTasks, writeRiskMoleculesCsv } from './molecules.js';
+import { loadRiskMolecules, riskTasks } from './molecules.js';
 
 describe('the risk molecules inside openchemlib', async () => {
   const molecules = await loadRiskMolecules();
@@ -29,20 +26,6 @@ describe('the risk molecules inside openchemlib', async () => {
     for (let i = 0; i < molecules.length; i += 7) {
       const { smiles } = molecules[i]!;
       expect(withMolecule(rdkit, smiles, (m) => m.get_smiles(), { keepHydrogens: true })).toBe(smiles);
-    }
-  });
-
-  it('are written as CSV, and no half-written file stays', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'lacuna-molecules-'));
-    try {
-      expect(await writeRiskMoleculesCsv(join(folder, 'molecules.csv'))).toBe(4234);
-      expect(await readdir(folder)).toEqual(['molecules.csv']);
-      const lines = (await readFile(join(folder, 'molecules.csv'), 'utf8')).split('\n');
-      expect(lines[0]).toBe('smiles,mutagenic,tumorigenic,irritant,reproductive');
-      expect(lines.length).toBe(4234 + 2);
-      expect(lines.slice(1, -1).every((line) => /^[^",]+(,[01]){4}$/.test(line))).toBe(true);
-    } finally {
-      await rm(folder, { recursive: true });
     }
   });
 });

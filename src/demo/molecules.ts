@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { LacunaError } from '../errors.js';
@@ -73,16 +73,4 @@ async function readLists(): Promise<Map<RiskTask, string[]>> {
     );
   }
   return lists;
-}
-
-/** Writes the molecules as CSV, `smiles` and one 0/1 column per risk, and returns how many. No SMILES needs quoting. */
-export async function writeRiskMoleculesCsv(path: string): Promise<number> {
-  const molecules = await loadRiskMolecules();
-  const lines = [['smiles', ...riskTasks].join(',')];
-  for (const molecule of molecules) {
-    lines.push([molecule.smiles, ...riskTasks.map((task) => molecule[task])].join(','));
-  }
-  await writeFile(`${path}.partial`, `${lines.join('\n')}\n`);
-  await rename(`${path}.partial`, path);
-  return molecules.length;
 }

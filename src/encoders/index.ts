@@ -13,3 +13,15 @@ export const encoders = {
 } satisfies Record<string, Encoder>;
 
 export type EncoderKind = keyof typeof encoders;
+
+export {
+  type Encode,
+  type EncodeOptions,
+  type Encoder,
+  type EncoderConfig,
+  type Encoding,
+  type Hiding,
+  refuseReadable,
+  unattended,
+} from './encoder.js';
+export { readTokens } from './read-tokens.js';

@@ -6,6 +6,7 @@ import { encodeProgram } from '../onnx/encode.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import type { Engine, EngineOptions, Executable, HostTensors } from './engine.js';
 
+export { type DType, type DTypeArrays, type HostTensor, hostTensor, zeros } from '../tensor/tensor.js';
 export type { CompileOptions, Engine, EngineOptions, Executable, HostTensors } from './engine.js';
 
 /** Threads used unless told otherwise: one per core. */

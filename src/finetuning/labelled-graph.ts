@@ -30,7 +30,7 @@ const lossOf: Record<Task, Loss> = {
  * Outputs in training, and those in evaluation: the same where nothing is normalised by the batch. Otherwise the two
  * have parameters of the same names and never stand in one program.
  */
-export function outputsInBothModes(build: (training: boolean) => Value): {
+function outputsInBothModes(build: (training: boolean) => Value): {
   trained: Value;
   evaluated: Value;
 } {

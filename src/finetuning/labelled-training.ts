@@ -133,7 +133,7 @@ export interface TrainingData {
  * Trains from fresh or pretrained parameters and keeps those of the best validation, of ten.
  * Throws LacunaError when the loss is not finite.
  */
-export async function trainToBest(
+async function trainToBest(
   trainer: Trainer,
   { steps, learningRate, start, seed, signal, onStep }: TrainOptions,
   { plans, feeds, validate, isBetter }: TrainingData,

@@ -8,10 +8,15 @@ import { normalization } from './ops/normalization.js';
 import { reduction } from './ops/reduction.js';
 import { tracking } from './ops/tracking.js';
 
-export { gradients } from './gradient.js';
+export { type GradientOptions, gradients } from './gradient.js';
 export { attend } from './ops/attention.js';
 export * from './ops/constants.js';
-export { convolution } from './ops/convolution.js';
+export {
+  type ConvolutionAttributes,
+  type ConvolutionOptions,
+  convolution,
+  type SizedAttributes,
+} from './ops/convolution.js';
 export {
   add,
   cast,
@@ -39,25 +44,41 @@ export {
 } from './ops/elementwise.js';
 export { gather, gatherElements, oneHot, scatterElements, topK } from './ops/indexing.js';
 export { concatenate, expand, pad, reshape, slice, transpose } from './ops/layout.js';
-export { matmul } from './ops/matrix.js';
+export { type MatmulAttributes, matmul } from './ops/matrix.js';
 export { layerNorm, logSoftmax, moments, softmax } from './ops/normalization.js';
-export { maximum, mean, sum, sumAll } from './ops/reduction.js';
+export {
+  maximum,
+  mean,
+  type ReductionAttributes,
+  type ReductionOptions,
+  sum,
+  sumAll,
+} from './ops/reduction.js';
 export { track, trackedOf } from './ops/tracking.js';
 export { type Program, printProgram } from './program.js';
 export { type Shape, type Size, staticSize } from './size.js';
 export {
+  type Attributes,
+  type AttributeValue,
+  type ConstantNode,
   constant,
   formatType,
   type Initializer,
+  type InputNode,
   input,
+  type Lowering,
+  type Node,
+  type OperationNode,
   outerScope,
   type ParameterNode,
+  type Primitive,
   parameter,
   parametersOf,
   reachableNodes,
   scope,
   sharingLeaves,
   type Value,
+  type ValueType,
 } from './value.js';
 
 /** Every primitive there is. The gradient-check table has a row for each. */

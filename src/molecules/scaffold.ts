@@ -19,6 +19,7 @@ const WITHOUT_STEREO = JSON.stringify({ doIsomericSmiles: false });
  * those by a double bond. A canonical SMILES without stereo, '' for a molecule without rings, undefined where RDKit refuses
  * the text. It is the text of RDKit's `MurckoScaffoldSmiles`, which is not part of RDKit's WebAssembly; hydrogens and
  * charges of the atoms next to what was cut off are as RDKit leaves them, even where that is no stable molecule.
+ * @internal
  */
 export function murckoScaffold(rdkit: MainModule, smiles: string): string | undefined {
   const graph = withMolecule(rdkit, smiles, readGraph, { stereo: false, complexes: true });

@@ -40,7 +40,10 @@ export async function withProduct<T>(
   }
 }
 
-/** a · bᵀ in plain JavaScript, summed in double precision. */
+/**
+ * a · bᵀ in plain JavaScript, summed in double precision.
+ * @internal
+ */
 export const product: MatrixProduct = (a, b, inner) => {
   const m = a.length / inner;
   const n = b.length / inner;

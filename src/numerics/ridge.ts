@@ -2,7 +2,10 @@ import type { LinearModel } from './linear-model.js';
 import { accumulateTransposed, forEachBlock, multiplyTransposed } from './matrix.js';
 import { type PrincipalAxes, principalAxes } from './principal-axes.js';
 
-/** (covariance + shift · I)⁻¹ vector, O(d²) for any shift. */
+/**
+ * (covariance + shift · I)⁻¹ vector, O(d²) for any shift.
+ * @internal
+ */
 export function solveShifted(
   { dimension, variances, axes, axesTransposed }: PrincipalAxes,
   shift: number,

@@ -95,7 +95,10 @@ async function denoisedLatents({ spec, block, seed, train }: GroupingContext): P
   return latents;
 }
 
-/** The cluster of each point, int32[points], by k-means from points drawn at random, found on some of them if there are many. */
+/**
+ * The cluster of each point, int32[points], by k-means from points drawn at random, found on some of them if there are many.
+ * @internal
+ */
 export async function clustersOf(points: number[][], clusters: number, seed: number): Promise<Int32Array> {
   const { kmeans } = await import('ml-kmeans');
   const order = permutation(points.length, random(seed, 'points for k-means', 0, 0));

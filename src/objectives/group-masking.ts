@@ -33,6 +33,7 @@ const gridOf = (spec: TokenSpec): GridSpec | undefined =>
  * on a grid a rectangle of at most `size` rows and columns, and in a table, whose columns have no neighbours, any set of at
  * most `size`; its extents are drawn uniformly, and it has a token that is in none before it. Groups may overlap. The last one
  * ends where `count` is reached.
+ * @internal
  */
 export function drawGroups(
   spec: TokenSpec,

@@ -82,3 +82,82 @@ export const describeOptions = ({ kind, ...given }: ObjectiveConfig): string =>
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key.replaceAll('_', ' ')} ${value}`)
     .join(', ');
+
+// What an objective is, and what those that are there share.
+export type { ByolOptions } from './byol.js';
+export type { GsimclrOptions } from './g-simclr.js';
+export type { GroupMaskingOptions } from './group-masking.js';
+export {
+  batchNormOver,
+  checkViews,
+  cosineDistance,
+  cosineMomentum,
+  drawViewNoise,
+  encodeViews,
+  layerNormalization,
+  type Normalization,
+  type ProjectionOptions,
+  project,
+  projectionDefaults,
+  projectionOptions,
+  splitViews,
+  spread,
+  stackedCopies,
+  type TargetNetworkOptions,
+  targetMomentum,
+  unit,
+  type ViewChanges,
+  viewChanges,
+  viewDefaults,
+  viewNoise,
+} from './joint-embedding.js';
+export {
+  askStates,
+  checkMasking,
+  decode,
+  decoderOutputs,
+  encodeVisible,
+  hiddenCount,
+  leadingOnes,
+  type MaskingOptions,
+  maskedAutoencoding,
+  maskingDefaults,
+  maskingOptions,
+  mostHidden,
+  reconstruct,
+  type Selection,
+  selectedMask,
+  selectLargest,
+  tokenLosses,
+} from './masked-autoencoding.js';
+export type { Mp3Options } from './mp3.js';
+export type { MsbregOptions } from './msbreg.js';
+export type { MyowOptions } from './myow.js';
+export type {
+  BatchShape,
+  GroupingContext,
+  NoiseType,
+  Objective,
+  ObjectiveInputs,
+  ObjectiveOutputs,
+  Option,
+  RunFacts,
+  Targets,
+} from './objective.js';
+export { randomPositions, selectRandom } from './random-masking.js';
+export {
+  centroidLoss,
+  diffusiveLoss,
+  type RegularizerOptions,
+  randomDirections,
+  regularized,
+  regularizedViews,
+  regularizerOptions,
+  singularValueLoss,
+  type ViewRegularizerOptions,
+} from './regularizers.js';
+export type { SelfDistillationOptions } from './self-distillation.js';
+export type { SelfieOptions } from './selfie.js';
+export type { SimclrOptions } from './simclr.js';
+export type { SmaOptions } from './sma.js';
+export type { TJepaOptions } from './t-jepa.js';

@@ -34,7 +34,10 @@ export interface Mp3Options {
   readonly context_ratio: number;
 }
 
-/** How many of `length` tokens are attended to: at least one. */
+/**
+ * How many of `length` tokens are attended to: at least one.
+ * @internal
+ */
 export const contextCount = (length: number, ratio: number): number =>
   Math.max(1, roundHalfToEven(ratio * length));
 
@@ -57,6 +60,7 @@ function contextTokens(
 /**
  * For each token the logits of its position, float32[batch, tokens, tokens]: a linear layer on the token's state. Where the
  * encoder has no such, the token as embedded asks its states. No position from a record's length on has a chance.
+ * @internal
  */
 export function positionLogits(
   encoding: Encoding,

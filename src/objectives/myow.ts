@@ -50,7 +50,10 @@ const VIEWS = 2;
 const [WEIGHT, CHOICE] = ['mined_weight', 'mined_choice'];
 const shareOfRun = z.number().min(0).max(1);
 
-/** The weight of mined views at `progress`: 0, then rising in a straight line, then `mined_weight`. */
+/**
+ * The weight of mined views at `progress`: 0, then rising in a straight line, then `mined_weight`.
+ * @internal
+ */
 export const minedWeight = (
   { mined_weight, mining_start, mining_ramp }: MyowOptions,
   progress: number,
@@ -63,6 +66,7 @@ export const minedWeight = (
 /**
  * For each row of float32[size, width] one of its `neighbors` nearest other rows of float32[size, width] by the angle, the
  * one that int64[size, 1] chooses: its place, int64[size], and float32[size] 0 where no row that counts is left to choose.
+ * @internal
  */
 export function mine(
   anchors: Value,

@@ -115,6 +115,7 @@ interface Questions {
 /**
  * The target network's states of the tokens in each mask. Where it has no state for each token, its states by index, all of
  * them, in a single mask.
+ * @internal
  */
 export function questions(
   { tokenStates, states, unreadable }: Pick<Encoding, 'tokenStates' | 'states' | 'unreadable'>,
@@ -152,6 +153,7 @@ export function questions(
 /**
  * The predictor, a pre-norm transformer over the context's states and the queries of each mask together:
  * float32[masks · batch, k, width], what the target network is expected to have there.
+ * @internal
  */
 export function predictStates(
   { states, unreadable }: Pick<Encoding, 'states' | 'unreadable'>,

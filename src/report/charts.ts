@@ -82,6 +82,7 @@ export async function renderChart(spec: TopLevelSpec): Promise<string> {
 /**
  * Exponential moving average of the losses in order, corrected for its start as Adam's moments are, so that the first value
  * is the first loss. `halfLife` is in points: a loss that old weighs half.
+ * @internal
  */
 export function smoothLosses(losses: readonly number[], halfLife: number): number[] {
   const keep = 0.5 ** (1 / halfLife);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hiddenAtoms, moleculeMaskPictures, sequenceMaskPictures } from './masks-picture.js';
+import { hiddenAtoms, moleculeMaskPictures } from './masks-picture.js';
 
 /** "·" is visible, "#" is hidden. */
 const mask = (title: string, pattern: string) => ({ title, hidden: [...pattern].map((c) => c === '#') });
@@ -45,12 +45,10 @@ describe('moleculeMaskPictures', () => {
     expect(text).not.toContain('<script');
     expect(text).toContain('<p class="mask-text">');
   });
-});
 
-describe('sequenceMaskPictures', () => {
-  it('inverts runs of hidden letters and escapes the text', () => {
-    const { text } = sequenceMaskPictures([
-      { text: 'MK<T&', masks: [mask('SMA', '##·##'), mask('none', '')] },
+  it('inverts runs of hidden letters and escapes the text', async () => {
+    const { text } = await moleculeMaskPictures([
+      { smiles: 'MK<T&', masks: [mask('SMA', '##·##'), mask('none', '')] },
     ]);
     expect(text).toContain('<p class="mask-text"><mark>MK</mark>&lt;<mark>T&amp;</mark></p>');
     expect(text).toContain('<p class="mask-text">MK&lt;T&amp;</p>');

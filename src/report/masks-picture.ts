@@ -9,11 +9,6 @@ export interface Mask {
   readonly hidden: readonly boolean[];
 }
 
-export interface MaskedSequence {
-  readonly text: string;
-  readonly masks: readonly Mask[];
-}
-
 export interface MaskedMolecule {
   readonly smiles: string;
   readonly masks: readonly Mask[];
@@ -24,13 +19,6 @@ const BOND_PIXELS = 26;
 /** Red, green, blue, opacity: 0 … 1. */
 const HIDDEN = [1, 0.72, 0.3];
 const NOT_HIDDEN = [1, 1, 1, 0];
-
-/** Any sequences (proteins, URLs, text), one row each: the letters under every mask, hidden ones inverted. */
-export function sequenceMaskPictures(sequences: readonly MaskedSequence[]): Markup {
-  return maskRows(
-    sequences.map(({ text, masks }) => masks.map((mask) => maskCell(mask, maskedText(text, mask)))),
-  );
-}
 
 /**
  * One row per molecule, one column per mask: the molecule in 2-D with the atoms of hidden characters highlighted, and its

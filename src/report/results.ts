@@ -54,7 +54,7 @@ const maskExampleSchema = z.strictObject({
   hidden: z.array(z.boolean()),
 });
 
-export const resultsSchema = z.strictObject({
+const resultsSchema = z.strictObject({
   suite: z.string(),
   title: z.string(),
   tasks: z.array(

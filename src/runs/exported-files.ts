@@ -8,9 +8,9 @@ import { encodeSafetensors } from '../tensor/safetensors.js';
 import { elementCount, type HostTensor } from '../tensor/tensor.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
+import { type Run, runFile, writeJson } from './folder.js';
 import { readMetrics } from './metrics-log.js';
 import { modelCard } from './model-card.js';
-import { type Run, runFile, writeJson } from './folder.js';
 
 /** The encoder for batches of any size: the tokens of a batch → `embedding` float32[batch, width] and all states. */
 function encoderProgram(model: Pick<ModelConfig, 'spec' | 'encoder'>): Program {

@@ -1,8 +1,8 @@
 /** A pretraining run on disk: each step logged, each validation told, checkpoints on the way. */
 
-import { hashConfig } from '../files/config-hash.js';
 import type { Config } from '../config/schema.js';
 import { LacunaError } from '../errors.js';
+import { hashConfig } from '../files/config-hash.js';
 import { collapseSigns, type Monitors, untrainedMonitors } from '../learning/monitors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { constantUntil } from '../learning/schedule.js';
@@ -19,8 +19,8 @@ import {
 import { NonFiniteStep, type Step } from '../learning/steps.js';
 import { version } from '../version.js';
 import { saveCheckpoint } from './checkpoints.js';
-import { MetricsLog, readMetrics } from './metrics-log.js';
 import { runFile } from './folder.js';
+import { MetricsLog, readMetrics } from './metrics-log.js';
 import { isFiniteState, trainerTensors } from './trainer-state.js';
 
 export interface RecordedPretraining extends Pretraining {

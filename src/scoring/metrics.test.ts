@@ -6,7 +6,6 @@ import {
   chooseMetric,
   isBetter,
   meanAbsoluteError,
-  meanRocAuc,
   type OutputLayout,
   pearson,
   rocAuc,
@@ -30,6 +29,8 @@ function expectCloseRelative(ours: number, known: number | null) {
   else expect(Math.abs(ours - known)).toBeLessThanOrEqual(1e-9 * Math.abs(known));
 }
 
+const multilabel = (targets: number): OutputLayout => ({ task: 'multilabel', targets, outputs: targets });
+
 describe('against SciPy and scikit-learn', () => {
   it.each(reference.regression)('regression: $name', (known) => {
     const predicted = missing(known.predicted);
@@ -45,11 +46,11 @@ describe('against SciPy and scikit-learn', () => {
   });
 
   it.each(reference.meanAuc)('mean ROC-AUC: $name', ({ scores, labels, tasks, mean, perTask }) => {
-    const result = meanRocAuc(missing(scores), missing(labels), tasks);
+    const result = scoreTargets('roc-auc', missing(scores), missing(labels), multilabel(tasks));
     expectClose(result.value, mean);
-    expect(result.perTask).toHaveLength(tasks);
+    expect(result.perTarget).toHaveLength(tasks);
     perTask.forEach((auc, task) => {
-      expectClose(result.perTask[task], auc);
+      expectClose(result.perTarget[task], auc);
     });
     expect(result.skipped).toBe(perTask.filter((auc) => auc === null).length);
   });
@@ -100,7 +101,11 @@ describe('solved by hand', () => {
     expect(rocAuc([1, 2, 3], [1, 1, Number.NaN])).toBeNaN();
     expect(rocAuc([1, 2, 3], [0, 0, 0])).toBeNaN();
     expect(rocAuc([], [])).toBeNaN();
-    expect(meanRocAuc([1, 2], [1, 1], 1)).toEqual({ value: Number.NaN, perTask: [Number.NaN], skipped: 1 });
+    expect(scoreTargets('roc-auc', [1, 2], [1, 1], multilabel(1))).toEqual({
+      value: Number.NaN,
+      perTarget: [Number.NaN],
+      skipped: 1,
+    });
   });
 
   it('accuracy', () => {

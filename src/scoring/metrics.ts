@@ -9,7 +9,7 @@ export type Task = (typeof tasks)[number];
  * Numbers to compare, one per record, or per token where tokens are labelled. In `truth` and `labels` NaN is a missing
  * label, which is skipped. A NaN prediction for a record that has a label makes every metric NaN: a model that failed is not scored on the rest.
  */
-type Numbers = ArrayLike<number>;
+export type Numbers = ArrayLike<number>;
 
 /** Positions that have a label. */
 function labelled(labels: Numbers): Int32Array {
@@ -145,27 +145,8 @@ export function rocAuc(scores: Numbers, labels: Numbers): number {
   return twiceU / 2 / (above.length * below.length);
 }
 
-/**
- * Mean of the tasks' ROC-AUC, as MoleculeNet reports it. A task whose labels are all of one class has none:
- * it is left out and counted in `skipped`, its entry in `perTask` is NaN.
- * @param scores [n, tasks]
- * @param labels [n, tasks]: 1, 0 or NaN for missing
- */
-export function meanRocAuc(
-  scores: Numbers,
-  labels: Numbers,
-  tasks: number,
-): { value: number; perTask: number[]; skipped: number } {
-  const { value, perTarget, skipped } = scoreTargets('roc-auc', scores, labels, {
-    task: 'multilabel',
-    targets: tasks,
-    outputs: tasks,
-  });
-  return { value, perTask: perTarget, skipped };
-}
-
 /** Scores one target column: outputs [n, width], labels [n]. */
-type ColumnScore = (outputs: Float64Array, labels: Float64Array, width: number) => number;
+export type ColumnScore = (outputs: Float64Array, labels: Float64Array, width: number) => number;
 
 /** A positive logit says class 1. */
 const signAccuracy: ColumnScore = (logits, labels) =>

@@ -100,7 +100,10 @@ export function seal<R>(
   };
 }
 
-/** Scores of resampled records, each with all of its label rows. Resampling depends on nothing but the number of records. */
+/**
+ * Scores of resampled records, each with all of its label rows. Resampling depends on nothing but the number of records.
+ * @internal
+ */
 export function bootstrapScores(
   metric: MetricName,
   outputs: Float64Array,

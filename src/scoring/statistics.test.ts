@@ -1,7 +1,6 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import reference from '../../test/fixtures/metrics.json' with { type: 'json' };
-import { bootstrapDifference, studentT, summarize } from './statistics.js';
+import { studentT, summarize } from './statistics.js';
 
 describe('studentT', () => {
   it.each(reference.studentT)(
@@ -44,60 +43,5 @@ describe('summarize', () => {
 
   it('shows a failed seed instead of averaging around it', () => {
     expect(summarize([1, Number.NaN, 2]).mean).toBeNaN();
-  });
-});
-
-describe('bootstrapDifference', () => {
-  it.each(reference.bootstrap)(
-    'agrees with SciPy within Monte-Carlo error: $name',
-    ({ a, b, mean, low, high }) => {
-      const ours = bootstrapDifference(a, b, { resamples: reference.resamples, seed: 1 });
-      expect(Math.abs(ours.mean - mean)).toBeLessThanOrEqual(1e-9);
-      // The bands are five standard errors wide to each side; the slack is for sums in another order.
-      for (const [bound, [from, to]] of [
-        [ours.low, low],
-        [ours.high, high],
-      ] as const) {
-        expect(bound).toBeGreaterThanOrEqual(from - 1e-9);
-        expect(bound).toBeLessThanOrEqual(to + 1e-9);
-      }
-    },
-  );
-
-  it('finds the percentiles of the exact resampling distribution', () => {
-    // Differences 1, 0, 0, 0, 0: five times the mean is binomial(5, 1/5), whose 2.5 % and 97.5 % points are 0 and 3.
-    expect(bootstrapDifference([5, 1, 1, 1, 1], [4, 1, 1, 1, 1], { seed: 3 })).toEqual({
-      mean: 1 / 5,
-      low: 0,
-      high: 3 / 5,
-    });
-  });
-
-  it('turns around when a and b change places, and is drawn from the seed', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.integer({ max: 99, min: 0 }), fc.integer({ max: 99, min: 0 })), {
-          minLength: 2,
-          maxLength: 9,
-        }),
-        fc.integer(),
-        (pairs, seed) => {
-          const a = pairs.map(([left]) => left);
-          const b = pairs.map(([, right]) => right);
-          const options = { resamples: 200, seed };
-          const ab = bootstrapDifference(a, b, options);
-          expect(bootstrapDifference(a, b, options)).toEqual(ab);
-          const ba = bootstrapDifference(b, a, options);
-          expect(ba.low).toBeCloseTo(-ab.high, 9);
-          expect(ab.low).toBeLessThanOrEqual(ab.high);
-        },
-      ),
-      { numRuns: 30 },
-    );
-  });
-
-  it('has no interval for one pair and refuses unpaired values', () => {
-    expect(bootstrapDifference([2], [1])).toEqual({ mean: 1, low: Number.NaN, high: Number.NaN });
-    expect(() => bootstrapDifference([1, 2], [1])).toThrow('2 values against 1');
   });
 });

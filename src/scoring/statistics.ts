@@ -1,5 +1,3 @@
-import { random } from '../tensor/random.js';
-
 export interface Interval {
   readonly mean: number;
   /** Sample standard deviation (n − 1). */
@@ -46,38 +44,4 @@ function centralProbability(theta: number, degreesOfFreedom: number): number {
     term *= ((i - 1) / i) * squaredCosine;
   }
   return odd ? (2 / Math.PI) * (theta + Math.sin(theta) * sum) : Math.sin(theta) * sum;
-}
-
-/**
- * Mean of a − b over pairs (the same seed, or the same test record) with a 95 % percentile bootstrap interval.
- * Below about ten pairs the interval is too narrow; use {@link summarize} of the differences there.
- * With fewer than two pairs low and high are NaN.
- */
-export function bootstrapDifference(
-  a: ArrayLike<number>,
-  b: ArrayLike<number>,
-  { resamples = 10_000, seed = 0 }: { resamples?: number; seed?: number } = {},
-): { mean: number; low: number; high: number } {
-  if (a.length !== b.length) throw new Error(`bootstrapDifference: ${a.length} values against ${b.length}`);
-  const n = a.length;
-  const differences = Float64Array.from({ length: n }, (_, i) => a[i] - b[i]);
-  const mean = differences.reduce((sum, value) => sum + value, 0) / n;
-  if (n < 2) return { mean, low: Number.NaN, high: Number.NaN };
-  const source = random(seed, 'bootstrap');
-  const means = new Float64Array(resamples);
-  for (let resample = 0; resample < resamples; resample++) {
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += differences[source.integer(n)];
-    means[resample] = sum / n;
-  }
-  means.sort();
-  return { mean, low: quantile(means, 0.025), high: quantile(means, 0.975) };
-}
-
-/** Linear interpolation between order statistics (NumPy's default). */
-function quantile(sorted: Float64Array, probability: number): number {
-  const position = probability * (sorted.length - 1);
-  const below = Math.floor(position);
-  const above = Math.min(below + 1, sorted.length - 1);
-  return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
 }

@@ -8,9 +8,9 @@ import { InputError } from '../errors.js';
 import type { OpenOptions } from '../records/open-bytes.js';
 import type { BadRecord } from '../records/record-batch.js';
 import { inspect } from '../verbs/inspect.js';
-import { readLmdbObjects } from './lmdb.js';
+import { LmdbFile } from './lmdb-file.js';
 import { openSource } from './open-source.js';
-import { NumpyArray } from './pickle.js';
+import { NumpyArray, type PickleDictionary, unpickle } from './pickle.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -24,10 +24,16 @@ function file(name: string, bytes: Uint8Array = bytesOf(name)): string {
   return path;
 }
 
-async function objectsOf(path: string) {
-  const objects = [];
-  for await (const object of readLmdbObjects(path)) objects.push(object);
-  return objects;
+/** What the values of a database hold, also where no column can. */
+function objectsOf(path: string): PickleDictionary[] {
+  const database = new LmdbFile(path);
+  try {
+    return Array.from(database.inKeyOrder())
+      .filter(({ key }) => key.toString() !== 'num_examples')
+      .map((entry) => unpickle(entry.value()) as PickleDictionary);
+  } finally {
+    database.close();
+  }
 }
 
 async function columnsOf(path: string, options?: OpenOptions) {
@@ -96,8 +102,8 @@ describe.each([2, 3, 4, 5])('pickle protocol %i', (protocol) => {
     }
   });
 
-  it('gives plain records with their arrays', async () => {
-    const objects = await objectsOf(file(`protocol${protocol}`));
+  it('gives plain records with their arrays', () => {
+    const objects = objectsOf(file(`protocol${protocol}`));
     expect(objects.map(({ primary }) => primary)).toEqual(sequences);
     objects.forEach(({ tertiary, id, valid_mask }, i) => {
       const { length } = sequences[i];
@@ -114,7 +120,7 @@ describe.each([2, 3, 4, 5])('pickle protocol %i', (protocol) => {
 });
 
 it.each([2, 5])('reads what else NumPy writes, in protocol %i', async (protocol) => {
-  const [kinds] = await objectsOf(file(`kinds${protocol}`));
+  const [kinds] = objectsOf(file(`kinds${protocol}`));
   expect({ ...kinds, bytes: String(kinds.bytes) }).toMatchObject({
     text: 'héllo',
     bytes: String(Buffer.from('abc')),
@@ -175,7 +181,7 @@ describe('opening', () => {
       writeFileSync(join(folder, name, 'data.mdb'), bytesOf('protocol4'));
       const source = await openSource(join(folder, name));
       expect(source).toMatchObject({ format: 'lmdb', bytes: 20480, path: join(folder, name) });
-      expect((await objectsOf(join(folder, name))).length).toBe(3);
+      expect((await columnsOf(join(folder, name))).primary).toEqual(sequences);
     }
     const path = join(folder, 'renamed.bin');
     writeFileSync(path, bytesOf('tree'));
@@ -221,7 +227,6 @@ describe('opening', () => {
       /record 0: key "0": the pickle asks for "(posix|nt)\.system", and nothing is run for it; only text, /;
     expect(await failure(path)).toMatch(refusal);
     expect((await columnsOf(path, { onBadRecord: 'skip' })).primary).toEqual([sequences[1]]);
-    await expect(objectsOf(path)).rejects.toThrow(refusal);
   });
 });
 

@@ -1,12 +1,10 @@
 /** LMDB databases of pickled dictionaries, the form in which TAPE (Rao et al., 2019) is distributed. */
-import { statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { InputError } from '../errors.js';
-import { describeBadRecord, quoteCell, type Reject } from '../records/bad-records.js';
+import { quoteCell, type Reject } from '../records/bad-records.js';
 import { isDamagedText } from '../records/bytes.js';
 import { type NoCell, numbersCell, type ObjectRecord, objectReader } from '../records/object-records.js';
 import type { Reader } from '../records/reader.js';
-import { type LmdbEntry, LmdbFile, lmdbDataFile } from './lmdb-file.js';
+import { type LmdbEntry, LmdbFile } from './lmdb-file.js';
 import { NumpyArray, type PickleDictionary, PickleError, type PickleValue, unpickle } from './pickle.js';
 
 /** Where TAPE's files keep the number of their records. */
@@ -28,23 +26,7 @@ export function lmdbReader(path: string): Promise<Reader> {
   });
 }
 
-/**
- * The records of a database (its folder or data file) in their order as plain objects, with arrays as typed arrays in
- * `NumpyArray`; for values that no column can hold. Throws InputError at the first record that cannot be read.
- */
-export async function* readLmdbObjects(path: string): AsyncGenerator<PickleDictionary> {
-  const folder = statSync(path, { throwIfNoEntry: false })?.isDirectory();
-  const records = lmdbRecords((folder && lmdbDataFile(path)) || path, (bad) => {
-    throw new InputError(describeBadRecord(bad));
-  });
-  for await (const { object } of records) yield object;
-}
-
-interface PickleRecord extends ObjectRecord {
-  readonly object: PickleDictionary;
-}
-
-async function* lmdbRecords(path: string, reject: Reject): AsyncGenerator<PickleRecord> {
+async function* lmdbRecords(path: string, reject: Reject): AsyncGenerator<ObjectRecord> {
   const database = new LmdbFile(path);
   try {
     let row = 0;

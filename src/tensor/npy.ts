@@ -5,7 +5,10 @@ const MAGIC = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0];
 /** A multiple of 64 as the format asks, and long enough for any shape, so that a header can be replaced in place. */
 const HEADER_BYTES = 128;
 
-/** The header of a little-endian float32[rows, columns] in row-major order: always 128 bytes. */
+/**
+ * The header of a little-endian float32[rows, columns] in row-major order: always 128 bytes.
+ * @internal
+ */
 export function npyHeader(rows: number, columns: number): Uint8Array {
   const header = new Uint8Array(HEADER_BYTES).fill(0x20);
   header.set(MAGIC);

@@ -5,9 +5,36 @@ import { sequence } from './sequence.js';
 import { series } from './series.js';
 import type { Tokenizer } from './tokenizer.js';
 
+export { type ColumnProfile, profileSource, type SourceProfile } from '../records/profile.js';
+export type {
+  BadRecord,
+  ColumnInfo,
+  ColumnType,
+  ColumnValues,
+  DataSource,
+  LeftOutColumn,
+  PixelShape,
+  ReadOptions,
+  RecordBatch,
+} from '../records/record-batch.js';
+export type { FieldSpec, GridSpec, TokenBlock, TokenSpec } from '../records/token-block.js';
 export type { TokenizerChoice, TokenizerWishes } from './choose.js';
 export { chooseTokenizer } from './choose.js';
-export type { Fitted, Tokenizer } from './tokenizer.js';
+export {
+  allPlaces,
+  type Batches,
+  columnOf,
+  type EncodeOptions,
+  type Fitted,
+  parseState,
+  type RejectRecord,
+  readTraining,
+  singleColumn,
+  type Tokenizer,
+  type TokenizerFamily,
+  type TokenizerOptions,
+  type TokenizerState,
+} from './tokenizer.js';
 
 /** All kinds of tokenizer, by name. */
 export const tokenizers = { sequence, fields, grid, series };

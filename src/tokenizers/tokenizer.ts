@@ -69,6 +69,7 @@ export interface TokenizerFamily {
 /**
  * Fitting stops after this many records or values (letters, cells, pixels, values), so that learning from a file of any size
  * starts within seconds. Files are often sorted, so both are as large as that allows.
+ * @internal
  */
 export const FIT_RECORDS = 500_000;
 const FIT_VALUES = 100_000_000;

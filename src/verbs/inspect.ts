@@ -2,7 +2,7 @@
 
 import type { UserConfig } from '../config/schema.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
-import { fitTokenizer, PLANNING_RECORDS, planTokens } from '../datasets/token-plan.js';
+import { fitSource } from '../datasets/token-plan.js';
 import { profileSource, type SourceProfile } from '../records/profile.js';
 import type { BadRecord } from '../records/record-batch.js';
 import { openSource } from '../sources/open-source.js';
@@ -45,10 +45,8 @@ export async function inspect({ data: path, config = {} }: InspectOptions): Prom
     }),
   );
   const profile = await profileSource(source);
-  const first = await profileSource(source, { rows: PLANNING_RECORDS });
-  const { choice, splitColumn: column } = planTokens(source, first, config);
-  const rule = { column, columns: choice.columns, heldOut: { valid: 0, test: 0 } };
-  const { spec, fitted } = (await fitTokenizer(source, choice, rule, config.tokenizer)).tokenizer;
+  const { choice, tokenizer } = await fitSource(source, config, { valid: 0, test: 0 });
+  const { spec, fitted } = tokenizer;
   return {
     source: profile,
     rejected: rejected.count,

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * Compares the objective, its gradients and four optimizer steps with numbers from the authors' implementation of
  * SMA: `npm run parity -- FILE…`. One JSON object per file; exit code 1 when one is out of tolerance.
@@ -6,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { nodeEngine } from '../../src/engine/node.js';
-import { compareWithReference, isWithinTolerances } from './sma-parity.js';
+import { compareWithReference, isWithinTolerances } from './compare.js';
 
 const files = process.argv.slice(2);
 if (files.length === 0) {

@@ -52,7 +52,7 @@ export async function fastaReader(file: ByteFile): Promise<Reader> {
             if (residues === '') continue;
             if (row < 0) {
               throw new InputError(
-                `${path}: line ${firstLine + i}: expected a header ">id" before the first sequence, got ${quoteCell(line)}`,
+                `${file.name}: line ${firstLine + i}: expected a header ">id" before the first sequence, got ${quoteCell(line)}`,
               );
             }
             parts.push(residues);

@@ -99,7 +99,7 @@ def arguments() -> tuple[Path, int]:
         raise SystemExit(f"expected FOLDER THREADS, got {given}; try the folder of a workload and 2")
     folder, threads = Path(sys.argv[1]), int(sys.argv[2])
     if not (folder / "workload.json").is_file():
-        raise SystemExit(f"{folder}: expected a folder with workload.json; write one with the bench first")
+        raise SystemExit(f"{folder}: expected a folder with workload.json; write one with speed/workload.mjs first")
     # Before the first parallel work: new threads inherit it.
     torch.set_flush_denormal(True)
     torch.set_num_threads(threads)

@@ -1,9 +1,10 @@
-/** A training step of each objective beside the passes of the encoder that it needs: `npm run bench -- objectives FILE…`. */
-import { loadavg } from 'node:os';
+/** A training step of each objective beside the passes of the encoder that it needs: `npm run speed -- objectives FILE…`. */
+import { availableParallelism, loadavg } from 'node:os';
+import { parseArgs } from 'node:util';
 import { modelOf, resolveConfig } from '../dist/config/defaults.js';
 import { parseConfig } from '../dist/config/parse.js';
-import { partition, trainingBlocks } from '../dist/datasets/data.js';
-import { fitTokenizer, planTokens } from '../dist/datasets/token-plan.js';
+import { fitSource } from '../dist/datasets/token-plan.js';
+import { trainingBlocks } from '../dist/datasets/token-stream.js';
 import { nodeEngine } from '../dist/engine/node.js';
 import { InputError } from '../dist/errors.js';
 import { staticSize } from '../dist/graph/index.js';
@@ -18,6 +19,18 @@ import { zeros } from '../dist/tensor/tensor.js';
 import { productOperations } from './operations.mjs';
 import { encoderPasses, passCounts } from './passes.mjs';
 import { markdownTable, number, spread, summary } from './table.mjs';
+import { writeResults } from './written-results.mjs';
+
+const HELP = `npm run speed -- objectives FILE… [options]
+
+Trains each objective on the records of each file, with the model that a run on it has by default, in turns with the
+passes of the encoder that the objective needs, alone.
+
+  --threads N     as many as cores by default
+  --repeats N     turns, 7 by default
+  --only NAMES    these objectives, separated by commas
+  --encoder NAME  perceiver by default
+  --json FILE     write all numbers there`;
 
 /**
  * @typedef {import('../dist/objectives/index.js').ObjectiveKind} ObjectiveKind
@@ -41,10 +54,8 @@ const LEARNING_RATE = 1e-4;
 /** The training records of a file, in memory, and how a run would cut them into tokens. */
 async function readRecords(/** @type {string} */ path) {
   const source = await openSource(path);
-  const plan = await planTokens(source, {});
-  const parts = await partition(source, { seed: 0, validFraction: 0.05, testFraction: 0 });
-  const tokenizer = await fitTokenizer(source, plan, parts);
-  const stream = trainingBlocks({ source, tokenizer, parts, reject: () => {}, capacity: 1 << 25 });
+  const { tokenizer, rule, parts } = await fitSource(source, {}, { valid: 0.05, test: 0 });
+  const stream = trainingBlocks({ source, tokenizer, rule, parts, reject: () => {}, capacity: 1 << 25 });
   for await (const block of stream) return { tokenizer, block };
   throw new InputError(`${path}: no training record is left to learn from`);
 }
@@ -70,7 +81,7 @@ async function timed(/** @type {number[]} */ times, /** @type {() => T | Promise
 }
 
 /** Steps of all objectives on one file, each in turn with its passes. @returns {Promise<Measured>} */
-export async function measureObjectives(
+async function measureObjectives(
   /** @type {string} */ file,
   /** @type {MeasureOptions} */ { threads, repeats, only, encoder },
 ) {
@@ -86,7 +97,16 @@ export async function measureObjectives(
         // Only so that an objective which goes on from another run does not refuse; the parameters are fresh.
         training: { from: 'another run' },
       },
-      { path: file, hash: '', tokenizer, records: block.count, threads, versions: {} },
+      {
+        path: file,
+        format: 'csv',
+        hash: '',
+        tokenizer,
+        heldOut: { valid: 0.05, test: 0 },
+        records: block.count,
+        threads,
+        versions: {},
+      },
     );
 
   /** @returns {Promise<ObjectiveRow>} */
@@ -127,7 +147,7 @@ export async function measureObjectives(
       const feeds = await timed(times.step, async () => {
         const feeds = await timed(times.input, () => {
           const batch = packBatch(block, plans[turn % plans.length].records, size, tokens);
-          return batchFeeds(model, batch, { seed: 0, purpose: 'bench', step: turn, progress: PROGRESS });
+          return batchFeeds(model, batch, { seed: 0, purpose: 'speed', step: turn, progress: PROGRESS });
         });
         await trainer.gradient(tokens, feeds);
         const norm = trainer.gradientNorm();
@@ -183,7 +203,7 @@ export async function measureObjectives(
   return { file, model, threads, load: loadavg(), rows };
 }
 
-export function printObjectives(/** @type {Measured} */ { file, model, threads, load, rows }) {
+function printObjectives(/** @type {Measured} */ { file, model, threads, load, rows }) {
   const head = [
     'objective',
     'passes with + without gradient',
@@ -212,3 +232,38 @@ export function printObjectives(/** @type {Measured} */ { file, model, threads, 
     `\n${file}: ${model}; ${threads} threads, load ${load[0].toFixed(1)}\n\n${markdownTable([head, ...body])}`,
   );
 }
+
+const { values: options, positionals: files } = parseArgs({
+  allowPositionals: true,
+  options: {
+    threads: { type: 'string', default: String(availableParallelism()) },
+    repeats: { type: 'string', default: '7' },
+    only: { type: 'string' },
+    encoder: { type: 'string' },
+    json: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (options.help || files.length === 0) {
+  console.log(HELP);
+  process.exit(options.help ? 0 : 2);
+}
+const repeats = Number(options.repeats);
+/** @type {Record<string, Measured>} */
+const results = {};
+for (const file of files) {
+  const measured = await measureObjectives(file, {
+    threads: Number(options.threads),
+    repeats,
+    only: options.only?.split(','),
+    encoder: options.encoder,
+  }).catch((error) => {
+    if (!(error instanceof InputError)) throw error;
+    console.error(error.message);
+    process.exit(error.exitCode);
+  });
+  results[file] = measured;
+  printObjectives(measured);
+  await writeResults(options.json, repeats, results);
+}
+process.exit(0);

@@ -1,4 +1,4 @@
-/** Where the time of a training step goes, by operator and by layer: `npm run profile -- CONFIGURATION`. */
+/** Where the time of a training step goes, by operator and by layer: `npm run speed -- profile CONFIGURATION`. */
 import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { Trainer } from '../dist/learning/trainer.js';
 import { configurationNamed, configurations } from './configurations.mjs';
 import { batchOfWorkload, readWorkload, writeWorkload } from './workload.mjs';
 
-const HELP = `npm run profile -- CONFIGURATION [options]
+const HELP = `npm run speed -- profile CONFIGURATION [options]
 
 Prints the time of one training step by operator and by layer. Configurations: ${Object.keys(configurations).join(', ')}.
 

@@ -1,4 +1,4 @@
-/** Lacuna as a contender of the bench: `node bench/lacuna.mjs FOLDER THREADS [recompute]`; peers/README.md has the conversation. */
+/** Lacuna as a contender: `node speed/lacuna.mjs FOLDER THREADS [recompute]`; peers/README.md has the conversation. */
 import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { nodeEngine } from '../dist/engine/node.js';

@@ -1,4 +1,4 @@
-/** The machine's own rate, as a contender: a "step" is one 2048³ matrix product. `node bench/sgemm.mjs FOLDER THREADS` */
+/** The machine's own rate, as a contender: a "step" is one 2048³ matrix product. `node speed/sgemm.mjs FOLDER THREADS` */
 import { createInterface } from 'node:readline';
 import { nodeEngine } from '../dist/engine/node.js';
 import { input, matmul } from '../dist/graph/index.js';

@@ -35,7 +35,7 @@ function randomRecords(
   /** @type {string} */ purpose,
 ) {
   const { maxTokens } = spec;
-  const source = random(1, `bench ${purpose}`);
+  const source = random(1, `speed ${purpose}`);
   const lengths = new Int32Array(size).fill(maxTokens);
   const ids = new Int32Array(size * maxTokens);
   const values = spec.kind === 'discrete' ? undefined : new Float32Array(size * maxTokens);
@@ -85,7 +85,7 @@ export async function writeWorkload(
   const batches = {};
   for (let index = 0; index < BATCHES; index++) {
     const batch = randomRecords(spec, size, `batch ${index}`);
-    const noise = { seed: 1, purpose: 'bench', step: index, progress: 1 };
+    const noise = { seed: 1, purpose: 'speed', step: index, progress: 1 };
     Object.assign(batches, prefixed(`${index}.`, batchFeeds(model, batch, noise)));
   }
   await write(join(folder, 'batches.safetensors'), batches);

@@ -1,4 +1,4 @@
-/** One process of the bench, spoken to in lines of JSON; peers/README.md has the conversation. */
+/** One process that is measured, spoken to in lines of JSON; peers/README.md has the conversation. */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** TensorFlow.js as a contender of the bench: `node peer.mjs FOLDER THREADS`; ../README.md has the conversation. */
+/** TensorFlow.js as a contender: `node peer.mjs FOLDER THREADS`; ../README.md has the conversation. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';

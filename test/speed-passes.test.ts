@@ -1,11 +1,11 @@
-/** `npm run bench -- objectives` counts the passes of the encoder in the graph that is trained. */
+/** `npm run speed -- objectives` counts the passes of the encoder in the graph that is trained. */
 import { describe, expect, it } from 'vitest';
-import { encoderPasses, passCounts } from '../bench/passes.mjs';
 import { add, parameter, parametersOf, type Value } from '../dist/graph/index.js';
 import { batchShape, type ModelConfig, pretrainingGraph } from '../dist/learning/model.js';
 import { type ObjectiveKind, objectives } from '../dist/objectives/index.js';
 import type { Objective } from '../dist/objectives/objective.js';
 import type { TokenSpec } from '../dist/records/token-block.js';
+import { encoderPasses, passCounts } from '../speed/passes.mjs';
 
 const SIZE = 4;
 const spec: TokenSpec = { kind: 'discrete', vocabulary: 9, maxTokens: 10 };

@@ -1,21 +1,18 @@
-/**
- * Lacuna beside its peers: same model, weights, batches and threads, in turns. `npm run bench -- --help` lists the options.
- */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, tmpdir } from 'node:os';
+/** Lacuna beside its peers: same model, weights, batches and threads, in turns. `npm run speed -- compare --help` lists the options. */
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { InputError } from '../dist/errors.js';
 import { configurationNamed, configurations } from './configurations.mjs';
 import { Contender, contenders, isInstalled, sgemm } from './contender.mjs';
-import { measureObjectives, printObjectives } from './objectives.mjs';
 import { stepOperations } from './operations.mjs';
 import { markdownTable, number, spread, summary } from './table.mjs';
 import { writeWorkload } from './workload.mjs';
+import { writeResults } from './written-results.mjs';
 
-const HELP = `npm run bench -- [CONFIGURATION…] [options]
+const HELP = `npm run speed -- [CONFIGURATION…] [options]
 
-Trains the same model in turns with Lacuna and the peers that are installed (see bench/peers), and prints a table.
+Trains the same model in turns with Lacuna and the peers that are installed (see speed/peers), and prints a table.
 Configurations: ${Object.keys(configurations).join(', ')}; all of them by default.
 
   --threads N     threads of every contender; as many as cores by default
@@ -23,17 +20,6 @@ Configurations: ${Object.keys(configurations).join(', ')}; all of them by defaul
   --only NAMES    these contenders beside Lacuna, separated by commas
   --no-embed      leave out embedding
   --no-variants   leave out Lacuna with one thread and with recomputation
-  --json FILE     write all numbers there
-
-npm run bench -- objectives FILE… [options]
-
-Trains each objective on the records of each file, with the model that a run on it has by default, in turns with the
-passes of the encoder that the objective needs, alone.
-
-  --threads N     as many as cores by default
-  --repeats N     turns, 7 by default
-  --only NAMES    these objectives, separated by commas
-  --encoder NAME  perceiver by default
   --json FILE     write all numbers there`;
 
 const { values: options, positionals: names } = parseArgs({
@@ -43,50 +29,19 @@ const { values: options, positionals: names } = parseArgs({
     threads: { type: 'string', default: String(availableParallelism()) },
     repeats: { type: 'string', default: '7' },
     only: { type: 'string' },
-    encoder: { type: 'string' },
     embed: { type: 'boolean', default: true },
     variants: { type: 'boolean', default: true },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 });
-const [first, ...files] = names;
-const onObjectives = first === 'objectives';
-if (options.help || (onObjectives && files.length === 0)) {
+if (options.help) {
   console.log(HELP);
-  process.exit(options.help ? 0 : 2);
+  process.exit(0);
 }
 const repeats = Number(options.repeats);
 const threads = Number(options.threads);
 const only = options.only?.split(',');
-
-/** All numbers so far, to the file that was asked for. */
-async function writeResults(/** @type {object} */ results) {
-  if (!options.json) return;
-  const machine = { cpu: cpus()[0].model, cores: availableParallelism(), node: process.versions.node };
-  await writeFile(options.json, `${JSON.stringify({ machine, repeats, results }, null, 2)}\n`);
-}
-
-if (onObjectives) {
-  /** @type {Record<string, import('./objectives.mjs').Measured>} */
-  const results = {};
-  for (const file of files) {
-    const measured = await measureObjectives(file, {
-      threads,
-      repeats,
-      only,
-      encoder: options.encoder,
-    }).catch((error) => {
-      if (!(error instanceof InputError)) throw error;
-      console.error(error.message);
-      process.exit(error.exitCode);
-    });
-    results[file] = measured;
-    printObjectives(measured);
-    await writeResults(results);
-  }
-  process.exit(0);
-}
 for (const name of names) configurationNamed(name);
 
 /** Steps that are not timed, and at least as many milliseconds of work in a turn that is. */
@@ -167,7 +122,7 @@ function largestDifference(
 async function measure(/** @type {string} */ name) {
   const configuration = configurationNamed(name);
   const { model, batch } = configuration;
-  const folder = await mkdtemp(join(tmpdir(), 'lacuna-bench-'));
+  const folder = await mkdtemp(join(tmpdir(), 'lacuna-speed-'));
   /** @type {Turn[]} */
   const turns = [];
   try {
@@ -280,7 +235,7 @@ function printTable(/** @type {string} */ name, /** @type {readonly Row[]} */ ro
 }
 
 for (const peer of contenders) {
-  if (!isInstalled(peer)) console.error(`${peer.name} is not installed; bench/peers says how`);
+  if (!isInstalled(peer)) console.error(`${peer.name} is not installed; speed/peers says how`);
 }
 /** @type {Record<string, Row[]>} */
 const results = {};
@@ -296,6 +251,6 @@ for (const name of names.length > 0 ? names : Object.keys(configurations)) {
       `${name}: ${contender} does not compute the same: losses differ by ${lossDifference}, embeddings by ${embeddingDifference}`,
     );
   }
-  await writeResults(results);
+  await writeResults(options.json, repeats, results);
 }
 process.exit(wrong > 0 ? 1 : 0);
