@@ -1,13 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import type { HostTensors } from '../engine/engine.js';
+import { parametersOf, trackedOf } from '../graph/index.js';
 import { type ObjectiveKind, type ObjectiveOptions, objectives } from '../objectives/index.js';
 import { smallModel } from '../objectives/objective.case.js';
 import type { Objective } from '../objectives/objective.js';
-import { blockLengths, packBatch } from '../records/batch.js';
+import { blockLengths, packBatch, takeRecords } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
-import { batchFeeds, type Pretraining, validate } from './self-supervision.js';
+import { hiddenInView, monitorsOf } from './monitors.js';
+import { learningRateAt } from './schedule.js';
+import {
+  batchFeeds,
+  monitor,
+  type Position,
+  type Pretraining,
+  type PretrainingBatch,
+  pretrainingGraphFor,
+  pretrainingSteps,
+  validate,
+} from './self-supervision.js';
+import type { Step } from './steps.js';
 import type { Trainer } from './trainer.js';
 
 const real = await realRecords();
@@ -106,6 +119,245 @@ describe('what a batch is fed', () => {
       batchFeeds(model, packBatch(block, records, size, spec.maxTokens), key).rows;
     expect(rowsOf([4, 9, 2], 5)).toEqual(hostTensor('float32', [5], Float32Array.of(1, 1, 1, 0, 0)));
     expect(rowsOf([4, 9], 2)).toEqual(hostTensor('float32', [2], Float32Array.of(1, 1)));
+  });
+});
+
+/** What a loop of steps asks of its networks, in order; they learn nothing. */
+function recordingTrainer() {
+  const calls = {
+    feeds: [] as HostTensors[],
+    tokens: [] as number[],
+    updates: [] as { step: number; rate: number }[],
+    follows: [] as number[],
+    restarts: [] as number[],
+  };
+  const trainer = {
+    state: { gradient: new Float32Array(1) },
+    async gradient(tokens: number, feeds: HostTensors) {
+      calls.tokens.push(tokens);
+      calls.feeds.push(feeds);
+      return { loss: 1, weight: 1, metrics: {} };
+    },
+    gradientNorm: () => 1,
+    update: async (step: number, rate: number) => void calls.updates.push({ step, rate }),
+    follow: (momentum: number) => void calls.follows.push(momentum),
+    restart: () => void calls.restarts.push(calls.updates.length),
+  };
+  return { calls, trainer: trainer as unknown as Trainer };
+}
+
+const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
+
+describe('the steps of a run', () => {
+  const part = (from: number, to: number) => takeRecords(block, range(from, to));
+  const halves = [part(0, 8), part(8, 16)];
+
+  async function stepsOf(more: Partial<Pretraining> = {}, start?: Position, kind: ObjectiveKind = 'myow') {
+    const { calls, trainer } = recordingTrainer();
+    const run: Pretraining = {
+      ...runOf(() => ({}), { kind }),
+      trainer,
+      blocks: () => halves,
+      ...more,
+    };
+    const steps: Step<PretrainingBatch>[] = [];
+    for await (const step of pretrainingSteps(run, start)) steps.push(step);
+    return { run, steps, calls };
+  }
+
+  it('take each record of each block once in an epoch, in another order each time', async () => {
+    const { steps } = await stepsOf();
+    expect(steps.map(({ batch }) => [batch.epoch, batch.position])).toEqual([
+      [0, 1],
+      [0, 2],
+      [0, 3],
+      [0, 4],
+      [1, 1],
+      [1, 2],
+      [1, 3],
+      [1, 4],
+    ]);
+    const rows = steps.map(({ batch }) => [...batch.fileRows]);
+    for (const [first, half] of [
+      [0, 0],
+      [2, 1],
+      [4, 0],
+      [6, 1],
+    ]) {
+      const seen = [...rows[first], ...rows[first + 1]].sort((a, b) => a - b);
+      expect(seen).toEqual([...halves[half].rows]);
+    }
+    const places = [0, 2, 4, 6].map(
+      (first) => `${[...rows[first], ...rows[first + 1]].map((row) => row % 8)}`,
+    );
+    expect(new Set(places).size).toBe(4);
+  });
+
+  it('go on from any position as if the run had not stopped, bit for bit', async () => {
+    const whole = await stepsOf();
+    for (const done of range(1, 9)) {
+      const { step, batch } = whole.steps[done - 1];
+      const { calls, steps } = await stepsOf({}, { step, epoch: batch.epoch, position: batch.position });
+      expect(steps.map(({ step }) => step)).toEqual(range(done + 1, 9));
+      expect(calls.feeds).toEqual(whole.calls.feeds.slice(done));
+      expect(calls.updates).toEqual(whole.calls.updates.slice(done));
+      expect(calls.follows).toEqual(whole.calls.follows.slice(done));
+    }
+  });
+
+  it('draw noise by the seed, the step and the share of the run that is done before it', async () => {
+    const { run, steps, calls } = await stepsOf();
+    for (const [i, { batch }] of steps.entries()) {
+      const records = Array.from(batch.fileRows, (row) => block.rows.indexOf(row));
+      const packed = packBatch(block, records, 4, spec.maxTokens);
+      const noise = { seed: 5, purpose: 'training', step: i, progress: i / 8 };
+      // Tokens that are replaced in a view are from the batch, whose rows are these in this order.
+      expect(calls.feeds[i]).toEqual(batchFeeds(run.model, packed, noise));
+    }
+    expect(calls.tokens).toEqual(new Array(8).fill(spec.maxTokens));
+    const weights = calls.feeds.map(({ mined_weight }) => Number(mined_weight.data[0]));
+    expect(weights[0]).toBe(0);
+    expect(weights.at(-1)).toBe(1);
+  });
+
+  it('have the rate of the schedule and the momentum of the objective at that share', async () => {
+    const training = { batch_size: 4, seed: 5, steps: 8, learning_rate: 0.5, warmup_steps: 2 };
+    const { run, steps, calls } = await stepsOf({ training });
+    expect(steps.map(({ learningRate }) => learningRate)).toEqual(
+      range(0, 8).map((step) => learningRateAt(step, 8, 2, 0.5)),
+    );
+    const { momentum } = objectives.myow as Objective;
+    expect(calls.follows).toEqual(range(0, 8).map((step) => momentum!(run.model.objective, step / 8)));
+    expect(calls.follows[0]).not.toBe(calls.follows[7]);
+    expect((await stepsOf({}, undefined, 'simclr')).calls.follows).toEqual([]);
+  });
+
+  it('begin anew where the objective has them, with the rate of as many steps as are left', async () => {
+    const training = { batch_size: 4, seed: 5, steps: 8, learning_rate: 0.5, warmup_steps: 2 };
+    const { calls } = await stepsOf({ training, restart: 3 });
+    expect(calls.restarts).toEqual([3]);
+    expect(calls.updates).toEqual([
+      ...range(0, 3).map((step) => ({ step: step + 1, rate: learningRateAt(step, 3, 2, 0.5) })),
+      ...range(0, 5).map((step) => ({ step: step + 1, rate: learningRateAt(step, 5, 2, 0.5) })),
+    ]);
+  });
+
+  it('leave out what does not fill a batch, unless a block has fewer records than that', async () => {
+    const seven = await stepsOf({ blocks: () => [part(0, 7)] });
+    for (const { batch } of seven.steps) expect([batch.fileRows.length, batch.position]).toEqual([4, 1]);
+    expect(new Set(seven.steps.flatMap(({ batch }) => [...batch.fileRows])).size).toBe(7);
+    const three = await stepsOf({ blocks: () => [part(4, 7)] });
+    for (const { batch } of three.steps) expect([...batch.fileRows].sort()).toEqual([4, 5, 6]);
+    for (const { rows } of three.calls.feeds) expect([...rows.data]).toEqual([1, 1, 1, 0]);
+  });
+
+  it('have no two records of one group in a batch', async () => {
+    const groups = Int32Array.from({ length: 16 }, (_, record) => record >> 1);
+    const { steps } = await stepsOf({ blocks: () => [block], groups });
+    for (const { batch } of steps) expect(new Set(batch.fileRows.map((row) => row >> 1)).size).toBe(4);
+  });
+
+  it('cannot be where no batch can be made of the groups', async () => {
+    const groups = Int32Array.from({ length: 16 }, (_, record) => record % 3);
+    await expect(stepsOf({ blocks: () => [block], groups })).rejects.toThrow(
+      'no batch of 4 records of 4 different groups can be made of the 3 groups of 16 records',
+    );
+  });
+
+  it('are in the program of their length', async () => {
+    const buckets = [16, 24, spec.maxTokens];
+    const { calls } = await stepsOf({ blocks: () => [block], buckets });
+    for (const [i, { ids, lengths }] of calls.feeds.entries()) {
+      expect(ids.shape).toEqual([4, calls.tokens[i]]);
+      expect(Math.max(...Array.from(lengths.data, Number))).toBeLessThanOrEqual(calls.tokens[i]);
+    }
+    expect(new Set(calls.tokens).size).toBeGreaterThan(1);
+  });
+
+  it('end when the signal aborts', async () => {
+    const stop = new AbortController();
+    const { trainer, calls } = recordingTrainer();
+    const run = { ...runOf(() => ({})), trainer };
+    for await (const { step } of pretrainingSteps(run, undefined, stop.signal)) if (step === 3) stop.abort();
+    expect(calls.updates).toHaveLength(3);
+  });
+});
+
+describe('the monitors of a run', () => {
+  const width = 16;
+  /** An embedding of a row of tokens that follows from each in sight and its place. */
+  function embedded(ids: ArrayLike<number>, length: number, hidden: ArrayLike<number | bigint>) {
+    const inSight = range(0, length).filter((token) => Number(hidden[token]) === 0);
+    return range(0, width).map((k) => sum(inSight.map((token) => Math.sin(ids[token] * (k + 1) + token))));
+  }
+
+  /** A run whose encoder is {@link embedded}. */
+  function watched(more: Partial<Pretraining> = {}): Pretraining {
+    const run = runOf(() => ({}), { batchSize: 5, buckets: [16, 24, spec.maxTokens] });
+    const embed = async (tokens: number, feeds: HostTensors) => {
+      const row = (name: string, at: number) =>
+        Array.from(feeds[name].data, Number).slice(at * tokens, (at + 1) * tokens);
+      return Float32Array.from(
+        range(0, 5).flatMap((at) =>
+          embedded(row('ids', at), Number(feeds.lengths.data[at]), row('hidden', at)),
+        ),
+      );
+    };
+    return { ...run, trainer: { embed, state: {} } as unknown as Trainer, ...more };
+  }
+
+  /** All records of the block under a view, one by one. */
+  const view = (number: number) =>
+    Float32Array.from(
+      range(0, 16).flatMap((record) => {
+        const batch = packBatch(block, [record], 1, spec.maxTokens);
+        return embedded(batch.ids!, batch.lengths[0], hiddenInView(spec, batch, 5, number).data);
+      }),
+    );
+
+  it('are those of the validation records in their order, whatever the batches, and of two views of them', async () => {
+    const labels = { kind: 'numbers', values: Float64Array.from({ length: 16 }, (_, i) => i) } as const;
+    const expected = monitorsOf(view(0), [view(1), view(2)], width, labels);
+    expect(await monitor(watched({ labels }))).toEqual(expected);
+    const { nearest_neighbor_r2: _, ...without } = expected;
+    expect(await monitor(watched())).toEqual(without);
+  });
+
+  it('have the distance of a target network, where there is one', async () => {
+    const run = watched();
+    const [average, parameters] = [Float32Array.of(3, 4), Float32Array.of(3, 0)];
+    Object.assign(run.trainer.state, { average, parameters });
+    expect((await monitor(run)).target_distance).toBeCloseTo(4 / 3, 12);
+  });
+});
+
+describe('the graph of pretraining', () => {
+  it('gives what is trained, validated and watched', () => {
+    const model = smallModel(spec, 'random-masking');
+    const graph = pretrainingGraphFor(model, 4, 24);
+    expect(Object.keys(graph.evaluation)).toEqual(['loss', 'weight', 'marginal_loss']);
+    expect(graph.evaluation.loss).toBe(graph.loss);
+    expect(graph.evaluation.weight).toBe(graph.weight);
+    expect(graph.embedding?.shape).toEqual([4, model.encoder.width]);
+    expect(graph.targets).toEqual([]);
+    expect(parametersOf([graph.embedding!]).map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['embedding.positions']),
+    );
+  });
+
+  it('has no marginal where the objective has none, and metrics where it has some', () => {
+    const graph = pretrainingGraphFor(smallModel(spec, 'byol'), 4, 24);
+    expect(Object.keys(graph.evaluation)).toEqual(['loss', 'weight']);
+    expect(Object.keys(graph.metrics)).toEqual(['projection_spread']);
+    expect(graph.targets?.length).toBeGreaterThan(0);
+    expect(pretrainingGraphFor(smallModel(spec, 'random-masking'), 4, 24).metrics).toEqual({});
+  });
+
+  it('is validated by running moments where moments of the batch are followed', () => {
+    const graph = pretrainingGraphFor(smallModel(spec, 'random-masking', {}, 'residual-network'), 4, 24);
+    expect(trackedOf([graph.loss])).not.toEqual([]);
+    expect(trackedOf(Object.values(graph.evaluation))).toEqual([]);
+    expect(trackedOf([graph.embedding!])).toEqual([]);
   });
 });
 
