@@ -96,6 +96,13 @@ describe('bootstrapDifference', () => {
     );
   });
 
+  it('has the mean of the only resample as both ends of its interval', () => {
+    const { low, high } = bootstrapDifference([3, 5, 8], [1, 1, 1], { resamples: 1 });
+    expect(low).toBe(high);
+    expect(low).toBeGreaterThanOrEqual(2);
+    expect(low).toBeLessThanOrEqual(7);
+  });
+
   it('has no interval for one pair and refuses unpaired values', () => {
     expect(bootstrapDifference([2], [1])).toEqual({ mean: 1, low: Number.NaN, high: Number.NaN });
     expect(() => bootstrapDifference([1, 2], [1])).toThrow('2 values against 1');
