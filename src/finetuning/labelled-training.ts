@@ -121,6 +121,13 @@ function layersAbove(name: string, layers: number): number {
   return layer === undefined ? layers + 1 : layers - Number(layer);
 }
 
+/**
+ * What a parameter's learning rate is multiplied by: `layerDecay` once for each layer above its own.
+ * @internal
+ */
+export const layerRate = (name: string, layers: number, layerDecay: number): number =>
+  layerDecay ** layersAbove(name, layers);
+
 /** What training needs of the data: the batches of an epoch, what each feeds, and a score on the validation part. */
 export interface TrainingData {
   readonly plans: (epoch: number) => readonly BatchPlan[];
@@ -132,8 +139,9 @@ export interface TrainingData {
 /**
  * Trains from fresh or pretrained parameters and keeps those of the best validation, of ten.
  * Throws LacunaError when the loss is not finite.
+ * @internal
  */
-async function trainToBest(
+export async function trainToBest(
   trainer: Trainer,
   { steps, learningRate, start, seed, signal, onStep }: TrainOptions,
   { plans, feeds, validate, isBetter }: TrainingData,
@@ -200,7 +208,7 @@ export class LabelledTrainer {
         build: (tokens) => network.build(spec, batchSize, tokens),
         weightDecay,
         clipNorm,
-        rateOf: (name) => layerDecay ** layersAbove(name, network.layers),
+        rateOf: (name) => layerRate(name, network.layers, layerDecay),
       },
       this.buckets[0],
     );
