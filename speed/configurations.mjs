@@ -36,9 +36,9 @@ const modelWith = (spec, encoder, maskingRatio) => ({
   encoder: {
     kind: 'perceiver',
     latents: 0,
-    embedWidth: encoder.width,
+    embed_width: encoder.width,
     layers: 4,
-    crossHeads: 1,
+    cross_heads: 1,
     widening: 4,
     ...encoder,
   },

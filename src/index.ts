@@ -2,8 +2,17 @@
  * Lacuna as a library: the commands as functions. Each runs in a worker thread; `signal` asks it to stop, and
  * `onEvent` hears of its progress. They throw InputError for bad input and LacunaError for other expected failures.
  */
-import { inBackground } from './worker/background.js';
-import type { Verbs } from './worker/verb-table.js';
+import type { Hooks } from './learning/progress-event.js';
+import { inBackground, type PluginOptions } from './worker/background.js';
+import type { Verbs as VerbTable } from './worker/verb-table.js';
+
+/** Each verb, with plug-ins beside its own options. */
+type Verbs = {
+  [V in keyof VerbTable]: (
+    options: Parameters<VerbTable[V]>[0] & PluginOptions,
+    hooks?: Hooks,
+  ) => ReturnType<VerbTable[V]>;
+};
 
 /** What is in a file, and how it would be learned from. */
 export const inspect: Verbs['inspect'] = (options, hooks) => inBackground('inspect', options, hooks);
@@ -27,7 +36,7 @@ export const bench: Verbs['bench'] = (options, hooks) => inBackground('bench', o
 /** Fills the tables and figures of a page from the result files of benchmarks. */
 export const report: Verbs['report'] = (options, hooks) => inBackground('report', options, hooks);
 /** The benchmark suites in words. */
-export const benchmarks: Verbs['benchmarks'] = () => inBackground('benchmarks', undefined);
+export const benchmarks: VerbTable['benchmarks'] = () => inBackground('benchmarks', undefined);
 
 export type { BenchOptions, BenchSummary } from './benchmark/bench.js';
 export type { SuiteDescription } from './benchmark/index.js';
@@ -35,6 +44,7 @@ export type { ReportOptions, ReportSummary } from './benchmark/report.js';
 export type { ReadingOptions, UserConfig } from './config/schema.js';
 export { InputError, LacunaError } from './errors.js';
 export type { Hooks, ProgressEvent, SeedEvent, StepEvent, ValidEvent } from './learning/progress-event.js';
+export type { Plugin, ReaderPlugin } from './plugins.js';
 export type { BadRecord } from './records/record-batch.js';
 export type { MethodScores, Scores } from './runs/scores.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
@@ -45,3 +55,4 @@ export type { PredictOptions, PredictSummary } from './verbs/predict.js';
 export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';
 export type { ProbeVerbOptions } from './verbs/probe.js';
 export { version } from './version.js';
+export type { PluginOptions } from './worker/background.js';

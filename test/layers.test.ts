@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type BuildFailure, type BuildOptions, build, type Message } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 
 const source = fileURLToPath(new URL('../src', import.meta.url));
@@ -9,6 +10,7 @@ const source = fileURLToPath(new URL('../src', import.meta.url));
 const layers = [
   'errors',
   'version',
+  'options',
   'tensor',
   'graph',
   'onnx',
@@ -26,8 +28,9 @@ const layers = [
   'molecules',
   'datasets',
   'config',
-  'files',
+  'plugins',
   'sources',
+  'files',
   'runs',
   'verbs',
   'report',
@@ -38,9 +41,30 @@ const layers = [
   'cli',
 ];
 
-/** The only places that may name Node's own modules; all else also runs in a browser. */
+/** The only places that may name Node's own modules. */
 const needsNode =
-  /^(engine\/node|files\/|sources\/|runs\/|verbs\/|demo\/|benchmark\/|worker\/|cli\/|config\/file)/;
+  /^(engine\/node|plugins|sources\/|files\/|runs\/|verbs\/|demo\/|benchmark\/|worker\/|cli\/)/;
+
+/** What a page needs: it must bundle for a browser, with all that it imports. */
+const forBrowsers = [
+  'learning/index.ts',
+  'tokenizers/index.ts',
+  'encoders/index.ts',
+  'objectives/index.ts',
+  'layers/index.ts',
+  'scoring/index.ts',
+  'probes/index.ts',
+  'finetuning/labelled-training.ts',
+  'finetuning/labelled-graph.ts',
+  'finetuning/frozen-encoder.ts',
+  'datasets/labelled-data.ts',
+  'datasets/token-plan.ts',
+  'config/parse.ts',
+  'config/defaults.ts',
+  'records/open-bytes.ts',
+  'records/profile.ts',
+  'onnx/encode.ts',
+];
 
 interface SourceFile {
   readonly path: string;
@@ -60,6 +84,23 @@ function importsOf(text: string): string[] {
 
 function layerOf(path: string): string {
   return path.split('/')[0].replace(/\.ts$/, '');
+}
+
+/** What esbuild has against a module for a browser. */
+async function bundle(contents: string) {
+  const options: BuildOptions = {
+    stdin: { contents, resolveDir: source, loader: 'ts' },
+    bundle: true,
+    platform: 'browser',
+    format: 'esm',
+    write: false,
+    logLevel: 'silent',
+    // RDKit comes as a script of its own, with its WebAssembly beside it.
+    external: ['@rdkit/rdkit'],
+  };
+  const told = (messages: readonly Message[]) => messages.map(({ text }) => text);
+  const result = await build(options).catch((failure: BuildFailure) => failure);
+  return { errors: told(result.errors), warnings: told(result.warnings) };
 }
 
 describe('the layers of src', () => {
@@ -90,6 +131,16 @@ describe('the layers of src', () => {
         .map((target) => `${file.path} imports ${target}`),
     );
     expect(wrong).toEqual([]);
+  });
+
+  it.each(forBrowsers)('%s bundles for a browser, with all that it imports', async (entry) => {
+    const { errors, warnings } = await bundle(`export * from ${JSON.stringify(`${source}/${entry}`)};`);
+    expect({ errors, warnings }).toEqual({ errors: [], warnings: [] });
+  });
+
+  it('would not bundle with a module of Node, however deep it is imported', async () => {
+    const { errors } = await bundle(`export * from ${JSON.stringify(`${source}/runs/folder.ts`)};`);
+    expect(errors.join('\n')).toContain('node:fs');
   });
 
   it('use Node only where a browser never comes', () => {

@@ -13,10 +13,10 @@ const encoder: ModelConfig['encoder'] = {
   kind: 'transformer',
   latents: 0,
   width: 8,
-  embedWidth: 8,
+  embed_width: 8,
   layers: 1,
   heads: 2,
-  crossHeads: 1,
+  cross_heads: 1,
   widening: 2,
 };
 

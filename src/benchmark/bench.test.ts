@@ -196,11 +196,11 @@ describe('a benchmark', () => {
     // A variant that says its own ratio does not depend on the usual one.
     const variants = [
       finetunedRandom,
-      finetuned('half', '', { objective: { ...finetunedRandom.pretraining!.objective, masking_ratio: 0.5 } }),
+      finetuned('half', '', { objective: { kind: 'random-masking', masking_ratio: 0.5 } }),
     ];
     const ratio = (masking_ratio: number) => ({
       ...pretraining,
-      config: { ...pretraining.config, objective: { ...pretraining.config.objective, masking_ratio } },
+      config: { ...pretraining.config, objective: { kind: 'sma' as const, masking_ratio } },
     });
     const keys = (masking_ratio: number) =>
       variants.map((method) =>

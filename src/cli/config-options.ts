@@ -64,7 +64,7 @@ function isWanted(key: string, wanted: readonly string[]): boolean {
 }
 
 function optionsOf(wanted: readonly string[]): { key: ConfigKey; option: Option }[] {
-  return [...configKeys.values()]
+  return [...configKeys().values()]
     .filter(({ key }) => key !== 'data.path' && isWanted(key, wanted))
     .flatMap((key) => flagsOf(key).map((option) => ({ key, option })));
 }

@@ -3,6 +3,7 @@ import { LacunaError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { version } from '../version.js';
 import { type Interrupt, onInterrupt } from './interrupt.js';
+import { addPluginOption, loadAskedPlugins, withPlugins } from './plugin-options.js';
 import { createProgress, type ProgressStream } from './progress.js';
 import { loadVerbs, type Verbs } from './verbs.js';
 
@@ -72,6 +73,7 @@ export async function runProgram(
   const args = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
   const help = args[0] in commands ? `lacuna ${args[0]} --help` : 'lacuna --help';
   let exitCode = 0;
+  let plugins: string[] = [];
 
   const program = new Command('lacuna')
     .description('Learn representations of any data by hiding parts of it and predicting them.')
@@ -85,8 +87,10 @@ export async function runProgram(
       outputError: (text, write) => write(`lacuna: ${oneLine(text.replace(/^error: /, ''))}; see ${help}\n`),
     })
     .hook('preSubcommand', async (_, command) => {
+      plugins = await loadAskedPlugins(args);
       const { define } = await commands[command.name()].load();
       define(command, { argv: args, run });
+      addPluginOption(command);
     });
   for (const [name, { summary }] of Object.entries(commands)) program.command(name).description(summary);
 
@@ -97,7 +101,8 @@ export async function runProgram(
     });
     const { signal } = interrupt;
     try {
-      const result = await verb(await environment.loadVerbs(), { signal, onEvent: progress.show });
+      const verbs = withPlugins(await environment.loadVerbs(), plugins);
+      const result = await verb(verbs, { signal, onEvent: progress.show });
       progress.finish();
       // What was done when the signal came is done.
       if (signal.aborted && !('interrupted' in result && result.interrupted === false)) exitCode = 130;

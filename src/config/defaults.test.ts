@@ -99,9 +99,14 @@ describe('the resolved configuration', () => {
       decoder_heads: 8,
       tied_output: true,
     });
-    expect(() => resolve({ objective: { kind: 'random-masking', per_query: 2 } }, spec, 100)).toThrow(
-      'objective.per_query: is not an option of random-masking',
-    );
+    expect(() =>
+      resolve(
+        // @ts-expect-error: an option of another objective does not compile
+        { objective: { kind: 'random-masking', per_query: 2 } },
+        spec,
+        100,
+      ),
+    ).toThrow('objective.per_query: is not an option of random-masking');
   });
 
   it('has what its objective wants of the encoder, unless the configuration says otherwise', () => {
@@ -120,7 +125,10 @@ describe('the resolved configuration', () => {
       return config.encoder.registers;
     };
     expect(registers({})).toBe(undefined);
-    expect(registers({ encoder: { registers: 2 } })).toBe(2);
+    expect(registers({ encoder: { kind: 'transformer', registers: 2 } })).toBe(2);
+    expect(() => registers({ encoder: { registers: 2 } })).toThrow(
+      'encoder.registers: is not an option of perceiver, which has width,',
+    );
     expect(registers({ objective: { kind: 't-jepa' } })).toBe(1);
     expect(registers({ objective: { kind: 't-jepa' }, encoder: { registers: 0 } })).toBe(0);
     expect(registers({ objective: { kind: 't-jepa' }, encoder: { kind: 'perceiver' } })).toBe(undefined);

@@ -1,17 +1,18 @@
 /** What a run does when it is not told: sizes follow from the tokens, durations from the number of records. */
-import type { EncoderConfig } from '../encoders/encoder.js';
-import type { EncoderKind } from '../encoders/index.js';
+import { encoderSizes } from '../encoders/encoder.js';
+import { type EncoderSpec, encoderNamed } from '../encoders/index.js';
 import { InputError } from '../errors.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { checkHeads } from '../layers/attention.js';
 import type { ModelConfig } from '../learning/model.js';
-import { checkOwnOptions, type ObjectiveConfig, objectives } from '../objectives/index.js';
-import type { Objective, RunFacts } from '../objectives/objective.js';
+import { checkOwnOptions, type ObjectiveConfig, objectiveNamed } from '../objectives/index.js';
+import type { RunFacts } from '../objectives/objective.js';
+import { checkDeclared, declaredOptions } from '../options.js';
 import type { HeldOut } from '../records/split.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
-import type { Config, FinetuneOptions, UserConfig } from './schema.js';
+import type { Config, FinetuneOptions, ParsedConfig } from './schema.js';
 
 export interface ResolveInputs {
   readonly path: string;
@@ -74,30 +75,10 @@ const TOKENS_PER_BATCH = 8192;
  * The whole configuration of a run: the user's keys, and for the rest what suits the data. Throws InputError for keys
  * that do not go together.
  */
-export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
+export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config {
   const { spec } = inputs.tokenizer;
   const { data = {}, encoder = {}, objective = {}, training = {} } = user;
-  const width = encoder.width ?? (spec.maxTokens > 256 ? 256 : 128);
-  const embedWidth = encoder.embed_width ?? width;
-  const heads = encoder.heads ?? (width % 8 === 0 ? 8 : 1);
-  // A run that starts from another has that one's encoder, whatever the objective wants.
-  const aim: Objective = objectives[objective.kind ?? 'sma'];
-  const wanted = training.from === undefined ? aim.encoderDefaults?.(spec) : undefined;
-  const kind = encoder.kind ?? wanted?.kind ?? 'perceiver';
-  const registers = encoder.registers ?? (kind === wanted?.kind ? wanted.registers : undefined);
-  const ownEncoder: Config['encoder'] = {
-    kind,
-    width,
-    embed_width: embedWidth,
-    layers: encoder.layers ?? 4,
-    heads,
-    widening: encoder.widening ?? 4,
-    latents: encoder.latents ?? clamp(powerOfTwo(spec.maxTokens / 2), 16, 128),
-    cross_heads: encoder.cross_heads ?? 1,
-    ...(registers !== undefined && { registers }),
-  };
-  checkHeads('encoder.heads', heads, { 'encoder.width': width });
-  checkHeads('encoder.cross_heads', ownEncoder.cross_heads, { 'encoder.width': width });
+  const ownEncoder = resolveEncoder(encoder, objective, spec, training.from !== undefined);
   const batchSize =
     training.batch_size ??
     Math.min(
@@ -130,7 +111,7 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
     encoder: ownEncoder,
     objective: resolveObjective(objective, {
       spec,
-      encoder: encoderOf(ownEncoder),
+      encoder: ownEncoder,
       from: training.from !== undefined,
     }),
     training: {
@@ -151,6 +132,7 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
       valid_steps: training.valid_steps ?? clamp(Math.round(steps / 100), 10, 100),
       checkpoint_steps: training.checkpoint_steps ?? clamp(Math.round(steps / 10), 1, 500),
     },
+    ...(user.plugins && { plugins: user.plugins }),
     versions: { lacuna: version, ...inputs.versions },
   };
 }
@@ -159,7 +141,7 @@ const INFINITE_KEYS = ['cooldown_steps', 'constant_rate', 'anneal_steps'] as con
 
 /** The schedule and its keys. Throws InputError for keys that the schedule has not. */
 function resolveSchedule(
-  training: NonNullable<UserConfig['training']>,
+  training: NonNullable<ParsedConfig['training']>,
   steps: number,
 ): Pick<Config['training'], 'schedule' | (typeof INFINITE_KEYS)[number]> {
   if (training.schedule === 'infinite') {
@@ -184,31 +166,50 @@ function resolveSchedule(
   return { schedule: 'cosine' };
 }
 
+/** A run that starts from another has that one's encoder, whatever the objective wants. */
+function resolveEncoder(
+  { kind: asked, ...chosen }: NonNullable<ParsedConfig['encoder']>,
+  objective: NonNullable<ParsedConfig['objective']>,
+  spec: TokenSpec,
+  from: boolean,
+): EncoderSpec {
+  const wanted = from ? undefined : objectiveNamed(objective.kind ?? 'sma').encoderDefaults?.(spec);
+  const kind = asked ?? wanted?.kind ?? 'perceiver';
+  const encoder = encoderNamed(kind);
+  const { kind: _, ...wantedOptions } = wanted?.kind === kind ? wanted : { kind };
+  const width = chosen.width ?? (spec.maxTokens > 256 ? 256 : 128);
+  const sizes = {
+    width,
+    embed_width: chosen.embed_width ?? width,
+    layers: chosen.layers ?? 4,
+    heads: chosen.heads ?? (width % 8 === 0 ? 8 : 1),
+    widening: chosen.widening ?? 4,
+  };
+  checkHeads('encoder.heads', sizes.heads, { 'encoder.width': width });
+  const own = declaredOptions({ options: encoder.options ?? {} }, { ...wantedOptions, ...chosen });
+  const config = { kind, ...sizes, ...encoder.defaults?.(spec, sizes, own) };
+  // A run that starts from another has all keys of that one's configuration, whose version may have had more.
+  if (!from) {
+    const options = { ...encoderSizes, ...encoder.options };
+    checkDeclared({ options }, chosen, { section: 'encoder', kind });
+  }
+  encoder.check?.(config);
+  return config;
+}
+
 function resolveObjective(
-  { kind = 'sma', ...chosen }: NonNullable<UserConfig['objective']>,
+  { kind = 'sma', ...chosen }: NonNullable<ParsedConfig['objective']>,
   run: RunFacts,
 ): ObjectiveConfig {
   checkOwnOptions(kind, chosen);
-  const objective: Objective = objectives[kind];
+  const objective = objectiveNamed(kind);
   const options = objective.defaults(run.spec, run.encoder, chosen);
   objective.check?.(options, run);
   return { kind, ...options };
 }
 
-const encoderOf = (encoder: Config['encoder']): EncoderConfig & { readonly kind: EncoderKind } => ({
-  kind: encoder.kind,
-  latents: encoder.latents,
-  width: encoder.width,
-  embedWidth: encoder.embed_width,
-  layers: encoder.layers,
-  heads: encoder.heads,
-  crossHeads: encoder.cross_heads,
-  widening: encoder.widening,
-  ...(encoder.registers !== undefined && { registers: encoder.registers }),
-});
-
 /** The model that a configuration describes, on tokens of one specification. */
 export const modelOf = (
   { encoder, objective }: Pick<Config, 'encoder' | 'objective'>,
   spec: TokenSpec,
-): ModelConfig => ({ spec, encoder: encoderOf(encoder), objective });
+): ModelConfig => ({ spec, encoder, objective });

@@ -4,7 +4,7 @@ import { isCollection, isMap, isScalar, LineCounter, parseDocument } from 'yaml'
 import { z } from 'zod';
 import { InputError } from '../errors.js';
 import { nearestName } from './nearest-name.js';
-import { type Config, configSchema, type Section, type UserConfig, userConfigSchema } from './schema.js';
+import { type Config, configSchemas, type ParsedConfig, type Section } from './schema.js';
 
 type Path = readonly PropertyKey[];
 
@@ -12,17 +12,17 @@ type Path = readonly PropertyKey[];
 type Where = (path: Path) => string;
 
 /** Checks a configuration that has been read already. Throws InputError whose message starts with `origin`. */
-export function parseConfig(input: unknown, origin: string): UserConfig {
-  return check(userConfigSchema, input, (path) => [origin, path.join('.')].filter(Boolean).join(': '));
+export function parseConfig(input: unknown, origin: string): ParsedConfig {
+  return check(configSchemas().user, input, (path) => [origin, path.join('.')].filter(Boolean).join(': '));
 }
 
 /** Checks a run's config.json. Throws InputError whose message starts with `origin`. */
 export function parseRunConfig(input: unknown, origin: string): Config {
-  return check(configSchema, input, (path) => [origin, path.join('.')].filter(Boolean).join(': '));
+  return check(configSchemas().run, input, (path) => [origin, path.join('.')].filter(Boolean).join(': '));
 }
 
 /** Checks the text of a YAML or JSON file. Throws InputError naming the file, the line and the column of the first mistake. */
-export function parseConfigText(text: string, path: string): UserConfig {
+export function parseConfigText(text: string, path: string): ParsedConfig {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const at = (offset: number) => {
@@ -35,7 +35,7 @@ export function parseConfigText(text: string, path: string): UserConfig {
     const offset = offsetOf(document.contents, keys);
     return [offset === undefined ? path : at(offset), keys.join('.')].filter(Boolean).join(': ');
   };
-  return check(userConfigSchema, document.toJS() ?? {}, where);
+  return check(configSchemas().user, document.toJS() ?? {}, where);
 }
 
 /** Where the last key of a path starts in the file. */
@@ -51,11 +51,11 @@ function offsetOf(node: unknown, [key, ...rest]: Path): number | undefined {
  * The configuration with one key, whose value is text from the command line: a list is separated by commas.
  * Throws InputError that starts with `origin`, the option as it was typed.
  */
-export function parseSetting(key: string, text: string, origin: string): UserConfig {
+export function parseSetting(key: string, text: string, origin: string): ParsedConfig {
   const parts = key.split('.');
-  const value = configKeys.has(key) ? fromText(configKeys.get(key)!.type, text) : text;
+  const value = configKeys().has(key) ? fromText(configKeys().get(key)!.type, text) : text;
   const nested = parts.reduceRight<unknown>((inner, part) => ({ [part]: inner }), value);
-  return check(userConfigSchema, nested, () => origin);
+  return check(configSchemas().user, nested, () => origin);
 }
 
 function fromText(type: ConfigKey['type'], text: string): unknown {
@@ -73,9 +73,10 @@ function fromText(type: ConfigKey['type'], text: string): unknown {
 }
 
 /** Later configurations win, key by key. Steps replace epochs and the reverse. */
-export function mergeConfigs(...configs: readonly UserConfig[]): UserConfig {
+export function mergeConfigs(...configs: readonly ParsedConfig[]): ParsedConfig {
   const merged: Record<string, Record<string, unknown>> = {};
-  for (const config of configs) {
+  const plugins = [...new Set(configs.flatMap((config) => config.plugins ?? []))];
+  for (const { plugins: _, ...config } of configs) {
     for (const [section, values] of Object.entries(config)) {
       merged[section] ??= {};
       if ('steps' in values) delete merged[section].epochs;
@@ -83,7 +84,9 @@ export function mergeConfigs(...configs: readonly UserConfig[]): UserConfig {
       Object.assign(merged[section], values);
     }
   }
-  return check(userConfigSchema, merged, (path) => path.join('.'));
+  return check(configSchemas().user, { ...merged, ...(plugins.length > 0 && { plugins }) }, (path) =>
+    path.join('.'),
+  );
 }
 
 export interface ConfigKey {
@@ -111,33 +114,42 @@ const keySchema = z.object({
   examples: z.array(z.unknown()),
 });
 const sectionsSchema = z.object({
-  properties: z.record(z.string(), z.object({ properties: z.record(z.string(), keySchema) })),
+  properties: z
+    .object({ plugins: z.unknown().optional() })
+    .catchall(z.object({ properties: z.record(z.string(), keySchema) })),
 });
 
+let known: { schema: unknown; keys: ReadonlyMap<string, ConfigKey> } | undefined;
+
 /** Every key of a user's configuration by its full name, in the order of the schema. */
-export const configKeys: ReadonlyMap<string, ConfigKey> = new Map(
-  Object.entries(sectionsSchema.parse(z.toJSONSchema(userConfigSchema)).properties).flatMap(
-    ([section, { properties }]) =>
-      Object.entries(properties).map(([name, schema]): [string, ConfigKey] => {
-        const key = `${section}.${name}`;
-        const { type, enum: choices, description, examples } = schema;
-        const [example] = examples;
-        return [
-          key,
-          {
-            key,
-            section: section as Section,
-            name,
-            type,
-            choices,
-            description,
-            example,
-            expected: expectation(schema),
-          },
-        ];
-      }),
-  ),
-);
+export function configKeys(): ReadonlyMap<string, ConfigKey> {
+  const schema = configSchemas().user;
+  if (known?.schema !== schema) known = { schema, keys: new Map(keysOf(schema)) };
+  return known.keys;
+}
+
+function keysOf(schema: z.ZodType): [string, ConfigKey][] {
+  const { plugins: _, ...sections } = sectionsSchema.parse(z.toJSONSchema(schema)).properties;
+  return Object.entries(sections).flatMap(([section, { properties }]) =>
+    Object.entries(properties).map(([name, key]): [string, ConfigKey] => {
+      const { type, enum: choices, description, examples } = key;
+      const full = `${section}.${name}`;
+      return [
+        full,
+        {
+          key: full,
+          section: section as Section,
+          name,
+          type,
+          choices,
+          description,
+          example: examples[0],
+          expected: expectation(key),
+        },
+      ];
+    }),
+  );
+}
 
 function expectation(schema: z.infer<typeof keySchema>): string {
   if (schema.enum.length > 0) return `one of ${schema.enum.join(', ')}`;
@@ -172,7 +184,7 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown, where: Where): s
   const path = issue.path.slice(0, 2);
   const value = path.reduce<unknown>(member, input);
   const got = describeValue(value);
-  const key = configKeys.get(path.join('.'));
+  const key = configKeys().get(path.join('.'));
   if (key) {
     const near = typeof value === 'string' ? nearestName(value, key.choices) : undefined;
     const advice = near ? `did you mean ${near}?` : `for example ${JSON.stringify(key.example)}`;
@@ -183,18 +195,18 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown, where: Where): s
 }
 
 function describeUnknown(path: readonly string[]): string {
-  const keys = [...configKeys.values()];
+  const keys = [...configKeys().values()];
   const name = path[path.length - 1];
   const near =
     nearestName(name, path.length === 1 ? knownKeys([]) : []) ??
-    nearestName(path.join('.'), configKeys.keys()) ??
+    nearestName(path.join('.'), configKeys().keys()) ??
     keys.find((key) => nearestName(name, [key.name]))?.key;
   return `unknown key; ${near ? `did you mean ${near}?` : `known here are ${knownKeys(path).join(', ')}`}`;
 }
 
 /** The keys of the section that a path is in, or the names of all sections. */
 function knownKeys(path: Path): string[] {
-  const keys = [...configKeys.values()];
+  const keys = [...configKeys().values()];
   const siblings = keys.filter(({ section }) => section === path[0]).map(({ name }) => name);
   return siblings.length > 0 ? siblings : [...new Set(keys.map(({ section }) => section))];
 }

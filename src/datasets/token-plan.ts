@@ -143,7 +143,7 @@ async function fit(
   options: NonNullable<TokenWishes['tokenizer']>,
 ): Promise<Tokenizer> {
   const tokenizer = await tokenizers[kind]
-    .fit(batches, { columns, maxTokens: options.max_tokens, patch: options.patch })
+    .fit(batches, { columns, maxTokens: options.max_tokens, patch: options.patch, own: options })
     .catch((error: unknown) => {
       if (!(error instanceof InputError) || error.message.startsWith(source.path)) throw error;
       throw new InputError(`${source.path}: ${error.message}`, { cause: error });

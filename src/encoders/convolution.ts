@@ -41,9 +41,9 @@ export const convolution: Encoder = {
   encode(spec, tokens, config, options = {}) {
     refuseReadable(config, options);
     const { hiding } = options;
-    const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth, options);
+    const { embedded, positions, table } = embedTokens(spec, tokens, config.embed_width, options);
     return scope('encoder', () => {
-      const { width, embedWidth } = config;
+      const { width, embed_width: embedWidth } = config;
       const unreadable = hiding ? logicalOr(tokens.padding, hiding.choose(undefined)) : tokens.padding;
       const readable = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);
       let states = embedWidth === width ? embedded : linear('input', embedded, width);

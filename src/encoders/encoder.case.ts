@@ -82,8 +82,8 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
       const queries = encoder.attentionQueries?.(config, count);
       expect(model.map?.shape.slice(2)).toEqual(queries && [queries, count]);
       if (model.map) expect(model.map.shape[0]).toBe(ROWS);
-      expect(embedded.shape).toEqual([ROWS, count, config.embedWidth]);
-      expect(positions.shape).toEqual([spec.maxTokens, config.embedWidth]);
+      expect(embedded.shape).toEqual([ROWS, count, config.embed_width]);
+      expect(positions.shape).toEqual([spec.maxTokens, config.embed_width]);
       expect([states.shape[0], states.shape[2]]).toEqual([ROWS, config.width]);
       expect(pooled.shape).toEqual([ROWS, config.width]);
     });

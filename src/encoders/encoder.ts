@@ -1,30 +1,45 @@
+import { z } from 'zod';
 import { InputError } from '../errors.js';
 import { logicalNot, logicalOr, type Value } from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
+import type { OptionsOf } from '../options.js';
 import type { TokenSpec } from '../records/token-block.js';
 
-export interface EncoderConfig {
-  readonly kind: string;
-  /** Learned latent vectors, where the encoder has any. */
-  readonly latents: number;
+/** What every encoder has, whether it uses it or not, by the names of the configuration. */
+export interface EncoderSizes {
   /** Channels of the states. */
   readonly width: number;
   /** Channels of the embedded tokens. */
-  readonly embedWidth: number;
+  readonly embed_width: number;
   /** Layers of the stack, or residual blocks. */
   readonly layers: number;
-  /** Heads of each self-attention layer. */
+  /** Heads of self-attention; objectives follow them in networks of their own. */
   readonly heads: number;
-  /** Heads of the first cross-attention, where there is one. */
-  readonly crossHeads: number;
   /** Inner width of a layer's MLP, as a multiple of `width`. */
   readonly widening: number;
-  /** Learned tokens that a transformer attends to beside those of the record, and then discards; none by default. */
-  readonly registers?: number;
 }
 
+export interface EncoderConfig extends EncoderSizes {
+  readonly kind: string;
+}
+
+const count = () => z.int().min(1);
+
+/** The declarations of {@link EncoderSizes}. */
+export const encoderSizes: OptionsOf<EncoderSizes> = {
+  width: { type: count(), description: 'channels of the states that the encoder gives', example: 256 },
+  embed_width: { type: count(), description: 'width of the embedded input tokens', example: 128 },
+  layers: { type: count(), description: 'layers of the stack, or residual blocks', example: 4 },
+  heads: { type: count(), description: 'heads of self-attention', example: 8 },
+  widening: {
+    type: count(),
+    description: 'hidden width of a feed-forward layer as a multiple of its width',
+    example: 4,
+  },
+};
+
 export interface Encoding {
-  /** float32[batch, tokens, embedWidth]: all tokens as embedded. */
+  /** float32[batch, tokens, embed_width]: all tokens as embedded. */
   readonly embedded: Value;
   /** float32[batch, n, width]: latents, one state per token that is not hidden, or per place of a feature map. */
   readonly states: Value;
@@ -34,9 +49,9 @@ export interface Encoding {
   readonly unreadable?: Value;
   /** float32[batch, width]: the mean of the readable states. */
   readonly pooled: Value;
-  /** float32[tokens, embedWidth]: what stands for each position of the batch. */
+  /** float32[tokens, embed_width]: what stands for each position of the batch. */
   readonly positions: Value;
-  /** float32[vocabulary, embedWidth], where tokens have ids. */
+  /** float32[vocabulary, embed_width], where tokens have ids. */
   readonly table?: Value;
 }
 
@@ -80,16 +95,19 @@ export function refuseReadable({ kind }: EncoderConfig, { readable }: EncodeOpti
   }
 }
 
-/** Tokens into representations. */
-export type Encode = (
-  spec: TokenSpec,
-  tokens: Tokens,
-  config: EncoderConfig,
-  options?: EncodeOptions,
-) => Encoding;
-
-export interface Encoder {
-  readonly encode: Encode;
+/** One way to make representations of tokens, with options `O` of its own. */
+export interface Encoder<O extends object = object> {
+  /** Its own configuration keys, beside those of {@link EncoderSizes}; none by default. */
+  readonly options?: OptionsOf<O>;
+  /** All own options of a run: those that were chosen, and for the rest what suits the tokens and the sizes. */
+  defaults?(spec: TokenSpec, sizes: EncoderSizes, chosen: Partial<O>): O;
+  /** Throws InputError for options that do not go together. */
+  check?(config: EncoderConfig & O): void;
+  /**
+   * The states of tokens float32[batch, n, width] and what objectives need beside them. Throws InputError for options that
+   * do not suit it.
+   */
+  encode(spec: TokenSpec, tokens: Tokens, config: EncoderConfig & O, options?: EncodeOptions): Encoding;
   /** How many rows the first attention map has, for a batch of so many tokens; undefined where there is no such map. */
-  readonly attentionQueries?: (config: EncoderConfig, tokens: number) => number;
+  attentionQueries?(config: EncoderConfig & O, tokens: number): number;
 }

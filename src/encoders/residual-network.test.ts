@@ -19,10 +19,10 @@ const config = {
   kind: 'residual-network',
   latents: 1,
   width: 8,
-  embedWidth: 4,
+  embed_width: 4,
   layers: 3,
   heads: 1,
-  crossHeads: 1,
+  cross_heads: 1,
   widening: 1,
 };
 

@@ -105,7 +105,7 @@ export const residualNetwork: Encoder = {
   encode(spec, tokens, config, options = {}) {
     refuseReadable(config, options);
     const { hiding, training = false } = options;
-    const { embedded, positions, table } = embedTokens(spec, tokens, config.embedWidth, options);
+    const { embedded, positions, table } = embedTokens(spec, tokens, config.embed_width, options);
     return scope('encoder', () => {
       const unreadable = hiding ? logicalOr(tokens.padding, hiding.choose(undefined)) : tokens.padding;
       const visible = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);

@@ -10,12 +10,10 @@ const engine = await nodeEngine({ threads: 1 });
 const spec = { kind: 'continuous', channels: 2, maxTokens: 5 } as const;
 const config: EncoderConfig = {
   kind: 'transformer',
-  latents: 0,
   width: 8,
-  embedWidth: 8,
+  embed_width: 8,
   layers: 2,
   heads: 2,
-  crossHeads: 1,
   widening: 2,
 };
 const encode = (registers?: number) =>

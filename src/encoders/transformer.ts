@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import {
   add,
   cast,
@@ -51,18 +52,31 @@ function registersOf(registers: number, width: number): (stack: Stack) => Stack 
   });
 }
 
+export interface TransformerOptions {
+  /** None by default. */
+  readonly registers?: number;
+}
+
 /**
  * A plain pre-norm transformer encoder. Hidden tokens are chosen from the first layer's attention map over all tokens;
  * then that layer and the others are computed for the visible tokens alone, as in He et al., CVPR 2022, so no state
  * has seen a hidden one. Registers (Darcet et al., ICLR 2024) take part in the layers, not in that map, and are no states.
  */
-export const transformer: Encoder = {
+export const transformer: Encoder<TransformerOptions> = {
+  options: {
+    registers: {
+      type: z.int().min(0).optional(),
+      description: 'learned tokens that a transformer attends to and then discards',
+      example: 1,
+    },
+  },
+  defaults: (_spec, _sizes, { registers }) => ({ ...(registers !== undefined && { registers }) }),
   attentionQueries: (_, tokens) => tokens,
   encode(spec, tokens, config, { hiding, readable, ...options } = {}) {
     if (hiding && readable) throw new Error('transformer: tokens are hidden or readable, not both');
-    const { embedded, embedAt, positions, table } = embedTokens(spec, tokens, config.embedWidth, options);
+    const { embedded, embedAt, positions, table } = embedTokens(spec, tokens, config.embed_width, options);
     return scope('encoder', () => {
-      const { width, embedWidth, registers = 0 } = config;
+      const { width, embed_width: embedWidth, registers = 0 } = config;
       const input = embedWidth === width ? (x: Value) => x : linearOf('input', embedWidth, width);
       const withRegisters = registersOf(registers, width);
       const block = { heads: config.heads, widening: config.widening };

@@ -35,10 +35,10 @@ const modelOf = (kind: EncoderKind): Pick<ModelConfig, 'spec' | 'encoder'> => ({
     kind,
     latents: TOKENS,
     width: 8,
-    embedWidth: 12,
+    embed_width: 12,
     layers: 1,
     heads: 2,
-    crossHeads: 1,
+    cross_heads: 1,
     widening: 2,
   },
 });

@@ -1,6 +1,6 @@
 /** The graphs of a run: an encoder, with an objective on it or alone. */
-import type { EncodeOptions, EncoderConfig, Encoding } from '../encoders/encoder.js';
-import { type EncoderKind, encoders } from '../encoders/index.js';
+import type { EncodeOptions, Encoding } from '../encoders/encoder.js';
+import { type EncoderSpec, encoderNamed } from '../encoders/index.js';
 import {
   gradients,
   input,
@@ -14,7 +14,7 @@ import {
   type Value,
 } from '../graph/index.js';
 import { type Tokens, tokenInputs } from '../layers/token-embedding.js';
-import { type ObjectiveConfig, objectives } from '../objectives/index.js';
+import { type ObjectiveConfig, objectiveNamed } from '../objectives/index.js';
 import { decoderOutputs } from '../objectives/masked-autoencoding.js';
 import type { BatchShape, Objective, ObjectiveOutputs, Targets } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
@@ -23,11 +23,11 @@ import { firstStepAt } from './schedule.js';
 
 export interface ModelConfig {
   readonly spec: TokenSpec;
-  readonly encoder: EncoderConfig & { readonly kind: EncoderKind };
+  readonly encoder: EncoderSpec;
   readonly objective: ObjectiveConfig;
 }
 
-export const objectiveOf = (model: ModelConfig): Objective => objectives[model.objective.kind];
+export const objectiveOf = (model: ModelConfig): Objective => objectiveNamed(model.objective.kind);
 
 /** After how many of a run's steps the objective has the networks begin anew, if it has. */
 export function restartStep(model: ModelConfig, steps: number): number | undefined {
@@ -36,7 +36,7 @@ export function restartStep(model: ModelConfig, steps: number): number | undefin
 }
 
 export function batchShape({ encoder }: ModelConfig, size: number, tokens: number): BatchShape {
-  const attentionQueries = encoders[encoder.kind].attentionQueries?.(encoder, tokens) ?? 0;
+  const attentionQueries = encoderNamed(encoder.kind).attentionQueries?.(encoder, tokens) ?? 0;
   return { size, tokens, attentionQueries, width: encoder.width };
 }
 
@@ -70,7 +70,7 @@ export const pretrainingGraph = (
 ): PretrainingGraph =>
   sharingLeaves(() => {
     const { spec } = model;
-    const { encode } = encoders[model.encoder.kind];
+    const encoder = encoderNamed(model.encoder.kind);
     const objective = objectiveOf(model);
     const batch = tokenInputs(spec, shape.size, shape.tokens);
     const noise = Object.fromEntries(
@@ -90,14 +90,14 @@ export const pretrainingGraph = (
       encoder: model.encoder,
       training,
       encode({ tokens = batch, ...options } = {}) {
-        const encoding = encode(spec, tokens, model.encoder, { ...options, training });
+        const encoding = encoder.encode(spec, tokens, model.encoder, { ...options, training });
         encodings.push(encoding);
         return encoding;
       },
       target: (build) => stopGradients(outerScope(TARGET, build)),
     });
     // The parameters of the whole encoder are part of a run, whatever of it the objective uses.
-    const { states, pooled } = encode(spec, batch, model.encoder, { training });
+    const { states, pooled } = encoder.encode(spec, batch, model.encoder, { training });
     const all = parametersOf([outputs.loss, states, pooled]);
     const isTarget = ({ name }: ParameterNode) => name.startsWith(`${TARGET}.`);
     const targets = all.filter(isTarget);
@@ -147,5 +147,5 @@ export function encoderGraph(
   options: Pick<EncodeOptions, 'training'> = {},
 ): Encoding & { readonly tokens: Tokens } {
   const tokens = tokenInputs(spec, batch, count);
-  return { ...encoders[encoder.kind].encode(spec, tokens, encoder, options), tokens };
+  return { ...encoderNamed(encoder.kind).encode(spec, tokens, encoder, options), tokens };
 }

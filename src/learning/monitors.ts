@@ -1,5 +1,5 @@
 /** Watching a pretraining run for collapse: what the encoder makes of validation records, at each validation. */
-import { encoders } from '../encoders/index.js';
+import { encoderNamed } from '../encoders/index.js';
 import { input, type Value } from '../graph/index.js';
 import { tokenInputs } from '../layers/token-embedding.js';
 import { hiddenCount } from '../objectives/masked-autoencoding.js';
@@ -61,7 +61,7 @@ export function monitoringGraph({ spec, encoder }: ModelConfig, size: number, co
   const hidden = input('hidden', 'bool', [size, count]);
   // A row from which nothing is hidden keeps all of its tokens visible.
   const hiding = { choose: () => hidden, visible: count };
-  return encoders[encoder.kind].encode(spec, tokens, encoder, { hiding }).pooled;
+  return encoderNamed(encoder.kind).encode(spec, tokens, encoder, { hiding }).pooled;
 }
 
 /**

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encoders } from '../encoders/index.js';
+import { encoderNamed, encoders } from '../encoders/index.js';
 import { evaluate, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
@@ -242,7 +242,7 @@ describe('group masking', () => {
       expect(await evaluate(engine, built, { ...given, ...plain(given) })).not.toEqual(before);
       const direct = sharingLeaves(() => {
         const tokens = tokenInputs(spec, batch.size, spec.maxTokens, 'corrupted_');
-        return encoders[encoder].encode(spec, tokens, model.encoder, { training: true });
+        return encoderNamed(encoder).encode(spec, tokens, model.encoder, { training: true });
       });
       expect(await evaluate(engine, { pooled: direct.pooled }, given)).toEqual(before);
     }

@@ -1,22 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { InputError } from '../errors.js';
-import { checkOwnOptions, describeOptions, mergeOptions, objectives, ownOptions } from './index.js';
+import { mergeOptions } from '../options.js';
+import { checkOwnOptions, describeOptions, objectives, ownOptions } from './index.js';
 
 describe('the options of objectives', () => {
   const option = { type: z.number(), description: 'a number', example: 1 };
 
   it('are those of each, and of all where several share a declaration', () => {
-    const merged = mergeOptions({ a: { options: { x: option } }, b: { options: { x: option, y: option } } });
+    const merged = mergeOptions(
+      { a: { options: { x: option } }, b: { options: { x: option, y: option } } },
+      'objective',
+    );
     expect(merged).toEqual({ x: option, y: option });
-    expect(Object.keys(mergeOptions(objectives))).toEqual(
+    expect(Object.keys(mergeOptions(objectives, 'objective'))).toEqual(
       expect.arrayContaining(Object.values(objectives).flatMap(({ options }) => Object.keys(options))),
     );
   });
 
   it('refuse one key with two meanings', () => {
     expect(() =>
-      mergeOptions({ a: { options: { x: option } }, b: { options: { x: { ...option } } } }),
+      mergeOptions({ a: { options: { x: option } }, b: { options: { x: { ...option } } } }, 'objective'),
     ).toThrow('objective b: option x is declared elsewhere; share that declaration');
   });
 

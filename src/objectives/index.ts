@@ -1,11 +1,11 @@
-import { InputError } from '../errors.js';
+import { checkDeclared, declaredOptions, mergeOptions } from '../options.js';
 import { byol } from './byol.js';
 import { gSimclr } from './g-simclr.js';
 import { groupMasking } from './group-masking.js';
 import { mp3 } from './mp3.js';
 import { msbreg } from './msbreg.js';
 import { myow } from './myow.js';
-import type { Objective, Option } from './objective.js';
+import type { Objective } from './objective.js';
 import { randomMasking } from './random-masking.js';
 import { regularized, regularizedViews } from './regularizers.js';
 import { selfDistillation } from './self-distillation.js';
@@ -36,45 +36,39 @@ type Intersection<U> = (U extends unknown ? (value: U) => void : never) extends 
   ? I
   : never;
 
+type OwnOptions<K extends ObjectiveKind> = Partial<ReturnType<(typeof objectives)[K]['defaults']>>;
+
 /** The options of all objectives, any of which may be there. */
-export type ObjectiveOptions = Intersection<
-  { [K in ObjectiveKind]: Partial<ReturnType<(typeof objectives)[K]['defaults']>> }[ObjectiveKind]
->;
+export type ObjectiveOptions = Intersection<{ [K in ObjectiveKind]: OwnOptions<K> }[ObjectiveKind]>;
 
 /** An objective and its own options, under the names that the configuration has for them. */
 export type ObjectiveConfig = { readonly kind: ObjectiveKind } & ObjectiveOptions;
 
-/** The declarations of all options, by key. Throws where two objectives mean different things by one key. */
-export function mergeOptions(
-  family: Readonly<Record<string, Pick<Objective, 'options'>>>,
-): Record<string, Option> {
-  const merged: Record<string, Option> = {};
-  for (const [kind, { options }] of Object.entries(family)) {
-    for (const [key, option] of Object.entries(options)) {
-      if (key in merged && merged[key] !== option) {
-        throw new Error(`objective ${kind}: option ${key} is declared elsewhere; share that declaration`);
-      }
-      merged[key] = option;
-    }
-  }
-  return merged;
-}
+/** Objectives of plug-ins, by name, with their options: declare yours here to have a configuration checked. */
+// biome-ignore lint/suspicious/noEmptyInterface: it is filled by who writes a plug-in
+export interface PluginObjectives {}
+
+/** An objective and some of its options, as a configuration chooses them; an option of another one is a type error. */
+export type ObjectiveChoice =
+  | { [K in ObjectiveKind]: { readonly kind: K } & OwnOptions<K> }[ObjectiveKind]
+  | ({ readonly kind?: undefined } & OwnOptions<'sma'>)
+  | {
+      [K in keyof PluginObjectives]: { readonly kind: K } & Partial<PluginObjectives[K]>;
+    }[keyof PluginObjectives];
+
+/** An objective by its name, as shared code sees it. */
+export const objectiveNamed = (kind: ObjectiveKind): Objective => objectives[kind];
+
+/** The declarations of all options, by key. */
+export const objectiveOptions = () => mergeOptions(objectives, 'objective');
 
 /** The options among `given` that an objective has. */
-export function ownOptions(kind: ObjectiveKind, given: ObjectiveOptions): ObjectiveOptions {
-  const { options } = objectives[kind];
-  return Object.fromEntries(Object.entries(given).filter(([key]) => key in options));
-}
+export const ownOptions = (kind: ObjectiveKind, given: ObjectiveOptions): ObjectiveOptions =>
+  declaredOptions(objectives[kind], given);
 
 /** Throws InputError that names an option which the objective has not, and those that it has. */
-export function checkOwnOptions(kind: ObjectiveKind, given: ObjectiveOptions): void {
-  const own = Object.keys(objectives[kind].options);
-  const foreign = Object.keys(given).find((key) => !own.includes(key));
-  if (foreign === undefined) return;
-  throw new InputError(
-    `objective.${foreign}: is not an option of ${kind}, which has ${own.join(', ')}; leave it out, or choose another objective`,
-  );
-}
+export const checkOwnOptions = (kind: ObjectiveKind, given: ObjectiveOptions): void =>
+  checkDeclared(objectives[kind], given, { section: 'objective', kind });
 
 /** Its options in words, such as "masking ratio 0.2, tied output true". */
 export const describeOptions = ({ kind, ...given }: ObjectiveConfig): string =>
@@ -83,6 +77,7 @@ export const describeOptions = ({ kind, ...given }: ObjectiveConfig): string =>
     .map(([key, value]) => `${key.replaceAll('_', ' ')} ${value}`)
     .join(', ');
 
+export type { Option, OptionsOf } from '../options.js';
 // What an objective is, and what those that are there share.
 export type { ByolOptions } from './byol.js';
 export type { GsimclrOptions } from './g-simclr.js';
@@ -140,7 +135,6 @@ export type {
   Objective,
   ObjectiveInputs,
   ObjectiveOutputs,
-  Option,
   RunFacts,
   Targets,
 } from './objective.js';

@@ -1,5 +1,5 @@
 /** For tests of losses on views: the vectors that a loss stands on, built beside it, and sums over them in plain loops. */
-import { type EncoderKind, encoders } from '../encoders/index.js';
+import { type EncoderKind, encoderNamed } from '../encoders/index.js';
 import { evaluate, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { input, sharingLeaves, type Value } from '../graph/index.js';
@@ -57,9 +57,9 @@ export async function lossAndVectors<K extends string>(
         const dropped = input('view_dropped', 'bool', [count * ROWS, tokens]);
         const hiding = { choose: () => dropped, visible: tokens };
         const views = tokenInputs(spec, count * ROWS, tokens, 'view_');
-        return encoders[encoder].encode(spec, views, model.encoder, { hiding }).pooled;
+        return encoderNamed(encoder).encode(spec, views, model.encoder, { hiding }).pooled;
       },
-      whole: () => encoders[encoder].encode(spec, tokenInputs(spec, ROWS, tokens), model.encoder).pooled,
+      whole: () => encoderNamed(encoder).encode(spec, tokenInputs(spec, ROWS, tokens), model.encoder).pooled,
     }),
   );
   const { loss, weight, marginalLoss, metrics } = pretrainingGraph(model, batchShape(model, ROWS, tokens));

@@ -25,12 +25,13 @@ import { batchNorm } from '../layers/batch-norm.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { tokenFeeds, tokenInputs, tokenTypes } from '../layers/token-embedding.js';
+import type { Option } from '../options.js';
 import type { Batch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Random } from '../tensor/random.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { IMAGE_VIEWS } from './image-views.js';
-import type { BatchShape, NoiseType, Objective, ObjectiveInputs, Option, RunFacts } from './objective.js';
+import type { BatchShape, NoiseType, Objective, ObjectiveInputs, RunFacts } from './objective.js';
 import { drawViews, droppedCount, isImage, TOKEN_VIEWS, type ViewOptions } from './views.js';
 
 /** How the views of a record differ from it. Images are cropped and coloured; other records are not. */

@@ -64,7 +64,7 @@ const MASKING_RATIO: Readonly<Record<TokenSpec['kind'], number>> = {
 
 export const maskingDefaults = (
   spec: TokenSpec,
-  { embedWidth, heads }: EncoderConfig,
+  { embed_width: embedWidth, heads }: EncoderConfig,
   chosen: Partial<MaskingOptions>,
 ): MaskingOptions => ({
   masking_ratio: chosen.masking_ratio ?? MASKING_RATIO[spec.kind],
@@ -79,7 +79,7 @@ export const checkMasking = (
 ): void =>
   checkHeads('objective.decoder_heads', decoder_heads, {
     'encoder.width': encoder.width,
-    'encoder.embed_width': encoder.embedWidth,
+    'encoder.embed_width': encoder.embed_width,
   });
 
 /** To the nearest whole number, halves to the even one, as Python and PyTorch round. */
@@ -181,7 +181,7 @@ export function tokenLosses(
   }
 }
 
-/** float32[batch, k, embedWidth]: what the decoder makes of the states for the given positions, before its output layer. */
+/** float32[batch, k, embed_width]: what the decoder makes of the states for the given positions, before its output layer. */
 export const askStates = (
   { states, positions: embeddings, unreadable }: Encoding,
   positions: Value,

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encoders } from '../encoders/index.js';
+import { encoderNamed, type encoders } from '../encoders/index.js';
 import { evaluate, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { tokenInputs } from '../layers/token-embedding.js';
@@ -71,12 +71,12 @@ async function maskedBatch(
   const { tokenizer, block } = real[kind];
   const { spec } = tokenizer;
   const small = smallModel(spec, 'sma', { select_initial_ratio: selectInitialRatio, per_query: 3 });
-  const model = { ...small, encoder: { ...small.encoder, kind: encoder, crossHeads: 2 } };
+  const model = { ...small, encoder: { ...small.encoder, kind: encoder, cross_heads: 2 } };
   const batch = packBatch(block, [0, 3, 5, 11, 14, 2], 6, spec.maxTokens);
   const shape = batchShape(model, 6, spec.maxTokens);
   const hidden = pretrainingGraph(model, shape).hidden!;
   let attention: typeof hidden | undefined;
-  encoders[encoder].encode(spec, tokenInputs(spec, 6, spec.maxTokens), model.encoder, {
+  encoderNamed(encoder).encode(spec, tokenInputs(spec, 6, spec.maxTokens), model.encoder, {
     hiding: {
       choose(map) {
         attention = map;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { encoders } from '../encoders/index.js';
+import { encoderNamed, type encoders } from '../encoders/index.js';
 import { evaluate, largestDifference, ordinaryParameters, truths } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { input, sharingLeaves } from '../graph/index.js';
@@ -32,7 +32,10 @@ function modelOn(kind: (typeof kinds)[number], encoder: keyof typeof encoders = 
   const logits = sharingLeaves(() => {
     const tokens = tokenInputs(spec, ROWS, count);
     const readable = input('context', 'bool', [ROWS, count]);
-    const encoding = encoders[encoder].encode(spec, tokens, model.encoder, { positions: false, readable });
+    const encoding = encoderNamed(encoder).encode(spec, tokens, model.encoder, {
+      positions: false,
+      readable,
+    });
     return positionLogits(encoding, tokens, spec, model.encoder);
   });
   const feeds = batchFeeds(model, batch, { seed: 2, purpose: 'training', step: 0, progress: 0 });

@@ -1,7 +1,7 @@
 /** What every objective promises, on tokens of every kind; `objectives.test.ts` runs it on each in the table. */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EncoderKind, encoders } from '../encoders/index.js';
+import { type EncoderKind, encoderNamed } from '../encoders/index.js';
 import { largestDifference, normals } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { trackedOf } from '../graph/index.js';
@@ -33,10 +33,10 @@ export function smallModel(
     kind: encoderKind,
     latents: 6,
     width: 16,
-    embedWidth: 16,
+    embed_width: 16,
     layers: 1,
     heads: 2,
-    crossHeads: 1,
+    cross_heads: 1,
     widening: 2,
   };
   const chosen = ownOptions(kind, { masking_ratio: 0.3, per_query: 6, schedule_fraction: 0.5, ...more });
@@ -215,7 +215,7 @@ export function objectiveCases(name: string, make: (spec: TokenSpec) => ModelCon
       });
 
       // They are copies of real rows, and the moments of an encoder's batch norm cannot tell them from those.
-      const { states } = encoders[model.encoder.kind].encode(
+      const { states } = encoderNamed(model.encoder.kind).encode(
         spec,
         tokenInputs(spec, 2, spec.maxTokens),
         model.encoder,

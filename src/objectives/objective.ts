@@ -1,23 +1,13 @@
-import type { z } from 'zod';
 import type { EncodeOptions, EncoderConfig, Encoding } from '../encoders/encoder.js';
-import type { EncoderKind } from '../encoders/index.js';
+import type { EncoderKind, EncoderOptions } from '../encoders/index.js';
 import type { HostTensors } from '../engine/engine.js';
 import type { Value } from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
+import type { OptionsOf } from '../options.js';
 import type { Batch } from '../records/batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import type { Random } from '../tensor/random.js';
 import type { DType, HostTensor } from '../tensor/tensor.js';
-
-/** One configuration key of the section `objective`. Objectives that have a key in common share its declaration. */
-export interface Option<T = unknown> {
-  /** Optional for a key that has no value where none is chosen. */
-  readonly type: z.ZodType<T>;
-  /** What it means, in the words of the help. */
-  readonly description: string;
-  /** A value that an error message can show. */
-  readonly example: unknown;
-}
 
 /** The static shape of a batch, and what is known of the model when noise is declared or drawn. */
 export interface BatchShape {
@@ -107,13 +97,11 @@ export interface Objective<O extends object = object> {
   /** Where it comes from. */
   readonly paper: string;
   /** Its configuration keys. */
-  readonly options: Readonly<Record<string, Option>> & { readonly [K in keyof O]-?: Option<O[K]> };
+  readonly options: OptionsOf<O>;
   /** All options of a run: those that were chosen, and for the rest what suits the tokens and the encoder. */
   defaults(spec: TokenSpec, encoder: EncoderConfig, chosen: Partial<O>): O;
   /** The encoder that it wants where the configuration says nothing, and what that one shall have. */
-  encoderDefaults?(
-    spec: TokenSpec,
-  ): ({ readonly kind: EncoderKind } & Pick<EncoderConfig, 'registers'>) | undefined;
+  encoderDefaults?(spec: TokenSpec): ({ readonly kind: EncoderKind } & EncoderOptions) | undefined;
   /** Throws InputError for options that do not go with the rest of the run. */
   check?(options: O, run: RunFacts): void;
   /** The host noise it wants for a batch of this shape; names are graph inputs. */

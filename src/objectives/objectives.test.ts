@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type EncoderKind, encoders } from '../encoders/index.js';
+import { type EncoderKind, encoderNamed, encoders } from '../encoders/index.js';
 import { InputError } from '../errors.js';
 import { batchShape, pretrainingGraph } from '../learning/model.js';
-import { mergeOptions, type ObjectiveKind, type ObjectiveOptions, objectives } from './index.js';
+import { type ObjectiveKind, type ObjectiveOptions, objectiveOptions, objectives } from './index.js';
 import { maskedObjectiveCases } from './masked-autoencoding.case.js';
 import { objectiveCases, smallModel } from './objective.case.js';
 import type { Objective } from './objective.js';
@@ -46,7 +46,7 @@ it.each(Object.keys(objectives) as ObjectiveKind[])(
     for (const kind of Object.keys(encoders) as EncoderKind[]) {
       const model = smallModel(spec, objective, {}, kind);
       const build = () => pretrainingGraph(model, batchShape(model, 2, spec.maxTokens));
-      const refusal = encoders[kind].attentionQueries ? undefined : needsAttention[objective]?.(kind);
+      const refusal = encoderNamed(kind).attentionQueries ? undefined : needsAttention[objective]?.(kind);
       if (refusal === undefined) expect(build().loss.shape).toEqual([]);
       else expect(build).toThrow(new InputError(refusal));
     }
@@ -94,7 +94,7 @@ const bounds: Record<keyof ObjectiveOptions, Record<'accepted' | 'refused', read
 
 describe('the options of objectives', () => {
   it('have bounds, each of them', () => {
-    expect(Object.keys(bounds).sort()).toEqual(Object.keys(mergeOptions(objectives)).sort());
+    expect(Object.keys(bounds).sort()).toEqual(Object.keys(objectiveOptions()).sort());
   });
 
   it.each(Object.entries<Objective>(objectives))(

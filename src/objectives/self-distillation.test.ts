@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UserConfig } from '../config/schema.js';
-import { type EncoderKind, encoders } from '../encoders/index.js';
+import { type EncoderKind, encoderNamed, encoders } from '../encoders/index.js';
 import { evaluate, normals, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
@@ -60,7 +60,7 @@ describe('self-distillation', () => {
       const masked = await evaluate(engine, { loss: alone.loss, weight: alone.weight }, given);
       const built = sharingLeaves(() => {
         const tokens = tokenInputs(spec, ROWS, spec.maxTokens);
-        const encode = () => encoders[encoder].encode(spec, tokens, model.encoder, { training: true });
+        const encode = () => encoderNamed(encoder).encode(spec, tokens, model.encoder, { training: true });
         return { student: encode(), teacher: outerScope('target', encode) };
       });
       const { unreadable } = built.student;

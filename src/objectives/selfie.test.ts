@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { encoders } from '../encoders/index.js';
+import { encoderNamed, type encoders } from '../encoders/index.js';
 import { evaluate, floats, largestDifference, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
@@ -48,12 +48,12 @@ async function vectorsOf({ spec, model, feeds, parameters }: Model, hidden: Host
   const built = g.sharingLeaves(() => {
     const batch = tokenInputs(spec, SIZE, tokens);
     const hiding = { choose: () => g.input('hide', 'bool', [SIZE, tokens]), visible: tokens };
-    const encoding = encoders[model.encoder.kind].encode(spec, batch, model.encoder, {
+    const encoding = encoderNamed(model.encoder.kind).encode(spec, batch, model.encoder, {
       hiding,
       training: true,
     });
     const everywhere = g.expand(g.reshape(g.cast(g.iota(tokens), 'int64'), [1, tokens]), [SIZE, tokens]);
-    const { embedAt } = embedTokens(spec, batch, model.encoder.embedWidth);
+    const { embedAt } = embedTokens(spec, batch, model.encoder.embed_width);
     return {
       queries: askStates(encoding, everywhere, model.objective.decoder_heads!),
       candidates:
@@ -81,7 +81,7 @@ function byHand(
   hidden: ArrayLike<number>,
   { queries, candidates }: Record<'queries' | 'candidates', number[]>,
 ) {
-  const width = model.encoder.embedWidth;
+  const width = model.encoder.embed_width;
   const { tokens } = batch;
   let [loss, uniform, right, count] = [0, 0, 0, 0];
   for (let i = 0; i < batch.rows * tokens; i++) {
@@ -245,7 +245,7 @@ describe('Selfie', () => {
       model,
       truthsOf(model, Array(SIZE * model.spec.maxTokens).fill(0)),
     );
-    const width = model.model.encoder.embedWidth;
+    const width = model.model.encoder.embed_width;
     const channels = model.batch.values!.length / (SIZE * model.spec.maxTokens);
     expect(channels).toBe(1);
     const { values } = model.batch;

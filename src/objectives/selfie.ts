@@ -134,7 +134,7 @@ function withinRecords(
   queries: Value,
   { positions, used }: Selection,
 ): Questions {
-  const { embedAt } = embedTokens(spec, tokens, encoder.embedWidth);
+  const { embedAt } = embedTokens(spec, tokens, encoder.embed_width);
   const first = cast(zerosOf(used), 'int64');
   const contents = gatherElements(noise.contents, positions, 1);
   return { queries, candidates: embedAt(positions, first), contents, offered: used, asked: used };

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type EncoderKind, encoders } from '../encoders/index.js';
+import { type EncoderKind, encoderNamed, encoders } from '../encoders/index.js';
 import { evaluate, largestDifference, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
@@ -29,10 +29,10 @@ const sizes = {
   kind: 'perceiver',
   latents: 4,
   width: 8,
-  embedWidth: 8,
+  embed_width: 8,
   layers: 1,
   heads: 2,
-  crossHeads: 1,
+  cross_heads: 1,
   widening: 2,
 };
 
@@ -45,7 +45,7 @@ function modelOn(kind: (typeof kinds)[number], encoder: EncoderKind) {
   const batch = packBatch(block, [1, 7, 3], ROWS, spec.maxTokens);
   const shape = batchShape(model, ROWS, spec.maxTokens);
   const graph = pretrainingGraph(model, shape);
-  const { encode } = encoders[encoder];
+  const { encode } = encoderNamed(encoder);
   const built = sharingLeaves(() => {
     const tokens = tokenInputs(spec, ROWS, spec.maxTokens);
     const noise = Object.fromEntries(

@@ -22,13 +22,14 @@ import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { squaredError, weightedMean } from '../layers/losses.js';
 import { valuesAt } from '../layers/token-embedding.js';
+import type { Option } from '../options.js';
 import type { Batch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { permutation, type Random } from '../tensor/random.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { cosineMomentum, spread, stackedCopies, targetMomentum } from './joint-embedding.js';
 import { hiddenCount } from './masked-autoencoding.js';
-import type { BatchShape, Objective, Option } from './objective.js';
+import type { BatchShape, Objective } from './objective.js';
 
 export interface TJepaOptions {
   /** Least and greatest share of the real tokens that the context encoder reads. */

@@ -15,12 +15,13 @@ export const formatExtensions = {
 
 export type FormatName = keyof typeof formatExtensions;
 
-export const formatNames = Object.keys(formatExtensions) as FormatName[];
+/** The names of all formats; a plug-in may add to them. */
+export const formatNames = (): FormatName[] => Object.keys(formatExtensions) as FormatName[];
 
 /** The format that a file's name tells, with or without `.gz`. */
 export function formatNamed(path: string): FormatName | undefined {
   const name = path.toLowerCase().replace(/\.gz$/, '');
-  return formatNames.find((format) =>
+  return formatNames().find((format) =>
     formatExtensions[format].some(
       (extension) => name.endsWith(`.${extension}`) || name.endsWith(`-${extension}`),
     ),

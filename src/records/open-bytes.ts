@@ -55,8 +55,8 @@ export async function openBytes(file: ByteFile, options: OpenOptions = {}): Prom
 
 /** Throws InputError for a format that there is not. */
 export function checkedFormat(format: FormatName | undefined): FormatName | undefined {
-  if (format === undefined || formatNames.includes(format)) return format;
-  throw new InputError(`format: expected one of ${formatNames.join(', ')}, got "${format}"`);
+  if (format === undefined || formatNames().includes(format)) return format;
+  throw new InputError(`format: expected one of ${formatNames().join(', ')}, got "${format}"`);
 }
 
 /** A reader as a source that treats bad records as the options say. */

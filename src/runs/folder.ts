@@ -76,8 +76,24 @@ export async function readRunJson(run: string, file: keyof typeof files): Promis
   }
 }
 
-export const readRunConfig = async (run: string): Promise<Config> =>
-  parseRunConfig(await readRunJson(run, 'config'), runFile(run, 'config'));
+/** A run's config.json. Throws InputError for one that is not whole, or that needs a plug-in which is not loaded. */
+export async function readRunConfig(run: string): Promise<Config> {
+  const config = await readRunJson(run, 'config');
+  try {
+    return parseRunConfig(config, runFile(run, 'config'));
+  } catch (cause) {
+    const plugins =
+      typeof config === 'object' && config !== null && 'plugins' in config ? config.plugins : [];
+    if (!(cause instanceof InputError) || !Array.isArray(plugins) || plugins.length === 0) throw cause;
+    const options = plugins.map((path) => `--plugin ${path}`).join(' ');
+    throw new InputError(
+      `${cause.message}; the run was made with ${options}, which loads no code by itself`,
+      {
+        cause,
+      },
+    );
+  }
+}
 
 export const readTokenizer = async (run: string): Promise<Tokenizer> =>
   restoreTokenizer(await readRunJson(run, 'tokenizer'));

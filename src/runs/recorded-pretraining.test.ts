@@ -26,7 +26,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(out, { recursive: true, force: true }));
 
-const encoder = { width: 16, heads: 2, layers: 1, latents: 4 };
+const encoder = { width: 16, heads: 2, layers: 1 };
 
 /** A small run on sixteen real records. */
 function contextOf(
@@ -38,7 +38,7 @@ function contextOf(
   const { tokenizer } = real[kind];
   const user: UserConfig = {
     ...more,
-    encoder: { ...encoder, ...more.encoder },
+    encoder: more.encoder ?? { ...encoder, latents: 4 },
     training: { batch_size: 4, steps: 12, threads: 1, ...training },
   };
   const config = resolveConfig(user, {
@@ -169,7 +169,7 @@ describe('the monitors', () => {
 describe('a resumed run', () => {
   it('ends with the same parameters, bit for bit, also those that follow statistics of its batches', async () => {
     const kinds: UserConfig = {
-      encoder: { kind: 'residual-network' },
+      encoder: { ...encoder, kind: 'residual-network' },
       objective: { kind: 'random-masking' },
     };
     const whole = contextOf('continuous', { checkpoint_steps: 5 }, undefined, kinds);

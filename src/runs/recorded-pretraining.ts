@@ -44,9 +44,9 @@ export interface PretrainingResult {
 /** The most memory that the process has had, in MiB. */
 const peakMemory = (): number => Math.round(process.resourceUsage().maxRSS / 1024);
 
-/** What a run is known by in its checkpoints: its configuration, wherever the data lies. */
+/** What a run is known by in its checkpoints: its configuration, wherever data and plug-ins lie. */
 export const runHash = (config: Config): string =>
-  hashConfig({ ...config, data: { hash: config.data.hash } });
+  hashConfig({ ...config, data: { hash: config.data.hash }, plugins: undefined });
 
 /** Trains to the last step, or until the signal asks to stop; a checkpoint is left either way. */
 export async function runPretraining(

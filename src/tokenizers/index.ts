@@ -1,9 +1,10 @@
 import { InputError } from '../errors.js';
+import { mergeOptions } from '../options.js';
 import { fields } from './fields.js';
 import { grid } from './grid.js';
 import { sequence } from './sequence.js';
 import { series } from './series.js';
-import type { Tokenizer } from './tokenizer.js';
+import type { Tokenizer, TokenizerFamily } from './tokenizer.js';
 
 export { type ColumnProfile, profileSource, type SourceProfile } from '../records/profile.js';
 export type {
@@ -37,19 +38,26 @@ export {
 } from './tokenizer.js';
 
 /** All kinds of tokenizer, by name. */
-export const tokenizers = { sequence, fields, grid, series };
+export const tokenizers = { sequence, fields, grid, series } satisfies Record<string, TokenizerFamily>;
 
 export type TokenizerKind = keyof typeof tokenizers;
 
-/** The names of all kinds, for messages and options. */
-const tokenizerKinds = Object.keys(tokenizers) as TokenizerKind[];
+/** The declarations of the options that single kinds have beside those of all. */
+export const tokenizerOptions = () =>
+  mergeOptions(
+    Object.fromEntries(
+      Object.entries<TokenizerFamily>(tokenizers).map(([kind, { options = {} }]) => [kind, { options }]),
+    ),
+    'tokenizer',
+  );
 
 /** The tokenizer whose `toJSON` gave this state. Throws InputError on anything else. */
 export function restoreTokenizer(state: unknown): Tokenizer {
   const kind = typeof state === 'object' && state !== null && 'kind' in state ? state.kind : undefined;
-  const known = tokenizerKinds.find((name) => name === kind);
+  const kinds = Object.keys(tokenizers) as TokenizerKind[];
+  const known = kinds.find((name) => name === kind);
   if (known) return tokenizers[known].restore(state);
   throw new InputError(
-    `a tokenizer's kind must be one of ${tokenizerKinds.join(', ')}, not ${JSON.stringify(kind) ?? 'missing'}`,
+    `a tokenizer's kind must be one of ${kinds.join(', ')}, not ${JSON.stringify(kind) ?? 'missing'}`,
   );
 }

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { InputError } from '../errors.js';
+import type { Option } from '../options.js';
 import type { ColumnValues, RecordBatch } from '../records/record-batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import type { TokenizerKind } from './index.js';
@@ -54,12 +55,16 @@ export interface TokenizerOptions {
   readonly maxTokens?: number;
   /** `grid`: side of a square patch in pixels. `series`: steps of a patch. */
   readonly patch?: number;
+  /** Options that a kind declares for itself, as far as they are given. */
+  readonly own?: Readonly<Record<string, unknown>>;
 }
 
 export type Batches = AsyncIterable<RecordBatch> | Iterable<RecordBatch>;
 
 /** One kind of tokenizer, in the table of `index.ts`. */
 export interface TokenizerFamily {
+  /** Its own configuration keys, beside those of all kinds; none by default. */
+  readonly options?: Readonly<Record<string, Option>>;
   /** Reads training records up to `FIT_RECORDS` or `FIT_VALUES`. Throws InputError if they or the options do not suit the kind. */
   fit(batches: Batches, options: TokenizerOptions): Promise<Tokenizer>;
   /** Throws InputError if the state is not one that `toJSON` of this kind gave. */

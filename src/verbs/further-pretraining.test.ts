@@ -32,7 +32,7 @@ const STEPS = 12;
 
 const configOf = ({ encoder, training, ...more }: UserConfig = {}): UserConfig => ({
   data: { columns: ['smiles'], valid_fraction: 0.2 },
-  encoder: { width: 8, heads: 2, layers: 1, latents: 4, ...encoder },
+  encoder: { width: 8, heads: 2, layers: 1, latents: 4, ...encoder } as UserConfig['encoder'],
   ...more,
   training: { steps: STEPS, batch_size: 4, threads: 1, valid_steps: 6, checkpoint_steps: 6, ...training },
 });

@@ -68,7 +68,7 @@ beforeAll(async () => {
       out: file(kind),
       config: {
         data: { columns: ['sequence'] },
-        encoder: { kind, width: 32, layers: 2, latents: 16, heads: 4 },
+        encoder: { kind, width: 32, layers: 2, heads: 4, ...(kind === 'perceiver' && { latents: 16 }) },
         objective: { kind: 'random-masking' },
         training: { steps: 20, batch_size: 16, threads: 1 },
       },

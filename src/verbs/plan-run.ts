@@ -169,11 +169,12 @@ const canonical = (value: unknown) => JSON.stringify(Array.isArray(value) ? [...
 
 /** A run keeps its configuration: what is asked for again must be what it has. */
 function checkSameConfig(user: UserConfig, stored: Config, out: string): void {
-  for (const [section, values] of Object.entries(user)) {
+  const { plugins: _, ...sections } = user;
+  for (const [section, values] of Object.entries(sections)) {
     // A file of several commands' keys has sections that are not this run's.
     if (!(section in stored)) continue;
     for (const [key, asked] of Object.entries(values ?? {})) {
-      const kept = (stored as Record<string, Record<string, unknown> | undefined>)[section]?.[key];
+      const kept = (stored as unknown as Record<string, Record<string, unknown> | undefined>)[section]?.[key];
       if (canonical(kept) !== canonical(asked)) {
         throw new InputError(
           `${out}: the run has ${section}.${key} = ${JSON.stringify(kept)}, not ${JSON.stringify(asked)}; a resumed run keeps its configuration, so leave the option out or start a new run`,

@@ -3,7 +3,7 @@
  * open, plan, fit, read the first block, resolve the configuration, then step, validate and checkpoint.
  */
 import { modelOf } from '../config/defaults.js';
-import { parseConfig } from '../config/parse.js';
+import { mergeConfigs, parseConfig } from '../config/parse.js';
 import type { UserConfig } from '../config/schema.js';
 import { partition } from '../datasets/partition.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
@@ -49,6 +49,8 @@ export interface PretrainOptions {
   readonly resume?: boolean;
   /** Most values held in memory at once: a file with more is learned from block by block. Resuming needs the same. */
   readonly blockValues?: number;
+  /** Plug-ins that are loaded already, for the run's configuration to name. */
+  readonly plugins?: readonly string[];
 }
 
 export interface PretrainSummary {
@@ -79,7 +81,9 @@ const BLOCK_VALUES = 1 << 25;
 export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainSummary> {
   const started = performance.now();
   const { data: path, out, resume = false, blockValues = BLOCK_VALUES } = options;
-  const asked = parseConfig(options.config ?? {}, 'config');
+  const asked = mergeConfigs(parseConfig(options.config ?? {}, 'config'), {
+    plugins: options.plugins?.slice() ?? [],
+  });
   const emit = hooks.onEvent ?? (() => {});
   const warn = (message: string) => emit({ type: 'warning', message });
 

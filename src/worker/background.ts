@@ -23,6 +23,7 @@ interface SentError {
 interface Job {
   readonly lacunaVerb: VerbName;
   readonly options: unknown;
+  readonly plugins: readonly string[];
 }
 
 function sendError(error: unknown, aborted: boolean): SentError {
@@ -43,6 +44,18 @@ function receiveError({ kind, message, exitCode, stack }: SentError, signal?: Ab
   return error;
 }
 
+/** What every verb takes beside its own options. */
+export interface PluginOptions {
+  /** Modules with objectives, encoders, tokenizers, readers or protocols of one's own: see `Plugin`. */
+  readonly plugins?: readonly string[];
+}
+
+/** The plug-ins that a verb's options name, or the configuration among them. */
+function pluginsOf(options: object): string[] {
+  const { plugins = [], config = {} }: PluginOptions & { readonly config?: PluginOptions } = options;
+  return [...new Set([...plugins, ...(config.plugins ?? [])])];
+}
+
 /** Calls a verb in a worker of its own. Options must be plain data. */
 export function inBackground<V extends VerbName>(
   verb: V,
@@ -50,7 +63,7 @@ export function inBackground<V extends VerbName>(
   { signal, onEvent = () => {} }: Hooks = {},
 ): ReturnType<Verbs[V]> {
   const run = new Promise((resolve, reject) => {
-    const job: Job = { lacunaVerb: verb, options };
+    const job: Job = { lacunaVerb: verb, options, plugins: pluginsOf({ ...options }) };
     const worker = new Worker(new URL(import.meta.url), { workerData: job });
     const stop = () => worker.postMessage('stop');
     let settle = () => reject(new Error(`the worker that ran ${verb} ended without a result`));
@@ -74,13 +87,14 @@ export function inBackground<V extends VerbName>(
 }
 
 /** The worker's side. */
-async function work({ lacunaVerb, options }: Job): Promise<void> {
+async function work({ lacunaVerb, options, plugins }: Job): Promise<void> {
   const port = parentPort!;
   const controller = new AbortController();
   port.on('message', () => controller.abort());
   const send = (message: Message) => port.postMessage(message);
   const run: (options: never, hooks: Hooks) => Promise<unknown> = verbs[lacunaVerb];
   try {
+    if (plugins.length > 0) await (await import('../plugins.js')).loadPlugins(plugins);
     const hooks: Hooks = { signal: controller.signal, onEvent: (event) => send({ type: 'event', event }) };
     send({ type: 'result', result: await run(options as never, hooks) });
   } catch (error) {

@@ -210,7 +210,7 @@ export function modelOf(tf, { spec, encoder, objective }, parameters) {
     const { heads } = encoder;
     if (encoder.kind === 'perceiver') {
       const latents = tf.expandDims(parameters['encoder.latents'], 0);
-      const cross = { source: embedded, heads: encoder.crossHeads, excluded: padding, hide };
+      const cross = { source: embedded, heads: encoder.cross_heads, excluded: padding, hide };
       let states = block(latents, 'encoder.cross_attention', cross);
       for (let layer = 0; layer < encoder.layers; layer++) {
         states = block(states, `encoder.layers.${layer}`, { heads });
