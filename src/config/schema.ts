@@ -208,6 +208,7 @@ export const userConfigSchema = z
   })
   .partial();
 
+/** What may be chosen of a run: see docs/configuration.md. */
 export type UserConfig = z.infer<typeof userConfigSchema>;
 export type Section = keyof UserConfig;
 export type FinetuneOptions = NonNullable<UserConfig['finetune']>;

@@ -3,6 +3,7 @@ import { logicalNot, logicalOr, type Value } from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { TokenSpec } from '../records/token-block.js';
 
+/** The sizes of an encoder; each kind reads those that it has a use for. */
 export interface EncoderConfig {
   readonly kind: string;
   /** Learned latent vectors, where the encoder has any. */
@@ -23,6 +24,7 @@ export interface EncoderConfig {
   readonly registers?: number;
 }
 
+/** What an encoder makes of a batch. */
 export interface Encoding {
   /** float32[batch, tokens, embedWidth]: all tokens as embedded. */
   readonly embedded: Value;
@@ -51,6 +53,7 @@ export interface Hiding {
   readonly visible: number;
 }
 
+/** How one pass of an encoder differs from the plain one. */
 export interface EncodeOptions {
   readonly hiding?: Hiding;
   /**
@@ -88,6 +91,7 @@ export type Encode = (
   options?: EncodeOptions,
 ) => Encoding;
 
+/** One architecture, in the table of `index.ts`. */
 export interface Encoder {
   readonly encode: Encode;
   /** How many rows the first attention map has, for a batch of so many tokens; undefined where there is no such map. */

@@ -12,6 +12,7 @@ export const encoders = {
   'residual-network': residualNetwork,
 } satisfies Record<string, Encoder>;
 
+/** The names of all encoders. */
 export type EncoderKind = keyof typeof encoders;
 
 export {

@@ -13,6 +13,7 @@ import {
 
 export type { ColumnProfile } from './column-summary.js';
 
+/** What is in a file. */
 export interface SourceProfile {
   readonly path: string;
   readonly format: string;

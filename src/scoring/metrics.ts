@@ -167,6 +167,7 @@ const argmaxAccuracy: ColumnScore = (logits, labels, width) =>
     labels,
   );
 
+/** One way to score predictions. */
 export interface Metric {
   /** As a table prints it. */
   readonly title: string;
@@ -177,6 +178,7 @@ export interface Metric {
   readonly tasks: Readonly<Partial<Record<Task, ColumnScore>>>;
 }
 
+/** Every metric there is, by the name it has in a configuration. */
 export const metrics = {
   rmse: {
     title: 'RMSE',
@@ -206,6 +208,7 @@ export const metrics = {
   },
 } as const satisfies Record<string, Metric>;
 
+/** The names of all metrics. */
 export type MetricName = keyof typeof metrics;
 
 const usual: Record<Task, MetricName> = {

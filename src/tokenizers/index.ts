@@ -39,6 +39,7 @@ export {
 /** All kinds of tokenizer, by name. */
 export const tokenizers = { sequence, fields, grid, series };
 
+/** The names of all kinds. */
 export type TokenizerKind = keyof typeof tokenizers;
 
 /** The names of all kinds, for messages and options. */

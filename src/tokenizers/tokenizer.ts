@@ -9,6 +9,7 @@ import type { TokenizerKind } from './index.js';
 /** Told of each record that is left out, once: its file row, the column at fault, and what is wrong with it. */
 export type RejectRecord = (row: number, column: string, message: string) => void;
 
+/** A fitted tokenizer. */
 export interface Tokenizer {
   readonly kind: TokenizerKind;
   readonly spec: TokenSpec;
@@ -30,6 +31,7 @@ export interface Tokenizer {
   toJSON(): TokenizerState;
 }
 
+/** Which records become tokens, and how strictly. */
 export interface EncodeOptions {
   /** Places in the batch, ascending, of the records to encode; all of them by default. */
   readonly places?: ArrayLike<number>;
@@ -40,13 +42,16 @@ export interface EncodeOptions {
   readonly unseen?: 'reject' | 'keep';
 }
 
+/** What every state has; each kind adds its own. */
 export interface TokenizerState {
   readonly kind: TokenizerKind;
   readonly version: 1;
 }
 
+/** Named facts for people. */
 export type Fitted = Readonly<Record<string, number | string>> & { readonly records: number };
 
+/** What a tokenizer is told before it is fitted. */
 export interface TokenizerOptions {
   /** The columns to read (see `chooseTokenizer`). */
   readonly columns: readonly string[];
@@ -56,6 +61,7 @@ export interface TokenizerOptions {
   readonly patch?: number;
 }
 
+/** Records, batch by batch. */
 export type Batches = AsyncIterable<RecordBatch> | Iterable<RecordBatch>;
 
 /** One kind of tokenizer, in the table of `index.ts`. */

@@ -25,6 +25,7 @@ import { splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
 import { version } from '../version.js';
 
+/** What `finetune` is given. */
 export interface FinetuneVerbOptions {
   /** Folder of a pretrained run. */
   readonly run: string;

@@ -8,6 +8,7 @@ import type { BadRecord } from '../records/record-batch.js';
 import { openSource } from '../sources/open-source.js';
 import type { Fitted, TokenizerChoice } from '../tokenizers/index.js';
 
+/** What `inspect` found. */
 export interface Inspection {
   readonly source: SourceProfile;
   /** Records that could not be read. */
@@ -21,6 +22,7 @@ export interface Inspection {
   };
 }
 
+/** What `inspect` is given. */
 export interface InspectOptions {
   /** A file, or a folder of files that belong together. */
   readonly data: string;

@@ -22,6 +22,7 @@ import { labelOffsets } from '../scoring/label-rows.js';
 import { className, type LabelSpec } from '../scoring/labels.js';
 import { openSource } from '../sources/open-source.js';
 
+/** What `predict` is given. */
 export interface PredictOptions {
   /** Folder of a fine-tuned run. */
   readonly run: string;
@@ -31,6 +32,7 @@ export interface PredictOptions {
   readonly config?: ReadingOptions;
 }
 
+/** What `predict` wrote. */
 export interface PredictSummary {
   readonly file: string;
   readonly rows: number;

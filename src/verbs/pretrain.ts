@@ -42,6 +42,7 @@ import { openSource } from '../sources/open-source.js';
 import { rememberOnce } from '../sources/remember.js';
 import type { TokenizerChoice } from '../tokenizers/index.js';
 
+/** What `pretrain` is given. */
 export interface PretrainOptions {
   /** A file, or a folder of files that belong together. */
   readonly data: string;
@@ -54,6 +55,7 @@ export interface PretrainOptions {
   readonly blockValues?: number;
 }
 
+/** What `pretrain` did. */
 export interface PretrainSummary {
   readonly run: string;
   /** Stopped by the signal: `checkpoint` is where to go on from. */

@@ -15,6 +15,7 @@ import type { Task } from '../scoring/metrics.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { summarize } from '../scoring/statistics.js';
 
+/** What `probe` is given. */
 export interface ProbeVerbOptions {
   /** Folder of a pretrained run. */
   readonly run: string;
