@@ -3,8 +3,8 @@ import { availableParallelism, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { modelOf, resolveConfig } from '../dist/config/defaults.js';
 import { parseConfig } from '../dist/config/parse.js';
-import { partition, trainingBlocks } from '../dist/datasets/data.js';
-import { fitTokenizer, planTokens } from '../dist/datasets/token-plan.js';
+import { fitSource } from '../dist/datasets/token-plan.js';
+import { trainingBlocks } from '../dist/datasets/token-stream.js';
 import { nodeEngine } from '../dist/engine/node.js';
 import { InputError } from '../dist/errors.js';
 import { staticSize } from '../dist/graph/index.js';
@@ -54,10 +54,8 @@ const LEARNING_RATE = 1e-4;
 /** The training records of a file, in memory, and how a run would cut them into tokens. */
 async function readRecords(/** @type {string} */ path) {
   const source = await openSource(path);
-  const plan = await planTokens(source, {});
-  const parts = await partition(source, { seed: 0, validFraction: 0.05, testFraction: 0 });
-  const tokenizer = await fitTokenizer(source, plan, parts);
-  const stream = trainingBlocks({ source, tokenizer, parts, reject: () => {}, capacity: 1 << 25 });
+  const { tokenizer, rule, parts } = await fitSource(source, {}, { valid: 0.05, test: 0 });
+  const stream = trainingBlocks({ source, tokenizer, rule, parts, reject: () => {}, capacity: 1 << 25 });
   for await (const block of stream) return { tokenizer, block };
   throw new InputError(`${path}: no training record is left to learn from`);
 }
@@ -99,7 +97,16 @@ async function measureObjectives(
         // Only so that an objective which goes on from another run does not refuse; the parameters are fresh.
         training: { from: 'another run' },
       },
-      { path: file, hash: '', tokenizer, records: block.count, threads, versions: {} },
+      {
+        path: file,
+        format: 'csv',
+        hash: '',
+        tokenizer,
+        heldOut: { valid: 0.05, test: 0 },
+        records: block.count,
+        threads,
+        versions: {},
+      },
     );
 
   /** @returns {Promise<ObjectiveRow>} */

@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { partition, trainingBlocks } from '../dist/datasets/data.js';
-import { fitTokenizer, planTokens } from '../dist/datasets/token-plan.js';
+import { fitSource } from '../dist/datasets/token-plan.js';
+import { trainingBlocks } from '../dist/datasets/token-stream.js';
 import { openSource } from '../dist/sources/open-source.js';
 import { random } from '../dist/tensor/random.js';
 import { inspect } from '../dist/verbs/inspect.js';
@@ -39,9 +39,7 @@ try {
   const duckdb = await (await DuckDBInstance.create(':memory:', { threads: '2' })).connect();
   const sums = names.map((name) => `sum(${name})`).join(', ');
   const source = await openSource(path);
-  const plan = await planTokens(source, {});
-  const parts = await partition(source, { seed: 0, validFraction: 0.05, testFraction: 0 });
-  const tokenizer = await fitTokenizer(source, plan, parts);
+  const { tokenizer, rule, parts } = await fitSource(source, {}, { valid: 0.05, test: 0 });
   const contenders = {
     'DuckDB, the sum of each column': async () => {
       await duckdb.runAndReadAll(`SELECT ${sums} FROM read_csv('${path}')`);
@@ -56,7 +54,7 @@ try {
       await inspect({ data: path });
     },
     'tokens of an epoch': async () => {
-      const stream = { source, tokenizer, parts, reject: () => {}, capacity: 1 << 25 };
+      const stream = { source, tokenizer, rule, parts, reject: () => {}, capacity: 1 << 25 };
       for await (const _ of trainingBlocks(stream));
     },
   };

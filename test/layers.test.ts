@@ -39,7 +39,8 @@ const layers = [
 ];
 
 /** The only places that may name Node's own modules; all else also runs in a browser. */
-const needsNode = /^(engine\/node|files\/|sources\/|runs\/|verbs\/|demo\/|benchmark\/|worker\/|cli\/|config\/file)/;
+const needsNode =
+  /^(engine\/node|files\/|sources\/|runs\/|verbs\/|demo\/|benchmark\/|worker\/|cli\/|config\/file)/;
 
 interface SourceFile {
   readonly path: string;

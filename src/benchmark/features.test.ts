@@ -5,7 +5,7 @@ import type { Session } from './suite.js';
 
 /** A session that knows nothing but one part's tokens. */
 const sessionOf = (spec: TokenSpec, block: TokenBlock) =>
-  ({ tokenizer: { spec }, labelled: { train: { block } } }) as unknown as Session;
+  ({ tokenizer: { spec }, labelled: { train: { records: block } } }) as unknown as Session;
 
 const rows = Int32Array.of(0, 1);
 

@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { modelOf, resolveConfig } from '../config/defaults.js';
 import type { UserConfig } from '../config/schema.js';
-import { partition } from '../datasets/data.js';
-import { fitTokenizer, planTokens } from '../datasets/token-plan.js';
+import { fitSource } from '../datasets/token-plan.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { ownOptions } from '../objectives/index.js';
@@ -11,7 +10,7 @@ import { type PretrainingResult, pretrainingSchema } from '../report/results.js'
 import { hasConfig, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
 import { readMetrics } from '../runs/metrics-log.js';
 import { openSource } from '../sources/open-source.js';
-import { rememberOnce } from '../sources/remember.js';
+import { rememberSmall } from '../sources/remember.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { pretrain } from '../verbs/pretrain.js';
 import { hashOf, hashText } from './files.js';
@@ -43,21 +42,16 @@ export class Pretrainings {
     return remember(this.models, pretraining.dataset.name, async () => {
       const { path } = await pretraining.dataset.open(this.options.folders);
       const { config } = pretraining;
-      const source = rememberOnce(await openSource(path, { onBadRecord: 'skip' }));
-      const plan = await planTokens(source, config);
-      const parts = await partition(source, {
-        splitColumn: plan.splitColumn,
-        seed: config.training?.seed ?? 0,
-        validFraction: VALID_FRACTION,
-        testFraction: 0,
-      });
-      const tokenizer = await fitTokenizer(source, plan, parts, config.tokenizer);
+      const source = rememberSmall(await openSource(path, { onBadRecord: 'skip' }));
+      const { tokenizer } = await fitSource(source, config, HELD_OUT);
       const resolved = resolveConfig(
         { ...config, objective: {} },
         {
           path,
+          format: source.format,
           hash: '',
           tokenizer,
+          heldOut: HELD_OUT,
           records: 1,
           threads: 1,
           versions: {},
@@ -74,7 +68,12 @@ export class Pretrainings {
     const { kind = 'sma' } = objective;
     const config: UserConfig = {
       ...base,
-      data: { ...base.data, valid_fraction: VALID_FRACTION, on_bad_record: 'skip' },
+      data: {
+        ...base.data,
+        valid_fraction: HELD_OUT.valid,
+        test_fraction: HELD_OUT.test,
+        on_bad_record: 'skip',
+      },
       objective,
       training: { ...changedTraining, ...(threads && { threads }) },
     };
@@ -134,7 +133,8 @@ export class Pretrainings {
   }
 }
 
-const VALID_FRACTION = 0.02;
+/** What the tasks test on is not in the data; see the suites. */
+const HELD_OUT = { valid: 0.02, test: 0 };
 
 /** The objective and the training of a pretraining that a method changes. */
 export const changed = (

@@ -1,11 +1,14 @@
 /** What the methods of one task share: its records as tokens with the test labels sealed, its encoders, its programs. */
 
+import { HELD_OUT } from '../config/defaults.js';
 import { type LabelledData, readLabelled } from '../datasets/labelled-data.js';
+import { RejectedRecords } from '../datasets/rejected-records.js';
 import { InputError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { Run } from '../runs/folder.js';
 import { splitParts } from '../scoring/parts.js';
 import { openSource } from '../sources/open-source.js';
+import { rememberSmall } from '../sources/remember.js';
 import { stepReporter } from '../verbs/finetune.js';
 import { measured } from './measured.js';
 import type { Pretrainings } from './pretrained-encoders.js';
@@ -30,15 +33,17 @@ export async function openSession(
   const { folders, engine, pretrainings, hooks } = context;
   const { path } = await task.dataset.open(folders);
   const { tokenizer, model } = await pretrainings.model(task.pretraining);
-  const labelled = await readLabelled({
-    path,
+  const rejected = new RejectedRecords();
+  const source = rememberSmall(await openSource(path, { onBadRecord: 'skip', report: rejected.report }));
+  const labelled = await readLabelled(source, {
     tokenizer,
     targets: task.targets,
+    rejected,
+    onBadRecord: 'skip',
     task: task.task,
     splitColumn: task.splitColumn,
     maskColumn: task.maskColumn,
-    onBadRecord: 'skip',
-    seed: 0,
+    heldOut: HELD_OUT,
   });
   const parts = splitParts(labelled);
   const made = new Map<string, { value: Promise<unknown>; release?: (value: never) => Promise<void> }>();
@@ -57,7 +62,7 @@ export async function openSession(
         | string
         | null
       )[];
-      return Array.from(parts[part].block.rows, (row) => texts[row] ?? '');
+      return Array.from(parts[part].records.rows, (row) => texts[row] ?? '');
     },
     async pretrained(changes) {
       const { result: run, seconds } = await measured(() => pretrainings.run(task.pretraining, changes));

@@ -1,5 +1,6 @@
+import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
-import { type ConfigKey, configKeys, mergeConfigs, parseSetting, readConfigFile } from '../config/parse.js';
+import { type ConfigKey, configKeys, mergeConfigs, parseConfigText, parseSetting } from '../config/parse.js';
 import type { UserConfig } from '../config/schema.js';
 import { InputError } from '../errors.js';
 
@@ -80,3 +81,13 @@ function flagsOf({ section, name, type, choices, description, example }: ConfigK
 }
 
 const placeholders = { integer: 'n', number: 'x', string: 'name' } as const;
+
+/** A configuration file. Throws InputError when it cannot be read or its first mistake is met. */
+async function readConfigFile(path: string): Promise<UserConfig> {
+  const text = await readFile(path, 'utf8').catch((cause) => {
+    throw new InputError(`${path}: could not read this configuration file (${cause.code ?? cause.message})`, {
+      cause,
+    });
+  });
+  return parseConfigText(text, path);
+}

@@ -17,6 +17,8 @@ const tokenizerOf = (spec: TokenSpec): Tokenizer => ({ ...discrete.tokenizer, sp
 const resolve = (user: UserConfig, spec: TokenSpec, records: number) =>
   resolveConfig(user, {
     path: 'data.csv',
+    format: 'csv',
+    heldOut: { valid: 0.05, test: 0 },
     hash: 'sha256:0',
     tokenizer: tokenizerOf(spec),
     records,

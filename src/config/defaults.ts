@@ -2,20 +2,24 @@
 import type { EncoderConfig } from '../encoders/encoder.js';
 import type { EncoderKind } from '../encoders/index.js';
 import { InputError } from '../errors.js';
+import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { checkHeads } from '../layers/attention.js';
 import type { ModelConfig } from '../learning/model.js';
 import { checkOwnOptions, type ObjectiveConfig, objectives } from '../objectives/index.js';
 import type { Objective, RunFacts } from '../objectives/objective.js';
+import type { HeldOut } from '../records/split.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
-import type { Config, UserConfig } from './schema.js';
+import type { Config, FinetuneOptions, UserConfig } from './schema.js';
 
 export interface ResolveInputs {
   readonly path: string;
+  readonly format: string;
   readonly hash: string;
   readonly tokenizer: Tokenizer;
   readonly splitColumn?: string;
+  readonly heldOut: HeldOut;
   /** Training records, at least as far as they were counted. */
   readonly records: number;
   readonly threads: number;
@@ -26,6 +30,42 @@ export interface ResolveInputs {
 const powerOfTwo = (value: number) => 2 ** Math.floor(Math.log2(Math.max(1, value)));
 
 const clamp = (value: number, low: number, high: number) => Math.max(low, Math.min(high, value));
+
+/** Parts of the records that are held out where nothing else is said. */
+export const HELD_OUT = {
+  /** By a pretraining, to validate on. */
+  pretrainingValid: 0.05,
+  /** By a pretraining whose file holds what looks like labels, for a later test. */
+  laterTest: 0.1,
+  /** By an evaluation. */
+  valid: 0.1,
+  test: 0.1,
+} as const;
+
+/** Optimisation of every training on labels. */
+export const LABELLED_TRAINING = { weightDecay: 0.01, clipNorm: 1, layerDecay: 1 } as const;
+
+export interface FinetuningSettings extends TrainingSettings {
+  readonly steps: number;
+  readonly learningRate: number;
+  readonly seeds: number;
+}
+
+/** Settings of a fine-tuning on so many training records: the user's, and for the rest what suits them. */
+export function resolveFinetuning(config: FinetuneOptions, records: number): FinetuningSettings {
+  const batchSize = config.batch_size ?? clamp(powerOfTwo(records / 4), 1, 32);
+  const stepsPerEpoch = Math.max(1, Math.floor(records / batchSize));
+  const asked = config.epochs && Math.max(1, Math.round(config.epochs * stepsPerEpoch));
+  return {
+    steps: config.steps ?? asked ?? clamp(30 * stepsPerEpoch, 100, 2000),
+    batchSize,
+    learningRate: config.learning_rate ?? 3e-4,
+    weightDecay: config.weight_decay ?? LABELLED_TRAINING.weightDecay,
+    clipNorm: config.clip_norm ?? LABELLED_TRAINING.clipNorm,
+    layerDecay: config.layer_decay ?? LABELLED_TRAINING.layerDecay,
+    seeds: config.seeds ?? 3,
+  };
+}
 
 /** Tokens per batch that keep a step well under a second on two cores. */
 const TOKENS_PER_BATCH = 8192;
@@ -73,12 +113,13 @@ export function resolveConfig(user: UserConfig, inputs: ResolveInputs): Config {
   return {
     data: {
       path: inputs.path,
-      format: data.format ?? 'csv',
+      format: data.format ?? (inputs.format as Config['data']['format']),
       on_bad_record: data.on_bad_record ?? 'auto',
       columns: [...inputs.tokenizer.columns],
       ...(data.ignore && { ignore: data.ignore }),
       ...(inputs.splitColumn !== undefined && { split_column: inputs.splitColumn }),
-      valid_fraction: data.valid_fraction ?? 0.05,
+      valid_fraction: inputs.heldOut.valid,
+      test_fraction: inputs.heldOut.test,
       hash: inputs.hash,
     },
     tokenizer: {

@@ -1,17 +1,14 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
+import { hashConfig } from '../files/config-hash.js';
 import { objectives } from '../objectives/index.js';
 import {
   configKeys,
-  hashConfig,
   mergeConfigs,
   parseConfig,
+  parseConfigText,
   parseRunConfig,
   parseSetting,
-  readConfigFile,
 } from './parse.js';
 import type { Config } from './schema.js';
 
@@ -90,25 +87,16 @@ describe('parseConfig', () => {
   });
 });
 
-describe('readConfigFile', () => {
-  let folder: string;
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'lacuna-config-'));
-  });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
+describe('parseConfigText', () => {
+  const read = (text: string, name = 'config.yaml') => parseConfigText(text, name);
 
-  const read = async (text: string, name = 'config.yaml') => {
-    await writeFile(join(folder, name), text);
-    return readConfigFile(join(folder, name));
-  };
-
-  it('reads YAML and JSON', async () => {
+  it('reads YAML and JSON', () => {
     const config = { training: { learning_rate: 1e-4, steps: 5 }, data: { columns: ['no'] } };
-    expect(
-      await read('training:\n  learning_rate: 1e-4 # small\n  steps: 5\ndata: {columns: [no]}\n'),
-    ).toEqual(config);
-    expect(await read(JSON.stringify(config), 'config.json')).toEqual(config);
-    expect(await read('')).toEqual({});
+    expect(read('training:\n  learning_rate: 1e-4 # small\n  steps: 5\ndata: {columns: [no]}\n')).toEqual(
+      config,
+    );
+    expect(read(JSON.stringify(config), 'config.json')).toEqual(config);
+    expect(read('')).toEqual({});
   });
 
   it.each([
@@ -124,17 +112,10 @@ describe('readConfigFile', () => {
     ['- a\n- b\n', '1:1: expected keys and values, got ["a","b"]'],
     ['a: [1\nb: 2\n', '2:1: not valid YAML'],
     ['training: {steps: 1}\ntraining: {steps: 2}\n', '2:1: not valid YAML: Map keys must be unique'],
-  ])('points at the line and column of %j', async (text, expected) => {
-    const error = await read(text).catch((error) => error);
-    expect(error).toBeInstanceOf(InputError);
-    expect(error.message).toContain(`${join(folder, 'config.yaml')}:${expected}`);
-    expect(error.message).not.toContain('\n');
-  });
-
-  it('names a file that is not there', async () => {
-    await expect(readConfigFile(join(folder, 'none'))).rejects.toThrow(
-      'could not read this configuration file (ENOENT)',
-    );
+  ])('points at the line and column of %j', (text, expected) => {
+    expect(() => read(text)).toThrow(InputError);
+    expect(message(() => read(text))).toContain(`config.yaml:${expected}`);
+    expect(message(() => read(text))).not.toContain('\n');
   });
 });
 

@@ -1,7 +1,5 @@
 /** Reading and checking configuration. Every mistake is one line: where, what was expected, what arrived, what to try. */
 
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { isCollection, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { InputError } from '../errors.js';
@@ -23,13 +21,8 @@ export function parseRunConfig(input: unknown, origin: string): Config {
   return check(configSchema, input, (path) => [origin, path.join('.')].filter(Boolean).join(': '));
 }
 
-/** Reads a YAML or JSON file. Throws InputError naming the file, the line and the column of the first mistake. */
-export async function readConfigFile(path: string): Promise<UserConfig> {
-  const text = await readFile(path, 'utf8').catch((cause) => {
-    throw new InputError(`${path}: could not read this configuration file (${cause.code ?? cause.message})`, {
-      cause,
-    });
-  });
+/** Checks the text of a YAML or JSON file. Throws InputError naming the file, the line and the column of the first mistake. */
+export function parseConfigText(text: string, path: string): UserConfig {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, prettyErrors: false });
   const at = (offset: number) => {
@@ -91,21 +84,6 @@ export function mergeConfigs(...configs: readonly UserConfig[]): UserConfig {
     }
   }
   return check(userConfigSchema, merged, (path) => path.join('.'));
-}
-
-/** SHA-256 of a configuration's values, whatever the order of its keys. */
-export function hashConfig(config: Readonly<Record<string, unknown>>): string {
-  const sorted = (value: unknown): unknown =>
-    typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? Object.fromEntries(
-          Object.entries(value)
-            .sort(([a], [b]) => (a < b ? -1 : 1))
-            .map(([key, inner]) => [key, sorted(inner)]),
-        )
-      : value;
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(config)))
-    .digest('hex');
 }
 
 export interface ConfigKey {

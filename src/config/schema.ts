@@ -6,13 +6,12 @@
 import { z } from 'zod';
 import { encoders } from '../encoders/index.js';
 import { mergeOptions, type ObjectiveOptions, objectives } from '../objectives/index.js';
+import { protocols } from '../probes/index.js';
 import { formatNames } from '../records/formats.js';
+import { tasks } from '../scoring/metrics.js';
 import { tokenizers } from '../tokenizers/index.js';
 
-export const tasks = ['regression', 'binary', 'multiclass', 'multilabel', 'per-token'] as const;
 const splits = ['random', 'scaffold'] as const;
-/** @internal */
-export const probeKinds = ['linear', 'nearest-neighbors', 'nearest-class-mean'] as const;
 
 /** One of a family's members, by name: a new member is known here by itself. */
 function memberOf<K extends string>(family: Readonly<Record<K, unknown>>) {
@@ -43,6 +42,11 @@ const splitting = {
   valid_fraction: key(
     fraction(),
     'part of the records held out for validation, where no column says which',
+    0.1,
+  ),
+  test_fraction: key(
+    fraction(),
+    'part of the records held out for the test, where no column says which',
     0.1,
   ),
 };
@@ -155,10 +159,10 @@ const labels = {
     'scaffold',
   ),
   ...splitting,
-  test_fraction: key(
-    fraction(),
-    'part of the records held out for the test, where no column says which',
-    0.1,
+  strict: key(
+    z.boolean(),
+    'refuse test records that pretraining learned from, instead of counting them',
+    true,
   ),
 };
 
@@ -171,6 +175,8 @@ const finetune = z.strictObject({
   ),
   ...optimization,
   seeds: key(count(), 'runs, with seeds 0, 1, …', 3),
+  weight_decay: training.shape.weight_decay,
+  clip_norm: training.shape.clip_norm,
   layer_decay: key(
     z.number().gt(0).max(1),
     'learning rate of each layer as a part of that of the layer above it',
@@ -182,7 +188,7 @@ const finetune = z.strictObject({
 
 const probe = z.strictObject({
   ...labels,
-  kind: key(z.enum(probeKinds), 'one probe instead of all', 'linear'),
+  kind: key(memberOf(protocols), 'one protocol instead of all', 'linear'),
   threads: training.shape.threads,
 });
 
@@ -223,7 +229,7 @@ export type ReadingOptions = Pick<NonNullable<UserConfig['data']>, keyof typeof 
  */
 export const configSchema = z.strictObject({
   data: data
-    .partial({ columns: true, ignore: true, split_column: true })
+    .partial({ columns: true, ignore: true, split_column: true, test_fraction: true })
     .extend({ hash: key(z.string().min(1), 'hash of the file that was learned from', 'sha256:…') }),
   tokenizer: tokenizer.partial({ patch: true }),
   encoder: encoder.partial({ registers: true }),

@@ -1,90 +1,69 @@
 /** From a file with labels to what an evaluation needs: tokens, labels and the part of each labelled record. */
-
-import type { FinetuneOptions, ProbeOptions, ReadingOptions } from '../config/schema.js';
 import { InputError } from '../errors.js';
-import { type SplitFractions, scaffoldSplit } from '../molecules/scaffold.js';
-import { TEST, TRAIN, VALID } from '../probes/protocol.js';
+import { scaffoldSplit } from '../molecules/scaffold.js';
+import type { OnBadRecord } from '../records/bad-records.js';
 import { concatenateBlocks } from '../records/batch.js';
 import type { ColumnValues, DataSource } from '../records/record-batch.js';
-import type { Part } from '../records/split.js';
+import type { RecordHashes } from '../records/record-hash.js';
+import { selectRecords } from '../records/select-records.js';
+import { type HeldOut, PARTS, type Part, SPLIT_SEED } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
-import type { Run } from '../runs/folder.js';
-import { describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from '../scoring/labels.js';
+import { describeLabels, encodeLabels, type TargetColumn } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
-import { openSource } from '../sources/open-source.js';
+import type { LabelledRecords } from '../scoring/parts.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import {
-  checkTokenizerColumns,
-  findSplitColumn,
-  KEEP_UNSEEN,
-  type Partition,
-  partition,
-  partitionColumns,
-  placesOf,
-  RejectedRecords,
-  selectRecords,
-  tokenRejecter,
-} from './data.js';
+import { findSplitColumn, type Partition, partition, partitionColumns, type SplitRule } from './partition.js';
+import { type RejectedRecords, tokenRejecter } from './rejected-records.js';
 import { looksPerToken, tokenLabels } from './token-labels.js';
+import { checkTokenizerColumns, hashesOf, KEEP_UNSEEN, placesOf } from './token-stream.js';
 
-export interface LabelledData {
-  /** The records that have a label and a part, in file order. */
-  readonly block: TokenBlock;
-  /** float64[rows, targets] as `encodeLabels` gives them, a row for each record or each token (see `labelOffsets`); NaN is missing. */
-  readonly labels: Float64Array;
-  /** uint8[block.count]: TRAIN, VALID or TEST. */
-  readonly part: Uint8Array;
+export interface LabelledData extends LabelledRecords {
   /** Records in each part. */
-  readonly counts: { readonly train: number; readonly valid: number; readonly test: number };
-  readonly spec: LabelSpec;
+  readonly counts: Readonly<Record<Part, number>>;
+  /** What each record of the block is to the encoder. */
+  readonly hashes: RecordHashes;
+  /** The records without a value in any target column, where they were asked for. */
+  readonly unlabelledBlock?: TokenBlock;
   /** Where the parts come from, for people. */
   readonly splitBy: string;
-  /** Records that could not be read or tokenized. */
-  readonly rejected: RejectedRecords;
   /** Labels of tokens that the tokenizer crops, which were left out. */
   readonly croppedLabels: number;
-  /** Records without a value in any target column, which were left out. */
+  /** Records without a value in any target column. */
   readonly unlabelled: number;
   /** Records that the split column puts in no part, or that are no molecules to split by scaffold, which were left out. */
   readonly unassigned: number;
 }
 
 export interface LabelledOptions {
-  readonly path: string;
   readonly tokenizer: Tokenizer;
   readonly targets: readonly string[];
+  /** Hears of the records that the tokenizer cannot read, beside those of the reader. */
+  readonly rejected: RejectedRecords;
+  /** `auto` by default, which skips what only the tokenizer cannot read. */
+  readonly onBadRecord?: OnBadRecord;
   /** Follows from the target columns by default. */
   readonly task?: Task;
   /** Text of 0 and 1 for each token: which labels of a per-token task count. All by default. */
   readonly maskColumn?: string;
-  readonly format?: ReadingOptions['format'];
-  readonly onBadRecord?: ReadingOptions['on_bad_record'];
   /** Draws parts whatever a split column says: record by record, or all molecules of one scaffold together. */
-  readonly split?: FinetuneOptions['split'];
+  readonly split?: 'random' | 'scaffold';
   /** By default `pretrainedSplit` or a text column whose name ends in `split`; without one, parts are drawn. */
   readonly splitColumn?: string;
   /** The column that pretraining was split by: what it learned from must not become a test record. */
   readonly pretrainedSplit?: string;
-  /** 0.1 by default. Used where parts are drawn, and for a split column that names no validation part. */
-  readonly validFraction?: number;
-  /** 0.1 by default. Used where parts are drawn. */
-  readonly testFraction?: number;
-  /** Draws the parts. */
-  readonly seed: number;
+  /** Used where parts are drawn, and validation's for a split column that names no validation part. */
+  readonly heldOut: HeldOut;
+  /** Whether the tokens of records without a label are kept, too. */
+  readonly keepUnlabelled?: boolean;
 }
 
-const partNumber: Record<Part, number> = { train: TRAIN, valid: VALID, test: TEST };
-
 /**
- * Reads a labelled file into memory, with a tokenizer that was fitted on other data.
+ * Reads a labelled source into memory, with a tokenizer that was fitted on other data.
  * Throws InputError when a column is not there, the targets fit no task, a part is left without labelled records, or what
  * is to be split by scaffold is not molecules.
  */
-export async function readLabelled(options: LabelledOptions): Promise<LabelledData> {
-  const { path, tokenizer, targets, split, seed, validFraction = 0.1, testFraction = 0.1 } = options;
-  const onBadRecord = options.onBadRecord ?? 'auto';
-  const rejected = new RejectedRecords();
-  const source = await openSource(path, { format: options.format, onBadRecord, report: rejected.report });
+export async function readLabelled(source: DataSource, options: LabelledOptions): Promise<LabelledData> {
+  const { tokenizer, targets, split, heldOut, rejected, onBadRecord = 'auto' } = options;
   checkTokenizerColumns(source, tokenizer);
   checkTargets(source, tokenizer, targets);
   const task =
@@ -92,32 +71,36 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
     (targets.length === 1 && (await looksPerToken(source, tokenizer, targets[0])) ? 'per-token' : undefined);
   checkMask(source, task, options.maskColumn);
   const known = source.columns.some(({ name }) => name === options.pretrainedSplit);
-  const splitColumn =
-    split === undefined
-      ? findSplitColumn(source, options.splitColumn ?? (known ? options.pretrainedSplit : undefined))
-      : undefined;
+  const rule: SplitRule = {
+    column:
+      split === undefined
+        ? findSplitColumn(source, options.splitColumn ?? (known ? options.pretrainedSplit : undefined))
+        : undefined,
+    columns: tokenizer.columns,
+    heldOut,
+  };
   const partsOf =
     split === 'scaffold'
-      ? await partitionByScaffold(source, tokenizer, { valid: validFraction, test: testFraction })
-      : await partition(source, { splitColumn, seed, validFraction, testFraction });
+      ? await partitionByScaffold(source, tokenizer, heldOut)
+      : await partition(source, rule);
   const reject = tokenRejecter(source, onBadRecord, rejected, { auto: 'skip' });
 
   const blocks: TokenBlock[] = [];
-  const parts: number[] = [];
+  const unlabelledBlocks: TokenBlock[] = [];
+  const parts: Part[] = [];
+  const hashes = { low: [] as number[], high: [] as number[] };
   const cells: (number | string | null)[][] = targets.map(() => []);
   const tokenColumns = { target: targets[0], mask: options.maskColumn };
-  let croppedLabels = 0;
+  const counts = { croppedLabels: 0, unlabelled: 0, unassigned: 0 };
   const onCropped = (labels: number) => {
-    croppedLabels += labels;
+    counts.croppedLabels += labels;
   };
-  let unlabelled = 0;
-  let unassigned = 0;
   const columns = [
     ...new Set([
       ...tokenizer.columns,
       ...targets,
       ...(options.maskColumn === undefined ? [] : [options.maskColumn]),
-      ...partitionColumns(source, splitColumn),
+      ...partitionColumns(source, rule),
     ]),
   ];
   for await (const batch of source.read({ columns })) {
@@ -127,18 +110,25 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
         : targets.map((target) => labelValues(source, target, batch.columns[target]));
     const partOfRow = partsOf(batch);
     const places: number[] = [];
+    const unlabelled: number[] = [];
     for (let row = 0; row < batch.rows.length; row++) {
       if (targetValues.some((values) => values[row] === undefined)) continue;
-      if (targetValues.every((values) => isMissing(values[row]))) unlabelled++;
-      else if (partOfRow[row] === undefined) unassigned++;
+      if (targetValues.every((values) => isMissing(values[row]))) unlabelled.push(row);
+      else if (partOfRow[row] === undefined) counts.unassigned++;
       else places.push(row);
     }
+    counts.unlabelled += unlabelled.length;
+    if (options.keepUnlabelled)
+      unlabelledBlocks.push(tokenizer.encode(selectRecords(batch, unlabelled), reject, KEEP_UNSEEN));
     const whole = places.length === batch.rows.length;
     const block = tokenizer.encode(whole ? batch : selectRecords(batch, places), reject, KEEP_UNSEEN);
     if (block.count === 0) continue;
     blocks.push(block);
+    const { low, high } = hashesOf(batch, tokenizer);
     for (const place of placesOf(block, batch)) {
-      parts.push(partNumber[partOfRow[place]!]);
+      parts.push(partOfRow[place]!);
+      hashes.low.push(low[place]);
+      hashes.high.push(high[place]);
       targetValues.forEach((values, target) => {
         const value = values[place];
         if (typeof value === 'object' && value !== null) for (const label of value) cells[target].push(label);
@@ -149,65 +139,45 @@ export async function readLabelled(options: LabelledOptions): Promise<LabelledDa
   if (blocks.length === 0) {
     const faults = rejected.summary();
     throw new InputError(
-      `${path}: no record has a value in ${targets.join(', ')} and can be read; choose other target columns${faults ? `; ${faults}` : ''}`,
+      `${source.path}: no record has a value in ${targets.join(', ')} and can be read; choose other target columns${faults ? `; ${faults}` : ''}`,
     );
   }
 
   const targetColumns = targets.map((name, target) => targetColumn(source, name, cells[target]));
   const spec = describeLabels(targetColumns, task);
-  const part = Uint8Array.from(parts);
-  const fractions = `${percent(validFraction)} valid, ${percent(testFraction)} test`;
+  const members = membersOf(parts);
+  const withoutLabel = unlabelledBlocks.filter(({ count }) => count > 0);
   return {
     block: concatenateBlocks(blocks),
     labels: encodeLabels(spec, targetColumns),
-    part,
-    counts: countParts(path, part, splitColumn),
+    members,
+    counts: countParts(source.path, members, rule.column),
     spec,
-    splitBy:
-      splitColumn !== undefined
-        ? `column ${splitColumn}`
-        : split === 'scaffold'
-          ? `scaffold (${fractions})`
-          : `random draw (${fractions}, seed ${seed})`,
-    rejected,
-    croppedLabels,
-    unlabelled,
-    unassigned,
+    hashes: { low: Uint32Array.from(hashes.low), high: Uint32Array.from(hashes.high) },
+    ...(withoutLabel.length > 0 && { unlabelledBlock: concatenateBlocks(withoutLabel) }),
+    splitBy: describeSplit(rule, split),
+    ...counts,
   };
 }
 
-/** The split is the same for every seed, method and protocol, so that differences are paired. */
-const SPLIT_SEED = 0;
+/** The records of each part, ascending. */
+function membersOf(parts: readonly Part[]): LabelledData['members'] {
+  const of = (wanted: Part) =>
+    Int32Array.from([...parts.keys()].filter((record) => parts[record] === wanted));
+  return { train: of('train'), valid: of('valid'), test: of('test') };
+}
 
-/** A labelled file as a run's tokenizer reads it, by the options that fine-tuning and probes share. */
-export function readLabelledFor(
-  run: Run,
-  path: string,
-  targets: readonly string[],
-  config: ProbeOptions | FinetuneOptions,
-): Promise<LabelledData> {
-  return readLabelled({
-    path,
-    tokenizer: run.tokenizer,
-    targets,
-    task: config.task,
-    maskColumn: 'mask_column' in config ? config.mask_column : undefined,
-    format: config.format,
-    onBadRecord: config.on_bad_record,
-    split: config.split,
-    splitColumn: config.split_column,
-    pretrainedSplit: run.config.data.split_column,
-    validFraction: config.valid_fraction,
-    testFraction: config.test_fraction,
-    seed: SPLIT_SEED,
-  });
+function describeSplit({ column, heldOut }: SplitRule, split: LabelledOptions['split']): string {
+  if (column !== undefined) return `column ${column}`;
+  const fractions = `${percent(heldOut.valid)} valid, ${percent(heldOut.test)} test`;
+  return split === 'scaffold' ? `scaffold (${fractions})` : `random draw (${fractions}, seed ${SPLIT_SEED})`;
 }
 
 /** The parts follow from all molecules of the file, labelled or not, so that they are the same for every target. */
 async function partitionByScaffold(
   source: DataSource,
   { kind, columns: [column] }: Tokenizer,
-  fractions: SplitFractions,
+  fractions: HeldOut,
 ): Promise<Partition> {
   if (kind !== 'sequence') {
     throw new InputError(
@@ -292,10 +262,12 @@ function targetColumn(source: DataSource, name: string, cells: (number | string 
   };
 }
 
-function countParts(path: string, part: Uint8Array, splitColumn: string | undefined): LabelledData['counts'] {
-  const [train, valid, test] = [TRAIN, VALID, TEST].map(
-    (wanted) => part.filter((value) => value === wanted).length,
-  );
+function countParts(
+  path: string,
+  members: LabelledData['members'],
+  splitColumn: string | undefined,
+): LabelledData['counts'] {
+  const [train, valid, test] = PARTS.map((part) => members[part].length);
   if (train > 0 && valid > 0 && test > 0) return { train, valid, test };
   const advice =
     splitColumn === undefined

@@ -10,7 +10,10 @@ import { fields } from '../tokenizers/fields.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { sequence } from '../tokenizers/sequence.js';
 import { numbers, records, texts } from '../tokenizers/tokenizer.case.js';
-import { type LabelledOptions, readLabelled } from './labelled-data.js';
+import {
+  type LabelledFileOptions as LabelledOptions,
+  readLabelledPath as readLabelled,
+} from './labelled-file.case.js';
 
 /**
  * Short chains of NetSurfP-2.0 (Klausen et al., 2019) and CB513: sequence, helix, strand or coil of each residue, and
@@ -46,7 +49,7 @@ async function read(
 ): Promise<Awaited<ReturnType<typeof readLabelled>>> {
   const path = join(folder, `${written++}.csv`);
   await writeFile(path, ['split,sequence,ss3,mask', ...rows.map((row) => row.join(','))].join('\n'));
-  return readLabelled({ path, tokenizer, targets: ['ss3'], task: 'per-token', seed: 0, ...options });
+  return readLabelled({ path, tokenizer, targets: ['ss3'], task: 'per-token', ...options });
 }
 
 /** Labels of each record as text, - where there is none. */
@@ -165,17 +168,21 @@ describe('labels of tokens', () => {
     });
     const path = join(folder, 'table.csv');
     await writeFile(path, 'x,y,label\n1,2,CH\n2,3,HC\n');
-    const asked = readLabelled({ path, tokenizer: table, targets: ['label'], task: 'per-token', seed: 0 });
+    const asked = readLabelled({ path, tokenizer: table, targets: ['label'], task: 'per-token' });
     await expect(asked).rejects.toThrow("this run's tokenizer is fields");
   });
 
   it('go with their records into the parts, and test labels stay sealed', async () => {
     const labelled = await read(chains, { maskColumn: 'mask' });
     const { train, valid, test } = splitParts(labelled);
-    expect(lettersOf({ ...labelled, ...train })).toEqual(chains.slice(0, 2).map(masked));
-    expect(lettersOf({ ...labelled, ...valid })).toEqual(chains.slice(2, 4).map(masked));
-    expect(Object.keys(test)).toEqual(['block', 'score']);
-    const coil = new Float64Array(test.block.offsets[2] * 3).map((_, i) => (i % 3 === 0 ? 1 : 0));
+    expect(lettersOf({ ...labelled, ...train, block: train.records })).toEqual(
+      chains.slice(0, 2).map(masked),
+    );
+    expect(lettersOf({ ...labelled, ...valid, block: valid.records })).toEqual(
+      chains.slice(2, 4).map(masked),
+    );
+    expect(Object.keys(test)).toEqual(['records', 'score', 'as']);
+    const coil = new Float64Array(test.records.offsets[2] * 3).map((_, i) => (i % 3 === 0 ? 1 : 0));
     const truth = chains.slice(4).map(masked).join('').replaceAll('-', '');
     const { value, replicates } = test.score('accuracy', coil, { resamples: 3 });
     expect(value).toBeCloseTo(truth.replaceAll(/[^C]/g, '').length / truth.length, 12);

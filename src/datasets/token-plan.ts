@@ -1,11 +1,32 @@
 /** How a source would be learned from: its tokenizer, columns and split, found in the same way by `pretrain` and `inspect`. */
-
-import type { UserConfig } from '../config/schema.js';
 import { InputError } from '../errors.js';
-import { profileSource } from '../records/profile.js';
-import type { DataSource } from '../records/record-batch.js';
+import { profileSource, type SourceProfile } from '../records/profile.js';
+import type { DataSource, RecordBatch } from '../records/record-batch.js';
+import type { HeldOut, Part } from '../records/split.js';
 import { chooseTokenizer, type Tokenizer, type TokenizerChoice, tokenizers } from '../tokenizers/index.js';
-import { findSplitColumn, type Partition, trainingRecords } from './data.js';
+import {
+  collectNamedParts,
+  findSplitColumn,
+  type Partition,
+  partitionBy,
+  partitionColumns,
+  type SplitRule,
+} from './partition.js';
+import { trainingRecords } from './token-stream.js';
+
+/** The keys of a configuration that say how a file is learned from. */
+export interface TokenWishes {
+  readonly data?: {
+    readonly split_column?: string;
+    readonly columns?: readonly string[];
+    readonly ignore?: readonly string[];
+  };
+  readonly tokenizer?: {
+    readonly kind?: TokenizerChoice['kind'];
+    readonly max_tokens?: number;
+    readonly patch?: number;
+  };
+}
 
 export interface TokenPlan {
   readonly choice: TokenizerChoice;
@@ -13,48 +34,123 @@ export interface TokenPlan {
 }
 
 /** Records looked at before learning starts, so that a large file does not delay the first step. */
-const PLANNING_RECORDS = 10_000;
+export const PLANNING_RECORDS = 10_000;
 
 /** The split column that is asked for, or that the first records tell. */
-export async function planSplit(source: DataSource, user: UserConfig): Promise<string | undefined> {
-  if (user.data?.split_column !== undefined) return findSplitColumn(source, user.data.split_column);
-  return findSplitColumn(source, (await profileSource(source, { rows: PLANNING_RECORDS })).split);
-}
+export const planSplit = (
+  source: DataSource,
+  profile: SourceProfile,
+  { data = {} }: TokenWishes,
+): string | undefined => findSplitColumn(source, data.split_column ?? profile.split);
 
 /** Plans from the first records. Throws InputError when no column is left to learn from, or a wish cannot be met. */
-export async function planTokens(source: DataSource, user: UserConfig): Promise<TokenPlan> {
-  const profile = await profileSource(source, { rows: PLANNING_RECORDS });
-  const splitColumn = findSplitColumn(source, user.data?.split_column ?? profile.split);
+export function planTokens(source: DataSource, profile: SourceProfile, wishes: TokenWishes): TokenPlan {
+  const splitColumn = planSplit(source, profile, wishes);
+  const { tokenizer = {}, data = {} } = wishes;
   const choice = chooseTokenizer(
     { ...profile, split: splitColumn },
-    { kind: user.tokenizer?.kind, columns: user.data?.columns, ignore: user.data?.ignore },
+    { kind: tokenizer.kind, columns: data.columns, ignore: data.ignore },
   );
   return { choice, splitColumn };
 }
 
+/** The tokenizer that suits the first records of a source, fitted, with the parts of its records. */
+export async function fitSource(source: DataSource, wishes: TokenWishes, heldOut: HeldOut) {
+  const profile = await profileSource(source, { rows: PLANNING_RECORDS });
+  const { choice, splitColumn: column } = planTokens(source, profile, wishes);
+  const rule: SplitRule = { column, columns: choice.columns, heldOut };
+  return { choice, rule, ...(await fitTokenizer(source, choice, rule, wishes.tokenizer)) };
+}
+
 /**
- * Fits the chosen tokenizer on the training records. Throws InputError when they do not suit it, or when records are
- * single tokens: hiding one then leaves nothing to predict it from.
+ * Fits the chosen tokenizer on the training records, and tells them from the others, in one pass: it begins with the
+ * parts that the first records name, and only where a later one names another does it begin anew. Throws InputError when
+ * the records do not suit the tokenizer, or when records are single tokens: hiding one then leaves nothing to predict it from.
  */
 export async function fitTokenizer(
   source: DataSource,
-  { choice, splitColumn }: TokenPlan,
-  parts: Partition,
-  options: UserConfig['tokenizer'] = {},
+  choice: TokenizerChoice,
+  rule: SplitRule,
+  options: TokenWishes['tokenizer'] = {},
+): Promise<{ tokenizer: Tokenizer; parts: Partition }> {
+  let known: ReadonlySet<Part> | undefined;
+  for (;;) {
+    const columns = [...new Set([...choice.columns, ...partitionColumns(source, rule)])];
+    const pass = new Pass(source.read({ columns }), rule.column);
+    try {
+      if (rule.column !== undefined) known ??= await pass.lookAhead(PLANNING_RECORDS);
+      const parts = partitionBy(source, rule, known ?? new Set());
+      const tokenizer = await fit(source, choice, trainingRecords(pass.batches(), parts), options);
+      if (rule.column === undefined || known === undefined) return { tokenizer, parts };
+      const named = await pass.finish();
+      if (named.has('valid') === known.has('valid')) return { tokenizer, parts };
+      known = named;
+    } finally {
+      await pass.close();
+    }
+  }
+}
+
+/** One reading of a source, which goes on where what consumes it stops, and sees which parts its records name. */
+class Pass {
+  private readonly named = new Set<Part>();
+  private readonly ahead: RecordBatch[] = [];
+
+  constructor(
+    private readonly read: AsyncGenerator<RecordBatch>,
+    private readonly splitColumn: string | undefined,
+  ) {}
+
+  /** The parts that the first records name, so many of them at least; they are given by `batches` all the same. */
+  async lookAhead(records: number): Promise<ReadonlySet<Part>> {
+    for (let seen = 0; seen < records && !this.named.has('valid'); ) {
+      const batch = await this.next();
+      if (batch === undefined) break;
+      this.ahead.push(batch);
+      seen += batch.rows.length;
+    }
+    return new Set(this.named);
+  }
+
+  /** The batches, without an end to the reading when their consumer has enough. */
+  async *batches(): AsyncGenerator<RecordBatch> {
+    while (this.ahead.length > 0) yield this.ahead.shift()!;
+    for (let batch = await this.next(); batch; batch = await this.next()) yield batch;
+  }
+
+  /** Reads to the end, and tells which parts were named. */
+  async finish(): Promise<ReadonlySet<Part>> {
+    while (await this.next());
+    return this.named;
+  }
+
+  async close(): Promise<void> {
+    await this.read.return(undefined);
+  }
+
+  private async next(): Promise<RecordBatch | undefined> {
+    const { value, done } = await this.read.next();
+    if (done) return undefined;
+    if (this.splitColumn !== undefined) collectNamedParts(value, this.splitColumn, this.named);
+    return value;
+  }
+}
+
+async function fit(
+  source: DataSource,
+  { kind, columns }: TokenizerChoice,
+  batches: AsyncIterable<RecordBatch>,
+  options: NonNullable<TokenWishes['tokenizer']>,
 ): Promise<Tokenizer> {
-  const tokenizer = await tokenizers[choice.kind]
-    .fit(trainingRecords(source, parts, choice.columns, splitColumn), {
-      columns: choice.columns,
-      maxTokens: options.max_tokens,
-      patch: options.patch,
-    })
+  const tokenizer = await tokenizers[kind]
+    .fit(batches, { columns, maxTokens: options.max_tokens, patch: options.patch })
     .catch((error: unknown) => {
       if (!(error instanceof InputError) || error.message.startsWith(source.path)) throw error;
       throw new InputError(`${source.path}: ${error.message}`, { cause: error });
     });
   if (tokenizer.spec.maxTokens < 2) {
     throw new InputError(
-      `${source.path}: a record would be a single token (column ${choice.columns.join(', ')}), and there must be others to predict a hidden one from; name more columns with --columns`,
+      `${source.path}: a record would be a single token (column ${columns.join(', ')}), and there must be others to predict a hidden one from; name more columns with --columns`,
     );
   }
   return tokenizer;

@@ -11,6 +11,7 @@ function sourceOf(name: string, column: ColumnValues, count: number) {
     files: [],
     format: 'csv',
     bytes: 0,
+    reject() {},
     columns: [
       { name, type: column.type },
       { name: 'other', type: 'text' },

@@ -3,10 +3,9 @@ import type { Engine, Executable, HostTensors } from '../engine/engine.js';
 import type { Program } from '../graph/index.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import { encoderGraph, encoderLayout, type ModelConfig } from '../learning/model.js';
-import { initializeParameters, parameterViews } from '../learning/parameters.js';
+import { initializeParameters, matchParameters, parameterViews } from '../learning/parameters.js';
 import { blockLengths, bucketLengths, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
-import { matchParameters } from '../runs/checkpoints.js';
 import { type HostTensor, zeros } from '../tensor/tensor.js';
 
 type EncoderModel = Pick<ModelConfig, 'spec' | 'encoder'>;

@@ -6,7 +6,7 @@ import type { Engine, HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import type { ModelConfig } from '../learning/model.js';
-import { initializeParameters, type ParameterLayout } from '../learning/parameters.js';
+import { initializeParameters, matchParameters, type ParameterLayout } from '../learning/parameters.js';
 import { learningRateAt } from '../learning/schedule.js';
 import { NonFiniteStep, type StepBatch, trainingSteps } from '../learning/steps.js';
 import { type TrainableGraph, Trainer } from '../learning/trainer.js';
@@ -19,7 +19,6 @@ import {
   packBatch,
 } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
-import { matchParameters } from '../runs/checkpoints.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { isBetter, type MetricName, scoreMetric } from '../scoring/metrics.js';
@@ -38,7 +37,11 @@ export interface LabelledTask {
 export interface TrainingSettings {
   readonly batchSize: number;
   /** Learning rate of each layer as a part of that of the layer above it; 1 is one rate for all. */
-  readonly layerDecay?: number;
+  readonly layerDecay: number;
+  /** Decoupled weight decay of AdamW. */
+  readonly weightDecay: number;
+  /** Largest global norm of a gradient. */
+  readonly clipNorm: number;
 }
 
 /** What is trained: outputs for records, as a graph for batches of any size and length. */
@@ -118,22 +121,12 @@ function layersAbove(name: string, layers: number): number {
   return layer === undefined ? layers + 1 : layers - Number(layer);
 }
 
-/** A trainer for an encoder and a head, with the settings of every labelled training. */
-const labelledTrainer = (
-  engine: Engine,
-  build: (tokens: number) => TrainableGraph,
-  { layers, layerDecay = 1, length }: { layers: number; layerDecay?: number; length: number },
-): Trainer =>
-  new Trainer(
-    engine,
-    {
-      build,
-      weightDecay: 0.01,
-      clipNorm: 1,
-      rateOf: (name) => layerDecay ** layersAbove(name, layers),
-    },
-    length,
-  );
+/**
+ * What a parameter's learning rate is multiplied by: `layerDecay` once for each layer above its own.
+ * @internal
+ */
+export const layerRate = (name: string, layers: number, layerDecay: number): number =>
+  layerDecay ** layersAbove(name, layers);
 
 /** What training needs of the data: the batches of an epoch, what each feeds, and a score on the validation part. */
 export interface TrainingData {
@@ -146,8 +139,9 @@ export interface TrainingData {
 /**
  * Trains from fresh or pretrained parameters and keeps those of the best validation, of ten.
  * Throws LacunaError when the loss is not finite.
+ * @internal
  */
-async function trainToBest(
+export async function trainToBest(
   trainer: Trainer,
   { steps, learningRate, start, seed, signal, onStep }: TrainOptions,
   { plans, feeds, validate, isBetter }: TrainingData,
@@ -203,16 +197,21 @@ export class LabelledTrainer {
     private readonly settings: TrainingSettings,
   ) {
     const { spec, train, valid, test } = task;
-    const { batchSize, layerDecay } = settings;
+    const { batchSize, layerDecay, weightDecay, clipNorm } = settings;
     this.scale = labelScale(spec, train.labels);
-    this.offsets = labelOffsets(spec, train.block);
-    const lengths = [train, valid, test].flatMap(({ block }) => Array.from(blockLengths(block)));
+    this.offsets = labelOffsets(spec, train.records);
+    const lengths = [train, valid, test].flatMap(({ records }) => Array.from(blockLengths(records)));
     this.buckets = bucketLengths(lengths, network.maxTokens);
-    this.trainer = labelledTrainer(engine, (tokens) => network.build(spec, batchSize, tokens), {
-      layers: network.layers,
-      layerDecay,
-      length: this.buckets[0],
-    });
+    this.trainer = new Trainer(
+      engine,
+      {
+        build: (tokens) => network.build(spec, batchSize, tokens),
+        weightDecay,
+        clipNorm,
+        rateOf: (name) => layerRate(name, network.layers, layerDecay),
+      },
+      this.buckets[0],
+    );
   }
 
   /** Throws LacunaError when the loss is not finite. */
@@ -221,7 +220,7 @@ export class LabelledTrainer {
     return trainToBest(this.trainer, options, {
       plans: (epoch) => this.trainingPlans(options.seed, epoch),
       feeds: (plan) => this.feeds(plan),
-      validate: async () => scoreMetric(metric, await this.predict(valid.block), valid.labels, spec),
+      validate: async () => scoreMetric(metric, await this.predict(valid.records), valid.labels, spec),
       isBetter: (value, best) => isBetter(metric, value, best),
     });
   }
@@ -230,7 +229,7 @@ export class LabelledTrainer {
   async scoreTest({ parameters }: Trained, options?: { resamples?: number }): Promise<TestScore> {
     this.trainer.state.parameters.set(parameters);
     const { metric, test } = this.task;
-    return test.score(metric, await this.predict(test.block), options);
+    return test.score(metric, await this.predict(test.records), options);
   }
 
   release(): Promise<void> {
@@ -245,13 +244,13 @@ export class LabelledTrainer {
 
   private trainingPlans(seed: number, epoch: number): BatchPlan[] {
     const { batchSize } = this.settings;
-    const { block } = this.task.train;
+    const { records: block } = this.task.train;
     const dropLast = block.count >= batchSize;
     return epochOrder(block, { seed, epoch, blockIndex: 0, batchSize, buckets: this.buckets, dropLast });
   }
 
   private feeds(plan: BatchPlan): HostTensors {
-    const batch = packBatch(this.task.train.block, plan.records, this.settings.batchSize, plan.tokens);
+    const batch = packBatch(this.task.train.records, plan.records, this.settings.batchSize, plan.tokens);
     return { ...tokenFeeds(batch), ...this.labelFeeds(batch, plan) };
   }
 

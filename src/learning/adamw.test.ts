@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { Engine } from '../engine/engine.js';
 import { normals } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { parameter } from '../graph/index.js';
@@ -56,6 +57,31 @@ describe('AdamW', () => {
       expect(Math.abs(state.firstMoment[i] - expected.first)).toBeLessThan(1e-5);
       expect(Math.abs(state.secondMoment[i] - expected.second)).toBeLessThan(1e-5);
     }
+  });
+
+  it('is one program for all its slices, which is freed with it', async () => {
+    const open: string[] = [];
+    const counted: Engine = {
+      async compile(program) {
+        const { run, release } = await engine.compile(program);
+        open.push(program.name);
+        return {
+          run,
+          async release() {
+            open.pop();
+            await release();
+          },
+        };
+      },
+    };
+    const layout = parameterLayout([node('a', 3, true), node('b', 3, false)]);
+    const flat = () => new Float32Array(6);
+    const state = { parameters: flat(), gradient: flat(), firstMoment: flat(), secondMoment: flat() };
+    const optimizer = await adamW(counted, layout, state, { weightDecay: 0.1 });
+    await optimizer.update(1, 0.1, 1);
+    expect(open).toEqual(['adamw']);
+    await optimizer.release();
+    expect(open).toEqual([]);
   });
 
   it('moves a fresh parameter by the learning rate whatever the size of its gradient', async () => {

@@ -48,12 +48,19 @@ describe('the prediction of the training marginal', () => {
     expect(shape).toEqual([5, 1 + 5]);
     // Columns are standardised by their present cells, so their means are 0; one petal length is missing.
     for (let column = 0; column < 4; column++) expect(data[column * 6]).toBeCloseTo(0, 5);
-    const logits = Array.from(data.subarray(4 * 6 + 1 + 2, 5 * 6));
-    const total = logits.reduce((sum, logit) => sum + Math.exp(logit), 0);
-    const shares = logits.map((logit) => Math.exp(logit) / total);
     // Five setosa, four versicolor, six virginica, one unknown; half a record is added to each.
     [5.5, 4.5, 6.5].forEach((count, i) => {
-      expect(shares[i]).toBeCloseTo(count / 16.5, 5);
+      expect(data[4 * 6 + 1 + 2 + i]).toBeCloseTo(Math.log(count / 16), 5);
     });
+    // Nothing is said of ids that a column has not, nor of the number in a column of categories.
+    const told = new Set([0, 6, 12, 18, 27, 28, 29]);
+    for (const [i, value] of data.entries()) if (!told.has(i)) expect(value, `${i}`).toBe(0);
+  });
+
+  it('is the mean of what the cells hold, were they not standardised', () => {
+    const { tokenizer, block } = real.fields;
+    const values = block.values!.map((value, i) => value + (i % 5) + 1);
+    const { data } = marginalPrediction(tokenizer.spec, { ...block, values });
+    for (let column = 0; column < 5; column++) expect(data[column * 6]).toBeCloseTo(column + 1, 5);
   });
 });

@@ -1,7 +1,17 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { evaluate, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
-import { gradients, mean, multiply, scope, sum, type Value } from '../graph/index.js';
+import {
+  gradients,
+  mean,
+  multiply,
+  parametersOf,
+  scope,
+  sum,
+  trackedOf,
+  type Value,
+} from '../graph/index.js';
+import { reachableNodes } from '../graph/value.js';
 import { tokenFeeds, tokenInputs } from '../layers/token-embedding.js';
 import type { ByolOptions } from '../objectives/byol.js';
 import { objectives } from '../objectives/index.js';
@@ -9,7 +19,15 @@ import { smallModel } from '../objectives/objective.case.js';
 import type { Objective, ObjectiveInputs } from '../objectives/objective.js';
 import { packBatch } from '../records/batch.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
-import { batchShape, pretrainingGraph } from './model.js';
+import {
+  batchShape,
+  encoderGraph,
+  encoderLayout,
+  gradientName,
+  gradientProgram,
+  pretrainingGraph,
+  restartStep,
+} from './model.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const { discrete } = await realRecords();
@@ -83,10 +101,123 @@ describe('what an objective builds with', () => {
     expect(parameters.some(({ name }) => name.includes('target'))).toBe(false);
   });
 
+  it('are the noise that the objective declares, which rows are records, and the marginal, by their shapes', () => {
+    let given: ObjectiveInputs | undefined;
+    graphOf((inputs) => {
+      given = inputs;
+      return size(inputs.encode().pooled);
+    });
+    const model = smallModel(spec, 'byol');
+    const declared = objectives.byol.noise(
+      model.objective as never,
+      spec,
+      batchShape(model, ROWS, spec.maxTokens),
+    );
+    const { noise, rows, marginal } = given!;
+    expect(Object.keys(noise)).toEqual(Object.keys(declared));
+    for (const [name, { dtype, shape }] of Object.entries<{ dtype: string; shape: readonly number[] }>(
+      declared,
+    ))
+      expect([noise[name].dtype, noise[name].shape]).toEqual([dtype, shape]);
+    expect(rows.shape).toEqual([ROWS]);
+    expect(marginal.shape).toEqual([spec.maxTokens, spec.kind === 'discrete' ? spec.vocabulary : 0]);
+  });
+
+  it('is a record of values of a target network too, of which some may be missing', () => {
+    const { loss, targets } = graphOf(({ encode, target }) => {
+      const { pooled, missing } = target((): { pooled: Value; missing: Value | undefined } => ({
+        pooled: encode().pooled,
+        missing: undefined,
+      }));
+      expect(missing).toBeUndefined();
+      return size(multiply(pooled, encode().pooled));
+    });
+    expect(targets.length).toBeGreaterThan(0);
+    const slopes = gradients(
+      loss,
+      targets.map(({ outputs: [value] }) => value),
+    );
+    // Nothing of a slope depends on anything: it is a constant 0.
+    expect(parametersOf(slopes)).toEqual([]);
+  });
+
+  it('needs no momentum without a target network', () => {
+    objective.momentum = undefined;
+    expect(graphOf(({ encode }) => size(encode().pooled)).targets).toEqual([]);
+  });
+
   it('needs a momentum for a target network', () => {
     objective.momentum = undefined;
     expect(() => graphOf(({ encode, target }) => size(target(() => encode().pooled)))).toThrow(
       'byol: a target network needs a momentum',
     );
+  });
+});
+
+describe('the graph of a model', () => {
+  const convolutional = smallModel(spec, 'random-masking', {}, 'residual-network');
+  const shape = batchShape(convolutional, ROWS, spec.maxTokens);
+
+  it('has attention queries as far as its encoder attends', () => {
+    expect(shape).toEqual({ size: ROWS, tokens: spec.maxTokens, attentionQueries: 0, width: 16 });
+    const { attentionQueries } = batchShape(smallModel(spec, 'sma'), ROWS, spec.maxTokens);
+    expect(attentionQueries).toBe(6);
+  });
+
+  it('is that of training unless it is told otherwise: only then moments of the batch are followed', () => {
+    expect(trackedOf([pretrainingGraph(convolutional, shape).loss])).not.toEqual([]);
+    expect(trackedOf([pretrainingGraph(convolutional, shape, { training: true }).loss])).not.toEqual([]);
+    expect(trackedOf([pretrainingGraph(convolutional, shape, { training: false }).loss])).toEqual([]);
+  });
+
+  it('has an encoder whose layout is that of the encoder alone', () => {
+    const { pooled } = encoderGraph(convolutional, ROWS, spec.maxTokens);
+    const names = encoderLayout(convolutional).slots.map(({ name }) => name);
+    expect(new Set(names)).toEqual(new Set(parametersOf([pooled]).map(({ name }) => name)));
+    expect(names).toContain('encoder.stem_norm.running_mean');
+  });
+});
+
+describe('the restart of a run', () => {
+  it('is the first step at the share that the objective says, if it does', () => {
+    const model = smallModel(spec, 'self-distillation', { restart: 0.3 });
+    expect([10, 11, 100].map((steps) => restartStep(model, steps))).toEqual([3, 4, 30]);
+    expect(restartStep(smallModel(spec, 'byol'), 10)).toBeUndefined();
+  });
+});
+
+describe('a gradient program', () => {
+  const model = smallModel(spec, 'random-masking', {}, 'transformer');
+  const deep = { ...model, encoder: { ...model.encoder, layers: 12 } };
+  const { loss, parameters } = pretrainingGraph(deep, batchShape(deep, ROWS, spec.maxTokens));
+  /** How many nodes the layers of the stack and all else have. */
+  const nodes = (options?: { recompute?: boolean }) => {
+    const program = gradientProgram('gradient', loss, parameters, { again: loss }, options);
+    const counts: Record<string, number> = {};
+    for (const { scope } of reachableNodes(Object.values(program.outputs))) {
+      const place = /^encoder\.layers\.\d+/.exec(scope)?.[0] ?? 'elsewhere';
+      counts[place] = (counts[place] ?? 0) + 1;
+    }
+    return { program, counts };
+  };
+
+  it('gives the loss, the outputs and a gradient for each parameter', () => {
+    const { program } = nodes();
+    expect(program.name).toBe('gradient');
+    expect(program.outputs.loss).toBe(loss);
+    expect(program.outputs.again).toBe(loss);
+    for (const { name, outputs } of parameters)
+      expect(program.outputs[gradientName(name)].shape).toEqual(outputs[0].shape);
+    expect(Object.keys(program.outputs)).toHaveLength(parameters.length + 2);
+  });
+
+  it('computes each layer of the stack a second time where that is asked for, and nothing else', () => {
+    const [kept, default_, again] = [nodes({ recompute: false }), nodes(), nodes({ recompute: true })];
+    expect(default_.counts).toEqual(kept.counts);
+    expect(Object.keys(kept.counts)).toHaveLength(13);
+    for (const [place, count] of Object.entries(kept.counts)) {
+      if (place === 'elsewhere') expect(again.counts[place]).toBe(count);
+      else expect(again.counts[place], place).toBeGreaterThan(1.1 * count);
+    }
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { evaluate, largestDifference, ordinaryParameters } from '../engine/evaluate.case.js';
+import { evaluate, largestDifference, normals, ordinaryParameters } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import { smallModel } from '../objectives/objective.case.js';
@@ -10,10 +10,20 @@ import { encoderGraph, type ModelConfig } from './model.js';
 import {
   collapseSigns,
   hiddenInView,
+  type Monitors,
   monitoredRecords,
   monitoringGraph,
+  monitorsOf,
   untrainedMonitors,
 } from './monitors.js';
+import {
+  alignment,
+  cosines,
+  effectiveRank,
+  nearestNeighborScore,
+  standardDeviations,
+  uniformity,
+} from './representation-measures.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const real = await realRecords();
@@ -103,6 +113,34 @@ describe('the monitored records', () => {
   });
 });
 
+describe('the monitors of embeddings', () => {
+  const width = 5;
+  const whole = normals('whole', 20 * width);
+  const views = [normals('first', 8 * width), normals('second', 8 * width)] as const;
+  const measured: Monitors = {
+    embedding_std_mean: standardDeviations(whole, width).mean,
+    embedding_std_min: standardDeviations(whole, width).minimum,
+    effective_rank: effectiveRank(whole, width),
+    alignment: alignment(...views, width),
+    uniformity: uniformity(cosines(whole, width)),
+  };
+
+  it('are the measures of the whole records, and the alignment of the two views', () => {
+    expect(monitorsOf(whole, views, width)).toEqual(measured);
+  });
+
+  it('have with labels the score of neighbours, by a name that says which', () => {
+    for (const [kind, name] of [
+      ['classes', 'nearest_neighbor_accuracy'],
+      ['numbers', 'nearest_neighbor_r2'],
+    ] as const) {
+      const labels = { kind, values: Float64Array.from({ length: 20 }, (_, i) => i % 3) };
+      const score = nearestNeighborScore(cosines(whole, width), labels);
+      expect(monitorsOf(whole, views, width, labels)).toEqual({ ...measured, [name]: score });
+    }
+  });
+});
+
 describe('the signs of collapse', () => {
   const config = {
     encoder: { width: 64 },
@@ -131,8 +169,26 @@ describe('the signs of collapse', () => {
 
   it('are none where the numbers are not, and do without those of the untrained encoder', () => {
     expect(signs(Number.NaN, Number.NaN).size).toBe(0);
-    expect(signs(1.9, 0.0124, undefined).size).toBe(2);
-    expect(untrainedMonitors([{ step: 1, effective_rank: 3 }])).toBeUndefined();
+    const alone = collapseSigns({ effective_rank: 1.9, embedding_std_mean: 0.0124 }, config);
+    expect(alone.get('effective_rank')).toContain('is 1.90 (of at most 64): they lie');
+    expect(alone.get('embedding_std_mean')).toContain('(0.13 if spread evenly): records get');
+  });
+
+  it('are none at the bounds themselves', () => {
+    const least = 0.1 / Math.sqrt(64);
+    expect(collapseSigns({ effective_rank: 2, embedding_std_mean: least }, config).size).toBe(0);
+  });
+
+  it('are judged by the line of step 0, if it is there and has both numbers', () => {
     expect(untrainedMonitors([{ step: 0, ...untrained }, { step: 1 }])).toEqual(untrained);
+    expect(untrainedMonitors([{ step: 2 }, { step: 0, ...untrained }])).toEqual(untrained);
+    for (const log of [
+      [],
+      [{ step: 1, ...untrained }],
+      [{ step: 0, effective_rank: 3 }],
+      [{ step: 0, embedding_std_mean: 0.1 }],
+      [{ step: 0, ...untrained, effective_rank: 'NaN' }],
+    ])
+      expect(untrainedMonitors(log)).toBeUndefined();
   });
 });

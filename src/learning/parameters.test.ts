@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { InputError } from '../errors.js';
 import { parameter } from '../graph/index.js';
 import type { ParameterNode } from '../graph/value.js';
-import { initializeParameters, parameterLayout, parameterViews } from './parameters.js';
+import { hostTensor } from '../tensor/tensor.js';
+import { initializeParameters, matchParameters, parameterLayout, parameterViews } from './parameters.js';
 
 const node = (name: string, shape: number[], decay: boolean, deviation?: number) =>
   parameter(
@@ -51,5 +53,35 @@ describe('the layout of parameters', () => {
     const deviation = Math.sqrt(weight.reduce((sum, x) => sum + (x - mean) ** 2, 0) / 1000);
     expect(Math.abs(mean)).toBeLessThan(0.003);
     expect(Math.abs(deviation - 0.02)).toBeLessThan(0.002);
+  });
+});
+
+describe('matchParameters', () => {
+  const weight = hostTensor('float32', [2, 2], Float32Array.of(1, -2, 3, Number.NaN));
+  const bias = hostTensor('float32', [1], Float32Array.of(5));
+  const parameters = { 'encoder.layer.0.weight': weight, 'encoder.layer.0.bias': bias };
+  const moments = { 'optimizer.first_moment.encoder.layer.0.weight': weight };
+  const expected = [
+    { name: 'encoder.layer.0.weight', shape: [2, 2] },
+    { name: 'encoder.layer.0.bias', shape: [1] },
+  ];
+
+  it('accepts what fits, whatever the optimizer adds', () => {
+    matchParameters(expected, { ...parameters, ...moments }, 'run');
+  });
+
+  it('lists every mismatch with both shapes', () => {
+    const got = {
+      'encoder.layer.0.weight': hostTensor('float32', [4], new Float32Array(4)),
+      'head.weight': hostTensor('int32', [], new Int32Array(1)),
+    };
+    expect(() => matchParameters(expected, got, 'run')).toThrow(
+      new InputError(
+        'run: does not fit this configuration, 3 of its parameters differ: ' +
+          'encoder.layer.0.weight: expected float32[2, 2], got float32[4]; ' +
+          'encoder.layer.0.bias: expected float32[1], got nothing; ' +
+          'head.weight: expected nothing, got int32[]',
+      ),
+    );
   });
 });

@@ -101,6 +101,19 @@ describe('uniformity', () => {
   });
 });
 
+describe('cosines', () => {
+  it('are 1 of each with itself, the same both ways, and 0 with an embedding of zeros', () => {
+    const found = cosines(rows([3, 4], [0, 0], [-6, -8], [4, -3]), 2);
+    const expected = [
+      [1, 0, -1, 0],
+      [0, 0, 0, 0],
+      [-1, 0, 1, 0],
+      [0, 0, 0, 1],
+    ];
+    for (const [i, value] of expected.flat().entries()) expect(found[i]).toBeCloseTo(value, 6);
+  });
+});
+
 describe('alignment', () => {
   it('is the mean squared distance at unit length: 0 of the same, 2 at right angles, 4 of opposites', () => {
     const x = rows([1, 0], [0, 3]);
@@ -126,25 +139,44 @@ describe('alignment', () => {
 describe('the score of nearest neighbours', () => {
   /** Two tight groups of 11 at right angles: the ten nearest of each are the others of its group. */
   const groups = rows(...Array.from({ length: 22 }, (_, i) => (i < 11 ? [1, i / 1000] : [i / 1000, 1])));
-  const cosine = cosines(groups, 2);
+  const cosine = () => cosines(groups, 2);
   const groupOf = () => Float64Array.from({ length: 22 }, (_, i) => (i < 11 ? 0 : 1));
 
   it('is 1 where the label is the group, and counts what a majority gets wrong', () => {
     const values = groupOf();
-    expect(nearestNeighborScore(cosine, { kind: 'classes', values })).toBe(1);
+    expect(nearestNeighborScore(cosine(), { kind: 'classes', values })).toBe(1);
     values[3] = 1;
     values[15] = 0;
-    expect(nearestNeighborScore(cosine, { kind: 'classes', values })).toBeCloseTo(20 / 22, 12);
+    expect(nearestNeighborScore(cosine(), { kind: 'classes', values })).toBeCloseTo(20 / 22, 12);
   });
 
   it('is R² of the mean of the ten for numbers', () => {
     const values = groupOf();
-    expect(nearestNeighborScore(cosine, { kind: 'numbers', values })).toBeCloseTo(1, 12);
+    expect(nearestNeighborScore(cosine(), { kind: 'numbers', values })).toBeCloseTo(1, 12);
     // An outlier is missed by 1, and moves the mean of the ten others of its group by a tenth.
     values[0] = 1;
     const spread = 12 * (10 / 22) ** 2 + 10 * (12 / 22) ** 2;
     const expected = 1 - (1 + 10 * 0.1 ** 2) / spread;
-    expect(nearestNeighborScore(cosine, { kind: 'numbers', values })).toBeCloseTo(expected, 9);
+    expect(nearestNeighborScore(cosine(), { kind: 'numbers', values })).toBeCloseTo(expected, 9);
+  });
+
+  it('asks of equally near records the earlier ones', () => {
+    // All are equally near to each other: the labels of the first ten others decide.
+    const same = cosines(collapsed.subarray(0, 4 * 14), 4).fill(1);
+    const values = Float64Array.from({ length: 14 }, (_, i) => (i < 10 ? 0 : 1));
+    values[0] = 2;
+    // Of the last four each has records 0 to 9 as neighbours; their mean is 1/5.
+    const last = (wanted: number) => {
+      const some = values.map((value, i) => (i < 10 ? value : wanted));
+      return nearestNeighborScore(same, { kind: 'classes', values: some });
+    };
+    expect(last(0)).toBe(13 / 14);
+    expect(last(1)).toBe(9 / 14);
+    const mean = (2 + 4) / 14;
+    const predicted = values.map((_, i) => (i === 0 ? 0.1 : i < 10 ? 0.3 : 0.2));
+    const squares = (of: (i: number) => number) => values.reduce((all, y, i) => all + (y - of(i)) ** 2, 0);
+    const expected = 1 - squares((i) => predicted[i]) / squares(() => mean);
+    expect(nearestNeighborScore(same, { kind: 'numbers', values })).toBeCloseTo(expected, 12);
   });
 
   it('takes no notice of records without a label', () => {

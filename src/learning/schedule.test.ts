@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../config/schema.js';
-import { constantUntil, firstStepAt, infiniteRateAt, learningRateAt } from './schedule.js';
+import {
+  constantUntil,
+  firstStepAt,
+  infiniteRateAt,
+  learningRateAt,
+  scheduledRate,
+  stageOf,
+} from './schedule.js';
 
 describe('the learning rate', () => {
   it('rises in a line to its peak, then falls along half a cosine', () => {
@@ -81,12 +88,53 @@ describe('the infinite schedule', () => {
       constantUntil({ schedule: 'infinite', steps, warmup_steps, anneal_steps } as Config['training']);
     expect(until(100, 5, 10)).toBe(90);
     expect(until(100, 50, 80)).toBe(50);
+    const cosine = { steps: 100, warmup_steps: 5, learning_rate: 1 };
+    expect(constantUntil(cosine)).toBeUndefined();
+    expect(constantUntil({ ...cosine, schedule: 'cosine', anneal_steps: 10 })).toBeUndefined();
+    expect(constantUntil({ ...cosine, schedule: 'infinite' })).toBe(100);
   });
 
   it('without warm-up and cool-down begins at the constant rate, and without an anneal stays there', () => {
     const constant = { ...schedule, warmupSteps: 0, cooldownSteps: 0 };
     expect(infiniteRateAt(0, 40, constant)).toBe(0.5);
     expect(infiniteRateAt(39, 40, { ...constant, annealSteps: 0 })).toBe(0.5);
+  });
+});
+
+describe('the rate that a configuration has', () => {
+  const training = { steps: 40, learning_rate: 2, warmup_steps: 4 };
+  const phases = { cooldown_steps: 10, constant_rate: 0.25, anneal_steps: 8 };
+
+  it('is the cosine, of as many steps as are asked for, where nothing or that is said', () => {
+    for (const schedule of [undefined, 'cosine'] as const)
+      for (const step of [0, 3, 4, 15, 29])
+        expect(scheduledRate({ ...training, ...phases, schedule }, step, 30)).toBe(
+          learningRateAt(step, 30, 4, 2),
+        );
+  });
+
+  it('is the infinite schedule with its keys', () => {
+    const keys = { warmupSteps: 4, cooldownSteps: 10, constantRate: 0.25, annealSteps: 8, peak: 2 };
+    for (const step of [0, 3, 4, 9, 20, 35])
+      expect(scheduledRate({ ...training, ...phases, schedule: 'infinite' }, step, 40)).toBe(
+        infiniteRateAt(step, 40, keys),
+      );
+  });
+
+  it('stays at the peak where the keys of the infinite schedule are left out', () => {
+    for (const step of [4, 20, 39])
+      expect(scheduledRate({ ...training, schedule: 'infinite' }, step, 40)).toBe(2);
+  });
+});
+
+describe('a stage', () => {
+  it('is the whole run, or what is before and behind its restart', () => {
+    expect(stageOf(0, 9)).toEqual({ begins: 0, ends: 9 });
+    expect([2, 3, 4].map((step) => stageOf(step, 9, 4))).toEqual([
+      { begins: 0, ends: 4 },
+      { begins: 0, ends: 4 },
+      { begins: 4, ends: 9 },
+    ]);
   });
 });
 

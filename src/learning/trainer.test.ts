@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Engine } from '../engine/engine.js';
 import {
   evaluate,
   floats,
@@ -9,6 +10,7 @@ import {
 } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import * as g from '../graph/index.js';
+import { reachableNodes } from '../graph/value.js';
 import { batchNorm } from '../layers/batch-norm.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
@@ -231,6 +233,147 @@ describe('a target network', () => {
     const trainer = trainerFor(irisLoss);
     expect(trainer.state.average).toBeUndefined();
     expect(() => trainer.follow(0.5)).toThrow('the model has no target network');
+  });
+});
+
+describe('a trainer of a graph with batch norm in its target network', () => {
+  it('follows the moments of what is trained, not those of the target', async () => {
+    const normed = (name: string) =>
+      g.sumAll(batchNorm(name, g.input('x', 'float32', [rows, 4]), { training: true }));
+    const trainer = trainerFor(() =>
+      g.add(normed('norm'), g.stopGradient(g.scope('target', () => normed('norm')))),
+    );
+    const own = trainer.layout.slots.map(({ name }) => name);
+    expect(own).toContain('target.norm.running_mean');
+    await trainer.release();
+    const build = () => {
+      const loss = g.add(normed('norm'), g.stopGradient(g.scope('target', () => normed('norm'))));
+      const all = g.parametersOf([loss]);
+      const isTarget = ({ name }: { name: string }) => name.startsWith('target.');
+      const targets = all.filter(isTarget);
+      return { ...graphOf(loss), parameters: all.filter((node) => !isTarget(node)), targets };
+    };
+    const outputs: string[][] = [];
+    const watched: Engine = {
+      compile(program) {
+        outputs.push(Object.keys(program.outputs));
+        return engine.compile(program);
+      },
+    };
+    const apart = new Trainer(watched, { build, weightDecay: 0, clipNorm: 1 }, 1);
+    apart.begin(initializeParameters(apart.layout, 2));
+    await apart.gradient(1, irisFeeds);
+    const tracked = outputs[0].filter((name) => name.startsWith('tracked.'));
+    expect(tracked.sort()).toEqual(['tracked.norm.running_mean', 'tracked.norm.running_variance']);
+    await apart.release();
+  });
+});
+
+/** An engine that tells what is compiled and not yet freed, and of what size. */
+function watchedEngine() {
+  const programs: { name: string; nodes: number; freed: boolean }[] = [];
+  const watched: Engine = {
+    async compile(program, options) {
+      const { run, release } = await engine.compile(program, options);
+      const nodes = reachableNodes(Object.values(program.outputs)).length;
+      const entry = { name: program.name, nodes, freed: false };
+      programs.push(entry);
+      return {
+        run,
+        async release() {
+          entry.freed = true;
+          await release();
+        },
+      };
+    },
+  };
+  return { watched, programs };
+}
+
+describe('the programs of a trainer', () => {
+  it('are compiled once for each length and use, when they are wanted, and freed with it', async () => {
+    const { watched, programs } = watchedEngine();
+    const built: number[] = [];
+    const build = (tokens: number) => {
+      built.push(tokens);
+      const loss = irisLoss();
+      return { ...graphOf(loss), embedding: g.reshape(loss, [1, 1]) };
+    };
+    const trainer = new Trainer(watched, { build, weightDecay: 0, clipNorm: 1 }, 1);
+    trainer.begin(initializeParameters(trainer.layout, 2));
+    expect([built, programs]).toEqual([[1], []]);
+    for (let time = 0; time < 2; time++) {
+      await trainer.gradient(1, irisFeeds);
+      await trainer.evaluate(1, irisFeeds);
+      await trainer.embed(1, irisFeeds);
+      await trainer.update(1, 0.01, 1);
+    }
+    await trainer.evaluate(2, irisFeeds);
+    expect(built).toEqual([1, 2]);
+    expect(programs.map(({ name }) => name)).toEqual([
+      'gradient',
+      'evaluation',
+      'embedding',
+      'adamw',
+      'evaluation',
+    ]);
+    await trainer.release();
+    expect(programs.every(({ freed }) => freed)).toBe(true);
+  });
+
+  it('have the layers of an encoder twice where it was asked to compute them again', async () => {
+    const sizes: number[] = [];
+    for (const recompute of [false, true, undefined]) {
+      const { watched, programs } = watchedEngine();
+      const build = () => graphOf(g.scope('encoder', () => g.scope('layers', () => g.scope('0', irisLoss))));
+      const trainer = new Trainer(watched, { build, weightDecay: 0, clipNorm: 1, recompute }, 1);
+      await trainer.gradient(1, irisFeeds);
+      sizes.push(programs[0].nodes);
+      await trainer.release();
+    }
+    expect(sizes[1]).toBeGreaterThan(sizes[0]);
+    expect(sizes[2]).toBe(sizes[0]);
+  });
+
+  it('give an embedding where the graph has one', async () => {
+    const doubled = () => g.multiply(g.input('x', 'float32', [rows, 4]), g.scalar(2));
+    const build = () => ({ ...graphOf(irisLoss()), embedding: doubled() });
+    const trainer = new Trainer(engine, { build, weightDecay: 0, clipNorm: 1 }, 1);
+    const embedded = await trainer.embed(1, irisFeeds);
+    expect(embedded).toEqual(measures.map((value) => 2 * value));
+    await trainer.release();
+    await expect(trainerFor(irisLoss).embed(1, irisFeeds)).rejects.toThrow('built without an embedding');
+  });
+
+  it('give the weight of a batch beside its loss, 1 where the graph says nothing of it', async () => {
+    const weight = () => g.sumAll(g.input('x', 'float32', [rows, 4]));
+    const weighted = trainerFor(irisLoss, { build: () => ({ ...graphOf(irisLoss()), weight: weight() }) });
+    const plain = trainerFor(irisLoss);
+    const total = measures.reduce((sum, value) => sum + value, 0);
+    const found = await weighted.gradient(1, irisFeeds);
+    expect(found.weight).toBeCloseTo(total, 3);
+    expect(await plain.gradient(1, irisFeeds)).toEqual({ ...found, weight: 1 });
+    for (const trainer of [weighted, plain]) await trainer.release();
+  });
+});
+
+describe('a restart', () => {
+  it('goes back to the beginning, with zero moments, also where there is no target network', async () => {
+    const trainer = trainerFor(irisLoss, { restarts: true });
+    const start = initializeParameters(trainer.layout, 2);
+    trainer.begin(start);
+    await losses(trainer, irisFeeds, 1e-2);
+    expect(trainer.state.parameters).not.toEqual(start);
+    trainer.restart();
+    const zeros = new Float32Array(start.length);
+    expect(trainer.state).toMatchObject({
+      parameters: start,
+      start,
+      firstMoment: zeros,
+      secondMoment: zeros,
+    });
+    expect(trainer.state.average).toBeUndefined();
+    await trainer.release();
   });
 });
 

@@ -3,7 +3,8 @@ import { fitBoostedTrees } from '../numerics/boosted-trees.js';
 import type { OutputLayout } from '../scoring/metrics.js';
 import { random } from '../tensor/random.js';
 import { boostedTrees } from './boosted-trees-probe.js';
-import { runProbe, TEST, TRAIN, VALID } from './protocol.js';
+import { runProbe } from './protocol.js';
+import { represented } from './represented.case.js';
 
 const spec = (layout: OutputLayout) => ({ ...layout, columns: [], classes: [], reason: '' });
 const normal = (length: number, seed: number) => {
@@ -29,13 +30,13 @@ describe('boostedTrees', () => {
     const labels = Float64Array.from({ length: 900 }, (_, row) =>
       Number(features[2 * row] > 0 !== features[2 * row + 1] > 0),
     );
-    const part = Uint8Array.from({ length: 900 }, (_, row) => (row < 500 ? TRAIN : row < 700 ? VALID : TEST));
+    const part = Array.from({ length: 900 }, (_, row) =>
+      row < 500 ? 'train' : row < 700 ? 'valid' : 'test',
+    );
     const layout = { task: 'binary', targets: 1, outputs: 1 } as const;
     const { test } = await runProbe(
       boostedTrees,
-      { features, dimension: 2, labels, part },
-      spec(layout),
-      'accuracy',
+      represented({ features, dimension: 2, labels, part }, spec(layout), 'accuracy'),
     );
     expect(test).toBeGreaterThan(0.9);
   });

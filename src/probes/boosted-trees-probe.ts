@@ -2,7 +2,7 @@ import { type BoostedTreesOptions, fitBoostedTrees } from '../numerics/boosted-t
 import { gatherRows } from '../numerics/matrix.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
-import type { Part, Probe } from './protocol.js';
+import type { Probe, TrainingRows } from './protocol.js';
 
 /** The grid: the depth of the trees, and after how many rounds to stop, of one fit for each depth. */
 const DEPTHS = [4, 6] as const;
@@ -31,7 +31,7 @@ export const boostedTrees = function* (train, spec) {
 /** Outputs float64[m, spec.outputs] of features float32[m, dimension] after so many rounds. */
 type StagedPredict = (features: Float32Array, rounds: number) => Float64Array;
 
-type Fit = (train: Part, spec: LabelSpec, options: BoostedTreesOptions) => StagedPredict;
+type Fit = (train: TrainingRows, spec: LabelSpec, options: BoostedTreesOptions) => StagedPredict;
 
 const perTarget =
   (loss: 'squared' | 'logistic'): Fit =>

@@ -14,7 +14,7 @@ import { principalRows } from '../numerics/principal-axes.js';
 import { ridge } from '../numerics/ridge.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
-import type { Part, Probe } from './protocol.js';
+import type { Probe, TrainingRows } from './protocol.js';
 
 /** Strengths of the L2 penalty λ, per record and for standardised features, strongest first. */
 const REGULARIZATION = [10, 1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5] as const;
@@ -60,7 +60,7 @@ export async function* solutions(
   }
 }
 
-const fitters: Record<Task, (train: Part, spec: LabelSpec, engine?: Engine) => Fit> = {
+const fitters: Record<Task, (train: TrainingRows, spec: LabelSpec, engine?: Engine) => Fit> = {
   regression: (train, spec) =>
     perTarget(train, spec, (labels) => {
       const { features, dimension } = train;
@@ -78,7 +78,7 @@ const fitters: Record<Task, (train: Part, spec: LabelSpec, engine?: Engine) => F
   'per-token': softmax,
 };
 
-function logisticPerTarget(train: Part, spec: LabelSpec): Fit {
+function logisticPerTarget(train: TrainingRows, spec: LabelSpec): Fit {
   const { features, dimension } = train;
   // The axes only steer the solver, so those of all rows serve every target, whichever labels it lacks.
   const rows = principalRows(features, dimension);
@@ -92,7 +92,7 @@ function logisticPerTarget(train: Part, spec: LabelSpec): Fit {
 
 /** Fits each target by itself; one that has no label in the training part gives 0. */
 function perTarget(
-  { labels, count, dimension }: Part,
+  { labels, count, dimension }: TrainingRows,
   { targets }: LabelSpec,
   fitter: (labels: Float64Array) => Fit,
 ): Fit {
@@ -111,7 +111,7 @@ function perTarget(
 
 /** Softmax over the classes the training part has; the others are never predicted (bias −∞). */
 function softmax(
-  { features, labels, dimension, count }: Part,
+  { features, labels, dimension, count }: TrainingRows,
   { outputs: classes }: LabelSpec,
   engine?: Engine,
 ): Fit {

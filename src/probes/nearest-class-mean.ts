@@ -2,7 +2,7 @@ import { InputError } from '../errors.js';
 import { applyLinear, type LinearModel, stackModels } from '../numerics/linear-model.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
-import type { Part, Probe } from './protocol.js';
+import type { Probe, TrainingRows } from './protocol.js';
 
 /**
  * Nearest class mean by Euclidean distance (Mensink et al., TPAMI 2013), on the features as they are.
@@ -14,7 +14,7 @@ export const nearestClassMeanProbe = function* (train, spec) {
   yield { chosen: {}, predict: (features) => applyLinear(model, features) };
 } satisfies Probe;
 
-const models: Record<Task, (train: Part, spec: LabelSpec) => LinearModel> = {
+const models: Record<Task, (train: TrainingRows, spec: LabelSpec) => LinearModel> = {
   regression() {
     throw new InputError(
       'nearest class mean needs classes, got a regression task: try linear or nearest-neighbors',
@@ -26,12 +26,12 @@ const models: Record<Task, (train: Part, spec: LabelSpec) => LinearModel> = {
   'per-token': closestClass,
 };
 
-function closestClass(train: Part, { outputs }: LabelSpec): LinearModel {
+function closestClass(train: TrainingRows, { outputs }: LabelSpec): LinearModel {
   return stackModels(Array.from({ length: outputs }, (_, label) => closeness(train, 1, 0, label)));
 }
 
 /** Per target how much closer the mean of yes is than that of no; 0 where training lacks one of them. */
-function yesOrNo(train: Part, { targets }: LabelSpec): LinearModel {
+function yesOrNo(train: TrainingRows, { targets }: LabelSpec): LinearModel {
   const answers: LinearModel[] = [];
   for (let target = 0; target < targets; target++) {
     const yes = closeness(train, targets, target, 1);
@@ -48,7 +48,7 @@ function yesOrNo(train: Part, { targets }: LabelSpec): LinearModel {
 
 /** x ↦ μ·x − ‖μ‖²/2 for the mean μ of the rows with this label; −∞ when there are none. */
 function closeness(
-  { features, labels, count, dimension }: Part,
+  { features, labels, count, dimension }: TrainingRows,
   targets: number,
   target: number,
   label: number,

@@ -1,7 +1,7 @@
 import { engineIfLarge, type MatrixProduct, withProduct } from '../numerics/matrix-product.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
-import type { Part, Probe } from './protocol.js';
+import type { Probe, TrainingRows } from './protocol.js';
 
 /** Numbers of neighbours tried, as many as the training part has. */
 const NEIGHBORS = [1, 5, 20, 100] as const;
@@ -107,7 +107,7 @@ function unitRows(features: Float32Array, dimension: number): Float32Array {
   return out;
 }
 
-type Vote = (found: Neighbors, neighbors: number, train: Part, spec: LabelSpec) => Float64Array;
+type Vote = (found: Neighbors, neighbors: number, train: TrainingRows, spec: LabelSpec) => Float64Array;
 
 const TEMPERATURE = 0.07;
 const equalWeight = () => 1;

@@ -1,35 +1,38 @@
+/** Evaluations of frozen representations: what every protocol is given, and how a probe is one. */
 import type { Engine } from '../engine/engine.js';
-import { InputError, LacunaError } from '../errors.js';
-import { gatherRows } from '../numerics/matrix.js';
+import { LacunaError } from '../errors.js';
 import type { LabelSpec } from '../scoring/labels.js';
-import { isBetter, type MetricName, scoreMetric } from '../scoring/metrics.js';
+import { isBetter, type MetricName, scoreMetric, type Task } from '../scoring/metrics.js';
+import type { Parts } from '../scoring/parts.js';
 
-/** Numbers of the parts in {@link ProbeData.part}. */
-export const TRAIN = 0;
-export const VALID = 1;
-export const TEST = 2;
-
-/** Frozen representations and their labels. */
-export interface ProbeData {
-  /** float32[n, dimension] */
-  readonly features: Float32Array;
+/** Representations float32[n, dimension] with their labels; those of the test part are sealed. */
+export interface Represented {
+  readonly parts: Parts<Float32Array>;
+  /** float32[n, dimension] of the records without a label, for a protocol that asks for them. */
+  readonly unlabelled?: Float32Array;
   readonly dimension: number;
-  /** float64[n, targets] as `encodeLabels` gives them; NaN is missing */
-  readonly labels: Float64Array;
-  /** uint8[n]: TRAIN, VALID or TEST; rows with any other number are not used */
-  readonly part: Uint8Array;
-}
-
-export interface ProbeResult {
+  readonly spec: LabelSpec;
+  /** The metric that was asked for, or the usual one of the task. */
   readonly metric: MetricName;
-  readonly valid: number;
-  readonly test: number;
-  /** The settings that were best on the validation part. */
-  readonly chosen: Readonly<Record<string, number>>;
+  /** Does the multiplying where there is much, in single precision. */
+  readonly engine?: Engine;
 }
 
-/** Rows of one part that have at least one label; their features are float32[count, dimension] unless said otherwise. */
-export interface Part<Features = Float32Array> {
+/** One way to judge a frozen encoder. Each is one file; a researcher's own can come from a plug-in. */
+export interface Protocol {
+  /** The tasks in which it has a meaning; all by default. */
+  readonly tasks?: readonly Task[];
+  /** Whether it is given the records without a label, too. */
+  readonly unlabelled?: boolean;
+  /**
+   * Names and values, such as a metric and its score, each a row of the table. Choices are made on the validation part;
+   * the test part is scored once for each name. Throws LacunaError when a representation is not finite.
+   */
+  run(represented: Represented): AsyncIterable<readonly [name: string, value: number]>;
+}
+
+/** Rows of the training part; their features are float32[count, dimension] unless said otherwise. */
+export interface TrainingRows<Features = Float32Array> {
   readonly count: number;
   readonly dimension: number;
   readonly features: Features;
@@ -50,7 +53,7 @@ type Candidates<Features> = Iterable<Candidate<Features>> | AsyncIterable<Candid
  * It is never shown the other parts. An engine does the multiplying where there is much, in single precision.
  */
 export type Probe<Features = Float32Array> = (
-  train: Part<Features>,
+  train: TrainingRows<Features>,
   spec: LabelSpec,
   engine?: Engine,
 ) => Candidates<Features>;
@@ -58,7 +61,7 @@ export type Probe<Features = Float32Array> = (
 /** The first of the probe's candidates that is best on the validation part, with its score there. */
 export async function chooseCandidate<Features>(
   candidates: Candidates<Features>,
-  valid: Pick<Part<Features>, 'features' | 'labels'>,
+  valid: Pick<TrainingRows<Features>, 'features' | 'labels'>,
   spec: LabelSpec,
   metric: MetricName,
 ): Promise<{ candidate: Candidate<Features>; score: number }> {
@@ -71,59 +74,51 @@ export async function chooseCandidate<Features>(
   return best;
 }
 
+export interface ProbeResult {
+  readonly valid: number;
+  readonly test: number;
+  /** The settings that were best on the validation part. */
+  readonly chosen: Readonly<Record<string, number>>;
+}
+
 /**
  * Fits every candidate on the training part, keeps the first that is best on the validation part, and scores that one
- * on the test part: the only place where test rows are looked at, once.
- * Throws InputError when a part has no labels, LacunaError when a feature is not finite.
+ * on the test part, once. Throws LacunaError when a feature is not finite.
  */
 export async function runProbe(
   probe: Probe,
-  data: ProbeData,
-  spec: LabelSpec,
-  metric: MetricName,
-  engine?: Engine,
+  { parts: { train, valid, test }, dimension, spec, metric, engine }: Represented,
 ): Promise<ProbeResult> {
-  const candidates = probe(partOf(data, TRAIN, spec), spec, engine);
-  const { candidate, score } = await chooseCandidate(candidates, partOf(data, VALID, spec), spec, metric);
-  const test = partOf(data, TEST, spec);
-  return {
+  for (const { records } of [train, valid, test]) requireFinite(records, dimension);
+  const rows = { count: train.records.length / dimension, dimension };
+  const { candidate, score } = await chooseCandidate(
+    probe({ ...rows, features: train.records, labels: train.labels }, spec, engine),
+    { features: valid.records, labels: valid.labels },
+    spec,
     metric,
+  );
+  return {
     valid: score,
-    test: scoreMetric(metric, await candidate.predict(test.features), test.labels, spec),
+    test: test.score(metric, await candidate.predict(test.records)).value,
     chosen: candidate.chosen,
   };
 }
 
-const partNames = ['training', 'validation', 'test'];
+/** A probe, loaded when it is run, as a protocol: its one value is the metric on the test part. */
+export const protocolOf = (
+  load: () => Promise<Probe>,
+  { tasks }: Pick<Protocol, 'tasks'> = {},
+): Protocol => ({
+  tasks,
+  async *run(represented) {
+    yield [represented.metric, (await runProbe(await load(), represented)).test];
+  },
+});
 
-function partOf(
-  { features, dimension, labels, part }: ProbeData,
-  wanted: number,
-  { targets }: LabelSpec,
-): Part {
-  const rows: number[] = [];
-  for (let row = 0; row < part.length; row++) {
-    if (part[row] !== wanted) continue;
-    const own = labels.subarray(row * targets, (row + 1) * targets);
-    if (own.some((label) => !Number.isNaN(label))) rows.push(row);
-  }
-  if (rows.length === 0) {
-    throw new InputError(
-      `the ${partNames[wanted]} part has no labelled record: expected some in each of training, validation and test; check the split`,
-    );
-  }
-  const gathered = {
-    count: rows.length,
-    dimension,
-    features: gatherRows(new Float32Array(rows.length * dimension), features, rows, dimension),
-    labels: gatherRows(new Float64Array(rows.length * targets), labels, rows, targets),
-  };
-  const bad = gathered.features.findIndex((value) => !Number.isFinite(value));
-  if (bad >= 0) {
-    const row = rows[Math.floor(bad / dimension)];
-    throw new LacunaError(
-      `embedding ${row + 1} holds ${gathered.features[bad]}: expected finite numbers; the encoder may have diverged, try an earlier checkpoint`,
-    );
-  }
-  return gathered;
+function requireFinite(features: Float32Array, dimension: number): void {
+  const bad = features.findIndex((value) => !Number.isFinite(value));
+  if (bad < 0) return;
+  throw new LacunaError(
+    `an embedding (row ${Math.floor(bad / dimension) + 1} of its part) holds ${features[bad]}: expected finite numbers; the encoder may have diverged, try an earlier checkpoint`,
+  );
 }

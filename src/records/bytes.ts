@@ -1,86 +1,59 @@
-/** Files as streams of bytes and lines, decompressed where they are gzipped. Memory stays constant. */
-import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { createGunzip } from 'node:zlib';
-import { InputError, LacunaError } from '../errors.js';
+/** The content of files as streams of bytes and lines, decompressed where they are gzipped. Memory stays constant. */
+import { InputError } from '../errors.js';
+import type { ByteFile } from './byte-file.js';
 
-const CHUNK_BYTES = 1 << 20;
 /** Longer lines than this would near the longest string the runtime can hold. */
 const MAX_LINE_CHARACTERS = 1 << 28;
 
-const readFailures: Record<string, string> = {
-  ENOENT: 'no such file; check the path',
-  EACCES: 'no permission to read it',
-  EISDIR: 'is a folder; give one of the files in it',
-  Z_BUF_ERROR: 'the gzip stream ends too early; the file is truncated, copy or download it again',
-  Z_DATA_ERROR: 'the gzip stream is corrupt or fails its checksum; copy or download the file again',
-};
-
-/** The error a user should see when the system or zlib could not read `path`. */
-export function readError(path: string, error: unknown): Error {
-  if (error instanceof LacunaError || !(error instanceof Error)) return error as Error;
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  const known = readFailures[code];
-  if (known) return new InputError(`${path}: ${known}`, { cause: error });
-  return new LacunaError(`${path}: cannot be read (${error.message})`, { cause: error });
-}
-
-/** The first bytes of a file as stored, at most `count`. */
-async function storedHead(path: string, count: number): Promise<Buffer> {
-  try {
-    const file = await open(path);
-    try {
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(count), 0, count, 0);
-      return buffer.subarray(0, bytesRead);
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    throw readError(path, error);
-  }
-}
-
 /** Whether a file starts with the gzip magic number. Names are not trusted. */
-export async function isGzipped(path: string): Promise<boolean> {
-  const head = await storedHead(path, 2);
+export async function isGzipped(file: ByteFile): Promise<boolean> {
+  const head = new Uint8Array(await file.slice(0, 2).arrayBuffer());
   return head[0] === 0x1f && head[1] === 0x8b;
 }
 
-/** The bytes of a file, decompressed. Throws InputError for a missing, truncated or corrupt file. */
-export async function* byteChunks(path: string): AsyncGenerator<Buffer> {
-  const gzipped = await isGzipped(path);
-  const file = createReadStream(path, { highWaterMark: CHUNK_BYTES });
-  const gunzip = gzipped ? createGunzip({ chunkSize: CHUNK_BYTES }) : undefined;
-  if (gunzip) {
-    file.on('error', (error) => gunzip.destroy(error));
-    file.pipe(gunzip);
-  }
-  const chunks: AsyncIterable<Buffer> = gunzip ?? file;
+/** The bytes of a file's content, decompressed. Throws InputError for a missing, truncated or corrupt file. */
+export async function* byteChunks(file: ByteFile): AsyncGenerator<Uint8Array> {
+  if (!(await isGzipped(file))) yield* file.stream();
+  else if (file.gunzip) yield* file.gunzip();
+  else yield* gunzip(file);
+}
+
+async function* gunzip(file: ByteFile): AsyncGenerator<Uint8Array> {
+  const chunks = file.stream()[Symbol.asyncIterator]();
+  const stored = new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { value, done } = await chunks.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: async () => void (await chunks.return?.()),
+  });
   try {
-    yield* chunks;
-  } catch (error) {
-    throw readError(path, error);
-  } finally {
-    file.destroy();
-    gunzip?.destroy();
+    yield* stored.pipeThrough(new DecompressionStream('gzip'));
+  } catch (cause) {
+    throw new InputError(
+      `${file.name}: the gzip stream is truncated or corrupt (${(cause as Error).message}); copy or download the file again`,
+      { cause },
+    );
   }
 }
 
 /** The first bytes of a file's content, decompressed, at most `count`. */
-export async function contentHead(path: string, count: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
+export async function contentHead(file: ByteFile, count: number): Promise<Uint8Array> {
+  const head = new Uint8Array(count);
   let held = 0;
-  for await (const chunk of byteChunks(path)) {
-    parts.push(chunk);
-    held += chunk.length;
-    if (held >= count) break;
+  for await (const chunk of byteChunks(file)) {
+    const taken = chunk.subarray(0, count - held);
+    head.set(taken, held);
+    held += taken.length;
+    if (held === count) break;
   }
-  return Buffer.concat(parts).subarray(0, count);
+  return head.subarray(0, held);
 }
 
 /** Decompresses a whole gzip file and checks its checksums, so that a damaged one is refused before it is read. */
-export async function verifyGzip(path: string): Promise<void> {
-  for await (const _ of byteChunks(path));
+export async function verifyGzip(file: ByteFile): Promise<void> {
+  for await (const _ of byteChunks(file));
 }
 
 export interface LineChunk {
@@ -93,16 +66,16 @@ export interface LineChunk {
  * The lines of a UTF-8 text, without their ends (LF or CRLF), about a megabyte at a time. A byte order mark is dropped.
  * Bytes that are not UTF-8 arrive as U+FFFD; `isDamagedText` finds them.
  */
-export async function* lineChunks(path: string): AsyncGenerator<LineChunk> {
+export async function* lineChunks(file: ByteFile): AsyncGenerator<LineChunk> {
   const decoder = new TextDecoder('utf-8');
   let firstLine = 1;
   let carried = '';
-  for await (const bytes of byteChunks(path)) {
+  for await (const bytes of byteChunks(file)) {
     const text = decoder.decode(bytes, { stream: true });
     const end = text.lastIndexOf('\n');
     if (carried.length + text.length > MAX_LINE_CHARACTERS) {
       throw new InputError(
-        `${path}: line ${firstLine} is longer than ${MAX_LINE_CHARACTERS >> 20} Mi characters; is it a text file?`,
+        `${file.name}: line ${firstLine} is longer than ${MAX_LINE_CHARACTERS >> 20} Mi characters; is it a text file?`,
       );
     }
     if (end < 0) {

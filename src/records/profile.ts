@@ -1,15 +1,9 @@
 /** What `inspect` says about a source: its columns, and which of them look like the id, the split and the labels. */
-import { hashString } from '../tensor/random.js';
 import { isIdName, labelWord, mayNameRecord, splitByName } from './column-roles.js';
 import { type ColumnProfile, ColumnSummary, DISTINCT_CAP } from './column-summary.js';
 import { NumberSet } from './number-set.js';
-import {
-  type ColumnValues,
-  type DataSource,
-  isCellType,
-  type LeftOutColumn,
-  type RecordBatch,
-} from './record-batch.js';
+import { type DataSource, isCellType, type LeftOutColumn, type RecordBatch } from './record-batch.js';
+import { recordHashes } from './record-hash.js';
 
 export type { ColumnProfile } from './column-summary.js';
 
@@ -88,11 +82,9 @@ export async function profileSource(
   };
 }
 
-/** How many of the first `count` records of a batch were seen before. `seen` holds 53-bit hashes of records. */
+/** How many of the first `count` records of a batch were seen before. `seen` holds 53 bits of the hashes of records. */
 function countDuplicates(batch: RecordBatch, count: number, seen: NumberSet): number {
-  const low = new Uint32Array(count);
-  const high = new Uint32Array(count);
-  for (const column of Object.values(batch.columns)) mixHashes(column, low, high);
+  const { low, high } = recordHashes(batch, undefined, count);
   let duplicates = 0;
   for (let i = 0; i < count; i++) {
     const hash = (high[i] >>> 11) * 2 ** 32 + low[i];
@@ -100,39 +92,6 @@ function countDuplicates(batch: RecordBatch, count: number, seen: NumberSet): nu
     if (known) duplicates++;
   }
   return duplicates;
-}
-
-/** Mixes one more column into two hashes per record. */
-function mixHashes(column: ColumnValues, low: Uint32Array, high: Uint32Array): void {
-  const mix = (i: number, word: number) => {
-    low[i] = Math.imul(low[i] ^ word, 0x01000193);
-    high[i] = Math.imul(high[i] ^ word ^ (high[i] >>> 15), 0x85ebca6b) + 0x9e3779b9;
-  };
-  if (column.type === 'text') {
-    for (let i = 0; i < low.length; i++) {
-      const cell = column.values[i];
-      mix(i, cell === null ? 1 : hashString(cell));
-      mix(i, cell === null ? 0 : cell.length);
-    }
-  } else if (column.type === 'number') {
-    const { buffer, byteOffset } = column.values;
-    const words = new Uint32Array(buffer, byteOffset, 2 * low.length);
-    for (let i = 0; i < low.length; i++) {
-      mix(i, words[2 * i]);
-      mix(i, words[2 * i + 1]);
-    }
-  } else if (column.type === 'series') {
-    const { values, offsets, channels } = column;
-    const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
-    for (let i = 0; i < low.length; i++) {
-      for (let j = offsets[i] * channels; j < offsets[i + 1] * channels; j++) mix(i, words[j]);
-    }
-  } else {
-    const size = column.shape[0] * column.shape[1] * column.shape[2];
-    for (let i = 0; i < low.length; i++) {
-      for (let j = i * size; j < (i + 1) * size; j++) mix(i, column.values[j]);
-    }
-  }
 }
 
 /** By name; or the only column whose values say it. */

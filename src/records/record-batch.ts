@@ -58,6 +58,8 @@ export interface ReadOptions {
   readonly columns?: readonly string[];
   /** Only the first records are wanted, so few are parsed ahead of them. */
   readonly few?: boolean;
+  /** What to do with a bad record; by default what the source was opened for. */
+  readonly reject?: (bad: BadRecord) => void;
 }
 
 /** A file (or a folder of files that belong together) that can be read from the start any number of times. */
@@ -69,6 +71,8 @@ export interface DataSource {
   readonly bytes: number;
   readonly columns: readonly ColumnInfo[];
   readonly leftOut?: readonly LeftOutColumn[];
+  /** What becomes of a bad record: throws InputError, or returns where it is skipped. */
+  readonly reject: (bad: BadRecord) => void;
   /** Records in file order, the same at every call. Throws InputError at the first bad record unless they are skipped. */
   read(options?: ReadOptions): AsyncGenerator<RecordBatch>;
 }

@@ -2,7 +2,19 @@
 import { InputError } from '../errors.js';
 import { hashString, philox } from '../tensor/random.js';
 
-export type Part = 'train' | 'valid' | 'test';
+/** The parts of a data set, in the order in which they are read. */
+export const PARTS = ['train', 'valid', 'test'] as const;
+
+export type Part = (typeof PARTS)[number];
+
+/** The draw of every split, whatever the seed of a training, so that runs of several seeds hold out the same records. */
+export const SPLIT_SEED = 0;
+
+/** Parts of all records that are held out. */
+export interface HeldOut {
+  readonly valid: number;
+  readonly test: number;
+}
 
 const PURPOSE = hashString('split');
 const words = new Uint32Array(4);
@@ -10,19 +22,18 @@ const counter: [number, number, number, number] = [0, 0, 0, 0];
 const key: [number, number] = [0, PURPOSE];
 
 /**
- * The part a record belongs to: a pure function of its id and the seed, so that it never depends on the order or the
- * number of records. Raising `valid` leaves the test part as it is. Throws InputError for impossible fractions.
+ * The part of a record with a key of two words: a pure function of the key and the seed, so that it never depends on the
+ * order or the number of records. Raising `valid` leaves the test part as it is. Throws InputError for impossible fractions.
  */
-export function partOf(id: string, seed: number, fractions: { valid: number; test: number }): Part {
-  const { valid, test } = fractions;
+export function partOfKey(first: number, second: number, seed: number, { valid, test }: HeldOut): Part {
   if (!(valid >= 0 && test >= 0 && valid + test <= 1)) {
     throw new InputError(
       `split: expected fractions of at least 0 that sum to at most 1, got valid ${valid} and test ${test}`,
     );
   }
   if (valid + test === 0) return 'train';
-  counter[0] = hashString(id);
-  counter[1] = id.length;
+  counter[0] = first;
+  counter[1] = second;
   counter[2] = Math.floor(seed / 2 ** 32) >>> 0;
   key[0] = seed >>> 0;
   philox(words, counter, key);
@@ -30,6 +41,10 @@ export function partOf(id: string, seed: number, fractions: { valid: number; tes
   if (position < test) return 'test';
   return position < test + valid ? 'valid' : 'train';
 }
+
+/** The part of a record that is known by an id; see `partOfKey`. */
+export const partOf = (id: string, seed: number, heldOut: HeldOut): Part =>
+  partOfKey(hashString(id), id.length, seed, heldOut);
 
 const names: readonly [RegExp, Part][] = [
   [/^train(ing)?([ _-].*)?$/, 'train'],

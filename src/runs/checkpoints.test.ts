@@ -10,7 +10,6 @@ import {
   FIRST_MOMENT,
   latestCheckpoint,
   loadCheckpoint,
-  matchParameters,
   saveCheckpoint,
   selectPrefix,
 } from './checkpoints.js';
@@ -111,31 +110,5 @@ describe('latestCheckpoint', () => {
     for (const step of [1, 2]) await truncate(await save(step), 20);
     await expect(latestCheckpoint(run)).rejects.toThrow(LacunaError);
     await expect(latestCheckpoint(run)).rejects.toThrow('none of the 2 checkpoints is intact');
-  });
-});
-
-describe('matchParameters', () => {
-  const expected = [
-    { name: 'encoder.layer.0.weight', shape: [2, 2] },
-    { name: 'encoder.layer.0.bias', shape: [1] },
-  ];
-
-  it('accepts what fits, whatever the optimizer adds', () => {
-    matchParameters(expected, { ...parameters, ...addPrefix(FIRST_MOMENT, parameters) }, 'run');
-  });
-
-  it('lists every mismatch with both shapes', () => {
-    const got = {
-      'encoder.layer.0.weight': hostTensor('float32', [4], new Float32Array(4)),
-      'head.weight': hostTensor('int32', [], new Int32Array(1)),
-    };
-    expect(() => matchParameters(expected, got, 'run')).toThrow(
-      new InputError(
-        'run: does not fit this configuration, 3 of its parameters differ: ' +
-          'encoder.layer.0.weight: expected float32[2, 2], got float32[4]; ' +
-          'encoder.layer.0.bias: expected float32[1], got nothing; ' +
-          'head.weight: expected nothing, got int32[]',
-      ),
-    );
   });
 });

@@ -184,29 +184,3 @@ export function selectPrefix(
       .map(([name, tensor]) => [name.slice(prefix.length), tensor]),
   );
 }
-
-/**
- * Checks that `got` holds a float32 tensor of the right shape for every expected parameter, and no other parameter
- * (what is under `optimizer.` does not count). Throws InputError, starting with `origin`, that lists every mismatch.
- */
-export function matchParameters(
-  expected: readonly { readonly name: string; readonly shape: readonly number[] }[],
-  got: Readonly<Record<string, HostTensor>>,
-  origin: string,
-): void {
-  const names = new Set(expected.map(({ name }) => name));
-  const print = (dtype: string, shape: readonly number[]) => `${dtype}[${shape.join(', ')}]`;
-  const problems: string[] = [];
-  for (const { name, shape } of expected) {
-    const wanted = print('float32', shape);
-    const found = Object.hasOwn(got, name) ? print(got[name].dtype, got[name].shape) : 'nothing';
-    if (found !== wanted) problems.push(`${name}: expected ${wanted}, got ${found}`);
-  }
-  for (const [name, { dtype, shape }] of Object.entries(got))
-    if (!names.has(name) && !name.startsWith('optimizer.'))
-      problems.push(`${name}: expected nothing, got ${print(dtype, shape)}`);
-  if (problems.length > 0)
-    throw new InputError(
-      `${origin}: does not fit this configuration, ${problems.length} of its parameters differ: ${problems.join('; ')}`,
-    );
-}

@@ -19,6 +19,7 @@ const files = {
   scores: 'scores.json',
   labels: 'labels.json',
   rejected: 'rejected.jsonl',
+  learned: 'learned.safetensors',
   done: 'DONE',
 } as const;
 

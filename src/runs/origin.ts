@@ -3,9 +3,9 @@
 import type { UserConfig } from '../config/schema.js';
 import { InputError } from '../errors.js';
 import { encoderLayout, type ModelConfig } from '../learning/model.js';
-import { type ParameterLayout, parameterViews } from '../learning/parameters.js';
+import { matchParameters, type ParameterLayout, parameterViews } from '../learning/parameters.js';
 import { constantUntil } from '../learning/schedule.js';
-import { checkpointPath, loadCheckpoint, matchParameters } from './checkpoints.js';
+import { checkpointPath, loadCheckpoint } from './checkpoints.js';
 import { openRun, type Run } from './folder.js';
 
 /**

@@ -43,6 +43,8 @@ function contextOf(
   };
   const config = resolveConfig(user, {
     path: 'p',
+    format: 'csv',
+    heldOut: { valid: 0.05, test: 0 },
     hash: 'h',
     tokenizer,
     records: 16,

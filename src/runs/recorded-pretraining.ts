@@ -1,8 +1,8 @@
 /** A pretraining run on disk: each step logged, each validation told, checkpoints on the way. */
 
-import { hashConfig } from '../config/parse.js';
 import type { Config } from '../config/schema.js';
 import { LacunaError } from '../errors.js';
+import { hashConfig } from '../files/config-hash.js';
 import { collapseSigns, type Monitors, untrainedMonitors } from '../learning/monitors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { constantUntil } from '../learning/schedule.js';

@@ -1,7 +1,9 @@
 /** What an evaluation leaves behind: scores.json, and the result of `finetune` and `probe`. */
 
+import type { LabelledData } from '../datasets/labelled-data.js';
 import type { Interval } from '../scoring/statistics.js';
 import { runFile, writeJson } from './folder.js';
+import type { LearnedCount } from './learned-records.js';
 
 /** One method's test scores over its seeds. */
 export interface MethodScores extends Interval {
@@ -27,11 +29,19 @@ export interface Scores {
     readonly train: number;
     readonly valid: number;
     readonly test: number;
+    /** How many of the test records a run learned from, without their labels; missing where the run does not tell. */
+    readonly testLearned?: LearnedCount;
   };
   readonly methods: readonly MethodScores[];
   /** The scores.json that was written, if one was. */
   readonly file?: string;
 }
+
+/** What the scores say of the parts. */
+export const describeParts = (
+  { splitBy, counts }: Pick<LabelledData, 'splitBy' | 'counts'>,
+  learned: LearnedCount | undefined,
+): Scores['split'] => ({ by: splitBy, ...counts, ...(learned && { testLearned: learned }) });
 
 /** Writes scores.json into a run and gives the scores with its path. What is not a number becomes null. */
 export async function writeScores(run: string, scores: Scores): Promise<Scores> {

@@ -1,7 +1,7 @@
 /** The state of a trainer as the tensors of a checkpoint, and back. */
 
 import { vectorNorm } from '../learning/adamw.js';
-import { parameterViews } from '../learning/parameters.js';
+import { matchParameters, parameterViews } from '../learning/parameters.js';
 import type { Trainer, TrainerState } from '../learning/trainer.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import {
@@ -9,7 +9,6 @@ import {
   addPrefix,
   type Checkpoint,
   FIRST_MOMENT,
-  matchParameters,
   SECOND_MOMENT,
   START,
   selectPrefix,

@@ -40,6 +40,21 @@ describe('describeLabels', () => {
     expect(spec.reason).toContain('--task regression');
   });
 
+  it('counts classes from 0 or from 1, three at least, with five records of each on average', () => {
+    const task = (values: readonly number[]) => describeLabels([numbers('grade', values)]).task;
+    expect(task(repeat([0, 1, 2], 5))).toBe('multiclass');
+    expect(task(repeat([1, 2, 3], 5))).toBe('multiclass');
+    expect(task(repeat([1, 2, 3], 5).slice(1))).toBe('regression');
+    expect(task([...repeat([1, 2], 7), 3])).toBe('multiclass');
+    expect(task(repeat([2, 3, 4], 5))).toBe('regression');
+    expect(task(repeat([-1, 0, 1], 5))).toBe('regression');
+    expect(task(repeat([0, 1, 3], 5))).toBe('regression');
+    expect(task(repeat([0, 0.5, 1], 5))).toBe('regression');
+    // A constant is no class to tell from others.
+    expect(() => task(repeat([1], 9))).toThrow('every label is 1');
+    expect(() => task(repeat([0], 9))).toThrow('every label is 0');
+  });
+
   it('takes integers with gaps, or few of each, for amounts', () => {
     expect(describeLabels([numbers('quality', repeat([3, 4, 5, 7], 20))]).task).toBe('regression');
     expect(describeLabels([numbers('count', [0, 1, 2, 3, 4, 5])]).task).toBe('regression');
@@ -61,6 +76,50 @@ describe('describeLabels', () => {
     expect(describeLabels([numbers('homo', [0.1, 0.2, 0.3]), numbers('lumo', [1, 2, 2])]).task).toBe(
       'regression',
     );
+  });
+
+  it('takes a column of only 0 or only 1 for yes/no, but not one of another number or of text', () => {
+    const two = numbers('a', [0, 1, 1]);
+    for (const other of [numbers('b', [0, 0, 0]), numbers('b', [1, 1, 1]), text('b', ['1', '1', null])]) {
+      const spec = describeLabels([two, other]);
+      expect(spec).toMatchObject({ task: 'multilabel', classes: repeat([['0', '1']], 2) });
+      expect(spec.reason).toBe('a, b: two values each, so multilabel');
+    }
+    expect(() => describeLabels([two, numbers('b', [5, 5, 5])])).toThrow('b: every label is 5');
+    expect(() => describeLabels([two, numbers('b', [5, 5, 5])], 'multilabel')).toThrow(
+      'target column b: expected two values, got 1 (5); it was asked to be a multilabel task',
+    );
+    expect(describeLabels([two, numbers('b', [0, 1, 2])]).task).toBe('regression');
+    expect(() => describeLabels([two, numbers('b', [0, 1, 2])], 'multilabel')).toThrow(
+      'target column b: expected two values, got 3 (0, 1, 2)',
+    );
+    expect(() => describeLabels([numbers('b', [0, 1, 2, 3])], 'binary')).toThrow('got 4 (0, 1, 2, …)');
+  });
+
+  it('sorts values as numbers only where all are', () => {
+    const classes = (values: readonly string[]) => describeLabels([text('y', repeat(values, 3))]).classes[0];
+    expect(classes(['10', '9', '1'])).toEqual(['1', '9', '10']);
+    expect(classes(['10', '9', 'a'])).toEqual(['10', '9', 'a']);
+    // Blanks are a value, but no number, though Number reads them as 0.
+    expect(classes(['10', ' ', '9'])).toEqual([' ', '10', '9']);
+    expect(classes(['10', '', '9'])).toEqual(['', '10', '9']);
+    expect(classes(['10', 'Infinity', '9'])).toEqual(['10', '9', 'Infinity']);
+  });
+
+  it('has an output for each class of tokens', () => {
+    const states = text('ss3', repeat(['H', 'E', 'C', null], 4));
+    expect(describeLabels([states], 'per-token')).toEqual({
+      task: 'per-token',
+      columns: ['ss3'],
+      targets: 1,
+      outputs: 3,
+      classes: [['C', 'E', 'H']],
+      reason: 'ss3: 3 classes (C, E, H), one letter for each token, so per-token',
+    });
+    expect(() => describeLabels([states, states], 'per-token')).toThrow(
+      'per-token takes one target column, got ss3, ss3; it was asked to be a per-token task',
+    );
+    expect(() => describeLabels([text('ss3', ['H', 'H'])], 'per-token')).toThrow('every label is H');
   });
 
   it('obeys the task asked for', () => {
@@ -110,6 +169,7 @@ describe('encodeLabels', () => {
     const decoded = Array.from(encodeLabels(spec, columns), (index) => className(spec, 0, index));
     expect(decoded).toEqual(names);
     expect(() => className(spec, 0, 3)).toThrow('no class 3');
+    expect(() => className(spec, 1, 0)).toThrow('target 1 of a multiclass task has no class 0');
   });
 
   it('takes numbers and their text for the same class', () => {
@@ -122,6 +182,25 @@ describe('encodeLabels', () => {
   it('leaves regression values as they are', () => {
     const columns = [numbers('y', [-0.77, 1e-9, Number.NaN, 3])];
     expect(encodeLabels(describeLabels(columns), columns)).toEqual(columns[0].values);
+  });
+
+  it('names the classes that it knows, the first eight of many', () => {
+    const letters = [...'abcdefghi'];
+    for (const [count, list] of [
+      [8, 'a, b, c, d, e, f, g, h'],
+      [9, 'a, b, c, d, e, f, g, h, …'],
+    ] as const) {
+      const spec = describeLabels([text('kind', repeat(letters.slice(0, count), 2))]);
+      expect(() => encodeLabels(spec, [text('kind', ['z'])])).toThrow(
+        new InputError(`target column kind, record 1: unknown class z, expected one of ${list}`),
+      );
+    }
+  });
+
+  it('takes as many columns as there are targets', () => {
+    const column = numbers('y', [1, 2, 3.5]);
+    const spec = describeLabels([column]);
+    expect(() => encodeLabels(spec, [column, column])).toThrow('2 columns, expected 1');
   });
 
   it('names the record of a label it cannot take', () => {

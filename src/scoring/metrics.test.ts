@@ -217,6 +217,11 @@ describe('scoreTargets', () => {
     const layout = { task: 'multiclass', targets: 1, outputs: 3 } as const;
     expect(scoreMetric('accuracy', outputs, [0, 2, 1], layout)).toBe(2 / 3);
     expect(scoreMetric('accuracy', [Number.NEGATIVE_INFINITY, -3], [1], { ...layout, outputs: 2 })).toBe(1);
+    // A model that failed at one record is not scored on the rest, whichever of its logits is none.
+    for (let i = 0; i < 9; i++) {
+      const failed = outputs.with(i, Number.NaN);
+      expect(scoreMetric('accuracy', failed, [0, 2, 1], layout)).toBeNaN();
+    }
   });
 
   it('reads the sign of a logit for binary and multilabel', () => {
@@ -277,7 +282,10 @@ describe('choosing', () => {
 
   it('knows which way is up, and that NaN is down', () => {
     expect(isBetter('rmse', 1, 2)).toBe(true);
+    expect(isBetter('rmse', 2, 1)).toBe(false);
+    expect(isBetter('rmse', 2, 2)).toBe(false);
     expect(isBetter('spearman', 1, 2)).toBe(false);
+    expect(isBetter('spearman', 2, 1)).toBe(true);
     expect(isBetter('accuracy', 0.5, 0.5)).toBe(false);
     expect(isBetter('accuracy', 0, Number.NaN)).toBe(true);
     expect(isBetter('accuracy', Number.NaN, 0)).toBe(false);

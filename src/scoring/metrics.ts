@@ -1,7 +1,9 @@
 import { InputError } from '../errors.js';
 
 /** What is to be predicted from a record: numbers, one of two classes, one of many, several yes/no answers, or one class for each token. */
-export type Task = 'regression' | 'binary' | 'multiclass' | 'multilabel' | 'per-token';
+export const tasks = ['regression', 'binary', 'multiclass', 'multilabel', 'per-token'] as const;
+
+export type Task = (typeof tasks)[number];
 
 /**
  * Numbers to compare, one per record, or per token where tokens are labelled. In `truth` and `labels` NaN is a missing

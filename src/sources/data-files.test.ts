@@ -4,9 +4,10 @@ import { basename, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import type { FormatName } from '../records/formats.js';
+import type { OpenOptions } from '../records/open-bytes.js';
 import type { BadRecord, ColumnValues, ReadOptions } from '../records/record-batch.js';
 import { findDataFiles } from './data-files.js';
-import { type OpenOptions, openSource } from './open-source.js';
+import { openSource } from './open-source.js';
 
 const root = mkdtempSync(join(tmpdir(), 'lacuna-parts-'));
 afterAll(() => rmSync(root, { recursive: true }));

@@ -2,9 +2,9 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
-import { readError } from '../records/bytes.js';
 import { type FormatName, formatNamed } from '../records/formats.js';
 import { type Part, partNamed } from '../records/split.js';
+import { readError } from './disk-file.js';
 import { lmdbDataFile } from './lmdb-file.js';
 
 /** A file, and the part its name tells, where there are others of the same data set. */

@@ -1,9 +1,11 @@
 /** CSV and TSV, through DuckDB. */
 import { InputError } from '../errors.js';
 import { quoteCell, type Reject } from '../records/bad-records.js';
+import type { ByteFile } from '../records/byte-file.js';
 import { byteChunks, contentHead, isGzipped } from '../records/bytes.js';
 import { isNumeric, MISSING_CELLS, type Reader, SAMPLE_RECORDS } from '../records/reader.js';
 import type { BadRecord, ColumnInfo, RecordBatch } from '../records/record-batch.js';
+import { diskFile } from './disk-file.js';
 import { duckdbMessage, sqlName, sqlPath, sqlString, tableBatches, withQuery } from './duckdb.js';
 
 const MAX_LINE_BYTES = 16 << 20;
@@ -27,8 +29,9 @@ interface Dialect {
  * the reading goes on without them. Only the columns that are read can make a record bad, so leaving a column out
  * also leaves out its faults.
  */
-export async function delimitedReader(path: string, format: 'csv' | 'tsv'): Promise<Reader> {
-  const dialect = await detectDialect(path, format);
+export async function delimitedReader(file: ByteFile, format: 'csv' | 'tsv'): Promise<Reader> {
+  const dialect = await detectDialect(file, format);
+  const { path } = dialect;
   const columns = await detectTypes(dialect);
   const known = new Map<string, readonly BadRecord[]>();
 
@@ -57,11 +60,12 @@ export async function delimitedReader(path: string, format: 'csv' | 'tsv'): Prom
   };
 }
 
-async function detectDialect(path: string, format: 'csv' | 'tsv'): Promise<Dialect> {
-  const head = (await contentHead(path, 1 << 16)).toString('utf8');
+async function detectDialect(file: ByteFile, format: 'csv' | 'tsv'): Promise<Dialect> {
+  const path = file.name;
+  const head = new TextDecoder().decode(await contentHead(file, 1 << 16));
   const firstLine = head.split(/\r?\n/, 1)[0];
   const delimiter = format === 'tsv' ? '\t' : commonest(firstLine, [',', ';', '\t', '|']);
-  const compression = (await isGzipped(path)) ? 'gzip' : 'none';
+  const compression = (await isGzipped(file)) ? 'gzip' : 'none';
   const size = `max_line_size=${MAX_LINE_BYTES}, buffer_size=${2 * MAX_LINE_BYTES}`;
   const fixed = `delim=${sqlString(delimiter)}, compression='${compression}', ${size}`;
   const quoting = (quote: string) => `quote='${quote}', escape='${quote}'`;
@@ -204,7 +208,7 @@ async function lineNumbers(path: string, positions: readonly number[]): Promise<
   const lines: number[] = [];
   let line = 1;
   let start = 0;
-  for await (const chunk of byteChunks(path)) {
+  for await (const chunk of byteChunks(await diskFile(path))) {
     let scanned = 0;
     while (lines.length < positions.length && positions[lines.length] < start + chunk.length) {
       for (; scanned < positions[lines.length] - start; scanned++) if (chunk[scanned] === 10) line++;

@@ -9,7 +9,8 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
-import { readError } from '../records/bytes.js';
+import { isLmdb, LMDB_MAGIC } from '../records/detect-format.js';
+import { readError } from './disk-file.js';
 
 export interface LmdbEntry {
   readonly key: Buffer;
@@ -17,7 +18,6 @@ export interface LmdbEntry {
   readonly value: () => Buffer;
 }
 
-const MAGIC = 0xbeefc0de;
 const FORMAT_VERSION = 1;
 /** Page number, two bytes unused, flags, and the ends of the free space (or, of a long value, its number of pages). */
 const PAGE_HEADER = 16;
@@ -37,14 +37,6 @@ const MAX_DEPTH = 32;
 const NO_PAGE = 0xffff_ffff_ffff_ffffn;
 const MAX_VALUE_BYTES = 1 << 28;
 const CACHE_BYTES = 1 << 24;
-
-/** Whether the first bytes of a file are those of an LMDB data file, of whichever version or machine. */
-export function isLmdb(head: Buffer): boolean {
-  return [8, 12, 16].some((at) => {
-    if (head.length < at + 4) return false;
-    return head.readUInt32LE(at) === MAGIC || head.readUInt32BE(at) === MAGIC;
-  });
-}
 
 /** The data file in a database's folder; undefined for a folder that is not named as one and holds none. */
 export function lmdbDataFile(folder: string): string | undefined {
@@ -245,7 +237,7 @@ export class LmdbFile {
 
   private meta(at: number): Meta {
     const page = this.read(at, META_BYTES, 'the first pages');
-    if (page.readUInt32LE(PAGE_HEADER) !== MAGIC) {
+    if (page.readUInt32LE(PAGE_HEADER) !== LMDB_MAGIC) {
       if (!isLmdb(page)) throw this.damaged('a first page has no LMDB mark');
       throw new InputError(
         `${this.path}: an LMDB lock file, or data of a 32-bit or big-endian machine; expected data.mdb of a 64-bit little-endian one`,

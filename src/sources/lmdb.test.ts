@@ -5,10 +5,11 @@ import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
+import type { OpenOptions } from '../records/open-bytes.js';
 import type { BadRecord } from '../records/record-batch.js';
 import { inspect } from '../verbs/inspect.js';
 import { LmdbFile } from './lmdb-file.js';
-import { type OpenOptions, openSource } from './open-source.js';
+import { openSource } from './open-source.js';
 import { NumpyArray, type PickleDictionary, unpickle } from './pickle.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-lmdb-'));

@@ -5,9 +5,10 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
+import type { OpenOptions } from '../records/open-bytes.js';
 import type { BadRecord, DataSource, ReadOptions, RecordBatch } from '../records/record-batch.js';
 import { withQuery } from './duckdb.js';
-import { type OpenOptions, openSource } from './open-source.js';
+import { openSource } from './open-source.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-records-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,21 +1,40 @@
 import { describe, expect, it } from 'vitest';
-import type { DataSource, ReadOptions, RecordBatch } from '../records/record-batch.js';
-import { rememberOnce } from './remember.js';
+import { InputError } from '../errors.js';
+import type { BadRecord, DataSource, ReadOptions, RecordBatch } from '../records/record-batch.js';
+import { rememberSmall } from './remember.js';
 
-/** A source of `count` batches of `size` numbers that counts how often it is read. */
-function counted(count: number, size: number): DataSource & { reads: number } {
+/** A source of `count` batches of `size` numbers that counts how often it is read; record `bad` has no good cell in `y`. */
+function counted(
+  count: number,
+  size: number,
+  {
+    bytes = 100,
+    bad,
+    reject = () => {},
+  }: { bytes?: number; bad?: number; reject?: DataSource['reject'] } = {},
+): DataSource & { reads: number } {
   return {
     path: 'numbers.csv',
     files: ['numbers.csv'],
     format: 'csv',
-    bytes: 0,
-    columns: [{ name: 'x', type: 'number' }],
+    bytes,
+    columns: [
+      { name: 'x', type: 'number' },
+      { name: 'y', type: 'number' },
+    ],
     reads: 0,
-    async *read() {
+    reject,
+    async *read({ columns = ['x', 'y'], reject: own = reject } = {}) {
       this.reads++;
       for (let batch = 0; batch < count; batch++) {
-        const rows = Int32Array.from({ length: size }, (_, i) => batch * size + i);
-        yield { rows, columns: { x: { type: 'number', values: Float64Array.from(rows) } } };
+        const all = Array.from({ length: size }, (_, i) => batch * size + i);
+        const rows = Int32Array.from(all.filter((row) => row !== bad || !columns.includes('y')));
+        if (rows.length < size) own({ path: 'numbers.csv', row: bad!, message: 'no number' });
+        const values = Float64Array.from(rows);
+        yield {
+          rows,
+          columns: Object.fromEntries(columns.map((name) => [name, { type: 'number', values }])),
+        };
       }
     },
   };
@@ -27,36 +46,58 @@ async function rowsOf(source: DataSource, options?: ReadOptions, most = Number.P
   return batches.flatMap(({ rows }) => [...rows]);
 }
 
-describe('a source that is remembered once', () => {
-  it('is parsed once for two reads of the same columns, and again for a third', async () => {
+describe('a small source', () => {
+  it('is parsed once, whatever is read of it after all its columns', async () => {
     const file = counted(3, 4);
-    const source = rememberOnce(file);
-    for (const parsed of [1, 1, 2, 2]) {
-      expect(await rowsOf(source, { columns: ['x'] })).toEqual([...Array(12).keys()]);
-      expect(file.reads).toBe(parsed);
-    }
+    const source = rememberSmall(file);
+    const all = [...Array(12).keys()];
+    expect(await rowsOf(source)).toEqual(all);
+    expect(await rowsOf(source, { columns: ['x'] })).toEqual(all);
+    for await (const { columns } of source.read({ columns: ['y'] }))
+      expect(Object.keys(columns)).toEqual(['y']);
+    expect(await rowsOf(source, { few: true }, 1)).toEqual([0, 1, 2, 3]);
+    expect(file.reads).toBe(1);
   });
 
-  it('is parsed again for other columns', async () => {
+  it('is read to its end where the first reading stops', async () => {
+    const file = counted(3, 2);
+    const source = rememberSmall(file);
+    expect(await rowsOf(source, {}, 1)).toEqual([0, 1]);
+    expect(await rowsOf(source)).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(file.reads).toBe(1);
+  });
+
+  it('is not taken for whole from a reading of some columns', async () => {
     const file = counted(1, 2);
-    const source = rememberOnce(file);
-    await rowsOf(source);
+    const source = rememberSmall(file);
+    await rowsOf(source, { columns: ['x'] });
     await rowsOf(source, { columns: ['x'] });
     expect(file.reads).toBe(2);
   });
 
-  it('does not take a part for the whole', async () => {
-    const file = counted(3, 2);
-    const source = rememberOnce(file);
-    expect(await rowsOf(source, {}, 1)).toEqual([0, 1]);
-    expect(await rowsOf(source)).toEqual([0, 1, 2, 3, 4, 5]);
+  it('is read anew with a bad record, since another column may have none', async () => {
+    const told: BadRecord[] = [];
+    const file = counted(2, 3, { bad: 4, reject: (bad) => told.push(bad) });
+    const source = rememberSmall(file);
+    expect(await rowsOf(source)).toEqual([0, 1, 2, 3, 5]);
+    expect(await rowsOf(source, { columns: ['x'] })).toEqual([0, 1, 2, 3, 4, 5]);
     expect(file.reads).toBe(2);
+    expect(told).toHaveLength(1);
   });
 
-  it('does not keep a large file', async () => {
-    const file = counted(5, 1 << 20);
-    const source = rememberOnce(file);
+  it('refuses a bad record only where what reads it had come to it', async () => {
+    const reject = ({ row }: BadRecord) => {
+      throw new InputError(`record ${row}`);
+    };
+    await expect(rowsOf(rememberSmall(counted(2, 3, { bad: 4, reject })))).rejects.toThrow('record 4');
+    expect(await rowsOf(rememberSmall(counted(2, 3, { bad: 4, reject })), {}, 1)).toEqual([0, 1, 2]);
+  });
+});
+
+it('a large source is not kept', async () => {
+  for (const file of [counted(5, 1 << 20), counted(1, 1, { bytes: 1 << 30 })]) {
+    const source = rememberSmall(file);
     for (let read = 0; read < 2; read++) for await (const _ of source.read());
     expect(file.reads).toBe(2);
-  });
+  }
 });

@@ -13,6 +13,7 @@ async function choose(columns: Record<string, ColumnValues>, wishes?: TokenizerW
     files: ['data.csv'],
     format: 'csv',
     bytes: 1,
+    reject() {},
     columns: Object.entries(columns).map(([name, { type }]) => ({ name, type })),
     async *read() {
       yield records(columns, count);

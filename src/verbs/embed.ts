@@ -1,14 +1,9 @@
 /** The verb `embed`: the embedding of every record of a file, streamed into another file. */
 
 import type { ReadingOptions } from '../config/schema.js';
-import {
-  checkTokenizerColumns,
-  idColumnOf,
-  idTexts,
-  placesOf,
-  RejectedRecords,
-  tokenRejecter,
-} from '../datasets/data.js';
+import { idColumnOf, idTexts } from '../datasets/partition.js';
+import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
+import { checkTokenizerColumns, placesOf } from '../datasets/token-stream.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js';

@@ -1,7 +1,6 @@
 /** The verb `exportRun`: a run as files for other tools, proven on real records before they appear. */
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Config } from '../config/schema.js';
-import { selectRecords } from '../datasets/data.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
 import { writeFolderAtomically } from '../files/atomic-folder.js';
@@ -9,6 +8,7 @@ import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type Batch, packBatch } from '../records/batch.js';
+import { selectRecords } from '../records/select-records.js';
 import { PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
 import { exportedFiles, writeExport } from '../runs/exported-files.js';
 import { openRun, type Run } from '../runs/folder.js';

@@ -105,6 +105,7 @@ describe('finetune', () => {
     expect(values(stored)).toEqual(values(first.scores));
     expect(first.scores.split).toEqual({
       by: 'column split',
+      testLearned: { records: 0, of: 38, exact: true },
       ...Object.fromEntries(
         ['train', 'valid', 'test'].map((part) => [
           part,

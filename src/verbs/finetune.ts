@@ -3,27 +3,23 @@
  * with several seeds. Validation chooses the step whose parameters are kept; test is scored once per seed, at the end.
  */
 
-import { hashConfig, parseConfig } from '../config/parse.js';
+import { type FinetuningSettings, resolveFinetuning } from '../config/defaults.js';
+import { parseConfig } from '../config/parse.js';
 import type { Config, FinetuneOptions } from '../config/schema.js';
-import { readLabelledFor } from '../datasets/labelled-data.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
-import {
-  encoderNetwork,
-  LabelledTrainer,
-  type Trained,
-  type TrainingSettings,
-  type TrainOptions,
-} from '../finetuning/labelled-training.js';
+import { hashConfig } from '../files/config-hash.js';
+import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/labelled-training.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
-import { type MethodScores, type Scores, writeScores } from '../runs/scores.js';
+import { describeParts, type MethodScores, type Scores, writeScores } from '../runs/scores.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
 import { version } from '../version.js';
+import { readLabelledFile } from './labelled-file.js';
 
 /** What `finetune` is given. */
 export interface FinetuneVerbOptions {
@@ -67,19 +63,17 @@ export async function finetuneRuns(
       );
     }
   }
-  const labelled = await readLabelledFor(run, data, targets, config);
+  const { labelled, warnings, learned } = await readLabelledFile(runs, data, targets, config);
   const { spec } = labelled;
   const metric = chooseMetric(spec.task, config.metric);
   const { train, valid, test } = splitParts(labelled);
-  const rejected = labelled.rejected.summary();
-  if (rejected) onEvent({ type: 'warning', message: rejected });
-  const seeds = config.seeds ?? 3;
-  const settings = finetuningSettings(config, train.block.count);
-  const { steps, batchSize, learningRate } = settings;
+  for (const message of warnings) onEvent({ type: 'warning', message });
+  const settings = resolveFinetuning(config, train.records.count);
+  const { steps, batchSize, learningRate, seeds } = settings;
   onEvent({
     type: 'info',
     message:
-      `${spec.task}: ${spec.reason}; split by ${labelled.splitBy}: ${train.block.count} train, ${valid.block.count} valid, ${test.block.count} test; ` +
+      `${spec.task}: ${spec.reason}; split by ${labelled.splitBy}: ${train.records.count} train, ${valid.records.count} valid, ${test.records.count} test; ` +
       `${labelled.croppedLabels > 0 ? `${labelled.croppedLabels.toLocaleString('en-US')} labels beyond the first ${run.tokenizer.spec.maxTokens} tokens are left out; ` : ''}` +
       `${steps} steps of ${batchSize}, learning rate ${learningRate}, ${seeds} seeds`,
   });
@@ -127,35 +121,14 @@ export async function finetuneRuns(
       targets: spec.columns,
       metric,
       higherIsBetter: metrics[metric].higherIsBetter,
-      split: {
-        by: labelled.splitBy,
-        train: train.block.count,
-        valid: valid.block.count,
-        test: test.block.count,
-      },
+      split: describeParts(labelled, learned),
       methods,
     };
-    if (kept) await writeFinetunedRun(out, run, spec, { targets, config, seeds, settings, trainer, kept });
+    if (kept) await writeFinetunedRun(out, run, spec, { targets, config, settings, trainer, kept });
     return await writeScores(out, scores);
   } finally {
     await trainer.release();
   }
-}
-
-type FinetuningSettings = TrainingSettings & Pick<TrainOptions, 'steps' | 'learningRate'>;
-
-/** Fills in what the user did not say. */
-function finetuningSettings(config: FinetuneOptions, records: number): FinetuningSettings {
-  const batchSize =
-    config.batch_size ?? Math.max(1, Math.min(32, 2 ** Math.floor(Math.log2(Math.max(1, records / 4)))));
-  const stepsPerEpoch = Math.max(1, Math.floor(records / batchSize));
-  const asked = config.epochs && Math.max(1, Math.round(config.epochs * stepsPerEpoch));
-  return {
-    steps: config.steps ?? asked ?? Math.max(100, Math.min(2000, 30 * stepsPerEpoch)),
-    batchSize,
-    learningRate: config.learning_rate ?? 3e-4,
-    layerDecay: config.layer_decay,
-  };
 }
 
 /** Progress over all seeds and methods: the time left is that of the whole. */
@@ -187,14 +160,12 @@ async function writeFinetunedRun(
   {
     targets,
     config,
-    seeds,
     settings,
     trainer,
     kept,
   }: {
     targets: readonly string[];
     config: FinetuneOptions;
-    seeds: number;
     settings: FinetuningSettings;
     trainer: LabelledTrainer;
     kept: Trained;
@@ -205,10 +176,12 @@ async function writeFinetunedRun(
     finetune: {
       ...config,
       target: [...targets],
-      seeds,
+      seeds: settings.seeds,
       steps: settings.steps,
       batch_size: settings.batchSize,
       learning_rate: settings.learningRate,
+      weight_decay: settings.weightDecay,
+      clip_norm: settings.clipNorm,
     },
   };
   const { state, parameters } = trainer.trainer;

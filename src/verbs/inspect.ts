@@ -1,11 +1,12 @@
 /** What is in a file and how it would be learned from, told before anything is learned. */
 
 import type { UserConfig } from '../config/schema.js';
-import { partition, RejectedRecords } from '../datasets/data.js';
-import { fitTokenizer, planTokens } from '../datasets/token-plan.js';
+import { RejectedRecords } from '../datasets/rejected-records.js';
+import { fitSource } from '../datasets/token-plan.js';
 import { profileSource, type SourceProfile } from '../records/profile.js';
 import type { BadRecord } from '../records/record-batch.js';
 import { openSource } from '../sources/open-source.js';
+import { rememberSmall } from '../sources/remember.js';
 import type { Fitted, TokenizerChoice } from '../tokenizers/index.js';
 
 /** What `inspect` found. */
@@ -38,24 +39,20 @@ const SHOWN_BAD_RECORDS = 5;
  */
 export async function inspect({ data: path, config = {} }: InspectOptions): Promise<Inspection> {
   const rejected = new RejectedRecords();
-  const source = await openSource(path, {
-    format: config.data?.format,
-    onBadRecord: config.data?.on_bad_record ?? 'skip',
-    report: rejected.report,
-  });
+  const source = rememberSmall(
+    await openSource(path, {
+      format: config.data?.format,
+      onBadRecord: config.data?.on_bad_record ?? 'skip',
+      report: rejected.report,
+    }),
+  );
   const profile = await profileSource(source);
-  const plan = await planTokens(source, config);
-  const parts = await partition(source, {
-    splitColumn: plan.splitColumn,
-    seed: config.training?.seed ?? 0,
-    validFraction: 0,
-    testFraction: 0,
-  });
-  const { spec, fitted } = await fitTokenizer(source, plan, parts, config.tokenizer);
+  const { choice, tokenizer } = await fitSource(source, config, { valid: 0, test: 0 });
+  const { spec, fitted } = tokenizer;
   return {
     source: profile,
     rejected: rejected.count,
     badRecords: rejected.first.slice(0, SHOWN_BAD_RECORDS),
-    tokenizer: { ...plan.choice, maxTokens: spec.maxTokens, fitted },
+    tokenizer: { ...choice, maxTokens: spec.maxTokens, fitted },
   };
 }

@@ -1,25 +1,21 @@
 /** The verb `predict`: what a fine-tuned run says of every record of a file. */
 import { z } from 'zod';
-import { type ReadingOptions, tasks } from '../config/schema.js';
-import {
-  checkTokenizerColumns,
-  idColumnOf,
-  idTexts,
-  placesOf,
-  RejectedRecords,
-  tokenRejecter,
-} from '../datasets/data.js';
+import type { ReadingOptions } from '../config/schema.js';
+import { idColumnOf, idTexts } from '../datasets/partition.js';
+import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
+import { checkTokenizerColumns, placesOf } from '../datasets/token-stream.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { type TableCell, tableWriter } from '../files/table-files.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
+import { matchParameters } from '../learning/parameters.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { Trainer } from '../learning/trainer.js';
-import { matchParameters } from '../runs/checkpoints.js';
 import { openRun, readRunJson, runFile } from '../runs/folder.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import { className, type LabelSpec } from '../scoring/labels.js';
+import { tasks } from '../scoring/metrics.js';
 import { openSource } from '../sources/open-source.js';
 
 /** What `predict` is given. */

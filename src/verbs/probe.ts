@@ -1,19 +1,20 @@
 /** The verb `probe`: how much a frozen encoder's embeddings say about labels, beside the same encoder untrained. */
-
 import { parseConfig } from '../config/parse.js';
 import type { ProbeOptions } from '../config/schema.js';
-import { readLabelledFor } from '../datasets/labelled-data.js';
 import type { HostTensors } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/frozen-encoder.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { type ProbeName, probes } from '../probes/index.js';
+import { type ProtocolName, protocols } from '../probes/index.js';
+import type { Protocol, Represented } from '../probes/protocol.js';
+import type { TokenBlock } from '../records/token-block.js';
 import { openRun } from '../runs/folder.js';
-import { type MethodScores, type Scores, writeScores } from '../runs/scores.js';
-import type { Task } from '../scoring/metrics.js';
-import { chooseMetric, metrics } from '../scoring/metrics.js';
+import { describeParts, type MethodScores, type Scores, writeScores } from '../runs/scores.js';
+import { chooseMetric, metrics, type Task } from '../scoring/metrics.js';
+import { convertParts, splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
+import { readLabelledFile } from './labelled-file.js';
 
 /** What `probe` is given. */
 export interface ProbeVerbOptions {
@@ -29,13 +30,8 @@ export interface ProbeVerbOptions {
 /** Untrained encoders to compare with. */
 const UNTRAINED_SEEDS = 3;
 
-/** Probes that have no meaning for a task. */
-const senseless: Readonly<Partial<Record<Task, readonly ProbeName[]>>> = {
-  regression: ['nearest-class-mean'],
-};
-
 /**
- * Embeds the labelled records once per encoder and runs every probe, or the one asked for, on the embeddings. Writes
+ * Embeds the labelled records once per encoder and runs every protocol, or the one asked for, on the embeddings. Writes
  * scores.json into the run. A run has one set of pretrained parameters and a probe has no randomness, so the
  * pretrained encoder has one score and no interval; the untrained encoder has one score per seed.
  * Throws InputError for data or options that do not fit.
@@ -46,27 +42,38 @@ export async function probe(
 ): Promise<Scores> {
   const config = parseConfig({ probe: options.config ?? {} }, 'config').probe ?? {};
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
-  const labelled = await readLabelledFor(run, data, targets, config);
-  const { block, labels, part, spec, counts, splitBy } = labelled;
+  const asked = config.kind ? [protocols[config.kind]] : Object.values(protocols);
+  const keepUnlabelled = asked.some(({ unlabelled }: Protocol) => unlabelled);
+  const file = await readLabelledFile([run], data, targets, config, { keepUnlabelled });
+  const { labelled, warnings, learned } = file;
+  const { spec, counts, splitBy, unlabelledBlock } = labelled;
   if (spec.task === 'per-token') {
     throw new InputError(
       `${data}: ${spec.reason}, and a probe has one embedding for each record; use finetune, or name another --task`,
     );
   }
   const metric = chooseMetric(spec.task, config.metric);
-  const kinds = config.kind ? [config.kind] : fittingProbes(spec.task);
-  const rejected = labelled.rejected.summary();
-  if (rejected) onEvent({ type: 'warning', message: rejected });
+  const kinds = config.kind ? [config.kind] : protocolsOf(spec.task);
+  for (const message of warnings) onEvent({ type: 'warning', message });
   onEvent({
     type: 'info',
     message: `${spec.task}: ${spec.reason}; split by ${splitBy}: ${counts.train} train, ${counts.valid} valid, ${counts.test} test`,
   });
 
   const engine = await nodeEngine({ threads: config.threads ?? defaultThreads() });
-  const embedWith = async (parameters: HostTensors): Promise<Float32Array> => {
+  const parts = splitParts(labelled);
+  const represent = async (parameters: HostTensors): Promise<Represented> => {
     const embedder = new Embedder(engine, run.model, parameters);
+    const embed = (block: TokenBlock) => embedder.embed(block, signal);
     try {
-      return await embedder.embed(block, signal);
+      return {
+        parts: await convertParts(parts, embed),
+        ...(unlabelledBlock && { unlabelled: await embed(unlabelledBlock) }),
+        dimension: embedder.width,
+        spec,
+        metric,
+        engine,
+      };
     } finally {
       await embedder.release();
     }
@@ -77,44 +84,62 @@ export async function probe(
   ];
 
   const methods: MethodScores[] = [];
-  for (const [name, starts] of encoders) {
-    const perSeed = kinds.map((): number[] => []);
-    const seconds = kinds.map(() => 0);
+  for (const [encoder, starts] of encoders) {
+    const rows = new Rows();
     for (const [seed, parameters] of starts.entries()) {
-      const features = await embedWith(parameters);
-      const probed = { features, dimension: run.model.encoder.width, labels, part };
-      for (const [i, kind] of kinds.entries()) {
+      const represented = await represent(parameters);
+      for (const kind of kinds) {
         signal?.throwIfAborted();
-        const started = performance.now();
-        const { test } = await probes[kind](probed, spec, metric, engine);
-        perSeed[i].push(test);
-        seconds[i] += (performance.now() - started) / 1000;
-        const method = methodName(name, kind);
-        onEvent({ type: 'seed', method, seed, seeds: starts.length, metric, value: test });
+        const method = `${encoder}, ${kind}`;
+        let started = performance.now();
+        for await (const [name, value] of protocols[kind].run(represented)) {
+          rows.add(method, name, value, (performance.now() - started) / 1000);
+          onEvent({ type: 'seed', method, seed, seeds: starts.length, metric: name, value });
+          started = performance.now();
+        }
       }
     }
-    for (const [i, kind] of kinds.entries()) {
-      methods.push({
-        method: methodName(name, kind),
-        metric,
-        perSeed: perSeed[i],
-        ...summarize(perSeed[i]),
-        seconds: seconds[i],
-      });
-    }
+    methods.push(...rows.summarized());
   }
   return writeScores(folder, {
     task: spec.task,
     targets: spec.columns,
     metric,
     higherIsBetter: metrics[metric].higherIsBetter,
-    split: { by: splitBy, ...counts },
+    split: describeParts(labelled, learned),
     methods,
   });
 }
 
-const methodName = (encoder: string, kind: ProbeName) => `${encoder}, ${kind}`;
+/** The values of each method under each name, in the order in which they came. */
+class Rows {
+  private readonly rows = new Map<
+    string,
+    { method: string; metric: string; values: number[]; seconds: number }
+  >();
 
-function fittingProbes(task: Task): ProbeName[] {
-  return (Object.keys(probes) as ProbeName[]).filter((kind) => !senseless[task]?.includes(kind));
+  add(method: string, metric: string, value: number, seconds: number): void {
+    const key = JSON.stringify([method, metric]);
+    const row = this.rows.get(key) ?? { method, metric, values: [], seconds: 0 };
+    row.values.push(value);
+    row.seconds += seconds;
+    this.rows.set(key, row);
+  }
+
+  summarized(): MethodScores[] {
+    return [...this.rows.values()].map(({ method, metric, values, seconds }) => ({
+      method,
+      metric,
+      perSeed: values,
+      ...summarize(values),
+      seconds,
+    }));
+  }
+}
+
+function protocolsOf(task: Task): ProtocolName[] {
+  return (Object.keys(protocols) as ProtocolName[]).filter((kind) => {
+    const { tasks }: Protocol = protocols[kind];
+    return tasks?.includes(task) ?? true;
+  });
 }

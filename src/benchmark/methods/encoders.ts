@@ -1,5 +1,6 @@
 /** The encoder in every condition: from scratch, pretrained by an objective, and frozen. */
 
+import { LABELLED_TRAINING } from '../../config/defaults.js';
 import type { UserConfig } from '../../config/schema.js';
 import type { HostTensors } from '../../engine/engine.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../../finetuning/frozen-encoder.js';
@@ -36,7 +37,8 @@ async function fineTune(
   const network = encoderNetwork(model);
   const trainer = await shared(
     `encoder ${layerDecay}`,
-    async () => new LabelledTrainer(engine, network, labelled, { batchSize, layerDecay }),
+    async () =>
+      new LabelledTrainer(engine, network, labelled, { ...LABELLED_TRAINING, batchSize, layerDecay }),
     (made) => made.release(),
   );
   const trained = await trainer.train({
@@ -82,7 +84,7 @@ async function probeFrozen(session: Session, key: string, parameters: HostTensor
   const { labelled, model, engine, hooks, shared } = session;
   const embedder = new Embedder(engine, model, parameters);
   const embedded = (part: 'train' | 'valid' | 'test') =>
-    shared(`embedding ${key} ${part}`, () => embedder.embed(labelled[part].block, hooks.signal));
+    shared(`embedding ${key} ${part}`, () => embedder.embed(labelled[part].records, hooks.signal));
   const fitted = await fitOnFeatures(session, { dimension: embedder.width, of: embedded }, linearProbe);
   return {
     ...fitted,

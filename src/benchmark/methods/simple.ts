@@ -1,9 +1,9 @@
 /** Predictors without an encoder, which every table has beside the encoders. */
 
-import { oneHotRidge } from '../../numerics/one-hot-ridge.js';
 import { boostedTrees as boostedTreesProbe } from '../../probes/boosted-trees-probe.js';
 import { constantProbe } from '../../probes/constant.js';
 import { linearProbe } from '../../probes/linear-probe.js';
+import { oneHotRidge } from '../../probes/one-hot-ridge.js';
 import { fingerprints, positionOneHot, rawValues, rowCount } from '../features.js';
 import { onFeatures } from './on-features.js';
 

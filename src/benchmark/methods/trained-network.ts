@@ -1,3 +1,4 @@
+import { LABELLED_TRAINING } from '../../config/defaults.js';
 import { LabelledTrainer, type Network } from '../../finetuning/labelled-training.js';
 import type { TokenSpec } from '../../records/token-block.js';
 import type { Choice, Fitted, Session } from '../suite.js';
@@ -21,7 +22,8 @@ export async function trainNetwork(
   const steps = timesTheSteps * task.finetuning.steps;
   const trainer = await shared(
     name,
-    async () => new LabelledTrainer(engine, network(model.spec), labelled, { batchSize }),
+    async () =>
+      new LabelledTrainer(engine, network(model.spec), labelled, { ...LABELLED_TRAINING, batchSize }),
     (made) => made.release(),
   );
   const trained = await trainer.train({

@@ -1,6 +1,7 @@
 /** FASTA: `>id description` lines, each followed by the lines of its sequence. */
 import { InputError } from '../../errors.js';
 import { quoteCell } from '../bad-records.js';
+import type { ByteFile } from '../byte-file.js';
 import { isDamagedText, lineChunks } from '../bytes.js';
 import { type Reader, TextBatch } from '../reader.js';
 import type { ColumnInfo } from '../record-batch.js';
@@ -9,8 +10,8 @@ import type { ColumnInfo } from '../record-batch.js';
  * Columns `id` (first word of the header), `description` (the rest of it, where the first megabyte has any) and
  * `sequence` (white space removed, case kept).
  */
-export async function fastaReader(path: string): Promise<Reader> {
-  const names = (await hasDescriptions(path)) ? ['id', 'description', 'sequence'] : ['id', 'sequence'];
+export async function fastaReader(file: ByteFile): Promise<Reader> {
+  const names = (await hasDescriptions(file)) ? ['id', 'description', 'sequence'] : ['id', 'sequence'];
   return {
     columns: names.map((name): ColumnInfo => ({ name, type: 'text' })),
     async *read(selected, reject) {
@@ -28,7 +29,7 @@ export async function fastaReader(path: string): Promise<Reader> {
         parts = [];
         if (sequence === '' || isDamagedText(sequence) || isDamagedText(header)) {
           const message = sequence === '' ? `${quoteCell(header)} has no sequence` : 'not valid UTF-8';
-          reject({ path, row, line: headerLine, message });
+          reject({ path: file.name, row, line: headerLine, message });
           return false;
         }
         const space = header.search(/\s/);
@@ -38,7 +39,7 @@ export async function fastaReader(path: string): Promise<Reader> {
         return batch.add(row, ...names.map((name) => cells[name]));
       };
 
-      for await (const { firstLine, lines } of lineChunks(path)) {
+      for await (const { firstLine, lines } of lineChunks(file)) {
         for (let i = 0; i < lines.length; i++) {
           const line = lines[i];
           if (line.startsWith('>')) {
@@ -51,7 +52,7 @@ export async function fastaReader(path: string): Promise<Reader> {
             if (residues === '') continue;
             if (row < 0) {
               throw new InputError(
-                `${path}: line ${firstLine + i}: expected a header ">id" before the first sequence, got ${quoteCell(line)}`,
+                `${file.name}: line ${firstLine + i}: expected a header ">id" before the first sequence, got ${quoteCell(line)}`,
               );
             }
             parts.push(residues);
@@ -65,7 +66,7 @@ export async function fastaReader(path: string): Promise<Reader> {
   };
 }
 
-async function hasDescriptions(path: string): Promise<boolean> {
-  for await (const { lines } of lineChunks(path)) return lines.some((line) => /^>\s*\S+\s+\S/.test(line));
+async function hasDescriptions(file: ByteFile): Promise<boolean> {
+  for await (const { lines } of lineChunks(file)) return lines.some((line) => /^>\s*\S+\s+\S/.test(line));
   return false;
 }

@@ -2,9 +2,8 @@
  * IDX, the format of MNIST: a big-endian header (two zero bytes, a type, the number of axes, their sizes), then the
  * elements in row-major order. Images are axes [count, height, width] or [count, height, width, channels] of unsigned bytes.
  */
-import { readdir } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { InputError } from '../../errors.js';
+import type { ByteFile } from '../byte-file.js';
 import { byteChunks, contentHead } from '../bytes.js';
 import { BATCH_RECORDS, BATCH_SIZE, type Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, PixelShape } from '../record-batch.js';
@@ -12,43 +11,27 @@ import type { ColumnInfo, ColumnValues, PixelShape } from '../record-batch.js';
 const UNSIGNED_BYTE = 8;
 
 /** Whether the first bytes of a content announce an IDX file of unsigned bytes with 1, 3 or 4 axes. */
-export function isIdx(head: Buffer): boolean {
+export function isIdx(head: Uint8Array): boolean {
   return head[0] === 0 && head[1] === 0 && head[2] === UNSIGNED_BYTE && [1, 3, 4].includes(head[3]);
 }
 
 export interface IdxFiles {
-  readonly images: string;
-  readonly labels?: string;
-}
-
-/** An image file, and the label file named alike beside it. Throws InputError for a file of labels. */
-export async function findIdxFiles(images: string): Promise<IdxFiles> {
-  if ((await contentHead(images, 4))[3] === 1) {
-    throw new InputError(`${images}: IDX labels without images; give the images file or the folder of both`);
-  }
-  const name = basename(images);
-  const wanted = name
-    .replace('images', 'labels')
-    .replace(/idx[34]/, 'idx1')
-    .replace(/\.gz$/, '');
-  const labels = (await readdir(dirname(images))).find(
-    (sibling) => sibling !== name && sibling.replace(/\.gz$/, '') === wanted,
-  );
-  return labels === undefined ? { images } : { images, labels: join(dirname(images), labels) };
+  readonly images: ByteFile;
+  readonly labels?: ByteFile;
 }
 
 /** Columns `pixels` and, where there is a label file, `label`. */
 export async function idxReader({ images, labels }: IdxFiles): Promise<Reader> {
   const header = await readHeader(images, [3, 4]);
   const [count, height, width, channels = 1] = header.sizes;
-  if (count === 0) throw new InputError(`${images}: no images`);
+  if (count === 0) throw new InputError(`${images.name}: no images`);
   const shape: PixelShape = [height, width, channels];
   const columns: ColumnInfo[] = [{ name: 'pixels', type: 'pixels' }];
   if (labels !== undefined) {
     const labelHeader = await readHeader(labels, [1]);
     if (labelHeader.sizes[0] !== count) {
       throw new InputError(
-        `${labels}: expected a label for each of the ${count} images, got ${labelHeader.sizes[0]}`,
+        `${labels.name}: expected a label for each of the ${count} images, got ${labelHeader.sizes[0]}`,
       );
     }
     columns.push({ name: 'label', type: 'number' });
@@ -87,29 +70,35 @@ interface IdxHeader {
   readonly sizes: readonly number[];
 }
 
-async function readHeader(path: string, axes: readonly number[]): Promise<IdxHeader> {
-  const head = await contentHead(path, 20);
+async function readHeader(file: ByteFile, axes: readonly number[]): Promise<IdxHeader> {
+  const head = await contentHead(file, 20);
   const found = head[3];
   if (!isIdx(head) || !axes.includes(found)) {
-    throw new InputError(`${path}: expected IDX unsigned bytes with ${axes.join(' or ')} axes`);
+    throw new InputError(`${file.name}: expected IDX unsigned bytes with ${axes.join(' or ')} axes`);
   }
-  if (head.length < 4 + 4 * found) throw new InputError(`${path}: the IDX header is truncated`);
-  return { axes: found, sizes: Array.from({ length: found }, (_, i) => head.readUInt32BE(4 + 4 * i)) };
+  if (head.length < 4 + 4 * found) throw new InputError(`${file.name}: the IDX header is truncated`);
+  const view = new DataView(head.buffer, head.byteOffset, head.length);
+  return { axes: found, sizes: Array.from({ length: found }, (_, i) => view.getUint32(4 + 4 * i)) };
 }
 
 /** The elements of an IDX file, `perBlock` records at a time. Throws InputError when there are fewer or more than announced. */
-async function* elementBlocks(path: string, header: IdxHeader, perBlock: number): AsyncGenerator<Uint8Array> {
+async function* elementBlocks(
+  file: ByteFile,
+  header: IdxHeader,
+  perBlock: number,
+): AsyncGenerator<Uint8Array> {
   const [count, ...inner] = header.sizes;
   const recordBytes = inner.reduce((product, size) => product * size, 1);
   let left = count * recordBytes;
   let skip = 4 + 4 * header.axes;
   let block = new Uint8Array(Math.min(left, perBlock * recordBytes));
   let filled = 0;
-  for await (const chunk of byteChunks(path)) {
+  for await (const chunk of byteChunks(file)) {
     let at = Math.min(skip, chunk.length);
     skip -= at;
     while (at < chunk.length) {
-      if (left === 0) throw new InputError(`${path}: longer than its header announces (${count} records)`);
+      if (left === 0)
+        throw new InputError(`${file.name}: longer than its header announces (${count} records)`);
       const taken = Math.min(block.length - filled, chunk.length - at);
       block.set(chunk.subarray(at, at + taken), filled);
       at += taken;
@@ -123,7 +112,7 @@ async function* elementBlocks(path: string, header: IdxHeader, perBlock: number)
   }
   if (left > 0) {
     throw new InputError(
-      `${path}: truncated; its header announces ${count} records, ${left} bytes are missing`,
+      `${file.name}: truncated; its header announces ${count} records, ${left} bytes are missing`,
     );
   }
 }

@@ -1,6 +1,7 @@
 /** JSON: one array of objects, read as a stream of its elements. */
 import { InputError } from '../../errors.js';
 import { quoteCell, type Reject } from '../bad-records.js';
+import type { ByteFile } from '../byte-file.js';
 import { byteChunks } from '../bytes.js';
 import { type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
@@ -9,22 +10,23 @@ import { jsonCell, jsonRecord } from './jsonl.js';
 /** A longer element would near the longest string the runtime can hold. */
 const MAX_ELEMENT_BYTES = 1 << 28;
 
-const [QUOTE, BACKSLASH, COMMA, NEWLINE] = Buffer.from('"\\,\n');
-const [OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = Buffer.from('{}[]');
+const [QUOTE, BACKSLASH, COMMA, NEWLINE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] =
+  new TextEncoder().encode('"\\,\n{}[]');
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** As of JSON Lines, the columns are the keys of the objects. */
-export function jsonReader(path: string): Promise<Reader> {
-  return objectReader(path, {
-    records: (reject) => arrayRecords(path, reject),
+export function jsonReader(file: ByteFile): Promise<Reader> {
+  return objectReader(file.name, {
+    records: (reject) => arrayRecords(file, reject),
     nestedCell: jsonCell,
     expected: 'an array of JSON objects',
   });
 }
 
-async function* arrayRecords(path: string, reject: Reject): AsyncGenerator<ObjectRecord> {
+async function* arrayRecords(file: ByteFile, reject: Reject): AsyncGenerator<ObjectRecord> {
   let row = 0;
-  for await (const { line, text } of arrayElements(path)) {
-    const record = jsonRecord(text, { path, row: row++, line }, reject);
+  for await (const { line, text } of arrayElements(file)) {
+    const record = jsonRecord(text, { path: file.name, row: row++, line }, reject);
     if (record) yield record;
   }
 }
@@ -39,7 +41,7 @@ interface ArrayElement {
  * The texts between the commas of an array. Only strings and brackets are understood here, which are single bytes in
  * UTF-8; what an element is, its text says. Throws InputError where the array itself is broken.
  */
-async function* arrayElements(path: string): AsyncGenerator<ArrayElement> {
+async function* arrayElements(file: ByteFile): AsyncGenerator<ArrayElement> {
   let line = 1;
   let depth = 0;
   let inString = false;
@@ -49,15 +51,15 @@ async function* arrayElements(path: string): AsyncGenerator<ArrayElement> {
   /** Whether an element has begun, on which line, and its bytes of earlier chunks. */
   let begun = false;
   let firstLine = 1;
-  let parts: Buffer[] = [];
+  let parts: Uint8Array[] = [];
   let held = 0;
-  const fail = (message: string) => new InputError(`${path}: line ${line}: ${message}`);
+  const fail = (message: string) => new InputError(`${file.name}: line ${line}: ${message}`);
 
-  for await (const chunk of byteChunks(path)) {
+  for await (const chunk of byteChunks(file)) {
     const first = line === 1 && depth === 0 && !closed;
     let start = 0;
     const take = (end: number): string => {
-      const text = Buffer.concat([...parts, chunk.subarray(start, end)]).toString('utf8');
+      const text = utf8.decode(concatenated([...parts, chunk.subarray(start, end)]));
       begun = false;
       parts = [];
       held = 0;
@@ -76,7 +78,7 @@ async function* arrayElements(path: string): AsyncGenerator<ArrayElement> {
       if (byte <= 32) continue;
       if (depth === 0) {
         if (closed || byte !== OPEN_ARRAY) {
-          const got = quoteCell(chunk.toString('utf8', i, i + 40));
+          const got = quoteCell(utf8.decode(chunk.subarray(i, i + 40)));
           throw fail(
             `expected ${closed ? 'nothing after the array' : '"[" and an array of objects'}, got ${got}`,
           );
@@ -120,6 +122,17 @@ async function* arrayElements(path: string): AsyncGenerator<ArrayElement> {
   if (!closed) throw fail('the array is not closed by "]"; the file is truncated, copy or download it again');
 }
 
-function byteOrderMark(chunk: Buffer): number {
+function concatenated(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0];
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function byteOrderMark(chunk: Uint8Array): number {
   return chunk[0] === 0xef && chunk[1] === 0xbb && chunk[2] === 0xbf ? 3 : 0;
 }

@@ -3,25 +3,26 @@
  * or turns it into missing cells without saying so, and rounds 2.5 to 2 in a column that began with integers.
  */
 import { quoteCell, type Reject } from '../bad-records.js';
+import type { ByteFile } from '../byte-file.js';
 import { isDamagedText, lineChunks } from '../bytes.js';
 import { type NoCell, numbersCell, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
 
 /** Numbers and booleans become numbers; for lists of numbers see `jsonCell`. */
-export function jsonlReader(path: string): Promise<Reader> {
-  return objectReader(path, {
-    records: (reject) => lineRecords(path, reject),
+export function jsonlReader(file: ByteFile): Promise<Reader> {
+  return objectReader(file.name, {
+    records: (reject) => lineRecords(file, reject),
     nestedCell: jsonCell,
     expected: 'one JSON object per line',
   });
 }
 
-async function* lineRecords(path: string, reject: Reject): AsyncGenerator<ObjectRecord> {
+async function* lineRecords(file: ByteFile, reject: Reject): AsyncGenerator<ObjectRecord> {
   let row = 0;
-  for await (const { firstLine, lines } of lineChunks(path)) {
+  for await (const { firstLine, lines } of lineChunks(file)) {
     for (let i = 0; i < lines.length; i++) {
       if (lines[i].trim() === '') continue;
-      const record = jsonRecord(lines[i], { path, row, line: firstLine + i }, reject);
+      const record = jsonRecord(lines[i], { path: file.name, row, line: firstLine + i }, reject);
       if (record) yield record;
       row++;
     }

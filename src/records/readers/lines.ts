@@ -1,20 +1,21 @@
 /** One record per line: plain text, or SMILES files whose lines are `SMILES name …`. */
+import type { ByteFile } from '../byte-file.js';
 import { isDamagedText, lineChunks } from '../bytes.js';
 import { type Reader, TextBatch } from '../reader.js';
 
 /** Blank lines are not records. Of a SMILES file only the first word of a line is read. */
-export function linesReader(path: string, { firstWord = false } = {}): Reader {
+export function linesReader(file: ByteFile, { firstWord = false } = {}): Reader {
   return {
     columns: [{ name: 'text', type: 'text' }],
     async *read(_columns, reject) {
       const batch = new TextBatch(['text']);
       let row = 0;
-      for await (const { firstLine, lines } of lineChunks(path)) {
+      for await (const { firstLine, lines } of lineChunks(file)) {
         for (let i = 0; i < lines.length; i++) {
           const record = firstWord ? lines[i].trimStart().split(/\s/, 1)[0] : lines[i];
           if (record === '' || (!firstWord && record.trim() === '')) continue;
           if (isDamagedText(record)) {
-            reject({ path, row, line: firstLine + i, message: 'not valid UTF-8' });
+            reject({ path: file.name, row, line: firstLine + i, message: 'not valid UTF-8' });
           } else if (batch.add(row, record)) yield batch.flush()!;
           row++;
         }

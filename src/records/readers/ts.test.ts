@@ -5,7 +5,8 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../errors.js';
-import { type OpenOptions, openSource } from '../../sources/open-source.js';
+import { openSource } from '../../sources/open-source.js';
+import type { OpenOptions } from '../open-bytes.js';
 import type { BadRecord, ColumnValues, ReadOptions, RecordBatch } from '../record-batch.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-ts-'));

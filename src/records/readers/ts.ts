@@ -5,6 +5,7 @@
  */
 import { InputError } from '../../errors.js';
 import { quoteCell } from '../bad-records.js';
+import type { ByteFile } from '../byte-file.js';
 import { isDamagedText, lineChunks } from '../bytes.js';
 import { BATCH_RECORDS, BATCH_SIZE, MISSING_CELLS, type Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, RecordBatch } from '../record-batch.js';
@@ -32,8 +33,8 @@ const isComment = (line: string) => line === '' || line.startsWith('#') || line.
  * Columns `series` and, where records have one, `label`: text for `@classLabel`, numbers for `@targetLabel`. `?` and NaN
  * are missing values. Throws InputError for a header that contradicts itself and for time stamps.
  */
-export async function tsReader(path: string): Promise<Reader> {
-  const header = await readHeader(path);
+export async function tsReader(file: ByteFile): Promise<Reader> {
+  const header = await readHeader(file);
   const columns: ColumnInfo[] = [{ name: 'series', type: 'series' }];
   if (header.label) columns.push({ name: 'label', type: header.label });
   return {
@@ -42,11 +43,11 @@ export async function tsReader(path: string): Promise<Reader> {
       const wanted = new Set(selected.map(({ name }) => name));
       let batch = new SeriesBatch(header, wanted);
       let row = -1;
-      for await (const { text, line } of lines(path)) {
+      for await (const { text, line } of lines(file)) {
         if (line <= header.dataLine) continue;
         row++;
         const fault = batch.add(row, text);
-        if (fault !== undefined) reject({ path, row, line, message: fault });
+        if (fault !== undefined) reject({ path: file.name, row, line, message: fault });
         if (!batch.full) continue;
         yield batch.toRecords();
         batch = new SeriesBatch(header, wanted);
@@ -57,8 +58,8 @@ export async function tsReader(path: string): Promise<Reader> {
 }
 
 /** Lines that are neither blank nor comments, trimmed, with their numbers counted from 1. */
-async function* lines(path: string): AsyncGenerator<{ text: string; line: number }> {
-  for await (const { firstLine, lines } of lineChunks(path)) {
+async function* lines(file: ByteFile): AsyncGenerator<{ text: string; line: number }> {
+  for await (const { firstLine, lines } of lineChunks(file)) {
     for (let i = 0; i < lines.length; i++) {
       const text = lines[i].trim();
       if (!isComment(text)) yield { text, line: firstLine + i };
@@ -66,18 +67,18 @@ async function* lines(path: string): AsyncGenerator<{ text: string; line: number
   }
 }
 
-async function readHeader(path: string): Promise<TsHeader> {
+async function readHeader(file: ByteFile): Promise<TsHeader> {
   const settings = new Map<string, { words: string[]; line: number }>();
   let dataLine: number | undefined;
   let first: string | undefined;
-  for await (const { text, line } of lines(path)) {
+  for await (const { text, line } of lines(file)) {
     if (dataLine !== undefined) {
       first = text;
       break;
     }
     if (!text.startsWith('@')) {
       throw new InputError(
-        `${path}: line ${line}: expected a header line such as "@univariate true", or "@data" before the first record, got ${quoteCell(text)}`,
+        `${file.name}: line ${line}: expected a header line such as "@univariate true", or "@data" before the first record, got ${quoteCell(text)}`,
       );
     }
     const [key, ...words] = text.slice(1).split(/\s+/);
@@ -85,13 +86,13 @@ async function readHeader(path: string): Promise<TsHeader> {
     else settings.set(key.toLowerCase(), { words, line });
   }
   if (dataLine === undefined)
-    throw new InputError(`${path}: no line "@data"; expected a header, @data, and records`);
-  if (first === undefined) throw new InputError(`${path}: a header but no records`);
+    throw new InputError(`${file.name}: no line "@data"; expected a header, @data, and records`);
+  if (first === undefined) throw new InputError(`${file.name}: a header but no records`);
 
   const refuse = (key: string, expected: string): InputError => {
     const { words, line } = settings.get(key)!;
     return new InputError(
-      `${path}: line ${line}: @${key}: expected ${expected}, got ${quoteCell(words.join(' '))}`,
+      `${file.name}: line ${line}: @${key}: expected ${expected}, got ${quoteCell(words.join(' '))}`,
     );
   };
   const truth = (key: string): boolean | undefined => {
@@ -109,7 +110,7 @@ async function readHeader(path: string): Promise<TsHeader> {
 
   if (truth('timestamps')) {
     throw new InputError(
-      `${path}: line ${settings.get('timestamps')!.line}: series with time stamps are not read; write the values alone, at equal intervals, with @timeStamps false`,
+      `${file.name}: line ${settings.get('timestamps')!.line}: series with time stamps are not read; write the values alone, at equal intervals, with @timeStamps false`,
     );
   }
   const label = truth('classlabel') ? 'text' : truth('targetlabel') ? 'number' : undefined;
@@ -118,7 +119,7 @@ async function readHeader(path: string): Promise<TsHeader> {
   const univariate = truth('univariate');
   if (univariate && dimensions !== undefined && dimensions > 1) {
     throw new InputError(
-      `${path}: @univariate is true and @dimensions is ${dimensions}; correct one of them`,
+      `${file.name}: @univariate is true and @dimensions is ${dimensions}; correct one of them`,
     );
   }
   const channels = dimensions ?? (univariate ? 1 : Math.max(1, parts.length - (label ? 1 : 0)));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { ridge } from '../numerics/ridge.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { random } from '../tensor/random.js';
 import { type OneHotRows, oneHotRidge } from './one-hot-ridge.js';
-import { ridge } from './ridge.js';
 
 const spec: LabelSpec = {
   task: 'regression',

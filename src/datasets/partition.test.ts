@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { DataSource, RecordBatch } from '../records/record-batch.js';
-import { seriesColumn, texts } from '../tokenizers/tokenizer.case.js';
-import { partition, selectRecords } from './data.js';
+import { selectRecords } from '../records/select-records.js';
+import { numbers, seriesColumn, texts } from '../tokenizers/tokenizer.case.js';
+import { partition } from './partition.js';
 
 const batch: RecordBatch = {
   rows: Int32Array.of(4, 5, 6),
@@ -41,18 +42,25 @@ describe('selected records', () => {
 describe('a split column with training and test records alone', () => {
   it('gives validation some of the training records, and keeps every test record', async () => {
     const named = Array.from({ length: 400 }, (_, row) => (row < 300 ? 'train' : 'test'));
-    const records = { rows: Int32Array.from(named, (_, row) => row), columns: { split: texts(named) } };
+    const records = {
+      rows: Int32Array.from(named, (_, row) => row),
+      columns: { split: texts(named), row: numbers(named.map((_, row) => row)) },
+    };
     const source: DataSource = {
       path: 'set',
       files: [],
       format: 'ts',
       bytes: 0,
-      columns: [{ name: 'split', type: 'text' }],
+      columns: [
+        { name: 'split', type: 'text' },
+        { name: 'row', type: 'number' },
+      ],
+      reject() {},
       async *read() {
         yield records;
       },
     };
-    const options = { splitColumn: 'split', seed: 0, validFraction: 0.1, testFraction: 0.5 };
+    const options = { column: 'split', columns: ['split', 'row'], heldOut: { valid: 0.1, test: 0.5 } };
     const parts = (await partition(source, options))(records);
     expect(parts.slice(300).every((part) => part === 'test')).toBe(true);
     const valid = parts.slice(0, 300).filter((part) => part === 'valid').length;

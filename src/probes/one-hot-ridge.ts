@@ -1,5 +1,5 @@
-import type { Probe } from '../probes/protocol.js';
 import type { LabelSpec } from '../scoring/labels.js';
+import type { Probe } from './protocol.js';
 
 /** Rows of zeros and ones, by the columns of their ones. */
 export interface OneHotRows {

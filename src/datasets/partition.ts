@@ -1,0 +1,115 @@
+/** Which part of a data set each record is in: what a column says, or else a draw that knows nothing but the record. */
+import { InputError } from '../errors.js';
+import { isIdName, splitByName } from '../records/column-roles.js';
+import { type ColumnValues, type DataSource, isCellType, type RecordBatch } from '../records/record-batch.js';
+import { recordHashes } from '../records/record-hash.js';
+import { type HeldOut, type Part, partNamed, partOf, partOfKey, SPLIT_SEED } from '../records/split.js';
+
+/** Gives the part of each record of a batch, by its place; undefined for a record that is in none. */
+export type Partition = (batch: RecordBatch) => (Part | undefined)[];
+
+/** How a data set is split. */
+export interface SplitRule {
+  /** The column that says so; without it parts are drawn. */
+  readonly column?: string;
+  /**
+   * The columns that make a record what it is: where no column is an id, records that are equal in all of them are in one
+   * part. They are those that the encoder reads, so that a file of labels is split as the file that was learned from.
+   */
+  readonly columns: readonly string[];
+  readonly heldOut: HeldOut;
+}
+
+/** The split column that is honoured: the one asked for, or else the one that its name tells. */
+export function findSplitColumn(source: DataSource, asked?: string): string | undefined {
+  if (asked === undefined) return splitByName(source.columns);
+  if (source.columns.some(({ name }) => name === asked)) return asked;
+  throw new InputError(
+    `${source.path}: there is no column "${asked}" to split by; its columns are ${source.columns.map(({ name }) => name).join(', ')}`,
+  );
+}
+
+/** The column whose value draws a record's part, so that records of one id stay together. */
+export const idColumnOf = (source: DataSource): string | undefined =>
+  source.columns.find(({ name, type }) => isIdName(name) && isCellType(type))?.name;
+
+/** The columns that a partition reads. */
+export function partitionColumns(source: DataSource, { column, columns }: SplitRule): string[] {
+  const id = idColumnOf(source);
+  return [...(column === undefined ? [] : [column]), ...(id === undefined ? columns : [id])];
+}
+
+/** A cell as text; undefined where it is missing or no cell. */
+export function cellText(column: ColumnValues | undefined, row: number): string | undefined {
+  if (column === undefined || (column.type !== 'number' && column.type !== 'text')) return undefined;
+  const value = column.values[row];
+  return value === null || Number.isNaN(value) ? undefined : String(value);
+}
+
+/** The cells of an id column at some places, as text; null is missing. */
+export function idTexts(column: ColumnValues, places: Int32Array): (string | null)[] {
+  return Array.from(places, (place) => cellText(column, place) ?? null);
+}
+
+/** The parts that a split column names anywhere. */
+export async function namedParts(source: DataSource, column: string): Promise<ReadonlySet<Part>> {
+  const named = new Set<Part>();
+  for await (const batch of source.read({ columns: [column] })) collectNamedParts(batch, column, named);
+  return named;
+}
+
+/** Adds the parts that a batch's cells name. */
+export function collectNamedParts({ rows, columns }: RecordBatch, column: string, named: Set<Part>): void {
+  for (let row = 0; row < rows.length; row++) {
+    const part = partNamed(cellText(columns[column], row) ?? '');
+    if (part) named.add(part);
+  }
+}
+
+/**
+ * Honours a split column, which names these parts; training records then give some to validation only if there is no
+ * validation part. Without one, parts are drawn by hashing the id, or else the record itself.
+ * Throws InputError where the column names no training record.
+ */
+export function partitionBy(source: DataSource, rule: SplitRule, named: ReadonlySet<Part>): Partition {
+  const { column, columns } = rule;
+  if (column === undefined) return drawnParts(source, columns, rule.heldOut);
+  if (!named.has('train')) {
+    throw new InputError(
+      `${source.path}: column "${column}" marks no record as train; name another with --split-column`,
+    );
+  }
+  const told = (batch: RecordBatch): (Part | undefined)[] => {
+    const parts: (Part | undefined)[] = [];
+    for (let row = 0; row < batch.rows.length; row++)
+      parts.push(partNamed(cellText(batch.columns[column], row) ?? ''));
+    return parts;
+  };
+  if (named.has('valid')) return told;
+  const drawn = drawnParts(source, columns, { valid: rule.heldOut.valid, test: 0 });
+  return (batch) => {
+    const draws = drawn(batch);
+    return told(batch).map((part, row) => (part === 'train' ? draws[row] : part));
+  };
+}
+
+function drawnParts(source: DataSource, columns: readonly string[], heldOut: HeldOut): Partition {
+  const id = idColumnOf(source);
+  // The order in which a file has its columns says nothing of a record.
+  const sorted = [...columns].sort();
+  return (batch) => {
+    const { low, high } = recordHashes(batch, id === undefined ? sorted : []);
+    const parts: (Part | undefined)[] = [];
+    for (let row = 0; row < batch.rows.length; row++) {
+      const text = id === undefined ? undefined : cellText(batch.columns[id], row);
+      if (text !== undefined) parts.push(partOf(text, SPLIT_SEED, heldOut));
+      else if (id === undefined) parts.push(partOfKey(low[row], high[row], SPLIT_SEED, heldOut));
+      else parts.push(partOf(String(batch.rows[row]), SPLIT_SEED, heldOut));
+    }
+    return parts;
+  };
+}
+
+/** A partition of a source, which is read for the parts that its split column names. */
+export const partition = async (source: DataSource, rule: SplitRule): Promise<Partition> =>
+  partitionBy(source, rule, rule.column === undefined ? new Set() : await namedParts(source, rule.column));

@@ -1,0 +1,234 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { EncoderKind } from '../encoders/index.js';
+import type { HostTensors } from '../engine/engine.js';
+import { floats } from '../engine/evaluate.case.js';
+import { nodeEngine } from '../engine/node.js';
+import { LacunaError } from '../errors.js';
+import * as g from '../graph/index.js';
+import { tokenFeeds } from '../layers/token-embedding.js';
+import { initializeParameters } from '../learning/parameters.js';
+import { type TrainableGraph, Trainer } from '../learning/trainer.js';
+import { smallModel } from '../objectives/objective.case.js';
+import { packBatch } from '../records/batch.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import { realRecords } from '../tokenizers/real-records.case.js';
+import { encoderNetwork, layerRate, type TrainOptions, trainToBest } from './labelled-training.js';
+
+const engine = await nodeEngine({ threads: 1 });
+const { tokenizer, block } = (await realRecords()).discrete;
+const { spec } = tokenizer;
+
+const trainers: Trainer[] = [];
+afterEach(async () => {
+  for (const trainer of trainers.splice(0)) await trainer.release();
+});
+
+const acid: LabelSpec = {
+  task: 'binary',
+  columns: ['acid'],
+  targets: 1,
+  outputs: 1,
+  classes: [['0', '1']],
+  reason: '',
+};
+
+describe.each(['perceiver', 'transformer'] as const)(
+  'the rates of the layers of a %s',
+  (kind: EncoderKind) => {
+    const layers = 3;
+    /** By how much the parameter that moves most, of those that have a name, moves in the first step at rate 0.01. */
+    async function movements(layerDecay: number): Promise<Map<string, number>> {
+      const small = smallModel(spec, 'random-masking', {}, kind);
+      const network = encoderNetwork({ spec, encoder: { ...small.encoder, layers } });
+      expect([network.layers, network.maxTokens]).toEqual([layers, spec.maxTokens]);
+      const trainer = new Trainer(
+        engine,
+        {
+          build: (tokens) => network.build(acid, 4, tokens),
+          weightDecay: 0.01,
+          clipNorm: 1,
+          rateOf: (name) => layerRate(name, network.layers, layerDecay),
+        },
+        40,
+      );
+      trainers.push(trainer);
+      trainer.begin(initializeParameters(trainer.layout, 1));
+      const before = trainer.state.parameters.slice();
+      const feeds = {
+        ...tokenFeeds(packBatch(block, [0, 3, 7, 9], 4, 40)),
+        labels: floats([4, 1], [1, 1, 0, 0]),
+        label_weights: floats([4, 1], [1, 1, 1, 1]),
+      };
+      await trainer.gradient(40, feeds);
+      // Long enough that the epsilon of AdamW is nothing beside it, in every layer.
+      const { gradient, parameters } = trainer.state;
+      for (let i = 0; i < gradient.length; i++) gradient[i] = gradient[i] < 0 ? -1 : 1;
+      await trainer.update(1, 0.01, 1);
+      return new Map(
+        trainer.layout.slots.map(({ name, offset, length }) => {
+          const moved = Array.from({ length }, (_, i) =>
+            Math.abs(parameters[offset + i] - before[offset + i]),
+          );
+          return [name, moved.sort((a, b) => a - b)[length >> 1]];
+        }),
+      );
+    }
+
+    it('fall from the head down to the embedding, each layer by the decay', async () => {
+      const expected = (name: string) => {
+        if (name.startsWith('head.')) return 0.01;
+        const layer = /^encoder\.layers\.(\d)\./.exec(name)?.[1];
+        // Of three layers the last is one below the head; the embedding is below the first.
+        return 0.01 * (layer === undefined ? 0.5 ** 4 : 0.5 ** [3, 2, 1][Number(layer)]);
+      };
+      const found = await movements(0.5);
+      for (const part of [
+        'head.',
+        'encoder.layers.0.',
+        'encoder.layers.1.',
+        'encoder.layers.2.',
+        'embedding.',
+      ])
+        expect(
+          [...found.keys()].some((name) => name.startsWith(part)),
+          part,
+        ).toBe(true);
+      for (const [name, moved] of found) expect(moved / expected(name), name).toBeCloseTo(1, 1);
+    });
+
+    it('are all the same without a decay', async () => {
+      for (const [name, moved] of await movements(1)) expect(moved / 0.01, name).toBeCloseTo(1, 1);
+    });
+  },
+);
+
+/** One parameter of an encoder and one of a head, whose loss is the sum of their squares times what is fed. */
+function twoNumbers(): Trainer {
+  const build = (): TrainableGraph => {
+    const number = (name: string, value: number) => g.parameter(name, [1], { kind: 'constant', value });
+    const [body, head] = [number('encoder.weight', 3), number('head.weight', 2)];
+    const squares = g.add(g.multiply(body, body), g.multiply(head, head));
+    const loss = g.reshape(g.multiply(squares, g.input('factor', 'float32', [1])), []);
+    return { loss, parameters: g.parametersOf([loss]), metrics: {}, evaluation: { loss } };
+  };
+  const trainer = new Trainer(engine, { build, weightDecay: 0, clipNorm: 1 }, 1);
+  trainers.push(trainer);
+  return trainer;
+}
+
+describe('a training that validates', () => {
+  const higher = (value: number, best: number) => value > best;
+  const one = { factor: floats([1], [1]) };
+  const plan = { records: Int32Array.of(0), rows: 1, tokens: 1 };
+
+  /** Trains two numbers; the validations give these values in turn. `seen` are the parameters at each. */
+  async function trained(
+    values: readonly number[],
+    options: Partial<TrainOptions> = {},
+    feeds: (step: number) => HostTensors = () => one,
+  ) {
+    const trainer = twoNumbers();
+    const seen: Float32Array[] = [];
+    let fed = 0;
+    const result = await trainToBest(
+      trainer,
+      { steps: 20, learningRate: 0.1, seed: 4, ...options },
+      {
+        plans: () => [plan, plan, plan],
+        feeds: () => feeds(fed++),
+        validate: async () => values[seen.push(trainer.state.parameters.slice()) - 1],
+        isBetter: higher,
+      },
+    );
+    return { result, seen, trainer };
+  }
+
+  it('keeps the parameters of the best validation, wherever it was, not those of the last', async () => {
+    const values = [1, 2, 7, 3, 6, 5, 4, 0, 1, 2];
+    const { result, seen, trainer } = await trained(values);
+    expect(seen).toHaveLength(10);
+    expect(result).toEqual({ parameters: seen[2], valid: 7, step: 6 });
+    expect(result.parameters).not.toEqual(trainer.state.parameters);
+    const first = await trained([...values].map((value) => -value));
+    expect(first.result).toEqual({ parameters: first.seen[7], valid: -0, step: 16 });
+    const last = await trained(values.map((_, i) => i));
+    expect(last.result).toEqual({ parameters: last.trainer.state.parameters, valid: 9, step: 20 });
+  });
+
+  it('keeps the first of equally good ones, as whoever asks means good', async () => {
+    const { result } = await trained([1, 5, 2, 5, 5, 1, 1, 1, 1, 1]);
+    expect(result.step).toBe(4);
+  });
+
+  it('validates at most ten times, and always after the last step', async () => {
+    for (const [steps, times] of [
+      [1, 1],
+      [9, 9],
+      [10, 10],
+      [25, 9],
+      [31, 8],
+    ]) {
+      const { result, seen } = await trained(
+        Array.from({ length: 10 }, (_, i) => i),
+        { steps },
+      );
+      expect([seen.length, result.step]).toEqual([times, steps]);
+    }
+  });
+
+  it('tells each step, its epoch and its rate, which rises for a tenth of the steps and falls to 0', async () => {
+    const steps: { step: number; epoch: number; loss: number; lr: number }[] = [];
+    await trained(new Array(10).fill(0), { onStep: (step) => steps.push(step) });
+    expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    expect(steps.map(({ epoch }) => epoch)).toEqual(Array.from({ length: 20 }, (_, i) => Math.floor(i / 3)));
+    expect(steps[0].loss).toBe(13);
+    expect(steps.slice(0, 3).map(({ lr }) => lr)).toEqual([0.05, 0.1, 0.1]);
+    // Eighteen steps of half a cosine: the tenth of them is in its middle.
+    expect(steps[11].lr).toBeCloseTo(0.05, 12);
+    expect(steps[19].lr).toBeLessThan(0.001);
+  });
+
+  it('begins with the encoder that it is given and a fresh head, at each training anew', async () => {
+    const start = { tensors: { 'encoder.weight': floats([1], [9]) }, folder: 'runs/one' };
+    const trainer = twoNumbers();
+    const losses: number[] = [];
+    const options = { steps: 1, learningRate: 0.1, seed: 4, start };
+    const data = { plans: () => [plan], feeds: () => one, validate: async () => 0, isBetter: higher };
+    const onStep = ({ loss }: { loss: number }) => losses.push(loss);
+    for (let run = 0; run < 2; run++) await trainToBest(trainer, { ...options, onStep }, data);
+    await trainToBest(trainer, { ...options, onStep, start: undefined }, data);
+    expect(losses).toEqual([9 ** 2 + 2 ** 2, 9 ** 2 + 2 ** 2, 3 ** 2 + 2 ** 2]);
+    const unfit = { tensors: {}, folder: 'runs/two' };
+    await expect(trainToBest(trainer, { ...options, start: unfit }, data)).rejects.toThrow('runs/two');
+  });
+
+  it('says of which step the loss is not finite, and to try a lower rate', async () => {
+    const spoilt = (step: number) => (step === 3 ? { factor: floats([1], [Number.NaN]) } : one);
+    const training = trained(new Array(10).fill(0), {}, spoilt);
+    await expect(training).rejects.toThrow(LacunaError);
+    await expect(training).rejects.toThrow(
+      'fine-tuning step 4: the loss is not finite; try a lower learning rate than 0.1',
+    );
+  });
+
+  it('hands on what goes wrong in a validation, and gives the reason of a stop', async () => {
+    const stop = new AbortController();
+    const stopping = trained(new Array(10).fill(0), {
+      signal: stop.signal,
+      onStep: ({ step }) => step === 5 && stop.abort(new Error('enough')),
+    });
+    await expect(stopping).rejects.toThrow('enough');
+    const trainer = twoNumbers();
+    const failing = trainToBest(
+      trainer,
+      { steps: 2, learningRate: 0.1, seed: 1 },
+      {
+        plans: () => [plan],
+        feeds: () => one,
+        validate: () => Promise.reject(new RangeError('no score')),
+        isBetter: higher,
+      },
+    );
+    await expect(failing).rejects.toThrow(RangeError);
+  });
+});

@@ -1,0 +1,100 @@
+/** Which records a run learned from, so that an evaluation can tell whether it tests on some of them. */
+import { readFile } from 'node:fs/promises';
+import { InputError } from '../errors.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
+import type { RecordHashes } from '../records/record-hash.js';
+import type { LabelledRecords } from '../scoring/parts.js';
+import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
+import { hostTensor } from '../tensor/tensor.js';
+import { version } from '../version.js';
+import { runFile } from './folder.js';
+
+/** Hashes that a run keeps, at most: 8 MiB. Of more records those with the smallest hashes are kept, a fair sample. */
+const MOST_HASHES = 1 << 20;
+
+const WORD = 2 ** 32;
+
+/** 53 bits of the hashes of the records that a run learned from, or of a sample of them. */
+export interface LearnedRecords {
+  readonly hashes: ReadonlySet<number>;
+  /** Hashes whose high word is below are kept: 2³² where all are. */
+  readonly below: number;
+}
+
+const hashAt = ({ low, high }: RecordHashes, i: number): number => high[i] * 2 ** 21 + (low[i] >>> 11);
+
+/** Collects the records of a run as they are learned from. */
+export class LearnedRecordsWriter {
+  private hashes = new Set<number>();
+  private below = WORD;
+
+  /** Begins with what the run started from had learned. */
+  constructor(before?: LearnedRecords) {
+    if (!before) return;
+    this.hashes = new Set(before.hashes);
+    this.below = before.below;
+  }
+
+  readonly add = (hashes: RecordHashes, places: ArrayLike<number>): void => {
+    for (let i = 0; i < places.length; i++) {
+      if (hashes.high[places[i]] < this.below) this.hashes.add(hashAt(hashes, places[i]));
+    }
+    while (this.hashes.size > MOST_HASHES) {
+      this.below /= 2;
+      const limit = this.below * 2 ** 21;
+      for (const hash of this.hashes) if (hash >= limit) this.hashes.delete(hash);
+    }
+  };
+
+  /** Writes learned.safetensors: `record_hashes` int64[n], ascending. */
+  async write(run: string): Promise<void> {
+    const sorted = BigInt64Array.from([...this.hashes], BigInt).sort();
+    const tensors = { record_hashes: hostTensor('int64', [sorted.length], sorted) };
+    const metadata = { version, below: String(this.below) };
+    await writeFileAtomically(runFile(run, 'learned'), encodeSafetensors(tensors, metadata));
+  }
+}
+
+/** What a run learned from; undefined of a run that does not tell, as of an earlier version. Throws InputError for a damaged file. */
+export async function readLearnedRecords(run: string): Promise<LearnedRecords | undefined> {
+  const path = runFile(run, 'learned');
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw new InputError(`${path}: could not be read (${error.code ?? error.message})`, { cause: error });
+  });
+  if (bytes === undefined) return undefined;
+  const { tensors, metadata } = decodeSafetensors(bytes, path);
+  const data = tensors.record_hashes?.data;
+  const below = Number(metadata.below);
+  if (!(data instanceof BigInt64Array) || !(below > 0))
+    throw new InputError(`${path}: is not the list of records that a run of Lacuna learned from`);
+  return { hashes: new Set(Array.from(data, Number)), below };
+}
+
+/** Test records that a run learned from. */
+export interface LearnedCount {
+  readonly records: number;
+  /** All test records. */
+  readonly of: number;
+  /** Whether they were counted, or estimated by a sample. */
+  readonly exact: boolean;
+}
+
+/** How many records of the test part a run learned from. */
+export function countLearned(
+  learned: LearnedRecords | undefined,
+  { members: { test }, hashes }: Pick<LabelledRecords, 'members'> & { readonly hashes: RecordHashes },
+): LearnedCount | undefined {
+  if (learned === undefined) return undefined;
+  const { below } = learned;
+  let found = 0;
+  let looked = 0;
+  for (const record of test) {
+    if (hashes.high[record] >= below) continue;
+    looked++;
+    if (learned.hashes.has(hashAt(hashes, record))) found++;
+  }
+  const exact = below === WORD;
+  const records = exact ? found : Math.round((found / Math.max(1, looked)) * test.length);
+  return { records, of: test.length, exact };
+}

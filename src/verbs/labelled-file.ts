@@ -1,0 +1,69 @@
+/** A labelled file as the runs of an evaluation read it, and what those runs learned of it already. */
+import { HELD_OUT } from '../config/defaults.js';
+import type { FinetuneOptions, ProbeOptions } from '../config/schema.js';
+import { type LabelledData, readLabelled } from '../datasets/labelled-data.js';
+import { RejectedRecords } from '../datasets/rejected-records.js';
+import { InputError } from '../errors.js';
+import type { Run } from '../runs/folder.js';
+import { countLearned, type LearnedCount, readLearnedRecords } from '../runs/learned-records.js';
+import { openSource } from '../sources/open-source.js';
+import { rememberSmall } from '../sources/remember.js';
+
+export interface LabelledFile {
+  readonly labelled: LabelledData;
+  /** What was left out, and what the runs had learned from, each a sentence; none where there is nothing to say. */
+  readonly warnings: readonly string[];
+  /** How many test records a run learned from; undefined where its folder does not tell. */
+  readonly learned: LearnedCount | undefined;
+}
+
+/**
+ * Reads a labelled file by the tokenizer of the first run and the options that fine-tuning and probes share, and counts the
+ * test records that any of the runs learned from. Throws InputError for what does not fit, and with `strict` for such a record.
+ */
+export async function readLabelledFile(
+  [run, ...others]: readonly Run[],
+  path: string,
+  targets: readonly string[],
+  config: ProbeOptions | FinetuneOptions,
+  { keepUnlabelled = false } = {},
+): Promise<LabelledFile> {
+  const rejected = new RejectedRecords();
+  const { format, on_bad_record: onBadRecord } = config;
+  const source = rememberSmall(await openSource(path, { format, onBadRecord, report: rejected.report }));
+  const labelled = await readLabelled(source, {
+    tokenizer: run.tokenizer,
+    targets,
+    rejected,
+    onBadRecord,
+    task: config.task,
+    maskColumn: 'mask_column' in config ? config.mask_column : undefined,
+    split: config.split,
+    splitColumn: config.split_column,
+    pretrainedSplit: run.config.data.split_column,
+    heldOut: {
+      valid: config.valid_fraction ?? HELD_OUT.valid,
+      test: config.test_fraction ?? HELD_OUT.test,
+    },
+    keepUnlabelled,
+  });
+  const counts = await Promise.all(
+    [run, ...others].map(async ({ folder }) => countLearned(await readLearnedRecords(folder), labelled)),
+  );
+  const learned = counts.every((count) => count !== undefined)
+    ? counts.reduce((most, count) => (count.records > most.records ? count : most))
+    : undefined;
+  const warnings = [rejected.summary(), describeLearned(learned)].filter((text) => text !== undefined);
+  if (config.strict && learned?.records !== 0) {
+    throw new InputError(
+      `${path}: ${describeLearned(learned) ?? 'the run does not tell which records it learned from'}; give a test part that pretraining held out, or leave --strict out`,
+    );
+  }
+  return { labelled, warnings, learned };
+}
+
+function describeLearned(learned: LearnedCount | undefined): string | undefined {
+  if (learned === undefined || learned.records === 0) return undefined;
+  const { records, of, exact } = learned;
+  return `pretraining learned from ${exact ? '' : 'about '}${records} of the ${of} test records, without their labels, so the score may be too good`;
+}
