@@ -3,6 +3,7 @@ import { InputError } from '../errors.js';
 /** What is to be predicted from a record: numbers, one of two classes, one of many, several yes/no answers, or one class for each token. */
 export const tasks = ['regression', 'binary', 'multiclass', 'multilabel', 'per-token'] as const;
 
+/** One of {@link tasks}. */
 export type Task = (typeof tasks)[number];
 
 /**
