@@ -46,6 +46,7 @@ export { InputError, LacunaError } from './errors.js';
 export type { Hooks, ProgressEvent, SeedEvent, StepEvent, ValidEvent } from './learning/progress-event.js';
 export type { Plugin, ReaderPlugin } from './plugins.js';
 export type { BadRecord } from './records/record-batch.js';
+export type { LearnedCount } from './runs/learned-records.js';
 export type { MethodScores, Scores } from './runs/scores.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
 export type { ExportOptions, ExportSummary } from './verbs/export.js';

@@ -31,6 +31,7 @@ import { Pretrainings, scaledCount } from './pretrained-encoders.js';
 import { type OpenSession, openSession } from './session.js';
 import type { BenchmarkTask, Choice, DataFolders, Suite } from './suite.js';
 
+/** What `bench` is given. */
 export interface BenchOptions {
   readonly suite: string;
   /** Folder of the published data. */
@@ -44,6 +45,7 @@ export interface BenchOptions {
   readonly threads?: number;
 }
 
+/** What `bench` did. */
 export interface BenchSummary {
   /** The result file. */
   readonly file: string;

@@ -6,6 +6,7 @@ import { writeFileAtomically } from '../files/atomic-file.js';
 import { parseResults, type Results } from '../report/results.js';
 import { resultsPage } from '../report/results-page.js';
 
+/** What `report` is given. */
 export interface ReportOptions {
   /** Folder of result files, as `bench` writes them: each `.json` in it. */
   readonly results: string;
@@ -15,6 +16,7 @@ export interface ReportOptions {
   readonly check?: boolean;
 }
 
+/** What `report` did. */
 export interface ReportSummary {
   readonly out: string;
   readonly suites: readonly string[];

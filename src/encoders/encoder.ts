@@ -38,6 +38,7 @@ export const encoderSizes: OptionsOf<EncoderSizes> = {
   },
 };
 
+/** What an encoder makes of a batch. */
 export interface Encoding {
   /** float32[batch, tokens, embed_width]: all tokens as embedded. */
   readonly embedded: Value;
@@ -66,6 +67,7 @@ export interface Hiding {
   readonly visible: number;
 }
 
+/** How one pass of an encoder differs from the plain one. */
 export interface EncodeOptions {
   readonly hiding?: Hiding;
   /**

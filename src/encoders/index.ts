@@ -13,6 +13,7 @@ export const encoders = {
   'residual-network': residualNetwork,
 } satisfies Record<string, Encoder>;
 
+/** The names of all encoders. */
 export type EncoderKind = keyof typeof encoders;
 
 type OwnOptions<K extends EncoderKind> = (typeof encoders)[K] extends Encoder<infer O> ? O : never;

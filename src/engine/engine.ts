@@ -1,6 +1,7 @@
 import type { Program } from '../graph/program.js';
 import type { HostTensor } from '../tensor/tensor.js';
 
+/** Tensors by name. */
 export type HostTensors = Readonly<Record<string, HostTensor>>;
 
 /** A program ready to run. */
@@ -15,6 +16,7 @@ export interface Executable {
   release(): Promise<void>;
 }
 
+/** How programs are run. */
 export interface EngineOptions {
   /** Threads inside one operator. */
   readonly threads: number;
@@ -22,6 +24,7 @@ export interface EngineOptions {
   readonly profilePrefix?: string;
 }
 
+/** How one program is compiled. */
 export interface CompileOptions {
   /**
    * Fixed values of the parameters by name, which are then no inputs any more: the engine lays them out once, as its
@@ -32,5 +35,6 @@ export interface CompileOptions {
 
 /** Compiles programs; one per device or thread count. */
 export interface Engine {
+  /** Throws what the runtime throws where it refuses the program. */
   compile(program: Program, options?: CompileOptions): Promise<Executable>;
 }

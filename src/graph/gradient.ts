@@ -11,6 +11,7 @@ import {
   type Value,
 } from './value.js';
 
+/** How a gradient trades memory for time. */
 export interface GradientOptions {
   /**
    * The part of the program that a scope belongs to, or undefined for none. What is computed inside a part is not kept
@@ -21,7 +22,8 @@ export interface GradientOptions {
 
 /**
  * Reverse-mode differentiation: the gradients of a scalar with respect to each of `targets`, as values of the same
- * program. Each has its target's shape; a target the loss does not depend on gets zeros.
+ * program. Each has its target's shape; a target the loss does not depend on gets zeros. Throws Error for a loss that is
+ * not float32[].
  */
 export function gradients(
   loss: Value,

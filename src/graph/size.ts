@@ -4,6 +4,7 @@
  */
 export type Size = number | string;
 
+/** The sizes of all axes; of a scalar none. */
 export type Shape = readonly Size[];
 
 interface Monomial {

@@ -5,6 +5,7 @@
 import type { DType, HostTensor } from '../tensor/tensor.js';
 import type { Shape } from './size.js';
 
+/** One output of a node, of known dtype and shape. */
 export interface Value {
   readonly dtype: DType;
   readonly shape: Shape;
@@ -13,12 +14,15 @@ export interface Value {
   readonly output: number;
 }
 
+/** What is known of a value without its node. */
 export interface ValueType {
   readonly dtype: DType;
   readonly shape: Shape;
 }
 
+/** What an attribute may be. */
 export type AttributeValue = number | string | boolean | readonly number[] | Shape;
+/** What a primitive is told beside its operands, by name. */
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 
 /** How a parameter starts. */
@@ -37,10 +41,12 @@ interface NodeBase {
   readonly inputs: readonly Value[];
   readonly outputs: readonly Value[];
 }
+/** A tensor that is given at every run. */
 export interface InputNode extends NodeBase {
   readonly kind: 'input';
   readonly name: string;
 }
+/** A tensor that is trained. */
 export interface ParameterNode extends NodeBase {
   readonly kind: 'parameter';
   readonly name: string;
@@ -48,10 +54,12 @@ export interface ParameterNode extends NodeBase {
   /** Whether weight decay applies: not to biases, norms and embeddings. */
   readonly decay: boolean;
 }
+/** A tensor that is part of the program. */
 export interface ConstantNode extends NodeBase {
   readonly kind: 'constant';
   readonly tensor: HostTensor;
 }
+/** A primitive applied to values. */
 export interface OperationNode<A extends Attributes = Attributes> extends NodeBase {
   readonly kind: 'operation';
   readonly primitive: Primitive<A>;

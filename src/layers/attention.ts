@@ -28,6 +28,7 @@ const EXCLUDED = -1e30;
  */
 export type HideKeys = (attention: Value) => Value;
 
+/** Heads and widths, and which keys are attended to. */
 export interface AttentionOptions {
   heads: number;
   /** Width of queries and keys over all heads; by default that of `queries`. */
@@ -153,13 +154,14 @@ function attentionOf(
 /**
  * Multi-head scaled dot-product attention (Vaswani et al., 2017) without biases:
  * queries float32[batch, n, width], source float32[batch, keys, sourceWidth] → float32[batch, n, valueWidth].
- * Queries may have one row that serves the whole batch.
+ * Queries may have one row that serves the whole batch. Throws Error for heads that do not divide the widths.
  */
 export function attention(queries: Value, source: Value, options: AttentionOptions): Value {
   const [queryWidth, sourceWidth] = [queries, source].map((x) => staticSize(x.shape[2]));
   return attentionOf(attentionWeights(queryWidth, sourceWidth, options), queries, source, options);
 }
 
+/** What a block attends to, and what it adds. */
 export interface BlockOptions extends AttentionOptions {
   /** float32[batch, keys, sourceWidth]: what is attended to, as it is, not normalised again; by default the states. */
   readonly source?: Value;
@@ -176,7 +178,7 @@ export interface BlockOptions extends AttentionOptions {
 
 /**
  * One pre-norm block: attention and an MLP, each added to what came in. Without `source` the states attend to
- * themselves.
+ * themselves. float32[batch, n, width] → float32[batch, n, width]. Throws Error for heads that do not divide the widths.
  */
 export function attentionBlock(name: string, states: Value, options: BlockOptions): Value {
   return scope(name, () => {

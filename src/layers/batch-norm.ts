@@ -19,6 +19,7 @@ import {
 
 const EPSILON = 1e-5;
 
+/** Whose moments normalise, and which places have any. */
 export interface BatchNormOptions {
   /** Whether channels are normalised by the moments of this batch, which are tracked, or by the running ones. */
   readonly training: boolean;

@@ -1,5 +1,6 @@
 import { convolution as convolve, parameter, scope, staticSize, type Value } from '../graph/index.js';
 
+/** The size of the filters, and how far they move at a time; 1 by default. */
 export interface ConvolutionOptions {
   /** Height and width of the filters, both odd. */
   readonly kernel: readonly [height: number, width: number];

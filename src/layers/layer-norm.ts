@@ -13,6 +13,6 @@ export function layerNormOf(
   });
 }
 
-/** `layerNormOf` for one value. */
+/** {@link layerNormOf} for one value: float32[…, width] → float32[…, width]. `epsilon` is 1e-5 by default. */
 export const layerNorm = (name: string, x: Value, options: { epsilon?: number } = {}): Value =>
   layerNormOf(name, staticSize(x.shape.at(-1)!), options)(x);

@@ -25,6 +25,6 @@ export function linearOf(
   return (x) => add(matmul(x, weight), offset);
 }
 
-/** `linearOf` for one value. */
+/** {@link linearOf} for one value: x · W (+ b), float32[…, inputs] → float32[…, width]. */
 export const linear = (name: string, x: Value, width: number, options: { bias?: boolean } = {}): Value =>
   linearOf(name, staticSize(x.shape.at(-1)!), width, options)(x);

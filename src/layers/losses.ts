@@ -34,7 +34,10 @@ export function squaredError(predicted: Value, target: Value): Value {
   return mean(multiply(difference, difference), [-1]);
 }
 
-/** Σ weight · value / Σ weight, and the sum of the weights; 0 where all weights are 0. */
+/**
+ * Of values and weights float32[…] of one shape Σ weight · value / Σ weight, 0 where all weights are 0, and the sum of the
+ * weights: float32[] each.
+ */
 export function weightedMean(values: Value, weights: Value): { mean: Value; weight: Value } {
   const weight = sumAll(weights);
   const divisor = where(less(weight, scalar(1e-12)), add(weight, scalar(1)), weight);

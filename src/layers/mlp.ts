@@ -1,7 +1,10 @@
 import { gelu, scope, staticSize, type Value } from '../graph/index.js';
 import { linear } from './linear.js';
 
-/** linear → GELU → linear back to the input's width, without biases. */
+/**
+ * linear → GELU → linear back to the input's width, without biases: float32[…, width] → float32[…, width], within
+ * `widening` times as wide.
+ */
 export function mlp(name: string, x: Value, widening: number): Value {
   return scope(name, () => {
     const width = staticSize(x.shape.at(-1)!);

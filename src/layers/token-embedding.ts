@@ -87,6 +87,7 @@ export function tokenInputs(spec: TokenSpec, batch: Size, count: number, prefix 
   };
 }
 
+/** A batch of tokens as vectors. */
 export interface Embedding {
   /** float32[batch, tokens, width] */
   readonly embedded: Value;

@@ -6,6 +6,7 @@ import type { ParameterLayout } from './parameters.js';
 /** Elements per run: enough that a run's fixed cost is small, few enough that intermediates stay in the cache. */
 const SLICE = 1 << 18;
 
+/** The constants of AdamW; those of PyTorch by default. */
 export interface AdamWOptions {
   readonly beta1?: number;
   readonly beta2?: number;
@@ -15,6 +16,7 @@ export interface AdamWOptions {
   readonly rateOf?: (name: string) => number;
 }
 
+/** The flat vectors of a layout, float32[length] each, that an optimizer reads and writes. */
 export interface AdamWState {
   readonly parameters: Float32Array;
   readonly gradient: Float32Array;
@@ -22,9 +24,11 @@ export interface AdamWState {
   readonly secondMoment: Float32Array;
 }
 
+/** An optimizer that is ready to take steps. */
 export interface AdamW {
   /** Step `step` (from 1) in place, with the gradient multiplied by `scale` first. */
   update(step: number, learningRate: number, scale: number): Promise<void>;
+  /** Frees the native session. */
   release(): Promise<void>;
 }
 
@@ -58,6 +62,7 @@ function adamWProgram(beta1: number, beta2: number): Program {
 /**
  * AdamW (Loshchilov & Hutter, ICLR 2019) as PyTorch computes it: decay is decoupled, moments are bias-corrected, and
  * epsilon is added after the square root. One program of elementwise operators, run over slices of the flat vectors.
+ * `state` is updated in place.
  */
 export async function adamW(
   engine: Engine,

@@ -21,6 +21,7 @@ import type { TokenSpec } from '../records/token-block.js';
 import { type ParameterLayout, parameterLayout, TARGET } from './parameters.js';
 import { firstStepAt } from './schedule.js';
 
+/** What a run learns: from which tokens, with which encoder, by which objective. */
 export interface ModelConfig {
   readonly spec: TokenSpec;
   readonly encoder: EncoderSpec;
@@ -35,11 +36,13 @@ export function restartStep(model: ModelConfig, steps: number): number | undefin
   return restart && firstStepAt(restart(model.objective), steps);
 }
 
+/** The shape of a batch of `size` rows of `tokens` tokens, for the noise of an objective. */
 export function batchShape({ encoder }: ModelConfig, size: number, tokens: number): BatchShape {
   const attentionQueries = encoderNamed(encoder.kind).attentionQueries?.(encoder, tokens) ?? 0;
   return { size, tokens, attentionQueries, width: encoder.width };
 }
 
+/** The graph of a pretraining step. */
 export interface PretrainingGraph extends ObjectiveOutputs {
   /** What the encoder gave the objective, call by call. */
   readonly encodings: readonly Encoding[];

@@ -4,6 +4,7 @@ import { staticSize } from '../graph/index.js';
 import { random } from '../tensor/random.js';
 import { elementCount, type HostTensor, hostTensor } from '../tensor/tensor.js';
 
+/** One parameter in the flat vector. */
 export interface ParameterSlot {
   readonly name: string;
   readonly shape: readonly number[];
@@ -22,6 +23,7 @@ export interface ParameterLayout {
   readonly decayed: number;
 }
 
+/** The layout of parameters, each kind in the order given. Throws for a parameter with a size that is only a name. */
 export function parameterLayout(parameters: readonly ParameterNode[]): ParameterLayout {
   const slots: ParameterSlot[] = [];
   let length = 0;
@@ -78,7 +80,7 @@ export function targetViews(
   );
 }
 
-/** Starting values: each parameter draws from its own stream, so that adding one changes no other. */
+/** Starting values float32[length]: each parameter draws from its own stream, so that adding one changes no other. */
 export function initializeParameters({ slots, length }: ParameterLayout, seed: number): Float32Array {
   const flat = new Float32Array(length);
   for (const { name, offset, length: count, initializer } of slots) {

@@ -51,5 +51,6 @@ export interface SeedEvent {
 export interface Hooks {
   /** When it aborts, the verb finishes its step, writes a checkpoint where it keeps any, and returns. */
   readonly signal?: AbortSignal;
+  /** Hears of the progress. */
   readonly onEvent?: (event: ProgressEvent) => void;
 }

@@ -8,6 +8,7 @@ export function learningRateAt(step: number, steps: number, warmupSteps: number,
   return peak * halfCosine((step - warmupSteps) / Math.max(1, steps - warmupSteps));
 }
 
+/** The phases of {@link infiniteRateAt}, in steps. */
 export interface InfiniteSchedule {
   readonly warmupSteps: number;
   readonly cooldownSteps: number;

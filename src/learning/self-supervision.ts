@@ -21,6 +21,7 @@ export interface PretrainingSettings extends Schedule {
   readonly seed: number;
 }
 
+/** A run in memory: what is trained, how, and on which records. */
 export interface Pretraining {
   readonly model: ModelConfig;
   readonly training: PretrainingSettings;
@@ -48,6 +49,7 @@ export interface Position {
   readonly position: number;
 }
 
+/** Before the first step. */
 export const BEGINNING: Position = { step: 0, epoch: 0, position: 0 };
 
 /** A batch of training records: whose rows they are, and where in the run. */
@@ -157,6 +159,7 @@ export function pretrainingSteps(
   });
 }
 
+/** Mean losses over the validation records. */
 export interface Validation {
   readonly val_loss: number;
   readonly val_loss_marginal?: number;

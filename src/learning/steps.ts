@@ -17,6 +17,7 @@ export interface StepBatch {
  */
 export type SumGradients = (gradient: Float32Array, loss: number, weight: number) => Promise<number>;
 
+/** What a training is, beside its trainer. */
 export interface StepOptions<B extends StepBatch> {
   /** The batches of the steps from `start` on; the loop ends with them, too. */
   readonly batches: Iterable<B> | AsyncIterable<B>;

@@ -23,6 +23,7 @@ export interface TrainableGraph {
   readonly embedding?: Value;
 }
 
+/** What a trainer is told. */
 export interface TrainerOptions {
   /** Builds the model for batches of so many tokens. Parameters have the same names and shapes for every length. */
   readonly build: (tokens: number) => TrainableGraph;
@@ -43,6 +44,7 @@ const TRACKING_RATE = 0.1;
 /** The name under which a gradient program gives the value that a tracked parameter follows. */
 const trackedName = (parameter: string): string => `tracked.${parameter}`;
 
+/** The flat vectors of a training, float32[layout.length] each. */
 export interface TrainerState extends AdamWState {
   /** A running average of the parameters, where the graph has a target network. */
   readonly average?: Float32Array;
@@ -190,6 +192,7 @@ export class Trainer {
     return results.embedding.data as Float32Array;
   }
 
+  /** Frees all native sessions. */
   async release(): Promise<void> {
     for (const compiled of this.compiled.values()) await (await compiled).executable.release();
     await (await this.optimizer)?.release();

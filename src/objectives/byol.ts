@@ -23,6 +23,7 @@ import {
 } from './joint-embedding.js';
 import type { Objective } from './objective.js';
 
+/** The options of BYOL. */
 export interface ByolOptions extends ViewChanges, ProjectionOptions, TargetNetworkOptions {}
 
 const VIEWS = 2;

@@ -12,6 +12,7 @@ import { decoderOutputs, hiddenCount, tokenLosses } from './masked-autoencoding.
 import type { GroupingContext, Objective } from './objective.js';
 import { type SimclrOptions, simclr } from './simclr.js';
 
+/** The options of G-SimCLR. */
 export interface GsimclrOptions extends SimclrOptions {
   /** Groups into which the records are put before training. */
   readonly clusters?: number;

@@ -17,6 +17,7 @@ import {
 import type { Objective } from './objective.js';
 import { anyToken, sameTokenElsewhere } from './views.js';
 
+/** The options of group masking. */
 export interface GroupMaskingOptions extends MaskingOptions {
   /** The most tokens of a group in a row; on a grid also the most rows. */
   readonly group_size: number;

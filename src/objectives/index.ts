@@ -30,6 +30,7 @@ export const objectives = {
   'g-simclr': regularizedViews(gSimclr),
 } satisfies Record<string, Objective>;
 
+/** The names of all objectives. */
 export type ObjectiveKind = keyof typeof objectives;
 
 type Intersection<U> = (U extends unknown ? (value: U) => void : never) extends (value: infer I) => void

@@ -50,6 +50,7 @@ export interface ViewChanges {
 
 const share = z.number().min(0).lt(1);
 
+/** Their declarations, for the options of an objective that compares views. */
 export const viewChanges: Objective<ViewChanges>['options'] = {
   drop_ratio: { type: share, description: 'part of the tokens that each view leaves out', example: 0.25 },
   swap_ratio: {
@@ -74,6 +75,7 @@ export const viewChanges: Objective<ViewChanges>['options'] = {
   },
 };
 
+/** All of them: those that were chosen, and for the rest what suits the tokens. */
 export function viewDefaults(spec: TokenSpec, chosen: Partial<ViewChanges>): ViewChanges {
   const image = isImage(spec);
   const usual = image ? { drop: 0, swap: 0, noise: 0 } : TOKEN_VIEWS;
@@ -122,6 +124,7 @@ export const viewNoise = (
   ...(drop_ratio > 0 && { [DROPPED]: { dtype: 'bool', shape: [count * size, tokens] } }),
 });
 
+/** Draws the noise that {@link viewNoise} declares; each row has its own random numbers. */
 export function drawViewNoise(
   changes: ViewChanges,
   spec: TokenSpec,
@@ -162,6 +165,7 @@ export function splitViews(x: Value, count: number): Value[] {
   return Array.from({ length: count }, (_, view) => slice(x, 0, view * size, (view + 1) * size));
 }
 
+/** The sizes of projector and predictor. */
 export interface ProjectionOptions {
   /** Hidden channels of projector and predictor. */
   readonly projector_width: number;
@@ -169,6 +173,7 @@ export interface ProjectionOptions {
   readonly projection_width: number;
 }
 
+/** Their declarations. */
 export const projectionOptions: Objective<ProjectionOptions>['options'] = {
   projector_width: {
     type: z.int().min(1),
@@ -178,6 +183,7 @@ export const projectionOptions: Objective<ProjectionOptions>['options'] = {
   projection_width: { type: z.int().min(1), description: 'width of the compared vectors', example: 128 },
 };
 
+/** All of them, for an encoder of so many channels. */
 export const projectionDefaults = (width: number, chosen: Partial<ProjectionOptions>): ProjectionOptions => ({
   projector_width: chosen.projector_width ?? 4 * width,
   projection_width: chosen.projection_width ?? width,
@@ -225,11 +231,13 @@ export function spread(x: Value, rows: Value): Value {
   return subtract(scalar(1), sumAll(multiply(centre, centre)));
 }
 
+/** How a target network follows the trained one. */
 export interface TargetNetworkOptions {
   /** Momentum of the target network at the first step. */
   readonly target_momentum: number;
 }
 
+/** Its declaration, 0 to 1. */
 export const targetMomentum: Option<number> = {
   type: z.number().min(0).max(1),
   description: 'momentum of the target network at the first step; it rises to 1',

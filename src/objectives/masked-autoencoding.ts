@@ -46,6 +46,7 @@ export interface MaskingOptions {
   readonly tied_output: boolean;
 }
 
+/** Their declarations. */
 export const maskingOptions: Objective<MaskingOptions>['options'] = {
   masking_ratio: {
     type: z.number().gt(0).lt(1),
@@ -62,6 +63,7 @@ const MASKING_RATIO: Readonly<Record<TokenSpec['kind'], number>> = {
   continuous: 0.5,
 };
 
+/** All of them: those that were chosen, and for the rest what suits the tokens and the encoder. */
 export const maskingDefaults = (
   spec: TokenSpec,
   { embed_width: embedWidth, heads }: EncoderConfig,

@@ -29,6 +29,7 @@ import { hostTensor } from '../tensor/tensor.js';
 import { roundHalfToEven } from './masked-autoencoding.js';
 import type { BatchShape, Objective } from './objective.js';
 
+/** The options of MP3. */
 export interface Mp3Options {
   /** Share of the real tokens that is attended to. */
   readonly context_ratio: number;

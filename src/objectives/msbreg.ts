@@ -32,6 +32,7 @@ import {
   singularValueLoss,
 } from './regularizers.js';
 
+/** The options of MSBReg. */
 export interface MsbregOptions
   extends ViewChanges,
     ProjectionOptions,

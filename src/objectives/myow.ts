@@ -35,6 +35,7 @@ import {
 } from './joint-embedding.js';
 import type { Objective } from './objective.js';
 
+/** The options of MYOW. */
 export interface MyowOptions extends ByolOptions {
   /** From how many nearest records the mined view is drawn. */
   readonly neighbors: number;

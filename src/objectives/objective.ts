@@ -19,11 +19,13 @@ export interface BatchShape {
   readonly width: number;
 }
 
+/** A graph input that an objective draws for each batch. */
 export interface NoiseType {
   readonly dtype: DType;
   readonly shape: readonly number[];
 }
 
+/** What an objective builds its loss from. */
 export interface ObjectiveInputs {
   readonly spec: TokenSpec;
   readonly tokens: Tokens;
@@ -49,6 +51,7 @@ export interface ObjectiveInputs {
 /** A value, or a record of values, some of which may be missing. */
 export type Targets<T> = Value | { readonly [K in keyof T]: Value | undefined };
 
+/** What an objective gives a training. */
 export interface ObjectiveOutputs {
   /** float32[]: what is minimised. */
   readonly loss: Value;
@@ -115,6 +118,7 @@ export interface Objective<O extends object = object> {
     progress: number,
     source: (purpose: string, row: number) => Random,
   ): Readonly<Record<string, HostTensor>>;
+  /** The loss of a batch as a graph. It is built once for each batch length, in training and perhaps in evaluation. */
   build(options: O, inputs: ObjectiveInputs): ObjectiveOutputs;
   /**
    * Of an objective with a target network: after a step the target's parameters are `momentum` times themselves plus

@@ -27,6 +27,7 @@ import { hostTensor } from '../tensor/tensor.js';
 import { cosineDistance, splitViews, unit } from './joint-embedding.js';
 import type { BatchShape, Objective, ObjectiveInputs, ObjectiveOutputs } from './objective.js';
 
+/** The weights of terms against collapse; none by default. */
 export interface RegularizerOptions {
   /** Weight of {@link singularValueLoss}. */
   readonly singular_value_weight?: number;
@@ -42,6 +43,7 @@ export interface ViewRegularizerOptions {
 
 const weight = z.number().min(0).optional();
 
+/** Their declarations. */
 export const regularizerOptions: Objective<RegularizerOptions>['options'] = {
   singular_value_weight: {
     type: weight,

@@ -12,6 +12,7 @@ import {
 import type { Objective } from './objective.js';
 import { randomPositions, selectRandom } from './random-masking.js';
 
+/** The options of self-distillation. */
 export interface SelfDistillationOptions extends MaskingOptions {
   /** Share of the run after which the teacher is fixed and the student goes back. */
   readonly restart: number;

@@ -44,6 +44,7 @@ import {
 import type { Objective, ObjectiveInputs } from './objective.js';
 import { randomPositions, selectRandom } from './random-masking.js';
 
+/** The options of Selfie; it predicts no ids, so its output is tied to nothing. */
 export type SelfieOptions = Omit<MaskingOptions, 'tied_output'>;
 
 /**

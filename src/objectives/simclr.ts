@@ -34,6 +34,7 @@ import {
 } from './joint-embedding.js';
 import type { Objective } from './objective.js';
 
+/** The options of SimCLR. */
 export interface SimclrOptions extends ViewChanges, ProjectionOptions {
   /** By what the cosines are divided: the lower, the more the nearest other records count. */
   readonly temperature: number;

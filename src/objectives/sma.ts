@@ -23,6 +23,7 @@ import {
 import type { BatchShape, Objective } from './objective.js';
 import { uniformScores } from './random-masking.js';
 
+/** The options of SMA. */
 export interface SmaOptions extends MaskingOptions {
   /** Hidden tokens per row of the attention map that is drawn (the authors' `num_per_query`). */
   readonly per_query: number;

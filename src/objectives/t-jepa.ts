@@ -31,6 +31,7 @@ import { cosineMomentum, spread, stackedCopies, targetMomentum } from './joint-e
 import { hiddenCount } from './masked-autoencoding.js';
 import type { BatchShape, Objective } from './objective.js';
 
+/** The options of T-JEPA. */
 export interface TJepaOptions {
   /** Least and greatest share of the real tokens that the context encoder reads. */
   readonly context_min_ratio: number;

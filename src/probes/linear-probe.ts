@@ -43,7 +43,6 @@ type Fit = (lambda: number) => LinearModel | Promise<LinearModel>;
 /**
  * The models of a grid. The weaker the penalty, the longer the way to the optimum: before the first that is not reached,
  * which is told by a LacunaError, the grid ends. Throws that error where it is the first of all.
- * @internal
  */
 export async function* solutions(
   solve: Fit,

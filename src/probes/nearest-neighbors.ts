@@ -52,7 +52,6 @@ const BASE_BLOCK = 4096;
  * 256 × 4096 similarities (4 MiB), so memory does not grow with queries × base.
  * @param queries float32[m, dimension]
  * @param base float32[n, dimension], n ≥ k
- * @internal
  */
 export async function nearestNeighbors(
   queries: Float32Array,

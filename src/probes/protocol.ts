@@ -84,6 +84,7 @@ export interface ProbeResult {
 /**
  * Fits every candidate on the training part, keeps the first that is best on the validation part, and scores that one
  * on the test part, once. Throws LacunaError when a feature is not finite.
+ * @internal
  */
 export async function runProbe(
   probe: Probe,

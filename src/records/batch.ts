@@ -4,6 +4,7 @@ import { LacunaError } from '../errors.js';
 import { permutation, random } from '../tensor/random.js';
 import type { TokenBlock } from './token-block.js';
 
+/** The arrays that a training step reads: B rows of T tokens. */
 export interface Batch {
   /** Real records. Rows from here to `size` are copies of record 0 of the batch, to be ignored. */
   readonly rows: number;
@@ -92,6 +93,7 @@ export function bucketLengths(lengths: ArrayLike<number>, maxTokens: number, buc
   return result;
 }
 
+/** How an epoch is ordered and cut. */
 export interface EpochOptions {
   readonly seed: number;
   readonly epoch: number;
@@ -137,7 +139,7 @@ function distinct(records: readonly number[], size: number, groups: Int32Array):
  * Batches of different buckets come in random order. Every record appears once (but for `dropLast`).
  *
  * With `groups` batches are filled record by record, and several may not be full; under `dropLast` their records wait for the
- * next epoch, whose order is another.
+ * next epoch, whose order is another. Throws LacunaError for a record that the longest bucket does not hold.
  */
 export function epochOrder(block: TokenBlock, options: EpochOptions): BatchPlan[] {
   const { seed, epoch, blockIndex, batchSize, buckets, dropLast, groups } = options;
@@ -176,6 +178,7 @@ export function epochOrder(block: TokenBlock, options: EpochOptions): BatchPlan[
 /**
  * The arrays of one batch: `size` rows of `tokens` tokens, of which the first `records.length` are those records of the
  * block and the rest copies of them in turn, so that moments of the whole batch are nearly theirs.
+ * Throws LacunaError for no record, more than `size`, or one of more than `tokens` tokens.
  */
 export function packBatch(
   block: TokenBlock,

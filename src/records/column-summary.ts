@@ -9,6 +9,7 @@ import { partNamed } from './split.js';
 export const DISTINCT_CAP = 200_000;
 const EXAMPLES = 3;
 
+/** What is in a column. */
 export interface ColumnProfile {
   readonly name: string;
   readonly type: ColumnType;

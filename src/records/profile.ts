@@ -7,6 +7,7 @@ import { recordHashes } from './record-hash.js';
 
 export type { ColumnProfile } from './column-summary.js';
 
+/** What is in a file. */
 export interface SourceProfile {
   readonly path: string;
   readonly format: string;

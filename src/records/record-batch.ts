@@ -15,19 +15,23 @@ export type ColumnValues =
       readonly channels: number;
     };
 
+/** The shape of an image. */
 export type PixelShape = readonly [height: number, width: number, channels: number];
 
+/** What a column holds. */
 export type ColumnType = ColumnValues['type'];
 
 /** Whether a column of this type has one value a record, and not an array of them. */
 export const isCellType = (type: ColumnType): boolean => type === 'number' || type === 'text';
 
+/** Consecutive records of a file, by column. */
 export interface RecordBatch {
   /** Index in the file of this batch's first record, counted from 0. Bad records that were skipped keep their number. */
   readonly rows: Int32Array;
   readonly columns: Readonly<Record<string, ColumnValues>>;
 }
 
+/** What is known of a column before it is read. */
 export interface ColumnInfo {
   readonly name: string;
   readonly type: ColumnType;
@@ -48,6 +52,7 @@ export interface BadRecord {
   readonly message: string;
 }
 
+/** What of a source is wanted. */
 export interface ReadOptions {
   /** Only these columns are read; all by default. */
   readonly columns?: readonly string[];

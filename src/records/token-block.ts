@@ -12,6 +12,7 @@ export interface TokenBlock {
   readonly rows: Int32Array;
 }
 
+/** One column of a table as a token. */
 export interface FieldSpec {
   readonly name: string;
   readonly type: 'numeric' | 'categorical';

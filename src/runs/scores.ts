@@ -16,6 +16,7 @@ export interface MethodScores extends Interval {
   readonly seconds: number;
 }
 
+/** The test scores of all methods, beside each other. */
 export interface Scores {
   readonly task: string;
   /** The columns that were predicted. */

@@ -19,5 +19,6 @@ export {
   scoreTargets,
   spearman,
   type Task,
+  tasks,
 } from './metrics.js';
 export { type Interval, studentT, summarize } from './statistics.js';

@@ -3,6 +3,7 @@ import { InputError } from '../errors.js';
 /** What is to be predicted from a record: numbers, one of two classes, one of many, several yes/no answers, or one class for each token. */
 export const tasks = ['regression', 'binary', 'multiclass', 'multilabel', 'per-token'] as const;
 
+/** One of {@link tasks}. */
 export type Task = (typeof tasks)[number];
 
 /**
@@ -169,6 +170,7 @@ const argmaxAccuracy: ColumnScore = (logits, labels, width) =>
     labels,
   );
 
+/** One way to score predictions. */
 export interface Metric {
   /** As a table prints it. */
   readonly title: string;
@@ -179,6 +181,7 @@ export interface Metric {
   readonly tasks: Readonly<Partial<Record<Task, ColumnScore>>>;
 }
 
+/** Every metric there is, by the name it has in a configuration. */
 export const metrics = {
   rmse: {
     title: 'RMSE',
@@ -208,6 +211,7 @@ export const metrics = {
   },
 } as const satisfies Record<string, Metric>;
 
+/** The names of all metrics. */
 export type MetricName = keyof typeof metrics;
 
 const usual: Record<Task, MetricName> = {

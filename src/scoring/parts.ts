@@ -81,7 +81,10 @@ export async function convertParts<R, S>(
   };
 }
 
-/** Hides labels float64[rows, targets] behind a score. `offsets` say which rows are whose: see `labelOffsets`. */
+/**
+ * Hides labels float64[rows, targets] behind a score. `offsets` say which rows are whose: see `labelOffsets`.
+ * @internal
+ */
 export function seal<R>(
   records: R,
   labels: Float64Array,

@@ -1,3 +1,4 @@
+/** A mean over several values, and how sure it is. */
 export interface Interval {
   readonly mean: number;
   /** Sample standard deviation (n − 1). */

@@ -1,5 +1,6 @@
 /** Values at rest: a dtype, a shape and a typed array. */
 
+/** The array that holds the elements of each dtype; bool is one byte an element, 0 or 1. */
 export interface DTypeArrays {
   float32: Float32Array;
   int32: Int32Array;
@@ -7,6 +8,7 @@ export interface DTypeArrays {
   bool: Uint8Array;
 }
 
+/** The kinds of element. */
 export type DType = keyof DTypeArrays;
 
 /** A tensor on the host. `data` is row-major and may be a view into a larger buffer. */

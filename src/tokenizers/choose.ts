@@ -6,6 +6,7 @@ import { type ColumnProfile, findDominantText, isCategory, type SourceProfile } 
 import { isCellType } from '../records/record-batch.js';
 import type { TokenizerKind } from './index.js';
 
+/** The kind and the columns that were chosen, and why. */
 export interface TokenizerChoice {
   readonly kind: TokenizerKind;
   /** The columns that become tokens, in file order. */
@@ -20,6 +21,7 @@ export interface TokenizerChoice {
   readonly warnings: string[];
 }
 
+/** What the choice has to keep to. */
 export interface TokenizerWishes {
   readonly kind?: TokenizerKind;
   /** Only these columns, whatever they are called. */

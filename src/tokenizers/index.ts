@@ -40,6 +40,7 @@ export {
 /** All kinds of tokenizer, by name. */
 export const tokenizers = { sequence, fields, grid, series } satisfies Record<string, TokenizerFamily>;
 
+/** The names of all kinds. */
 export type TokenizerKind = keyof typeof tokenizers;
 
 /** The declarations of the options that single kinds have beside those of all. */

@@ -10,6 +10,7 @@ import type { TokenizerKind } from './index.js';
 /** Told of each record that is left out, once: its file row, the column at fault, and what is wrong with it. */
 export type RejectRecord = (row: number, column: string, message: string) => void;
 
+/** A fitted tokenizer. */
 export interface Tokenizer {
   readonly kind: TokenizerKind;
   readonly spec: TokenSpec;
@@ -31,6 +32,7 @@ export interface Tokenizer {
   toJSON(): TokenizerState;
 }
 
+/** Which records become tokens, and how strictly. */
 export interface EncodeOptions {
   /** Places in the batch, ascending, of the records to encode; all of them by default. */
   readonly places?: ArrayLike<number>;
@@ -41,13 +43,16 @@ export interface EncodeOptions {
   readonly unseen?: 'reject' | 'keep';
 }
 
+/** What every state has; each kind adds its own. */
 export interface TokenizerState {
   readonly kind: TokenizerKind;
   readonly version: 1;
 }
 
+/** Named facts for people. */
 export type Fitted = Readonly<Record<string, number | string>> & { readonly records: number };
 
+/** What a tokenizer is told before it is fitted. */
 export interface TokenizerOptions {
   /** The columns to read (see `chooseTokenizer`). */
   readonly columns: readonly string[];
@@ -59,6 +64,7 @@ export interface TokenizerOptions {
   readonly own?: Readonly<Record<string, unknown>>;
 }
 
+/** Records, batch by batch. */
 export type Batches = AsyncIterable<RecordBatch> | Iterable<RecordBatch>;
 
 /** One kind of tokenizer, in the table of `index.ts`. */

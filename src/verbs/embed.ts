@@ -12,6 +12,7 @@ import type { Hooks } from '../learning/progress-event.js';
 import { openRun } from '../runs/folder.js';
 import { openSource } from '../sources/open-source.js';
 
+/** What `embed` is given. */
 export interface EmbedOptions {
   /** Folder of a run. */
   readonly run: string;
@@ -22,6 +23,7 @@ export interface EmbedOptions {
   readonly config?: ReadingOptions;
 }
 
+/** What `embed` wrote. */
 export interface EmbedSummary {
   readonly file: string;
   readonly rows: number;

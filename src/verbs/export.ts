@@ -15,6 +15,7 @@ import { openRun, type Run } from '../runs/folder.js';
 import { openSource } from '../sources/open-source.js';
 import { random } from '../tensor/random.js';
 
+/** What `exportRun` is given. */
 export interface ExportOptions {
   /** Folder of a run. */
   readonly run: string;
@@ -22,6 +23,7 @@ export interface ExportOptions {
   readonly out: string;
 }
 
+/** What `exportRun` wrote. */
 export interface ExportSummary {
   readonly files: readonly string[];
   /** Largest difference between the run's embeddings and the exported encoder's, over `rows` records. */

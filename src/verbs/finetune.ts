@@ -21,6 +21,7 @@ import { summarize } from '../scoring/statistics.js';
 import { version } from '../version.js';
 import { readLabelledFile } from './labelled-file.js';
 
+/** What `finetune` is given. */
 export interface FinetuneVerbOptions {
   /** Folder of a pretrained run. */
   readonly run: string;

@@ -9,6 +9,7 @@ import { openSource } from '../sources/open-source.js';
 import { rememberSmall } from '../sources/remember.js';
 import type { Fitted, TokenizerChoice } from '../tokenizers/index.js';
 
+/** What `inspect` found. */
 export interface Inspection {
   readonly source: SourceProfile;
   /** Records that could not be read. */
@@ -22,6 +23,7 @@ export interface Inspection {
   };
 }
 
+/** What `inspect` is given. */
 export interface InspectOptions {
   /** A file, or a folder of files that belong together. */
   readonly data: string;

@@ -18,6 +18,7 @@ import { className, type LabelSpec } from '../scoring/labels.js';
 import { tasks } from '../scoring/metrics.js';
 import { openSource } from '../sources/open-source.js';
 
+/** What `predict` is given. */
 export interface PredictOptions {
   /** Folder of a fine-tuned run. */
   readonly run: string;
@@ -27,6 +28,7 @@ export interface PredictOptions {
   readonly config?: ReadingOptions;
 }
 
+/** What `predict` wrote. */
 export interface PredictSummary {
   readonly file: string;
   readonly rows: number;

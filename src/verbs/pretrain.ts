@@ -39,6 +39,7 @@ import { rememberSmall } from '../sources/remember.js';
 import { describeGroups, describeRun } from './describe-run.js';
 import { planRun, type RunPlan, type StoredRun } from './plan-run.js';
 
+/** What `pretrain` is given. */
 export interface PretrainOptions {
   /** A file, or a folder of files that belong together. */
   readonly data: string;
@@ -53,6 +54,7 @@ export interface PretrainOptions {
   readonly plugins?: readonly string[];
 }
 
+/** What `pretrain` did. */
 export interface PretrainSummary {
   readonly run: string;
   /** Stopped by the signal: `checkpoint` is where to go on from. */

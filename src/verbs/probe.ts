@@ -16,6 +16,7 @@ import { convertParts, splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
 import { readLabelledFile } from './labelled-file.js';
 
+/** What `probe` is given. */
 export interface ProbeVerbOptions {
   /** Folder of a pretrained run. */
   readonly run: string;

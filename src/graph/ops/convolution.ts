@@ -7,6 +7,7 @@ import { type Shape, staticSize } from '../size.js';
 import { apply, type Lowering, type Primitive, type Value } from '../value.js';
 import { requireDtype } from './elementwise.js';
 
+/** What the primitive is told. */
 export interface ConvolutionAttributes {
   /** Steps of the filters, in both directions. */
   readonly stride: number;
@@ -182,6 +183,7 @@ export const convolutions = {
   } satisfies Primitive<SizedAttributes>,
 };
 
+/** How filters move over an image. */
 export interface ConvolutionOptions {
   /** Steps of the filters in both directions; 1 by default. */
   readonly stride?: number;

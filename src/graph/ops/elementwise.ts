@@ -146,30 +146,48 @@ export const elementwise = {
 
 const none: Attributes = {};
 
+/** a + b; shapes broadcast as in NumPy. Throws Error, as every function here, where dtypes or shapes do not fit. */
 export const add = (a: Value, b: Value): Value => apply(elementwise.add, [a, b], none)[0];
+/** a − b; see {@link add}. */
 export const subtract = (a: Value, b: Value): Value => apply(elementwise.subtract, [a, b], none)[0];
+/** a · b, element by element; see {@link add}. */
 export const multiply = (a: Value, b: Value): Value => apply(elementwise.multiply, [a, b], none)[0];
+/** a / b; see {@link add}. */
 export const divide = (a: Value, b: Value): Value => apply(elementwise.divide, [a, b], none)[0];
+/** −x: float32[…] → float32[…]. */
 export const negate = (x: Value): Value => apply(elementwise.negate, [x], none)[0];
+/** eˣ: float32[…] → float32[…]. */
 export const exp = (x: Value): Value => apply(elementwise.exp, [x], none)[0];
+/** The natural logarithm: float32[…] → float32[…]. */
 export const log = (x: Value): Value => apply(elementwise.log, [x], none)[0];
+/** √x: float32[…] → float32[…]; its gradient at 0 is infinite. */
 export const sqrt = (x: Value): Value => apply(elementwise.sqrt, [x], none)[0];
+/** The error function, 2/√π ∫₀ˣ exp(−t²) dt: float32[…] → float32[…]. */
 export const erf = (x: Value): Value => apply(elementwise.erf, [x], none)[0];
+/** The hyperbolic tangent: float32[…] → float32[…]. */
 export const tanh = (x: Value): Value => apply(elementwise.tanh, [x], none)[0];
+/** 1 / (1 + exp(−x)): float32[…] → float32[…]. */
 export const sigmoid = (x: Value): Value => apply(elementwise.sigmoid, [x], none)[0];
 /** log(1 + exp(x)), without overflow. */
 export const softplus = (x: Value): Value => apply(elementwise.softplus, [x], none)[0];
+/** max(x, 0): float32[…] → float32[…]; its gradient at 0 is 0. */
 export const relu = (x: Value): Value => apply(elementwise.relu, [x], none)[0];
 /** x·Φ(x), the exact Gaussian error linear unit (Hendrycks & Gimpel, 2016). */
 export const gelu = (x: Value): Value => apply(elementwise.gelu, [x], none)[0];
+/** Whether a = b: bool of the broadcast shape. */
 export const equal = (a: Value, b: Value): Value => apply(elementwise.equal, [a, b], none)[0];
+/** Whether a < b: bool of the broadcast shape. */
 export const less = (a: Value, b: Value): Value => apply(elementwise.less, [a, b], none)[0];
+/** bool[…] → bool[…]. */
 export const logicalNot = (x: Value): Value => apply(elementwise.logicalNot, [x], none)[0];
+/** Two bool values, whose shapes broadcast. */
 export const logicalAnd = (a: Value, b: Value): Value => apply(elementwise.logicalAnd, [a, b], none)[0];
+/** Two bool values, whose shapes broadcast. */
 export const logicalOr = (a: Value, b: Value): Value => logicalNot(logicalAnd(logicalNot(a), logicalNot(b)));
 /** `a` where the condition holds, `b` elsewhere. */
 export const where = (condition: Value, a: Value, b: Value): Value =>
   apply(elementwise.where, [condition, a, b], none)[0];
+/** The elements as another dtype; no gradient flows through. */
 export const cast = (x: Value, to: DType): Value =>
   x.dtype === to ? x : apply(elementwise.cast, [x], { to })[0];
 /** The value itself, through which no gradient flows. */

@@ -165,5 +165,6 @@ export const slice = (x: Value, axis: number, start: number, end: number): Value
 export const pad = (x: Value, axis: number, before: number, after: number): Value =>
   before === 0 && after === 0 ? x : apply(layout.pad, [x], { axis, before, after })[0];
 
+/** Values one after the other along an axis; their other sizes agree. */
 export const concatenate = (values: readonly Value[], axis: number): Value =>
   values.length === 1 ? values[0] : apply(layout.concatenate, values, { axis })[0];

@@ -4,6 +4,7 @@ import { requireDtype } from './elementwise.js';
 import { reshape, transpose } from './layout.js';
 import { reduceTo } from './reduction.js';
 
+/** Which operand has its last two axes exchanged. */
 export interface MatmulAttributes {
   readonly transposeA: boolean;
   readonly transposeB: boolean;

@@ -5,6 +5,7 @@ import { scalar } from './constants.js';
 import { cast, divide, equal, multiply, requireDtype } from './elementwise.js';
 import { expand, reshape } from './layout.js';
 
+/** What a reduction is told; its axes count from the first. */
 export interface ReductionAttributes {
   readonly axes: readonly number[];
   readonly keepSizes: boolean;
@@ -58,6 +59,7 @@ export const reduction = {
   } satisfies Primitive<ReductionAttributes>,
 };
 
+/** What is left of the reduced axes. */
 export interface ReductionOptions {
   /** Keep the reduced axes with size 1. */
   keepSizes?: boolean;
