@@ -79,6 +79,108 @@ describe('the resolved configuration', () => {
     expect(resolve({ training: { epochs: 2 } }, spec, 1_000_000).training.steps).toBe(2 * 7812);
   });
 
+  it('has sizes that grow with the records, and pauses that grow with the run', () => {
+    const at = (maxTokens: number) => resolve({}, { kind: 'discrete', vocabulary: 30, maxTokens }, 1_000_000);
+    const sizes = (maxTokens: number) => {
+      const { encoder, training } = at(maxTokens);
+      return [encoder.width, encoder.embed_width, encoder.latents, training.batch_size];
+    };
+    expect(sizes(16)).toEqual([128, 128, 16, 128]);
+    expect(sizes(100)).toEqual([128, 128, 32, 64]);
+    expect(sizes(256)).toEqual([128, 128, 128, 32]);
+    expect(sizes(257)).toEqual([256, 256, 128, 16]);
+    expect(sizes(4096)).toEqual([256, 256, 128, 16]);
+    const pauses = (steps: number) => {
+      const { valid_steps, checkpoint_steps, warmup_steps, log_steps } = resolve(
+        { training: { steps } },
+        { kind: 'discrete', vocabulary: 30, maxTokens: 16 },
+        100,
+      ).training;
+      return [log_steps, warmup_steps, valid_steps, checkpoint_steps];
+    };
+    expect(pauses(1)).toEqual([1, 1, 10, 1]);
+    expect(pauses(500)).toEqual([1, 25, 10, 50]);
+    expect(pauses(4000)).toEqual([1, 200, 40, 400]);
+    expect(pauses(50_000)).toEqual([1, 500, 100, 500]);
+  });
+
+  it('has the keys that are said, and no others without a value', () => {
+    const spec: TokenSpec = { kind: 'discrete', vocabulary: 30, maxTokens: 64 };
+    const user: UserConfig = {
+      data: { ignore: ['id'], format: 'tsv', on_bad_record: 'skip', valid_fraction: 0.2 },
+      tokenizer: { patch: 3 },
+      encoder: { registers: 2, kind: 'transformer' },
+      training: { from: 'runs/first', recompute: true, monitor_target: 'label', epochs: 2, threads: 3 },
+    };
+    const inputs = {
+      path: 'data.csv',
+      format: 'csv',
+      heldOut: { valid: 0.2, test: 0.1 },
+      hash: 'sha256:0',
+      tokenizer: tokenizerOf(spec),
+      records: 100,
+      threads: 2,
+      splitColumn: 'part',
+      versions: { node: '20' },
+    };
+    const whole = resolveConfig(user, inputs);
+    expect(whole).toMatchObject(user);
+    expect(whole.data).toMatchObject({ path: 'data.csv', hash: 'sha256:0', split_column: 'part' });
+    expect(whole.versions).toEqual({ lacuna: expect.stringMatching(/^\d+\./), node: '20' });
+    const least = resolve({ training: { recompute: false } }, spec, 100);
+    // What is written is what is read. Objectives have keys without a value.
+    for (const { objective: _, ...sections } of [whole, least])
+      expect(JSON.parse(JSON.stringify(sections))).toStrictEqual(sections);
+    expect(Object.keys(least.data)).not.toContain('ignore');
+    expect(Object.keys(least.training)).not.toContain('recompute');
+    expect(Object.keys(modelOf(least, spec).encoder)).not.toContain('registers');
+    expect(modelOf(whole, spec).encoder.registers).toBe(2);
+  });
+
+  it('has the keys of the infinite schedule with it alone', () => {
+    const spec: TokenSpec = { kind: 'discrete', vocabulary: 30, maxTokens: 64 };
+    const schedule = (training: UserConfig['training']) => {
+      const { schedule, cooldown_steps, constant_rate, anneal_steps } = resolve(
+        { training: { steps: 200, ...training } },
+        spec,
+        100,
+      ).training;
+      return { schedule, cooldown_steps, constant_rate, anneal_steps };
+    };
+    expect(schedule({})).toEqual({ schedule: 'cosine' });
+    expect(schedule({ schedule: 'cosine' })).toEqual({ schedule: 'cosine' });
+    const usual = {
+      schedule: 'infinite',
+      cooldown_steps: 50,
+      constant_rate: 0.25,
+      anneal_steps: 20,
+    } as const;
+    expect(schedule({ schedule: 'infinite' })).toEqual(usual);
+    const own = { schedule: 'infinite', cooldown_steps: 0, constant_rate: 0.5, anneal_steps: 200 } as const;
+    expect(schedule(own)).toEqual(own);
+    expect(() => schedule({ ...own, anneal_steps: 201 })).toThrow(
+      new InputError('training.anneal_steps: expected at most the 200 steps of the run, got 201; try 20'),
+    );
+    for (const key of ['cooldown_steps', 'constant_rate', 'anneal_steps'] as const)
+      for (const kind of [undefined, 'cosine'] as const)
+        expect(() => schedule({ schedule: kind, [key]: 0 })).toThrow(
+          `training.${key}: the schedule cosine has no such key`,
+        );
+  });
+
+  it('asks the objective whether its options go with the run', () => {
+    const spec: TokenSpec = { kind: 'discrete', vocabulary: 30, maxTokens: 64 };
+    const taught = (training: UserConfig['training']) =>
+      resolve({ objective: { kind: 'self-distillation' }, training }, spec, 100).objective.kind;
+    expect(taught({ from: 'runs/first' })).toBe('self-distillation');
+    expect(() => taught({})).toThrow('self-distillation goes on from another run');
+    // One that has nothing to check.
+    expect(resolve({ objective: { kind: 'mp3' } }, spec, 100).objective).toEqual({
+      kind: 'mp3',
+      context_ratio: 0.5,
+    });
+  });
+
   it('keeps what the user asked for, so that it can be asked for again', () => {
     const user: UserConfig = {
       tokenizer: { max_tokens: 100 },

@@ -26,6 +26,11 @@ describe('nearestName', () => {
     const names = ['steps', 'epochs', 'learning_rate'];
     expect(nearestName('step', names)).toBe('steps');
     expect(nearestName('Learning-Rate', names)).toBe('learning_rate');
+    // A third of the letters may be wrong, one at least.
+    expect(nearestName('lerning_raet', names)).toBe('learning_rate');
+    expect(nearestName('lrn_ra', ['learn_rate'])).toBeUndefined();
+    expect(nearestName('ab', ['xb'])).toBe('xb');
+    expect(nearestName('ab', ['xy'])).toBeUndefined();
     expect(nearestName('smiles', names)).toBeUndefined();
     expect(nearestName('x', [])).toBeUndefined();
   });

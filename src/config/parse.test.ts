@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
@@ -80,10 +81,28 @@ describe('parseConfig', () => {
       { training: { steps: 1, epochs: 1 } },
       'c: training.epochs: steps and epochs exclude each other; keep one',
     ],
+    [{ data: { path: 3 } }, 'c: data.path: expected a name, got 3; for example "molecules.csv"'],
+    [
+      { training: { constant_rate: 2 } },
+      'c: training.constant_rate: expected a number above 0 and at most 1, got 2; for example 0.25',
+    ],
+    [
+      { finetune: { task: 'a'.repeat(58) } },
+      `expected one of regression, binary, multiclass, multilabel, per-token, got "${'a'.repeat(58)}"; for`,
+    ],
+    [{ finetune: { task: 'a'.repeat(59) } }, `per-token, got "${'a'.repeat(59)}…; for`],
     [null, 'c: expected keys and values, got null; known here are data, tokenizer'],
     [{ training: { steps: -1, seed: -1 } }, '(and 1 more)'],
   ])('says what is wrong in %j', (input, expected) => {
     expect(message(() => parseConfig(input, 'c'))).toContain(expected);
+  });
+});
+
+describe('an unknown key', () => {
+  it('of a section is not taken for a section', () => {
+    const told = message(() => parseConfig({ encoder: { encoders: 1 } }, 'c'));
+    expect(told).toContain('c: encoder.encoders: unknown key');
+    expect(told).not.toContain('did you mean encoder?');
   });
 });
 
@@ -117,6 +136,15 @@ describe('parseConfigText', () => {
     expect(message(() => read(text))).toContain(`config.yaml:${expected}`);
     expect(message(() => read(text))).not.toContain('\n');
   });
+
+  it.each([
+    ['hello', 'expected keys and values, got "hello"'],
+    ['training: &t {steps: 1}\nprobe: *t\n', 'probe.steps: unknown key'],
+    ['? \n: 3\n', 'unknown key; known here are '],
+  ])('names the file alone where %j has no place for the mistake', (text, expected) => {
+    expect(() => read(text)).toThrow(InputError);
+    expect(message(() => read(text))).toContain(`config.yaml: ${expected}`);
+  });
 });
 
 describe('parseSetting', () => {
@@ -126,12 +154,15 @@ describe('parseSetting', () => {
     ['data.columns', 'a, b', { data: { columns: ['a', 'b'] } }],
     ['data.split_column', '1', { data: { split_column: '1' } }],
     ['objective.tied_output', 'false', { objective: { tied_output: false } }],
+    ['objective.tied_output', 'true', { objective: { tied_output: true } }],
+    ['training.seed', ' 7 ', { training: { seed: 7 } }],
   ])('reads %s from %s', (key, text, expected) => {
     expect(parseSetting(key, text, '--set')).toEqual(expected);
   });
 
   it.each([
     ['training.steps', '', '--steps: expected a whole number of at least 1, got ""'],
+    ['training.seed', ' ', '--steps: expected a whole number of at least 0, got " "'],
     ['training.steps', '0x', '--steps: expected a whole number of at least 1, got "0x"'],
     ['objective.tied_output', 'maybe', '--steps: expected true or false, got "maybe"'],
     ['training.step', '1', '--steps: unknown key; did you mean training.steps?'],
@@ -162,6 +193,13 @@ describe('mergeConfigs', () => {
     expect(mergeConfigs({ finetune: { epochs: 5 } }, { finetune: { steps: 1 } })).toEqual({
       finetune: { steps: 1 },
     });
+    for (const duration of [{ steps: 5 }, { epochs: 5 }])
+      expect(mergeConfigs({ training: duration }, { training: { seed: 1 } })).toEqual({
+        training: { ...duration, seed: 1 },
+      });
+    expect(message(() => mergeConfigs({ training: { steps: 5, epochs: 1 } }))).toBe(
+      'training.epochs: steps and epochs exclude each other; keep one',
+    );
   });
 });
 
@@ -224,7 +262,12 @@ describe("a run's configuration", () => {
     );
     expect(
       message(() => parseRunConfig({ ...config, data: { ...config.data, hash: 3 } }, 'config.json')),
-    ).toContain('config.json: data.hash: ');
+    ).toMatch(/^config\.json: data\.hash: .*, got 3$/);
+    expect(message(() => parseRunConfig(null, 'config.json'))).toMatch(/^config\.json: expected keys and/);
+    const { kind: __, ...objective } = config.objective;
+    expect(message(() => parseRunConfig({ ...config, objective }, 'config.json'))).toMatch(
+      /^config\.json: objective\.kind: expected one of sma, .*, got nothing/,
+    );
   });
 
   it('has all options of its objective; those of others, which earlier versions wrote, stay and change nothing', () => {
@@ -244,5 +287,13 @@ describe("a run's configuration", () => {
     const reversed = Object.fromEntries(Object.entries(config).reverse());
     expect(hashConfig(reversed)).toBe(hashConfig(config));
     expect(hashConfig({ ...config, training: { ...config.training, seed: 1 } })).not.toBe(hashConfig(config));
+  });
+
+  it('has the SHA-256 of its text with sorted keys, by which checkpoints of all versions know it', () => {
+    const text = '{"a":null,"b":{"c":[{"z":1,"y":2},3],"d":"e"}}';
+    const digest = createHash('sha256').update(text).digest('hex');
+    const list = [{ z: 1, y: 2 }, 3];
+    expect(hashConfig({ b: { d: 'e', c: list }, a: null })).toBe(digest);
+    expect(hashConfig({ a: null, b: { c: list, d: 'e' } })).toBe(digest);
   });
 });

@@ -156,18 +156,18 @@ describe('what an objective builds with', () => {
 
 describe('the graph of a model', () => {
   const convolutional = smallModel(spec, 'random-masking', {}, 'residual-network');
-  const shape = batchShape(convolutional, ROWS, spec.maxTokens);
+  const shape = () => batchShape(convolutional, ROWS, spec.maxTokens);
 
   it('has attention queries as far as its encoder attends', () => {
-    expect(shape).toEqual({ size: ROWS, tokens: spec.maxTokens, attentionQueries: 0, width: 16 });
+    expect(shape()).toEqual({ size: ROWS, tokens: spec.maxTokens, attentionQueries: 0, width: 16 });
     const { attentionQueries } = batchShape(smallModel(spec, 'sma'), ROWS, spec.maxTokens);
     expect(attentionQueries).toBe(6);
   });
 
   it('is that of training unless it is told otherwise: only then moments of the batch are followed', () => {
-    expect(trackedOf([pretrainingGraph(convolutional, shape).loss])).not.toEqual([]);
-    expect(trackedOf([pretrainingGraph(convolutional, shape, { training: true }).loss])).not.toEqual([]);
-    expect(trackedOf([pretrainingGraph(convolutional, shape, { training: false }).loss])).toEqual([]);
+    expect(trackedOf([pretrainingGraph(convolutional, shape()).loss])).not.toEqual([]);
+    expect(trackedOf([pretrainingGraph(convolutional, shape(), { training: true }).loss])).not.toEqual([]);
+    expect(trackedOf([pretrainingGraph(convolutional, shape(), { training: false }).loss])).toEqual([]);
   });
 
   it('has an encoder whose layout is that of the encoder alone', () => {
@@ -189,20 +189,20 @@ describe('the restart of a run', () => {
 describe('a gradient program', () => {
   const model = smallModel(spec, 'random-masking', {}, 'transformer');
   const deep = { ...model, encoder: { ...model.encoder, layers: 12 } };
-  const { loss, parameters } = pretrainingGraph(deep, batchShape(deep, ROWS, spec.maxTokens));
   /** How many nodes the layers of the stack and all else have. */
   const nodes = (options?: { recompute?: boolean }) => {
+    const { loss, parameters } = pretrainingGraph(deep, batchShape(deep, ROWS, spec.maxTokens));
     const program = gradientProgram('gradient', loss, parameters, { again: loss }, options);
     const counts: Record<string, number> = {};
     for (const { scope } of reachableNodes(Object.values(program.outputs))) {
       const place = /^encoder\.layers\.\d+/.exec(scope)?.[0] ?? 'elsewhere';
       counts[place] = (counts[place] ?? 0) + 1;
     }
-    return { program, counts };
+    return { program, counts, loss, parameters };
   };
 
   it('gives the loss, the outputs and a gradient for each parameter', () => {
-    const { program } = nodes();
+    const { program, loss, parameters } = nodes();
     expect(program.name).toBe('gradient');
     expect(program.outputs.loss).toBe(loss);
     expect(program.outputs.again).toBe(loss);

@@ -179,6 +179,13 @@ describe('the score of nearest neighbours', () => {
     expect(nearestNeighborScore(same, { kind: 'numbers', values })).toBeCloseTo(expected, 12);
   });
 
+  it('takes of equally frequent labels that of the nearest, which of equally near records is the earliest', () => {
+    const same = new Float64Array(11 * 11).fill(1);
+    const values = Float64Array.from({ length: 11 }, (_, i) => (i >= 5 && i < 10 ? 1 : 0));
+    // Five say 0 and five say 1 to the last record and to the first five, the first of them 0; the other five hear six say 0.
+    expect(nearestNeighborScore(same, { kind: 'classes', values })).toBe(6 / 11);
+  });
+
   it('takes no notice of records without a label', () => {
     const labels = groupOf();
     const without = Float32Array.from([...groups, 1, 0.0015, 0.002, 1, 1, 0.002]);

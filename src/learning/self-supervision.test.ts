@@ -12,6 +12,7 @@ import { hiddenInView, monitorsOf } from './monitors.js';
 import { learningRateAt } from './schedule.js';
 import {
   batchFeeds,
+  epochPlans,
   monitor,
   type Position,
   type Pretraining,
@@ -166,7 +167,7 @@ describe('the steps of a run', () => {
   }
 
   it('take each record of each block once in an epoch, in another order each time', async () => {
-    const { steps } = await stepsOf();
+    const { run, steps } = await stepsOf();
     expect(steps.map(({ batch }) => [batch.epoch, batch.position])).toEqual([
       [0, 1],
       [0, 2],
@@ -187,6 +188,15 @@ describe('the steps of a run', () => {
       const seen = [...rows[first], ...rows[first + 1]].sort((a, b) => a - b);
       expect(seen).toEqual([...halves[half].rows]);
     }
+    // What others are told of an epoch is what is trained on.
+    const plans = [0, 1].flatMap((epoch) =>
+      halves.flatMap((half, index) =>
+        epochPlans(run, half, epoch, index).map(({ records }) =>
+          [...records].map((record) => half.rows[record]),
+        ),
+      ),
+    );
+    expect(rows).toEqual(plans);
     const places = [0, 2, 4, 6].map(
       (first) => `${[...rows[first], ...rows[first + 1]].map((row) => row % 8)}`,
     );
@@ -262,6 +272,8 @@ describe('the steps of a run', () => {
     await expect(stepsOf({ blocks: () => [block], groups })).rejects.toThrow(
       'no batch of 4 records of 4 different groups can be made of the 3 groups of 16 records',
     );
+    const four = { blocks: () => [part(0, 4)], groups: Int32Array.of(0, 1, 1, 2) };
+    await expect(stepsOf(four)).rejects.toThrow('the 3 groups of 4 records');
   });
 
   it('are in the program of their length', async () => {
@@ -292,13 +304,13 @@ describe('the monitors of a run', () => {
   }
 
   /** A run whose encoder is {@link embedded}. */
-  function watched(more: Partial<Pretraining> = {}): Pretraining {
-    const run = runOf(() => ({}), { batchSize: 5, buckets: [16, 24, spec.maxTokens] });
+  function watched(more: Partial<Pretraining> = {}, batchSize = 5): Pretraining {
+    const run = runOf(() => ({}), { batchSize, buckets: [16, 24, spec.maxTokens] });
     const embed = async (tokens: number, feeds: HostTensors) => {
       const row = (name: string, at: number) =>
         Array.from(feeds[name].data, Number).slice(at * tokens, (at + 1) * tokens);
       return Float32Array.from(
-        range(0, 5).flatMap((at) =>
+        range(0, batchSize).flatMap((at) =>
           embedded(row('ids', at), Number(feeds.lengths.data[at]), row('hidden', at)),
         ),
       );
@@ -318,7 +330,8 @@ describe('the monitors of a run', () => {
   it('are those of the validation records in their order, whatever the batches, and of two views of them', async () => {
     const labels = { kind: 'numbers', values: Float64Array.from({ length: 16 }, (_, i) => i) } as const;
     const expected = monitorsOf(view(0), [view(1), view(2)], width, labels);
-    expect(await monitor(watched({ labels }))).toEqual(expected);
+    for (const batchSize of [3, 5, 7, 10, 16, 20])
+      expect(await monitor(watched({ labels }, batchSize)), `${batchSize}`).toEqual(expected);
     const { nearest_neighbor_r2: _, ...without } = expected;
     expect(await monitor(watched())).toEqual(without);
   });

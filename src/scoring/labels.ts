@@ -82,7 +82,6 @@ function looksLikeClassNumbers({ distinct, labels }: ColumnSummary): boolean {
   const first = Number(distinct[0]);
   return (
     (first === 0 || first === 1) &&
-    distinct.length > 2 &&
     labels >= 5 * distinct.length &&
     distinct.every((text, i) => Number(text) === first + i)
   );
