@@ -78,6 +78,7 @@ export const describeOptions = ({ kind, ...given }: ObjectiveConfig): string =>
     .map(([key, value]) => `${key.replaceAll('_', ' ')} ${value}`)
     .join(', ');
 
+export { z } from 'zod';
 export type { Option, OptionsOf } from '../options.js';
 // What an objective is, and what those that are there share.
 export type { ByolOptions } from './byol.js';
