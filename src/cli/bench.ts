@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { InputError } from '../errors.js';
 import { parseCount } from './arguments.js';
 import { formatBenchmark, formatSuites } from './format-benchmark.js';
-import type { Session } from './program.js';
+import type { Session } from './session.js';
 
 interface Options {
   readonly data?: string;

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { parseCount } from './arguments.js';
 import { formatScores } from './format.js';
-import type { Session } from './program.js';
+import type { Session } from './session.js';
 
 export function define(command: Command, { run }: Session): void {
   command

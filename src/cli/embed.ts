@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { addConfigOptions, readConfigOptions } from './config-options.js';
 import { formatWritten } from './format.js';
-import type { Session } from './program.js';
+import type { Session } from './session.js';
 
 const keys = ['data.format', 'data.on_bad_record'];
 

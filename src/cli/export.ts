@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import type { Session } from './program.js';
 import { number } from './progress.js';
+import type { Session } from './session.js';
 
 export function define(command: Command, { run }: Session): void {
   command

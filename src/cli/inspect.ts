@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { requireData } from './arguments.js';
 import { addConfigOptions, readConfigOptions } from './config-options.js';
 import { formatInspection } from './format.js';
-import type { Session } from './program.js';
+import type { Session } from './session.js';
 
 const keys = [
   'data.format',

@@ -1,10 +1,10 @@
 import { Command, CommanderError } from 'commander';
 import { LacunaError } from '../errors.js';
-import type { Hooks } from '../learning/progress-event.js';
 import { version } from '../version.js';
 import { type Interrupt, onInterrupt } from './interrupt.js';
 import { addPluginOption, loadAskedPlugins, withPlugins } from './plugin-options.js';
 import { createProgress, type ProgressStream } from './progress.js';
+import type { Define, Session } from './session.js';
 import { loadVerbs, type Verbs } from './verbs.js';
 
 /** What the outside world is to the program; a test passes its own. */
@@ -14,20 +14,6 @@ export interface Environment {
   readonly loadVerbs: () => Promise<Verbs>;
   readonly interrupt: (announce: () => void) => Interrupt;
 }
-
-/** What a command does once its arguments are read: calls a verb, and says in words what came of it. */
-export interface Session {
-  /** The arguments as they were typed, for a hint that repeats them. */
-  readonly argv: readonly string[];
-  /** Prints one JSON object to stdout when `json`, else `describe(result)` to stderr. */
-  run<T extends object>(
-    json: boolean | undefined,
-    verb: (verbs: Verbs, hooks: Hooks) => Promise<T>,
-    describe: (result: T) => string,
-  ): Promise<void>;
-}
-
-type Define = (command: Command, session: Session) => void;
 
 /** A command's file is loaded only when that command is named, so that `lacuna --help` waits for none of them. */
 const commands: Readonly<Record<string, { summary: string; load: () => Promise<{ define: Define }> }>> = {

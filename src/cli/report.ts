@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { Session } from './program.js';
+import type { Session } from './session.js';
 
 interface Options {
   readonly out: string;
