@@ -2,12 +2,13 @@
 
 import { morganFingerprints } from '../molecules/fingerprint.js';
 import type { OneHotRows } from '../probes/one-hot-ridge.js';
+import type { Part } from '../records/split.js';
 import { MISSING_ID, PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import type { Features } from './methods/on-features.js';
-import type { PartName, Session } from './suite.js';
+import type { Session } from './suite.js';
 
-const blockOf = ({ labelled }: Session, part: PartName): TokenBlock => labelled[part].records;
+const blockOf = ({ labelled }: Session, part: Part): TokenBlock => labelled[part].records;
 
 /** Nothing but how many label rows there are: one for each record, or each token. */
 export const rowCount: Features<number> = {

@@ -3,7 +3,7 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
-import { type Part, partOf } from '../records/split.js';
+import { PARTS, type Part, partOf } from '../records/split.js';
 import { openSource } from '../sources/open-source.js';
 import { prepared } from './files.js';
 import type { Dataset } from './suite.js';
@@ -67,7 +67,7 @@ export function drawnImages(
       const path = await prepared(folders, options, async (target) => {
         const { height, width, pixels, labels } = await read(folders.data);
         const size = height * width;
-        for (const part of ['train', 'valid', 'test'] as const) {
+        for (const part of PARTS) {
           const members = Array.from(labels.keys()).filter((row) => partAt(row, split) === part);
           const file = (kind: string) => join(`${target}.partial`, `${part}-${kind}-ubyte`);
           await writeFileAtomically(file('images-idx3'), [

@@ -5,6 +5,7 @@ import type { Engine } from '../engine/engine.js';
 import type { LabelledTask, TrainOptions } from '../finetuning/labelled-training.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
+import type { Part } from '../records/split.js';
 import type { Run } from '../runs/folder.js';
 import type { MetricName, Task } from '../scoring/metrics.js';
 import type { TestScore } from '../scoring/parts.js';
@@ -90,15 +91,13 @@ export interface Fitted {
   score(options: { resamples: number }): Promise<TestScore>;
 }
 
-export type PartName = 'train' | 'valid' | 'test';
-
 /** What a method is given: the records as tokens, test labels sealed, and the means to train. */
 export interface Session {
   readonly task: BenchmarkTask;
   readonly labelled: LabelledTask;
   readonly tokenizer: Tokenizer;
   /** The text column of the records, where they are texts, in the order of each part's block. */
-  readonly texts: (part: PartName) => Promise<readonly string[]>;
+  readonly texts: (part: Part) => Promise<readonly string[]>;
   readonly model: Pick<ModelConfig, 'spec' | 'encoder'>;
   readonly engine: Engine;
   readonly hooks: Hooks;

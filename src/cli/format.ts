@@ -20,9 +20,16 @@ export function formatScores(methods: readonly MethodScores[]): string {
   return formatTable(['method', 'metric', 'mean', '95 % interval', 'seeds', 'time'], rows);
 }
 
+/** How many test records pretraining learned from. */
+function learned(counted: Scores['split']['testLearned']): string {
+  if (counted === undefined) return 'the run does not tell whether it learned from them';
+  if (counted.records === 0) return 'pretraining learned from none of them';
+  return `pretraining learned from ${counted.exact ? '' : 'about '}${count(counted.records)} of them`;
+}
+
 export function formatEvaluation({ split, methods, higherIsBetter, metric, file }: Scores): string {
   const lines = [
-    `split by ${split.by}: ${count(split.train)} train, ${count(split.valid)} valid, ${count(split.test)} test`,
+    `split by ${split.by}: ${count(split.train)} train, ${count(split.valid)} valid, ${count(split.test)} test (${learned(split.testLearned)})`,
     `test ${metric}, ${higherIsBetter ? 'higher' : 'lower'} is better`,
     '',
     formatScores(methods),

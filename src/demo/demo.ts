@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { UserConfig } from '../config/schema.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { partOf } from '../records/split.js';
+import { PARTS, type Part, partOf } from '../records/split.js';
 import { demoReport } from '../report/demo-report.js';
 import { describeComparison } from '../report/describe-comparison.js';
 import { openRun, runFile } from '../runs/folder.js';
@@ -42,7 +42,7 @@ const PICTURED = 6;
 
 interface DemoMolecule {
   readonly molecule: RiskMolecule;
-  readonly part: 'train' | 'valid' | 'test';
+  readonly part: Part;
 }
 
 /** Runs the demo; see `DemoOptions`. What an earlier demo left in the folder is replaced. */
@@ -116,7 +116,7 @@ export async function demo(
       }),
     ),
     molecules: await pictures(out, molecules, seed),
-    data: (['train', 'valid', 'test'] as const).map((part) => {
+    data: PARTS.map((part) => {
       const members = molecules.filter((entry) => entry.part === part);
       const positives = riskTasks.map((task) => [
         task,

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import { type FormatName, formatNamed } from '../records/formats.js';
-import { type Part, partNamed } from '../records/split.js';
+import { PARTS, type Part, partNamed } from '../records/split.js';
 import { readError } from './disk-file.js';
 import { lmdbDataFile } from './lmdb-file.js';
 
@@ -26,8 +26,6 @@ interface DataSet {
   readonly problem: string;
   readonly files: readonly NamedFile[];
 }
-
-const PART_ORDER: readonly Part[] = ['train', 'valid', 'test'];
 
 /**
  * The files of a path, in the order in which they are read:
@@ -138,7 +136,7 @@ function inOrder(folder: string, { files }: DataSet): DataFile[] {
   if (twice) {
     throw new InputError(`${folder}: both ${twice.name} and ${twice.name}.gz; keep one of them`);
   }
-  return PART_ORDER.flatMap((part) =>
+  return PARTS.flatMap((part) =>
     files.filter((file) => file.part === part).map(({ name }) => ({ path: join(folder, name), part })),
   );
 }

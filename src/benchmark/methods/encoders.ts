@@ -6,6 +6,7 @@ import type { HostTensors } from '../../engine/engine.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../../finetuning/frozen-encoder.js';
 import { encoderNetwork, LabelledTrainer } from '../../finetuning/labelled-training.js';
 import { linearProbe } from '../../probes/linear-probe.js';
+import type { Part } from '../../records/split.js';
 import type { Run } from '../../runs/folder.js';
 import type { BenchmarkTask, Choice, Fitted, Method, PretrainingChanges, Session } from '../suite.js';
 import { fitOnFeatures } from './on-features.js';
@@ -83,7 +84,7 @@ export const finetuned = (name: string, description: string, pretraining: Pretra
 async function probeFrozen(session: Session, key: string, parameters: HostTensors): Promise<Fitted> {
   const { labelled, model, engine, hooks, shared } = session;
   const embedder = new Embedder(engine, model, parameters);
-  const embedded = (part: 'train' | 'valid' | 'test') =>
+  const embedded = (part: Part) =>
     shared(`embedding ${key} ${part}`, () => embedder.embed(labelled[part].records, hooks.signal));
   const fitted = await fitOnFeatures(session, { dimension: embedder.width, of: embedded }, linearProbe);
   return {

@@ -1,18 +1,19 @@
 import { chooseCandidate, type Probe } from '../../probes/protocol.js';
-import type { Fitted, Method, PartName, Session } from '../suite.js';
+import type { Part } from '../../records/split.js';
+import type { Fitted, Method, Session } from '../suite.js';
 
 /** Records as features that no encoder made. */
 export interface Features<F> {
   readonly name: string;
   /** Numbers in one record's features. */
   readonly dimension: (session: Session) => number;
-  readonly of: (session: Session, part: PartName) => F | Promise<F>;
+  readonly of: (session: Session, part: Part) => F | Promise<F>;
 }
 
 /** Fits a probe on features of the training part; the validation part chooses among its candidates. */
 export async function fitOnFeatures<F>(
   session: Session,
-  features: { readonly dimension: number; of(part: PartName): F | Promise<F> },
+  features: { readonly dimension: number; of(part: Part): F | Promise<F> },
   probe: Probe<F>,
 ): Promise<Fitted> {
   const { labelled, engine } = session;
