@@ -8,7 +8,6 @@ import type { Hooks } from '../learning/progress-event.js';
 import type { Run } from '../runs/folder.js';
 import { splitParts } from '../scoring/parts.js';
 import { openSource } from '../sources/open-source.js';
-import { rememberSmall } from '../sources/remember.js';
 import { stepReporter } from '../verbs/finetune.js';
 import { measured } from './measured.js';
 import type { Pretrainings } from './pretrained-encoders.js';
@@ -34,7 +33,7 @@ export async function openSession(
   const { path } = await task.dataset.open(folders);
   const { tokenizer, model } = await pretrainings.model(task.pretraining);
   const rejected = new RejectedRecords();
-  const source = rememberSmall(await openSource(path, { onBadRecord: 'skip', report: rejected.report }));
+  const source = await openSource(path, { onBadRecord: 'skip', report: rejected.report });
   const labelled = await readLabelled(source, {
     tokenizer,
     targets: task.targets,

@@ -6,6 +6,7 @@
 import { type FinetuningSettings, resolveFinetuning } from '../config/defaults.js';
 import { parseConfig } from '../config/parse.js';
 import type { Config, FinetuneOptions } from '../config/schema.js';
+import type { LabelledData } from '../datasets/labelled-data.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
@@ -13,6 +14,7 @@ import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/lab
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
+import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
 import { describeParts, type MethodScores, type Scores, writeScores } from '../runs/scores.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
@@ -124,7 +126,10 @@ export async function finetuneRuns(
       split: describeParts(labelled, learned),
       methods,
     };
-    if (kept) await writeFinetunedRun(out, run, spec, { targets, config, settings, trainer, kept });
+    if (kept) {
+      await writeFinetunedRun(out, run, spec, { targets, config, settings, trainer, kept });
+      await writeLearned(out, config.from_scratch ? undefined : run, labelled);
+    }
     return await writeScores(out, scores);
   } finally {
     await trainer.release();
@@ -194,4 +199,17 @@ async function writeFinetunedRun(
     metadata: { epoch: 0, position: kept.step, config_hash: hashConfig({ ...resolved }), version },
   });
   await writeJson(runFile(out, 'config'), resolved);
+}
+
+/** What the new run learned from: what the pretrained one did, and the training records. Not written where the first does not tell. */
+async function writeLearned(
+  out: string,
+  pretrained: Run | undefined,
+  { hashes, members }: LabelledData,
+): Promise<void> {
+  const before = pretrained && (await readLearnedRecords(pretrained.folder));
+  if (pretrained && !before) return;
+  const learned = new LearnedRecordsWriter(before);
+  learned.add(hashes, members.train);
+  await learned.write(out);
 }

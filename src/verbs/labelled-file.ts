@@ -7,7 +7,6 @@ import { InputError } from '../errors.js';
 import type { Run } from '../runs/folder.js';
 import { countLearned, type LearnedCount, readLearnedRecords } from '../runs/learned-records.js';
 import { openSource } from '../sources/open-source.js';
-import { rememberSmall } from '../sources/remember.js';
 
 export interface LabelledFile {
   readonly labelled: LabelledData;
@@ -30,7 +29,7 @@ export async function readLabelledFile(
 ): Promise<LabelledFile> {
   const rejected = new RejectedRecords();
   const { format, on_bad_record: onBadRecord } = config;
-  const source = rememberSmall(await openSource(path, { format, onBadRecord, report: rejected.report }));
+  const source = await openSource(path, { format, onBadRecord, report: rejected.report });
   const labelled = await readLabelled(source, {
     tokenizer: run.tokenizer,
     targets,
