@@ -86,7 +86,7 @@ export function planRun({ asked, stored, origin, source, profile }: PlanInputs):
     checkTokenizerColumns(source, origin.tokenizer);
     const { kind, columns } = origin.tokenizer;
     const column = planSplit(source, profile, user);
-    const test = testFraction(test_fraction, { column, kind, labels: labelsOf(profile, columns) });
+    const test = testFraction(test_fraction, { column, kind, labels: labelsOf(profile) });
     const split = rule(column, columns, test.fraction);
     return {
       ...rest,
@@ -103,7 +103,7 @@ export function planRun({ asked, stored, origin, source, profile }: PlanInputs):
   const test = testFraction(test_fraction, {
     column,
     kind: choice.kind,
-    labels: labelsOf(profile, choice.columns),
+    labels: labelsOf(profile),
   });
   const split = rule(column, choice.columns, test.fraction);
   const unused = choice.unused.map((name) => `${name} (${choice.reasons[name]})`).join(', ');
@@ -120,11 +120,9 @@ export function planRun({ asked, stored, origin, source, profile }: PlanInputs):
   };
 }
 
-/** The columns that look like labels and are not learned from. */
-const labelsOf = ({ columns }: SourceProfile, learned: readonly string[]): string[] =>
-  columns
-    .filter(({ name, looksLikeLabel }) => looksLikeLabel !== undefined && !learned.includes(name))
-    .map(({ name }) => name);
+/** The columns that look like labels, whether or not they are learned from. */
+const labelsOf = ({ columns }: SourceProfile): string[] =>
+  columns.filter(({ looksLikeLabel }) => looksLikeLabel !== undefined).map(({ name }) => name);
 
 /** Which part is held out for a later test, and what to say of it. */
 function testFraction(
