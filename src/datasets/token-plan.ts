@@ -85,7 +85,7 @@ export async function fitTokenizer(
         if (known !== first) continue;
       }
       const parts = partitionBy(source, rule, known ?? new Set());
-      const tokenizer = await fit(source, choice, trainingRecords(pass.batches(), parts), options);
+      const tokenizer = await fitChosen(source, choice, trainingRecords(pass.batches(), parts), options);
       if (rule.column === undefined || known === undefined) return { tokenizer, parts };
       const named = await pass.finish();
       if (named.has('valid') === known.has('valid')) return { tokenizer, parts };
@@ -141,7 +141,7 @@ class Pass {
   }
 }
 
-async function fit(
+async function fitChosen(
   source: DataSource,
   { kind, columns }: TokenizerChoice,
   batches: AsyncIterable<RecordBatch>,
