@@ -64,8 +64,9 @@ export async function fitSource(source: DataSource, wishes: TokenWishes, heldOut
 
 /**
  * Fits the chosen tokenizer on the training records, and tells them from the others, in one pass: it begins with the
- * parts that the first records name, and only where a later one names another does it begin anew. Throws InputError when
- * the records do not suit the tokenizer, or when records are single tokens: hiding one then leaves nothing to predict it from.
+ * parts that the first records name, and only where none of them is for training, or a later one is the first for
+ * validation, does it begin anew. Throws InputError when the records do not suit the tokenizer, or when records are single
+ * tokens: hiding one then leaves nothing to predict it from.
  */
 export async function fitTokenizer(
   source: DataSource,
@@ -78,9 +79,13 @@ export async function fitTokenizer(
     const columns = [...new Set([...choice.columns, ...partitionColumns(source, rule)])];
     const pass = new Pass(source.read({ columns }), rule.column);
     try {
-      if (rule.column !== undefined) known ??= await pass.lookAhead(PLANNING_RECORDS);
+      if (rule.column !== undefined && known === undefined) {
+        const first = await pass.lookAhead(PLANNING_RECORDS);
+        known = first.has('train') ? first : await pass.finish();
+        if (known !== first) continue;
+      }
       const parts = partitionBy(source, rule, known ?? new Set());
-      const tokenizer = await fit(source, choice, trainingRecords(pass.batches(), parts), options);
+      const tokenizer = await fitChosen(source, choice, trainingRecords(pass.batches(), parts), options);
       if (rule.column === undefined || known === undefined) return { tokenizer, parts };
       const named = await pass.finish();
       if (named.has('valid') === known.has('valid')) return { tokenizer, parts };
@@ -103,7 +108,7 @@ class Pass {
 
   /** The parts that the first records name, so many of them at least; they are given by `batches` all the same. */
   async lookAhead(records: number): Promise<ReadonlySet<Part>> {
-    for (let seen = 0; seen < records && !this.named.has('valid'); ) {
+    for (let seen = 0; seen < records && !(this.named.has('train') && this.named.has('valid')); ) {
       const batch = await this.next();
       if (batch === undefined) break;
       this.ahead.push(batch);
@@ -136,7 +141,7 @@ class Pass {
   }
 }
 
-async function fit(
+async function fitChosen(
   source: DataSource,
   { kind, columns }: TokenizerChoice,
   batches: AsyncIterable<RecordBatch>,

@@ -10,6 +10,8 @@ export interface RecordHashes {
 /** One bit pattern for each missing number, and one for both zeros. */
 const canonical = new Float64Array(1);
 const canonicalWords = new Uint32Array(canonical.buffer);
+const canonicalStep = new Float32Array(1);
+const canonicalStepWord = new Uint32Array(canonicalStep.buffer);
 
 /** Murmur3's last mixing: every bit of a word reaches every bit of the result. */
 function finished(word: number): number {
@@ -59,9 +61,11 @@ function mixColumn(column: ColumnValues, low: Uint32Array, high: Uint32Array): v
     }
   } else if (column.type === 'series') {
     const { values, offsets, channels } = column;
-    const words = new Uint32Array(values.buffer, values.byteOffset, values.length);
     for (let i = 0; i < count; i++) {
-      for (let j = offsets[i] * channels; j < offsets[i + 1] * channels; j++) mix(i, words[j]);
+      for (let j = offsets[i] * channels; j < offsets[i + 1] * channels; j++) {
+        canonicalStep[0] = Number.isNaN(values[j]) ? Number.NaN : values[j] + 0;
+        mix(i, canonicalStepWord[0]);
+      }
       mix(i, offsets[i + 1] - offsets[i]);
     }
   } else {

@@ -1,18 +1,13 @@
 /** The page of all benchmark results: Markdown and figures, made from result files; the words between are a person's. */
 import type { TopLevelSpec } from 'vega-lite';
 import { InputError } from '../errors.js';
-import {
-  ablationCurvesSpec,
-  comparisonPanelsSpec,
-  hasMarginal,
-  labelEfficiencySpec,
-  pretrainingCurvesSpec,
-} from './benchmark-charts.js';
+import { comparisonPanelsSpec, labelEfficiencySpec } from './benchmark-charts.js';
 import { differenceTable, hasDifference, scoreTable, summariesOf } from './benchmark-tables.js';
 import { renderChart } from './charts.js';
 import { beginMarker, endMarker, fillBlocks } from './marked-blocks.js';
 import { masksSvg } from './masks-svg.js';
 import { type MethodStyle, methodStyles, objectiveTitle } from './method-styles.js';
+import { ablationCurvesSpec, hasMarginal, pretrainingCurvesSpec } from './pretraining-charts.js';
 import type { Results } from './results.js';
 import { chosenTable, pretrainingTable, summaryTable, tasksTable } from './results-tables.js';
 

@@ -9,8 +9,9 @@ import type { OpenOptions } from '../records/open-bytes.js';
 import type { BadRecord } from '../records/record-batch.js';
 import { inspect } from '../verbs/inspect.js';
 import { LmdbFile } from './lmdb-file.js';
+import { NumpyArray } from './numpy-array.js';
 import { openSource } from './open-source.js';
-import { NumpyArray, type PickleDictionary, unpickle } from './pickle.js';
+import { type PickleDictionary, unpickle } from './pickle.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-lmdb-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -5,7 +5,9 @@ import { isDamagedText } from '../records/bytes.js';
 import { type NoCell, numbersCell, type ObjectRecord, objectReader } from '../records/object-records.js';
 import type { Reader } from '../records/reader.js';
 import { type LmdbEntry, LmdbFile } from './lmdb-file.js';
-import { NumpyArray, type PickleDictionary, PickleError, type PickleValue, unpickle } from './pickle.js';
+import { NumpyArray } from './numpy-array.js';
+import { type PickleDictionary, type PickleValue, unpickle } from './pickle.js';
+import { PickleError } from './pickle-error.js';
 
 /** Where TAPE's files keep the number of their records. */
 const COUNT_KEY = 'num_examples';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PickleError, unpickle } from './pickle.js';
+import { unpickle } from './pickle.js';
+import { PickleError } from './pickle-error.js';
 
 /** A pickle of protocol 4 from opcodes as characters of Latin-1. */
 const pickle = (opcodes: string) => Buffer.from(`\x80\x04${opcodes}`, 'latin1');
