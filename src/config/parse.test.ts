@@ -14,7 +14,7 @@ import {
   parseSetting,
   readConfigFile,
 } from './parse.js';
-import type { Config } from './schema.js';
+import { type Config, userConfigSchema } from './schema.js';
 
 const objectiveNames = Object.keys(objectives).join(', ');
 
@@ -232,6 +232,8 @@ describe('mergeConfigs', () => {
 describe('the schema', () => {
   it('gives every key a meaning and an example that it accepts', () => {
     expect(configKeys.size).toBeGreaterThan(40);
+    const sections = Object.keys(userConfigSchema.shape);
+    expect([...new Set([...configKeys.values()].map(({ section }) => section))]).toEqual(sections);
     for (const { key, section, name, description, example } of configKeys.values()) {
       expect(key).toMatch(/^[a-z]+\.[a-z_]+$/);
       expect(description, key).toMatch(/^[^A-Z].*[^.]$/);
