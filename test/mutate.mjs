@@ -6,7 +6,8 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Stryker } from '@stryker-mutator/core';
 
-const [path = '', tests] = process.argv.slice(2);
+const [given = '', tests] = process.argv.slice(2);
+const path = given.replace(/\/+$/, '');
 if (!existsSync(path)) {
   console.error(`npm run mutate -- PATH [TESTS]: there is no "${path}"`);
   process.exit(2);

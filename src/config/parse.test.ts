@@ -11,7 +11,7 @@ import {
   parseRunConfig,
   parseSetting,
 } from './parse.js';
-import type { Config } from './schema.js';
+import { type Config, configSchemas } from './schema.js';
 
 const objectiveNames = Object.keys(objectives).join(', ');
 
@@ -206,6 +206,8 @@ describe('mergeConfigs', () => {
 describe('the schema', () => {
   it('gives every key a meaning and an example that it accepts', () => {
     expect(configKeys().size).toBeGreaterThan(40);
+    const sections = Object.keys(configSchemas().user.shape).filter((name) => name !== 'plugins');
+    expect([...new Set([...configKeys().values()].map(({ section }) => section))]).toEqual(sections);
     for (const { key, section, name, description, example } of configKeys().values()) {
       expect(key).toMatch(/^[a-z]+\.[a-z_]+$/);
       expect(description, key).toMatch(/^[^A-Z].*[^.]$/);
