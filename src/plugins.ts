@@ -76,16 +76,20 @@ async function loadPlugin(path: string): Promise<void> {
 export function registerPlugin(plugin: unknown, origin: string): void {
   for (const { family, name, member } of checkedMembers(plugin, origin)) {
     if (family === 'readers') {
-      const { extensions, read } = member as ReaderPlugin;
-      Object.assign(formatExtensions, { [name]: extensions });
-      Object.assign(byteReaders, { [name]: read });
+      const reader = member as ReaderPlugin;
+      Object.assign(formatExtensions, { [name]: reader.extensions });
+      Object.assign(byteReaders, { [name]: (file: ByteFile) => reader.read(file) });
     } else {
       Object.assign(families[family].members, {
-        [name]: family === 'objectives' ? { options: {}, ...member } : member,
+        [name]: family === 'objectives' ? withOptions(member) : member,
       });
     }
   }
 }
+
+/** An objective that declares no options, with none; whatever it has from a class stays. */
+const withOptions = (objective: object): object =>
+  'options' in objective ? objective : Object.create(objective, { options: { value: {}, enumerable: true } });
 
 function checkedMembers(plugin: unknown, origin: string) {
   const known = Object.keys(families).join(', ');
