@@ -45,6 +45,7 @@ export type { ReadingOptions, UserConfig } from './config/schema.js';
 export { InputError, LacunaError } from './errors.js';
 export type { Hooks, ProgressEvent, SeedEvent, StepEvent, ValidEvent } from './learning/progress-event.js';
 export type { Plugin, ReaderPlugin } from './plugins.js';
+export type { Protocol, Represented } from './probes/protocol.js';
 export type { BadRecord } from './records/record-batch.js';
 export type { LearnedCount } from './runs/learned-records.js';
 export type { MethodScores, Scores } from './runs/scores.js';

@@ -41,7 +41,7 @@ const families: Readonly<
   objectives: { members: objectives, functions: ['defaults', 'noise', 'draw', 'build'] },
   encoders: { members: encoders, functions: ['encode'] },
   tokenizers: { members: tokenizers, functions: ['fit', 'restore'] },
-  readers: { members: byteReaders, functions: ['read'] },
+  readers: { members: formatExtensions, functions: ['read'] },
   protocols: { members: protocols, functions: ['run'] },
 };
 
@@ -69,31 +69,54 @@ async function loadPlugin(path: string): Promise<void> {
   registerPlugin(module.default, path);
 }
 
-/** Adds the members of a plug-in to their families; `origin` is what messages call it. Throws InputError for what is none. */
+/**
+ * Adds the members of a plug-in to their families, all or none; `origin` is what messages call it. Throws InputError for
+ * what is none.
+ */
 export function registerPlugin(plugin: unknown, origin: string): void {
-  const known = Object.keys(families).join(', ');
-  if (typeof plugin !== 'object' || plugin === null)
-    throw new InputError(`${origin}: expected a default export with ${known}, got ${typeof plugin}`);
-  for (const [family, given] of Object.entries(plugin)) {
-    if (!Object.hasOwn(families, family))
-      throw new InputError(`${origin}: a plug-in has ${known}, not "${family}"; correct its default export`);
-    const { members, functions } = families[family as keyof Plugin];
-    for (const [name, member] of Object.entries<object>(given)) {
-      const place = `${origin}: ${family}.${name}`;
-      if (Object.hasOwn(members, name))
-        throw new InputError(`${place}: there is one of this name; choose another`);
-      const missing = functions.find((key) => typeof Reflect.get(member ?? {}, key) !== 'function');
-      if (missing)
-        throw new InputError(`${place}: expected a function "${missing}", which one of ${family} has`);
-      if (family === 'readers') registerReader(name, member as ReaderPlugin, place);
-      else Object.assign(members, { [name]: family === 'objectives' ? { options: {}, ...member } : member });
+  for (const { family, name, member } of checkedMembers(plugin, origin)) {
+    if (family === 'readers') {
+      const reader = member as ReaderPlugin;
+      Object.assign(formatExtensions, { [name]: reader.extensions });
+      Object.assign(byteReaders, { [name]: (file: ByteFile) => reader.read(file) });
+    } else {
+      Object.assign(families[family].members, {
+        [name]: family === 'objectives' ? withOptions(member) : member,
+      });
     }
   }
 }
 
-function registerReader(name: string, { extensions, read }: ReaderPlugin, place: string): void {
+/** An objective that declares no options, with none; whatever it has from a class stays. */
+const withOptions = (objective: object): object =>
+  'options' in objective ? objective : Object.create(objective, { options: { value: {}, enumerable: true } });
+
+function checkedMembers(plugin: unknown, origin: string) {
+  const known = Object.keys(families).join(', ');
+  if (typeof plugin !== 'object' || plugin === null)
+    throw new InputError(`${origin}: expected a default export with ${known}, got ${typeof plugin}`);
+  return Object.entries(plugin).flatMap(([family, given]) => {
+    if (!isFamily(family))
+      throw new InputError(`${origin}: a plug-in has ${known}, not "${family}"; correct its default export`);
+    if (typeof given !== 'object' || given === null)
+      throw new InputError(`${origin}: ${family}: expected members by name, got ${typeof given}`);
+    return Object.entries<object>(given).map(([name, member]) => {
+      checkMember(family, name, member, `${origin}: ${family}.${name}`);
+      return { family, name, member };
+    });
+  });
+}
+
+const isFamily = (name: string): name is keyof Plugin => Object.hasOwn(families, name);
+
+function checkMember(family: keyof Plugin, name: string, member: object, place: string): void {
+  const { members, functions } = families[family];
+  if (Object.hasOwn(members, name))
+    throw new InputError(`${place}: there is one of this name; choose another`);
+  const missing = functions.find((key) => typeof Reflect.get(member ?? {}, key) !== 'function');
+  if (missing) throw new InputError(`${place}: expected a function "${missing}", which one of ${family} has`);
+  if (family !== 'readers') return;
+  const { extensions } = member as ReaderPlugin;
   if (!Array.isArray(extensions) || extensions.length === 0)
     throw new InputError(`${place}: expected "extensions", the endings of its files, such as ["h5"]`);
-  Object.assign(formatExtensions, { [name]: extensions });
-  Object.assign(byteReaders, { [name]: read });
 }

@@ -131,7 +131,7 @@ const LOW_RANK = 2;
 /** Part of the deviation of embeddings that spread evenly. */
 const LOW_DEVIATION = 0.1;
 
-/** Part of an untrained encoder's value that is left under collapse, at most; healthy ones lose half and regain it. */
+/** Below this part of an untrained encoder's value an encoder has collapsed; healthy ones lose half and regain it. */
 const LEFT = 0.25;
 
 const isLost = (now: number, untrained: number, least: number) => now - least < LEFT * (untrained - least);

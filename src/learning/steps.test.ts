@@ -199,6 +199,19 @@ describe('the steps of a training', () => {
     expect(trainer.state.parameters).toEqual(after);
   });
 
+  it('end where the signal aborts while a batch is made, which is not trained on', async () => {
+    const stop = new AbortController();
+    function* stopping() {
+      let made = 0;
+      for (const batch of named()) {
+        if (++made === 3) stop.abort();
+        yield batch;
+      }
+    }
+    const options = { batches: stopping(), steps: 9, rate: () => 0.01, signal: stop.signal };
+    expect((await taken(trainingSteps(irisTrainer(), options))).map(({ step }) => step)).toEqual([1, 2]);
+  });
+
   it('have the target network follow by the momentum of the share that was done before each', async () => {
     const trainer = squareTrainer();
     const shares: number[] = [];

@@ -79,6 +79,8 @@ export async function* trainingSteps<B extends StepBatch>(
   let begun = performance.now();
   for await (const batch of options.batches) {
     const waited = performance.now() - begun;
+    // It may have aborted while the batch was made.
+    if (signal?.aborted) return;
     if (step === restart) trainer.restart();
     const { loss: own, weight, metrics } = await trainer.gradient(batch.tokens, batch.feeds);
     const loss = sum ? await sum(trainer.state.gradient, own, weight) : own;

@@ -7,6 +7,17 @@ import { isIdx } from './readers/idx.js';
 
 const HEAD_BYTES = 4096;
 
+const TEXT_FORMATS: ReadonlySet<FormatName> = new Set([
+  'csv',
+  'tsv',
+  'jsonl',
+  'json',
+  'fasta',
+  'lines',
+  'smiles',
+  'ts',
+] satisfies FormatName[]);
+
 /** The mark of an LMDB data file, on its first page. */
 export const LMDB_MAGIC = 0xbeef_c0de;
 
@@ -67,6 +78,8 @@ function contradiction(format: FormatName, head: Uint8Array, gzipped: boolean): 
     if (!isLmdb(head)) return 'not LMDB (its first page has no LMDB mark); check the file or its name';
     return gzipped ? 'gzipped LMDB is not read; decompress it' : undefined;
   }
+  // Of a plug-in's format its reader knows what it begins with.
+  if (!TEXT_FORMATS.has(format)) return undefined;
   if (magic === 'PAR1') return `a Parquet file, not ${format}; name it .parquet`;
   if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) {
     return 'UTF-16 text; save it as UTF-8';

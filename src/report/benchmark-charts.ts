@@ -11,7 +11,6 @@ import {
   metricTitle,
   quantity,
   type Styles,
-  stroke,
   styleOf,
 } from './panel.js';
 import type { Results } from './results.js';
@@ -73,7 +72,7 @@ export function comparisonPanelsSpec(results: Results, styles: Styles): TopLevel
         {
           data: { values: data.filter(({ mean }) => Number.isFinite(mean)) },
           mark: { type: 'point', size: 75, opacity: 1, strokeWidth: 2 },
-          encoding: { x: x('mean'), y, stroke, fill },
+          encoding: { x: x('mean'), y, stroke: color, fill },
         },
       ],
     };

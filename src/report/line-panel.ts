@@ -1,6 +1,6 @@
 /** A panel of lines with their bands, each named beside its last point. */
 import type { MethodStyle } from './method-styles.js';
-import { color, fill, heading, look, quantity, stroke } from './panel.js';
+import { color, fill, heading, look, quantity } from './panel.js';
 import { spreadLabels } from './spread-labels.js';
 
 /** Lines of labels, from one to the next, in pixels. */
@@ -74,7 +74,7 @@ export function linePanel(lines: readonly Line[], { title, width, height, x, y, 
       {
         data: { values: points },
         mark: { type: 'point', size: 32, opacity: 1, strokeWidth: 1.5 },
-        encoding: { x: across, y: up('mean'), stroke, fill },
+        encoding: { x: across, y: up('mean'), stroke: color, fill },
       },
       ...(level
         ? [

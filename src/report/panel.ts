@@ -32,7 +32,6 @@ export const styleOf = (styles: Styles, method: string): MethodStyle =>
   styles.get(method) ?? { color: INK, frozen: false };
 
 export const color = { field: 'color', type: 'nominal', scale: null } as const;
-export const stroke = color;
 export const fill = { field: 'fill', type: 'nominal', scale: null } as const;
 
 export const quantity = (field: string, title: string | null, settings: object = {}) =>

@@ -66,7 +66,7 @@ export async function readLearnedRecords(run: string): Promise<LearnedRecords | 
   const { tensors, metadata } = decodeSafetensors(bytes, path);
   const data = tensors.record_hashes?.data;
   const below = Number(metadata.below);
-  if (!(data instanceof BigInt64Array) || !(below > 0))
+  if (!(data instanceof BigInt64Array) || !(below > 0 && below <= WORD))
     throw new InputError(`${path}: is not the list of records that a run of Lacuna learned from`);
   return { hashes: new Set(Array.from(data, Number)), below };
 }
@@ -80,7 +80,10 @@ export interface LearnedCount {
   readonly exact: boolean;
 }
 
-/** How many records of the test part a run learned from. */
+/**
+ * How many records of the test part a run learned from; undefined where it does not tell, or tells by a sample that none
+ * of them could be in.
+ */
 export function countLearned(
   learned: LearnedRecords | undefined,
   { members: { test }, hashes }: Pick<LabelledRecords, 'members'> & { readonly hashes: RecordHashes },
@@ -95,6 +98,7 @@ export function countLearned(
     if (learned.hashes.has(hashAt(hashes, record))) found++;
   }
   const exact = below === WORD;
+  if (!exact && looked === 0) return undefined;
   const records = exact ? found : Math.round((found / Math.max(1, looked)) * test.length);
   return { records, of: test.length, exact };
 }

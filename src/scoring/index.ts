@@ -1,4 +1,6 @@
-/** Labels as numbers, metrics of predictions, and statistics of scores. */
+/** Labels as numbers, parts with sealed test labels, metrics of predictions, and statistics of scores. */
+
+export { PARTS, type Part } from '../records/split.js';
 export { labelOffsets, takeLabelRows } from './label-rows.js';
 export { className, describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from './labels.js';
 export {
@@ -21,4 +23,13 @@ export {
   type Task,
   tasks,
 } from './metrics.js';
+export {
+  convertParts,
+  type LabelledPart,
+  type LabelledRecords,
+  type Parts,
+  type SealedPart,
+  splitParts,
+  type TestScore,
+} from './parts.js';
 export { type Interval, studentT, summarize } from './statistics.js';

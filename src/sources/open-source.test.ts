@@ -466,6 +466,17 @@ describe('IDX images', () => {
     expect(columns.pixels).toMatchObject({ shape: [1, 2, 3] });
   });
 
+  it('does not take a gzipped copy beside a file for its labels', async () => {
+    const name = place('copies');
+    const images = idx([2, 1, 1], [1, 2]);
+    const plain = file(`${name}/some.idx`, images);
+    const gzipped = file(`${name}/some.idx.gz`, images);
+    for (const path of [plain, gzipped]) {
+      const { columns, files } = await openSource(path);
+      expect([columns, files]).toEqual([[{ name: 'pixels', type: 'pixels' }], [path]]);
+    }
+  });
+
   it('refuses truncated images, images without their labels and empty folders', async () => {
     expect(await failure(file('cut-idx3-ubyte', idx([2, 2, 2], [1, 2, 3])))).toMatch(/5 bytes are missing/);
     expect(await failure(file('more-idx3-ubyte', idx([1, 1, 1], [1, 2])))).toMatch(/longer than its header/);

@@ -95,8 +95,10 @@ async function findIdxFiles(images: ByteFile): Promise<IdxFiles> {
     .replace('images', 'labels')
     .replace(/idx[34]/, 'idx1')
     .replace(/\.gz$/, '');
-  const labels = (await readdir(dirname(path))).find(
-    (sibling) => sibling !== name && sibling.replace(/\.gz$/, '') === wanted,
-  );
+  // A name without the word tells of no labels; the same file gzipped has that name, too.
+  const labels =
+    wanted === name.replace(/\.gz$/, '')
+      ? undefined
+      : (await readdir(dirname(path))).find((sibling) => sibling.replace(/\.gz$/, '') === wanted);
   return labels === undefined ? { images } : { images, labels: await diskFile(join(dirname(path), labels)) };
 }

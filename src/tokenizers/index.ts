@@ -6,7 +6,11 @@ import { sequence } from './sequence.js';
 import { series } from './series.js';
 import type { Tokenizer, TokenizerFamily } from './tokenizer.js';
 
+export type { OnBadRecord, Reject } from '../records/bad-records.js';
+export type { ByteFile } from '../records/byte-file.js';
+export { type OpenOptions, openBytes } from '../records/open-bytes.js';
 export { type ColumnProfile, profileSource, type SourceProfile } from '../records/profile.js';
+export type { Reader } from '../records/reader.js';
 export type {
   BadRecord,
   ColumnInfo,

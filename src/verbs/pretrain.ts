@@ -111,9 +111,10 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   const { spec } = tokenizer;
   const valuesPerToken = spec.kind === 'continuous' ? spec.channels : 1;
   const earlier = origin?.folder ?? stored?.folder;
-  const learned = new LearnedRecordsWriter(
-    earlier === undefined ? undefined : await readLearnedRecords(earlier),
-  );
+  const before = earlier === undefined ? undefined : await readLearnedRecords(earlier);
+  // What a run goes on from may not tell what it learned from; then this one cannot either.
+  const learned =
+    earlier === undefined || before !== undefined ? new LearnedRecordsWriter(before) : undefined;
   const streamOptions: TokenStreamOptions = {
     source,
     tokenizer,
@@ -121,7 +122,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     parts,
     reject: tokenRejecter(source, onBadRecord, rejected, { auto: 'skip' }),
     capacity: Math.floor(blockValues / valuesPerToken),
-    onLearned: learned.add,
+    onLearned: learned?.add,
   };
   const { block, validation, records, inMemory } = await firstBlock(streamOptions, plan);
 
@@ -180,7 +181,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     if (!stored) {
       await writeJson(runFile(out, 'tokenizer'), tokenizer.toJSON());
       await writeJson(runFile(out, 'config'), config);
-      await learned.write(out);
+      await learned?.write(out);
     }
     emit({
       type: 'info',
@@ -204,7 +205,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
       checkpoint ? { step: checkpoint.step, ...checkpoint.metadata } : BEGINNING,
       hooks,
     );
-    if (!inMemory) await learned.write(out);
+    if (!inMemory) await learned?.write(out);
     const rejectedSummary = rejected.summary();
     if (rejectedSummary) {
       warn(`${rejectedSummary}; listed in rejected.jsonl`);

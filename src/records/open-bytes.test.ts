@@ -1,0 +1,182 @@
+import { File } from 'node:buffer';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { InputError } from '../errors.js';
+import { openSource } from '../sources/open-source.js';
+import { molecules } from '../tokenizers/real-records.case.js';
+import { byteReaders, type OpenOptions, openBytes } from './open-bytes.js';
+import type { BadRecord, DataSource } from './record-batch.js';
+
+let folder: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lacuna-bytes-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** All cells of a source by column, with the numbers of their records. */
+async function cells(source: DataSource) {
+  const rows: number[] = [];
+  const columns: Record<string, unknown[]> = {};
+  const lengths: number[] = [];
+  for await (const batch of source.read()) {
+    rows.push(...batch.rows);
+    for (const [name, column] of Object.entries(batch.columns)) {
+      columns[name] ??= [];
+      for (const value of column.values) columns[name].push(value);
+      if (column.type === 'series') lengths.push(...column.offsets);
+    }
+  }
+  return { rows, columns, lengths };
+}
+
+/** What a source says of itself, but for where it lies. */
+const about = ({ format, bytes, columns, leftOut }: DataSource) => ({ format, bytes, columns, leftOut });
+
+/** Two 28 × 28 digits of MNIST. */
+function digits(): Buffer {
+  const { data }: { data: number[] } = createRequire(import.meta.url)('mnist/src/digits/3.json');
+  const header = [0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 28, 0, 0, 0, 28];
+  return Buffer.from([...header, ...data.slice(0, 2 * 784).map((value) => Math.round(255 * value))]);
+}
+
+// Human insulin, and the beginning of its precursor.
+const fasta = `>sp|P01308|INS chain B\nFVNQHLCGSHLVEALYLVCGERGFFYTPKT\n>chain A\nGIVEQCCTSICSLYQLENYCN\n\n>signal\nMALWMRLLPLLALL\nALWGPDPAAA\n`;
+const objects = molecules.map((smiles, i) => ({
+  smiles,
+  length: smiles.length,
+  ...(i % 3 && { group: `g${i % 3}` }),
+}));
+const italian = `@problemName power
+@univariate true
+@classLabel true 1 2
+@data
+-0.71,0.33,-0.18,?,1.2:1
+0.42,-0.6,-0.11:2
+`;
+
+/** By name of the file. */
+const files: Record<string, string | Buffer> = {
+  'insulin.fasta': fasta,
+  'molecules.jsonl': objects.map((object) => JSON.stringify(object)).join('\n'),
+  'molecules.json': JSON.stringify(objects, null, 1),
+  'text.txt': 'Zwölf Boxkämpfer\r\njagen\r\n\r\nViktor 🥊\r\n',
+  'molecules.smi': molecules.map((smiles, i) => `${smiles} molecule ${i}`).join('\n'),
+  'power.ts': italian,
+  'digits.idx': digits(),
+  // Longer than what a stream gives at once, so that characters and lines are cut.
+  'long.txt': Array.from({ length: 20_000 }, (_, i) => `${molecules[i % molecules.length]} é€🥊 ${i}`).join(
+    '\n',
+  ),
+};
+
+async function bothWays(name: string, content: string | Buffer, options: OpenOptions = {}) {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return {
+    disk: await openSource(path, options),
+    bytes: await openBytes(new File([content], name), options),
+  };
+}
+
+describe('a file of a page', () => {
+  it.each(Object.keys(files))('%s gives the records that it gives on a disk, gzipped, too', async (name) => {
+    const plain = await bothWays(name, files[name]);
+    const read = await cells(plain.bytes);
+    expect(read.rows.length).toBeGreaterThan(1);
+    expect(read).toEqual(await cells(plain.disk));
+    expect(about(plain.bytes)).toEqual(about(plain.disk));
+    expect(plain.bytes).toMatchObject({ path: name, files: [name] });
+    // As often as it is asked.
+    expect(await cells(plain.bytes)).toEqual(read);
+
+    const gzipped = await bothWays(`${name}.gz`, gzipSync(files[name]));
+    expect(await cells(gzipped.bytes)).toEqual(read);
+    expect(about(gzipped.bytes)).toEqual(about(gzipped.disk));
+  });
+
+  it('is of each format that needs no database', () => {
+    const endings = Object.keys(files).map((name) => name.split('.')[1]);
+    const formats = {
+      fasta: 'fasta',
+      jsonl: 'jsonl',
+      json: 'json',
+      txt: 'lines',
+      smi: 'smiles',
+      ts: 'ts',
+      idx: 'idx',
+    };
+    expect(new Set(Object.keys(byteReaders))).toEqual(new Set(Object.values(formats)));
+    expect(new Set(endings)).toEqual(new Set(Object.keys(formats)));
+  });
+
+  it('is told by its content, or by what is asked for, where its name tells nothing', async () => {
+    expect((await openBytes(new File([fasta], 'insulin'))).format).toBe('fasta');
+    const file = new File([molecules.join('\n')], 'molecules');
+    await expect(openBytes(file)).rejects.toThrow('molecules: unknown format');
+    expect((await openBytes(file, { format: 'smiles' })).format).toBe('smiles');
+    await expect(openBytes(file, { format: 'xml' as 'json' })).rejects.toThrow('got "xml"');
+  });
+
+  it('is refused by name where its format needs a disk', async () => {
+    const lmdb = Buffer.alloc(4096);
+    lmdb.writeUInt32LE(0xbeefc0de, 16);
+    const refused: [string, string, string | Buffer][] = [
+      ['csv', 'irises.csv', 'sepal,petal\n5.1,1.4\n4.9,1.4\n'],
+      ['tsv', 'irises.tsv', 'sepal\tpetal\n5.1\t1.4\n'],
+      ['parquet', 'irises.parquet', Buffer.from('PAR1 and more')],
+      ['lmdb', 'irises.mdb', lmdb],
+    ];
+    for (const [format, name, content] of refused) {
+      const opened = openBytes(new File([content], name));
+      await expect(opened).rejects.toThrow(InputError);
+      await expect(opened).rejects.toThrow(
+        `${name}: ${format} is read from a disk alone; as bytes jsonl, json,`,
+      );
+    }
+  });
+
+  it('is refused where its gzip stream is cut off or damaged, before a record is read', async () => {
+    for (const name of ['long.txt', 'insulin.fasta']) {
+      const whole = gzipSync(files[name]);
+      const damaged = Buffer.from(whole);
+      damaged[whole.length - 6] ^= 1;
+      for (const content of [
+        whole.subarray(0, whole.length - 5),
+        whole.subarray(0, whole.length >> 1),
+        damaged,
+      ]) {
+        const opened = openBytes(new File([content], `${name}.gz`));
+        await expect(opened).rejects.toThrow(InputError);
+        await expect(opened).rejects.toThrow(`${name}.gz: the gzip stream is truncated or corrupt`);
+      }
+    }
+  });
+
+  it('is refused where it is empty, or not what its name says', async () => {
+    const failures: [string, string | Buffer, string][] = [
+      ['empty.txt', '', 'empty file'],
+      ['empty.txt.gz', gzipSync(''), 'empty after decompression'],
+      ['plain.txt.gz', 'text', 'named .gz but not gzip'],
+      ['insulin.fasta', molecules.join('\n'), 'not FASTA'],
+      ['digits.idx', fasta, 'not IDX'],
+    ];
+    for (const [name, content, message] of failures)
+      await expect(openBytes(new File([content], name))).rejects.toThrow(`${name}: ${message}`);
+  });
+
+  it('has its bad records skipped and told, or is refused, as asked', async () => {
+    const lines = objects.map((object) => JSON.stringify(object));
+    lines[2] = '{"smiles": ';
+    const file = new File([lines.join('\n')], 'molecules.jsonl');
+    const told: BadRecord[] = [];
+    const source = await openBytes(file, { onBadRecord: 'skip', report: (bad) => told.push(bad) });
+    expect((await cells(source)).rows).toEqual([...objects.keys()].filter((row) => row !== 2));
+    expect(told).toMatchObject([{ path: 'molecules.jsonl', row: 2, line: 3 }]);
+    const strict = openBytes(file, { onBadRecord: 'fail' }).then(cells);
+    await expect(strict).rejects.toThrow('molecules.jsonl: line 3');
+  });
+});

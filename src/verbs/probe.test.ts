@@ -1,0 +1,123 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ProbeOptions } from '../config/schema.js';
+import { loadRiskMolecules } from '../demo/molecules.js';
+import { registerPlugin } from '../plugins.js';
+import type { Protocol, Represented } from '../probes/protocol.js';
+import { runFile } from '../runs/folder.js';
+import type { Scores } from '../runs/scores.js';
+import { pretrain } from './pretrain.js';
+import { probe } from './probe.js';
+
+/** The Euclidean distance of each row to the nearest of others: float32[m, dimension], float32[n, dimension] → float64[m]. */
+function nearest(rows: Float32Array, others: Float32Array, dimension: number): Float64Array {
+  return Float64Array.from({ length: rows.length / dimension }, (_, row) => {
+    let least = Number.POSITIVE_INFINITY;
+    for (let other = 0; other < others.length / dimension; other++) {
+      let squares = 0;
+      for (let i = 0; i < dimension; i++)
+        squares += (rows[row * dimension + i] - others[other * dimension + i]) ** 2;
+      least = Math.min(least, squares);
+    }
+    return Math.sqrt(least);
+  });
+}
+
+const given: Represented[] = [];
+
+/** Whether records without a label lie near those of the class 1. */
+const nearUnlabelled: Protocol = {
+  tasks: ['binary'],
+  unlabelled: true,
+  async *run(represented) {
+    given.push(represented);
+    const { parts, unlabelled, dimension } = represented;
+    const distances = nearest(parts.test.records, unlabelled ?? new Float32Array(), dimension);
+    yield [
+      'roc-auc',
+      parts.test.score(
+        'roc-auc',
+        distances.map((distance) => -distance),
+      ).value,
+    ];
+    yield ['mean-distance', distances.reduce((sum, distance) => sum + distance, 0) / distances.length];
+  },
+};
+
+let folder: string;
+const file = (name: string) => join(folder, name);
+const parts = ['train', 'train', 'valid', 'test'];
+const COPIES = 20;
+
+beforeAll(async () => {
+  registerPlugin({ protocols: { 'near-unlabelled': nearUnlabelled } }, 'own.mjs');
+  folder = await mkdtemp(join(tmpdir(), 'lacuna-probe-'));
+  const molecules = (await loadRiskMolecules())
+    .map(({ smiles }) => smiles)
+    .filter((smiles) => /^[CcNnOo()=123]+$/.test(smiles))
+    .filter((_, i) => i % 10 === 0)
+    .slice(0, 3 * COPIES);
+  // A molecule of the class 1 comes once more without its label; one of the class 0 does not.
+  const rows = molecules.map((smiles, i) => `${smiles},${i < COPIES ? 1 : 0},${parts[i % 4]}`);
+  const copies = molecules.slice(0, COPIES).map((smiles) => `${smiles},,train`);
+  const header = 'smiles,known,split';
+  await writeFile(file('copies.csv'), [header, ...rows, ...copies, ''].join('\n'));
+  await writeFile(file('labelled.csv'), [header, ...rows, ''].join('\n'));
+  await pretrain({
+    data: file('labelled.csv'),
+    out: file('run'),
+    config: {
+      data: { columns: ['smiles'] },
+      encoder: { width: 8, layers: 1, latents: 2, heads: 2 },
+      training: { steps: 2, batch_size: 8, threads: 1 },
+    },
+  });
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+async function run(data: string, kind?: string): Promise<Scores> {
+  given.length = 0;
+  const config = { threads: 1, kind } as ProbeOptions;
+  await probe({ run: file('run'), data: file(data), targets: ['known'], config });
+  return JSON.parse(await readFile(runFile(file('run'), 'scores'), 'utf8'));
+}
+
+describe('a protocol that asks for the records without a label', () => {
+  it('is given them by every encoder, and each of its names is a row of scores.json', async () => {
+    const { methods, split } = await run('copies.csv', 'near-unlabelled');
+    expect(split).toMatchObject({ train: 30, valid: 15, test: 15 });
+    expect(methods.map(({ method, metric, perSeed }) => [method, metric, perSeed.length])).toEqual([
+      ['sma, near-unlabelled', 'roc-auc', 1],
+      ['sma, near-unlabelled', 'mean-distance', 1],
+      ['untrained, near-unlabelled', 'roc-auc', 3],
+      ['untrained, near-unlabelled', 'mean-distance', 3],
+    ]);
+    expect(given.map(({ unlabelled, dimension }) => unlabelled!.length / dimension)).toEqual(
+      Array(4).fill(COPIES),
+    );
+    for (const { metric, perSeed } of methods) {
+      // A molecule lies at its copy; any other lies elsewhere.
+      if (metric === 'roc-auc') expect(perSeed).toEqual(perSeed.map(() => 1));
+      else for (const distance of perSeed) expect(distance).toBeGreaterThan(0);
+    }
+  });
+
+  it('is given none where every record has one', async () => {
+    await run('labelled.csv', 'near-unlabelled');
+    expect(given.map(({ unlabelled }) => unlabelled)).toEqual(Array(4).fill(undefined));
+  });
+
+  it('runs beside the other protocols, which score what they score without it', async () => {
+    const { methods } = await run('copies.csv');
+    expect(given).toHaveLength(4);
+    const names = methods.map(({ method }) => method);
+    for (const kind of ['linear', 'nearest-neighbors', 'nearest-class-mean'])
+      expect(names).toContain(`untrained, ${kind}`);
+    expect(names.filter((name) => name === 'sma, near-unlabelled')).toHaveLength(2);
+    const alone = await run('labelled.csv', 'nearest-class-mean');
+    for (const { method, perSeed } of alone.methods)
+      expect(methods.find((other) => other.method === method)!.perSeed).toEqual(perSeed);
+  });
+});
