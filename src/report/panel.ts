@@ -31,9 +31,10 @@ export const look = ({ color, frozen }: MethodStyle) => ({ color, fill: frozen ?
 export const styleOf = (styles: Styles, method: string): MethodStyle =>
   styles.get(method) ?? { color: INK, frozen: false };
 
-export const color = { field: 'color', type: 'nominal', scale: null } as const;
-export const stroke = color;
-export const fill = { field: 'fill', type: 'nominal', scale: null } as const;
+const unscaled = (field: string) => ({ field, type: 'nominal', scale: null }) as const;
+export const color = unscaled('color');
+export const stroke = unscaled('color');
+export const fill = unscaled('fill');
 
 export const quantity = (field: string, title: string | null, settings: object = {}) =>
   ({ field, type: 'quantitative', title, ...settings }) as const;
