@@ -40,7 +40,7 @@ export function partitionColumns(source: DataSource, { column, columns }: SplitR
 }
 
 /** A cell as text; undefined where it is missing or no cell. */
-export function cellText(column: ColumnValues | undefined, row: number): string | undefined {
+function cellText(column: ColumnValues | undefined, row: number): string | undefined {
   if (column === undefined || (column.type !== 'number' && column.type !== 'text')) return undefined;
   const value = column.values[row];
   return value === null || Number.isNaN(value) ? undefined : String(value);
@@ -52,7 +52,7 @@ export function idTexts(column: ColumnValues, places: Int32Array): (string | nul
 }
 
 /** The parts that a split column names anywhere. */
-export async function namedParts(source: DataSource, column: string): Promise<ReadonlySet<Part>> {
+async function namedParts(source: DataSource, column: string): Promise<ReadonlySet<Part>> {
   const named = new Set<Part>();
   for await (const batch of source.read({ columns: [column] })) collectNamedParts(batch, column, named);
   return named;
