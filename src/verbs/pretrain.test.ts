@@ -1,8 +1,10 @@
+import { cpSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UserConfig } from '../config/schema.js';
+import { readLearnedRecords } from '../runs/learned-records.js';
 import { readMetrics } from '../runs/metrics-log.js';
 import { molecules } from '../tokenizers/real-records.case.js';
 import { pretrain } from './pretrain.js';
@@ -72,5 +74,50 @@ describe('a learning rate that suits no run', () => {
   it('is warned of at the start', async () => {
     const { said } = await run('high', { learning_rate: 0.5 });
     expect(said[0]).toContain('learning rate 0.5 is high for AdamW');
+  });
+});
+
+describe('a run that is learned from block by block', () => {
+  it('tells all that it learned from, killed in whichever pass, once it is resumed', async () => {
+    // Words of seven nucleotides, so many that the file is read in several batches.
+    const words = Array.from({ length: 9000 }, (_, i) =>
+      (4 ** 7 + i)
+        .toString(4)
+        .slice(1)
+        .replaceAll(/./g, (digit) => 'ACGT'[Number(digit)]),
+    );
+    const path = join(folder, 'words.txt');
+    await writeFile(path, words.join('\n'));
+    const out = join(folder, 'blocks');
+    const copies: { epoch: number; copy: string }[] = [];
+    const common = { data: path, blockValues: 6000 };
+    const { epoch, rows } = await pretrain(
+      {
+        ...common,
+        out,
+        config: {
+          data: { valid_fraction: 0.2 },
+          encoder: { width: 8, heads: 2, layers: 1, latents: 2 },
+          training: { steps: 120, valid_steps: 500, checkpoint_steps: 1, batch_size: 128, threads: 1 },
+        },
+      },
+      {
+        onEvent(event) {
+          // What a killed process would leave.
+          if (event.type !== 'step' || ![20, 90, 119].includes(event.step)) return;
+          const copy = join(folder, `killed after step ${event.step}`);
+          cpSync(out, copy, { recursive: true });
+          copies.push({ epoch: event.epoch, copy });
+        },
+      },
+    );
+    expect([...copies.map((copied) => copied.epoch), epoch]).toEqual([0, 1, 2, 2]);
+    const learned = await readLearnedRecords(out);
+    // More than the first two blocks, which are read before the first step.
+    expect(learned!.hashes.size).toBeGreaterThan(rows);
+    for (const { copy } of copies) {
+      await pretrain({ ...common, out: copy, resume: true });
+      expect((await readLearnedRecords(copy))!.hashes.size, copy).toBe(learned!.hashes.size);
+    }
   });
 });

@@ -200,7 +200,8 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
         labels,
         buckets,
         groups,
-        blocks: inMemory ? () => [block] : passesOf(streamOptions),
+        // A run that is killed in a later pass keeps what it learned in the first, as it has read to its end by then.
+        blocks: inMemory ? () => [block] : passesOf(streamOptions, async () => learned?.write(out)),
       },
       checkpoint ? { step: checkpoint.step, ...checkpoint.metadata } : BEGINNING,
       hooks,
@@ -262,10 +263,17 @@ async function firstBlock(streamOptions: TokenStreamOptions, { rule, counts }: R
   return { block: first.value, validation: concatenateBlocks(heldOut), records, inMemory };
 }
 
-/** The blocks of each pass; whose records they are is told in the first. */
-function passesOf({ onLearned, ...options }: TokenStreamOptions): () => AsyncGenerator<TokenBlock> {
+/** The blocks of each pass; whose records they are is told in the first, at the end of which `onPassed` is waited for. */
+function passesOf(
+  { onLearned, ...options }: TokenStreamOptions,
+  onPassed: () => Promise<void>,
+): () => AsyncGenerator<TokenBlock> {
+  async function* firstPass() {
+    yield* trainingBlocks({ ...options, onLearned });
+    await onPassed();
+  }
   let passes = 0;
-  return () => trainingBlocks(passes++ === 0 ? { ...options, onLearned } : options);
+  return () => (passes++ === 0 ? firstPass() : trainingBlocks(options));
 }
 
 /** Batch lengths. A file that is read block by block may hold longer records than its first block. */
