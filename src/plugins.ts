@@ -2,17 +2,18 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Encoder } from './encoders/encoder.js';
-import { encoders } from './encoders/index.js';
+import { encoderOptions, encoders } from './encoders/index.js';
 import { InputError } from './errors.js';
-import { objectives } from './objectives/index.js';
+import { objectiveOptions, objectives } from './objectives/index.js';
 import type { Objective } from './objectives/objective.js';
+import type { Declared, Option } from './options.js';
 import { protocols } from './probes/index.js';
 import type { Protocol } from './probes/protocol.js';
 import type { ByteFile } from './records/byte-file.js';
 import { formatExtensions } from './records/formats.js';
 import { byteReaders } from './records/open-bytes.js';
 import type { Reader } from './records/reader.js';
-import { tokenizers } from './tokenizers/index.js';
+import { tokenizerOptions, tokenizers } from './tokenizers/index.js';
 import type { TokenizerFamily } from './tokenizers/tokenizer.js';
 
 /** A format of files: the endings of their names, without the dot, and what reads one. */
@@ -109,12 +110,32 @@ function checkedMembers(plugin: unknown, origin: string) {
 
 const isFamily = (name: string): name is keyof Plugin => Object.hasOwn(families, name);
 
+/** The options that the members of a family have already. */
+const knownOptions: Partial<Record<keyof Plugin, () => Readonly<Record<string, Option>>>> = {
+  objectives: objectiveOptions,
+  encoders: encoderOptions,
+  tokenizers: tokenizerOptions,
+};
+
+/** An option with the name of another one must be that one, or its meaning would depend on who asks. */
+function checkOptions(family: keyof Plugin, member: Partial<Declared>, place: string): void {
+  const known = knownOptions[family]?.() ?? {};
+  const taken = Object.entries(member.options ?? {}).find(
+    ([key, option]) => Object.hasOwn(known, key) && known[key] !== option,
+  );
+  if (taken === undefined) return;
+  throw new InputError(
+    `${place}: its option ${taken[0]} is declared otherwise by another one of ${family}; use that declaration, or choose another name`,
+  );
+}
+
 function checkMember(family: keyof Plugin, name: string, member: object, place: string): void {
   const { members, functions } = families[family];
   if (Object.hasOwn(members, name))
     throw new InputError(`${place}: there is one of this name; choose another`);
   const missing = functions.find((key) => typeof Reflect.get(member ?? {}, key) !== 'function');
   if (missing) throw new InputError(`${place}: expected a function "${missing}", which one of ${family} has`);
+  checkOptions(family, member, place);
   if (family !== 'readers') return;
   const { extensions } = member as ReaderPlugin;
   if (!Array.isArray(extensions) || extensions.length === 0)

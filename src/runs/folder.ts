@@ -41,7 +41,8 @@ export async function assertNewRun(run: string, { resume = false } = {}): Promis
       throw new InputError(`${run}: expected a folder for the run, this is a file`);
     throw error;
   });
-  const left = resume ? entries.filter((name) => !name.startsWith(files.tokenizer)) : entries;
+  const begun = [files.tokenizer, files.learned];
+  const left = resume ? entries.filter((entry) => !begun.some((name) => entry.startsWith(name))) : entries;
   if (left.length > 0) {
     throw new InputError(
       resume

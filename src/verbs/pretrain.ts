@@ -180,8 +180,8 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     if (groups) emit({ type: 'info', message: describeGroups(groups, { training, buckets, groups }, block) });
     if (!stored) {
       await writeJson(runFile(out, 'tokenizer'), tokenizer.toJSON());
-      await writeJson(runFile(out, 'config'), config);
       await learned?.write(out);
+      await writeJson(runFile(out, 'config'), config);
     }
     emit({
       type: 'info',
