@@ -141,6 +141,15 @@ describe('what is no plug-in', () => {
       'readers.csv: there is one of this name',
     ],
     [
+      'an encoder with an option that is declared otherwise',
+      {
+        encoders: {
+          mine: { encode, options: { latents: { type: z.int(), description: 'others', example: 1 } } },
+        },
+      },
+      'encoders.mine: its option latents is declared otherwise by another one of encoders',
+    ],
+    [
       'one bad member behind a good one',
       { protocols: { good: { run } }, encoders: { mine: {} } },
       'encoders.mine',

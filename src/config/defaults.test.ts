@@ -5,7 +5,7 @@ import { batchShape, pretrainingGraph } from '../learning/model.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
-import { modelOf, resolveConfig } from './defaults.js';
+import { modelOf, resolveConfig, resolveFinetuning } from './defaults.js';
 import { parseRunConfig } from './parse.js';
 import type { UserConfig } from './schema.js';
 
@@ -250,5 +250,47 @@ describe('the resolved configuration', () => {
   ])('refuses heads that do not divide their width: %j', (user, message) => {
     const spec: TokenSpec = { kind: 'discrete', vocabulary: 30, maxTokens: 64 };
     expect(() => resolve(user, spec, 100)).toThrow(new InputError(message));
+  });
+});
+
+describe('the settings of a fine-tuning', () => {
+  it('follow from the number of labelled records', () => {
+    const usual = { learningRate: 3e-4, weightDecay: 0.01, clipNorm: 1, layerDecay: 1, seeds: 3 };
+    // A quarter of the records, as a power of two of at most 32; 30 passes, of at least 100 and at most 2000 steps.
+    for (const [records, batchSize, steps] of [
+      [1, 1, 100],
+      [3, 1, 100],
+      [20, 4, 150],
+      [100, 16, 180],
+      [1000, 32, 930],
+      [100_000, 32, 2000],
+    ])
+      expect(resolveFinetuning({}, records)).toEqual({ ...usual, batchSize, steps });
+  });
+
+  it('are those that are asked for', () => {
+    const asked = {
+      steps: 7,
+      batch_size: 64,
+      learning_rate: 0.1,
+      weight_decay: 0,
+      clip_norm: 2,
+      layer_decay: 0.5,
+      seeds: 1,
+    };
+    expect(resolveFinetuning(asked, 10)).toEqual({
+      steps: 7,
+      batchSize: 64,
+      learningRate: 0.1,
+      weightDecay: 0,
+      clipNorm: 2,
+      layerDecay: 0.5,
+      seeds: 1,
+    });
+    const steps = (epochs: number, records: number, batch_size: number) =>
+      resolveFinetuning({ epochs, batch_size }, records).steps;
+    expect(steps(2, 100, 10)).toBe(20);
+    expect(steps(0.01, 100, 10)).toBe(1);
+    expect(steps(3, 5, 10)).toBe(3);
   });
 });

@@ -203,7 +203,74 @@ describe('mergeConfigs', () => {
   });
 });
 
+describe('plug-ins', () => {
+  it('of all places are merged, each once, and are there only where one is named', () => {
+    expect(
+      mergeConfigs(
+        { plugins: ['a.mjs', 'b.mjs'] },
+        { training: { seed: 1 } },
+        { plugins: ['b.mjs', 'c.mjs'] },
+      ),
+    ).toEqual({ plugins: ['a.mjs', 'b.mjs', 'c.mjs'], training: { seed: 1 } });
+    expect(mergeConfigs({}, { plugins: [] })).toEqual({});
+  });
+});
+
 describe('the schema', () => {
+  it('refuses what is out of range at each bound', () => {
+    const refused: [string, string, unknown][] = [
+      ['data', 'path', ''],
+      ['data', 'columns', []],
+      ['data', 'ignore', ['']],
+      ['data', 'valid_fraction', 1],
+      ['data', 'test_fraction', -0.1],
+      ['data', 'split_column', ''],
+      ['data', 'on_bad_record', 'ignore'],
+      ['tokenizer', 'max_tokens', 0],
+      ['tokenizer', 'patch', 0],
+      ['training', 'epochs', 0],
+      ['training', 'batch_size', 0],
+      ['training', 'warmup_steps', -1],
+      ['training', 'constant_rate', 0],
+      ['training', 'weight_decay', -1],
+      ['training', 'clip_norm', 0],
+      ['training', 'log_steps', 0],
+      ['training', 'valid_steps', 0],
+      ['training', 'checkpoint_steps', 0],
+      ['finetune', 'mask_column', ''],
+      ['finetune', 'layer_decay', 0],
+      ['finetune', 'layer_decay', 1.1],
+      ['finetune', 'seeds', 0],
+      ['probe', 'kind', 'none'],
+    ];
+    for (const [section, name, value] of refused)
+      expect(() => parseConfig({ [section]: { [name]: value } }, 'c'), `${section}.${name}`).toThrow(
+        `c: ${section}.${name}: expected`,
+      );
+    const bounds = {
+      data: { valid_fraction: 0 },
+      training: { warmup_steps: 0, constant_rate: 1, weight_decay: 0 },
+    };
+    expect(parseConfig(bounds, 'c')).toEqual(bounds);
+    expect(() => parseConfig({ plugins: [''] }, 'c')).toThrow(InputError);
+    expect(() => parseConfig({ plugins: 'own.mjs' }, 'c')).toThrow(InputError);
+  });
+
+  it('is made once, and anew when a family has one more member', () => {
+    const before = configSchemas();
+    expect(configSchemas()).toBe(before);
+    expect(configKeys()).toBe(configKeys());
+    Object.assign(objectives, { added: objectives.sma });
+    try {
+      expect(configSchemas()).not.toBe(before);
+      expect(configKeys().get('objective.kind')?.choices).toContain('added');
+      expect(parseConfig({ objective: { kind: 'added' } }, 'c')).toEqual({ objective: { kind: 'added' } });
+    } finally {
+      Reflect.deleteProperty(objectives, 'added');
+    }
+    expect(configKeys().get('objective.kind')?.choices).not.toContain('added');
+  });
+
   it('gives every key a meaning and an example that it accepts', () => {
     expect(configKeys().size).toBeGreaterThan(40);
     const sections = Object.keys(configSchemas().user.shape).filter((name) => name !== 'plugins');
@@ -283,6 +350,39 @@ describe("a run's configuration", () => {
     expect(message(() => parseRunConfig({ ...earlier, objective: rest }, 'config.json'))).toContain(
       'objective.masking_ratio: expected a number',
     );
+  });
+
+  it('has all sizes and options of its encoder, and may leave out what only some runs have', () => {
+    for (const name of [
+      'kind',
+      'width',
+      'embed_width',
+      'layers',
+      'heads',
+      'widening',
+      'latents',
+      'cross_heads',
+    ]) {
+      const encoder = Object.fromEntries(Object.entries(config.encoder).filter(([key]) => key !== name));
+      expect(message(() => parseRunConfig({ ...config, encoder }, 'config.json'))).toMatch(
+        new RegExp(`^config\\.json: encoder\\.${name}: expected .*, got nothing`),
+      );
+    }
+    const fuller = {
+      ...config,
+      data: { ...config.data, columns: ['a'], ignore: ['b'], split_column: 'part', test_fraction: 0.1 },
+      tokenizer: { ...config.tokenizer, patch: 2 },
+      training: { ...config.training, epochs: 2, from: 'runs/a', recompute: true, monitor_target: 'y' },
+      finetune: { seeds: 2 },
+      plugins: ['own.mjs'],
+    };
+    expect(parseRunConfig(fuller, 'config.json')).toEqual(fuller);
+    for (const section of ['data', 'tokenizer', 'encoder', 'objective', 'training', 'versions'])
+      expect(() => parseRunConfig({ ...config, [section]: undefined }, 'config.json')).toThrow(InputError);
+    for (const name of Object.keys(config.training))
+      expect(() =>
+        parseRunConfig({ ...config, training: { ...config.training, [name]: undefined } }, 'config.json'),
+      ).toThrow(`config.json: training.${name}: expected`);
   });
 
   it('has a hash that depends on values, not on their order', () => {

@@ -169,6 +169,16 @@ describe('chooseTokenizer', () => {
     });
   });
 
+  it('gives a tokenizer of a plug-in all columns that may be learned from', async () => {
+    const choice = await choose(solubility, { kind: 'words' as TokenizerWishes['kind'] });
+    expect(choice).toMatchObject({
+      kind: 'words',
+      columns: ['smiles', 'log_solubility'],
+      why: 'the words tokenizer is asked for',
+      unused: ['scaffold_split'],
+    });
+  });
+
   it('says what there is when a wish cannot be met', async () => {
     await expect(choose(adult, { columns: ['wage'] })).rejects.toThrow(
       'data.csv: there is no column "wage"; the columns are split, age, workclass, income',

@@ -126,6 +126,9 @@ function chooseKind(
     if (!column) throw noColumn(path, reader, holds, candidates);
     return { kind: reader, chosen: [column], why: `column ${column.name} holds ${holds}`, otherwise };
   }
+  // What a tokenizer of a plug-in reads is its own matter.
+  if (kind !== undefined && kind !== 'sequence' && kind !== 'fields')
+    return { kind, chosen: candidates, why: `the ${kind} tokenizer is asked for`, otherwise: '' };
   const dominant = findDominantText(candidates);
   if (kind === 'sequence' || (kind === undefined && dominant !== undefined)) {
     const text = texts.find(({ name }) => name === dominant) ?? longestText(texts);
