@@ -174,7 +174,7 @@ describe('chooseTokenizer', () => {
     expect(choice).toMatchObject({
       kind: 'words',
       columns: ['smiles', 'log_solubility'],
-      why: 'the words tokenizer is asked for',
+      why: 'as asked',
       unused: ['scaffold_split'],
     });
   });

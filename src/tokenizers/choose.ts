@@ -128,7 +128,7 @@ function chooseKind(
   }
   // What a tokenizer of a plug-in reads is its own matter.
   if (kind !== undefined && kind !== 'sequence' && kind !== 'fields')
-    return { kind, chosen: candidates, why: `the ${kind} tokenizer is asked for`, otherwise: '' };
+    return { kind, chosen: candidates, why: 'as asked', otherwise: '' };
   const dominant = findDominantText(candidates);
   if (kind === 'sequence' || (kind === undefined && dominant !== undefined)) {
     const text = texts.find(({ name }) => name === dominant) ?? longestText(texts);
