@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
 import { objectives } from '../objectives/index.js';
@@ -12,6 +12,13 @@ import {
   parseSetting,
 } from './parse.js';
 import { type Config, configSchemas } from './schema.js';
+
+// Each test makes the schemas and keys anew, which are kept until a family has other members.
+beforeEach(() => {
+  Object.assign(objectives, { another: objectives.sma });
+  configKeys();
+  Reflect.deleteProperty(objectives, 'another');
+});
 
 const objectiveNames = Object.keys(objectives).join(', ');
 
