@@ -1,5 +1,6 @@
 /** Statistics of one column, gathered batch by batch. */
 import { quoteCell } from './bad-records.js';
+import type { CellFormat } from './cell-format.js';
 import { isSplitName } from './column-roles.js';
 import { NumberSet } from './number-set.js';
 import { type ColumnType, type ColumnValues, isCellType, type PixelShape } from './record-batch.js';
@@ -13,6 +14,8 @@ const EXAMPLES = 3;
 export interface ColumnProfile {
   readonly name: string;
   readonly type: ColumnType;
+  /** See `ColumnInfo`. */
+  readonly format?: CellFormat;
   /** Cells that hold a value. */
   readonly present: number;
   readonly missing: number;
@@ -76,6 +79,7 @@ export class ColumnSummary {
   constructor(
     readonly name: string,
     readonly type: ColumnType,
+    readonly format?: CellFormat,
   ) {}
 
   /** Adds the first `count` cells of a batch's column. */
@@ -187,6 +191,7 @@ export class ColumnSummary {
     return {
       name,
       type,
+      ...(this.format && { format: this.format }),
       present,
       missing,
       distinct,

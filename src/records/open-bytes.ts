@@ -71,8 +71,8 @@ export function sourceOf(
     columns: reader.columns,
     leftOut: reader.leftOut,
     reject,
-    read: ({ columns, few, reject: own = reject } = {}) =>
-      reader.read(selectColumns(about.path, reader.columns, columns), own, { few }),
+    read: ({ columns, few, verbatim, reject: own = reject } = {}) =>
+      reader.read(selectColumns(about.path, reader.columns, columns), own, { few, verbatim }),
   };
 }
 

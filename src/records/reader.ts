@@ -6,11 +6,11 @@ import type { ColumnInfo, LeftOutColumn, ReadOptions, RecordBatch } from './reco
 export interface Reader {
   readonly columns: readonly ColumnInfo[];
   readonly leftOut?: readonly LeftOutColumn[];
-  /** Records in file order; `columns` is a non-empty subset, in this order. */
+  /** Records in file order; `columns` is a non-empty subset, in this order, and `verbatim` names some of them. */
   read(
     columns: readonly ColumnInfo[],
     reject: Reject,
-    options?: Pick<ReadOptions, 'few'>,
+    options?: Pick<ReadOptions, 'few' | 'verbatim'>,
   ): AsyncGenerator<RecordBatch>;
 }
 

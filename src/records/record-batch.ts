@@ -1,4 +1,5 @@
 /** What a reader yields: a few thousand records at a time, by column, so that a million rows need no million objects. */
+import type { CellFormat } from './cell-format.js';
 
 export type ColumnValues =
   /** `values[row]`; NaN is a missing cell. */
@@ -29,12 +30,16 @@ export interface RecordBatch {
   /** Index in the file of this batch's first record, counted from 0. Bad records that were skipped keep their number. */
   readonly rows: Int32Array;
   readonly columns: Readonly<Record<string, ColumnValues>>;
+  /** The cells of columns that were asked for `verbatim`, in the file's own characters; null is a cell that is not there. */
+  readonly texts?: Readonly<Record<string, readonly (string | null)[]>>;
 }
 
 /** What is known of a column before it is read. */
 export interface ColumnInfo {
   readonly name: string;
   readonly type: ColumnType;
+  /** How the cells of a text file are read as its type, where that is not plain. */
+  readonly format?: CellFormat;
 }
 
 /** Something of the records that no column can hold, and why. */
@@ -56,6 +61,8 @@ export interface BadRecord {
 export interface ReadOptions {
   /** Only these columns are read; all by default. */
   readonly columns?: readonly string[];
+  /** Of these columns the cells are given in the file's own characters as well, as `texts` of a batch. */
+  readonly verbatim?: readonly string[];
   /** Only the first records are wanted, so few are parsed ahead of them. */
   readonly few?: boolean;
   /** What to do with a bad record; by default what the source was opened for. */

@@ -46,5 +46,10 @@ export function selectRecords(batch: RecordBatch, places: ArrayLike<number>): Re
       columns[name] = { type: 'pixels', values, shape: column.shape };
     }
   }
-  return { rows: copyAt(batch.rows, places, new Int32Array(count)), columns };
+  const texts =
+    batch.texts &&
+    Object.fromEntries(
+      Object.entries(batch.texts).map(([name, cells]) => [name, Array.from(places, (place) => cells[place])]),
+    );
+  return { rows: copyAt(batch.rows, places, new Int32Array(count)), columns, ...(texts && { texts }) };
 }

@@ -41,6 +41,8 @@ export interface EncodeOptions {
    * missing, as it must where leaving records out would make a test easier.
    */
   readonly unseen?: 'reject' | 'keep';
+  /** Told of each letter or category that stands as unknown, once a record and column. */
+  readonly onUnknown?: (row: number, column: string, value: string) => void;
 }
 
 /** What every state has; each kind adds its own. */
