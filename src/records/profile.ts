@@ -44,9 +44,7 @@ export async function profileSource(
   source: DataSource,
   { rows: limit = 100_000 }: { rows?: number } = {},
 ): Promise<SourceProfile> {
-  const summaries = source.columns.map(
-    ({ name, type, format }) => new ColumnSummary(name, type, format),
-  );
+  const summaries = source.columns.map(({ name, type, format }) => new ColumnSummary(name, type, format));
   const seen = new NumberSet();
   let duplicates = 0;
   let rowsRead = 0;
