@@ -2,6 +2,8 @@
 export interface ByteFile {
   /** What messages call it. */
   readonly name: string;
+  /** Where it lies on a disk, where that is not its name. */
+  readonly path?: string;
   /** Bytes as stored. */
   readonly size: number;
   /** All bytes from the start, as often as it is called. */

@@ -4,9 +4,9 @@
 export interface NumberFormat {
   readonly kind: 'number';
   readonly decimal: '.' | ',';
-  /** What stands between groups of three digits. */
-  readonly thousands?: ',' | '.' | ' ' | "'" | '_';
-  /** Currency, percent or another unit that stands before or behind, and is left off. */
+  /** What stands between groups of three digits; a space stands for the no-break ones, too. */
+  readonly thousands?: ',' | '.' | ' ' | "'";
+  /** Currency or percent sign before or behind the digits, which is left off. */
   readonly unit?: string;
 }
 
@@ -15,7 +15,7 @@ export interface DateFormat {
   readonly kind: 'date';
   /** Which of both its cells hold. */
   readonly holds: 'date' | 'time' | 'date and time';
-  /** The order of day, month and year where digits do not tell it. */
+  /** The order of day, month and year where all three are digits. */
   readonly order: 'ymd' | 'dmy' | 'mdy';
 }
 
@@ -25,3 +25,202 @@ export interface BooleanFormat {
 }
 
 export type CellFormat = NumberFormat | DateFormat | BooleanFormat;
+
+/** Cells that mean "missing" in every column, beside the empty cell, where the user does not name others. */
+export const MISSING_WORDS: readonly string[] = ['?', 'NA', 'N/A', 'NaN', 'nan', 'null', 'NULL'];
+
+/** What means "missing" among numbers and dates too, where it can be no category. Compared in lower case. */
+const MISSING_NUMBERS = new Set([
+  'na',
+  'n/a',
+  '#n/a',
+  'nan',
+  'null',
+  'none',
+  'nil',
+  'missing',
+  '-',
+  '--',
+  '.',
+  '?',
+  '',
+]);
+
+const INFINITE = /^[+-]?inf(inity)?$/i;
+
+/** Whether a cell of a number or date column stands for no value. */
+export function isMissingNumber(cell: string, missing: ReadonlySet<string>, chosen: boolean): boolean {
+  if (cell === '' || missing.has(cell)) return true;
+  return !chosen && (MISSING_NUMBERS.has(cell.trim().toLowerCase()) || INFINITE.test(cell.trim()));
+}
+
+const PLAIN = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+
+/** The number that a cell spells without separators or units, or undefined. White space around it does not matter. */
+export function plainNumber(cell: string): number | undefined {
+  const text = cell.trim();
+  return PLAIN.test(text) ? Number(text) : undefined;
+}
+
+/** The signs and codes of currencies, and percent. Longer ones come first. */
+export const UNITS: readonly string[] = [
+  ...['USD', 'EUR', 'GBP', 'JPY', 'CNY', 'INR', 'CHF', 'CAD', 'AUD', 'US$', 'R$'],
+  ...['$', '€', '£', '¥', '₹', '₽', '₩', '%', '‰'],
+];
+
+const separators = { ',': ',', '.': '\\.', ' ': '[ \u00a0\u202f\u2009]', "'": "['’]" } as const;
+
+const patterns = new Map<string, { readonly number: RegExp; readonly separator?: RegExp }>();
+
+function patternOf({ decimal, thousands }: NumberFormat) {
+  const key = `${decimal}${thousands ?? ''}`;
+  let pattern = patterns.get(key);
+  if (!pattern) {
+    const point = separators[decimal];
+    const group = thousands && separators[thousands];
+    const whole = group ? `(?:\\d{1,3}(?:${group}\\d{3})+|\\d+)` : '\\d+';
+    pattern = {
+      number: new RegExp(`^[+-]?(?:${whole}(?:${point}\\d*)?|${point}\\d+)(?:e[+-]?\\d+)?$`, 'i'),
+      ...(group && { separator: new RegExp(group, 'g') }),
+    };
+    patterns.set(key, pattern);
+  }
+  return pattern;
+}
+
+/**
+ * The number that a cell spells in a format, or undefined: with its unit or without, `(12)` for −12 as accountants write
+ * it. A percentage keeps its number: `12 %` is 12.
+ */
+export function formattedNumber(cell: string, format: NumberFormat): number | undefined {
+  const { unit, decimal } = format;
+  let text = cell.trim();
+  let sign = 1;
+  if (text.startsWith('(') && text.endsWith(')')) {
+    sign = -1;
+    text = text.slice(1, -1).trim();
+  }
+  if (unit !== undefined) {
+    const signed = /^[+-]/.exec(text)?.[0] ?? '';
+    const behind = text.slice(signed.length).trimStart();
+    if (behind.startsWith(unit)) text = signed + behind.slice(unit.length).trimStart();
+    else if (text.endsWith(unit)) text = text.slice(0, -unit.length).trimEnd();
+  }
+  const { number, separator } = patternOf(format);
+  if (!number.test(text)) return undefined;
+  if (separator) text = text.replace(separator, '');
+  return sign * Number(decimal === ',' ? text.replace(',', '.') : text);
+}
+
+const MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
+const TIME = String.raw`(\d{1,2}):(\d{2})(?::(\d{2})([.,]\d+)?)?(?:\s*([ap])\.?m\.?)?`;
+const ZONE = String.raw`\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?`;
+const DATE_TIME = new RegExp(`^(.*?\\d)(?:[T ]\\s*|,\\s*)${TIME}${ZONE}$`, 'i');
+const TIME_ALONE = new RegExp(`^${TIME}$`, 'i');
+const YEAR_FIRST = /^([12]\d{3})([-/.])(?:(\d{1,2})\2(\d{1,2})|(\d{2}))$/;
+const YEAR_LAST = /^(\d{1,2})([-/.])(\d{1,2})\2([12]\d{3})$/;
+const DAY_MONTH = /^(\d{1,2})[ -]([a-z]{3,9})\.?,?[ -](\d{4})$/i;
+const MONTH_DAY = /^([a-z]{3,9})\.? (\d{1,2}),? (\d{4})$/i;
+
+/** What a cell holds of a date, and whether its digits leave the order of day and month open. */
+export interface DateParts {
+  readonly holds: DateFormat['holds'];
+  /** Undefined where every order gives the same. */
+  readonly order?: DateFormat['order'];
+  readonly ambiguous?: boolean;
+}
+
+const monthNumber = (name: string): number => MONTHS.indexOf(name.slice(0, 3).toLowerCase()) + 1;
+
+function days(year: number, month: number, day: number): number | undefined {
+  const time = Date.UTC(year, month - 1, day);
+  const date = new Date(time);
+  const exists = date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
+  return exists ? time / 1000 : undefined;
+}
+
+/** Seconds since 1970 of a date without a time, or undefined. */
+function dateSeconds(text: string, order: DateFormat['order']): number | undefined {
+  let match = YEAR_FIRST.exec(text);
+  if (match) return days(Number(match[1]), Number(match[3] ?? match[5]), Number(match[4] ?? 1));
+  match = YEAR_LAST.exec(text);
+  if (match) {
+    const [first, second] = [Number(match[1]), Number(match[3])];
+    const [day, month] = order === 'mdy' ? [second, first] : [first, second];
+    return days(Number(match[4]), month, day);
+  }
+  match = DAY_MONTH.exec(text);
+  if (match) return days(Number(match[3]), monthNumber(match[2]), Number(match[1]));
+  match = MONTH_DAY.exec(text);
+  return match ? days(Number(match[3]), monthNumber(match[1]), Number(match[2])) : undefined;
+}
+
+/** Seconds since midnight. `parts` are hour, minute, second, fraction and `a` or `p`. */
+function timeSeconds([hour, minute, second = '0', fraction = '', half]: readonly string[]):
+  | number
+  | undefined {
+  let hours = Number(hour);
+  if (half && (hours < 1 || hours > 12)) return undefined;
+  if (half) hours = (hours % 12) + (half.toLowerCase() === 'p' ? 12 : 0);
+  if (hours > 23 || Number(minute) > 59 || Number(second) > 60) return undefined;
+  return hours * 3600 + Number(minute) * 60 + Number(second) + Number(fraction.replace(',', '.') || 0);
+}
+
+function zoneSeconds(zone: string | undefined): number {
+  const match = /^([+-])(\d{2}):?(\d{2})?$/.exec(zone ?? '');
+  if (!match) return 0;
+  return (match[1] === '-' ? -1 : 1) * (Number(match[2]) * 3600 + Number(match[3] ?? 0) * 60);
+}
+
+/**
+ * Seconds since 1970 in UTC of a date, or since midnight of a time alone; undefined where the cell is neither. A time
+ * without a zone is taken as it stands.
+ */
+export function dateValue(cell: string, { holds, order }: DateFormat): number | undefined {
+  const text = cell.trim();
+  if (holds === 'time') {
+    const match = TIME_ALONE.exec(text);
+    return match ? timeSeconds(match.slice(1)) : undefined;
+  }
+  const match = DATE_TIME.exec(text);
+  // A column of dates and times may leave the time of midnight out.
+  if (!match) return dateSeconds(text, order);
+  if (holds === 'date') return undefined;
+  const date = dateSeconds(match[1], order);
+  const time = timeSeconds(match.slice(2, 7));
+  return date === undefined || time === undefined ? undefined : date + time - zoneSeconds(match[7]);
+}
+
+/** What kind of date a cell is, or undefined where it is none. */
+export function dateParts(cell: string): DateParts | undefined {
+  const text = cell.trim();
+  if (!/^[\da-z]/i.test(text) || !/\d[:/.\- ]|[a-z]{3}/i.test(text) || text.length > 40) return undefined;
+  if (TIME_ALONE.test(text)) {
+    return dateValue(text, { kind: 'date', holds: 'time', order: 'ymd' }) === undefined
+      ? undefined
+      : { holds: 'time' };
+  }
+  const match = DATE_TIME.exec(text);
+  const holds = match ? 'date and time' : 'date';
+  const valid = (order: DateFormat['order']) => dateValue(text, { kind: 'date', holds, order }) !== undefined;
+  const numbers = YEAR_LAST.exec(match ? match[1] : text);
+  if (!numbers) return valid('ymd') ? { holds } : undefined;
+  const [dmy, mdy] = [valid('dmy'), valid('mdy')];
+  if (!dmy && !mdy) return undefined;
+  if (dmy && mdy) return { holds, ambiguous: numbers[1] !== numbers[3] };
+  return { holds, order: dmy ? 'dmy' : 'mdy' };
+}
+
+const BOOLEAN_PAIRS: readonly (readonly [string, string])[] = [
+  ['true', 'false'],
+  ['yes', 'no'],
+  ['t', 'f'],
+  ['y', 'n'],
+  ['on', 'off'],
+];
+
+/** Whether the different words of a column, in any case, are the two of a boolean. */
+export function areBooleans(words: Iterable<string>): boolean {
+  const different = new Set(Array.from(words, (word) => word.trim().toLowerCase()));
+  return different.size === 2 && BOOLEAN_PAIRS.some((pair) => pair.every((word) => different.has(word)));
+}

@@ -70,6 +70,9 @@ export function sourceOf(
     ...about,
     columns: reader.columns,
     leftOut: reader.leftOut,
+    dialect: reader.dialect,
+    notes: reader.notes,
+    missing: reader.missing,
     reject,
     read: ({ columns, few, verbatim, reject: own = reject } = {}) =>
       reader.read(selectColumns(about.path, reader.columns, columns), own, { few, verbatim }),

@@ -6,6 +6,12 @@ import type { ColumnInfo, LeftOutColumn, ReadOptions, RecordBatch } from './reco
 export interface Reader {
   readonly columns: readonly ColumnInfo[];
   readonly leftOut?: readonly LeftOutColumn[];
+  /** See `DataSource`. */
+  readonly dialect?: string;
+  readonly notes?: readonly string[];
+  readonly missing?: readonly string[];
+  /** The line on which a record begins, counted from 1, where the format has lines and a batch does not tell. */
+  readonly lineOf?: (row: number) => Promise<number>;
   /** Records in file order; `columns` is a non-empty subset, in this order, and `verbatim` names some of them. */
   read(
     columns: readonly ColumnInfo[],

@@ -78,6 +78,12 @@ export interface DataSource {
   readonly bytes: number;
   readonly columns: readonly ColumnInfo[];
   readonly leftOut?: readonly LeftOutColumn[];
+  /** How the file is written, in words, where that was found out: delimiter, quote, header. */
+  readonly dialect?: string;
+  /** What was decided about the cells and may surprise, a sentence each. */
+  readonly notes?: readonly string[];
+  /** The words for a missing cell that the user named; undefined for the usual ones. */
+  readonly missing?: readonly string[];
   /** What becomes of a bad record: throws InputError, or returns where it is skipped. */
   readonly reject: (bad: BadRecord) => void;
   /** Records in file order, the same at every call. Throws InputError at the first bad record unless they are skipped. */

@@ -1,229 +1,311 @@
-/** CSV and TSV, through DuckDB. */
+/** CSV and TSV, through DuckDB, which is told everything: delimiter, quotes, header, names and types. */
 import { InputError } from '../errors.js';
-import { quoteCell, type Reject } from '../records/bad-records.js';
+import type { Reject } from '../records/bad-records.js';
 import type { ByteFile } from '../records/byte-file.js';
-import { byteChunks, contentHead, isGzipped } from '../records/bytes.js';
-import { isNumeric, MISSING_CELLS, type Reader, SAMPLE_RECORDS } from '../records/reader.js';
+import { byteChunks, contentHead, isDamagedText, isGzipped, lineChunks } from '../records/bytes.js';
+import { MISSING_WORDS, plainNumber } from '../records/cell-format.js';
+import { type DelimitedRecord, delimitedRecords } from '../records/delimited-text.js';
+import { type Dialect, type DialectWishes, describeDialect, findDialect } from '../records/dialect.js';
+import type { Reader } from '../records/reader.js';
 import type { BadRecord, ColumnInfo, RecordBatch } from '../records/record-batch.js';
-import { diskFile } from './disk-file.js';
-import { duckdbMessage, sqlName, sqlPath, sqlString, tableBatches, withQuery } from './duckdb.js';
+import type { Schema } from '../records/schema.js';
+import { selectRecords } from '../records/select-records.js';
+import { typedReader } from '../records/typed-reader.js';
+import { duckdbMessage, sqlPath, sqlString, tableBatches } from './duckdb.js';
+import { spooled } from './spool.js';
 
+/** The dialect is found from so many bytes at the start. */
+const HEAD_BYTES = 1 << 20;
 const MAX_LINE_BYTES = 16 << 20;
 /** More bad records than this are not listed: the file is then not what it seems. */
-const MAX_REJECTS = 100_000;
+const MAX_BAD_RECORDS = 100_000;
 
-interface Dialect {
-  readonly path: string;
-  /** Options of read_csv and sniff_csv that fix the dialect. */
-  readonly options: string;
-  readonly header: boolean;
-  readonly names: readonly string[];
+export interface DelimitedOptions extends DialectWishes {
+  readonly schema?: Schema;
 }
 
 /**
- * The delimiter of `.csv` is the one of `, ; tab |` that its first line has most of. A `.tsv` has tabs and no quoting
- * unless its first records are quoted. Whether there is a header is DuckDB's guess; without one the columns are
- * column0, column1, ….
+ * A CSV or TSV file. Its dialect is found from its first lines (see `findDialect`), the types of its columns from a sample
+ * of its cells or a schema (see `typedReader`).
  *
- * A file is read strictly until a record fails. Then one more pass lists every bad record with its position, and
- * the reading goes on without them. Only the columns that are read can make a record bad, so leaving a column out
- * also leaves out its faults.
+ * The file is read strictly until a record fails. Then one pass in plain JavaScript tells every bad record by its line, and
+ * the reading goes on from a copy without them. A column of numbers with a cell that is none is from then on read cell by
+ * cell, so that only the columns that are read can make a record bad.
  */
-export async function delimitedReader(file: ByteFile, format: 'csv' | 'tsv'): Promise<Reader> {
-  const dialect = await detectDialect(file, format);
-  const { path } = dialect;
-  const columns = await detectTypes(dialect);
-  const known = new Map<string, readonly BadRecord[]>();
+export async function delimitedReader(
+  given: ByteFile,
+  format: 'csv' | 'tsv',
+  { schema, ...wishes }: DelimitedOptions = {},
+): Promise<Reader> {
+  const path = given.name;
+  const { file, lines } = await firstLines(given);
+  const known = schema?.columns.map(({ name }) => name);
+  const dialect = await findDialect(path, lines, wishes, { tabs: format === 'tsv', known });
+  const missing = wishes.missing ?? schema?.missing;
+  const raw = rawReader(path, file, dialect, missing ?? MISSING_WORDS);
+  const reader = await typedReader(path, raw, {
+    schema,
+    missing,
+    decimal: wishes.decimal,
+    numbers: true,
+    plainNumbers: true,
+  });
+  await assertRecords(path, file, dialect, reader);
+  return { ...reader, dialect: describeDialect(dialect), notes: [...dialect.notes, ...(reader.notes ?? [])] };
+}
+
+/** The file in a form that DuckDB reads, and its first lines. Lines that end with CR alone become lines that end with LF. */
+async function firstLines(given: ByteFile): Promise<{ file: ByteFile; lines: string[] }> {
+  let file = given;
+  let head = await contentHead(file, HEAD_BYTES);
+  if (!head.includes(10) && head.includes(13)) {
+    file = await spooled(file, (chunks) => replacedBytes(chunks, 13, 10));
+    head = await contentHead(file, HEAD_BYTES);
+  }
+  const text = new TextDecoder().decode(head);
+  const lines = text.split(/\r?\n/);
+  // Of a longer file the last line is not whole.
+  if (head.length === HEAD_BYTES && lines.length > 1) lines.pop();
+  return { file, lines };
+}
+
+async function* replacedBytes(
+  chunks: AsyncIterable<Uint8Array>,
+  from: number,
+  to: number,
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield chunk.map((byte) => (byte === from ? to : byte));
+}
+
+async function assertRecords(path: string, file: ByteFile, dialect: Dialect, reader: Reader): Promise<void> {
+  for await (const { rows } of reader.read([reader.columns[0]], () => {}, { few: true }))
+    if (rows.length > 0) return;
+  const [bad] = (await examine(path, file, dialect)).bad;
+  throw new InputError(
+    bad
+      ? `${path}: line ${bad.line}: ${bad.message}, and no other record is readable`
+      : `${path}: a header but no records`,
+  );
+}
+
+/** What a pass over the records found. */
+interface Examined {
+  /** The records that no column can be read of. */
+  readonly bad: readonly BadRecord[];
+  /** Places of columns with a cell that is neither missing nor a plain number. */
+  readonly notNumbers: ReadonlySet<number>;
+  /** The line on which a record begins. */
+  readonly lineOf: (row: number) => number;
+}
+
+/** The records below the header. */
+async function* recordsOf(file: ByteFile, dialect: Dialect): AsyncGenerator<readonly DelimitedRecord[]> {
+  const first = dialect.skip + 1 + (dialect.header ? 1 : 0);
+  async function* below() {
+    for await (const { firstLine, lines } of lineChunks(file)) {
+      const left = Math.max(0, dialect.skip - firstLine + 1);
+      yield { firstLine: firstLine + left, lines: lines.slice(left) };
+    }
+  }
+  let header = dialect.header;
+  for await (const records of delimitedRecords(below(), dialect, { keepBlank: dialect.names.length === 1 })) {
+    const rest = header ? records.slice(1) : records;
+    header = false;
+    if (rest.length > 0 && rest[0].line >= first) yield rest;
+  }
+}
+
+/** Cells more than there are columns are passed over where they are empty. */
+const fitsWidth = (cells: readonly string[], width: number): boolean =>
+  cells.length >= width && cells.every((cell, i) => i < width || cell === '');
+
+function faultOf({ cells, fault }: DelimitedRecord, width: number): string | undefined {
+  if (fault) return fault;
+  if (cells.some(isDamagedText))
+    return 'not valid UTF-8; name its encoding with --encoding if the file has another';
+  return fitsWidth(cells, width) ? undefined : `expected ${width} columns, got ${cells.length}`;
+}
+
+async function examine(
+  path: string,
+  file: ByteFile,
+  dialect: Dialect,
+  missing: readonly string[] = [],
+): Promise<Examined> {
+  const width = dialect.names.length;
+  const absent = new Set(['', ...missing]);
+  const bad: BadRecord[] = [];
+  const notNumbers = new Set<number>();
+  /** The records before which there are more lines than one a record, and the lines they begin on. */
+  const steps: { row: number; line: number }[] = [];
+  let expected = -1;
+  let row = 0;
+  for await (const records of recordsOf(file, dialect)) {
+    for (const record of records) {
+      if (record.line !== expected) steps.push({ row, line: record.line });
+      expected = record.line + 1;
+      const message = faultOf(record, width);
+      if (message !== undefined) {
+        bad.push({ path, row, line: record.line, message });
+        if (bad.length === MAX_BAD_RECORDS) {
+          throw new InputError(
+            `${path}: ${MAX_BAD_RECORDS} bad records or more, the first in line ${bad[0].line} (${bad[0].message}); is it really delimited text?`,
+          );
+        }
+      } else {
+        for (let i = 0; i < width; i++) {
+          if (notNumbers.has(i) || absent.has(record.cells[i])) continue;
+          if (plainNumber(record.cells[i]) === undefined) notNumbers.add(i);
+        }
+      }
+      row++;
+    }
+  }
+  const lineOf = (wanted: number) => {
+    const step = steps.findLast((candidate) => candidate.row <= wanted) ?? { row: 0, line: 1 };
+    return step.line + wanted - step.row;
+  };
+  return { bad, notNumbers, lineOf };
+}
+
+/** A copy of the good records that no parser can misread. */
+function cleanCopy(file: ByteFile, dialect: Dialect): Promise<ByteFile> {
+  const width = dialect.names.length;
+  const spell = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
+  return spooled(file, async function* () {
+    const encoder = new TextEncoder();
+    for await (const records of recordsOf(file, dialect)) {
+      const good = records.filter((record) => faultOf(record, width) === undefined);
+      yield encoder.encode(
+        good.map(({ cells }) => `${cells.slice(0, width).map(spell).join(',')}\n`).join(''),
+      );
+    }
+  });
+}
+
+/** What DuckDB is told of a file. */
+interface Table {
+  readonly file: ByteFile;
+  readonly dialect: Dialect;
+  /** Bad records that the file no longer holds. */
+  readonly bad: readonly BadRecord[];
+}
+
+/** The cells as text; a column that is asked for as numbers comes as numbers, unless a cell of it has to be looked at. */
+function rawReader(path: string, original: ByteFile, dialect: Dialect, missing: readonly string[]): Reader {
+  let table: Table = { file: original, dialect, bad: [] };
+  /** Columns that are not read as numbers by DuckDB, which takes `1_000` for a thousand. */
+  let checked: Promise<ReadonlySet<number>> | undefined;
+  let examined: Promise<Examined> | undefined;
+  const examination = () => (examined ??= examine(path, original, dialect, missing));
+  const columns = dialect.names.map((name): ColumnInfo => ({ name, type: 'text' }));
+  const placeOf = new Map(dialect.names.map((name, place) => [name, place]));
+
+  async function suspects(): Promise<ReadonlySet<number>> {
+    return (await hasUnderscore(original)) ? (await examination()).notNumbers : new Set();
+  }
+
+  async function* batches(
+    selected: readonly ColumnInfo[],
+    { few, verbatim }: { few?: boolean; verbatim: readonly string[] },
+  ): AsyncGenerator<RecordBatch> {
+    const numbers = verbatim.length === 0 && selected.some(({ type }) => type === 'number');
+    if (numbers) checked ??= suspects();
+    const unfit = numbers ? await checked! : new Set<number>();
+    const places = selected.map(({ name }) => placeOf.get(name)!);
+    const physical = places.map((place, i): ColumnInfo => {
+      const native = numbers && selected[i].type === 'number' && !unfit.has(place);
+      return { name: `c${place}`, type: native ? 'number' : 'text' };
+    });
+    const words = verbatim.length > 0 ? [''] : ['', ...missing];
+    const from = await tableOf(table, physical, words);
+    for await (const batch of tableBatches(from, physical, { few })) {
+      const cells = physical.map(({ name }) => batch.columns[name]);
+      yield {
+        rows: batch.rows,
+        columns: byName(selected.map(({ name }, i) => [name, cells[i]])),
+        ...(verbatim.length > 0 && {
+          texts: byName(
+            verbatim.map((name) => [
+              name,
+              cells[selected.findIndex((column) => column.name === name)].values,
+            ]),
+          ),
+        }),
+      } as RecordBatch;
+    }
+  }
 
   return {
-    columns: columns.map(({ name, type }) => ({ name, type })),
-    async *read(selected, reject, options) {
-      const key = selected.map(({ name }) => name).join('\n');
-      let bad = known.get(key) ?? [];
+    columns,
+    lineOf: async (row) => (await examination()).lineOf(row),
+    async *read(selected, reject, { few, verbatim = [] } = {}) {
       let delivered = 0;
-      if (bad.length === 0) {
+      for (let attempt = 0; ; attempt++) {
+        const { bad } = table;
         try {
-          for await (const batch of tableBatches(table(dialect, columns), selected, options)) {
+          for await (const batch of numbered(batches(selected, { few, verbatim }), bad, delivered, reject)) {
             delivered += batch.rows.length;
             yield batch;
           }
           return;
         } catch (error) {
-          bad = await findBadRecords(dialect, columns, selected);
-          if (bad.length === 0) throw unreadable(path, error);
-          known.set(key, bad);
+          if (error instanceof InputError || attempt === 2) throw unreadable(path, error);
+          const { bad: found, notNumbers } = await examination();
+          const fromCast = found.length === 0 && /convert|cast/i.test(String(error));
+          if (table.bad.length > 0 || (fromCast && (await checked) === notNumbers))
+            throw unreadable(path, error);
+          checked = Promise.resolve(notNumbers);
+          if (fromCast) continue;
+          table = { file: await cleanCopy(original, dialect), dialect: CLEAN(dialect), bad: found };
         }
       }
-      const good = tableBatches(table(dialect, columns, 'ignore_errors=true'), selected, options);
-      yield* numberRecords(good, bad, delivered, reject);
     },
   };
 }
 
-async function detectDialect(file: ByteFile, format: 'csv' | 'tsv'): Promise<Dialect> {
-  const path = file.name;
-  const head = new TextDecoder().decode(await contentHead(file, 1 << 16));
-  const firstLine = head.split(/\r?\n/, 1)[0];
-  const delimiter = format === 'tsv' ? '\t' : commonest(firstLine, [',', ';', '\t', '|']);
-  const compression = (await isGzipped(file)) ? 'gzip' : 'none';
-  const size = `max_line_size=${MAX_LINE_BYTES}, buffer_size=${2 * MAX_LINE_BYTES}`;
-  const fixed = `delim=${sqlString(delimiter)}, compression='${compression}', ${size}`;
-  const quoting = (quote: string) => `quote='${quote}', escape='${quote}'`;
-  try {
-    return await withQuery(async (query) => {
-      const sniff = async (more: string) =>
-        (
-          await query(
-            `SELECT Columns, HasHeader, Quote FROM sniff_csv(${sqlPath(path)}, ${fixed}, ${more} ignore_errors=true,
-             auto_type_candidates=['DOUBLE', 'VARCHAR'])`,
-          )
-        )[0];
-      const quotedTsv = format === 'tsv' && (await sniff('')).Quote === '"';
-      const quote = quoting(format === 'csv' || quotedTsv ? '"' : '');
-      const { Columns, HasHeader } = await sniff(`${quote},`);
-      const names = (Columns as { name: string }[]).map(({ name }) => name);
-      return { path, options: `${fixed}, ${quote}`, header: Boolean(HasHeader), names };
-    });
-  } catch (error) {
-    throw unreadable(path, error);
-  }
+/** The dialect of a clean copy. */
+const CLEAN = (dialect: Dialect): Dialect => ({
+  ...dialect,
+  delimiter: ',',
+  quote: '"',
+  escapedBy: '"',
+  header: false,
+  skip: 0,
+});
+
+const byName = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> =>
+  Object.fromEntries(entries);
+
+async function hasUnderscore(file: ByteFile): Promise<boolean> {
+  for await (const chunk of byteChunks(file)) if (chunk.includes(95)) return true;
+  return false;
 }
 
-function commonest(line: string, candidates: readonly string[]): string {
-  const count = (delimiter: string) => line.replace(/"[^"]*"/g, '').split(delimiter).length;
-  return candidates.reduce((best, next) => (count(next) > count(best) ? next : best));
-}
-
-type DuckdbType = 'DOUBLE' | 'BOOLEAN' | 'VARCHAR';
-
-interface DelimitedColumn extends ColumnInfo {
-  readonly duckdbType: DuckdbType;
-}
-
-function table({ path, options, header }: Dialect, columns: readonly DelimitedColumn[], more = ''): string {
-  const types = columns.map(({ name, duckdbType }) => `${sqlString(name)}: '${duckdbType}'`).join(', ');
-  const missing = MISSING_CELLS.map(sqlString).join(', ');
-  return `read_csv(${sqlPath(path)}, auto_detect=false, header=${header}, ${options}, columns={${types}},
-    nullstr=[${missing}], allow_quoted_nulls=true${more && `, ${more}`})`;
-}
-
-async function detectTypes(dialect: Dialect): Promise<DelimitedColumn[]> {
-  const asText = dialect.names.map(
-    (name): DelimitedColumn => ({ name, type: 'text', duckdbType: 'VARCHAR' }),
-  );
-  const counts = dialect.names.map((name) => {
-    const cell = sqlName(name);
-    return `[count(${cell}), count(try_cast(${cell} AS DOUBLE)),
-      count(*) FILTER (lower(${cell}) IN ('true', 'false')), count(*) FILTER (regexp_matches(${cell}, '^-?0[0-9]'))]`;
-  });
-  const from = `(SELECT * FROM ${table(dialect, asText, 'ignore_errors=true')} LIMIT ${SAMPLE_RECORDS})`;
-  const [row] = await withQuery((query) =>
-    query(`SELECT count(*) AS records, [${counts.join(', ')}] AS cells FROM ${from}`),
-  ).catch((error: unknown) => {
-    throw unreadable(dialect.path, error);
-  });
-  if (Number(row.records) === 0) {
-    const [bad] = await findBadRecords(dialect, asText, asText);
-    throw new InputError(
-      bad
-        ? `${dialect.path}: line ${bad.line}: ${bad.message}, and no other record is readable`
-        : `${dialect.path}: a header but no records`,
-    );
-  }
-  return (row.cells as bigint[][]).map((cell, i): DelimitedColumn => {
-    const [present, numeric, boolean, leadingZero] = cell.map(Number);
-    const name = dialect.names[i];
-    if (present > 0 && boolean === present) return { name, type: 'number', duckdbType: 'BOOLEAN' };
-    if (isNumeric({ present, numeric, leadingZero })) return { name, type: 'number', duckdbType: 'DOUBLE' };
-    return asText[i];
-  });
-}
-
-/**
- * Every record with a fault in `selected` or in its structure, in file order. DuckDB's line numbers do not count the
- * line ends inside quoted values, so they number records (and blank lines, which only shifts the numbers of bad
- * records behind them), and the line itself is counted from the byte position.
- */
-async function findBadRecords(
-  dialect: Dialect,
-  columns: readonly DelimitedColumn[],
-  selected: readonly ColumnInfo[],
-): Promise<BadRecord[]> {
-  const { path } = dialect;
-  const read = selected.map(({ name }) => `count(${sqlName(name)})`).join(', ');
-  const scan = `ignore_errors=true, store_rejects=true, rejects_limit=${MAX_REJECTS}`;
-  const rejects = await withQuery(async (query) => {
-    await query(`SELECT ${read} FROM ${table(dialect, columns, scan)}`);
-    return query(
-      `SELECT line, any_value(column_name ORDER BY column_idx) AS name, min(line_byte_position) AS position,
-         any_value(error_type::VARCHAR ORDER BY column_idx) AS kind,
-         any_value(error_message ORDER BY column_idx) AS message
-       FROM reject_errors GROUP BY line ORDER BY line LIMIT ${MAX_REJECTS}`,
-    );
-  }).catch((error: unknown) => {
-    throw unreadable(path, error);
-  });
-  if (rejects.length === MAX_REJECTS) {
-    throw new InputError(
-      `${path}: ${MAX_REJECTS} bad records or more, the first in line ${rejects[0].line} (${rejects[0].message}); is it really delimited text?`,
-    );
-  }
-  const lines = await lineNumbers(
-    path,
-    rejects.map(({ position }) => Number(position)),
-  );
-  return rejects.map(({ line, name, kind, message }, i) => ({
-    path,
-    row: Number(line) - (dialect.header ? 2 : 1),
-    line: lines[i],
-    ...(kind === 'CAST' && { column: String(name) }),
-    message: explain(String(kind), String(message)),
-  }));
-}
-
-function explain(kind: string, message: string): string {
-  switch (kind) {
-    case 'CAST': {
-      const cell = /Could not convert string "(.*)" to '/s.exec(message)?.[1] ?? '';
-      return `expected a number as in the other records, got ${quoteCell(cell)}`;
-    }
-    case 'MISSING COLUMNS':
-    case 'TOO MANY COLUMNS': {
-      const [, expected, found] = /Columns: (\d+) Found: (\d+)/.exec(message) ?? [];
-      return `expected ${expected} columns, got ${found}`;
-    }
-    case 'UNQUOTED VALUE':
-      return 'a quoted value is not closed, or text follows its closing quote';
-    case 'INVALID ENCODING':
-      return 'not valid UTF-8';
-    case 'LINE SIZE OVER MAXIMUM':
-      return `longer than ${MAX_LINE_BYTES >> 20} MiB`;
-    default:
-      return message.split('\n', 1)[0];
-  }
-}
-
-/** Line numbers, from 1, of ascending byte positions in the decompressed file. */
-async function lineNumbers(path: string, positions: readonly number[]): Promise<number[]> {
-  const lines: number[] = [];
-  let line = 1;
-  let start = 0;
-  for await (const chunk of byteChunks(await diskFile(path))) {
-    let scanned = 0;
-    while (lines.length < positions.length && positions[lines.length] < start + chunk.length) {
-      for (; scanned < positions[lines.length] - start; scanned++) if (chunk[scanned] === 10) line++;
-      lines.push(line);
-    }
-    if (lines.length === positions.length) break;
-    for (; scanned < chunk.length; scanned++) if (chunk[scanned] === 10) line++;
-    start += chunk.length;
-  }
-  while (lines.length < positions.length) lines.push(line);
-  return lines;
+async function tableOf({ file, dialect }: Table, columns: readonly ColumnInfo[], missing: readonly string[]) {
+  const { delimiter, quote, escapedBy, header, skip, names } = dialect;
+  const numeric = new Set(columns.filter(({ type }) => type === 'number').map(({ name }) => name));
+  const types = names.map((_, place) => `c${place}: '${numeric.has(`c${place}`) ? 'DOUBLE' : 'VARCHAR'}'`);
+  const options = {
+    auto_detect: false,
+    header,
+    skip,
+    delim: sqlString(delimiter),
+    quote: sqlString(quote),
+    escape: sqlString(escapedBy),
+    compression: (await isGzipped(file)) ? "'gzip'" : "'none'",
+    max_line_size: MAX_LINE_BYTES,
+    buffer_size: 2 * MAX_LINE_BYTES,
+    nullstr: `[${missing.map(sqlString).join(', ')}]`,
+    allow_quoted_nulls: true,
+    columns: `{${types.join(', ')}}`,
+  };
+  const listed = Object.entries(options).map(([name, value]) => `${name}=${value}`);
+  return `read_csv(${sqlPath(file.path ?? file.name)}, ${listed.join(', ')})`;
 }
 
 /** Gives the good records the numbers that the bad ones leave free, and passes over the first `delivered` of them. */
-async function* numberRecords(
+async function* numbered(
   good: AsyncGenerator<RecordBatch>,
   bad: readonly BadRecord[],
   delivered: number,
@@ -231,7 +313,9 @@ async function* numberRecords(
 ): AsyncGenerator<RecordBatch> {
   let next = 0;
   let row = 0;
-  for await (const { rows, columns } of good) {
+  let left = delivered;
+  for await (const batch of good) {
+    const { rows } = batch;
     for (let i = 0; i < rows.length; i++, row++) {
       for (; next < bad.length && bad[next].row <= row; next++) {
         reject(bad[next]);
@@ -239,28 +323,23 @@ async function* numberRecords(
       }
       rows[i] = row;
     }
-    if (delivered >= rows.length) delivered -= rows.length;
-    else if (delivered === 0) yield { rows, columns };
-    else {
-      yield withoutFirst(delivered, { rows, columns });
-      delivered = 0;
+    const passed = Math.min(left, rows.length);
+    left -= passed;
+    if (passed === 0) yield batch;
+    else if (passed < rows.length) {
+      yield selectRecords(
+        batch,
+        Int32Array.from({ length: rows.length - passed }, (_, i) => passed + i),
+      );
     }
   }
   for (; next < bad.length; next++) reject(bad[next]);
 }
 
-function withoutFirst(count: number, { rows, columns }: RecordBatch): RecordBatch {
-  const rest = Object.entries(columns).map(([name, column]) => [
-    name,
-    { ...column, values: column.values.slice(count) },
-  ]);
-  return { rows: rows.slice(count), columns: Object.fromEntries(rest) };
-}
-
 function unreadable(path: string, error: unknown): Error {
   if (error instanceof InputError) return error;
   const why = /maximum line size/i.test(String(error))
-    ? `a line is longer than ${MAX_LINE_BYTES >> 20} MiB; shorten it, or close the quote that may have swallowed the lines after it`
+    ? `a line is longer than ${MAX_LINE_BYTES >> 20} MiB; shorten it`
     : `not readable as delimited text (${duckdbMessage(error)}); check the file, or name its format with --format`;
   return new InputError(`${path}: ${why}`, { cause: error });
 }

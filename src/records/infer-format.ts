@@ -1,0 +1,175 @@
+/** The type of a text column, decided once from a sample of its cells. */
+import {
+  areBooleans,
+  type CellFormat,
+  type DateFormat,
+  dateParts,
+  dateValue,
+  formattedNumber,
+  isMissingNumber,
+  type NumberFormat,
+  plainNumber,
+  UNITS,
+} from './cell-format.js';
+
+/** What a column of text holds. */
+export interface InferredColumn {
+  readonly type: 'number' | 'text';
+  readonly format?: CellFormat;
+  /** What the cells leave open and was decided all the same, a sentence for the user. */
+  readonly doubt?: string;
+}
+
+export interface InferOptions {
+  /** Words for a missing cell. */
+  readonly missing: ReadonlySet<string>;
+  /** Whether the user named them: then no other word is missing. */
+  readonly chosen: boolean;
+  /** Whether text may spell plain numbers, as it must in a CSV file. In JSON a number in quotes is text. */
+  readonly numbers: boolean;
+  /** The decimal sign, where it is known. */
+  readonly decimal?: '.' | ',';
+}
+
+/** How many of so many cells may disagree with the others: one in a hundred, and one at least once there are ten. */
+const strays = (present: number): number => (present < 10 ? 0 : Math.max(1, present / 100));
+
+/** Whether a test holds for all cells but strays. */
+function nearlyAll(cells: readonly string[], holds: (cell: string) => boolean): boolean {
+  let left = strays(cells.length);
+  for (const cell of cells) if (!holds(cell) && --left < 0) return false;
+  return true;
+}
+
+/** An integer that float64 would round is no amount but an id. */
+const isRounded = (cell: string): boolean =>
+  /^\s*[+-]?\d{16,}\s*$/.test(cell) && !Number.isSafeInteger(Number(cell));
+
+const hasLeadingZero = (cell: string): boolean => /^\s*[+-]?0\d/.test(cell);
+
+/**
+ * A column is of numbers, dates or a boolean where all cells are but one in a hundred, which are then bad cells. Codes with
+ * leading zeros such as 007 are text, and so are integers of more digits than float64 holds.
+ */
+export function inferColumn(cells: readonly (string | null)[], options: InferOptions): InferredColumn {
+  const { missing, chosen, decimal } = options;
+  const present = cells.filter((cell): cell is string => cell !== null && !missing.has(cell) && cell !== '');
+  if (present.length === 0) return { type: 'text' };
+  if (areBooleans(firstDifferent(present, 3))) return { type: 'text', format: { kind: 'boolean' } };
+  const values = present.filter((cell) => !isMissingNumber(cell, missing, chosen));
+  if (values.length === 0) return { type: 'text' };
+  if (options.numbers && decimal !== ',' && nearlyAll(values, (cell) => plainNumber(cell) !== undefined)) {
+    if (values.some((cell) => hasLeadingZero(cell) || isRounded(cell))) return { type: 'text' };
+    // A word among numbers, such as None, is missing by this format alone.
+    return values.length === present.length
+      ? { type: 'number' }
+      : { type: 'number', format: { kind: 'number', decimal: '.' } };
+  }
+  return inferNumbers(values, options) ?? inferDates(values) ?? { type: 'text' };
+}
+
+/** The first different cells, at most `count`. */
+function firstDifferent(cells: readonly string[], count: number): Set<string> {
+  const different = new Set<string>();
+  for (const cell of cells) {
+    different.add(cell.toLowerCase());
+    if (different.size === count) break;
+  }
+  return different;
+}
+
+/** The unit that every cell with a unit has, `none` where there is no unit, or undefined where there are several. */
+function commonUnit(cells: readonly string[]): string | 'none' | undefined {
+  let common: string | undefined;
+  for (const cell of cells) {
+    const bare = cell.replace(/^[\s(+-]+|[\s)]+$/g, '');
+    const unit = UNITS.find((candidate) => bare.startsWith(candidate) || bare.endsWith(candidate));
+    if (unit === undefined) continue;
+    if (common !== undefined && unit !== common) return undefined;
+    common = unit;
+  }
+  return common ?? 'none';
+}
+
+function inferNumbers(
+  cells: readonly string[],
+  { numbers, decimal: asked }: InferOptions,
+): InferredColumn | undefined {
+  const sample = cells.slice(0, 200);
+  if (!nearlyAll(sample, (cell) => /\d/.test(cell) && cell.length <= 40)) return undefined;
+  const common = commonUnit(cells);
+  if (common === undefined) return undefined;
+  const unit = common === 'none' ? {} : { unit: common };
+  const candidates = ([',', '.'] as const)
+    .filter((decimal) => asked === undefined || asked === decimal)
+    .flatMap((decimal) => {
+      const groups = [undefined, decimal === ',' ? '.' : ',', ' ', "'"] as const;
+      return groups.map((thousands): NumberFormat => {
+        return { kind: 'number', decimal, ...(thousands && { thousands }), ...unit };
+      });
+    })
+    .filter((format) => nearlyAll(cells, (cell) => formattedNumber(cell, format) !== undefined));
+  const [format, doubt] = chooseFormat(candidates, cells);
+  if (!format) return undefined;
+  const plain = format.thousands === undefined && format.unit === undefined;
+  if (plain && (!numbers || cells.some(hasLeadingZeroOf(format)))) return undefined;
+  return { type: 'number', format, ...(doubt && { doubt }) };
+}
+
+/** `007,5` is a code no less than `007`; `0,5` is a number. */
+const hasLeadingZeroOf =
+  ({ decimal }: NumberFormat) =>
+  (cell: string): boolean =>
+    decimal === ',' ? /^\s*[+-]?0\d/.test(cell) : hasLeadingZero(cell);
+
+/** Of the formats that fit all cells, and what is left open: `1,234` may be a thousand or little more than one. */
+function chooseFormat(
+  candidates: readonly NumberFormat[],
+  cells: readonly string[],
+): [NumberFormat | undefined, string?] {
+  const simplest = (decimal: ',' | '.') => candidates.find((format) => format.decimal === decimal);
+  const [comma, point] = [simplest(','), simplest('.')];
+  if (!comma || !point) return [comma ?? point];
+  // Both fit, so each cell has one kind of separator at most: a comma before three digits, say.
+  const separated = cells.find((cell) => /\d[.,]\d/.test(cell));
+  if (separated === undefined) return [point];
+  const grouped = comma.thousands ? comma : point;
+  const single = comma.thousands ? point : comma;
+  if (cells.some((cell) => /(^|\D)0[.,]\d/.test(cell))) return [single];
+  const value = formattedNumber(separated, grouped);
+  return [
+    grouped,
+    `"${separated}" is read as ${value}; --decimal ${single.decimal} reads it as ${formattedNumber(separated, single)}`,
+  ];
+}
+
+function inferDates(cells: readonly string[]): InferredColumn | undefined {
+  const first = dateParts(cells[0]) ?? dateParts(cells[cells.length - 1]);
+  if (!first) return undefined;
+  let order: DateFormat['order'] | undefined;
+  let holds = first.holds;
+  let ambiguous: string | undefined;
+  let left = strays(cells.length);
+  for (const cell of cells) {
+    const parts = dateParts(cell);
+    const fits =
+      parts !== undefined &&
+      (parts.holds === 'time') === (holds === 'time') &&
+      (parts.order === undefined || order === undefined || parts.order === order);
+    if (!fits) {
+      if (--left < 0) return undefined;
+      continue;
+    }
+    if (parts.holds === 'date and time') holds = parts.holds;
+    order ??= parts.order;
+    if (parts.ambiguous) ambiguous ??= cell;
+  }
+  if (order !== undefined || ambiguous === undefined) {
+    return { type: 'number', format: { kind: 'date', holds, order: order ?? 'ymd' } };
+  }
+  // No day is larger than 12: slashes are of month/day/year, dots and dashes of day.month.year.
+  const chosen = ambiguous.includes('/') ? 'mdy' : 'dmy';
+  const format: DateFormat = { kind: 'date', holds, order: chosen };
+  const day = new Date(1000 * dateValue(ambiguous, format)!).toISOString().slice(0, 10);
+  return { type: 'number', format, doubt: `no cell tells day from month: "${ambiguous}" is read as ${day}` };
+}

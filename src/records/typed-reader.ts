@@ -1,0 +1,200 @@
+/** From cells of text to columns by a schema: types are decided once, and each cell is then read from its own characters. */
+import { quoteCell, type Reject } from './bad-records.js';
+import { dateValue, formattedNumber, isMissingNumber, MISSING_WORDS, plainNumber } from './cell-format.js';
+import { inferColumn } from './infer-format.js';
+import { type Reader, SAMPLE_RECORDS } from './reader.js';
+import {
+  type BadRecord,
+  type ColumnInfo,
+  type ColumnValues,
+  isCellType,
+  type RecordBatch,
+} from './record-batch.js';
+import { describeColumnType, type Schema } from './schema.js';
+import { selectRecords } from './select-records.js';
+
+export interface TypingOptions {
+  /** What a run's training file was decided to hold. */
+  readonly schema?: Schema;
+  /** Words for a missing cell, beside the empty one; the usual ones by default. */
+  readonly missing?: readonly string[];
+  readonly decimal?: '.' | ',';
+  /** Whether text may spell plain numbers, as it must in CSV; not by default. */
+  readonly numbers?: boolean;
+  /** Whether the reader reads plain numbers by itself, where a column that it calls text is asked for as numbers. */
+  readonly plainNumbers?: boolean;
+}
+
+/** Cells of the sample from which types are decided, at most. */
+const SAMPLE_CELLS = 1 << 22;
+
+/**
+ * The same records with the columns of the schema; others have the type that a sample of their cells tells. Only columns of
+ * text and numbers are touched. A cell that does not fit makes its record bad.
+ */
+export async function typedReader(path: string, reader: Reader, options: TypingOptions): Promise<Reader> {
+  const { schema, missing = schema?.missing ?? MISSING_WORDS } = options;
+  const chosen = (options.missing ?? schema?.missing) !== undefined;
+  const rule = {
+    missing: new Set(missing),
+    chosen,
+    numbers: options.numbers ?? false,
+    decimal: options.decimal,
+  };
+  const planned = new Map(schema?.columns.map((column) => [column.name, column]));
+  const unknown = reader.columns.filter(({ name, type }) => type === 'text' && !planned.has(name));
+  const inferred = await inferColumns(reader, unknown, rule);
+  const columns = reader.columns.map((column): ColumnInfo => {
+    const known = planned.get(column.name);
+    if (known && isCellType(known.type) && isCellType(column.type)) return known;
+    return inferred.columns.get(column.name) ?? column;
+  });
+  const stored = new Map(reader.columns.map((column) => [column.name, column]));
+
+  /** What is asked of the reader: numbers where it gives them, else the cells. */
+  const source = (column: ColumnInfo): ColumnInfo => {
+    const own = stored.get(column.name)!;
+    return options.plainNumbers && column.type === 'number' && !column.format
+      ? { ...own, type: 'number' }
+      : own;
+  };
+  return {
+    ...reader,
+    columns,
+    ...(inferred.notes.length > 0 && { notes: [...(reader.notes ?? []), ...inferred.notes] }),
+    ...(chosen && { missing }),
+    async *read(selected, reject, { few, verbatim = [] } = {}) {
+      const wanted = selected.map(source);
+      const retyped = selected.filter((column, i) => column.type !== wanted[i].type);
+      // A number that is to be text is read as the file spells it.
+      const spelled = retyped.filter(({ type }) => type === 'text').map(({ name }) => name);
+      const texts = [...new Set([...verbatim, ...spelled])];
+      // Bad records are told in the order of the file, whoever finds them.
+      const waiting: BadRecord[] = [];
+      const read = reader.read(wanted, (bad) => waiting.push(bad), {
+        few,
+        ...(texts.length > 0 && { verbatim: texts }),
+      });
+      for await (const batch of read) {
+        const typed = typeBatch(batch, selected, rule);
+        if (typed.faults.size === 0 && waiting.length === 0) {
+          yield typed.batch;
+          continue;
+        }
+        const good: number[] = [];
+        for (let place = 0; place < batch.rows.length; place++) {
+          const row = batch.rows[place];
+          while (waiting.length > 0 && waiting[0].row < row) reject(waiting.shift()!);
+          const fault = typed.faults.get(place);
+          if (!fault) good.push(place);
+          else reject({ path, row, ...(reader.lineOf && { line: await reader.lineOf(row) }), ...fault });
+        }
+        if (good.length === batch.rows.length) yield typed.batch;
+        else if (good.length > 0) yield selectRecords(typed.batch, good);
+      }
+      for (const bad of waiting) reject(bad);
+    },
+  };
+}
+
+interface Rule {
+  readonly missing: ReadonlySet<string>;
+  readonly chosen: boolean;
+  readonly numbers: boolean;
+  readonly decimal?: '.' | ',';
+}
+
+async function inferColumns(reader: Reader, unknown: readonly ColumnInfo[], rule: Rule) {
+  const columns = new Map<string, ColumnInfo>();
+  const notes: string[] = [];
+  if (unknown.length === 0) return { columns, notes };
+  const cells = new Map<string, (string | null)[]>(unknown.map(({ name }) => [name, []]));
+  const records = Math.min(SAMPLE_RECORDS, Math.max(200, Math.floor(SAMPLE_CELLS / unknown.length)));
+  let seen = 0;
+  const ignore: Reject = () => {};
+  for await (const batch of reader.read(unknown, ignore, { few: true })) {
+    const count = Math.min(batch.rows.length, records - seen);
+    for (const { name } of unknown) {
+      const { values } = batch.columns[name] as { values: readonly (string | null)[] };
+      const own = cells.get(name)!;
+      for (let i = 0; i < count; i++) own.push(values[i]);
+    }
+    seen += count;
+    if (seen >= records) break;
+  }
+  for (const { name } of unknown) {
+    const { type, format, doubt } = inferColumn(cells.get(name)!, rule);
+    columns.set(name, { name, type, ...(format && { format }) });
+    if (doubt) notes.push(`column ${name}: ${doubt}`);
+  }
+  return { columns, notes };
+}
+
+interface Fault {
+  readonly column: string;
+  readonly message: string;
+}
+
+/** The columns of a batch by their types, and the first fault of each record by its place. */
+function typeBatch(batch: RecordBatch, selected: readonly ColumnInfo[], rule: Rule) {
+  const faults = new Map<number, Fault>();
+  const columns: Record<string, ColumnValues> = Object.create(null);
+  for (const column of selected) {
+    const { name } = column;
+    const given = batch.columns[name];
+    if (column.type === 'number' && given.type === 'text') {
+      columns[name] = { type: 'number', values: numbersOf(column, given.values, rule, faults) };
+    } else if (column.type === 'text') {
+      const cells = given.type === 'text' ? given.values : (batch.texts?.[name] ?? []);
+      columns[name] = { type: 'text', values: withoutMissing(cells, rule.missing) };
+    } else columns[name] = given;
+  }
+  return { batch: { ...batch, columns }, faults };
+}
+
+function withoutMissing(
+  cells: readonly (string | null)[],
+  missing: ReadonlySet<string>,
+): readonly (string | null)[] {
+  for (let i = 0; i < cells.length; i++) {
+    const cell = cells[i];
+    if (cell === '' || (cell !== null && missing.has(cell))) {
+      return cells.map((text) => (text === null || text === '' || missing.has(text) ? null : text));
+    }
+  }
+  return cells;
+}
+
+function numbersOf(
+  column: ColumnInfo,
+  cells: readonly (string | null)[],
+  { missing, chosen }: Rule,
+  faults: Map<number, Fault>,
+): Float64Array {
+  const { name, format } = column;
+  const parse = parserOf(column);
+  const values = new Float64Array(cells.length);
+  for (let i = 0; i < cells.length; i++) {
+    const cell = cells[i];
+    if (cell === null || isMissingNumber(cell, missing, chosen)) {
+      values[i] = Number.NaN;
+      continue;
+    }
+    const value = parse(cell);
+    if (value !== undefined) values[i] = Number.isFinite(value) ? value : Number.NaN;
+    else if (!faults.has(i)) {
+      const expected = format ? describeColumnType(column) : 'number';
+      faults.set(i, {
+        column: name,
+        message: `expected a ${expected} as in the other records, got ${quoteCell(cell)}`,
+      });
+    }
+  }
+  return values;
+}
+
+function parserOf({ format }: ColumnInfo): (cell: string) => number | undefined {
+  if (format?.kind === 'number') return (cell) => formattedNumber(cell, format);
+  if (format?.kind === 'date') return (cell) => dateValue(cell, format);
+  return plainNumber;
+}
