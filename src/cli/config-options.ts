@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { type ConfigKey, configKeys, mergeConfigs, parseConfigText, parseSetting } from '../config/parse.js';
-import type { UserConfig } from '../config/schema.js';
+import { configSchemas, type UserConfig } from '../config/schema.js';
 import { InputError } from '../errors.js';
 
 /**
@@ -14,6 +14,10 @@ export function addConfigOptions(command: Command, wanted: readonly string[]): v
     .option('--set <key=value>', `a key by its full name, of ${wanted.join(', ')} (repeatable)`, append);
   for (const { option } of optionsOf(wanted)) command.addOption(option);
 }
+
+/** The keys that say how a file is read, by their full names. */
+export const readingKeys = (): string[] =>
+  Object.keys(configSchemas().reading.shape).map((name) => `data.${name}`);
 
 /**
  * The command's configuration: the file, then `--set`, then options; what is said later wins. A file may serve several

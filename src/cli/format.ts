@@ -1,5 +1,7 @@
 import { describeBadRecord } from '../records/bad-records.js';
+import type { DateFormat } from '../records/cell-format.js';
 import type { ColumnProfile } from '../records/profile.js';
+import { describeColumnType } from '../records/schema.js';
 import { formatTable } from '../report/table.js';
 import type { MethodScores, Scores } from '../runs/scores.js';
 import type { Inspection } from '../verbs/inspect.js';
@@ -55,7 +57,14 @@ export function formatWritten({ file, rows, rejected }: PredictSummary): string 
   return `${file}: ${count(rows)} records${skipped}`;
 }
 
-export function formatInspection({ source, rejected, badRecords, tokenizer }: Inspection): string {
+export function formatInspection({
+  source,
+  rejected,
+  badRecords,
+  tokenizer,
+  labels,
+  tokens,
+}: Inspection): string {
   const { path, format, bytes, rows, rowsRead, duplicates, columns, leftOut = [] } = source;
   const facts = [
     rows === undefined ? `first ${count(rowsRead)} records` : `${count(rows)} records`,
@@ -67,7 +76,7 @@ export function formatInspection({ source, rejected, badRecords, tokenizer }: In
     ['column', 'type', 'missing', 'distinct', 'values', 'not a token because'],
     columns.map((column) => [
       column.name,
-      column.type,
+      describeColumnType(column),
       count(column.missing),
       column.type === 'pixels' || column.type === 'series'
         ? ''
@@ -78,6 +87,7 @@ export function formatInspection({ source, rejected, badRecords, tokenizer }: In
   );
   return [
     `${path}: ${format}, ${facts.join(', ')}`,
+    ...(source.dialect ? [`read with ${source.dialect}`] : []),
     '',
     table,
     '',
@@ -85,10 +95,25 @@ export function formatInspection({ source, rejected, badRecords, tokenizer }: In
     `tokenizer: ${tokenizer.kind} on ${tokenizer.columns.join(', ')}; at most ${count(tokenizer.maxTokens)} tokens`,
     `why: ${tokenizer.why}`,
     `fitted: ${Object.entries(tokenizer.fitted).map(describeFact).join(', ')}`,
+    ...tokens.map((record, i) => `record ${i + 1}: ${record.join(' | ')}`),
+    ...(labels.length > 0 ? [`may be a label: ${labels.join(', ')}`] : []),
+    ...describeSplit(source),
     ...badRecords.map((bad) => `unreadable: ${describeBadRecord(bad).slice(bad.path.length + 2)}`),
     ...(rejected > badRecords.length ? [`unreadable: ${count(rejected - badRecords.length)} more`] : []),
-    ...tokenizer.warnings.map((warning) => `warning: ${warning}`),
+    ...[...(source.notes ?? []), ...tokenizer.warnings].map((warning) => `warning: ${warning}`),
   ].join('\n');
+}
+
+function describeSplit({ split, columns }: Inspection['source']): string[] {
+  const { levels = {} } = columns.find(({ name }) => name === split) ?? {};
+  const counts = Object.entries(levels).map(([word, records]) => `${word} ${count(records)}`);
+  return split === undefined ? [] : [`split by ${split}: ${counts.join(', ')}`];
+}
+
+function describeTime(seconds: number, holds: DateFormat['holds']): string {
+  const text = new Date(seconds * 1000).toISOString();
+  if (holds === 'time') return text.slice(11, 19);
+  return holds === 'date' ? text.slice(0, 10) : text.slice(0, 19).replace('T', ' ');
 }
 
 function describeFact([name, value]: [string, number | string]): string {
@@ -96,7 +121,11 @@ function describeFact([name, value]: [string, number | string]): string {
   return `${name} ${Number.isInteger(value) ? count(value) : number(value)}`;
 }
 
-function describeValues({ type, range, lengths, examples }: ColumnProfile): string {
+function describeValues({ type, format, range, lengths, examples }: ColumnProfile): string {
+  if (range && format?.kind === 'date') {
+    const [first, last] = [range.min, range.max].map((seconds) => describeTime(seconds, format.holds));
+    return `${first} … ${last}`;
+  }
   if (type === 'series' && range && lengths) {
     const steps =
       lengths.min === lengths.max ? count(lengths.min) : `${count(lengths.min)} … ${count(lengths.max)}`;

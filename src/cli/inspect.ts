@@ -1,17 +1,10 @@
 import type { Command } from 'commander';
 import { requireData } from './arguments.js';
-import { addConfigOptions, readConfigOptions } from './config-options.js';
+import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatInspection } from './format.js';
 import type { Session } from './session.js';
 
-const keys = [
-  'data.format',
-  'data.on_bad_record',
-  'data.columns',
-  'data.ignore',
-  'data.split_column',
-  'tokenizer',
-];
+const keys = [...readingKeys(), 'data.columns', 'data.ignore', 'data.split_column', 'tokenizer'];
 
 export function define(command: Command, { run }: Session): void {
   command

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
-import { addConfigOptions, readConfigOptions } from './config-options.js';
+import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
 
-const keys = ['data.format', 'data.on_bad_record'];
+const keys = readingKeys();
 
 export function define(command: Command, { run }: Session): void {
   command

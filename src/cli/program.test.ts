@@ -98,6 +98,9 @@ const inspection: Inspection = {
   },
   rejected: 2,
   badRecords: [{ path: 'a.csv', row: 7, line: 9, message: 'expected 2 cells, got 3' }],
+  schema: { version: 1, columns: [{ name: 'a', type: 'text' }] },
+  labels: [],
+  tokens: [['C', 'O']],
   tokenizer: {
     kind: 'sequence',
     columns: ['smiles'],

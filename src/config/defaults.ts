@@ -96,6 +96,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       path: inputs.path,
       format: data.format ?? (inputs.format as Config['data']['format']),
       on_bad_record: data.on_bad_record ?? 'auto',
+      ...readingWishes(data, ['delimiter', 'quote', 'header', 'encoding', 'decimal', 'missing']),
       columns: [...inputs.tokenizer.columns],
       ...(data.ignore && { ignore: data.ignore }),
       ...(inputs.splitColumn !== undefined && { split_column: inputs.splitColumn }),
@@ -136,6 +137,10 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
     versions: { lacuna: version, ...inputs.versions },
   };
 }
+
+/** What is said of how a file is written, as far as it is said. */
+const readingWishes = <K extends string>(data: { readonly [name in K]?: unknown }, keys: readonly K[]) =>
+  Object.fromEntries(keys.flatMap((key) => (data[key] === undefined ? [] : [[key, data[key]]])));
 
 const INFINITE_KEYS = ['cooldown_steps', 'constant_rate', 'anneal_steps'] as const;
 

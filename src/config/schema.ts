@@ -58,6 +58,24 @@ const fraction = () => z.number().min(0).lt(1);
 function build() {
   const reading = {
     format: key(memberOf(formatExtensions), 'format of the file, when its name does not tell', 'csv'),
+    delimiter: key(z.string().min(1), 'character between the cells of a CSV file; found out by default', ';'),
+    quote: key(
+      z.string().min(1),
+      'character around cells of a CSV file, or none; found out by default',
+      'none',
+    ),
+    header: key(
+      z.enum(['yes', 'no']),
+      'whether the first record of a CSV file names its columns; found out by default',
+      'yes',
+    ),
+    encoding: key(z.string().min(1), 'encoding of a text file that is not UTF-8', 'windows-1252'),
+    decimal: key(z.enum(['.', ',']), 'decimal sign of written numbers; found out by default', ','),
+    missing: key(
+      z.array(z.string()),
+      'words that stand for a missing cell, instead of ?, NA, N/A, NaN, nan, null and NULL; an empty one for none',
+      ['NA', '-999'],
+    ),
     on_bad_record: key(
       z.enum(['auto', 'fail', 'skip']),
       'a record that cannot be read stops the run or is skipped and counted; auto stops only among the first 100',
@@ -230,7 +248,18 @@ function build() {
 
   const run = z.strictObject({
     data: data
-      .partial({ columns: true, ignore: true, split_column: true, test_fraction: true })
+      .partial({
+        columns: true,
+        ignore: true,
+        split_column: true,
+        test_fraction: true,
+        delimiter: true,
+        quote: true,
+        header: true,
+        encoding: true,
+        decimal: true,
+        missing: true,
+      })
       .extend({ hash: key(z.string().min(1), 'hash of the file that was learned from', 'sha256:…') }),
     tokenizer: tokenizer.partial({ patch: true }),
     encoder: encoder

@@ -40,6 +40,7 @@ async function* gunzip(file: ByteFile): AsyncGenerator<Uint8Array> {
 
 /** The first bytes of a file's content, decompressed, at most `count`. */
 export async function contentHead(file: ByteFile, count: number): Promise<Uint8Array> {
+  if (!(await isGzipped(file))) return new Uint8Array(await file.slice(0, count).arrayBuffer());
   const head = new Uint8Array(count);
   let held = 0;
   for await (const chunk of byteChunks(file)) {

@@ -9,6 +9,8 @@ import { partNamed } from './split.js';
 /** Different values are counted exactly up to this many. */
 export const DISTINCT_CAP = 200_000;
 const EXAMPLES = 3;
+/** Up to so many different texts are told with how often they occur. */
+const FEW_LEVELS = 12;
 
 /** What is in a column. */
 export interface ColumnProfile {
@@ -43,6 +45,8 @@ export interface ColumnProfile {
   readonly constant: boolean;
   /** No value missing, none repeated (among the first 200,000). */
   readonly uniquePerRow: boolean;
+  /** Text of few different values: how often each occurs. */
+  readonly levels?: Readonly<Record<string, number>>;
   /** Whether the values name training and other parts. */
   readonly looksLikeSplit: boolean;
   /** Why this may be a label, or undefined. */
@@ -206,6 +210,7 @@ export class ColumnSummary {
       examples: this.examples,
       constant: isCellType(type) && distinct <= 1 && (present === 0 || missing === 0),
       uniquePerRow: isCellType(type) && present > 1 && missing === 0 && !this.repeated,
+      ...(type === 'text' && !capped && distinct <= FEW_LEVELS && { levels: Object.fromEntries(texts) }),
       looksLikeSplit: type === 'text' && namesParts(name, texts),
     };
   }

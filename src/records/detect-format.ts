@@ -7,7 +7,8 @@ import { isIdx } from './readers/idx.js';
 
 const HEAD_BYTES = 4096;
 
-const TEXT_FORMATS: ReadonlySet<FormatName> = new Set([
+/** Formats whose files are text, in whatever encoding. */
+export const TEXT_FORMATS: ReadonlySet<FormatName> = new Set([
   'csv',
   'tsv',
   'jsonl',
@@ -30,7 +31,10 @@ export function isLmdb(head: Uint8Array): boolean {
   });
 }
 
-/** Throws InputError for an empty file, an unknown format, and a content that contradicts the name or the format asked for. */
+/**
+ * Throws InputError for an empty file, an unknown format, and a content that contradicts the name or the format asked for.
+ * Text in another encoding than UTF-8 has to be recoded before.
+ */
 export async function detectFormat(file: ByteFile, given?: FormatName): Promise<FormatName> {
   const { name: path, size } = file;
   if (size === 0) throw new InputError(`${path}: empty file; expected records`);
@@ -81,9 +85,6 @@ function contradiction(format: FormatName, head: Uint8Array, gzipped: boolean): 
   // Of a plug-in's format its reader knows what it begins with.
   if (!TEXT_FORMATS.has(format)) return undefined;
   if (magic === 'PAR1') return `a Parquet file, not ${format}; name it .parquet`;
-  if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) {
-    return 'UTF-16 text; save it as UTF-8';
-  }
   if (head.includes(0)) return `binary data (a NUL byte in the first 4 KiB), expected ${format} text`;
   const first = firstText(head).slice(0, 1);
   if (first === '' && head.length < HEAD_BYTES) return 'only white space; expected records';

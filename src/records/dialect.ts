@@ -202,10 +202,10 @@ function namesOf(header: readonly string[] | undefined, width: number): string[]
 }
 
 const spell = (character: string): string =>
-  ({ '\t': 'tab', ' ': 'space', '': 'none' })[character] ?? JSON.stringify(character);
+  ({ '\t': 'tab', ' ': 'space', '': 'none' })[character] ?? (character === '"' ? `'"'` : `"${character}"`);
 
 /** A dialect in words. */
 export function describeDialect({ delimiter, quote, escapedBy, header, skip }: Dialect): string {
-  const before = skip > 0 ? `, ${skip} lines before it left out` : '';
+  const before = skip > 0 ? `, ${skip} ${skip === 1 ? 'line' : 'lines'} before it left out` : '';
   return `delimiter ${spell(delimiter)}, quote ${spell(quote)}${escapedBy !== quote ? ` with ${escapedBy} before it` : ''}, header ${header ? 'yes' : 'no'}${before}`;
 }

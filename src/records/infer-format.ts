@@ -16,6 +16,8 @@ import {
 export interface InferredColumn {
   readonly type: 'number' | 'text';
   readonly format?: CellFormat;
+  /** No cell holds a value, so that its type stays open. */
+  readonly empty?: true;
   /** What the cells leave open and was decided all the same, a sentence for the user. */
   readonly doubt?: string;
 }
@@ -54,10 +56,10 @@ const hasLeadingZero = (cell: string): boolean => /^\s*[+-]?0\d/.test(cell);
 export function inferColumn(cells: readonly (string | null)[], options: InferOptions): InferredColumn {
   const { missing, chosen, decimal } = options;
   const present = cells.filter((cell): cell is string => cell !== null && !missing.has(cell) && cell !== '');
-  if (present.length === 0) return { type: 'text' };
+  if (present.length === 0) return { type: 'text', empty: true };
   if (areBooleans(firstDifferent(present, 3))) return { type: 'text', format: { kind: 'boolean' } };
   const values = present.filter((cell) => !isMissingNumber(cell, missing, chosen));
-  if (values.length === 0) return { type: 'text' };
+  if (values.length === 0) return { type: 'text', empty: true };
   if (options.numbers && decimal !== ',' && nearlyAll(values, (cell) => plainNumber(cell) !== undefined)) {
     if (values.some((cell) => hasLeadingZero(cell) || isRounded(cell))) return { type: 'text' };
     // A word among numbers, such as None, is missing by this format alone.

@@ -36,6 +36,7 @@ export function joinParts(parts: readonly PartReader[]): Reader {
   const cheapest = columns.findLast(({ type }) => isCellType(type)) ?? columns[0];
   return {
     columns: [SPLIT, ...columns],
+    ...aboutFirst(first.reader),
     async *read(selected, reject, options) {
       const own = selected.filter(({ name }) => name !== SPLIT.name);
       const withSplit = own.length < selected.length;
@@ -46,7 +47,9 @@ export function joinParts(parts: readonly PartReader[]): Reader {
           count = Math.max(count, bad.row + 1);
           reject({ ...bad, row: before + bad.row });
         };
-        for await (const batch of reader.read(own.length > 0 ? own : [cheapest], rejectNumbered, options)) {
+        const verbatim = options?.verbatim?.filter((name) => name !== SPLIT.name);
+        const read = reader.read(own.length > 0 ? own : [cheapest], rejectNumbered, { ...options, verbatim });
+        for await (const batch of read) {
           count = Math.max(count, batch.rows[batch.rows.length - 1] + 1);
           yield {
             rows: before === 0 ? batch.rows : batch.rows.map((row) => before + row),
@@ -54,6 +57,12 @@ export function joinParts(parts: readonly PartReader[]): Reader {
               ...(withSplit && splitColumn(part, batch)),
               ...(own.length > 0 && batch.columns),
             },
+            ...(options?.verbatim && {
+              texts: {
+                ...batch.texts,
+                ...(withSplit && { [SPLIT.name]: splitColumn(part, batch)[SPLIT.name].values }),
+              },
+            }),
           };
         }
         before += count;
@@ -61,6 +70,9 @@ export function joinParts(parts: readonly PartReader[]): Reader {
     },
   };
 }
+
+/** How the first part is written stands for all. */
+const aboutFirst = ({ dialect, notes, missing }: Reader) => ({ dialect, notes, missing });
 
 const describe = (columns: readonly ColumnInfo[]) =>
   columns.map(({ name, type }) => `${name}: ${type}`).join(', ');

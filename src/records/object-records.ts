@@ -18,6 +18,8 @@ export interface ObjectRecord {
   /** Characters or bytes it took. */
   readonly size: number;
   readonly object: Readonly<Record<string, unknown>>;
+  /** The same with every number as the text that spells it, where the format has such. */
+  readonly spelled?: () => Readonly<Record<string, unknown>>;
 }
 
 /** A value that no column can hold. `what` says what it is, such as `float32[62, 3]`. */
@@ -27,11 +29,19 @@ export interface NoCell {
 
 type Cell = number | string | null | NoCell;
 
+/** A list of numbers, or one of lists of equally many: `values[step * channels + channel]`. */
+export interface ListCell {
+  readonly values: readonly number[];
+  readonly channels: number;
+}
+
 export interface ObjectFormat {
   /** The records from the start; those that cannot be read go to `reject`. */
   records(reject: Reject): AsyncIterable<ObjectRecord>;
   /** What a value that is no number, boolean or text becomes. */
   nestedCell(value: object | bigint): Cell;
+  /** The numbers of a list, or undefined for any other value. Without it no list is a column. */
+  listCell?(value: unknown): ListCell | undefined;
   /** What the file should hold, in a few words. */
   readonly expected: string;
 }
@@ -40,17 +50,21 @@ const missing = new Set(MISSING_CELLS);
 
 const isNoCell = (cell: Cell): cell is NoCell => typeof cell === 'object' && cell !== null;
 
+/** A key of a record; a name that every object has by itself, such as `constructor`, is a key only where it is written. */
+const ownValue = (object: Readonly<Record<string, unknown>>, name: string): unknown =>
+  Object.hasOwn(object, name) ? object[name] : undefined;
+
 /**
- * Columns are the keys of the first 20,480 records, in the order they appear; later keys are not read. A key with a
- * value that no column can hold is left out.
+ * Columns are the keys of the first 20,480 records, in the order they appear; later keys are not read. Lists of numbers are
+ * a column of series, where the format knows lists. A key with a value that no column can hold is left out.
  */
 export async function objectReader(path: string, format: ObjectFormat): Promise<Reader> {
   const { columns, leftOut } = await sampleColumns(path, format);
   return {
     columns,
     leftOut,
-    async *read(selected, reject) {
-      const batch = new ObjectBatch(path, selected, format);
+    async *read(selected, reject, { verbatim = [] } = {}) {
+      const batch = new ObjectBatch(path, selected, format, verbatim);
       for await (const record of format.records(reject)) {
         if (batch.add(record, reject)) yield batch.flush()!;
       }
@@ -63,6 +77,9 @@ export async function objectReader(path: string, format: ObjectFormat): Promise<
 interface KeySample {
   present: number;
   numeric: number;
+  booleans: number;
+  /** Whether a value is a list of numbers that is no cell. */
+  lists: boolean;
   leftOut?: string;
 }
 
@@ -77,15 +94,19 @@ async function sampleColumns(path: string, format: ObjectFormat) {
     for (const name of Object.keys(object)) {
       let sample = samples.get(name);
       if (!sample) {
-        sample = { present: 0, numeric: 0 };
+        sample = { present: 0, numeric: 0, booleans: 0, lists: false };
         samples.set(name, sample);
       }
       if (sample.leftOut) continue;
-      const cell = toCell(object[name], format);
-      if (cell === null) continue;
-      if (isNoCell(cell)) sample.leftOut = `${cell.what} in record ${row}; a column holds numbers or text`;
+      const value = ownValue(object, name);
+      const cell = toCell(value, format);
+      if (cell === null || (typeof cell === 'string' && missing.has(cell))) continue;
+      if (isNoCell(cell) && format.listCell?.(value)) sample.lists = true;
+      else if (isNoCell(cell))
+        sample.leftOut = `${cell.what} in record ${row}; a column holds numbers or text`;
       sample.present++;
       if (typeof cell === 'number') sample.numeric++;
+      if (typeof value === 'boolean') sample.booleans++;
     }
     if (++seen === SAMPLE_RECORDS) break;
   }
@@ -93,7 +114,10 @@ async function sampleColumns(path: string, format: ObjectFormat) {
   const leftOut: LeftOutColumn[] = [];
   for (const [name, sample] of samples) {
     if (sample.leftOut) leftOut.push({ name, reason: sample.leftOut });
-    else columns.push({ name, type: isNumeric({ ...sample, leadingZero: 0 }) ? 'number' : 'text' });
+    else if (sample.lists) columns.push({ name, type: 'series' });
+    else if (sample.booleans > 0 && sample.booleans === sample.present) {
+      columns.push({ name, type: 'text', format: { kind: 'boolean' } });
+    } else columns.push({ name, type: isNumeric({ ...sample, leadingZero: 0 }) ? 'number' : 'text' });
   }
   if (columns.length === 0) {
     const reason = leftOut.length > 0 ? `${leftOut[0].name} is ${leftOut[0].reason}` : undefined;
@@ -110,9 +134,9 @@ function toCell(value: unknown, format: ObjectFormat): Cell {
     case 'number':
       return Number.isFinite(value) ? value : null;
     case 'string':
-      return missing.has(value) ? null : value;
+      return value;
     case 'boolean':
-      return Number(value);
+      return String(value);
     case 'object':
     case 'bigint': {
       const cell = value === null ? null : format.nestedCell(value);
@@ -126,53 +150,116 @@ function toCell(value: unknown, format: ObjectFormat): Cell {
 /** Collects the cells of records. `flush` gives what is held, or undefined when nothing is. */
 class ObjectBatch {
   private rows: number[] = [];
-  private cells: (number | string | null)[][];
+  private cells: (number | string | null | ListCell)[][];
+  private texts: (string | null)[][];
   private size = 0;
   constructor(
     private readonly path: string,
     private readonly columns: readonly ColumnInfo[],
     private readonly format: ObjectFormat,
+    private readonly verbatim: readonly string[],
   ) {
     this.cells = columns.map(() => []);
+    this.texts = verbatim.map(() => []);
   }
 
   /** Adds a record, or rejects it whose cell is not of its column's type. Returns true when the batch is full. */
-  add({ row, line, size, object }: ObjectRecord, reject: Reject): boolean {
+  add(record: ObjectRecord, reject: Reject): boolean {
+    const { row, line, size, object } = record;
     const { columns, cells, rows } = this;
     for (let j = 0; j < columns.length; j++) {
-      const { name, type } = columns[j];
-      const cell = toCell(object[name], this.format);
-      const wrong = isNoCell(cell)
-        ? cell.what
-        : type === 'number' && typeof cell === 'string' && quoteCell(cell);
-      if (isNoCell(cell) || wrong) {
+      const { name } = columns[j];
+      const cell = this.cellOf(columns[j], ownValue(object, name), cells[j]);
+      if (typeof cell === 'object' && cell !== null && 'wrong' in cell) {
         for (let earlier = 0; earlier < j; earlier++) cells[earlier].length = rows.length;
-        const message = `expected ${type === 'number' ? 'a number' : 'text'} as in the other records, got ${wrong}`;
+        const message = `expected ${cell.expected} as in the other records, got ${cell.wrong}`;
         reject({ path: this.path, row, line, column: name, message });
         return false;
       }
-      cells[j].push(type === 'text' && cell !== null ? String(cell) : cell);
+      cells[j].push(cell);
+    }
+    if (this.verbatim.length > 0) {
+      const spelled = record.spelled?.() ?? object;
+      this.verbatim.forEach((name, i) => {
+        const value = ownValue(spelled, name);
+        const nested = typeof value === 'object' && value !== null;
+        this.texts[i].push(
+          value === undefined || value === null ? null : nested ? JSON.stringify(value) : String(value),
+        );
+      });
     }
     rows.push(row);
     this.size += size;
     return rows.length >= BATCH_RECORDS || this.size >= BATCH_SIZE;
   }
 
+  private cellOf({ type }: ColumnInfo, value: unknown, earlier: readonly unknown[]) {
+    if (type === 'series') {
+      const list = value === undefined || value === null ? NO_STEPS : this.format.listCell?.(value);
+      if (list === NO_STEPS) return list;
+      const channels =
+        (earlier.find((cell) => cell !== NO_STEPS) as ListCell | undefined)?.channels ?? list?.channels;
+      if (list && list.channels === channels) return list;
+      return { expected: 'a list of numbers', wrong: quoteCell(JSON.stringify(value) ?? 'nothing') };
+    }
+    const cell = toCell(value, this.format);
+    if (isNoCell(cell)) return { expected: type === 'number' ? 'a number' : 'text', wrong: cell.what };
+    if (type === 'number' && typeof cell === 'string' && missing.has(cell)) return null;
+    if (type === 'number' && typeof cell === 'string')
+      return { expected: 'a number', wrong: quoteCell(cell) };
+    return type === 'text' && cell !== null ? String(cell) : cell;
+  }
+
   flush(): RecordBatch | undefined {
     const { rows, cells } = this;
     if (rows.length === 0) return undefined;
     const columns = this.columns.map(({ name, type }, j): [string, ColumnValues] => {
+      if (type === 'series') return [name, seriesOf(cells[j] as ListCell[])];
       if (type !== 'number') return [name, { type: 'text', values: cells[j] as (string | null)[] }];
       const values = new Float64Array(rows.length);
       for (let i = 0; i < values.length; i++) values[i] = Number(cells[j][i] ?? Number.NaN);
       return [name, { type, values }];
     });
+    const texts = Object.fromEntries(this.verbatim.map((name, i) => [name, this.texts[i]]));
     this.rows = [];
     this.cells = this.columns.map(() => []);
+    this.texts = this.verbatim.map(() => []);
     this.size = 0;
-    return { rows: Int32Array.from(rows), columns: Object.fromEntries(columns) };
+    return {
+      rows: Int32Array.from(rows),
+      columns: Object.fromEntries(columns),
+      ...(this.verbatim.length > 0 && { texts }),
+    };
   }
 }
+
+/** A missing list. */
+const NO_STEPS: ListCell = { values: [], channels: 1 };
+
+/** Lists as a column. Those of one batch have the same channels; missing ones have no step. */
+export function seriesOf(lists: readonly ListCell[]): ColumnValues {
+  const channels = lists.find(({ values }) => values.length > 0)?.channels ?? 1;
+  const offsets = new Int32Array(lists.length + 1);
+  for (let i = 0; i < lists.length; i++) offsets[i + 1] = offsets[i] + lists[i].values.length / channels;
+  const values = new Float32Array(offsets[lists.length] * channels);
+  for (let i = 0; i < lists.length; i++) values.set(lists[i].values, offsets[i] * channels);
+  return { type: 'series', values, offsets, channels };
+}
+
+/** The numbers of a list of numbers, or of a list of lists of equally many; null and NaN are missing. */
+export function numberList(value: unknown): ListCell | undefined {
+  if (!Array.isArray(value) || value.length === 0) return undefined;
+  if (!Array.isArray(value[0]))
+    return value.every(isNumberOrNull) ? { values: value.map(numberOrNaN), channels: 1 } : undefined;
+  const channels = value[0].length;
+  const even = value.every(
+    (step) => Array.isArray(step) && step.length === channels && step.every(isNumberOrNull),
+  );
+  return channels > 0 && even ? { values: value.flat().map(numberOrNaN), channels } : undefined;
+}
+
+const isNumberOrNull = (item: unknown): boolean => typeof item === 'number' || item === null;
+const numberOrNaN = (item: number | null): number => item ?? Number.NaN;
 
 /**
  * The cell of a list of numbers or booleans: of one, that number; of integers, as labels of a sequence's tokens are,

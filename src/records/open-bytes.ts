@@ -2,9 +2,12 @@
 import { InputError } from '../errors.js';
 import { type OnBadRecord, rejectBy } from './bad-records.js';
 import type { ByteFile } from './byte-file.js';
-import { isGzipped, verifyGzip } from './bytes.js';
-import { detectFormat } from './detect-format.js';
-import { type FormatName, formatNames } from './formats.js';
+import { contentHead, isGzipped, verifyGzip } from './bytes.js';
+import { MISSING_WORDS } from './cell-format.js';
+import { detectFormat, TEXT_FORMATS } from './detect-format.js';
+import type { DialectWishes } from './dialect.js';
+import { encodingNamed, findEncoding, recodedFile } from './encoding.js';
+import { type FormatName, formatNamed, formatNames } from './formats.js';
 import type { Reader } from './reader.js';
 import { fastaReader } from './readers/fasta.js';
 import { idxReader } from './readers/idx.js';
@@ -13,10 +16,20 @@ import { jsonlReader } from './readers/jsonl.js';
 import { linesReader } from './readers/lines.js';
 import { tsReader } from './readers/ts.js';
 import type { BadRecord, ColumnInfo, DataSource } from './record-batch.js';
+import type { Schema } from './schema.js';
+import { typedReader } from './typed-reader.js';
 
-export interface OpenOptions {
+/** What a user may say of a file; the rest is found out. */
+export interface ReadingWishes extends DialectWishes {
   /** Told from the file's name and content by default. */
   readonly format?: FormatName;
+  /** Of text; UTF-8, or what its byte order mark says, by default. */
+  readonly encoding?: string;
+}
+
+export interface OpenOptions extends ReadingWishes {
+  /** How the columns of a run's training file were read: this file's are read alike. */
+  readonly schema?: Schema;
   /** `auto` by default: a bad record among the first hundred is an error, later ones are skipped. */
   readonly onBadRecord?: OnBadRecord;
   /** Hears of every skipped record once. */
@@ -38,7 +51,8 @@ export const byteReaders: Partial<Record<FormatName, (file: ByteFile) => Reader 
  * Opens a JSON, JSON Lines, FASTA, line-per-record, IDX or `.ts` file, gzipped or not. Throws InputError when it is empty
  * or damaged, is not what its name says, or is in a format that is read on a disk alone.
  */
-export async function openBytes(file: ByteFile, options: OpenOptions = {}): Promise<DataSource> {
+export async function openBytes(given: ByteFile, options: OpenOptions = {}): Promise<DataSource> {
+  const file = await asUtf8(given, options);
   const format = await detectFormat(file, checkedFormat(options.format));
   const read = byteReaders[format];
   if (!read) {
@@ -47,10 +61,39 @@ export async function openBytes(file: ByteFile, options: OpenOptions = {}): Prom
   }
   if (await isGzipped(file)) await verifyGzip(file);
   return sourceOf(
-    await read(file),
+    await typed(file.name, format, await read(file), options),
     { path: file.name, files: [file.name], format, bytes: file.size },
     options,
   );
+}
+
+/** A text file in UTF-8, whatever it is stored in; a file of another format as it is. */
+export async function asUtf8(file: ByteFile, { format, encoding }: ReadingWishes): Promise<ByteFile> {
+  const named = format ?? formatNamed(file.name);
+  if (encoding !== undefined) return recodedFile(file, encodingNamed(encoding));
+  if (named === undefined || !TEXT_FORMATS.has(named)) return file;
+  return recodedFile(file, findEncoding(file.name, await contentHead(file, HEAD_BYTES)));
+}
+
+/** An encoding is told from so many bytes at the start. */
+const HEAD_BYTES = 1 << 16;
+
+/** Formats whose text is what is learned from, letter by letter; it is never a number or a date. */
+const LETTERS: ReadonlySet<string> = new Set(['fasta', 'lines', 'smiles', 'idx', 'ts']);
+
+/** Formats with a missing value of their own, so that no word has to stand for it. */
+const TELLS_MISSING: ReadonlySet<string> = new Set(['parquet', 'arrow', 'lmdb']);
+
+/** A reader's columns by the schema of a run, or with dates and written numbers among its texts found out. */
+export async function typed(
+  path: string,
+  format: FormatName,
+  reader: Reader,
+  { schema, missing, decimal }: OpenOptions,
+): Promise<Reader> {
+  if (LETTERS.has(format)) return reader;
+  const words = TELLS_MISSING.has(format) ? [] : MISSING_WORDS;
+  return typedReader(path, reader, { schema, missing, decimal, words });
 }
 
 /** Throws InputError for a format that there is not. */

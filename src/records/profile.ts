@@ -19,6 +19,9 @@ export interface SourceProfile {
   /** Records that equal an earlier one in every column, among the first 200,000 different ones. */
   readonly duplicates: number;
   readonly columns: readonly ColumnProfile[];
+  /** How the file is written, and what of its cells was decided and may surprise. */
+  readonly dialect?: string;
+  readonly notes?: readonly string[];
   /** What of the records no column holds. */
   readonly leftOut?: readonly LeftOutColumn[];
   /** The column that identifies a record. */
@@ -75,6 +78,8 @@ export async function profileSource(
         ? undefined
         : labelReason(column, { text, last: i > 0 && i === columns.length - 1 }),
     })),
+    ...(source.dialect !== undefined && { dialect: source.dialect }),
+    ...(source.notes?.length && { notes: source.notes }),
     ...(source.leftOut?.length && { leftOut: source.leftOut }),
     id,
     split,

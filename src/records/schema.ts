@@ -40,10 +40,12 @@ const schema = z.strictObject({
 });
 
 /** What a source's columns were decided to be. */
-export const schemaOf = ({ columns, missing }: DataSource): Schema => ({
+export const schemaOf = ({ columns, missing }: Pick<DataSource, 'columns' | 'missing'>): Schema => ({
   version: 1,
   ...(missing && { missing }),
-  columns: columns.map(({ name, type, format }) => ({ name, type, ...(format && { format }) })),
+  columns: columns
+    .filter(({ empty }) => !empty)
+    .map(({ name, type, format }) => ({ name, type, ...(format && { format }) })),
 });
 
 /** A schema that was read from a file, checked. Throws InputError that names the first key at fault. */

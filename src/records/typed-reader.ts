@@ -16,8 +16,10 @@ import { selectRecords } from './select-records.js';
 export interface TypingOptions {
   /** What a run's training file was decided to hold. */
   readonly schema?: Schema;
-  /** Words for a missing cell, beside the empty one; the usual ones by default. */
+  /** Words for a missing cell, beside the empty one, that the user named. */
   readonly missing?: readonly string[];
+  /** Those words where the user names none. */
+  readonly words?: readonly string[];
   readonly decimal?: '.' | ',';
   /** Whether text may spell plain numbers, as it must in CSV; not by default. */
   readonly numbers?: boolean;
@@ -33,7 +35,7 @@ const SAMPLE_CELLS = 1 << 22;
  * text and numbers are touched. A cell that does not fit makes its record bad.
  */
 export async function typedReader(path: string, reader: Reader, options: TypingOptions): Promise<Reader> {
-  const { schema, missing = schema?.missing ?? MISSING_WORDS } = options;
+  const { schema, missing = schema?.missing ?? options.words ?? MISSING_WORDS } = options;
   const chosen = (options.missing ?? schema?.missing) !== undefined;
   const rule = {
     missing: new Set(missing),
@@ -43,7 +45,7 @@ export async function typedReader(path: string, reader: Reader, options: TypingO
   };
   const planned = new Map(schema?.columns.map((column) => [column.name, column]));
   const unknown = reader.columns.filter(({ name, type }) => type === 'text' && !planned.has(name));
-  const inferred = await inferColumns(reader, unknown, rule);
+  const inferred = await inferColumns(reader, unknown, { ...rule, spelled: options.plainNumbers ?? false });
   const columns = reader.columns.map((column): ColumnInfo => {
     const known = planned.get(column.name);
     if (known && isCellType(known.type) && isCellType(column.type)) return known;
@@ -104,7 +106,11 @@ interface Rule {
   readonly decimal?: '.' | ',';
 }
 
-async function inferColumns(reader: Reader, unknown: readonly ColumnInfo[], rule: Rule) {
+async function inferColumns(
+  reader: Reader,
+  unknown: readonly ColumnInfo[],
+  { spelled, ...rule }: Rule & { spelled: boolean },
+) {
   const columns = new Map<string, ColumnInfo>();
   const notes: string[] = [];
   if (unknown.length === 0) return { columns, notes };
@@ -112,7 +118,8 @@ async function inferColumns(reader: Reader, unknown: readonly ColumnInfo[], rule
   const records = Math.min(SAMPLE_RECORDS, Math.max(200, Math.floor(SAMPLE_CELLS / unknown.length)));
   let seen = 0;
   const ignore: Reject = () => {};
-  for await (const batch of reader.read(unknown, ignore, { few: true })) {
+  const verbatim = spelled ? unknown.map(({ name }) => name) : undefined;
+  for await (const batch of reader.read(unknown, ignore, { few: true, verbatim })) {
     const count = Math.min(batch.rows.length, records - seen);
     for (const { name } of unknown) {
       const { values } = batch.columns[name] as { values: readonly (string | null)[] };
@@ -123,11 +130,24 @@ async function inferColumns(reader: Reader, unknown: readonly ColumnInfo[], rule
     if (seen >= records) break;
   }
   for (const { name } of unknown) {
-    const { type, format, doubt } = inferColumn(cells.get(name)!, rule);
-    columns.set(name, { name, type, ...(format && { format }) });
+    const { type, format, empty, doubt } = inferColumn(cells.get(name)!, rule);
+    columns.set(name, { name, type, ...(format && { format }), ...(empty && { empty }) });
     if (doubt) notes.push(`column ${name}: ${doubt}`);
+    if (type === 'text' && !empty) notes.push(...missingWords(name, cells.get(name)!, rule));
   }
   return { columns, notes };
+}
+
+/** A word that means missing may be a category, such as NA for North America. */
+function missingWords(name: string, cells: readonly (string | null)[], { missing, chosen }: Rule): string[] {
+  if (chosen) return [];
+  const counts = new Map<string, number>();
+  for (const cell of cells) {
+    if (cell !== null && missing.has(cell)) counts.set(cell, (counts.get(cell) ?? 0) + 1);
+  }
+  if (counts.size === 0) return [];
+  const listed = [...counts].map(([word, count]) => `"${word}" (${count})`).join(', ');
+  return [`column ${name}: ${listed} read as missing; --missing names other words, or none: --missing ""`];
 }
 
 interface Fault {
@@ -145,12 +165,16 @@ function typeBatch(batch: RecordBatch, selected: readonly ColumnInfo[], rule: Ru
     if (column.type === 'number' && given.type === 'text') {
       columns[name] = { type: 'number', values: numbersOf(column, given.values, rule, faults) };
     } else if (column.type === 'text') {
-      const cells = given.type === 'text' ? given.values : (batch.texts?.[name] ?? []);
+      const cells =
+        given.type === 'text' ? given.values : (batch.texts?.[name] ?? spelledNumbers(given.values));
       columns[name] = { type: 'text', values: withoutMissing(cells, rule.missing) };
     } else columns[name] = given;
   }
   return { batch: { ...batch, columns }, faults };
 }
+
+const spelledNumbers = (values: ArrayLike<number>): (string | null)[] =>
+  Array.from(values, (value) => (Number.isNaN(value) ? null : String(value)));
 
 function withoutMissing(
   cells: readonly (string | null)[],

@@ -42,6 +42,7 @@ export const exportedFiles = {
   encoder: 'encoder.onnx',
   parameters: 'model.safetensors',
   tokenizer: 'tokenizer.json',
+  schema: 'schema.json',
   config: 'config.json',
   card: 'README.md',
 } as const;
@@ -70,6 +71,7 @@ export async function writeExport(
     encodeSafetensors(Object.fromEntries(parameters), { format: 'lacuna', version }),
   );
   await writeJson(path('tokenizer'), run.tokenizer.toJSON());
+  if (run.schema) await writeJson(path('schema'), run.schema);
   await writeJson(path('config'), config);
   const card = modelCard({
     config,

@@ -7,6 +7,7 @@ import type { Config } from '../config/schema.js';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import type { ModelConfig } from '../learning/model.js';
+import { parseSchema, type Schema } from '../records/schema.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { restoreTokenizer, type Tokenizer } from '../tokenizers/index.js';
 import { latestCheckpoint } from './checkpoints.js';
@@ -14,6 +15,7 @@ import { latestCheckpoint } from './checkpoints.js';
 const files = {
   config: 'config.json',
   tokenizer: 'tokenizer.json',
+  schema: 'schema.json',
   metrics: 'metrics.jsonl',
   encoder: 'encoder.onnx',
   scores: 'scores.json',
@@ -41,7 +43,7 @@ export async function assertNewRun(run: string, { resume = false } = {}): Promis
       throw new InputError(`${run}: expected a folder for the run, this is a file`);
     throw error;
   });
-  const begun = [files.tokenizer, files.learned];
+  const begun = [files.tokenizer, files.schema, files.learned];
   const left = resume ? entries.filter((entry) => !begun.some((name) => entry.startsWith(name))) : entries;
   if (left.length > 0) {
     throw new InputError(
@@ -99,10 +101,22 @@ export async function readRunConfig(run: string): Promise<Config> {
 export const readTokenizer = async (run: string): Promise<Tokenizer> =>
   restoreTokenizer(await readRunJson(run, 'tokenizer'));
 
+/** How the columns of a run's training file were read, or undefined for a run of an earlier version. */
+export async function readRunSchema(run: string): Promise<Schema | undefined> {
+  const path = runFile(run, 'schema');
+  const exists = await access(path).then(
+    () => true,
+    () => false,
+  );
+  return exists ? parseSchema(await readRunJson(run, 'schema'), path) : undefined;
+}
+
 export interface Run {
   readonly folder: string;
   readonly config: Config;
   readonly tokenizer: Tokenizer;
+  /** How its files are read; runs of earlier versions do not tell. */
+  readonly schema?: Schema;
   readonly model: ModelConfig;
   /** Optimizer steps behind the parameters. */
   readonly step: number;
@@ -124,6 +138,7 @@ export async function openRun(folder: string, report?: (message: string) => void
     folder,
     config,
     tokenizer,
+    schema: await readRunSchema(folder),
     model: modelOf(config, tokenizer.spec),
     step: checkpoint.step,
     tensors: checkpoint.tensors,

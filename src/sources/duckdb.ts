@@ -1,5 +1,6 @@
 /** DuckDB as a table reader: one in-memory instance per thread, one connection per read, chunks copied into batches. */
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
+import { numberList, seriesOf } from '../records/object-records.js';
 import type { ColumnInfo, ColumnValues, ReadOptions, RecordBatch } from '../records/record-batch.js';
 
 /** The rows of a query as plain values; for small results. */
@@ -63,8 +64,16 @@ export function sqlPath(path: string): string {
   return sqlString(path.replace(/[*?[]/g, '[$&]'));
 }
 
+const sqlTypes = { number: '::DOUBLE', text: '::VARCHAR', series: '', pixels: '' } as const;
+
 const selectList = (columns: readonly ColumnInfo[]): string =>
-  columns.map(({ name, type }) => `${sqlName(name)}::${type === 'number' ? 'DOUBLE' : 'VARCHAR'}`).join(', ');
+  columns.map(({ name, type }) => `${sqlName(name)}${sqlTypes[type]}`).join(', ');
+
+/** The numbers of a list value, and of lists in it. */
+function itemsOf(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || !('items' in value)) return value;
+  return (value.items as readonly unknown[]).map(itemsOf);
+}
 
 /**
  * The records of a table function in order; `rows` of a batch count from 0.
@@ -108,7 +117,7 @@ export async function* tableBatches(
       finished = chunk.getColumnVector(columns.length).getItem(chunk.rowCount - 1) === true;
       const count = finished ? chunk.rowCount - 1 : chunk.rowCount;
       if (count === 0) continue;
-      const values: Record<string, ColumnValues> = {};
+      const values: Record<string, ColumnValues> = Object.create(null);
       // All columns of numbers share one piece of memory.
       const numbers = new Float64Array(numeric * count);
       let used = 0;
@@ -118,6 +127,11 @@ export async function* tableBatches(
           values[name] = { type, values: numbers.subarray(used, used + count) };
           copyNumbers(chunk, j, values[name].values);
           used += count;
+        } else if (type === 'series') {
+          const cells = chunk.getColumnValues(j).slice(0, count);
+          values[name] = seriesOf(
+            cells.map((cell) => numberList(itemsOf(cell)) ?? { values: [], channels: 1 }),
+          );
         } else {
           const cells = chunk.getColumnValues(j) as (string | null)[];
           cells.length = count;

@@ -7,10 +7,18 @@ import { contentHead, isGzipped, verifyGzip } from '../records/bytes.js';
 import { detectFormat } from '../records/detect-format.js';
 import type { FormatName } from '../records/formats.js';
 import { joinParts } from '../records/join-parts.js';
-import { byteReaders, checkedFormat, type OpenOptions, sourceOf } from '../records/open-bytes.js';
+import {
+  asUtf8,
+  byteReaders,
+  checkedFormat,
+  type OpenOptions,
+  sourceOf,
+  typed,
+} from '../records/open-bytes.js';
 import type { Reader } from '../records/reader.js';
 import { type IdxFiles, idxReader } from '../records/readers/idx.js';
 import type { DataSource } from '../records/record-batch.js';
+import { schemaOf } from '../records/schema.js';
 import type { Part } from '../records/split.js';
 import { findDataFiles } from './data-files.js';
 import { delimitedReader } from './delimited.js';
@@ -20,11 +28,11 @@ import { lmdbDataFile } from './lmdb-file.js';
 import { parquetReader } from './parquet.js';
 
 /** What is read through a database or a file's own pages. */
-const diskReaders: Partial<Record<FormatName, (file: ByteFile) => Promise<Reader>>> = {
-  csv: (file) => delimitedReader(file, 'csv'),
-  tsv: (file) => delimitedReader(file, 'tsv'),
-  parquet: ({ name }) => parquetReader(name),
-  lmdb: ({ name }) => lmdbReader(name),
+const diskReaders: Partial<Record<FormatName, (file: ByteFile, options: OpenOptions) => Promise<Reader>>> = {
+  csv: (file, options) => delimitedReader(file, 'csv', options),
+  tsv: (file, options) => delimitedReader(file, 'tsv', options),
+  parquet: async ({ name }, options) => typed(name, 'parquet', await parquetReader(name), options),
+  lmdb: async ({ name }, options) => typed(name, 'lmdb', await lmdbReader(name), options),
 };
 
 /**
@@ -37,7 +45,10 @@ export async function openSource(path: string, options: OpenOptions = {}): Promi
   const asked = checkedFormat(options.format);
   const opened: OpenedFile[] = [];
   for (const { path: file, part } of await findDataFiles(path, asked)) {
-    opened.push({ ...(await openFile(file, asked)), part });
+    // The parts of a data set are read alike: the first one's columns tell how.
+    const [first] = opened;
+    const schema = options.schema ?? (first && schemaOf(first.reader));
+    opened.push({ ...(await openFile(file, { ...options, schema })), part });
   }
   const parts = opened.flatMap(({ part, ...file }) => (part ? [{ part, ...file }] : []));
   const reader = parts.length > 0 ? joinParts(parts) : opened[0].reader;
@@ -63,21 +74,30 @@ interface OpenedFile {
   readonly files: readonly ByteFile[];
 }
 
-async function openFile(given: string, asked?: FormatName): Promise<OpenedFile> {
+async function openFile(given: string, options: OpenOptions): Promise<OpenedFile> {
   const database = (await stat(given)).isDirectory() ? lmdbDataFile(given) : undefined;
   const path = database ?? given;
-  const file = await diskFile(path);
-  const format = await detectFormat(file, database ? 'lmdb' : asked);
+  const stored = await diskFile(path);
+  const file = database ? stored : await asUtf8(stored, options);
+  const format = await detectFormat(file, database ? 'lmdb' : options.format);
   if (format === 'idx') {
     const idx = await findIdxFiles(file);
     const files = idx.labels ? [file, idx.labels] : [file];
     await verify(files);
     return { path, format, reader: await idxReader(idx), files };
   }
-  await verify([file]);
-  const read = byteReaders[format] ?? diskReaders[format];
-  if (!read) throw new Error(`the format ${format} has no reader`);
-  return { path, format, reader: await read(file), files: [file] };
+  await verify([stored]);
+  const fromBytes = byteReaders[format];
+  const fromDisk = diskReaders[format];
+  if (fromBytes)
+    return {
+      path,
+      format,
+      reader: await typed(path, format, await fromBytes(file), options),
+      files: [stored],
+    };
+  if (!fromDisk) throw new Error(`the format ${format} has no reader`);
+  return { path, format, reader: await fromDisk(file, options), files: [stored] };
 }
 
 async function verify(files: readonly ByteFile[]): Promise<void> {

@@ -1,37 +1,100 @@
 /** Parquet, through DuckDB. */
 import { InputError } from '../errors.js';
+import type { CellFormat } from '../records/cell-format.js';
 import type { Reader } from '../records/reader.js';
-import type { ColumnInfo } from '../records/record-batch.js';
-import { duckdbMessage, sqlPath, tableBatches, withQuery } from './duckdb.js';
+import type { ColumnInfo, ColumnType } from '../records/record-batch.js';
+import { duckdbMessage, type Query, sqlName, sqlPath, tableBatches, withQuery } from './duckdb.js';
 
-const NUMBER_TYPES = /^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL.*|BOOLEAN)$/;
+/** What a column of a DuckDB type becomes, and the SQL that makes it; `large` integers may be more than float64 holds. */
+interface Conversion {
+  readonly type: ColumnType;
+  readonly format?: CellFormat;
+  readonly sql?: (column: string) => string;
+  readonly large?: boolean;
+}
 
-/** Integers, floats, decimals and booleans become numbers, everything else text. */
+const date = (holds: 'date' | 'time' | 'date and time'): CellFormat => ({
+  kind: 'date',
+  holds,
+  order: 'ymd',
+});
+const epoch = (column: string) => `epoch(${column})`;
+
+/** The first type that a pattern fits counts; every other one is text. */
+const conversions: readonly (readonly [RegExp, Conversion])[] = [
+  [/^(U?BIGINT|U?HUGEINT)$/, { type: 'number', large: true }],
+  [/^(U?(TINY|SMALL)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$/, { type: 'number' }],
+  [/^BOOLEAN$/, { type: 'text', format: { kind: 'boolean' } }],
+  [/^DATE$/, { type: 'number', format: date('date'), sql: epoch }],
+  [/^TIMESTAMP/, { type: 'number', format: date('date and time'), sql: epoch }],
+  [/^TIME( |$)/, { type: 'number', format: date('time'), sql: epoch }],
+  [/^(U?(TINY|SMALL|BIG)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\))(\[\d*\]){1,2}$/, { type: 'series' }],
+];
+
+/**
+ * Numbers become numbers, but integers of more than float64 holds text; booleans become text; dates and times seconds; lists
+ * of numbers, and lists of such lists, series; everything else text.
+ */
 export async function parquetReader(path: string): Promise<Reader> {
-  const from = `read_parquet(${sqlPath(path)})`;
-  const columns = await withQuery(async (query) => {
-    const described = await query(`DESCRIBE SELECT * FROM ${from}`);
+  const from = `read_parquet(${sqlPath(path)}, hive_partitioning=false)`;
+  const described = await withQuery(async (query) => {
     const [{ records }] = await query(`SELECT count(*) AS records FROM ${from}`);
     if (Number(records) === 0) throw new InputError(`${path}: no records`);
-    return described.map(
-      ({ column_name, column_type }): ColumnInfo => ({
-        name: String(column_name),
-        type: NUMBER_TYPES.test(String(column_type)) ? 'number' : 'text',
-      }),
-    );
+    const columns = (await query(`DESCRIBE SELECT * FROM ${from}`)).map(({ column_name, column_type }) => {
+      const conversion = conversions.find(([pattern]) => pattern.test(String(column_type)))?.[1];
+      return { name: String(column_name), ...(conversion ?? ({ type: 'text' } as const)) };
+    });
+    return withoutLarge(query, from, columns);
   }).catch((error: unknown) => {
     throw damaged(path, error);
   });
+  const sqlOf = new Map(
+    described.map(({ name, sql = (column) => column }) => [name, sql(sqlName(name))] as const),
+  );
   return {
-    columns,
-    async *read(selected, _reject, options) {
+    columns: described.map(({ name, type, format }) => ({ name, type, ...(format && { format }) })),
+    async *read(selected, _reject, { few, verbatim = [] } = {}) {
+      const values = selected.map(({ name }, i) => `${sqlOf.get(name)} AS v${i}`);
+      const texts = verbatim.map((name, i) => `${sqlName(name)}::VARCHAR AS t${i}`);
+      const columns: ColumnInfo[] = [
+        ...selected.map(({ type }, i) => ({ name: `v${i}`, type })),
+        ...verbatim.map((_, i) => ({ name: `t${i}`, type: 'text' as const })),
+      ];
       try {
-        yield* tableBatches(from, selected, options);
+        const table = `(SELECT ${[...values, ...texts].join(', ')} FROM ${from})`;
+        for await (const batch of tableBatches(table, columns, { few })) {
+          yield {
+            rows: batch.rows,
+            columns: Object.fromEntries(selected.map(({ name }, i) => [name, batch.columns[`v${i}`]])),
+            ...(verbatim.length > 0 && {
+              texts: Object.fromEntries(
+                verbatim.map((name, i) => [name, batch.columns[`t${i}`].values as (string | null)[]]),
+              ),
+            }),
+          };
+        }
       } catch (error) {
         throw damaged(path, error);
       }
     },
   };
+}
+
+/** Columns of large integers are text where one of them is more than float64 holds. */
+async function withoutLarge<C extends Conversion & { name: string }>(
+  query: Query,
+  from: string,
+  columns: readonly C[],
+): Promise<(C | { name: string; type: 'text'; format?: undefined; sql?: undefined })[]> {
+  const large = columns.filter((column) => column.large);
+  if (large.length === 0) return [...columns];
+  const most = Number.MAX_SAFE_INTEGER;
+  const tests = large.map(
+    ({ name }, i) => `bool_or(${sqlName(name)} NOT BETWEEN -${most} AND ${most}) AS c${i}`,
+  );
+  const [exceeds] = await query(`SELECT ${tests.join(', ')} FROM ${from}`);
+  const text = new Set(large.filter((_, i) => exceeds[`c${i}`] === true).map(({ name }) => name));
+  return columns.map((column) => (text.has(column.name) ? { name: column.name, type: 'text' } : column));
 }
 
 function damaged(path: string, error: unknown): Error {

@@ -54,8 +54,9 @@ export function rememberSmall(source: DataSource): DataSource {
   return {
     ...source,
     async *read(options = {}) {
-      const { columns } = options;
-      if (kept) for (const batch of kept) yield selected(batch, columns);
+      const { columns, verbatim } = options;
+      if (verbatim) yield* source.read(options);
+      else if (kept) for (const batch of kept) yield selected(batch, columns);
       else if (columns === undefined) yield* first(options);
       else yield* source.read(options);
     },

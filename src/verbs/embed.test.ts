@@ -301,7 +301,14 @@ describe('exportRun', () => {
   it('writes files that ONNX Runtime opens alone and that agree with the run', async () => {
     const out = join(folder, 'exported');
     const { files, maximumDifference, rows } = await exportRun({ run: trained, out });
-    const names = ['encoder.onnx', 'model.safetensors', 'tokenizer.json', 'config.json', 'README.md'];
+    const names = [
+      'encoder.onnx',
+      'model.safetensors',
+      'tokenizer.json',
+      'schema.json',
+      'config.json',
+      'README.md',
+    ];
     expect(files).toEqual(names.map((name) => `${out}/${name}`));
     expect((await readdir(out)).sort()).toEqual([...names].sort());
     expect(maximumDifference).toBeLessThan(1e-5);

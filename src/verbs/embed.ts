@@ -10,7 +10,7 @@ import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js'
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { openRun } from '../runs/folder.js';
-import { openSource } from '../sources/open-source.js';
+import { openData } from './open-data.js';
 
 /** What `embed` is given. */
 export interface EmbedOptions {
@@ -48,11 +48,7 @@ export async function embed(
   const run = await openRun(options.run, (message) => onEvent({ type: 'warning', message }));
   const rejected = new RejectedRecords();
   const onBadRecord = config.on_bad_record ?? 'auto';
-  const source = await openSource(options.data, {
-    format: config.format,
-    onBadRecord,
-    report: rejected.report,
-  });
+  const source = await openData(options.data, config, { schema: run.schema, report: rejected.report });
   checkTokenizerColumns(source, run.tokenizer);
   const reject = tokenRejecter(source, onBadRecord, rejected);
   const id = idColumnOf(source);

@@ -12,8 +12,8 @@ import { selectRecords } from '../records/select-records.js';
 import { PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
 import { exportedFiles, writeExport } from '../runs/exported-files.js';
 import { openRun, type Run } from '../runs/folder.js';
-import { openSource } from '../sources/open-source.js';
 import { random } from '../tensor/random.js';
+import { openData } from './open-data.js';
 
 /** What `exportRun` is given. */
 export interface ExportOptions {
@@ -71,7 +71,10 @@ export async function exportRun(
           `${out}: the exported encoder differs from the run by ${maximumDifference}, expected at most ${TOLERANCE}; nothing was written`,
         );
       }
-      const files = Object.values(exportedFiles).map((name) => `${out.replace(/[/\\]+$/, '')}/${name}`);
+      const names = Object.values(exportedFiles).filter(
+        (name) => run.schema || name !== exportedFiles.schema,
+      );
+      const files = names.map((name) => `${out.replace(/[/\\]+$/, '')}/${name}`);
       return { files, maximumDifference, rows: records.count };
     });
   } finally {
@@ -80,10 +83,10 @@ export async function exportRun(
 }
 
 /** The first records of the data that the run learned from, or undefined where they cannot be read any more. */
-async function firstRecords({ config, tokenizer }: Run): Promise<TokenBlock | undefined> {
-  const { path, format }: Config['data'] = config.data;
+async function firstRecords({ config, tokenizer, schema }: Run): Promise<TokenBlock | undefined> {
+  const data: Config['data'] = config.data;
   try {
-    const source = await openSource(path, { format, onBadRecord: 'skip' });
+    const source = await openData(data.path, { ...data, on_bad_record: 'skip' }, { schema });
     for await (const batch of source.read({ columns: tokenizer.columns })) {
       const places = Array.from(batch.rows.subarray(0, TRIED_RECORDS).keys());
       const block = tokenizer.encode(selectRecords(batch, places));

@@ -192,6 +192,7 @@ async function writeFinetunedRun(
   const { state, parameters } = trainer.trainer;
   state.parameters.set(kept.parameters);
   await writeJson(runFile(out, 'tokenizer'), run.tokenizer.toJSON());
+  if (run.schema) await writeJson(runFile(out, 'schema'), run.schema);
   await writeJson(runFile(out, 'labels'), { spec, scale: trainer.scale });
   await saveCheckpoint(out, {
     step: kept.step,

@@ -4,10 +4,13 @@ import type { UserConfig } from '../config/schema.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
 import { fitSource } from '../datasets/token-plan.js';
 import { profileSource, type SourceProfile } from '../records/profile.js';
-import type { BadRecord } from '../records/record-batch.js';
-import { openSource } from '../sources/open-source.js';
+import type { BadRecord, DataSource } from '../records/record-batch.js';
+import { type Schema, schemaOf } from '../records/schema.js';
+import { selectRecords } from '../records/select-records.js';
+import { MISSING_ID } from '../records/token-block.js';
 import { rememberSmall } from '../sources/remember.js';
-import type { Fitted, TokenizerChoice } from '../tokenizers/index.js';
+import type { Fitted, Tokenizer, TokenizerChoice } from '../tokenizers/index.js';
+import { openData } from './open-data.js';
 
 /** What `inspect` found. */
 export interface Inspection {
@@ -21,6 +24,12 @@ export interface Inspection {
     /** What the tokenizer learned of the training records, as named facts. */
     readonly fitted: Fitted;
   };
+  /** How the columns are read; a run keeps it. */
+  readonly schema: Schema;
+  /** Columns that may be labels. */
+  readonly labels: readonly string[];
+  /** The tokens of the first records, in words, up to a few dozen each. */
+  readonly tokens: readonly (readonly string[])[];
 }
 
 /** What `inspect` is given. */
@@ -40,11 +49,7 @@ const SHOWN_BAD_RECORDS = 5;
 export async function inspect({ data: path, config = {} }: InspectOptions): Promise<Inspection> {
   const rejected = new RejectedRecords();
   const source = rememberSmall(
-    await openSource(path, {
-      format: config.data?.format,
-      onBadRecord: config.data?.on_bad_record ?? 'skip',
-      report: rejected.report,
-    }),
+    await openData(path, { on_bad_record: 'skip', ...config.data }, { report: rejected.report }),
   );
   const profile = await profileSource(source);
   const { choice, tokenizer } = await fitSource(source, config, { valid: 0, test: 0 });
@@ -54,5 +59,46 @@ export async function inspect({ data: path, config = {} }: InspectOptions): Prom
     rejected: rejected.count,
     badRecords: rejected.first.slice(0, SHOWN_BAD_RECORDS),
     tokenizer: { ...choice, maxTokens: spec.maxTokens, fitted },
+    schema: schemaOf(source),
+    labels: profile.columns.filter(({ looksLikeLabel }) => looksLikeLabel).map(({ name }) => name),
+    tokens: await firstTokens(source, tokenizer),
   };
+}
+
+/** The value in the data's own units; what is left of 0 by rounding is 0. */
+function decoded({ decode }: Tokenizer, position: number, value: number): number {
+  if (!decode) return value;
+  const [own, zero, one] = [value, 0, 1].map((standardised) => decode(position, 0, standardised));
+  return Math.abs(own) < 1e-6 * Math.abs(one - zero) ? 0 : Number(own.toPrecision(4));
+}
+
+const SHOWN_RECORDS = 3;
+const SHOWN_TOKENS = 24;
+
+/** What the first records that can be tokenized become. */
+async function firstTokens(source: DataSource, tokenizer: Tokenizer): Promise<string[][]> {
+  for await (const batch of source.read({ columns: tokenizer.columns, few: true })) {
+    const first = Array.from({ length: Math.min(SHOWN_RECORDS, batch.rows.length) }, (_, place) => place);
+    const { count, offsets, ids, values } = tokenizer.encode(selectRecords(batch, first));
+    if (count === 0) continue;
+    const { spec } = tokenizer;
+    const channels = spec.kind === 'continuous' ? spec.channels : 1;
+    return Array.from({ length: count }, (_, record) => {
+      const length = Math.min(offsets[record + 1] - offsets[record], SHOWN_TOKENS);
+      return Array.from({ length }, (_, position) => {
+        const token = offsets[record] + position;
+        const label = tokenizer.tokenLabel(position, ids?.[token]);
+        if (spec.kind === 'discrete' || !values) return label;
+        if (
+          spec.kind === 'fields' &&
+          (spec.fields[position].type !== 'numeric' || ids?.[token] === MISSING_ID)
+        ) {
+          return label;
+        }
+        const value = decoded(tokenizer, position, values[token * channels]);
+        return `${label} = ${value}${channels > 1 ? ' …' : ''}`;
+      });
+    });
+  }
+  return [];
 }

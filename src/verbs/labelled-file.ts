@@ -6,7 +6,7 @@ import { RejectedRecords } from '../datasets/rejected-records.js';
 import { InputError } from '../errors.js';
 import type { Run } from '../runs/folder.js';
 import { countLearned, type LearnedCount, readLearnedRecords } from '../runs/learned-records.js';
-import { openSource } from '../sources/open-source.js';
+import { openData } from './open-data.js';
 
 export interface LabelledFile {
   readonly labelled: LabelledData;
@@ -28,8 +28,8 @@ export async function readLabelledFile(
   { keepUnlabelled = false } = {},
 ): Promise<LabelledFile> {
   const rejected = new RejectedRecords();
-  const { format, on_bad_record: onBadRecord } = config;
-  const source = await openSource(path, { format, onBadRecord, report: rejected.report });
+  const { on_bad_record: onBadRecord } = config;
+  const source = await openData(path, config, { schema: run.schema, report: rejected.report });
   const labelled = await readLabelled(source, {
     tokenizer: run.tokenizer,
     targets,

@@ -7,6 +7,7 @@ import { checkTokenizerColumns } from '../datasets/token-stream.js';
 import { InputError } from '../errors.js';
 import type { SourceProfile } from '../records/profile.js';
 import type { DataSource } from '../records/record-batch.js';
+import type { Schema } from '../records/schema.js';
 import type { Run } from '../runs/folder.js';
 import { configFrom } from '../runs/origin.js';
 import type { Tokenizer, TokenizerChoice } from '../tokenizers/index.js';
@@ -16,6 +17,8 @@ export interface StoredRun {
   readonly folder: string;
   readonly config: Config;
   readonly tokenizer: Tokenizer;
+  /** Runs of earlier versions have none. */
+  readonly schema?: Schema;
 }
 
 export interface PlanInputs {

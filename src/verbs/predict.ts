@@ -16,7 +16,7 @@ import { openRun, readRunJson, runFile } from '../runs/folder.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import { className, type LabelSpec } from '../scoring/labels.js';
 import { tasks } from '../scoring/metrics.js';
-import { openSource } from '../sources/open-source.js';
+import { openData } from './open-data.js';
 
 /** What `predict` is given. */
 export interface PredictOptions {
@@ -68,7 +68,7 @@ export async function predict(
   const { spec, scale } = await readLabels(folder);
   const rejected = new RejectedRecords();
   const onBadRecord = config.on_bad_record ?? 'auto';
-  const source = await openSource(data, { format: config.format, onBadRecord, report: rejected.report });
+  const source = await openData(data, config, { schema: run.schema, report: rejected.report });
   checkTokenizerColumns(source, run.tokenizer);
   const reject = tokenRejecter(source, onBadRecord, rejected);
   const id = idColumnOf(source);

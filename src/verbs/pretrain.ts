@@ -25,18 +25,27 @@ import { Trainer } from '../learning/trainer.js';
 import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
 import { profileSource } from '../records/profile.js';
 import type { DataSource } from '../records/record-batch.js';
+import { schemaOf } from '../records/schema.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import { latestCheckpoint } from '../runs/checkpoints.js';
 import { writeEncoder } from '../runs/exported-files.js';
-import { assertNewRun, hasConfig, readRunConfig, readTokenizer, runFile, writeJson } from '../runs/folder.js';
+import {
+  assertNewRun,
+  hasConfig,
+  readRunConfig,
+  readRunSchema,
+  readTokenizer,
+  runFile,
+  writeJson,
+} from '../runs/folder.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
 import { openOrigin, parametersFrom } from '../runs/origin.js';
 import { runHash, runPretraining } from '../runs/recorded-pretraining.js';
 import { restoreTrainer } from '../runs/trainer-state.js';
 import { checksum } from '../sources/checksum.js';
-import { openSource } from '../sources/open-source.js';
 import { rememberSmall } from '../sources/remember.js';
 import { describeGroups, describeRun } from './describe-run.js';
+import { openData } from './open-data.js';
 import { planRun, type RunPlan, type StoredRun } from './plan-run.js';
 
 /** What `pretrain` is given. */
@@ -94,8 +103,12 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   if (!stored) await assertNewRun(out, { resume });
   const origin = stored ? undefined : await openOrigin(asked.training ?? {}, warn);
   const rejected = new RejectedRecords();
-  const { format, on_bad_record: onBadRecord = 'auto' } = stored?.config.data ?? asked.data ?? {};
-  const source = rememberSmall(await openSource(path, { format, onBadRecord, report: rejected.report }));
+  const reading = stored?.config.data ?? asked.data ?? {};
+  const { on_bad_record: onBadRecord = 'auto' } = reading;
+  const schema = stored ? stored.schema : origin?.schema;
+  const source = rememberSmall(await openData(path, reading, { schema, report: rejected.report }));
+  if (source.dialect) emit({ type: 'info', message: `${source.format}: ${source.dialect}` });
+  for (const note of source.notes ?? []) warn(note);
   const hash = await checksum(source);
   if (stored && stored.config.data.hash !== hash) {
     throw new InputError(`${path}: is not the data that the run ${out} learned from (its checksum differs)`);
@@ -180,6 +193,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     if (groups) emit({ type: 'info', message: describeGroups(groups, { training, buckets, groups }, block) });
     if (!stored) {
       await writeJson(runFile(out, 'tokenizer'), tokenizer.toJSON());
+      await writeJson(runFile(out, 'schema'), schemaOf(source));
       await learned?.write(out);
       await writeJson(runFile(out, 'config'), config);
     }
@@ -234,6 +248,7 @@ const readStored = async (folder: string): Promise<StoredRun> => ({
   folder,
   config: await readRunConfig(folder),
   tokenizer: await readTokenizer(folder),
+  schema: await readRunSchema(folder),
 });
 
 /** The tokenizer of a plan, fitted where it has to be, and the part of each record. */

@@ -3,7 +3,7 @@ import { InputError } from '../../errors.js';
 import { quoteCell, type Reject } from '../bad-records.js';
 import type { ByteFile } from '../byte-file.js';
 import { byteChunks } from '../bytes.js';
-import { type ObjectRecord, objectReader } from '../object-records.js';
+import { numberList, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
 import { jsonCell, jsonRecord } from './jsonl.js';
 
@@ -19,6 +19,7 @@ export function jsonReader(file: ByteFile): Promise<Reader> {
   return objectReader(file.name, {
     records: (reject) => arrayRecords(file, reject),
     nestedCell: jsonCell,
+    listCell: numberList,
     expected: 'an array of JSON objects',
   });
 }

@@ -5,7 +5,7 @@
 import { quoteCell, type Reject } from '../bad-records.js';
 import type { ByteFile } from '../byte-file.js';
 import { isDamagedText, lineChunks } from '../bytes.js';
-import { type NoCell, numbersCell, type ObjectRecord, objectReader } from '../object-records.js';
+import { type NoCell, numberList, numbersCell, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
 
 /** Numbers and booleans become numbers; for lists of numbers see `jsonCell`. */
@@ -13,6 +13,7 @@ export function jsonlReader(file: ByteFile): Promise<Reader> {
   return objectReader(file.name, {
     records: (reject) => lineRecords(file, reject),
     nestedCell: jsonCell,
+    listCell: numberList,
     expected: 'one JSON object per line',
   });
 }
@@ -37,7 +38,10 @@ export function jsonRecord(
 ): ObjectRecord | undefined {
   const damaged = isDamagedText(text);
   const object = damaged ? undefined : parseObject(text);
-  if (object) return { row: where.row, line: where.line, size: text.length, object };
+  if (object) {
+    const spelled = () => parseObject(quotedNumbers(text, /./)) ?? object;
+    return { row: where.row, line: where.line, size: text.length, object, spelled };
+  }
   reject({
     ...where,
     message: damaged ? 'not valid UTF-8' : `expected one JSON object, got ${quoteCell(text)}`,
@@ -45,16 +49,37 @@ export function jsonRecord(
   return undefined;
 }
 
-function parseObject(text: string): Record<string, unknown> | undefined {
+/** A string, or a number or word outside of strings. */
+const TOKENS = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN|-?\d[\d.eE+-]*/g;
+
+/** The text with every number outside of strings that `wanted` matches in quotes. */
+const quotedNumbers = (text: string, wanted: RegExp): string =>
+  text.replace(TOKENS, (token) =>
+    /^[-\d]/.test(token) && !token.endsWith('y') && wanted.test(token) ? `"${token}"` : token,
+  );
+
+/** An object of JSON. Integers that float64 would round are text; the NaN and Infinity that Python writes are missing. */
+function parseObject(given: string): Record<string, unknown> | undefined {
+  let text = given;
+  if (/\d{16}/.test(text)) text = quotedNumbers(text, /^-?\d{16,}$/);
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
+    return objectOf(JSON.parse(text));
+  } catch {
+    if (!/NaN|Infinity/.test(text)) return undefined;
+  }
+  try {
+    return objectOf(
+      JSON.parse(text.replace(TOKENS, (token) => (/^(NaN|-?Infinity)$/.test(token) ? 'null' : token))),
+    );
   } catch {
     return undefined;
   }
 }
+
+const objectOf = (value: unknown): Record<string, unknown> | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
 
 /**
  * A list of one number is that number, and a list of integers or booleans those numbers joined by a space. Other lists

@@ -1,0 +1,24 @@
+/** A file as a verb reads it: by what its configuration says of files, and by the schema of a run. */
+import type { ReadingOptions } from '../config/schema.js';
+import type { OpenOptions } from '../records/open-bytes.js';
+import type { DataSource } from '../records/record-batch.js';
+import { openSource } from '../sources/open-source.js';
+
+/** Throws what `openSource` throws. */
+export function openData(
+  path: string,
+  {
+    on_bad_record: onBadRecord,
+    format,
+    delimiter,
+    quote,
+    header,
+    encoding,
+    decimal,
+    missing,
+  }: ReadingOptions,
+  options: Pick<OpenOptions, 'schema' | 'report' | 'onBadRecord'> = {},
+): Promise<DataSource> {
+  const wishes = { format, delimiter, quote, header, encoding, decimal, missing };
+  return openSource(path, { ...wishes, onBadRecord, ...options });
+}
