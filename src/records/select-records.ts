@@ -29,7 +29,8 @@ function selectSeries(
 /** The records of a batch at the given places. */
 export function selectRecords(batch: RecordBatch, places: ArrayLike<number>): RecordBatch {
   const count = places.length;
-  const columns: Record<string, ColumnValues> = {};
+  // A column may be called __proto__.
+  const columns: Record<string, ColumnValues> = Object.create(null);
   for (const [name, column] of Object.entries(batch.columns)) {
     if (column.type === 'number') {
       columns[name] = { type: 'number', values: copyAt(column.values, places, new Float64Array(count)) };

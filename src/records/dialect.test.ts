@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest';
+import { type DialectWishes, describeDialect, findDialect } from './dialect.js';
+
+const find = (text: string, wishes: DialectWishes = {}, more = {}) =>
+  findDialect('a.csv', text.split('\n'), wishes, more);
+
+describe('findDialect', () => {
+  it.each([
+    ['a,b\n1,2', ','],
+    ['a;b\n1,5;2,5', ';'],
+    ['1,5;2,5\n3,5;4,5', ';'],
+    ['a\tb\n1\t2', '\t'],
+    ['a|b\n1|2', '|'],
+    ['a,b\n"x;y;z",2\n"u;v;w",3', ','],
+    ['a\n1\n2', ','],
+  ])('finds the delimiter of %j', async (text, delimiter) => {
+    expect((await find(text)).delimiter).toBe(delimiter);
+  });
+  it('passes blank lines, sep= and titles over, and says so', async () => {
+    expect(await find('\n\na,b\n1,2')).toMatchObject({ skip: 2, names: ['a', 'b'], header: true });
+    expect(await find('sep=;\na;b\n1;2')).toMatchObject({ skip: 1, delimiter: ';', names: ['a', 'b'] });
+    const titled = await find('Sales of 2024\n\na,b\n1,2\n3,4');
+    expect(titled).toMatchObject({
+      skip: 2,
+      names: ['a', 'b'],
+      notes: ['the first line is a title and left out'],
+    });
+  });
+  it.each([
+    ['x,y\n1,2\n3,4', true],
+    ['1,2\n3,4', false],
+    ['country,2019,2020\nFrance,1.5,2.5\nPeru,3,4', true],
+    ['2019,2020,2021\n0.5,0,1\n1.5,1,2', true],
+    ['2019,2020\n2020,2021\n2021,2022', false],
+    ['name,city\nAda,London\nAlan,London', true],
+    ['red,small\nred,large\nblue,small', false],
+    ['sequence\nMKT\nMKV', true],
+    ['a,a\nx,y\nz,w', false],
+  ])('knows whether %j has a header', async (text, header) => {
+    expect((await find(text)).header).toBe(header);
+  });
+  it('keeps to what the user says', async () => {
+    expect(await find('1,2\n3,4', { header: 'yes' })).toMatchObject({ header: true, names: ['1', '2'] });
+    expect(await find('a,b\n1,2', { header: 'no' })).toMatchObject({ names: ['column0', 'column1'] });
+    expect((await find('a;b,c\n1;2,3', { delimiter: ';' })).names).toEqual(['a', 'b,c']);
+    expect((await find('a,b\n"1,2', { quote: 'none' })).quote).toBe('');
+    await expect(find('a,b\n1,2', { delimiter: '::' })).rejects.toThrow(
+      '--delimiter: expected one character',
+    );
+  });
+  it('takes a record with a column of the run for a header, and no other', async () => {
+    expect((await find('1,2\n3,4', {}, { known: ['1'] })).header).toBe(true);
+    expect((await find('x,y\n1,2', {}, { known: ['column0'] })).header).toBe(false);
+  });
+  it('finds quotes and what stands before one inside quotes', async () => {
+    expect(await find('a,b\n1,"say \\"hi\\" now"')).toMatchObject({ quote: '"', escapedBy: '\\' });
+    expect(await find('a,b\n1,"say ""hi"" now"')).toMatchObject({ quote: '"', escapedBy: '"' });
+    expect(await find("a,b\n1,'x,y'\n2,'z'")).toMatchObject({ quote: "'" });
+    expect(await find("a,b\n1,it's\n2,'z'\n3,w\n4,v")).toMatchObject({ quote: '"' });
+    expect(await find('a\tb\n1\t5" pipe', {}, { tabs: true })).toMatchObject({ quote: '' });
+    expect(await find('a\tb\n1\t"x\ty"', {}, { tabs: true })).toMatchObject({ quote: '"' });
+  });
+  it('names columns without a name and repeated ones apart', async () => {
+    expect((await find('a,,a,__proto__\n1,2,3,4')).names).toEqual(['a', 'column1', 'a_1', '__proto__']);
+  });
+  it('says in words what it found', async () => {
+    expect(describeDialect(await find('\na\tb\n1\t2'))).toBe(
+      "delimiter tab, quote '\"', header yes, 1 line before it left out",
+    );
+  });
+});

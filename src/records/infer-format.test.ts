@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { MISSING_WORDS } from './cell-format.js';
+import { type InferOptions, inferColumn } from './infer-format.js';
+
+const csv: InferOptions = { missing: new Set(MISSING_WORDS), chosen: false, numbers: true };
+const many = (cells: string[], times = 40) => Array.from({ length: times }, () => cells).flat();
+
+describe('inferColumn', () => {
+  it('takes numbers for numbers, with one stray cell in a hundred', () => {
+    expect(inferColumn(['1', '-2.5', '1e3', 'NA', null, ''], csv)).toEqual({ type: 'number' });
+    expect(inferColumn([...many(['1', '2']), 'oops'], csv)).toEqual({ type: 'number' });
+    expect(inferColumn([...many(['1', '2']), 'oops', 'again'], csv)).toEqual({ type: 'text' });
+    expect(inferColumn(['1', '2', 'oops'], csv)).toEqual({ type: 'text' });
+  });
+  it('keeps codes and ids that a number would change', () => {
+    for (const cells of [
+      ['007', '12'],
+      ['1_01', '10_1'],
+      ['9007199254740993', '1'],
+      ['12345678901234567890'],
+    ])
+      expect(inferColumn(cells, csv)).toEqual({ type: 'text' });
+    expect(inferColumn(['0.5', '0'], csv)).toEqual({ type: 'number' });
+    expect(inferColumn(['9007199254740991', '0.12345678901234567'], csv)).toEqual({ type: 'number' });
+  });
+  it('leaves numbers in quotes as text where the format has numbers of its own', () => {
+    expect(inferColumn(['1', '2'], { ...csv, numbers: false })).toEqual({ type: 'text' });
+    expect(inferColumn(['$1', '$2'], { ...csv, numbers: false }).type).toBe('number');
+    expect(inferColumn(['2024-01-01'], { ...csv, numbers: false }).type).toBe('number');
+  });
+  it('reads None among numbers as missing, unless the user names the words', () => {
+    const cells = ['1', '2', 'None'];
+    expect(inferColumn(cells, csv)).toEqual({ type: 'number', format: { kind: 'number', decimal: '.' } });
+    expect(inferColumn(cells, { ...csv, missing: new Set(), chosen: true })).toEqual({ type: 'text' });
+  });
+  it('finds units, separators and decimal signs', () => {
+    const format = (cells: string[], more = {}) => inferColumn(cells, { ...csv, ...more }).format;
+    expect(format(['$5,533,000', '$49'])).toEqual({
+      kind: 'number',
+      decimal: '.',
+      thousands: ',',
+      unit: '$',
+    });
+    expect(format(['0,00', '1,37'])).toEqual({ kind: 'number', decimal: ',' });
+    expect(format(['1.234,5', '2,5'])).toEqual({ kind: 'number', decimal: ',', thousands: '.' });
+    expect(format(['1,5', '2'], { decimal: '.' })).toBeUndefined();
+    expect(inferColumn(['$5', '€6'], csv)).toEqual({ type: 'text' });
+    expect(inferColumn(['A-12', 'B-13'], csv)).toEqual({ type: 'text' });
+  });
+  it('says what a comma before three digits may mean', () => {
+    const { format, doubt } = inferColumn(['1,234', '12,345'], csv);
+    expect(format).toEqual({ kind: 'number', decimal: '.', thousands: ',' });
+    expect(doubt).toBe('"1,234" is read as 1234; --decimal , reads it as 1.234');
+    expect(inferColumn(['1,234', '12,345'], { ...csv, decimal: ',' }).format).toEqual({
+      kind: 'number',
+      decimal: ',',
+    });
+    expect(inferColumn(['1,234', '0,345'], csv).format).toEqual({ kind: 'number', decimal: ',' });
+  });
+  it('finds dates, their order, and says where no cell tells it', () => {
+    expect(inferColumn(['2024-03-01 00:10:00', '2024-03-02'], csv).format).toEqual({
+      kind: 'date',
+      holds: 'date and time',
+      order: 'ymd',
+    });
+    expect(inferColumn(['03/04/2024', '13/04/2024'], csv)).toEqual({
+      type: 'number',
+      format: { kind: 'date', holds: 'date', order: 'dmy' },
+    });
+    expect(inferColumn(['03/04/2024'], csv).doubt).toContain('"03/04/2024" is read as 2024-03-04');
+    expect(inferColumn(['03.04.2024'], csv).doubt).toContain('"03.04.2024" is read as 2024-04-03');
+    expect(inferColumn(['10:30', '11:45'], csv).format).toMatchObject({ holds: 'time' });
+    expect(inferColumn(['2019', '2020'], csv)).toEqual({ type: 'number' });
+  });
+  it('leaves the type of an empty column open', () => {
+    expect(inferColumn([null, '', 'NA'], csv)).toEqual({ type: 'text', empty: true });
+  });
+});
