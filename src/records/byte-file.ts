@@ -4,6 +4,8 @@ export interface ByteFile {
   readonly name: string;
   /** Where it lies on a disk, where that is not its name. */
   readonly path?: string;
+  /** Whether its bytes are no longer those that are stored, but decompressed and in UTF-8. */
+  readonly recoded?: true;
   /** Bytes as stored. */
   readonly size: number;
   /** All bytes from the start, as often as it is called. */

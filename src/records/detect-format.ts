@@ -40,7 +40,7 @@ export async function detectFormat(file: ByteFile, given?: FormatName): Promise<
   if (size === 0) throw new InputError(`${path}: empty file; expected records`);
   const lower = path.toLowerCase();
   const gzipped = await isGzipped(file);
-  if (lower.endsWith('.gz') && !gzipped) {
+  if (lower.endsWith('.gz') && !gzipped && !file.recoded) {
     throw new InputError(`${path}: named .gz but not gzip; rename it, or compress it`);
   }
   const head = await contentHead(file, HEAD_BYTES);

@@ -58,6 +58,7 @@ export function recodedFile(file: ByteFile, encoding: string): ByteFile {
   return {
     name: file.name,
     size: file.size,
+    recoded: true,
     stream,
     slice: (start, end) => ({ arrayBuffer: () => sliceOf(stream(), start, end) }),
   };

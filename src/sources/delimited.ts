@@ -60,7 +60,7 @@ export async function delimitedReader(
     numbers: true,
     plainNumbers: true,
   });
-  if (!sampled) await assertRecords(path, file, dialect, reader);
+  if (!sampled) await assertRecords(path, file, dialect, raw);
   return { ...reader, dialect: describeDialect(dialect), notes: [...dialect.notes, ...(reader.notes ?? [])] };
 }
 
