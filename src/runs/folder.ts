@@ -134,11 +134,17 @@ export async function openRun(folder: string, report?: (message: string) => void
       `${folder}: has no checkpoint yet; run pretrain to its first checkpoint, then try again`,
     );
   }
+  const schema = await readRunSchema(folder);
+  if (schema === undefined) {
+    report?.(
+      `${folder}: was made by an earlier version and does not say how its file was read, so the types of columns are decided from each file anew`,
+    );
+  }
   return {
     folder,
     config,
     tokenizer,
-    schema: await readRunSchema(folder),
+    schema,
     model: modelOf(config, tokenizer.spec),
     step: checkpoint.step,
     tensors: checkpoint.tensors,
