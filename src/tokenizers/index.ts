@@ -25,6 +25,7 @@ export type {
 export type { FieldSpec, GridSpec, TokenBlock, TokenSpec } from '../records/token-block.js';
 export type { TokenizerChoice, TokenizerWishes } from './choose.js';
 export { chooseTokenizer } from './choose.js';
+export type { FieldKind } from './field.js';
 export {
   allPlaces,
   type Batches,

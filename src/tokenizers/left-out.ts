@@ -1,0 +1,51 @@
+/** The columns that do not become tokens: why, and which of them could have been data. */
+
+/** Columns named in one warning. */
+const NAMED = 8;
+
+/** Why a column is left out. */
+export interface Reason {
+  readonly reason: string;
+  /** It could have been data, so that people are told what to do if it is. */
+  readonly warn?: boolean;
+}
+
+/** Columns that are left out, in the order they were. */
+export class LeftOut {
+  private readonly entries = new Map<string, Reason>();
+
+  add(name: string, reason: Reason): void {
+    this.entries.set(name, reason);
+  }
+
+  has(name: string): boolean {
+    return this.entries.has(name);
+  }
+
+  reasons(): Record<string, string> {
+    return Object.fromEntries(Array.from(this.entries, ([name, { reason }]) => [name, reason]));
+  }
+
+  /** Name and reason of each of `names`, in one line. */
+  list(names: readonly string[]): string {
+    return names.map((name) => `${name}: ${this.entries.get(name)?.reason}`).join('; ');
+  }
+
+  /** One sentence for the columns that are left out for one reason. */
+  warnings(): string[] {
+    const byReason = new Map<string, string[]>();
+    for (const [name, { reason, warn }] of this.entries) {
+      if (!warn) continue;
+      const names = byReason.get(reason);
+      if (names) names.push(name);
+      else byReason.set(reason, [name]);
+    }
+    return Array.from(byReason, ([reason, names]) => {
+      const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
+      const listed = `${names.slice(0, NAMED).join(', ')}${more}`;
+      return names.length === 1
+        ? `column ${listed} is left out (${reason}); name it in --columns to read it`
+        : `columns ${listed} are left out (${reason}); name them in --columns to read them`;
+    });
+  }
+}
