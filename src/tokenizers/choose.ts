@@ -40,6 +40,8 @@ export interface TokenizerWishes {
   readonly ignore?: readonly string[];
 }
 
+const MAY_BE_LABEL = 'may be a label: ';
+
 /**
  * Chooses the tokenizer and its columns. Images are read by `grid`, time series by `series`; a text column that makes up
  * most of a record, or is alone, by `sequence`; whatever else is more than that by `fields`. Columns that are a split, an id
@@ -59,6 +61,11 @@ export function chooseTokenizer(source: SourceProfile, wishes: TokenizerWishes =
     const reason = reasonToLeaveOut(profile, source, wishes, dominant);
     if (reason) leftOut.add(profile.name, reason);
   }
+  const kept = profiles.filter(({ name }) => !leftOut.has(name));
+  // A lone cell has nothing to be predicted from, so a table of one column takes back what only may be a label.
+  const lone = kept.length === 1 && kept[0].type === 'number';
+  const takenBack = lone ? profiles.filter(({ name }) => leftOut.reason(name)?.startsWith(MAY_BE_LABEL)) : [];
+  for (const { name } of takenBack) leftOut.delete(name);
   const candidates = profiles.filter(({ name }) => !leftOut.has(name));
   if (candidates.length === 0) {
     throw new InputError(
@@ -81,7 +88,13 @@ export function chooseTokenizer(source: SourceProfile, wishes: TokenizerWishes =
     why,
     unused: [...names, ...unread.map(({ name }) => name)].filter((name) => leftOut.has(name)),
     reasons: leftOut.reasons(),
-    warnings: leftOut.warnings(),
+    warnings: [
+      ...takenBack.map(
+        ({ name, looksLikeLabel }) =>
+          `column ${name} is learned from, since only ${kept[0].name} would be left, and may be a label (${looksLikeLabel}); if it is, leave it out with --ignore`,
+      ),
+      ...leftOut.warnings(),
+    ],
   };
 }
 
@@ -131,7 +144,7 @@ function reasonToLeaveOut(
   if (isCellType(type) && distinct === 1 && present > 1)
     return { reason: `the same in all of the first ${rowsRead} records` };
   if (profile.looksLikeLabel === undefined || name === dominant) return undefined;
-  return { reason: `may be a label: ${profile.looksLikeLabel}`, warn: true };
+  return { reason: MAY_BE_LABEL + profile.looksLikeLabel, warn: true };
 }
 
 interface KindChoice {

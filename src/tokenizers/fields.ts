@@ -2,21 +2,11 @@
 
 import { z } from 'zod';
 import { InputError } from '../errors.js';
-import type { ColumnType } from '../records/record-batch.js';
 import { MISSING_ID, PRESENT_ID } from '../records/token-block.js';
-import { CLIP, type Field, type FieldFit, type FieldKind } from './field.js';
-import {
-  categoricalField,
-  categoricalSchema,
-  fitCategories,
-  hashedField,
-  hashedSchema,
-  unnumberedCategoricalSchema,
-} from './field-category.js';
-import { dateField, dateSchema, fitDate } from './field-date.js';
-import { fitNumeric, numericField, numericSchema } from './field-number.js';
-import { fitText, textField, textSchema } from './field-text.js';
-import { fitVector, vectorField, vectorSchema } from './field-vector.js';
+import { CLIP, type Field, type FieldFit } from './field.js';
+import { categoricalField, unnumberedCategoricalSchema } from './field-category.js';
+import { type FieldState, fieldSchema, fits, restoreField, usualKinds } from './field-kinds.js';
+import { numericField, numericSchema } from './field-number.js';
 import {
   allPlaces,
   columnOf,
@@ -29,15 +19,6 @@ import {
 
 /** A record of more tokens would take more memory for its context than any table needs. */
 const MOST_TOKENS = 1024;
-
-const fieldSchema = z.discriminatedUnion('type', [
-  numericSchema,
-  dateSchema,
-  categoricalSchema,
-  hashedSchema,
-  textSchema,
-  vectorSchema,
-]);
 
 const stateSchema = z.strictObject({
   kind: z.literal('fields'),
@@ -60,43 +41,8 @@ const firstStateSchema = z.strictObject({
   fitted: fittedSchema,
 });
 
-type FieldState = z.infer<typeof fieldSchema>;
 type FieldsState = z.infer<typeof stateSchema>;
 type FirstState = z.infer<typeof firstStateSchema>;
-
-const fits: Readonly<Record<FieldKind, (name: string) => FieldFit<FieldState>>> = {
-  number: fitNumeric,
-  date: fitDate,
-  boolean: (name) => fitCategories(name, { ignoreCase: true }),
-  category: (name) => fitCategories(name),
-  hashed: (name) => fitCategories(name, { hashed: true }),
-  text: fitText,
-  vector: fitVector,
-};
-
-/** How a column is read that nothing was decided of. */
-const usualKinds: Partial<Record<ColumnType, FieldKind>> = {
-  number: 'number',
-  text: 'category',
-  series: 'vector',
-};
-
-function restoreField(state: FieldState): Field {
-  switch (state.type) {
-    case 'numeric':
-      return numericField(state);
-    case 'date':
-      return dateField(state);
-    case 'categorical':
-      return categoricalField(state);
-    case 'hashed':
-      return hashedField(state);
-    case 'text':
-      return textField(state);
-    case 'vector':
-      return vectorField(state);
-  }
-}
 
 /** The ids that a column owns, counted. */
 const idsOf = (field: Field): number => field.tokens.reduce((most, { size }) => Math.max(most, size), 0);

@@ -18,8 +18,16 @@ export class LeftOut {
     this.entries.set(name, reason);
   }
 
+  delete(name: string): void {
+    this.entries.delete(name);
+  }
+
   has(name: string): boolean {
     return this.entries.has(name);
+  }
+
+  reason(name: string): string | undefined {
+    return this.entries.get(name)?.reason;
   }
 
   reasons(): Record<string, string> {
@@ -28,7 +36,7 @@ export class LeftOut {
 
   /** Name and reason of each of `names`, in one line. */
   list(names: readonly string[]): string {
-    return names.map((name) => `${name}: ${this.entries.get(name)?.reason}`).join('; ');
+    return names.map((name) => `${name}: ${this.reason(name)}`).join('; ');
   }
 
   /** One sentence for the columns that are left out for one reason. */
