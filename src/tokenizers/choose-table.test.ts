@@ -134,7 +134,7 @@ describe('the choice of the columns of a table', () => {
     const alone = await choose({ equal, varying, weight });
     expect(alone).toMatchObject({ kind: 'series', columns: ['varying'] });
     expect(alone.warnings).toEqual([
-      'columns equal, weight are left out (only the time series of varying are read); name them in --columns to read them',
+      'columns equal, weight are left out (only the time series of varying are read); to read them without varying, name them in --columns',
     ]);
     const motion = seriesColumn(
       [

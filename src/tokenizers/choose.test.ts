@@ -43,7 +43,7 @@ describe('chooseTokenizer', () => {
         scaffold_split: 'says which records are for training',
       },
       warnings: [
-        'column log_solubility is left out (may be a label: numbers beside the text column "smiles"); name it in --columns to read it',
+        'column log_solubility is left out (may be a label: numbers beside the text column "smiles"); to read it beside the first 32 letters of smiles, name all in --columns',
       ],
     });
   });
@@ -134,7 +134,7 @@ describe('chooseTokenizer', () => {
     const { columns, warnings } = await choose({ smiles: texts(molecules), ...tasks });
     expect(columns).toEqual(['smiles']);
     expect(warnings).toEqual([
-      'columns NR-0, NR-1, NR-2, NR-3, NR-4, NR-5, NR-6, NR-7 and 2 more are left out (may be a label: numbers beside the text column "smiles"); name them in --columns to read them',
+      'columns NR-0, NR-1, NR-2, NR-3, NR-4, NR-5, NR-6, NR-7 and 2 more are left out (may be a label); to read them beside the first 32 letters of smiles, name all in --columns',
     ]);
   });
 

@@ -6,6 +6,7 @@ import {
   type ColumnProfile,
   isCategory,
   MAX_ELEMENTS,
+  MOST_LETTERS,
   type SourceProfile,
   withLabels,
 } from '../records/profile.js';
@@ -40,7 +41,7 @@ export interface TokenizerWishes {
   readonly ignore?: readonly string[];
 }
 
-const MAY_BE_LABEL = 'may be a label: ';
+const MAY_BE_LABEL = 'may be a label';
 
 /**
  * Chooses the tokenizer and its columns. Images are read by `grid`, time series by `series`; a text column that makes up
@@ -93,7 +94,7 @@ export function chooseTokenizer(source: SourceProfile, wishes: TokenizerWishes =
         ({ name, looksLikeLabel }) =>
           `column ${name} is learned from, since only ${kept[0].name} would be left, and may be a label (${looksLikeLabel}); if it is, leave it out with --ignore`,
       ),
-      ...leftOut.warnings(),
+      ...leftOut.warnings((it) => adviceFor(kind, chosen[0].name, it)),
     ],
   };
 }
@@ -144,7 +145,15 @@ function reasonToLeaveOut(
   if (isCellType(type) && distinct === 1 && present > 1)
     return { reason: `the same in all of the first ${rowsRead} records` };
   if (profile.looksLikeLabel === undefined || name === dominant) return undefined;
-  return { reason: MAY_BE_LABEL + profile.looksLikeLabel, warn: true };
+  return { reason: `${MAY_BE_LABEL}: ${profile.looksLikeLabel}`, sort: MAY_BE_LABEL, warn: true };
+}
+
+/** How a column is read that is left out beside those of this kind, the first of which is `column`. */
+function adviceFor(kind: TokenizerKind, column: string, it: string): string {
+  if (kind === 'sequence')
+    return `to read ${it} beside the first ${MOST_LETTERS} letters of ${column}, name all in --columns`;
+  if (kind === 'grid' || kind === 'series') return `to read ${it} without ${column}, name ${it} in --columns`;
+  return `name ${it} in --columns to read ${it}`;
 }
 
 interface KindChoice {

@@ -6,6 +6,8 @@ const NAMED = 8;
 /** Why a column is left out. */
 export interface Reason {
   readonly reason: string;
+  /** What the reasons of several columns have in common, where they are told together. */
+  readonly sort?: string;
   /** It could have been data, so that people are told what to do if it is. */
   readonly warn?: boolean;
 }
@@ -39,21 +41,21 @@ export class LeftOut {
     return names.map((name) => `${name}: ${this.reason(name)}`).join('; ');
   }
 
-  /** One sentence for the columns that are left out for one reason. */
-  warnings(): string[] {
-    const byReason = new Map<string, string[]>();
-    for (const [name, { reason, warn }] of this.entries) {
+  /** One sentence for the columns that are left out for one reason; `advice` says what to do to read them. */
+  warnings(advice: (it: string) => string): string[] {
+    const groups = new Map<string, string[]>();
+    for (const [name, { reason, sort = reason, warn }] of this.entries) {
       if (!warn) continue;
-      const names = byReason.get(reason);
+      const names = groups.get(sort);
       if (names) names.push(name);
-      else byReason.set(reason, [name]);
+      else groups.set(sort, [name]);
     }
-    return Array.from(byReason, ([reason, names]) => {
+    return Array.from(groups, ([sort, names]) => {
+      if (names.length === 1) {
+        return `column ${names[0]} is left out (${this.reason(names[0])}); ${advice('it')}`;
+      }
       const more = names.length > NAMED ? ` and ${names.length - NAMED} more` : '';
-      const listed = `${names.slice(0, NAMED).join(', ')}${more}`;
-      return names.length === 1
-        ? `column ${listed} is left out (${reason}); name it in --columns to read it`
-        : `columns ${listed} are left out (${reason}); name them in --columns to read them`;
+      return `columns ${names.slice(0, NAMED).join(', ')}${more} are left out (${sort}); ${advice('them')}`;
     });
   }
 }
