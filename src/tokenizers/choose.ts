@@ -74,9 +74,9 @@ export function chooseTokenizer(source: SourceProfile, wishes: TokenizerWishes =
     );
   }
   const { kind, chosen, why, otherwise } = chooseKind(source.path, candidates, wishes, dominant);
-  for (const { name, present } of candidates) {
-    if (!chosen.some((profile) => profile.name === name))
-      leftOut.add(name, { reason: otherwise, warn: present > 0 });
+  const read = new Set(chosen);
+  for (const profile of candidates) {
+    if (!read.has(profile)) leftOut.add(profile.name, { reason: otherwise, warn: profile.present > 0 });
   }
   const unread = source.leftOut ?? [];
   for (const { name, reason } of unread) leftOut.add(name, { reason });
@@ -101,7 +101,8 @@ export function chooseTokenizer(source: SourceProfile, wishes: TokenizerWishes =
 
 function checkWishes({ path, columns, leftOut = [] }: SourceProfile, wishes: TokenizerWishes): void {
   const names = columns.map(({ name }) => name);
-  const unknown = [...(wishes.columns ?? []), ...(wishes.ignore ?? [])].find((name) => !names.includes(name));
+  const known = new Set(names);
+  const unknown = [...(wishes.columns ?? []), ...(wishes.ignore ?? [])].find((name) => !known.has(name));
   if (unknown === undefined) return;
   const why = leftOut.find(({ name }) => name === unknown)?.reason;
   throw new InputError(
