@@ -10,6 +10,7 @@ const cases: [TextLook | undefined, string, string[]][] = [
   ['path', 'file', ['/data/images/0001.png', 'images/0002.jpeg', 'C:\\scans\\3.tiff']],
   ['sequence', 'x', ['OCC3OC(OCC2OC)C3O', 'Cc1occc1C(=O)Nc2ccccc2', 'CCO']],
   ['sequence', 'x', ['C[C@H](N)C(=O)O', 'F/C=C/F', 'CC(C)CC1=CC=C(C=C1)[C@@H](C)C(=O)O.Cl']],
+  ['sequence', 'x', ['OCC3OC(OCC2OC)C3O ', ' c2ccc1scnc1c2 ']],
   ['sequence', 'x', ['MQIFVKTLTGK', 'MVLSPADKTN', 'GIVEQCCTS-C*']],
   ['sequence', 'x', ['acgtnacg', 'ggcatt']],
   ['sequence', 'x', ['M Q I F V K T', 'M V L S P A D']],

@@ -52,8 +52,10 @@ const LONG_UNSPACED = 24;
 /** What the texts of the column `name` look like; the first 1,000 are read. */
 export function lookOf(name: string, texts: Iterable<string>): TextLook | undefined {
   const sample: string[] = [];
-  for (const text of texts) {
-    if (text.length > 0) sample.push(text);
+  for (const cell of texts) {
+    // Spaces around a text are slips of whoever wrote the file.
+    const text = cell.trim();
+    if (text !== '') sample.push(text);
     if (sample.length === SAMPLE) break;
   }
   if (sample.length === 0) return undefined;
