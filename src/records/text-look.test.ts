@@ -13,6 +13,7 @@ const cases: [TextLook | undefined, string, string[]][] = [
   ['sequence', 'x', ['OCC3OC(OCC2OC)C3O ', ' c2ccc1scnc1c2 ']],
   ['sequence', 'x', ['MQIFVKTLTGK', 'MVLSPADKTN', 'GIVEQCCTS-C*']],
   ['sequence', 'x', ['acgtnacg', 'ggcatt']],
+  ['sequence', 'x', ['CC(=O)O.OCC>>CC(=O)OCC |f:0.1|', 'C=C |r|']],
   ['sequence', 'x', ['M Q I F V K T', 'M V L S P A D']],
   ['sequence', 'smiles', ['CCO', 'CCN']],
   [

@@ -71,6 +71,8 @@ export function lookOf(name: string, texts: Iterable<string>): TextLook | undefi
   if (named) return named[0];
   const mean = sample.reduce((sum, { length }) => sum + length, 0) / sample.length;
   if (share((text) => /\s/.test(text)) <= 1 - MOST) return lookUnspaced(name, sample, mean, share);
+  // A molecule with a remark behind it.
+  if (share((text) => NOTATION.test(text)) >= MOST) return 'sequence';
   const words = sample.flatMap((text) => text.slice(0, 1000).split(/\s+/)).filter((word) => word !== '');
   const letters = words.reduce((sum, { length }) => sum + length, 0);
   // Residues with a space between them.

@@ -118,7 +118,7 @@ describe('the choice of the columns of a table', () => {
     expect(choice).toMatchObject({ kind: 'fields', columns: ['log_solubility', 'mass'], warnings: [] });
   });
 
-  it('reads a list alone, or a longer or varying one, as a time series', async () => {
+  it('reads lists of one length as vectors, and longer or varying ones as time series', async () => {
     const weight = numbers([3, 1, 2]);
     const equal = seriesColumn([
       [1, 2],
@@ -126,7 +126,11 @@ describe('the choice of the columns of a table', () => {
       [5, 7],
     ]);
     const varying = seriesColumn([[1, 2], [3], [5, 7, 8]]);
-    expect(await choose({ equal })).toMatchObject({ kind: 'series' });
+    expect(await choose({ equal })).toMatchObject({ kind: 'fields', kinds: { equal: 'vector' } });
+    expect(await choose({ equal }, { kind: 'series' })).toMatchObject({ kind: 'series' });
+    expect(await choose({ equal }, {}, {}, 'ts')).toMatchObject({ kind: 'series', columns: ['equal'] });
+    const long = seriesColumn([Array(257).fill(1), Array(257).fill(2)]);
+    expect(await choose({ long })).toMatchObject({ kind: 'series' });
     expect(await choose({ equal, weight })).toMatchObject({
       kind: 'fields',
       kinds: { equal: 'vector', weight: 'number' },

@@ -13,12 +13,13 @@ export async function choose(
   columns: Record<string, ColumnValues>,
   wishes?: TokenizerWishes,
   formats: Record<string, CellFormat> = {},
+  format = 'csv',
 ) {
   const count = Math.max(...Object.values(columns).map(recordsOf));
   const source: DataSource = {
     path: 'data.csv',
     files: ['data.csv'],
-    format: 'csv',
+    format,
     bytes: 1,
     reject() {},
     columns: Object.entries(columns).map(([name, { type }]) => ({ name, type, format: formats[name] })),

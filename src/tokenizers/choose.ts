@@ -73,7 +73,7 @@ export function chooseTokenizer(source: SourceProfile, wishes: TokenizerWishes =
       `${source.path}: no column is left to learn from (${leftOut.list(names)}); name some with --columns`,
     );
   }
-  const { kind, chosen, why, otherwise } = chooseKind(source.path, candidates, wishes, dominant);
+  const { kind, chosen, why, otherwise } = chooseKind(source, candidates, wishes, dominant);
   const read = new Set(chosen);
   for (const profile of candidates) {
     if (!read.has(profile)) leftOut.add(profile.name, { reason: otherwise, warn: profile.present > 0 });
@@ -165,8 +165,13 @@ interface KindChoice {
   readonly otherwise: string;
 }
 
-const isVector = ({ type, channels, lengths }: ColumnProfile): boolean =>
-  type === 'series' && channels === 1 && lengths?.min === lengths?.max && (lengths?.max ?? 0) <= MAX_ELEMENTS;
+/** Whether the lists of a column are vectors, all as long; files of time series hold none. */
+const isVector = ({ type, channels, lengths }: ColumnProfile, format: string): boolean =>
+  type === 'series' &&
+  format !== 'ts' &&
+  channels === 1 &&
+  lengths?.min === lengths?.max &&
+  (lengths?.max ?? 0) <= MAX_ELEMENTS;
 
 /** Columns with many numbers a record, and what reads them. */
 const arrayColumns = [
@@ -175,16 +180,14 @@ const arrayColumns = [
 ] as const;
 
 function chooseKind(
-  path: string,
+  { path, format }: SourceProfile,
   candidates: readonly ColumnProfile[],
   { kind }: TokenizerWishes,
   dominant: string | undefined,
 ): KindChoice {
   for (const { reader, type, holds } of arrayColumns) {
     const columns = candidates.filter((candidate) => candidate.type === type);
-    // A list beside other columns is a column of the table; alone it may be a series, and so is read.
-    const column =
-      kind === reader || candidates.length === 1 ? columns[0] : columns.find((one) => !isVector(one));
+    const column = kind === reader ? columns[0] : columns.find((one) => !isVector(one, format));
     if (kind !== reader && (kind !== undefined || !column)) continue;
     if (!column) throw noColumn(path, reader, holds, candidates);
     const why = `column ${column.name} holds ${holds}`;
@@ -203,7 +206,7 @@ function chooseKind(
     const why = `column ${text.name} holds text, ${length} characters on average`;
     return { kind: 'sequence', chosen: [text], why, otherwise: `only ${text.name} is read` };
   }
-  const chosen = candidates.filter((profile) => isCellType(profile.type) || isVector(profile));
+  const chosen = candidates.filter((profile) => isCellType(profile.type) || isVector(profile, format));
   if (chosen.length === 0) throw noColumn(path, 'fields', 'numbers, text and short lists', candidates);
   return { kind: 'fields', chosen, why: describeTable(chosen), otherwise: 'is no column of a table' };
 }
