@@ -5,6 +5,60 @@ import { fields } from './fields.js';
 import { restoreTokenizer } from './index.js';
 import { numbers, records, seriesColumn, texts } from './tokenizer.case.js';
 
+// biome-ignore lint/suspicious/noExplicitAny: read as someone without the types would.
+type Json = any;
+
+/** The ids and values of a record, from the state of the tokenizer alone. */
+function byHand({ fields: columns, presentId, missingId, clip }: Json, record: Json): [number, number][] {
+  const scaled = (x: number, mean: number, sd: number): [number, number] =>
+    Number.isNaN(x) ? [missingId, 0] : [presentId, Math.min(clip, Math.max(-clip, (x - mean) / sd))];
+  const fnv = (text: string) => {
+    let hash = 2166136261n;
+    for (let i = 0; i < text.length; i++)
+      hash = ((hash ^ BigInt(text.charCodeAt(i))) * 16777619n) % 2n ** 32n;
+    return hash;
+  };
+  const date = (seconds: number) => new Date(1000 * seconds);
+  const turns: Json = {
+    'time of day': (s: number) => (((s % 86400) + 86400) % 86400) / 86400,
+    'day of week': (s: number) => ((date(s).getUTCDay() + 6) % 7) / 7,
+    month: (s: number) => date(s).getUTCMonth() / 12,
+  };
+  return columns.flatMap((field: Json) => {
+    const cell = record[field.name];
+    switch (field.type) {
+      case 'numeric':
+        return [scaled(cell, field.mean, field.sd)];
+      case 'date':
+        return [
+          scaled(cell, field.mean, field.sd),
+          ...field.circles.flatMap(({ name }: Json) => {
+            if (Number.isNaN(cell)) return [scaled(cell, 0, 1), scaled(cell, 0, 1)];
+            const angle = 2 * Math.PI * turns[name](cell);
+            return [scaled(Math.sin(angle), 0, 1), scaled(Math.cos(angle), 0, 1)];
+          }),
+        ];
+      case 'categorical':
+      case 'hashed': {
+        const place = field.categories.indexOf(field.ignoreCase ? cell?.toLowerCase() : cell);
+        if (place >= 0) return [[field.firstId + place, 0]];
+        if (cell === null || field.type === 'categorical') return [[missingId, 0]];
+        return [[field.firstBucketId + Number(fnv(cell) % BigInt(field.buckets)), 0]];
+      }
+      case 'text': {
+        const places: number[] = [...(cell ?? '')].map((letter) => field.letters.indexOf(letter));
+        const tokens = places.map((place) => (place < 0 ? field.otherId : field.firstLetterId + place));
+        const all = cell === null ? [] : [...tokens, field.endId];
+        return Array.from({ length: field.length }, (_, i) => [all[i] ?? missingId, 0]);
+      }
+      default:
+        return field.means.map((mean: number, i: number) =>
+          scaled(cell[i] ?? Number.NaN, mean, field.sds[i]),
+        );
+    }
+  });
+}
+
 describe('columns of every kind', () => {
   const letter = fc.constantFrom(...'ab e1ß🧬');
   const row = fc.record({
@@ -84,6 +138,23 @@ describe('columns of every kind', () => {
             const own = type === 'numeric' ? id === PRESENT_ID : id >= firstId && id < firstId + size;
             expect(own || id === MISSING_ID, `${id} at ${i}`).toBe(true);
           }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  it('are tokenized by hand from the state alone, as the page on tokenizers says', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(row, { maxLength: 12 }),
+        fc.array(row, { minLength: 1, maxLength: 3 }),
+        async (train, rows) => {
+          const tokenizer = await fitRows(train);
+          const { ids, values } = tokenizer.encode(batchOf(rows));
+          const expected = rows.flatMap((one) => byHand(JSON.parse(JSON.stringify(tokenizer)), one));
+          expect([...ids!]).toEqual(expected.map(([id]) => id));
+          for (const [i, [, value]] of expected.entries()) expect(values![i]).toBeCloseTo(value, 4);
         },
       ),
       { numRuns: 60 },
