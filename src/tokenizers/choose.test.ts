@@ -45,6 +45,7 @@ describe('chooseTokenizer', () => {
       warnings: [
         'column log_solubility is left out (may be a label: numbers beside the text column "smiles"); to read it beside the first 32 letters of smiles, name all in --columns',
       ],
+      warned: ['log_solubility'],
     });
   });
 

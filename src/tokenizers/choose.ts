@@ -30,6 +30,8 @@ export interface TokenizerChoice {
   readonly reasons: Readonly<Record<string, string>>;
   /** What is left out though it could have been data, each a sentence that says what to do. */
   readonly warnings: string[];
+  /** The unused columns that a warning tells of. */
+  readonly warned?: readonly string[];
 }
 
 /** What the choice has to keep to. */
@@ -96,6 +98,7 @@ export function chooseTokenizer(source: SourceProfile, wishes: TokenizerWishes =
       ),
       ...leftOut.warnings((it) => adviceFor(kind, chosen[0].name, it)),
     ],
+    warned: leftOut.warned(),
   };
 }
 

@@ -180,6 +180,9 @@ describe('fields', () => {
     );
     const tokenizer = await fields.fit([batch], { columns: Object.keys(batch.columns).slice(1) });
     expect(tokenizer.spec.maxTokens).toBe(1024);
+    // So many columns are refused before anything is read.
+    const many = Array.from({ length: 5000 }, (_, i) => `x${i}`);
+    await expect(fields.fit([], { columns: many })).rejects.toThrow('at least 5000 tokens, and at most 1024');
   });
 
   it('says what was expected of a column that has another type', async () => {

@@ -70,6 +70,7 @@ export const fields: TokenizerFamily = {
         'the fields tokenizer has one token or a few per column: no tokenizer.max_tokens or tokenizer.patch',
       );
     }
+    if (columns.length > MOST_TOKENS) throw tooWide(`at least ${columns.length} tokens`);
     const fitting = new Map<string, FieldFit<FieldState>>();
     const records = await readTraining(batches, (batch, count) => {
       for (const name of columns) {
@@ -150,10 +151,14 @@ function checkWidth(made: readonly Field[]): void {
     .toSorted((a, b) => b.tokens.length - a.tokens.length)
     .slice(0, 3)
     .map(({ column, tokens }) => `${column} ${tokens.length}`);
-  throw new InputError(
-    `a record would be ${width} tokens of ${made.length} columns${longest.length > 0 ? ` (${longest.join(', ')}, …)` : ''}, and at most ${MOST_TOKENS} are possible; leave columns out with --ignore, or name those to read with --columns`,
-  );
+  const which = longest.length > 0 ? ` (${longest.join(', ')}, …)` : '';
+  throw tooWide(`${width} tokens of ${made.length} columns${which}`);
 }
+
+const tooWide = (what: string): InputError =>
+  new InputError(
+    `a record would be ${what}, and at most ${MOST_TOKENS} are possible; leave columns out with --ignore, or name those to read with --columns`,
+  );
 
 /** Ids are given in the order of the fields, without gaps. */
 function checkIds(made: readonly Field[]): readonly Field[] {

@@ -41,6 +41,11 @@ export class LeftOut {
     return names.map((name) => `${name}: ${this.reason(name)}`).join('; ');
   }
 
+  /** The columns that the warnings tell of. */
+  warned(): string[] {
+    return [...this.entries].filter(([, { warn }]) => warn).map(([name]) => name);
+  }
+
   /** One sentence for the columns that are left out for one reason; `advice` says what to do to read them. */
   warnings(advice: (it: string) => string): string[] {
     const groups = new Map<string, string[]>();
