@@ -134,7 +134,7 @@ const PROSE_WEIGHT = 4;
  * record together, prose four times as long as all other cells. A column that may be a name or a heading counts only where
  * there is no other, and so does a list of numbers. The first of equally long ones. A text without other columns is one, whatever it looks like.
  */
-export function findDominantText(columns: readonly ColumnProfile[]): string | undefined {
+function findDominantText(columns: readonly ColumnProfile[]): string | undefined {
   if (columns.some(({ type }) => !isCellType(type))) return undefined;
   const alone = columns.length === 1;
   const free = columns.filter(
