@@ -188,16 +188,17 @@ describe('odd data that can be learned from', () => {
 });
 
 describe('a finished run', () => {
-  it('does not embed a letter it has never seen, and says where it is', async () => {
+  it('embeds a record with a letter it has never seen, but none with no letter at all', async () => {
     const data = file('letters.csv', 'smiles\nCCO\nCC~O\n');
-    const { code, complaints, stderr } = await lacuna('embed', 'good', data, '-o', 'letters.npy');
-    expect(code, stderr).toBe(2);
-    expect(complaints).toEqual([
-      expect.stringMatching(/letters\.csv: .*"smiles": .*"~".*--on-bad-record skip/),
+    const { code, stderr } = await lacuna('embed', 'good', data, '-o', 'letters.npy');
+    expect(code, stderr).toBe(0);
+    const empty = file('empty-cell.csv', 'smiles,log_solubility\nCCO,1\n,2\n');
+    const refused = await lacuna('embed', 'good', empty, '-o', 'empty.npy');
+    expect(refused.code, refused.stderr).toBe(2);
+    expect(refused.complaints).toEqual([
+      expect.stringMatching(/empty-cell\.csv: .*"smiles": the cell is missing.*--on-bad-record skip/),
     ]);
-    expect(existsSync(join(folder, 'letters.npy'))).toBe(false);
-    const skipped = await lacuna('embed', 'good', data, '-o', 'letters.npy', '--on-bad-record', 'skip');
-    expect(skipped.code, skipped.stderr).toBe(0);
+    expect(existsSync(join(folder, 'empty.npy'))).toBe(false);
   });
 
   it('is not written over', async () => {

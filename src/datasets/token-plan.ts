@@ -143,12 +143,12 @@ class Pass {
 
 async function fitChosen(
   source: DataSource,
-  { kind, columns }: TokenizerChoice,
+  { kind, columns, kinds }: TokenizerChoice,
   batches: AsyncIterable<RecordBatch>,
   options: NonNullable<TokenWishes['tokenizer']>,
 ): Promise<Tokenizer> {
   const tokenizer = await tokenizers[kind]
-    .fit(batches, { columns, maxTokens: options.max_tokens, patch: options.patch, own: options })
+    .fit(batches, { columns, kinds, maxTokens: options.max_tokens, patch: options.patch, own: options })
     .catch((error: unknown) => {
       if (!(error instanceof InputError) || error.message.startsWith(source.path)) throw error;
       throw new InputError(`${source.path}: ${error.message}`, { cause: error });

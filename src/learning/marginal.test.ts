@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { fields } from '../tokenizers/fields.js';
 import { realRecords, sunspots } from '../tokenizers/real-records.case.js';
+import { records, texts } from '../tokenizers/tokenizer.case.js';
 import { marginalPrediction } from './marginal.js';
 
 const real = await realRecords();
@@ -55,6 +57,25 @@ describe('the prediction of the training marginal', () => {
     // Nothing is said of ids that a column has not, nor of the number in a column of categories.
     const told = new Set([0, 6, 12, 18, 27, 28, 29]);
     for (const [i, value] of data.entries()) if (!told.has(i)) expect(value, `${i}`).toBe(0);
+  });
+
+  it('counts the letters of a text at each of its places, though they share ids', async () => {
+    const notes = records({ note: texts(['ab', 'ab', 'aa', 'b']) }, 4);
+    const tokenizer = await fields.fit([notes], { columns: ['note'], kinds: { note: 'text' } });
+    const { shape, data } = marginalPrediction(tokenizer.spec, tokenizer.encode(notes));
+    expect(shape).toEqual([4, 1 + 2 + 4]);
+    // End of text, another letter, a, b; half a record is added to each.
+    const expected = [
+      [0.5, 0.5, 3.5, 1.5],
+      [1.5, 0.5, 1.5, 2.5],
+      [3.5, 0.5, 0.5, 0.5],
+      [0.5, 0.5, 0.5, 0.5],
+    ];
+    for (const [position, counts] of expected.entries()) {
+      for (const [i, count] of counts.entries()) {
+        expect(data[position * 7 + 3 + i], `${position} ${i}`).toBeCloseTo(Math.log(count / 4), 5);
+      }
+    }
   });
 
   it('is the mean of what the cells hold, were they not standardised', () => {

@@ -36,12 +36,20 @@ export function marginalPrediction(spec: TokenSpec, block: TokenBlock): HostTens
       }
     }
     if (spec.kind === 'fields') {
-      const counts = new Float64Array(spec.vocabulary).fill(SMOOTHING);
-      for (const id of block.ids!) counts[id]++;
+      // Columns of a text share their letters, so each counts its own.
       spec.fields.forEach(({ firstId, size }, position) => {
-        for (let id = firstId; id < firstId + size; id++) {
-          table[position * outputs + 1 + id] = Math.log(counts[id] / Math.max(1, block.count));
+        const start = position * outputs + 1 + firstId;
+        const row = table.subarray(start, start + size).fill(SMOOTHING);
+        for (
+          let token = position;
+          size > 0 && token < block.count * spec.maxTokens;
+          token += spec.maxTokens
+        ) {
+          const level = block.ids![token] - firstId;
+          if (level >= 0 && level < size) row[level]++;
         }
+        for (let level = 0; level < size; level++)
+          row[level] = Math.log(row[level] / Math.max(1, block.count));
       });
     }
   }

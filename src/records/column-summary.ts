@@ -5,6 +5,7 @@ import { isSplitName } from './column-roles.js';
 import { NumberSet } from './number-set.js';
 import { type ColumnType, type ColumnValues, isCellType, type PixelShape } from './record-batch.js';
 import { partNamed } from './split.js';
+import { lookOf, type TextLook } from './text-look.js';
 
 /** Different values are counted exactly up to this many. */
 export const DISTINCT_CAP = 200_000;
@@ -37,8 +38,12 @@ export interface ColumnProfile {
     readonly max: number;
     readonly mean: number;
   };
+  /** Series: values of a step. */
+  readonly channels?: number;
   /** Text: whether every cell is integers joined by a space, as labels of a sequence's tokens are, and some of several. */
   readonly numberList: boolean;
+  /** Text: what its cells look like, where that can be told. */
+  readonly look?: TextLook;
   /** The first different values, quoted and shortened. */
   readonly examples: readonly string[];
   /** The same value in every record, or missing in every one. */
@@ -65,6 +70,7 @@ export class ColumnSummary {
   private sum = 0;
   private elements = 0;
   private readonly lengths: number[] = [];
+  private channels?: number;
   private onlyIntegers = true;
   private several = false;
   /** The different numbers, the first `DISTINCT_CAP`. */
@@ -170,6 +176,7 @@ export class ColumnSummary {
     if (this.examples.length === 0) {
       this.examples.push(`${channels} ${channels === 1 ? 'channel' : 'channels'}`);
     }
+    this.channels = channels;
     for (let record = 0; record < count; record++) {
       const before = this.elements;
       for (let i = offsets[record] * channels; i < offsets[record + 1] * channels; i++) {
@@ -192,6 +199,7 @@ export class ColumnSummary {
     this.countNumbers();
     const { name, type, present, missing, texts, capped } = this;
     const distinct = type === 'number' ? this.numbers.size : texts.size;
+    const look = type === 'text' ? lookOf(name, texts.keys()) : undefined;
     return {
       name,
       type,
@@ -206,7 +214,9 @@ export class ColumnSummary {
       integers: type === 'number' && present > 0 && this.integers,
       consecutive: type === 'number' && present > 2 && this.consecutive,
       ...(this.lengths.length > 0 && { lengths: lengthStatistics(this.lengths) }),
+      ...(this.channels && { channels: this.channels }),
       numberList: this.onlyIntegers && this.several,
+      ...(look && { look }),
       examples: this.examples,
       constant: isCellType(type) && distinct <= 1 && (present === 0 || missing === 0),
       uniquePerRow: isCellType(type) && present > 1 && missing === 0 && !this.repeated,

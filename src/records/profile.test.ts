@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openSource } from '../sources/open-source.js';
+import { ColumnSummary } from './column-summary.js';
 import { profileSource } from './profile.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-profile-'));
@@ -89,5 +90,30 @@ describe('profileSource', () => {
     expect(column.label.looksLikeLabel).toMatch(/its name says "label"/);
     expect(column.kept.looksLikeLabel).toMatch(/the last column, with only 2 values/);
     expect(column.lepton_pT.looksLikeLabel).toBeUndefined();
+  });
+
+  it('tells what texts look like, and takes no name for a dominating text', async () => {
+    const lines = Array.from(
+      { length: 30 },
+      (_, i) =>
+        `"Braund, Mr. Owen Harris ${i}",10.0.0.${i},${20 + i / 2},C${'CO'.repeat(1 + (i % 7))}(=O)N${i}`,
+    );
+    const { id, dominantText, column } = await profile(
+      'passengers.csv',
+      `Name,host,age,note\n${lines.map((line) => line.replace(/,[^,]*$/, ',x')).join('\n')}\n`,
+    );
+    expect([id, dominantText]).toEqual(['Name', undefined]);
+    expect([column.Name.look, column.host.look]).toEqual([undefined, 'IP address']);
+    expect(column.age.looksLikeLabel).toBeUndefined();
+    const molecules = await profile('molecules.csv', `Name,host,age,note\n${lines.join('\n')}\n`);
+    expect(molecules.dominantText).toBe('note');
+    expect(molecules.column.note.look).toBe('sequence');
+  });
+
+  it('knows the channels of a series', async () => {
+    const summary = new ColumnSummary('motion', 'series');
+    const values = Float32Array.of(1, 2, 3, 4, 5, 6);
+    summary.add({ type: 'series', values, offsets: Int32Array.of(0, 1, 3), channels: 2 }, 2);
+    expect(summary.profile()).toMatchObject({ channels: 2, lengths: { min: 1, max: 2 } });
   });
 });

@@ -38,6 +38,12 @@ const FEW = 20;
 /** A text column with more different values than this is no category. */
 export const MAX_CATEGORIES = 256;
 
+/** The letters of a free text that `fields` reads beside other columns, at most. */
+export const MOST_LETTERS = 32;
+
+/** A list of more numbers is no vector of a table but a time series. */
+export const MAX_ELEMENTS = 256;
+
 /** A column with few enough values, each of which comes back, to be a category. */
 export const isCategory = ({ distinct, present }: ColumnProfile): boolean =>
   distinct <= MAX_CATEGORIES && 2 * distinct <= present;
@@ -64,7 +70,6 @@ export async function profileSource(
   const split = findSplit(columns);
   const dominantText = findDominantText(columns.filter(({ name }) => name !== split && !isIdName(name)));
   const id = findId(columns, dominantText);
-  const text = columns.find(({ name }) => name === dominantText);
   return {
     path: source.path,
     format: source.format,
@@ -72,12 +77,7 @@ export async function profileSource(
     rowsRead,
     ...(complete && { rows: rowsRead }),
     duplicates,
-    columns: columns.map((column, i) => ({
-      ...column,
-      looksLikeLabel: [split, id, dominantText].includes(column.name)
-        ? undefined
-        : labelReason(column, { text, last: i > 0 && i === columns.length - 1 }),
-    })),
+    columns: withLabels(columns, { split, id, dominantText }),
     ...(source.dialect !== undefined && { dialect: source.dialect }),
     ...(source.notes?.length && { notes: source.notes }),
     ...(source.leftOut?.length && { leftOut: source.leftOut }),
@@ -85,6 +85,20 @@ export async function profileSource(
     split,
     dominantText,
   };
+}
+
+/** The columns, with why each may be a label beside those that are known to be something else. */
+export function withLabels(
+  columns: readonly ColumnProfile[],
+  { split, id, dominantText }: Pick<SourceProfile, 'split' | 'id' | 'dominantText'>,
+): ColumnProfile[] {
+  const text = columns.find(({ name }) => name === dominantText);
+  return columns.map((column, i) => ({
+    ...column,
+    looksLikeLabel: [split, id, dominantText].includes(column.name)
+      ? undefined
+      : labelReason(column, { text, last: i > 0 && i === columns.length - 1 }),
+  }));
 }
 
 /** How many of the first `count` records of a batch were seen before. `seen` holds 53 bits of the hashes of records. */
@@ -105,36 +119,51 @@ function findSplit(columns: readonly ColumnProfile[]): string | undefined {
   return splitByName(candidates) ?? (candidates.length === 1 ? candidates[0].name : undefined);
 }
 
-/** How many characters a number cell weighs beside text: one for few-valued integers such as 0 and 1, else four. */
-function numberWeight({ integers, distinct }: ColumnProfile): number {
-  return integers && distinct <= FEW ? 1 : 4;
+/**
+ * How many characters a cell weighs beside text: one of a column with few different integers or texts, such as 0 and 1;
+ * four of another number or category; of other texts its length, as far as `fields` reads it.
+ */
+function weightOf(column: ColumnProfile): number {
+  const { type, integers, distinct, lengths } = column;
+  if (type === 'number') return integers && distinct <= FEW ? 1 : 4;
+  if (isCategory(column)) return distinct <= FEW ? 1 : 4;
+  return Math.min(lengths?.mean ?? 0, MOST_LETTERS);
 }
 
+/** Prose rules a record only if it is so many times as long as all other cells together. */
+const PROSE_WEIGHT = 4;
+
 /**
- * The text column that makes up most of a record: the longest on average that is not a category and not mostly missing,
- * if it is at least as long as all number cells of a record together. One that may be a name or a heading counts only
- * where there is no other, and so does a list of numbers. The first of equally long ones.
+ * The text column that makes up most of a record: the longest on average of those that look like a sequence, prose or a
+ * list of numbers, are no category and not mostly missing. A sequence must be at least as long as all number cells of a
+ * record together, prose four times as long as all other cells. A column that may be a name or a heading counts only where
+ * there is no other, and so does a list of numbers. The first of equally long ones. A text without other columns is one, whatever it looks like.
  */
-export function findDominantText(columns: readonly ColumnProfile[]): string | undefined {
+function findDominantText(columns: readonly ColumnProfile[]): string | undefined {
   if (columns.some(({ type }) => !isCellType(type))) return undefined;
+  const alone = columns.length === 1;
   const free = columns.filter(
-    (column) =>
-      column.type === 'text' &&
-      column.missing <= column.present &&
-      (columns.length === 1 || !isCategory(column)),
+    (column) => column.type === 'text' && column.missing <= column.present && (alone || mayRule(column)),
   );
   const unnamed = free.filter(({ name }) => !mayNameRecord(name));
   const data = unnamed.some(({ numberList }) => !numberList)
     ? unnamed.filter(({ numberList }) => !numberList)
     : unnamed;
-  let longest = { name: '', mean: 0 };
-  for (const { name, lengths } of data.length > 0 ? data : free) {
-    if (lengths && lengths.mean > 1.01 * longest.mean) longest = { name, mean: lengths.mean };
+  let longest: ColumnProfile | undefined;
+  const mean = (column?: ColumnProfile) => column?.lengths?.mean ?? 0;
+  for (const column of data.length > 0 ? data : free) {
+    if (mean(column) > 1.01 * mean(longest)) longest = column;
   }
-  let numbers = 0;
-  for (const column of columns) if (column.type === 'number') numbers += numberWeight(column);
-  return longest.mean > 0 && longest.mean >= numbers ? longest.name : undefined;
+  const prose = longest?.look === 'prose' && !longest.numberList;
+  let others = 0;
+  for (const column of columns) {
+    if (column !== longest && (prose || column.type === 'number')) others += weightOf(column);
+  }
+  return mean(longest) >= (prose ? PROSE_WEIGHT : 1) * others ? longest?.name : undefined;
 }
+
+const mayRule = (column: ColumnProfile): boolean =>
+  !isCategory(column) && (column.look === 'sequence' || column.look === 'prose' || column.numberList);
 
 /** The first column that is unique in each record and is named like an id, or is text beside the dominating one. */
 function findId(columns: readonly ColumnProfile[], dominantText: string | undefined): string | undefined {

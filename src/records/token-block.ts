@@ -12,11 +12,14 @@ export interface TokenBlock {
   readonly rows: Int32Array;
 }
 
-/** One column of a table as a token. */
+/** One token of a table's records: a column, or a part of one. */
 export interface FieldSpec {
   readonly name: string;
   readonly type: 'numeric' | 'categorical';
-  /** Categorical fields own the ids `firstId` … `firstId + size - 1` of the shared vocabulary; 0 for numeric ones. */
+  /**
+   * Categorical fields have the ids `firstId` … `firstId + size - 1` of the shared vocabulary, those of one column the same;
+   * 0 for numeric ones.
+   */
   readonly firstId: number;
   readonly size: number;
 }
@@ -46,7 +49,7 @@ export type TokenSpec =
       readonly grid?: GridSpec;
     }
   /**
-   * One token per column, in the order of `fields`; every row has exactly `maxTokens` = `fields.length` tokens.
+   * One token per column or part of one, in the order of `fields`; every row has exactly `maxTokens` = `fields.length` tokens.
    * Both ids and values (one channel) are given: a numeric cell has id `PRESENT_ID` and its standardised value;
    * a missing cell has id `MISSING_ID` and value 0; a categorical cell has its category's id and value 0.
    */

@@ -146,7 +146,7 @@ function describeTokens({ spec, tokenLabel }: Tokenizer): string {
   if (spec.kind === 'continuous')
     return 'Values are standardised as `tokenizer.json` says, and 0 beyond the end of a record.';
   if (spec.kind === 'fields') {
-    return 'One token per column, in the order of `fields` in `tokenizer.json`: a number has id 0 and its standardised value, a missing cell id 1 and value 0, a category its own id and value 0.';
+    return 'Tokens are in the order of `fields` in `tokenizer.json`: one of a number or category, several of a date, text or list. A number has id 0 and its standardised value, a missing cell id 1 and value 0, a category or letter its own id and value 0.';
   }
   if (spec.vocabulary > LISTED_TOKENS) return 'The ids of tokens follow from `tokenizer.json`.';
   const ids = Array.from({ length: spec.vocabulary }, (_, id) => `${id} ${codeSpan(tokenLabel(0, id))}`);

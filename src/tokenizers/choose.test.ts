@@ -1,26 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { profileSource } from '../records/profile.js';
-import type { ColumnValues, DataSource } from '../records/record-batch.js';
-import { chooseTokenizer, type TokenizerWishes } from './index.js';
-import { numbers, records, texts } from './tokenizer.case.js';
-
-async function choose(columns: Record<string, ColumnValues>, wishes?: TokenizerWishes) {
-  const count = Math.max(
-    ...Object.values(columns).map((column) => (column.type === 'pixels' ? 1 : column.values.length)),
-  );
-  const source: DataSource = {
-    path: 'data.csv',
-    files: ['data.csv'],
-    format: 'csv',
-    bytes: 1,
-    reject() {},
-    columns: Object.entries(columns).map(([name, { type }]) => ({ name, type })),
-    async *read() {
-      yield records(columns, count);
-    },
-  };
-  return chooseTokenizer(await profileSource(source), wishes);
-}
+import type { ColumnValues } from '../records/record-batch.js';
+import { choose } from './choose.case.js';
+import type { TokenizerWishes } from './index.js';
+import { numbers, texts } from './tokenizer.case.js';
 
 const times = <T>(n: number, values: readonly T[]): T[] => Array.from({ length: n }, () => values).flat();
 
@@ -57,23 +39,36 @@ describe('chooseTokenizer', () => {
       why: 'column smiles holds text, 32 characters on average',
       unused: ['log_solubility', 'scaffold_split'],
       reasons: {
-        log_solubility: 'only smiles is read',
+        log_solubility: 'may be a label: numbers beside the text column "smiles"',
         scaffold_split: 'says which records are for training',
       },
-      warnings: [],
+      warnings: [
+        'column log_solubility is left out (may be a label: numbers beside the text column "smiles"); to read it beside the first 32 letters of smiles, name all in --columns',
+      ],
+      warned: ['log_solubility'],
     });
   });
 
-  it('reads a table of numbers and categories as fields, and warns of what looks like a label', async () => {
+  it('reads a table of numbers and categories as fields, without what looks like a label', async () => {
     const choice = await choose(adult);
     expect(choice).toMatchObject({
       kind: 'fields',
-      columns: ['age', 'workclass', 'income'],
-      unused: ['split'],
+      columns: ['age', 'workclass'],
+      kinds: { age: 'number', workclass: 'category' },
+      unused: ['split', 'income'],
     });
-    expect(choice.why).toBe('a table of 1 numeric and 2 categorical columns');
+    expect(choice.why).toBe('a table of 1 numeric and 1 categorical columns');
     expect(choice.warnings).toEqual([
-      'column income is learned from and may be a label (the last column, with only 2 values); if it is, leave it out with --ignore',
+      'column income is left out (may be a label: the last column, with only 2 values); name it in --columns to read it',
+    ]);
+  });
+
+  it('learns from a likely label rather than from a lone number', async () => {
+    const columns = { x: numbers(times(10, [0.5, 2, 4])), kept: numbers(times(10, [0, 1, 1])) };
+    const choice = await choose(columns);
+    expect(choice.columns).toEqual(['x', 'kept']);
+    expect(choice.warnings).toEqual([
+      'column kept is learned from, since only x would be left, and may be a label (the last column, with only 2 values); if it is, leave it out with --ignore',
     ]);
   });
 
@@ -85,7 +80,7 @@ describe('chooseTokenizer', () => {
       label: 'its name is that of a label',
     });
     expect(choice.warnings).toEqual([
-      'column label looks like a label and is not learned from; name it in --columns if it is data',
+      'column label is left out (its name is that of a label); name it in --columns to read it',
     ]);
   });
 
@@ -133,14 +128,15 @@ describe('chooseTokenizer', () => {
     });
   });
 
-  it('does not take free text for a category', async () => {
-    const names = ['Braund, Mr. Owen', 'Heikkinen, Miss Laina', 'Allen, Mr. William', 'Moran, Mr. James'];
-    const fares = Object.fromEntries(
-      Array.from({ length: 30 }, (_, i) => [`fare ${i}`, numbers([4, 2, 8, i])]),
+  it('says in one line what is left out for one reason', async () => {
+    const tasks = Object.fromEntries(
+      Array.from({ length: 10 }, (_, i) => [`NR-${i}`, numbers([0, 1, (i + 1) % 2])]),
     );
-    const choice = await choose({ passenger: texts(names), ...fares });
-    expect(choice.kind).toBe('fields');
-    expect(choice.reasons).toEqual({ passenger: 'has too many different texts to be a category' });
+    const { columns, warnings } = await choose({ smiles: texts(molecules), ...tasks });
+    expect(columns).toEqual(['smiles']);
+    expect(warnings).toEqual([
+      'columns NR-0, NR-1, NR-2, NR-3, NR-4, NR-5, NR-6, NR-7 and 2 more are left out (may be a label); to read them beside the first 32 letters of smiles, name all in --columns',
+    ]);
   });
 
   it('takes any column name', async () => {
@@ -155,27 +151,32 @@ describe('chooseTokenizer', () => {
   it('does as it is asked', async () => {
     expect(await choose(events, { columns: ['label', 'lepton_pT'] })).toMatchObject({
       columns: ['label', 'lepton_pT'],
-      warnings: [
-        'column label is learned from and may be a label (its name says "label"); if it is, leave it out with --ignore',
-      ],
+      warnings: [],
     });
     expect(await choose(adult, { ignore: ['income'] })).toMatchObject({
       columns: ['age', 'workclass'],
       warnings: [],
     });
-    expect(await choose(solubility, { kind: 'fields' })).toMatchObject({ columns: ['log_solubility'] });
+    expect(await choose(solubility, { kind: 'fields' })).toMatchObject({
+      columns: ['smiles', 'log_solubility'],
+      kinds: { smiles: 'text', log_solubility: 'number' },
+    });
+    expect(await choose(solubility, { columns: ['smiles', 'log_solubility'] })).toMatchObject({
+      kind: 'fields',
+      columns: ['smiles', 'log_solubility'],
+    });
     expect(await choose(adult, { columns: ['workclass'], kind: 'fields' })).toMatchObject({
       columns: ['workclass'],
     });
   });
 
   it('gives a tokenizer of a plug-in all columns that may be learned from', async () => {
-    const choice = await choose(solubility, { kind: 'words' as TokenizerWishes['kind'] });
-    expect(choice).toMatchObject({
+    const kind = 'words' as TokenizerWishes['kind'];
+    const names = { name: texts(['Amygdalin', 'Fenfuram', 'Citral']), mass: numbers([457, 201, 152]) };
+    expect(await choose({ ...names, ...events }, { kind })).toMatchObject({
       kind: 'words',
-      columns: ['smiles', 'log_solubility'],
+      columns: ['mass', 'lepton_pT', 'lepton_eta'],
       why: 'as asked',
-      unused: ['scaffold_split'],
     });
   });
 

@@ -1,9 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ColumnValues } from '../records/record-batch.js';
 import { MISSING_ID, PRESENT_ID } from '../records/token-block.js';
 import { fields } from './fields.js';
 import { restoreTokenizer } from './index.js';
-import { numbers, records, rejections, texts, tokenizerCases } from './tokenizer.case.js';
+import {
+  numbers,
+  records,
+  rejections,
+  seriesColumn,
+  texts,
+  tokenizerCases,
+  unknowns,
+} from './tokenizer.case.js';
 import { FIT_RECORDS } from './tokenizer.js';
 
 /** Five collisions of the HIGGS data set (Baldi et al. 2014) and a column of text. */
@@ -93,7 +102,7 @@ describe('fields', () => {
     expect([...unit.encode(records({ x: numbers([300, -300]) }, 2)).values!]).toEqual([10, -10]);
   });
 
-  it('rejects infinite cells, unseen categories and text that is no number; once per record', async () => {
+  it('rejects infinite cells, text that is no number and, if told to, unseen categories; once per record', async () => {
     const columns = { x: numbers([1, 2, 3]), kind: texts(['a', 'b', 'a']) };
     const tokenizer = await fields.fit([records(columns, 3)], { columns: ['x', 'kind'] });
     const batch = records(
@@ -101,11 +110,13 @@ describe('fields', () => {
       4,
       9,
     );
-    expect(rejections(tokenizer, batch)).toEqual([
+    expect(rejections(tokenizer, batch, { unseen: 'reject' })).toEqual([
       '10 x: "Infinity" is not a finite number',
       '11 kind: "c" was not seen in training (2 categories: a, b)',
       '12 x: "-Infinity" is not a finite number',
     ]);
+    expect(unknowns(tokenizer, batch)).toEqual(['11 kind: c']);
+    expect([...tokenizer.encode(batch).ids!]).toEqual([PRESENT_ID, 2, PRESENT_ID, MISSING_ID]);
     const other = { x: texts(['2', null, ' 3e0 ', 'x7']), kind: texts(['a', 'b', 'a', 'b']) };
     expect(rejections(tokenizer, records(other, 4))).toEqual(['3 x: "x7" is not a finite number']);
     const block = tokenizer.encode(records(other, 4));
@@ -122,19 +133,12 @@ describe('fields', () => {
     expect([...block.offsets]).toEqual([0, 1, 2]);
   });
 
-  it('leaves out columns without cells or with too many texts, and says so', async () => {
-    const names = Array.from({ length: 300 }, (_, row) => `name ${row}`);
-    const columns = {
-      x: numbers(names.map((_, row) => row)),
-      gone: numbers(names.map(() => Number.NaN)),
-      name: texts(names),
-    };
-    const tokenizer = await fields.fit([records(columns, 300)], { columns: ['x', 'gone', 'name'] });
+  it('leaves out columns without cells, and says so', async () => {
+    const columns = { x: numbers([1, 2, 4]), gone: numbers(Array(3).fill(Number.NaN)) };
+    const tokenizer = await fields.fit([records(columns, 3)], { columns: ['x', 'gone'] });
     expect(tokenizer.columns).toEqual(['x']);
-    expect(tokenizer.fitted['columns left out']).toBe(
-      'gone (every cell is missing), name (more than 256 different texts)',
-    );
-    await expect(fields.fit([records(columns, 300)], { columns: ['gone'] })).rejects.toThrow(
+    expect(tokenizer.fitted['columns left out']).toBe('gone (every cell is missing)');
+    await expect(fields.fit([records(columns, 3)], { columns: ['gone'] })).rejects.toThrow(
       'no column can be a field',
     );
   });
@@ -161,10 +165,64 @@ describe('fields', () => {
   it('refuses options that are not its own and states that cannot be', async () => {
     const batch = records({ x: numbers([1]) }, 1);
     await expect(fields.fit([batch], { columns: ['x'], maxTokens: 4 })).rejects.toThrow(
-      'one token per column',
+      'one token or a few per column',
     );
     const state = JSON.parse(JSON.stringify(await fitColumn([1, 2])));
     state.fields[0].sd = 0;
     expect(() => restoreTokenizer(state)).toThrow('at fields.0.sd');
+  });
+
+  it('refuses records of more than 1,024 tokens, and says what to do', async () => {
+    const wide = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`x${i}`, numbers([i, 1])]));
+    const batch = records({ ...wide, embedding: seriesColumn([Array(25).fill(1), Array(25).fill(2)]) }, 2);
+    await expect(fields.fit([batch], { columns: Object.keys(batch.columns) })).rejects.toThrow(
+      'a record would be 1025 tokens of 1001 columns (embedding 25, …), and at most 1024 are possible; leave columns out with --ignore, or name those to read with --columns',
+    );
+    const tokenizer = await fields.fit([batch], { columns: Object.keys(batch.columns).slice(1) });
+    expect(tokenizer.spec.maxTokens).toBe(1024);
+    // So many columns are refused before anything is read.
+    const many = Array.from({ length: 5000 }, (_, i) => `x${i}`);
+    await expect(fields.fit([], { columns: many })).rejects.toThrow('at least 5000 tokens, and at most 1024');
+  });
+
+  it('says what was expected of a column that has another type', async () => {
+    const columns = { x: numbers([1, 2]), kind: texts(['a', 'b']), list: seriesColumn([[1], [2]]) };
+    const tokenizer = await fields.fit([records(columns, 2)], { columns: Object.keys(columns) });
+    const list = seriesColumn([[1, 2]]);
+    const lists = { x: list, kind: texts(['a']), list };
+    expect(() => tokenizer.encode(records(lists, 1))).toThrow(
+      'column "x" holds lists of numbers, but numbers were expected; give it the type it had in training',
+    );
+    const noList = { x: numbers([1]), kind: texts(['a']), list: numbers([1]) };
+    expect(() => tokenizer.encode(records(noList, 1))).toThrow('but lists of numbers were expected');
+    const image: ColumnValues = { type: 'pixels', values: new Uint8Array(4), shape: [2, 2, 1] };
+    await expect(fields.fit([records({ image }, 1)], { columns: ['image'] })).rejects.toThrow('holds images');
+  });
+});
+
+describe('the state of an earlier run', () => {
+  const state = {
+    kind: 'fields',
+    version: 1,
+    fields: [
+      { name: 'm_bb', type: 'numeric', mean: 2, sd: 4 },
+      { name: 'trigger', type: 'categorical', categories: ['electron', 'muon'] },
+      { name: 'flavour', type: 'categorical', categories: ['b', 'c'] },
+    ],
+    fitted: { records: 5 },
+  };
+
+  it('gives the tokens it gave, and is kept as it is', () => {
+    const tokenizer = restoreTokenizer(state);
+    expect(tokenizer.spec).toMatchObject({ vocabulary: 6, maxTokens: 3 });
+    const columns = {
+      m_bb: numbers([4, Number.NaN]),
+      trigger: texts(['muon', null]),
+      flavour: texts(['c', 'b']),
+    };
+    const { ids, values } = tokenizer.encode(records(columns, 2));
+    expect([...ids!]).toEqual([PRESENT_ID, 3, 5, MISSING_ID, MISSING_ID, 4]);
+    expect([...values!]).toEqual([0.5, 0, 0, 0, 0, 0]);
+    expect(tokenizer.toJSON()).toEqual(state);
   });
 });

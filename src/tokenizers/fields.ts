@@ -1,10 +1,12 @@
-/** One token per column of a table: numeric cells standardised, categories by id, missing cells with an id of their own. */
+/** The columns of a table as tokens: numbers, dates and lists standardised, categories and letters by id, missing cells with an id of their own. */
 
 import { z } from 'zod';
 import { InputError } from '../errors.js';
-import { MAX_CATEGORIES } from '../records/profile.js';
-import type { ColumnValues } from '../records/record-batch.js';
-import { type FieldSpec, MISSING_ID } from '../records/token-block.js';
+import { MISSING_ID, PRESENT_ID } from '../records/token-block.js';
+import { CLIP, type Field, type FieldFit } from './field.js';
+import { categoricalField, unnumberedCategoricalSchema } from './field-category.js';
+import { type FieldState, fieldSchema, fits, restoreField, usualKinds } from './field-kinds.js';
+import { numericField, numericSchema } from './field-number.js';
 import {
   allPlaces,
   columnOf,
@@ -15,253 +17,207 @@ import {
   type TokenizerFamily,
 } from './tokenizer.js';
 
-/** Standardised values are clipped to this many standard deviations, so that one outlier does not rule a batch's loss. */
-const CLIP = 10;
-
-const numericSchema = z.strictObject({
-  name: z.string(),
-  type: z.literal('numeric'),
-  mean: z.number(),
-  sd: z.number().positive(),
-});
-
-const categoricalSchema = z.strictObject({
-  name: z.string(),
-  type: z.literal('categorical'),
-  categories: z
-    .array(z.string())
-    .min(1)
-    .max(MAX_CATEGORIES)
-    .refine((categories) => new Set(categories).size === categories.length, 'must be different'),
-});
+/** A record of more tokens would take more memory for its context than any table needs. */
+const MOST_TOKENS = 1024;
 
 const stateSchema = z.strictObject({
   kind: z.literal('fields'),
-  version: z.literal(1),
-  fields: z.array(z.discriminatedUnion('type', [numericSchema, categoricalSchema])).min(1),
+  version: z.literal(2),
+  /** The id of a cell that holds a number. */
+  presentId: z.literal(PRESENT_ID),
+  /** The id of a missing cell, and of a category that was not seen in training. */
+  missingId: z.literal(MISSING_ID),
+  /** Standardised numbers are clipped to this many standard deviations. */
+  clip: z.literal(CLIP),
+  fields: z.array(fieldSchema).min(1),
   fitted: fittedSchema,
 });
 
-type NumericState = z.infer<typeof numericSchema>;
-type CategoricalState = z.infer<typeof categoricalSchema>;
+/** What runs of before there were other columns than numbers and categories have. */
+const firstStateSchema = z.strictObject({
+  kind: z.literal('fields'),
+  version: z.literal(1),
+  fields: z.array(z.discriminatedUnion('type', [numericSchema, unnumberedCategoricalSchema])).min(1),
+  fitted: fittedSchema,
+});
+
 type FieldsState = z.infer<typeof stateSchema>;
+type FirstState = z.infer<typeof firstStateSchema>;
 
-/** Running moments of a numeric column. */
-interface Moments {
-  count: number;
-  mean: number;
-  /** Sum of squared differences from the mean. */
-  squares: number;
-  minimum: number;
-  maximum: number;
-}
+/** The ids that a column owns, counted. */
+const idsOf = (field: Field): number => field.tokens.reduce((most, { size }) => Math.max(most, size), 0);
 
-/**
- * Takes in a batch: its own moments in two passes, then merged (Chan, Golub & LeVeque 1979), which stays exact where
- * the mean is large against the spread. Missing and infinite cells are passed over.
- */
-function addMoments(moments: Moments, values: Float64Array, count: number): void {
-  let present = 0;
-  let sum = 0;
-  for (let row = 0; row < count; row++) {
-    const value = values[row];
-    if (!Number.isFinite(value)) continue;
-    present++;
-    sum += value;
-    if (value < moments.minimum) moments.minimum = value;
-    if (value > moments.maximum) moments.maximum = value;
-  }
-  if (present === 0) return;
-  const mean = sum / present;
-  let squares = 0;
-  for (let row = 0; row < count; row++) {
-    const difference = values[row] - mean;
-    if (Number.isFinite(difference)) squares += difference * difference;
-  }
-  const shift = mean - moments.mean;
-  const total = moments.count + present;
-  moments.squares += squares + (shift * shift * moments.count * present) / total;
-  moments.mean += (shift * present) / total;
-  moments.count = total;
-}
+/** What the columns of each type are called in the facts of fitting. */
+const counted: Readonly<Record<FieldState['type'], string>> = {
+  numeric: 'numeric fields',
+  date: 'date fields',
+  categorical: 'categorical fields',
+  hashed: 'hashed fields',
+  text: 'text fields',
+  vector: 'vector fields',
+};
 
-/** Mean and sd of the training cells; a constant column keeps sd 1. */
-function numericState(name: string, { count, mean, squares, minimum, maximum }: Moments): NumericState {
-  if (minimum === maximum) return { name, type: 'numeric', mean: minimum, sd: 1 };
-  const sd = Math.sqrt(squares / count);
-  // Numbers that differ by less than float64 can square, or by more.
-  if (sd > 0 && Number.isFinite(sd)) return { name, type: 'numeric', mean, sd };
-  throw new InputError(
-    `column ${JSON.stringify(name)} cannot be standardised: its values go from ${minimum} to ${maximum}; rescale or ignore it`,
-  );
+function countFields(states: readonly FieldState[]): Record<string, number> {
+  const counts: Record<string, number> = { 'numeric fields': 0, 'categorical fields': 0 };
+  for (const { type } of states) counts[counted[type]] = (counts[counted[type]] ?? 0) + 1;
+  return counts;
 }
 
 export const fields: TokenizerFamily = {
-  async fit(batches, { columns, maxTokens, patch }) {
+  async fit(batches, { columns, maxTokens, patch, kinds = {} }) {
     if (maxTokens !== undefined || patch !== undefined) {
       throw new InputError(
-        'the fields tokenizer has one token per column: no tokenizer.max_tokens or tokenizer.patch',
+        'the fields tokenizer has one token or a few per column: no tokenizer.max_tokens or tokenizer.patch',
       );
     }
-    const moments = new Map<string, Moments>();
-    const categories = new Map<string, Set<string>>();
+    if (columns.length > MOST_TOKENS) throw tooWide(`at least ${columns.length} tokens`);
+    const fitting = new Map<string, FieldFit<FieldState>>();
     const records = await readTraining(batches, (batch, count) => {
       for (const name of columns) {
         const column = columnOf(batch, name);
-        if (column.type === 'number') {
-          const empty = { count: 0, mean: 0, squares: 0, minimum: Infinity, maximum: -Infinity };
-          if (!moments.has(name)) moments.set(name, empty);
-          addMoments(moments.get(name)!, column.values, count);
-        } else if (column.type === 'text') {
-          if (!categories.has(name)) categories.set(name, new Set());
-          const seen = categories.get(name)!;
-          for (let row = 0; row < count && seen.size <= MAX_CATEGORIES; row++) {
-            const value = column.values[row];
-            if (value !== null) seen.add(value);
+        if (!fitting.has(name)) {
+          const kind = Object.hasOwn(kinds, name) ? kinds[name] : usualKinds[column.type];
+          if (kind === undefined) {
+            throw new InputError(
+              `column ${JSON.stringify(name)} holds images; the fields tokenizer reads numbers, text and lists of numbers`,
+            );
           }
-        } else {
-          throw new InputError(
-            `column ${JSON.stringify(name)} holds images; the fields tokenizer reads numbers and text`,
-          );
+          fitting.set(name, fits[kind](name));
         }
+        fitting.get(name)!.add(column, count);
       }
       return count * columns.length;
     });
-    const states: FieldsState['fields'] = [];
+    const states: FieldState[] = [];
+    const made: Field[] = [];
     const leftOut: string[] = [];
+    let firstId = MISSING_ID + 1;
     for (const name of columns) {
-      const numeric = moments.get(name);
-      const values = categories.get(name);
-      if (numeric ? numeric.count === 0 : values!.size === 0) leftOut.push(`${name} (every cell is missing)`);
-      else if (numeric) states.push(numericState(name, numeric));
-      else if (values!.size > MAX_CATEGORIES)
-        leftOut.push(`${name} (more than ${MAX_CATEGORIES} different texts)`);
-      else states.push({ name, type: 'categorical', categories: [...values!].sort() });
+      const state = fitting.get(name)!.state(firstId);
+      if (state === undefined) {
+        leftOut.push(`${name} (every cell is missing)`);
+        continue;
+      }
+      states.push(state);
+      const field = restoreField(state);
+      made.push(field);
+      firstId += idsOf(field);
     }
     if (states.length === 0) {
       throw new InputError(`no column can be a field: ${leftOut.join(', ') || 'none was chosen'}`);
     }
-    const numeric = states.filter((field) => field.type === 'numeric').length;
-    return fieldsTokenizer({
-      kind: 'fields',
-      version: 1,
-      fields: states,
-      fitted: {
-        records,
-        'numeric fields': numeric,
-        'categorical fields': states.length - numeric,
-        ...(leftOut.length > 0 && { 'columns left out': leftOut.join(', ') }),
+    checkWidth(made);
+    return fieldsTokenizer(
+      {
+        kind: 'fields',
+        version: 2,
+        presentId: PRESENT_ID,
+        missingId: MISSING_ID,
+        clip: CLIP,
+        fields: states,
+        fitted: {
+          records,
+          ...countFields(states),
+          ...(leftOut.length > 0 && { 'columns left out': leftOut.join(', ') }),
+        },
       },
-    });
+      made,
+    );
   },
-  restore: (state) => fieldsTokenizer(parseState(stateSchema, state)),
+
+  restore(state) {
+    const first = typeof state === 'object' && state !== null && 'version' in state && state.version === 1;
+    if (!first) {
+      const parsed = parseState(stateSchema, state);
+      return fieldsTokenizer(parsed, checkIds(parsed.fields.map(restoreField)));
+    }
+    const parsed = parseState(firstStateSchema, state);
+    let firstId = MISSING_ID + 1;
+    const numbered = parsed.fields.map((field) => {
+      if (field.type === 'numeric') return numericField(field);
+      const made = categoricalField({ ...field, firstId });
+      firstId += field.categories.length;
+      return made;
+    });
+    return fieldsTokenizer(parsed, numbered);
+  },
 };
 
-/** The cells of one field at `places` of a batch are written to token `start`, `start + stride`, … . */
-interface FieldTokens {
-  readonly places: ArrayLike<number>;
-  readonly ids: Int32Array;
-  readonly values: Float32Array;
-  readonly start: number;
-  readonly stride: number;
-  /** Told of every bad cell: the how manieth of the places, and what is wrong. */
-  readonly bad: (record: number, message: string) => void;
+function checkWidth(made: readonly Field[]): void {
+  const width = made.reduce((sum, { tokens }) => sum + tokens.length, 0);
+  if (width <= MOST_TOKENS) return;
+  const longest = made
+    .filter(({ tokens }) => tokens.length > 1)
+    .toSorted((a, b) => b.tokens.length - a.tokens.length)
+    .slice(0, 3)
+    .map(({ column, tokens }) => `${column} ${tokens.length}`);
+  const which = longest.length > 0 ? ` (${longest.join(', ')}, …)` : '';
+  throw tooWide(`${width} tokens of ${made.length} columns${which}`);
 }
 
-/**
- * A numeric field's cells: NaN is missing, an infinity is no number.
- * A column that is empty in this file, or has one bad cell, arrives as text and is read here.
- */
-function numericCells(column: ColumnValues): Float64Array {
-  if (column.type === 'number') return column.values;
-  const numbers = new Float64Array(column.values.length);
-  for (let row = 0; row < numbers.length; row++) {
-    const text = String(column.values[row] ?? '').trim();
-    const value = Number(text);
-    numbers[row] = text === '' ? Number.NaN : Number.isNaN(value) ? Number.POSITIVE_INFINITY : value;
-  }
-  return numbers;
-}
+const tooWide = (what: string): InputError =>
+  new InputError(
+    `a record would be ${what}, and at most ${MOST_TOKENS} are possible; leave columns out with --ignore, or name those to read with --columns`,
+  );
 
-function writeNumeric({ mean, sd }: NumericState, column: ColumnValues, into: FieldTokens): void {
-  const { places, ids, values, start, stride, bad } = into;
-  const cells = numericCells(column);
-  for (let record = 0, token = start; record < places.length; record++, token += stride) {
-    const value = cells[places[record]];
-    if (Number.isFinite(value)) {
-      values[token] = Math.max(-CLIP, Math.min(CLIP, (value - mean) / sd));
-    } else if (Number.isNaN(value)) {
-      ids[token] = MISSING_ID;
-    } else {
-      bad(record, `${JSON.stringify(String(column.values[places[record]]))} is not a finite number`);
+/** Ids are given in the order of the fields, without gaps. */
+function checkIds(made: readonly Field[]): readonly Field[] {
+  let firstId = MISSING_ID + 1;
+  for (const [index, field] of made.entries()) {
+    const wrong = field.tokens.some((token) => token.type === 'categorical' && token.firstId !== firstId);
+    if (wrong) {
+      throw new InputError(
+        `this is not the state of a tokenizer that Lacuna wrote: the ids at fields.${index} must begin with ${firstId}`,
+      );
     }
+    firstId += idsOf(field);
   }
+  return made;
 }
 
-function writeCategories(
-  { categories }: CategoricalState,
-  idOf: ReadonlyMap<string, number>,
-  column: ColumnValues,
-  into: FieldTokens,
-  unseen: 'reject' | 'keep',
-): void {
-  const { places, ids, start, stride, bad } = into;
-  for (let record = 0, token = start; record < places.length; record++, token += stride) {
-    const cell = column.values[places[record]];
-    if (cell === null || Number.isNaN(cell)) {
-      ids[token] = MISSING_ID;
-      continue;
-    }
-    const id = idOf.get(typeof cell === 'string' ? cell : String(cell));
-    if (id !== undefined || unseen === 'keep') {
-      ids[token] = id ?? MISSING_ID;
-    } else {
-      const listed = categories.slice(0, 20).join(', ') + (categories.length > 20 ? ', …' : '');
-      const value = JSON.stringify(String(cell));
-      bad(record, `${value} was not seen in training (${categories.length} categories: ${listed})`);
-    }
-  }
-}
-
-function fieldsTokenizer(state: FieldsState): Tokenizer {
-  const width = state.fields.length;
-  const specs: FieldSpec[] = [];
-  const idsOf: Map<string, number>[] = [];
-  let vocabulary = MISSING_ID + 1;
-  for (const field of state.fields) {
-    const categories = field.type === 'categorical' ? field.categories : [];
-    const firstId = field.type === 'categorical' ? vocabulary : 0;
-    specs.push({ name: field.name, type: field.type, firstId, size: categories.length });
-    idsOf.push(new Map(categories.map((category, index) => [category, firstId + index])));
-    vocabulary += categories.length;
-  }
+function fieldsTokenizer(state: FieldsState | FirstState, made: readonly Field[]): Tokenizer {
+  const specs = made.flatMap(({ tokens }) => tokens);
+  const width = specs.length;
+  const vocabulary = made.reduce((sum, field) => sum + idsOf(field), MISSING_ID + 1);
+  const owners = made.flatMap((field) => field.tokens.map((_, token) => ({ field, token })));
 
   return {
     kind: 'fields',
     spec: { kind: 'fields', fields: specs, vocabulary, maxTokens: width },
-    columns: specs.map((field) => field.name),
+    columns: made.map(({ column }) => column),
     fitted: state.fitted,
 
-    encode(batch, reject, { places = allPlaces(batch), unseen = 'reject' } = {}) {
+    encode(batch, reject, { places = allPlaces(batch), unseen = 'keep', onUnknown } = {}) {
       const records = places.length;
       // `PRESENT_ID` is 0, so every cell stands as present until something else is written.
       const ids = new Int32Array(records * width);
       const values = new Float32Array(records * width);
       // The first fault of each bad record. They are told in the order of the records, though fields are read one by one.
-      const faults = new Map<number, { field: string; message: string }>();
-      for (const [start, field] of state.fields.entries()) {
-        const column = columnOf(batch, field.name);
-        if (column.type !== 'number' && column.type !== 'text') {
-          throw new InputError(
-            `column ${JSON.stringify(field.name)} holds ${column.type}; a ${field.type} column was expected`,
-          );
-        }
+      const faults = new Map<number, { column: string; message: string }>();
+      const unknown: { record: number; column: string; value: string }[] = [];
+      let start = 0;
+      for (const field of made) {
+        const { column } = field;
         const bad = (record: number, message: string) => {
-          if (!faults.has(record)) faults.set(record, { field: field.name, message });
+          if (!faults.has(record)) faults.set(record, { column, message });
         };
-        const into = { places, ids, values, start, stride: width, bad };
-        if (field.type === 'numeric') writeNumeric(field, column, into);
-        else writeCategories(field, idsOf[start], column, into, unseen);
+        field.write(columnOf(batch, column), {
+          places,
+          ids,
+          values,
+          start,
+          stride: width,
+          bad,
+          unseen(record, value, message) {
+            if (unseen === 'reject') bad(record, message());
+            else if (onUnknown) unknown.push({ record, column, value });
+          },
+        });
+        start += field.tokens.length;
+      }
+      unknown.sort((a, b) => a.record - b.record);
+      for (const { record, column, value } of unknown) {
+        if (!faults.has(record)) onUnknown?.(batch.rows[places[record]], column, value);
       }
       const rows = new Int32Array(records);
       let count = 0;
@@ -269,7 +225,7 @@ function fieldsTokenizer(state: FieldsState): Tokenizer {
         const row = batch.rows[places[record]];
         const fault = faults.get(record);
         if (fault) {
-          reject?.(row, fault.field, fault.message);
+          reject?.(row, fault.column, fault.message);
           continue;
         }
         if (count < record) {
@@ -289,18 +245,10 @@ function fieldsTokenizer(state: FieldsState): Tokenizer {
       };
     },
 
-    /** The cell of a numeric field, exact up to float32 and the clipping at 10 sd; NaN for a category, which has none. */
-    decode(position, _channel, value) {
-      const field = state.fields[position];
-      return field.type === 'numeric' ? field.mean + field.sd * value : Number.NaN;
-    },
+    /** Exact up to float32 and the clipping at 10 sd; NaN for a category or letter, which has none. */
+    decode: (position, _channel, value) => owners[position].field.decode(owners[position].token, value),
 
-    tokenLabel(position, id) {
-      const field = state.fields[position];
-      if (id === MISSING_ID) return `${field.name} missing`;
-      if (field.type === 'numeric' || id === undefined) return field.name;
-      return `${field.name} = ${field.categories[id - specs[position].firstId]}`;
-    },
+    tokenLabel: (position, id) => owners[position].field.label(owners[position].token, id),
 
     toJSON: () => state,
   };

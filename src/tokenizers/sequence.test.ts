@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { restoreTokenizer } from './index.js';
 import { sequence } from './sequence.js';
-import { numbers, records, rejections, texts, tokenizerCases } from './tokenizer.case.js';
+import { numbers, records, rejections, texts, tokenizerCases, unknowns } from './tokenizer.case.js';
 
 const molecules = [
   'Cc1cccc(N2CCN(C(=O)C34CC5CC(CC(C5)C3)C4)CC2)c1C',
@@ -81,15 +81,16 @@ describe('sequence', () => {
     expect(ids![0]).not.toBe(ids![1]);
   });
 
-  it('rejects an unknown letter, an empty text and a missing cell, and keeps the others', async () => {
+  it('rejects an empty text and a missing cell, an unknown letter if told to, and keeps the others', async () => {
     const tokenizer = await fitOn(['CCO', 'CN']);
     const batch = records({ smiles: texts(['CO', 'CCß', null, '', 'N']) }, 5, 100);
-    expect(rejections(tokenizer, batch)).toEqual([
+    const empty = ['102 smiles: the cell is missing', '103 smiles: the text is empty'];
+    expect(rejections(tokenizer, batch)).toEqual(empty);
+    expect(rejections(tokenizer, batch, { unseen: 'reject' })).toEqual([
       '101 smiles: letter "ß" at position 3 is not in the vocabulary (3 letters: C N O)',
-      '102 smiles: the cell is missing',
-      '103 smiles: the text is empty',
+      ...empty,
     ]);
-    const block = tokenizer.encode(batch);
+    const block = tokenizer.encode(batch, undefined, { unseen: 'reject' });
     expect(block).toEqual({
       count: 2,
       offsets: Int32Array.from([0, 2, 3]),
@@ -147,12 +148,13 @@ describe('restoreTokenizer', () => {
 });
 
 describe('an unseen letter', () => {
-  it('makes a record bad, or stands as unknown where the record must be kept', async () => {
+  it('stands as unknown and is told of once a record, or makes the record bad', async () => {
     const tokenizer = await sequence.fit([records({ text: texts(['AB', 'BA']) }, 2)], { columns: ['text'] });
-    const strange = records({ text: texts(['AXB', 'AB']) }, 2);
-    expect([...tokenizer.encode(strange).ids!]).toEqual([2, 3]);
-    const kept = tokenizer.encode(strange, undefined, { unseen: 'keep' });
-    expect([...kept.ids!]).toEqual([2, 1, 3, 2, 3]);
-    expect([...kept.rows]).toEqual([0, 1]);
+    const strange = records({ text: texts(['AXB', 'AB', '', 'YX🧬']) }, 4, 7);
+    const kept = tokenizer.encode(strange);
+    expect([...kept.ids!]).toEqual([2, 1, 3, 2, 3, 1, 1, 1]);
+    expect([...kept.rows]).toEqual([7, 8, 10]);
+    expect(unknowns(tokenizer, strange)).toEqual(['7 text: X', '10 text: Y']);
+    expect([...tokenizer.encode(strange, undefined, { unseen: 'reject' }).ids!]).toEqual([2, 3]);
   });
 });

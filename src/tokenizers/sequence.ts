@@ -36,7 +36,7 @@ const stateSchema = z.strictObject({
     .min(1)
     .max(MAX_LETTERS)
     .refine((letters) => new Set(letters).size === letters.length, 'must be different characters'),
-  /** Whether the alphabet was larger than `MAX_LETTERS`: then other letters are unknown instead of errors. */
+  /** Whether the alphabet was larger than `MAX_LETTERS`: then other letters are nothing new. */
   openVocabulary: z.boolean(),
   maxTokens: z.int().min(1).max(LONGEST),
   fitted: fittedSchema,
@@ -146,7 +146,7 @@ function quantile(histogram: Float64Array, total: number, q: number): number {
 
 function sequenceTokenizer(state: SequenceState): Tokenizer {
   const { column, letters, maxTokens } = state;
-  // Id of every code point; PADDING marks those that make a record bad.
+  // Id of every code point; PADDING marks those that fitting did not see.
   const other = state.openVocabulary ? UNKNOWN : PADDING;
   const unitIds = new Uint16Array(0x10000).fill(other);
   const highIds = new Map<number, number>();
@@ -164,7 +164,7 @@ function sequenceTokenizer(state: SequenceState): Tokenizer {
     fitted: state.fitted,
 
     /** Letters after the first `maxTokens` of a record are cropped, unread. */
-    encode(batch, reject, { places = allPlaces(batch), unseen = 'reject' } = {}) {
+    encode(batch, reject, { places = allPlaces(batch), unseen = 'keep', onUnknown } = {}) {
       const texts = textColumn(batch, column);
       let most = 0;
       for (let i = 0; i < places.length; i++) most += Math.min(texts[places[i]]?.length ?? 0, maxTokens);
@@ -183,10 +183,14 @@ function sequenceTokenizer(state: SequenceState): Tokenizer {
         let end = start;
         let id = UNKNOWN;
         let index = 0;
+        let strange: number | undefined;
         for (const limit = start + maxTokens; index < text.length && end < limit; end++) {
           const point = codePoint(text, index);
           id = point < 0x10000 ? unitIds[point] : (highIds.get(point) ?? other);
-          if (id === PADDING && unseen === 'keep') id = UNKNOWN;
+          if (id === PADDING && unseen === 'keep') {
+            id = UNKNOWN;
+            strange ??= point;
+          }
           if (id === PADDING) break;
           ids[end] = id;
           index += point < 0x10000 ? 1 : 2;
@@ -198,6 +202,7 @@ function sequenceTokenizer(state: SequenceState): Tokenizer {
           reject?.(row, column, `${message} (${letters.length} letters: ${listed})`);
           continue;
         }
+        if (strange !== undefined) onUnknown?.(row, column, String.fromCodePoint(strange));
         rows[count++] = row;
         offsets[count] = end;
         start = end;

@@ -5,6 +5,7 @@ import { InputError } from '../errors.js';
 import type { Option } from '../options.js';
 import type { ColumnValues, RecordBatch } from '../records/record-batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import type { FieldKind } from './field.js';
 import type { TokenizerKind } from './index.js';
 
 /** Told of each record that is left out, once: its file row, the column at fault, and what is wrong with it. */
@@ -36,19 +37,16 @@ export interface Tokenizer {
 export interface EncodeOptions {
   /** Places in the batch, ascending, of the records to encode; all of them by default. */
   readonly places?: ArrayLike<number>;
-  /**
-   * A letter or category that fitting did not see: it makes its record bad (the default), or it stands as unknown or
-   * missing, as it must where leaving records out would make a test easier.
-   */
-  readonly unseen?: 'reject' | 'keep';
-  /** Told of each letter or category that stands as unknown, once a record and column. */
+  /** A letter or category that fitting did not see: it stands as unknown or missing (the default), or it makes its record bad. */
+  readonly unseen?: 'keep' | 'reject';
+  /** Told of the first such letter or category of a record and column that is kept, in the order of the records. */
   readonly onUnknown?: (row: number, column: string, value: string) => void;
 }
 
 /** What every state has; each kind adds its own. */
 export interface TokenizerState {
   readonly kind: TokenizerKind;
-  readonly version: 1;
+  readonly version: 1 | 2;
 }
 
 /** Named facts for people. */
@@ -58,6 +56,8 @@ export type Fitted = Readonly<Record<string, number | string>> & { readonly reco
 export interface TokenizerOptions {
   /** The columns to read (see `chooseTokenizer`). */
   readonly columns: readonly string[];
+  /** `fields`: how the cells of each column are read; of one that is not named its type says it. */
+  readonly kinds?: Readonly<Record<string, FieldKind>>;
   /** `sequence`: longer records are cropped. `grid`, `series`: the most patches that an image or series may be cut into. */
   readonly maxTokens?: number;
   /** `grid`: side of a square patch in pixels. `series`: steps of a patch. */

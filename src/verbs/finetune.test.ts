@@ -154,18 +154,18 @@ describe('finetune', () => {
 });
 
 describe('predict', () => {
-  it('names a letter that the run has never seen, or leaves its record out when asked to', async () => {
+  it('predicts a record with a letter that the run has never seen, and leaves out one without any', async () => {
     const { out } = await tune(['carbons'], { task: 'regression', steps: 5, seeds: 1 });
-    await writeFile(file('strange.csv'), 'smiles\nCCO\nCC?C\nCCN\n');
+    await writeFile(file('strange.csv'), 'id,smiles\na,CCO\nb,CC?C\nc,\nd,CCN\n');
     const strange = { run: out, data: file('strange.csv'), out: file('strange-predictions.csv') };
     await expect(predict(strange)).rejects.toThrow(
-      /strange\.csv: record 1, column "smiles": letter "\?" at position 3/,
+      /strange\.csv: record 2, column "smiles": the cell is missing/,
     );
     await expect(readFile(strange.out)).rejects.toThrow('ENOENT');
     const { rows, rejected } = await predict({ ...strange, config: { on_bad_record: 'skip' } });
-    expect({ rows, rejected }).toEqual({ rows: 2, rejected: 1 });
+    expect({ rows, rejected }).toEqual({ rows: 3, rejected: 1 });
     const text = await readFile(strange.out, 'utf8');
-    expect(text.split('\n').map((line) => line.split(',')[0])).toEqual(['row', '0', '2', '']);
+    expect(text.split('\n').map((line) => line.split(',')[0])).toEqual(['row', '0', '1', '3', '']);
   });
 
   it('refuses a run that was not fine-tuned', async () => {

@@ -84,6 +84,19 @@ describe('a plan', () => {
   });
 });
 
+describe('what is not learned from', () => {
+  it('is a warning where it could be data, and else stands in the line on the tokenizer', async () => {
+    const file = await known({ smiles, split, toxic });
+    const { messages } = plan({}, file);
+    expect(messages[0].message).toMatch(/not used: split \(says which records are for training\)$/);
+    const warnings = messages.filter(({ type }) => type === 'warning');
+    expect(warnings.map(({ message }) => message)).toEqual([
+      expect.stringMatching(/^column toxic is left out \(may be a label/),
+    ]);
+    expect(said(plan({ data: { columns: ['smiles', 'toxic'] } }, file)).join()).not.toContain('left out');
+  });
+});
+
 describe('the part that is held out for a later test', () => {
   const testOf = (asked: UserConfig['data'], file = labelled) => {
     const made = plan({ data: asked }, file);

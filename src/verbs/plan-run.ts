@@ -109,7 +109,11 @@ export function planRun({ asked, stored, origin, source, profile }: PlanInputs):
     labels: labelsOf(profile),
   });
   const split = rule(column, choice.columns, test.fraction);
-  const unused = choice.unused.map((name) => `${name} (${choice.reasons[name]})`).join(', ');
+  const warned = new Set(choice.warned);
+  const unused = choice.unused
+    .filter((name) => !warned.has(name))
+    .map((name) => `${name} (${choice.reasons[name]})`)
+    .join(', ');
   return {
     ...rest,
     tokenizer: { choice, options: user.tokenizer },
