@@ -9,7 +9,9 @@ const keys = [
   'data.on_bad_record',
   'data.columns',
   'data.ignore',
+  'data.split',
   'data.split_column',
+  'data.validation_column',
   'tokenizer',
 ];
 

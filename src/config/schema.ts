@@ -67,6 +67,11 @@ function build() {
 
   const splitting = {
     split_column: key(z.string().min(1), 'column that says train, valid or test', 'split'),
+    validation_column: key(
+      z.string().min(1),
+      'column of true and false beside it: which training records are for validation',
+      'validation',
+    ),
     valid_fraction: key(
       fraction(),
       'part of the records held out for validation, where no column says which',
@@ -88,6 +93,7 @@ function build() {
     ...reading,
     columns: key(names(), 'only these columns become tokens', ['smiles']),
     ignore: key(names(), 'these columns never become tokens', ['id', 'label']),
+    split: key(z.enum(['random']), 'parts are drawn, whatever a column says', 'random'),
     ...splitting,
   });
 
@@ -230,7 +236,14 @@ function build() {
 
   const run = z.strictObject({
     data: data
-      .partial({ columns: true, ignore: true, split_column: true, test_fraction: true })
+      .partial({
+        columns: true,
+        ignore: true,
+        split: true,
+        split_column: true,
+        validation_column: true,
+        test_fraction: true,
+      })
       .extend({ hash: key(z.string().min(1), 'hash of the file that was learned from', 'sha256:…') }),
     tokenizer: tokenizer.partial({ patch: true }),
     encoder: encoder

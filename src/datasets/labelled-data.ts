@@ -12,10 +12,12 @@ import { describeLabels, encodeLabels, type TargetColumn } from '../scoring/labe
 import type { Task } from '../scoring/metrics.js';
 import type { LabelledRecords } from '../scoring/parts.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import { findSplitColumn, type Partition, partition, partitionColumns, type SplitRule } from './partition.js';
+import { type Partition, partition, partitionColumns, type SplitRule } from './partition.js';
 import { type RejectedRecords, tokenRejecter } from './rejected-records.js';
+import { chooseSplit, profileForSplit } from './split-columns.js';
 import { looksPerToken, tokenLabels } from './token-labels.js';
 import { checkTokenizerColumns, hashesOf, KEEP_UNSEEN, placesOf } from './token-stream.js';
+import { UnassignedRecords } from './unassigned-records.js';
 
 export interface LabelledData extends LabelledRecords {
   /** Records in each part. */
@@ -32,6 +34,8 @@ export interface LabelledData extends LabelledRecords {
   readonly unlabelled: number;
   /** Records that the split column puts in no part, or that are no molecules to split by scaffold, which were left out. */
   readonly unassigned: number;
+  /** What a user should hear of the split, each a sentence. */
+  readonly notes: readonly string[];
 }
 
 export interface LabelledOptions {
@@ -47,8 +51,10 @@ export interface LabelledOptions {
   readonly maskColumn?: string;
   /** Draws parts whatever a split column says: record by record, or all molecules of one scaffold together. */
   readonly split?: 'random' | 'scaffold';
-  /** By default `pretrainedSplit` or a text column whose name ends in `split`; without one, parts are drawn. */
+  /** By default `pretrainedSplit` or a column that `chooseSplit` finds; without one, parts are drawn. */
   readonly splitColumn?: string;
+  /** See `SplitRule`; found beside the split column by default. */
+  readonly validationColumn?: string;
   /** The column that pretraining was split by: what it learned from must not become a test record. */
   readonly pretrainedSplit?: string;
   /** Used where parts are drawn, and validation's for a split column that names no validation part. */
@@ -71,14 +77,13 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     (targets.length === 1 && (await looksPerToken(source, tokenizer, targets[0])) ? 'per-token' : undefined);
   checkMask(source, task, options.maskColumn);
   const known = source.columns.some(({ name }) => name === options.pretrainedSplit);
-  const rule: SplitRule = {
-    column:
-      split === undefined
-        ? findSplitColumn(source, options.splitColumn ?? (known ? options.pretrainedSplit : undefined))
-        : undefined,
-    columns: tokenizer.columns,
-    heldOut,
-  };
+  const { notes, ...told } = chooseSplit(source.path, await profileForSplit(source), {
+    column: options.splitColumn ?? (known ? options.pretrainedSplit : undefined),
+    validation: options.validationColumn,
+    drawn: split !== undefined,
+  });
+  const rule: SplitRule = { ...told, columns: tokenizer.columns, heldOut };
+  const inNoPart = new UnassignedRecords(rule.column);
   const partsOf =
     split === 'scaffold'
       ? await partitionByScaffold(source, tokenizer, heldOut)
@@ -91,7 +96,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
   const hashes = { low: [] as number[], high: [] as number[] };
   const cells: (number | string | null)[][] = targets.map(() => []);
   const tokenColumns = { target: targets[0], mask: options.maskColumn };
-  const counts = { croppedLabels: 0, unlabelled: 0, unassigned: 0 };
+  const counts = { croppedLabels: 0, unlabelled: 0 };
   const onCropped = (labels: number) => {
     counts.croppedLabels += labels;
   };
@@ -109,13 +114,13 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
         ? [tokenLabels(source, batch, { tokenizer, columns: tokenColumns, reject, onCropped })]
         : targets.map((target) => labelValues(source, target, batch.columns[target]));
     const partOfRow = partsOf(batch);
+    inNoPart.add(batch, partOfRow);
     const places: number[] = [];
     const unlabelled: number[] = [];
     for (let row = 0; row < batch.rows.length; row++) {
       if (targetValues.some((values) => values[row] === undefined)) continue;
       if (targetValues.every((values) => isMissing(values[row]))) unlabelled.push(row);
-      else if (partOfRow[row] === undefined) counts.unassigned++;
-      else places.push(row);
+      else if (partOfRow[row] !== undefined) places.push(row);
     }
     counts.unlabelled += unlabelled.length;
     if (options.keepUnlabelled)
@@ -157,6 +162,8 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     ...(withoutLabel.length > 0 && { unlabelledBlock: concatenateBlocks(withoutLabel) }),
     splitBy: describeSplit(rule, split),
     ...counts,
+    unassigned: inNoPart.count,
+    notes: [...notes, inNoPart.summary()].filter((note) => note !== undefined),
   };
 }
 
@@ -167,8 +174,8 @@ function membersOf(parts: readonly Part[]): LabelledData['members'] {
   return { train: of('train'), valid: of('valid'), test: of('test') };
 }
 
-function describeSplit({ column, heldOut }: SplitRule, split: LabelledOptions['split']): string {
-  if (column !== undefined) return `column ${column}`;
+function describeSplit({ column, validation, heldOut }: SplitRule, split: LabelledOptions['split']): string {
+  if (column !== undefined) return `column ${column}${validation === undefined ? '' : ` and ${validation}`}`;
   const fractions = `${percent(heldOut.valid)} valid, ${percent(heldOut.test)} test`;
   return split === 'scaffold' ? `scaffold (${fractions})` : `random draw (${fractions}, seed ${SPLIT_SEED})`;
 }
@@ -272,7 +279,7 @@ function countParts(
   const advice =
     splitColumn === undefined
       ? 'give more records or larger --valid-fraction and --test-fraction'
-      : `check column "${splitColumn}", or name another with --split-column`;
+      : `check column "${splitColumn}", name another with --split-column, or draw parts with --split random`;
   throw new InputError(
     `${path}: expected labelled records in every part, got ${train} train, ${valid} valid and ${test} test; ${advice}`,
   );

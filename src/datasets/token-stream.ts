@@ -52,6 +52,8 @@ export interface TokenStreamOptions {
   readonly capacity: number;
   /** Hears of the hashes of the training records, batch by batch. */
   readonly onLearned?: (hashes: RecordHashes, places: Int32Array) => void;
+  /** Hears of the records and their parts, batch by batch, in each pass. */
+  readonly onParts?: (batch: RecordBatch, parts: readonly (Part | undefined)[]) => void;
 }
 
 /** Records held out for validation, at most; more are not needed to see a loss fall. */
@@ -65,12 +67,13 @@ export async function* trainingBlocks(
   options: TokenStreamOptions,
   validation?: TokenBlock[],
 ): AsyncGenerator<TokenBlock> {
-  const { source, tokenizer, rule, parts, reject, capacity, onLearned } = options;
+  const { source, tokenizer, rule, parts, reject, capacity, onLearned, onParts } = options;
   let heldOut = 0;
   async function* tokens(): AsyncGenerator<TokenBlock> {
     const columns = [...new Set([...tokenizer.columns, ...partitionColumns(source, rule)])];
     for await (const batch of source.read({ columns })) {
       const partOfRow = parts(batch);
+      onParts?.(batch, partOfRow);
       if (validation && heldOut < VALIDATION_RECORDS) {
         const places = placesIn(partOfRow, 'valid');
         const block = tokenizer.encode(batch, reject, { ...KEEP_UNSEEN, places });

@@ -2,6 +2,7 @@
 import { HELD_OUT, type ResolveInputs, resolveConfig } from '../config/defaults.js';
 import type { Config, UserConfig } from '../config/schema.js';
 import type { SplitRule } from '../datasets/partition.js';
+import type { SplitColumns } from '../datasets/split-columns.js';
 import { planSplit, planTokens, type TokenWishes } from '../datasets/token-plan.js';
 import { checkTokenizerColumns } from '../datasets/token-stream.js';
 import { InputError } from '../errors.js';
@@ -62,19 +63,20 @@ export function planRun({ asked, stored, origin, source, profile }: PlanInputs):
   const info = (message: string) => ({ type: 'info' as const, message });
   const warning = (message: string) => ({ type: 'warning' as const, message });
   const { valid_fraction = HELD_OUT.pretrainingValid, test_fraction } = user.data ?? {};
-  const rule = (column: string | undefined, columns: readonly string[], test: number): SplitRule => ({
-    column,
+  const rule = (split: SplitColumns, columns: readonly string[], test: number): SplitRule => ({
+    ...split,
     columns,
     heldOut: { valid: valid_fraction, test },
   });
   const configOf =
-    ({ column, heldOut }: SplitRule) =>
+    ({ column, validation, heldOut }: SplitRule) =>
     (read: Read): Config =>
       resolveConfig(user, {
         ...read,
         path: source.path,
         format: source.format,
         splitColumn: column,
+        validationColumn: validation,
         heldOut,
       });
   const rest = {
@@ -85,27 +87,28 @@ export function planRun({ asked, stored, origin, source, profile }: PlanInputs):
   if (origin) {
     checkTokenizerColumns(source, origin.tokenizer);
     const { kind, columns } = origin.tokenizer;
-    const column = planSplit(source, profile, user);
-    const test = testFraction(test_fraction, { column, kind, labels: labelsOf(profile) });
-    const split = rule(column, columns, test.fraction);
+    const { notes, ...told } = planSplit(source, profile, user);
+    const test = testFraction(test_fraction, { column: told.column, kind, labels: labelsOf(profile) });
+    const split = rule(told, columns, test.fraction);
     return {
       ...rest,
       tokenizer: { ready: origin.tokenizer },
       rule: split,
       messages: [
         info(`tokenizer and encoder of ${origin.folder}, as step ${origin.step} left it`),
+        ...notes.map(warning),
         ...test.said.map(info),
       ],
       config: configOf(split),
     };
   }
-  const { choice, splitColumn: column } = planTokens(source, profile, user);
+  const { choice, split: told } = planTokens(source, profile, user);
   const test = testFraction(test_fraction, {
-    column,
+    column: told.column,
     kind: choice.kind,
     labels: labelsOf(profile),
   });
-  const split = rule(column, choice.columns, test.fraction);
+  const split = rule(told, choice.columns, test.fraction);
   const unused = choice.unused.map((name) => `${name} (${choice.reasons[name]})`).join(', ');
   return {
     ...rest,
@@ -145,7 +148,12 @@ function testFraction(
 /** A run that is resumed does what it did. */
 function planResumed({ folder, config, tokenizer }: StoredRun, asked: UserConfig): RunPlan {
   checkSameConfig(asked, config, folder);
-  const { split_column: column, valid_fraction: valid, test_fraction: test } = config.data;
+  const {
+    split_column: column,
+    validation_column: validation,
+    valid_fraction: valid,
+    test_fraction: test,
+  } = config.data;
   if (column === undefined && test === undefined) {
     throw new InputError(
       `${folder}: was begun by an earlier version, which drew validation records by their place in the file; start a new run`,
@@ -153,7 +161,7 @@ function planResumed({ folder, config, tokenizer }: StoredRun, asked: UserConfig
   }
   return {
     tokenizer: { ready: tokenizer },
-    rule: { column, columns: tokenizer.columns, heldOut: { valid, test: test ?? 0 } },
+    rule: { column, validation, columns: tokenizer.columns, heldOut: { valid, test: test ?? 0 } },
     start: {},
     monitorTarget: config.training.monitor_target,
     counts: false,

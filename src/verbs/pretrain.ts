@@ -9,6 +9,7 @@ import { partition } from '../datasets/partition.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { fitTokenizer, PLANNING_RECORDS } from '../datasets/token-plan.js';
 import { type TokenStreamOptions, trainingBlocks } from '../datasets/token-stream.js';
+import { UnassignedRecords } from '../datasets/unassigned-records.js';
 import { checkMonitorTarget, readMonitorLabels } from '../datasets/watched-labels.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
@@ -115,6 +116,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   // What a run goes on from may not tell what it learned from; then this one cannot either.
   const learned =
     earlier === undefined || before !== undefined ? new LearnedRecordsWriter(before) : undefined;
+  const unassigned = new UnassignedRecords(plan.rule.column);
   const streamOptions: TokenStreamOptions = {
     source,
     tokenizer,
@@ -123,6 +125,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     reject: tokenRejecter(source, onBadRecord, rejected, { auto: 'skip' }),
     capacity: Math.floor(blockValues / valuesPerToken),
     onLearned: learned?.add,
+    onParts: (batch, parts) => unassigned.add(batch, parts),
   };
   const { block, validation, records, inMemory } = await firstBlock(streamOptions, plan);
 
@@ -207,6 +210,8 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
       hooks,
     );
     if (!inMemory) await learned?.write(out);
+    const inNoPart = unassigned.summary();
+    if (inNoPart) warn(inNoPart);
     const rejectedSummary = rejected.summary();
     if (rejectedSummary) {
       warn(`${rejectedSummary}; listed in rejected.jsonl`);
