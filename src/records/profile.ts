@@ -1,5 +1,12 @@
 /** What `inspect` says about a source: its columns, and which of them look like the id, the split and the labels. */
-import { isIdName, isLabelName, isUsualLabel, labelWord, mayNameRecord, splitByName } from './column-roles.js';
+import {
+  isIdName,
+  isLabelName,
+  isUsualLabel,
+  labelWord,
+  mayNameRecord,
+  splitByName,
+} from './column-roles.js';
 import { type ColumnProfile, ColumnSummary, DISTINCT_CAP } from './column-summary.js';
 import { NumberSet } from './number-set.js';
 import { type DataSource, isCellType, type LeftOutColumn, type RecordBatch } from './record-batch.js';
@@ -156,7 +163,8 @@ const hasFew = ({ distinct, present }: ColumnProfile): boolean =>
 const MOST_CLASSES = 30;
 
 /** Names of categories that are data of a record wherever they stand. */
-const isTrait = ({ name }: ColumnProfile) => /^(sex|gender|age|country|region|state|city|date|year|month)$/i.test(name);
+const isTrait = ({ name }: ColumnProfile) =>
+  /^(sex|gender|age|country|region|state|city|date|year|month)$/i.test(name);
 
 /**
  * The one label of a table without a dominating text that neither its name alone nor a word in it tells, and why: a usual
@@ -171,25 +179,32 @@ function likelyLabel(columns: readonly ColumnProfile[]): { name: string; reason:
     column.distinct > 1 &&
     column.distinct <= MOST_CLASSES &&
     2 * column.distinct <= column.present;
-  const usual = cells.filter((column) => isUsualLabel(column.name) && isClass(column));
-  if (usual.length === 1) {
-    const [{ name, distinct }] = usual;
-    return { name, reason: `its name is that of a usual label, with ${distinct} values` };
-  }
   const first = columns[0];
   const last = columns[columns.length - 1];
+  const usual = cells.filter((column) => isUsualLabel(column.name) && isClass(column));
+  const lastFew = isClass(last) && hasFew(last) && cells.includes(last);
+  const byPlace = { name: last.name, reason: `the last column, with only ${last.distinct} values` };
+  if (usual.length === 1) {
+    const [{ name, distinct }] = usual;
+    if (lastFew && name === last.name) return byPlace;
+    return { name, reason: `its name is that of a usual label, with ${distinct} values` };
+  }
   const texts = cells.filter(({ type }) => type === 'text');
   const [only] = texts;
-  if (texts.length === 1 && cells.length > 3 && (only === first || only === last) && isClass(only) && !isTrait(only)) {
+  if (
+    texts.length === 1 &&
+    cells.length > 3 &&
+    (only === first || only === last) &&
+    isClass(only) &&
+    !isTrait(only)
+  ) {
     const place = only === first ? 'first' : 'last';
     return {
       name: only.name,
       reason: `the only text among ${cells.length - 1} columns of numbers, ${place}, with ${only.distinct} values`,
     };
   }
-  const plain = last.type === 'text' || last.integers;
-  if (!cells.includes(last) || !plain || !hasFew(last)) return undefined;
-  return { name: last.name, reason: `the last column, with only ${last.distinct} values` };
+  return lastFew ? byPlace : undefined;
 }
 
 /** Why a column may be a label by its name, or beside a dominating text; labels must not be pretrained on. */
