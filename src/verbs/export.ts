@@ -4,6 +4,7 @@ import type { Config } from '../config/schema.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
 import { writeFolderAtomically } from '../files/atomic-folder.js';
+import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -11,7 +12,7 @@ import { type Batch, packBatch } from '../records/batch.js';
 import { selectRecords } from '../records/select-records.js';
 import { PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
 import { exportedFiles, writeExport } from '../runs/exported-files.js';
-import { openRun, type Run } from '../runs/folder.js';
+import { openRun, ownFiles, type Run } from '../runs/folder.js';
 import { openSource } from '../sources/open-source.js';
 import { random } from '../tensor/random.js';
 
@@ -47,7 +48,9 @@ export async function exportRun(
   { run: folder, out }: ExportOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<ExportSummary> {
+  await refuseOverwriteFolder(await ownFiles(folder), out);
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
+  await refuseOverwriteFolder([run.config.data.path], out);
   const parameters = encoderParameters(run.model, run.tensors, folder);
   let block = await firstRecords(run);
   if (block === undefined) {

@@ -4,16 +4,18 @@ import type { ProbeOptions } from '../config/schema.js';
 import type { HostTensors } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/frozen-encoder.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type ProtocolName, protocols } from '../probes/index.js';
 import type { Protocol, Represented } from '../probes/protocol.js';
 import type { TokenBlock } from '../records/token-block.js';
-import { openRun } from '../runs/folder.js';
+import { openRun, runFile } from '../runs/folder.js';
 import { describeParts, type MethodScores, type Scores, writeScores } from '../runs/scores.js';
 import { chooseMetric, metrics, type Task } from '../scoring/metrics.js';
 import { convertParts, splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
+import { inputFiles } from '../sources/data-files.js';
 import { readLabelledFile } from './labelled-file.js';
 
 /** What `probe` is given. */
@@ -41,6 +43,7 @@ export async function probe(
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<Scores> {
   const config = parseConfig({ probe: options.config ?? {} }, 'config').probe ?? {};
+  await refuseOverwrite(await inputFiles(data, config.format), runFile(folder, 'scores'));
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
   const asked = config.kind ? [protocols[config.kind]] : Object.values(protocols);
   const keepUnlabelled = asked.some(({ unlabelled }: Protocol) => unlabelled);
