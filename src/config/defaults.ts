@@ -97,6 +97,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       path: inputs.path,
       format: data.format ?? (inputs.format as Config['data']['format']),
       on_bad_record: data.on_bad_record ?? 'auto',
+      ...(data.on_unknown && { on_unknown: data.on_unknown }),
       columns: [...inputs.tokenizer.columns],
       ...(data.ignore && { ignore: data.ignore }),
       ...(data.split && { split: data.split }),

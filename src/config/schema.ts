@@ -63,6 +63,11 @@ function build() {
       'a record that cannot be read stops the run or is skipped and counted; auto stops only among the first 100',
       'skip',
     ),
+    on_unknown: key(
+      z.enum(['keep', 'fail']),
+      'a letter or category that the run was not trained on stands as unknown, counted, or stops the command',
+      'fail',
+    ),
   };
 
   const splitting = {
@@ -239,6 +244,7 @@ function build() {
       .partial({
         columns: true,
         ignore: true,
+        on_unknown: true,
         split: true,
         split_column: true,
         validation_column: true,

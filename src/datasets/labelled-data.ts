@@ -16,8 +16,9 @@ import { type Partition, partition, partitionColumns, type SplitRule } from './p
 import { type RejectedRecords, tokenRejecter } from './rejected-records.js';
 import { chooseSplit, profileForSplit } from './split-columns.js';
 import { looksPerToken, tokenLabels } from './token-labels.js';
-import { checkTokenizerColumns, hashesOf, KEEP_UNSEEN, placesOf } from './token-stream.js';
+import { checkTokenizerColumns, hashesOf, placesOf } from './token-stream.js';
 import { UnassignedRecords } from './unassigned-records.js';
+import { type OnUnknown, UnknownValues } from './unknown-values.js';
 
 export interface LabelledData extends LabelledRecords {
   /** Records in each part. */
@@ -45,6 +46,8 @@ export interface LabelledOptions {
   readonly rejected: RejectedRecords;
   /** `auto` by default, which skips what only the tokenizer cannot read. */
   readonly onBadRecord?: OnBadRecord;
+  /** What becomes of letters and categories that the tokenizer does not know; `keep` by default. */
+  readonly onUnknown?: OnUnknown;
   /** Follows from the target columns by default. */
   readonly task?: Task;
   /** Text of 0 and 1 for each token: which labels of a per-token task count. All by default. */
@@ -84,6 +87,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
   });
   const rule: SplitRule = { ...told, columns: tokenizer.columns, heldOut };
   const inNoPart = new UnassignedRecords(rule.column);
+  const unknown = new UnknownValues(source.path, options.onUnknown, onBadRecord);
   const partsOf =
     split === 'scaffold'
       ? await partitionByScaffold(source, tokenizer, heldOut)
@@ -124,9 +128,9 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     }
     counts.unlabelled += unlabelled.length;
     if (options.keepUnlabelled)
-      unlabelledBlocks.push(tokenizer.encode(selectRecords(batch, unlabelled), reject, KEEP_UNSEEN));
+      unlabelledBlocks.push(tokenizer.encode(selectRecords(batch, unlabelled), reject, unknown.encoding));
     const whole = places.length === batch.rows.length;
-    const block = tokenizer.encode(whole ? batch : selectRecords(batch, places), reject, KEEP_UNSEEN);
+    const block = tokenizer.encode(whole ? batch : selectRecords(batch, places), reject, unknown.encoding);
     if (block.count === 0) continue;
     blocks.push(block);
     const { low, high } = hashesOf(batch, tokenizer);
@@ -163,7 +167,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     splitBy: describeSplit(rule, split),
     ...counts,
     unassigned: inNoPart.count,
-    notes: [...notes, inNoPart.summary()].filter((note) => note !== undefined),
+    notes: [...notes, inNoPart.summary(), unknown.summary('read')].filter((note) => note !== undefined),
   };
 }
 

@@ -48,11 +48,6 @@ function cellText(column: ColumnValues | undefined, row: number): string | undef
   return value === null || Number.isNaN(value) ? undefined : String(value);
 }
 
-/** The cells of an id column at some places, as text; null is missing. */
-export function idTexts(column: ColumnValues, places: Int32Array): (string | null)[] {
-  return Array.from(places, (place) => cellText(column, place) ?? null);
-}
-
 /** The part that the split columns tell of each record of a batch; undefined for one that they put in none. */
 export function toldParts(
   { rows, columns }: RecordBatch,

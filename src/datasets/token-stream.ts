@@ -7,6 +7,7 @@ import { selectRecords } from '../records/select-records.js';
 import type { Part } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
+import type { EncodeOptions } from '../tokenizers/tokenizer.js';
 import { type Partition, partitionColumns, type SplitRule } from './partition.js';
 
 /** Throws InputError that names every column which the tokenizer reads and the source lacks. */
@@ -40,7 +41,7 @@ export const hashesOf = (batch: RecordBatch, tokenizer: Pick<Tokenizer, 'columns
   recordHashes(batch, [...tokenizer.columns].sort());
 
 /** Held-out records may have letters of their own, and so may records that fitting did not get to. */
-export const KEEP_UNSEEN = { unseen: 'keep' } as const;
+const KEEP_UNSEEN: EncodeOptions = { unseen: 'keep' };
 
 export interface TokenStreamOptions {
   readonly source: DataSource;
@@ -48,6 +49,8 @@ export interface TokenStreamOptions {
   readonly rule: SplitRule;
   readonly parts: Partition;
   readonly reject: (row: number, column: string, message: string) => void;
+  /** How strictly records become tokens; what fitting did not see is kept by default. */
+  readonly encoding?: EncodeOptions;
   /** Most tokens in a block. */
   readonly capacity: number;
   /** Hears of the hashes of the training records, batch by batch. */
@@ -68,6 +71,7 @@ export async function* trainingBlocks(
   validation?: TokenBlock[],
 ): AsyncGenerator<TokenBlock> {
   const { source, tokenizer, rule, parts, reject, capacity, onLearned, onParts } = options;
+  const encoding = options.encoding ?? KEEP_UNSEEN;
   let heldOut = 0;
   async function* tokens(): AsyncGenerator<TokenBlock> {
     const columns = [...new Set([...tokenizer.columns, ...partitionColumns(source, rule)])];
@@ -76,11 +80,11 @@ export async function* trainingBlocks(
       onParts?.(batch, partOfRow);
       if (validation && heldOut < VALIDATION_RECORDS) {
         const places = placesIn(partOfRow, 'valid');
-        const block = tokenizer.encode(batch, reject, { ...KEEP_UNSEEN, places });
+        const block = tokenizer.encode(batch, reject, { ...encoding, places });
         heldOut += block.count;
         if (block.count > 0) validation.push(block);
       }
-      const block = tokenizer.encode(batch, reject, { ...KEEP_UNSEEN, places: placesIn(partOfRow, 'train') });
+      const block = tokenizer.encode(batch, reject, { ...encoding, places: placesIn(partOfRow, 'train') });
       if (onLearned) onLearned(hashesOf(batch, tokenizer), placesOf(block, batch));
       if (block.count > 0) yield block;
     }

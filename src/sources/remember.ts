@@ -54,8 +54,10 @@ export function rememberSmall(source: DataSource): DataSource {
   return {
     ...source,
     async *read(options = {}) {
-      const { columns } = options;
-      if (kept) for (const batch of kept) yield selected(batch, columns);
+      const { columns, verbatim } = options;
+      // What is kept has no cells in the file's own characters.
+      if (verbatim) yield* source.read(options);
+      else if (kept) for (const batch of kept) yield selected(batch, columns);
       else if (columns === undefined) yield* first(options);
       else yield* source.read(options);
     },

@@ -10,6 +10,7 @@ import type { LabelledData } from '../datasets/labelled-data.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
+import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/labelled-training.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
@@ -20,6 +21,7 @@ import type { LabelSpec } from '../scoring/labels.js';
 import { chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
+import { inputFiles } from '../sources/data-files.js';
 import { version } from '../version.js';
 import { readLabelledFile } from './labelled-file.js';
 
@@ -53,6 +55,7 @@ export async function finetuneRuns(
   const config = parseConfig({ finetune: options.config ?? {} }, 'config').finetune ?? {};
   const { onEvent = () => {} } = hooks;
   await assertNewRun(out);
+  await refuseOverwriteFolder(await inputFiles(data, config.format), out);
   const runs: Run[] = [];
   for (const folder of options.runs) {
     runs.push(await openRun(folder, (message) => onEvent({ type: 'warning', message })));

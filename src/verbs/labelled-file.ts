@@ -35,6 +35,7 @@ export async function readLabelledFile(
     targets,
     rejected,
     onBadRecord,
+    onUnknown: config.on_unknown,
     task: config.task,
     maskColumn: 'mask_column' in config ? config.mask_column : undefined,
     split: config.split,

@@ -8,7 +8,7 @@ import { checkTokenizerColumns } from '../datasets/token-stream.js';
 import { InputError } from '../errors.js';
 import type { SourceProfile } from '../records/profile.js';
 import type { DataSource } from '../records/record-batch.js';
-import type { Run } from '../runs/folder.js';
+import { type Run, readRunConfig, readTokenizer } from '../runs/folder.js';
 import { configFrom } from '../runs/origin.js';
 import type { Tokenizer, TokenizerChoice } from '../tokenizers/index.js';
 
@@ -18,6 +18,13 @@ export interface StoredRun {
   readonly config: Config;
   readonly tokenizer: Tokenizer;
 }
+
+/** The run of a folder that has got as far as its configuration. */
+export const readStored = async (folder: string): Promise<StoredRun> => ({
+  folder,
+  config: await readRunConfig(folder),
+  tokenizer: await readTokenizer(folder),
+});
 
 export interface PlanInputs {
   /** What the user asks for. */
