@@ -194,6 +194,19 @@ describe('the command line', () => {
     expect(checked.calls).toEqual([{ results: 'r', out: 'page.md', check: true }]);
   });
 
+  it('shows what a file or an option says as text alone', async () => {
+    const name = '\u001b[2J';
+    const embed = async () => {
+      throw new InputError(`${name}.csv: no column "${name}"`);
+    };
+    const { err } = await lacuna(['embed', 'r', `${name}.csv`, '-o', 'e.csv'], { embed });
+    expect(err).toBe('lacuna: \\u001b[2J.csv: no column "\\u001b[2J"\n');
+    expect((await lacuna([name])).err).not.toContain('\u001b');
+    expect(
+      (await lacuna(['embed', 'r', 'a.csv', '-o', `${name}.csv`, '--keep', 'a, b', '--keep', 'c'])).calls,
+    ).toEqual([{ run: 'r', data: 'a.csv', out: `${name}.csv`, keep: ['a', 'b', 'c'], config: {} }]);
+  });
+
   it('prints its version', async () => {
     expect(await lacuna(['--version'])).toMatchObject({
       code: 0,
