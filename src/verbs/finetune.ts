@@ -18,9 +18,10 @@ import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/fol
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
 import { describeParts, type MethodScores, type Scores, writeScores } from '../runs/scores.js';
 import type { LabelSpec } from '../scoring/labels.js';
-import { chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
+import { boundsOf, chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
+import { checkDefined, undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
 import { version } from '../version.js';
 import { readLabelledFile } from './labelled-file.js';
@@ -72,7 +73,8 @@ export async function finetuneRuns(
   const { spec } = labelled;
   const metric = chooseMetric(spec.task, config.metric);
   const { train, valid, test } = splitParts(labelled);
-  for (const message of warnings) onEvent({ type: 'warning', message });
+  const defined = checkDefined(labelled, metric);
+  for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
   const settings = resolveFinetuning(config, train.records.count);
   const { steps, batchSize, learningRate, seeds } = settings;
   onEvent({
@@ -113,7 +115,8 @@ export async function finetuneRuns(
         metric,
         perSeed,
         ...(spec.targets > 1 && { perTarget: scored.map(({ perTarget }) => perTarget) }),
-        ...summarize(perSeed),
+        ...summarize(perSeed, boundsOf(metric)),
+        ...(perSeed.some(Number.isNaN) && { reason: defined.test ?? undefinedByPredictions(metric) }),
         seconds: (performance.now() - started) / 1000,
       });
       // Chosen by validation: the model that `predict` will use is of the first method.

@@ -12,9 +12,10 @@ import type { Protocol, Represented } from '../probes/protocol.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { openRun, runFile } from '../runs/folder.js';
 import { describeParts, type MethodScores, type Scores, writeScores } from '../runs/scores.js';
-import { chooseMetric, metrics, type Task } from '../scoring/metrics.js';
+import { boundsOf, chooseMetric, metrics, type Task } from '../scoring/metrics.js';
 import { convertParts, splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
+import { checkDefined, undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
 import { readLabelledFile } from './labelled-file.js';
 
@@ -57,7 +58,8 @@ export async function probe(
   }
   const metric = chooseMetric(spec.task, config.metric);
   const kinds = config.kind ? [config.kind] : protocolsOf(spec.task);
-  for (const message of warnings) onEvent({ type: 'warning', message });
+  const defined = checkDefined(labelled, metric);
+  for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
   onEvent({
     type: 'info',
     message: `${spec.task}: ${spec.reason}; split by ${splitBy}: ${counts.train} train, ${counts.valid} valid, ${counts.test} test`,
@@ -102,7 +104,7 @@ export async function probe(
         }
       }
     }
-    methods.push(...rows.summarized());
+    methods.push(...rows.summarized(metric, defined.test));
   }
   return writeScores(folder, {
     task: spec.task,
@@ -129,12 +131,16 @@ class Rows {
     this.rows.set(key, row);
   }
 
-  summarized(): MethodScores[] {
+  /** `reason` is why no score by the metric that was asked for is defined, where that is so. */
+  summarized(asked: string, reason: string | undefined): MethodScores[] {
     return [...this.rows.values()].map(({ method, metric, values, seconds }) => ({
       method,
       metric,
       perSeed: values,
-      ...summarize(values),
+      ...summarize(values, boundsOf(metric)),
+      ...(values.some(Number.isNaN) && {
+        reason: (metric === asked ? reason : undefined) ?? undefinedByPredictions(metric),
+      }),
       seconds,
     }));
   }
