@@ -3,18 +3,27 @@ import { InputError } from '../errors.js';
 import { scaffoldSplit } from '../molecules/scaffold.js';
 import type { OnBadRecord } from '../records/bad-records.js';
 import { concatenateBlocks } from '../records/batch.js';
-import type { ColumnValues, DataSource } from '../records/record-batch.js';
+import type { DataSource } from '../records/record-batch.js';
 import type { RecordHashes } from '../records/record-hash.js';
 import { selectRecords } from '../records/select-records.js';
 import { type HeldOut, PARTS, type Part, SPLIT_SEED } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
-import { describeLabels, encodeLabels, type TargetColumn } from '../scoring/labels.js';
+import { describeLabels, encodeLabels } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
 import type { LabelledRecords } from '../scoring/parts.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { type Partition, partition, partitionColumns, type SplitRule } from './partition.js';
 import { type RejectedRecords, tokenRejecter } from './rejected-records.js';
 import { chooseSplit, profileForSplit } from './split-columns.js';
+import {
+  ClassTexts,
+  checkMask,
+  checkTargets,
+  isMissing,
+  type LabelValues,
+  labelValues,
+  targetColumn,
+} from './target-columns.js';
 import { looksPerToken, tokenLabels } from './token-labels.js';
 import { checkTokenizerColumns, hashesOf, placesOf } from './token-stream.js';
 import { UnassignedRecords } from './unassigned-records.js';
@@ -112,7 +121,9 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
       ...partitionColumns(source, rule),
     ]),
   ];
-  for await (const batch of source.read({ columns })) {
+  const classTexts = new ClassTexts(source, targets);
+  for await (const batch of source.read({ columns, verbatim: classTexts.columns })) {
+    classTexts.add(batch);
     const targetValues: LabelValues[] =
       task === 'per-token'
         ? [tokenLabels(source, batch, { tokenizer, columns: tokenColumns, reject, onCropped })]
@@ -161,7 +172,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     labels: encodeLabels(spec, targetColumns),
     members,
     counts: countParts(source.path, members, rule.column),
-    spec,
+    spec: classTexts.named(spec),
     hashes: { low: Uint32Array.from(hashes.low), high: Uint32Array.from(hashes.high) },
     ...(withoutLabel.length > 0 && { unlabelledBlock: concatenateBlocks(withoutLabel) }),
     splitBy: describeSplit(rule, split),
@@ -217,61 +228,6 @@ async function partitionByScaffold(
 }
 
 const percent = (fraction: number) => `${Number((100 * fraction).toPrecision(3))} %`;
-
-/** The labels of a batch's records by place; undefined is a record that was left out. */
-type LabelValues = ArrayLike<number | string | readonly (string | null)[] | null | undefined>;
-
-const isMissing = (value: unknown) => value === null || Number.isNaN(value);
-
-function checkMask(source: DataSource, task: Task | undefined, mask: string | undefined): void {
-  if (mask === undefined) return;
-  if (task !== 'per-token') {
-    throw new InputError(
-      `mask column "${mask}": a mask is for labels of single tokens; ask for --task per-token, or leave --mask-column out`,
-    );
-  }
-  if (source.columns.some(({ name }) => name === mask)) return;
-  const names = source.columns.map(({ name }) => name).join(', ');
-  throw new InputError(`${source.path}: no mask column "${mask}"; it has ${names}`);
-}
-
-function checkTargets(source: DataSource, tokenizer: Tokenizer, targets: readonly string[]): void {
-  const names = source.columns.map(({ name }) => name);
-  const unknown = targets.filter((name) => !names.includes(name));
-  if (unknown.length > 0) {
-    throw new InputError(
-      `${source.path}: no target column ${unknown.map((name) => `"${name}"`).join(', ')}; it has ${names.join(', ')}; choose among them with --target`,
-    );
-  }
-  const seen = targets.find((target) => tokenizer.columns.includes(target));
-  if (seen !== undefined) {
-    throw new InputError(
-      `${source.path}: target column "${seen}" is one the encoder reads, so predicting it says nothing; choose another, or pretrain with --ignore ${seen}`,
-    );
-  }
-}
-
-function labelValues(
-  { path }: DataSource,
-  name: string,
-  column: ColumnValues,
-): Float64Array | readonly (string | null)[] {
-  if (column.type !== 'number' && column.type !== 'text') {
-    const holds = column.type === 'pixels' ? 'images' : 'series';
-    throw new InputError(`${path}: target column "${name}" holds ${holds}; expected numbers or text`);
-  }
-  return column.values;
-}
-
-function targetColumn(source: DataSource, name: string, cells: (number | string | null)[]): TargetColumn {
-  const numeric = source.columns.some((column) => column.name === name && column.type === 'number');
-  return {
-    name,
-    values: numeric
-      ? Float64Array.from(cells, Number)
-      : cells.map((cell) => (cell === null ? null : String(cell))),
-  };
-}
 
 function countParts(
   path: string,

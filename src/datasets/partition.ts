@@ -49,7 +49,7 @@ function cellText(column: ColumnValues | undefined, row: number): string | undef
 }
 
 /** The part that the split columns tell of each record of a batch; undefined for one that they put in none. */
-export function toldParts(
+function toldParts(
   { rows, columns }: RecordBatch,
   { column, validation }: Pick<SplitRule, 'column' | 'validation'>,
 ): (Part | undefined)[] {

@@ -73,7 +73,7 @@ export function sourceOf(
     reject,
     read: ({ columns, few, verbatim, reject: own = reject } = {}) => {
       const batches = reader.read(selectColumns(about.path, reader.columns, columns), own, { few, verbatim });
-      return verbatim ? withTexts(batches, verbatim) : batches;
+      return verbatim?.length ? withTexts(batches, verbatim) : batches;
     },
   };
 }

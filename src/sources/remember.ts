@@ -56,7 +56,7 @@ export function rememberSmall(source: DataSource): DataSource {
     async *read(options = {}) {
       const { columns, verbatim } = options;
       // What is kept has no cells in the file's own characters.
-      if (verbatim) yield* source.read(options);
+      if (verbatim?.length) yield* source.read(options);
       else if (kept) for (const batch of kept) yield selected(batch, columns);
       else if (columns === undefined) yield* first(options);
       else yield* source.read(options);

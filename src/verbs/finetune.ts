@@ -24,7 +24,7 @@ import { summarize } from '../scoring/statistics.js';
 import { checkDefined, undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
 import { version } from '../version.js';
-import { readLabelledFile } from './labelled-file.js';
+import { describeRecords, readLabelledFile } from './labelled-file.js';
 
 /** What `finetune` is given. */
 export interface FinetuneVerbOptions {
@@ -80,7 +80,7 @@ export async function finetuneRuns(
   onEvent({
     type: 'info',
     message:
-      `${spec.task}: ${spec.reason}; split by ${labelled.splitBy}: ${train.records.count} train, ${valid.records.count} valid, ${test.records.count} test; ` +
+      `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}; ` +
       `${labelled.croppedLabels > 0 ? `${labelled.croppedLabels.toLocaleString('en-US')} labels beyond the first ${run.tokenizer.spec.maxTokens} tokens are left out; ` : ''}` +
       `${steps} steps of ${batchSize}, learning rate ${learningRate}, ${seeds} seeds`,
   });

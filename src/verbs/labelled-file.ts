@@ -65,6 +65,13 @@ export async function readLabelledFile(
   return { labelled, warnings, learned };
 }
 
+/** The parts and their records, and how many records have no label. */
+export function describeRecords({ splitBy, counts, unlabelled }: LabelledData): string {
+  const { train, valid, test } = counts;
+  const without = unlabelled > 0 ? `, ${unlabelled.toLocaleString('en-US')} without a label` : '';
+  return `split by ${splitBy}: ${train} train, ${valid} valid, ${test} test${without}`;
+}
+
 function describeLearned(learned: LearnedCount | undefined): string | undefined {
   if (learned === undefined || learned.records === 0) return undefined;
   const { records, of, exact } = learned;

@@ -17,7 +17,7 @@ import { convertParts, splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
 import { checkDefined, undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
-import { readLabelledFile } from './labelled-file.js';
+import { describeRecords, readLabelledFile } from './labelled-file.js';
 
 /** What `probe` is given. */
 export interface ProbeVerbOptions {
@@ -50,7 +50,7 @@ export async function probe(
   const keepUnlabelled = asked.some(({ unlabelled }: Protocol) => unlabelled);
   const file = await readLabelledFile([run], data, targets, config, { keepUnlabelled });
   const { labelled, warnings, learned } = file;
-  const { spec, counts, splitBy, unlabelledBlock } = labelled;
+  const { spec, unlabelledBlock } = labelled;
   if (spec.task === 'per-token') {
     throw new InputError(
       `${data}: ${spec.reason}, and a probe has one embedding for each record; use finetune, or name another --task`,
@@ -62,7 +62,7 @@ export async function probe(
   for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
   onEvent({
     type: 'info',
-    message: `${spec.task}: ${spec.reason}; split by ${splitBy}: ${counts.train} train, ${counts.valid} valid, ${counts.test} test`,
+    message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}`,
   });
 
   const engine = await nodeEngine({ threads: config.threads ?? defaultThreads() });
