@@ -343,6 +343,7 @@ describe('exportRun', () => {
       expect(text).not.toContain(folder);
     }
     await expect(exportRun({ run: trained, out })).rejects.toThrow(/not empty/);
+    await expect(exportRun({ run: trained, out: trained })).rejects.toThrow(/name another folder with --out/);
   });
 
   it.each(['convolution', 'residual-network'] as const)(
