@@ -1,5 +1,5 @@
 /** Tables of a benchmark, made from its result file alone. */
-import { boundsOf } from '../scoring/metrics.js';
+import { boundsOf, differenceBounds } from '../scoring/metrics.js';
 import { type Interval, summarize } from '../scoring/statistics.js';
 import { random } from '../tensor/random.js';
 import type { Cell, Results } from './results.js';
@@ -106,7 +106,7 @@ function pairedDifference(a: readonly Cell[], b: readonly Cell[]): Difference | 
   const enough = pairs.length >= FEWEST_SEEDS;
   const at = (share: number) =>
     (enough ? sorted[Math.round(share * (sorted.length - 1))] : undefined) ?? Number.NaN;
-  const summary = summarize(differences);
+  const summary = summarize(differences, differenceBounds(pairs[0][0].metric));
   return {
     mean: summary.mean,
     seeds: pairs.length,

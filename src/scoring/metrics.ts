@@ -197,6 +197,12 @@ export type MetricName = keyof typeof metrics;
 export const boundsOf = (name: string): Bounds | undefined =>
   Object.hasOwn(metrics, name) ? metrics[name as MetricName].bounds : undefined;
 
+/** The bounds of the difference of two scores by a metric. */
+export function differenceBounds(name: string): Bounds | undefined {
+  const bounds = boundsOf(name);
+  return bounds && [bounds[0] - bounds[1], bounds[1] - bounds[0]];
+}
+
 const usual: Record<Task, MetricName> = {
   regression: 'rmse',
   binary: 'roc-auc',
