@@ -1,6 +1,16 @@
 /** Bad input through the built command: one line that says where and what to do, the right exit code, no half-written run. */
 import { spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -188,17 +198,28 @@ describe('odd data that can be learned from', () => {
 });
 
 describe('a finished run', () => {
-  it('embeds a record with a letter it has never seen, but none with no letter at all', async () => {
+  it('embeds a letter it has never seen as unknown, or says where it is and leaves its record out', async () => {
     const data = file('letters.csv', 'smiles\nCCO\nCC~O\n');
-    const { code, stderr } = await lacuna('embed', 'good', data, '-o', 'letters.npy');
-    expect(code, stderr).toBe(0);
-    const empty = file('empty-cell.csv', 'smiles,log_solubility\nCCO,1\n,2\n');
-    const refused = await lacuna('embed', 'good', empty, '-o', 'empty.npy');
-    expect(refused.code, refused.stderr).toBe(2);
-    expect(refused.complaints).toEqual([
-      expect.stringMatching(/empty-cell\.csv: .*"smiles": the cell is missing.*--on-bad-record skip/),
-    ]);
-    expect(existsSync(join(folder, 'empty.npy'))).toBe(false);
+    const embed = (...options: string[]) =>
+      lacuna('embed', 'good', data, '-o', 'letters.csv.out.csv', ...options);
+    const kept = await embed();
+    expect(kept.code, kept.stderr).toBe(0);
+    expect(kept.stderr).toContain('2 records');
+    const skipped = await embed('--on-unknown', 'fail', '--on-bad-record', 'skip');
+    expect(skipped.code, skipped.stderr).toBe(0);
+    expect(skipped.stderr).toMatch(/1 record was left out, the first: .*letters\.csv: .*"smiles": .*"~"/);
+  });
+
+  it('is never written over what it reads, not even by a link', async () => {
+    const data = file('precious.csv', 'smiles\nCCO\nCCC\n');
+    symlinkSync(join(folder, 'precious.csv'), join(folder, 'link.csv'));
+    symlinkSync('/dev/null', join(folder, 'null.csv'));
+    for (const out of [data, 'link.csv', 'null.csv']) {
+      const { code, complaints } = await lacuna('embed', 'good', data, '-o', out);
+      expect(code).toBe(2);
+      expect(complaints).toEqual([expect.stringMatching(/name another output|name a file/)]);
+    }
+    expect(readFileSync(join(folder, 'precious.csv'), 'utf8')).toBe('smiles\nCCO\nCCC\n');
   });
 
   it('is not written over', async () => {

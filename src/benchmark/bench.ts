@@ -3,11 +3,13 @@
  * Validation chooses, test is scored once a cell, at its end. The main path, top to bottom: find the data, then cell by
  * cell prepare, pretrain, train, score and write; then all cells as one result file.
  */
+
 import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type Cell, parseResults, type Results } from '../report/results.js';
 import { writeJson } from '../runs/folder.js';
@@ -73,6 +75,7 @@ export async function runSuite(
   const tasks = selectTasks(suite, options.only);
   await requireFiles(data, tasks.flatMap(datasetsOf));
   const folders: DataFolders = { data, prepared: join(out, 'prepared') };
+  await refuseOverwriteFolder([data], folders.prepared);
   await mkdir(folders.prepared, { recursive: true });
   const file = join(out, `${suite.name}.json`);
   await restoreCells(suite, file, out).catch((error: Error) => {

@@ -90,3 +90,11 @@ it('refuses a folder that is not there, has no results or a file that is none', 
   await writeFile(join(empty, 'a.json'), '{"suite": "a"}');
   await refused(empty, /a\.json: is not what bench writes: title/);
 });
+
+it('never writes its page over a result file', async () => {
+  const path = join(folder, 'own', 'short.json');
+  await mkdir(join(folder, 'own'));
+  await writeFile(path, JSON.stringify(results(1)));
+  await expect(report({ results: join(folder, 'own'), out: path })).rejects.toThrow(/is a file that is read/);
+  expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(results(1));
+});

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { InputError, LacunaError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
+import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { parseResults, type Results } from '../report/results.js';
 import { resultsPage } from '../report/results-page.js';
 
@@ -28,6 +29,7 @@ export interface ReportSummary {
 
 /** Makes the page; see `ReportOptions`. Figures go to the folder beside the page that has its name without the extension. */
 export async function report({ results: folder, out, check = false }: ReportOptions): Promise<ReportSummary> {
+  await refuseOverwrite(await resultFiles(folder), out);
   const results = await readResults(folder);
   const before = await readText(out);
   const { text, figures, unused } = await resultsPage(results, {
@@ -48,7 +50,7 @@ export async function report({ results: folder, out, check = false }: ReportOpti
   return { out, suites: results.map(({ suite }) => suite), written: changed, unused };
 }
 
-async function readResults(folder: string): Promise<Results[]> {
+async function resultFiles(folder: string): Promise<string[]> {
   const names = await readdir(folder).catch((cause: NodeJS.ErrnoException) => {
     const fault = cause.code === 'ENOENT' ? 'there is no such folder' : cause.message;
     throw new InputError(`${folder}: expected a folder of result files; ${fault}`, { cause });
@@ -58,9 +60,12 @@ async function readResults(folder: string): Promise<Results[]> {
     throw new InputError(
       `${folder}: expected result files (SUITE.json), found none; lacuna bench SUITE --out ${folder} writes one`,
     );
-  return Promise.all(
-    files.map(async (name) => parseResults(await readFile(join(folder, name), 'utf8'), join(folder, name))),
-  );
+  return files.map((name) => join(folder, name));
+}
+
+async function readResults(folder: string): Promise<Results[]> {
+  const files = await resultFiles(folder);
+  return Promise.all(files.map(async (path) => parseResults(await readFile(path, 'utf8'), path)));
 }
 
 /** undefined where there is no such file. */

@@ -1,6 +1,6 @@
 /** Reading a whole table and writing a prepared one. */
 
-import { type TableCell, tableWriter } from '../files/table-files.js';
+import { type TableCell, writePlainCsv } from '../files/table-files.js';
 import { openSource } from '../sources/open-source.js';
 
 export interface Table {
@@ -32,5 +32,5 @@ export async function writeTable(path: string, { columns, rows }: Table): Promis
   async function* blocks() {
     for (let start = 0; start < rows.length; start += 10_000) yield rows.slice(start, start + 10_000);
   }
-  await tableWriter(path)(path, columns, blocks());
+  await writePlainCsv(path, columns, blocks());
 }

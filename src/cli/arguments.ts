@@ -7,6 +7,15 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** Names with commas between them, added to those of the same option before. */
+export const appendNames = (text: string, before: readonly string[] = []): string[] => [
+  ...before,
+  ...text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== ''),
+];
+
 /** The data of a command: its argument, else data.path of the configuration. */
 export function requireData(argument: string | undefined, configured: string | undefined): string {
   const data = argument ?? configured;

@@ -1,7 +1,14 @@
 import type { Command } from 'commander';
+import { appendNames } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
+
+interface Options {
+  readonly out: string;
+  readonly keep?: string[];
+  readonly json?: boolean;
+}
 
 const keys = readingKeys();
 
@@ -14,13 +21,18 @@ export function define(command: Command, { run }: Session): void {
       '-o, --out <file>',
       'file to write: .parquet, .csv, or .npy, which holds embeddings alone',
     )
+    .option(
+      '--keep <columns>',
+      "columns of the data to write beside, in the file's own characters; all means all (repeatable)",
+      appendNames,
+    )
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
-  command.action(async (trained: string, data: string, { out, json }: { out: string; json?: boolean }) => {
+  command.action(async (trained: string, data: string, { out, keep, json }: Options) => {
     const { data: config = {} } = await readConfigOptions(command, keys);
     await run(
       json,
-      (verbs, hooks) => verbs.embed({ run: trained, data, out, config }, hooks),
+      (verbs, hooks) => verbs.embed({ run: trained, data, out, keep, config }, hooks),
       (written) => `${formatWritten(written)}, ${written.dimension} dimensions`,
     );
   });

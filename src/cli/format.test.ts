@@ -20,3 +20,14 @@ it.each([
   const [line] = formatEvaluation({ ...scores, split: { ...scores.split, testLearned } }).split('\n');
   expect(line).toBe(`split by column split: 80 train, 10 valid, 1,000 test (${said})`);
 });
+
+it('says in words why a score is undefined', () => {
+  const nothing = { mean: Number.NaN, sd: Number.NaN, low: Number.NaN, high: Number.NaN, n: 2 };
+  const reason = 'ROC-AUC is not defined: of y all 1000 labels are "0" in the test part';
+  const method = { metric: 'roc-auc', perSeed: [Number.NaN, Number.NaN], seconds: 1, reason, ...nothing };
+  const methods = ['sma', 'untrained'].map((name) => ({ method: name, ...method }));
+  const text = formatEvaluation({ ...scores, methods });
+  expect(text).not.toContain('NaN');
+  expect(text.match(/undefined {2}/g)).toHaveLength(2);
+  expect(text.split('\n').filter((line) => line === `undefined: ${reason}`)).toHaveLength(1);
+});

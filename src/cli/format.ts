@@ -7,19 +7,21 @@ import type { MethodScores, Scores } from '../runs/scores.js';
 import type { Inspection } from '../verbs/inspect.js';
 import type { PredictSummary } from '../verbs/predict.js';
 import type { PretrainSummary } from '../verbs/pretrain.js';
-import { count, duration, number } from './progress.js';
+import { count, duration, number, score } from './progress.js';
 
-/** One line per method with its mean over seeds and the 95 % interval of that mean. */
+/** One line per method with its mean over seeds and the 95 % interval of that mean; below, why a score is undefined. */
 export function formatScores(methods: readonly MethodScores[]): string {
   const rows = methods.map(({ method, metric, mean, low, high, n, seconds }) => [
     method,
     metric,
-    number(mean),
+    score(mean),
     Number.isFinite(low) ? `${number(low)} – ${number(high)}` : '',
     n,
     duration(seconds),
   ]);
-  return formatTable(['method', 'metric', 'mean', '95 % interval', 'seeds', 'time'], rows);
+  const reasons = new Set(methods.map(({ reason }) => reason).filter((reason) => reason !== undefined));
+  const table = formatTable(['method', 'metric', 'mean', '95 % interval', 'seeds', 'time'], rows);
+  return [table, ...[...reasons].map((reason) => `undefined: ${reason}`)].join('\n');
 }
 
 /** How many test records pretraining learned from. */

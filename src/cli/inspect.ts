@@ -4,7 +4,15 @@ import { addConfigOptions, readConfigOptions, readingKeys } from './config-optio
 import { formatInspection } from './format.js';
 import type { Session } from './session.js';
 
-const keys = [...readingKeys(), 'data.columns', 'data.ignore', 'data.split_column', 'tokenizer'];
+const keys = [
+  ...readingKeys(),
+  'data.columns',
+  'data.ignore',
+  'data.split',
+  'data.split_column',
+  'data.validation_column',
+  'tokenizer',
+];
 
 export function define(command: Command, { run }: Session): void {
   command

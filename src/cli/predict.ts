@@ -1,7 +1,14 @@
 import type { Command } from 'commander';
+import { appendNames } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
+
+interface Options {
+  readonly out: string;
+  readonly keep?: string[];
+  readonly json?: boolean;
+}
 
 const keys = readingKeys();
 
@@ -13,10 +20,19 @@ export function define(command: Command, { run }: Session): void {
     .argument('<run>', 'folder of a fine-tuned run')
     .argument('<data>', 'a file, or the folder of one data set')
     .requiredOption('-o, --out <file>', 'file to write: .parquet or .csv')
+    .option(
+      '--keep <columns>',
+      "columns of the data to write beside, in the file's own characters; all means all (repeatable)",
+      appendNames,
+    )
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
-  command.action(async (tuned: string, data: string, { out, json }: { out: string; json?: boolean }) => {
+  command.action(async (tuned: string, data: string, { out, keep, json }: Options) => {
     const { data: config = {} } = await readConfigOptions(command, keys);
-    await run(json, (verbs, hooks) => verbs.predict({ run: tuned, data, out, config }, hooks), formatWritten);
+    await run(
+      json,
+      (verbs, hooks) => verbs.predict({ run: tuned, data, out, keep, config }, hooks),
+      formatWritten,
+    );
   });
 }

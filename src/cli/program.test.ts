@@ -144,8 +144,8 @@ async function lacuna(
     pretrain: answer(summary),
     finetune: answer(scores),
     probe: answer(scores),
-    embed: answer({ file: 'e.npy', rows: 7, rejected: 1, dimension: 64 }),
-    predict: answer({ file: 'p.csv', rows: 7, rejected: 0 }),
+    embed: answer({ file: 'e.npy', rows: 7, rejected: 1, unknown: 0, dimension: 64 }),
+    predict: answer({ file: 'p.csv', rows: 7, rejected: 0, unknown: 0 }),
     exportRun: answer({ files: ['o/encoder.onnx'], maximumDifference: 1e-7, rows: 64 }),
     inspect: answer(inspection),
     bench: answer({ file: 'b.json', results: noResults, computed: 0, kept: 0, interrupted: false }),
@@ -195,6 +195,19 @@ describe('the command line', () => {
     expect(err).toBe('suites: higgs\nwritten: docs/results.md\n');
     const checked = await lacuna(['report', 'r', '--out', 'page.md', '--check']);
     expect(checked.calls).toEqual([{ results: 'r', out: 'page.md', check: true }]);
+  });
+
+  it('shows what a file or an option says as text alone', async () => {
+    const name = '\u001b[2J';
+    const embed = async () => {
+      throw new InputError(`${name}.csv: no column "${name}"`);
+    };
+    const { err } = await lacuna(['embed', 'r', `${name}.csv`, '-o', 'e.csv'], { embed });
+    expect(err).toBe('lacuna: \\u001b[2J.csv: no column "\\u001b[2J"\n');
+    expect((await lacuna([name])).err).not.toContain('\u001b');
+    expect(
+      (await lacuna(['embed', 'r', 'a.csv', '-o', `${name}.csv`, '--keep', 'a, b', '--keep', 'c'])).calls,
+    ).toEqual([{ run: 'r', data: 'a.csv', out: `${name}.csv`, keep: ['a', 'b', 'c'], config: {} }]);
   });
 
   it('prints its version', async () => {

@@ -3,6 +3,7 @@ import { LacunaError } from '../errors.js';
 import { version } from '../version.js';
 import { type Interrupt, onInterrupt } from './interrupt.js';
 import { addPluginOption, loadAskedPlugins, withPlugins } from './plugin-options.js';
+import { printable } from './printable.js';
 import { createProgress, type ProgressStream } from './progress.js';
 import type { Define, Session } from './session.js';
 import { loadVerbs, type Verbs } from './verbs.js';
@@ -55,6 +56,7 @@ export async function runProgram(
   },
 ): Promise<number> {
   const { stdout, stderr } = environment;
+  const say = (text: string) => stderr.write(printable(text));
   // `lacuna help pretrain` is `lacuna pretrain --help`, which loads the command's options.
   const args = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
   const help = args[0] in commands ? `lacuna ${args[0]} --help` : 'lacuna --help';
@@ -69,7 +71,7 @@ export async function runProgram(
     .exitOverride()
     .configureOutput({
       writeOut: (text) => stdout.write(text),
-      writeErr: (text) => stderr.write(text),
+      writeErr: say,
       outputError: (text, write) => write(`lacuna: ${oneLine(text.replace(/^error: /, ''))}; see ${help}\n`),
     })
     .hook('preSubcommand', async (_, command) => {
@@ -93,7 +95,7 @@ export async function runProgram(
       // What was done when the signal came is done.
       if (signal.aborted && !('interrupted' in result && result.interrupted === false)) exitCode = 130;
       if (json) stdout.write(`${JSON.stringify(result)}\n`);
-      else stderr.write(`${describe(result)}\n`);
+      else say(`${describe(result)}\n`);
     } catch (error) {
       progress.finish();
       // A verb without a checkpoint to write may simply throw what the signal gave as the reason.
@@ -110,11 +112,11 @@ export async function runProgram(
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof LacunaError) {
-      stderr.write(`lacuna: ${oneLine(error.message)}\n`);
+      say(`lacuna: ${oneLine(error.message)}\n`);
       return error.exitCode;
     }
     const stack = error instanceof Error ? error.stack : String(error);
-    stderr.write(`lacuna: this is a bug in lacuna, please report it with these lines\n${stack}\n`);
+    say(`lacuna: this is a bug in lacuna, please report it with these lines\n${stack}\n`);
     return 1;
   }
   return exitCode;

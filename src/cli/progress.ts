@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { ProgressEvent, StepEvent, ValidEvent } from '../learning/progress-event.js';
+import { printable } from './printable.js';
 
 /** Where progress is written: the part of process.stderr that is needed. */
 export interface ProgressStream {
@@ -42,25 +43,26 @@ export function createProgress(
 
   // A terminal that does not know its width says 0.
   const draw = (text: string) => {
-    line = text.slice(0, Math.max(20, (stream.columns || 80) - 1));
+    line = printable(text).slice(0, Math.max(20, (stream.columns || 80) - 1));
     stream.write(ERASE_LINE + line);
   };
-  const print = (text: string) => {
-    stream.write(line === '' ? `${text}\n` : `${ERASE_LINE}${text}\n`);
+  /** `before` may hold colours. */
+  const print = (text: string, before = '') => {
+    stream.write(`${line === '' ? '' : ERASE_LINE}${before}${printable(text)}\n`);
     if (line !== '') draw(line);
   };
 
   return {
-    print,
+    print: (text) => print(text),
     show(event) {
       switch (event.type) {
         case 'info':
           return print(event.message);
         case 'warning':
-          return print(`${paint('yellow', 'warning:')} ${event.message}`);
+          return print(event.message, `${paint('yellow', 'warning:')} `);
         case 'seed':
           return print(
-            `${event.method}, seed ${event.seed + 1} of ${event.seeds}: ${event.metric} ${number(event.value)}`,
+            `${event.method}, seed ${event.seed + 1} of ${event.seeds}: ${event.metric} ${score(event.value)}`,
           );
         case 'valid':
           if (!terminal) print(`step ${count(event.step)}/${count(event.steps)}  ${describeValid(event)}`);
@@ -114,6 +116,9 @@ export function number(value: number): string {
   if (magnitude < -4 || magnitude > 6) return value.toExponential(2);
   return value.toFixed(Math.max(0, 3 - magnitude));
 }
+
+/** The same of a score, which may be undefined. */
+export const score = (value: number): string => (Number.isNaN(value) ? 'undefined' : number(value));
 
 /** 75 → 1:15, 3675 → 1:01:15 */
 export function duration(seconds: number): string {

@@ -20,6 +20,7 @@ export interface ResolveInputs {
   readonly hash: string;
   readonly tokenizer: Tokenizer;
   readonly splitColumn?: string;
+  readonly validationColumn?: string;
   readonly heldOut: HeldOut;
   /** Training records, at least as far as they were counted. */
   readonly records: number;
@@ -97,9 +98,12 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       format: data.format ?? (inputs.format as Config['data']['format']),
       on_bad_record: data.on_bad_record ?? 'auto',
       ...readingWishes(data, ['delimiter', 'quote', 'header', 'encoding', 'decimal', 'missing']),
+      ...(data.on_unknown && { on_unknown: data.on_unknown }),
       columns: [...inputs.tokenizer.columns],
       ...(data.ignore && { ignore: data.ignore }),
+      ...(data.split && { split: data.split }),
       ...(inputs.splitColumn !== undefined && { split_column: inputs.splitColumn }),
+      ...(inputs.validationColumn !== undefined && { validation_column: inputs.validationColumn }),
       valid_fraction: inputs.heldOut.valid,
       test_fraction: inputs.heldOut.test,
       hash: inputs.hash,

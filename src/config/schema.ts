@@ -81,10 +81,20 @@ function build() {
       'a record that cannot be read stops the run or is skipped and counted; auto stops only among the first 100',
       'skip',
     ),
+    on_unknown: key(
+      z.enum(['keep', 'fail']),
+      'a letter or category that the run was not trained on stands as unknown, counted, or stops the command',
+      'fail',
+    ),
   };
 
   const splitting = {
     split_column: key(z.string().min(1), 'column that says train, valid or test', 'split'),
+    validation_column: key(
+      z.string().min(1),
+      'column of true and false beside it: which training records are for validation',
+      'validation',
+    ),
     valid_fraction: key(
       fraction(),
       'part of the records held out for validation, where no column says which',
@@ -106,6 +116,7 @@ function build() {
     ...reading,
     columns: key(names(), 'only these columns become tokens', ['smiles']),
     ignore: key(names(), 'these columns never become tokens', ['id', 'label']),
+    split: key(z.enum(['random']), 'parts are drawn, whatever a column says', 'random'),
     ...splitting,
   });
 
@@ -251,14 +262,17 @@ function build() {
       .partial({
         columns: true,
         ignore: true,
-        split_column: true,
-        test_fraction: true,
         delimiter: true,
         quote: true,
         header: true,
         encoding: true,
         decimal: true,
         missing: true,
+        on_unknown: true,
+        split: true,
+        split_column: true,
+        validation_column: true,
+        test_fraction: true,
       })
       .extend({ hash: key(z.string().min(1), 'hash of the file that was learned from', 'sha256:…') }),
     tokenizer: tokenizer.partial({ patch: true }),

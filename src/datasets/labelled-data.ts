@@ -3,19 +3,31 @@ import { InputError } from '../errors.js';
 import { scaffoldSplit } from '../molecules/scaffold.js';
 import type { OnBadRecord } from '../records/bad-records.js';
 import { concatenateBlocks } from '../records/batch.js';
-import type { ColumnValues, DataSource } from '../records/record-batch.js';
+import type { DataSource } from '../records/record-batch.js';
 import type { RecordHashes } from '../records/record-hash.js';
 import { selectRecords } from '../records/select-records.js';
 import { type HeldOut, PARTS, type Part, SPLIT_SEED } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
-import { describeLabels, encodeLabels, type TargetColumn } from '../scoring/labels.js';
+import { describeLabels, encodeLabels } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
 import type { LabelledRecords } from '../scoring/parts.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import { findSplitColumn, type Partition, partition, partitionColumns, type SplitRule } from './partition.js';
+import { type Partition, partition, partitionColumns, type SplitRule } from './partition.js';
 import { type RejectedRecords, tokenRejecter } from './rejected-records.js';
+import { chooseSplit, profileForSplit } from './split-columns.js';
+import {
+  ClassTexts,
+  checkMask,
+  checkTargets,
+  isMissing,
+  type LabelValues,
+  labelValues,
+  targetColumn,
+} from './target-columns.js';
 import { looksPerToken, tokenLabels } from './token-labels.js';
-import { checkTokenizerColumns, hashesOf, KEEP_UNSEEN, placesOf } from './token-stream.js';
+import { checkTokenizerColumns, hashesOf, placesOf } from './token-stream.js';
+import { UnassignedRecords } from './unassigned-records.js';
+import { type OnUnknown, UnknownValues } from './unknown-values.js';
 
 export interface LabelledData extends LabelledRecords {
   /** Records in each part. */
@@ -32,6 +44,8 @@ export interface LabelledData extends LabelledRecords {
   readonly unlabelled: number;
   /** Records that the split column puts in no part, or that are no molecules to split by scaffold, which were left out. */
   readonly unassigned: number;
+  /** What a user should hear of the split, each a sentence. */
+  readonly notes: readonly string[];
 }
 
 export interface LabelledOptions {
@@ -41,14 +55,18 @@ export interface LabelledOptions {
   readonly rejected: RejectedRecords;
   /** `auto` by default, which skips what only the tokenizer cannot read. */
   readonly onBadRecord?: OnBadRecord;
+  /** What becomes of letters and categories that the tokenizer does not know; `keep` by default. */
+  readonly onUnknown?: OnUnknown;
   /** Follows from the target columns by default. */
   readonly task?: Task;
   /** Text of 0 and 1 for each token: which labels of a per-token task count. All by default. */
   readonly maskColumn?: string;
   /** Draws parts whatever a split column says: record by record, or all molecules of one scaffold together. */
   readonly split?: 'random' | 'scaffold';
-  /** By default `pretrainedSplit` or a text column whose name ends in `split`; without one, parts are drawn. */
+  /** By default `pretrainedSplit` or a column that `chooseSplit` finds; without one, parts are drawn. */
   readonly splitColumn?: string;
+  /** See `SplitRule`; found beside the split column by default. */
+  readonly validationColumn?: string;
   /** The column that pretraining was split by: what it learned from must not become a test record. */
   readonly pretrainedSplit?: string;
   /** Used where parts are drawn, and validation's for a split column that names no validation part. */
@@ -71,14 +89,14 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     (targets.length === 1 && (await looksPerToken(source, tokenizer, targets[0])) ? 'per-token' : undefined);
   checkMask(source, task, options.maskColumn);
   const known = source.columns.some(({ name }) => name === options.pretrainedSplit);
-  const rule: SplitRule = {
-    column:
-      split === undefined
-        ? findSplitColumn(source, options.splitColumn ?? (known ? options.pretrainedSplit : undefined))
-        : undefined,
-    columns: tokenizer.columns,
-    heldOut,
-  };
+  const { notes, ...told } = chooseSplit(source.path, await profileForSplit(source), {
+    column: options.splitColumn ?? (known ? options.pretrainedSplit : undefined),
+    validation: options.validationColumn,
+    drawn: split !== undefined,
+  });
+  const rule: SplitRule = { ...told, columns: tokenizer.columns, heldOut };
+  const inNoPart = new UnassignedRecords(rule.column);
+  const unknown = new UnknownValues(source.path, options.onUnknown, onBadRecord);
   const partsOf =
     split === 'scaffold'
       ? await partitionByScaffold(source, tokenizer, heldOut)
@@ -91,7 +109,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
   const hashes = { low: [] as number[], high: [] as number[] };
   const cells: (number | string | null)[][] = targets.map(() => []);
   const tokenColumns = { target: targets[0], mask: options.maskColumn };
-  const counts = { croppedLabels: 0, unlabelled: 0, unassigned: 0 };
+  const counts = { croppedLabels: 0, unlabelled: 0 };
   const onCropped = (labels: number) => {
     counts.croppedLabels += labels;
   };
@@ -103,25 +121,27 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
       ...partitionColumns(source, rule),
     ]),
   ];
-  for await (const batch of source.read({ columns })) {
+  const classTexts = new ClassTexts(source, targets);
+  for await (const batch of source.read({ columns, verbatim: classTexts.columns })) {
+    classTexts.add(batch);
     const targetValues: LabelValues[] =
       task === 'per-token'
         ? [tokenLabels(source, batch, { tokenizer, columns: tokenColumns, reject, onCropped })]
         : targets.map((target) => labelValues(source, target, batch.columns[target]));
     const partOfRow = partsOf(batch);
+    inNoPart.add(batch, partOfRow);
     const places: number[] = [];
     const unlabelled: number[] = [];
     for (let row = 0; row < batch.rows.length; row++) {
       if (targetValues.some((values) => values[row] === undefined)) continue;
       if (targetValues.every((values) => isMissing(values[row]))) unlabelled.push(row);
-      else if (partOfRow[row] === undefined) counts.unassigned++;
-      else places.push(row);
+      else if (partOfRow[row] !== undefined) places.push(row);
     }
     counts.unlabelled += unlabelled.length;
     if (options.keepUnlabelled)
-      unlabelledBlocks.push(tokenizer.encode(selectRecords(batch, unlabelled), reject, KEEP_UNSEEN));
+      unlabelledBlocks.push(tokenizer.encode(selectRecords(batch, unlabelled), reject, unknown.encoding));
     const whole = places.length === batch.rows.length;
-    const block = tokenizer.encode(whole ? batch : selectRecords(batch, places), reject, KEEP_UNSEEN);
+    const block = tokenizer.encode(whole ? batch : selectRecords(batch, places), reject, unknown.encoding);
     if (block.count === 0) continue;
     blocks.push(block);
     const { low, high } = hashesOf(batch, tokenizer);
@@ -152,11 +172,13 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     labels: encodeLabels(spec, targetColumns),
     members,
     counts: countParts(source.path, members, rule.column),
-    spec,
+    spec: classTexts.named(spec),
     hashes: { low: Uint32Array.from(hashes.low), high: Uint32Array.from(hashes.high) },
     ...(withoutLabel.length > 0 && { unlabelledBlock: concatenateBlocks(withoutLabel) }),
     splitBy: describeSplit(rule, split),
     ...counts,
+    unassigned: inNoPart.count,
+    notes: [...notes, inNoPart.summary(), unknown.summary('read')].filter((note) => note !== undefined),
   };
 }
 
@@ -167,8 +189,8 @@ function membersOf(parts: readonly Part[]): LabelledData['members'] {
   return { train: of('train'), valid: of('valid'), test: of('test') };
 }
 
-function describeSplit({ column, heldOut }: SplitRule, split: LabelledOptions['split']): string {
-  if (column !== undefined) return `column ${column}`;
+function describeSplit({ column, validation, heldOut }: SplitRule, split: LabelledOptions['split']): string {
+  if (column !== undefined) return `column ${column}${validation === undefined ? '' : ` and ${validation}`}`;
   const fractions = `${percent(heldOut.valid)} valid, ${percent(heldOut.test)} test`;
   return split === 'scaffold' ? `scaffold (${fractions})` : `random draw (${fractions}, seed ${SPLIT_SEED})`;
 }
@@ -207,61 +229,6 @@ async function partitionByScaffold(
 
 const percent = (fraction: number) => `${Number((100 * fraction).toPrecision(3))} %`;
 
-/** The labels of a batch's records by place; undefined is a record that was left out. */
-type LabelValues = ArrayLike<number | string | readonly (string | null)[] | null | undefined>;
-
-const isMissing = (value: unknown) => value === null || Number.isNaN(value);
-
-function checkMask(source: DataSource, task: Task | undefined, mask: string | undefined): void {
-  if (mask === undefined) return;
-  if (task !== 'per-token') {
-    throw new InputError(
-      `mask column "${mask}": a mask is for labels of single tokens; ask for --task per-token, or leave --mask-column out`,
-    );
-  }
-  if (source.columns.some(({ name }) => name === mask)) return;
-  const names = source.columns.map(({ name }) => name).join(', ');
-  throw new InputError(`${source.path}: no mask column "${mask}"; it has ${names}`);
-}
-
-function checkTargets(source: DataSource, tokenizer: Tokenizer, targets: readonly string[]): void {
-  const names = source.columns.map(({ name }) => name);
-  const unknown = targets.filter((name) => !names.includes(name));
-  if (unknown.length > 0) {
-    throw new InputError(
-      `${source.path}: no target column ${unknown.map((name) => `"${name}"`).join(', ')}; it has ${names.join(', ')}; choose among them with --target`,
-    );
-  }
-  const seen = targets.find((target) => tokenizer.columns.includes(target));
-  if (seen !== undefined) {
-    throw new InputError(
-      `${source.path}: target column "${seen}" is one the encoder reads, so predicting it says nothing; choose another, or pretrain with --ignore ${seen}`,
-    );
-  }
-}
-
-function labelValues(
-  { path }: DataSource,
-  name: string,
-  column: ColumnValues,
-): Float64Array | readonly (string | null)[] {
-  if (column.type !== 'number' && column.type !== 'text') {
-    const holds = column.type === 'pixels' ? 'images' : 'series';
-    throw new InputError(`${path}: target column "${name}" holds ${holds}; expected numbers or text`);
-  }
-  return column.values;
-}
-
-function targetColumn(source: DataSource, name: string, cells: (number | string | null)[]): TargetColumn {
-  const numeric = source.columns.some((column) => column.name === name && column.type === 'number');
-  return {
-    name,
-    values: numeric
-      ? Float64Array.from(cells, Number)
-      : cells.map((cell) => (cell === null ? null : String(cell))),
-  };
-}
-
 function countParts(
   path: string,
   members: LabelledData['members'],
@@ -272,7 +239,7 @@ function countParts(
   const advice =
     splitColumn === undefined
       ? 'give more records or larger --valid-fraction and --test-fraction'
-      : `check column "${splitColumn}", or name another with --split-column`;
+      : `check column "${splitColumn}", name another with --split-column, or draw parts with --split random`;
   throw new InputError(
     `${path}: expected labelled records in every part, got ${train} train, ${valid} valid and ${test} test; ${advice}`,
   );

@@ -1,9 +1,17 @@
 /** Which part of a data set each record is in: what a column says, or else a draw that knows nothing but the record. */
 import { InputError } from '../errors.js';
-import { isIdName, splitByName } from '../records/column-roles.js';
+import { isIdName } from '../records/column-roles.js';
 import { type ColumnValues, type DataSource, isCellType, type RecordBatch } from '../records/record-batch.js';
 import { recordHashes } from '../records/record-hash.js';
-import { type HeldOut, type Part, partNamed, partOf, partOfKey, SPLIT_SEED } from '../records/split.js';
+import {
+  flagNamed,
+  type HeldOut,
+  type Part,
+  partNamed,
+  partOf,
+  partOfKey,
+  SPLIT_SEED,
+} from '../records/split.js';
 
 /** Gives the part of each record of a batch, by its place; undefined for a record that is in none. */
 export type Partition = (batch: RecordBatch) => (Part | undefined)[];
@@ -12,6 +20,8 @@ export type Partition = (batch: RecordBatch) => (Part | undefined)[];
 export interface SplitRule {
   /** The column that says so; without it parts are drawn. */
   readonly column?: string;
+  /** Beside that column, the one that marks those of its training records that are for validation. */
+  readonly validation?: string;
   /**
    * The columns that make a record what it is: where no column is an id, records that are equal in all of them are in one
    * part. They are those that the encoder reads, so that a file of labels is split as the file that was learned from.
@@ -20,23 +30,15 @@ export interface SplitRule {
   readonly heldOut: HeldOut;
 }
 
-/** The split column that is honoured: the one asked for, or else the one that its name tells. */
-export function findSplitColumn(source: DataSource, asked?: string): string | undefined {
-  if (asked === undefined) return splitByName(source.columns);
-  if (source.columns.some(({ name }) => name === asked)) return asked;
-  throw new InputError(
-    `${source.path}: there is no column "${asked}" to split by; its columns are ${source.columns.map(({ name }) => name).join(', ')}`,
-  );
-}
-
 /** The column whose value draws a record's part, so that records of one id stay together. */
 export const idColumnOf = (source: DataSource): string | undefined =>
   source.columns.find(({ name, type }) => isIdName(name) && isCellType(type))?.name;
 
 /** The columns that a partition reads. */
-export function partitionColumns(source: DataSource, { column, columns }: SplitRule): string[] {
+export function partitionColumns(source: DataSource, { column, validation, columns }: SplitRule): string[] {
   const id = idColumnOf(source);
-  return [...(column === undefined ? [] : [column]), ...(id === undefined ? columns : [id])];
+  const told = [column, validation].filter((name) => name !== undefined);
+  return [...told, ...(id === undefined ? columns : [id])];
 }
 
 /** A cell as text; undefined where it is missing or no cell. */
@@ -46,24 +48,31 @@ function cellText(column: ColumnValues | undefined, row: number): string | undef
   return value === null || Number.isNaN(value) ? undefined : String(value);
 }
 
-/** The cells of an id column at some places, as text; null is missing. */
-export function idTexts(column: ColumnValues, places: Int32Array): (string | null)[] {
-  return Array.from(places, (place) => cellText(column, place) ?? null);
+/** The part that the split columns tell of each record of a batch; undefined for one that they put in none. */
+function toldParts(
+  { rows, columns }: RecordBatch,
+  { column, validation }: Pick<SplitRule, 'column' | 'validation'>,
+): (Part | undefined)[] {
+  const parts: (Part | undefined)[] = [];
+  for (let row = 0; row < rows.length; row++) {
+    const part = partNamed(cellText(columns[column ?? ''], row) ?? '');
+    const flagged = validation !== undefined && flagNamed(cellText(columns[validation], row) ?? '') === true;
+    parts.push(part === 'train' && flagged ? 'valid' : part);
+  }
+  return parts;
 }
 
-/** The parts that a split column names anywhere. */
-async function namedParts(source: DataSource, column: string): Promise<ReadonlySet<Part>> {
+/** The parts that the split columns name anywhere. */
+async function namedParts(source: DataSource, rule: SplitRule): Promise<ReadonlySet<Part>> {
   const named = new Set<Part>();
-  for await (const batch of source.read({ columns: [column] })) collectNamedParts(batch, column, named);
+  const columns = [rule.column, rule.validation].filter((name) => name !== undefined);
+  for await (const batch of source.read({ columns })) collectNamedParts(batch, rule, named);
   return named;
 }
 
 /** Adds the parts that a batch's cells name. */
-export function collectNamedParts({ rows, columns }: RecordBatch, column: string, named: Set<Part>): void {
-  for (let row = 0; row < rows.length; row++) {
-    const part = partNamed(cellText(columns[column], row) ?? '');
-    if (part) named.add(part);
-  }
+export function collectNamedParts(batch: RecordBatch, rule: SplitRule, named: Set<Part>): void {
+  for (const part of toldParts(batch, rule)) if (part) named.add(part);
 }
 
 /**
@@ -76,15 +85,10 @@ export function partitionBy(source: DataSource, rule: SplitRule, named: Readonly
   if (column === undefined) return drawnParts(source, columns, rule.heldOut);
   if (!named.has('train')) {
     throw new InputError(
-      `${source.path}: column "${column}" marks no record as train; name another with --split-column`,
+      `${source.path}: column "${column}" marks no record as train; write words such as train, valid and test there, name another with --split-column, or draw parts with --split random`,
     );
   }
-  const told = (batch: RecordBatch): (Part | undefined)[] => {
-    const parts: (Part | undefined)[] = [];
-    for (let row = 0; row < batch.rows.length; row++)
-      parts.push(partNamed(cellText(batch.columns[column], row) ?? ''));
-    return parts;
-  };
+  const told = (batch: RecordBatch) => toldParts(batch, rule);
   if (named.has('valid')) return told;
   const drawn = drawnParts(source, columns, { valid: rule.heldOut.valid, test: 0 });
   return (batch) => {
@@ -112,4 +116,4 @@ function drawnParts(source: DataSource, columns: readonly string[], heldOut: Hel
 
 /** A partition of a source, which is read for the parts that its split column names. */
 export const partition = async (source: DataSource, rule: SplitRule): Promise<Partition> =>
-  partitionBy(source, rule, rule.column === undefined ? new Set() : await namedParts(source, rule.column));
+  partitionBy(source, rule, rule.column === undefined ? new Set() : await namedParts(source, rule));

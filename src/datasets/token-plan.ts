@@ -6,18 +6,20 @@ import type { HeldOut, Part } from '../records/split.js';
 import { chooseTokenizer, type Tokenizer, type TokenizerChoice, tokenizers } from '../tokenizers/index.js';
 import {
   collectNamedParts,
-  findSplitColumn,
   type Partition,
   partitionBy,
   partitionColumns,
   type SplitRule,
 } from './partition.js';
+import { chooseSplit, type SplitColumns } from './split-columns.js';
 import { trainingRecords } from './token-stream.js';
 
 /** The keys of a configuration that say how a file is learned from. */
 export interface TokenWishes {
   readonly data?: {
     readonly split_column?: string;
+    readonly validation_column?: string;
+    readonly split?: 'random';
     readonly columns?: readonly string[];
     readonly ignore?: readonly string[];
   };
@@ -30,35 +32,36 @@ export interface TokenWishes {
 
 export interface TokenPlan {
   readonly choice: TokenizerChoice;
-  readonly splitColumn?: string;
+  readonly split: SplitColumns;
 }
 
 /** Records looked at before learning starts, so that a large file does not delay the first step. */
 export const PLANNING_RECORDS = 10_000;
 
-/** The split column that is asked for, or that the first records tell. */
-export const planSplit = (
-  source: DataSource,
-  profile: SourceProfile,
-  { data = {} }: TokenWishes,
-): string | undefined => findSplitColumn(source, data.split_column ?? profile.split);
+/** The split columns that are asked for, or that the first records tell. Throws InputError where only the user can say. */
+export const planSplit = (source: DataSource, profile: SourceProfile, { data = {} }: TokenWishes) =>
+  chooseSplit(source.path, profile.columns, {
+    column: data.split_column,
+    validation: data.validation_column,
+    drawn: data.split === 'random',
+  });
 
 /** Plans from the first records. Throws InputError when no column is left to learn from, or a wish cannot be met. */
 export function planTokens(source: DataSource, profile: SourceProfile, wishes: TokenWishes): TokenPlan {
-  const splitColumn = planSplit(source, profile, wishes);
+  const { notes, ...split } = planSplit(source, profile, wishes);
   const { tokenizer = {}, data = {} } = wishes;
   const choice = chooseTokenizer(
-    { ...profile, split: splitColumn },
+    { ...profile, split: split.column },
     { kind: tokenizer.kind, columns: data.columns, ignore: data.ignore },
   );
-  return { choice, splitColumn };
+  return { choice: { ...choice, warnings: [...notes, ...choice.warnings] }, split };
 }
 
 /** The tokenizer that suits the first records of a source, fitted, with the parts of its records. */
 export async function fitSource(source: DataSource, wishes: TokenWishes, heldOut: HeldOut) {
   const profile = await profileSource(source, { rows: PLANNING_RECORDS });
-  const { choice, splitColumn: column } = planTokens(source, profile, wishes);
-  const rule: SplitRule = { column, columns: choice.columns, heldOut };
+  const { choice, split } = planTokens(source, profile, wishes);
+  const rule: SplitRule = { ...split, columns: choice.columns, heldOut };
   return { choice, rule, ...(await fitTokenizer(source, choice, rule, wishes.tokenizer)) };
 }
 
@@ -77,7 +80,7 @@ export async function fitTokenizer(
   let known: ReadonlySet<Part> | undefined;
   for (;;) {
     const columns = [...new Set([...choice.columns, ...partitionColumns(source, rule)])];
-    const pass = new Pass(source.read({ columns }), rule.column);
+    const pass = new Pass(source.read({ columns }), rule);
     try {
       if (rule.column !== undefined && known === undefined) {
         const first = await pass.lookAhead(PLANNING_RECORDS);
@@ -103,7 +106,7 @@ class Pass {
 
   constructor(
     private readonly read: AsyncGenerator<RecordBatch>,
-    private readonly splitColumn: string | undefined,
+    private readonly rule: SplitRule,
   ) {}
 
   /** The parts that the first records name, so many of them at least; they are given by `batches` all the same. */
@@ -136,7 +139,7 @@ class Pass {
   private async next(): Promise<RecordBatch | undefined> {
     const { value, done } = await this.read.next();
     if (done) return undefined;
-    if (this.splitColumn !== undefined) collectNamedParts(value, this.splitColumn, this.named);
+    if (this.rule.column !== undefined) collectNamedParts(value, this.rule, this.named);
     return value;
   }
 }

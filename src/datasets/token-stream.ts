@@ -7,6 +7,7 @@ import { selectRecords } from '../records/select-records.js';
 import type { Part } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
+import type { EncodeOptions } from '../tokenizers/tokenizer.js';
 import { type Partition, partitionColumns, type SplitRule } from './partition.js';
 
 /** Throws InputError that names every column which the tokenizer reads and the source lacks. */
@@ -40,7 +41,7 @@ export const hashesOf = (batch: RecordBatch, tokenizer: Pick<Tokenizer, 'columns
   recordHashes(batch, [...tokenizer.columns].sort());
 
 /** Held-out records may have letters of their own, and so may records that fitting did not get to. */
-export const KEEP_UNSEEN = { unseen: 'keep' } as const;
+const KEEP_UNSEEN: EncodeOptions = { unseen: 'keep' };
 
 export interface TokenStreamOptions {
   readonly source: DataSource;
@@ -48,10 +49,14 @@ export interface TokenStreamOptions {
   readonly rule: SplitRule;
   readonly parts: Partition;
   readonly reject: (row: number, column: string, message: string) => void;
+  /** How strictly records become tokens; what fitting did not see is kept by default. */
+  readonly encoding?: EncodeOptions;
   /** Most tokens in a block. */
   readonly capacity: number;
   /** Hears of the hashes of the training records, batch by batch. */
   readonly onLearned?: (hashes: RecordHashes, places: Int32Array) => void;
+  /** Hears of the records and their parts, batch by batch, in each pass. */
+  readonly onParts?: (batch: RecordBatch, parts: readonly (Part | undefined)[]) => void;
 }
 
 /** Records held out for validation, at most; more are not needed to see a loss fall. */
@@ -65,19 +70,21 @@ export async function* trainingBlocks(
   options: TokenStreamOptions,
   validation?: TokenBlock[],
 ): AsyncGenerator<TokenBlock> {
-  const { source, tokenizer, rule, parts, reject, capacity, onLearned } = options;
+  const { source, tokenizer, rule, parts, reject, capacity, onLearned, onParts } = options;
+  const encoding = options.encoding ?? KEEP_UNSEEN;
   let heldOut = 0;
   async function* tokens(): AsyncGenerator<TokenBlock> {
     const columns = [...new Set([...tokenizer.columns, ...partitionColumns(source, rule)])];
     for await (const batch of source.read({ columns })) {
       const partOfRow = parts(batch);
+      onParts?.(batch, partOfRow);
       if (validation && heldOut < VALIDATION_RECORDS) {
         const places = placesIn(partOfRow, 'valid');
-        const block = tokenizer.encode(batch, reject, { ...KEEP_UNSEEN, places });
+        const block = tokenizer.encode(batch, reject, { ...encoding, places });
         heldOut += block.count;
         if (block.count > 0) validation.push(block);
       }
-      const block = tokenizer.encode(batch, reject, { ...KEEP_UNSEEN, places: placesIn(partOfRow, 'train') });
+      const block = tokenizer.encode(batch, reject, { ...encoding, places: placesIn(partOfRow, 'train') });
       if (onLearned) onLearned(hashesOf(batch, tokenizer), placesOf(block, batch));
       if (block.count > 0) yield block;
     }

@@ -13,7 +13,7 @@ import { describeComparison } from '../report/describe-comparison.js';
 import { openRun, runFile } from '../runs/folder.js';
 import { readMetrics } from '../runs/metrics-log.js';
 import type { MethodScores } from '../runs/scores.js';
-import { metrics } from '../scoring/metrics.js';
+import { boundsOf, metrics } from '../scoring/metrics.js';
 import { summarize } from '../scoring/statistics.js';
 import { finetuneRuns } from '../verbs/finetune.js';
 import { pretrain } from '../verbs/pretrain.js';
@@ -112,7 +112,7 @@ export async function demo(
     perTask: riskTasks.flatMap((task, target) =>
       methods.map(({ method, metric, perTarget = [] }) => {
         const perSeed = perTarget.map((values) => values[target]);
-        return { task, method, metric, perSeed, ...summarize(perSeed) };
+        return { task, method, metric, perSeed, ...summarize(perSeed, boundsOf(scores.metric)) };
       }),
     ),
     molecules: await pictures(out, molecules, seed),

@@ -1,50 +1,65 @@
 /** Predictions as a table that other tools open: CSV or Parquet. Written whole or not at all. */
-import { createReadStream } from 'node:fs';
-import { rm } from 'node:fs/promises';
 import { InputError } from '../errors.js';
-import { connect, sqlString } from '../sources/duckdb.js';
-import { PARTIAL_SUFFIX, writeFileAtomically } from './atomic-file.js';
-import { csvCell } from './csv-cell.js';
+import { writeFileAtomically } from './atomic-file.js';
+import { csvCell, safeCsvCell } from './csv-cell.js';
 
 export type TableCell = string | number | null;
 
-type Write = (
+/** A column of an output, and what it holds in every format that has types. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: 'INTEGER' | 'DOUBLE' | 'VARCHAR';
+}
+
+type Rows = AsyncIterable<readonly (readonly TableCell[])[]>;
+
+type Write = (path: string, columns: readonly TableColumn[], blocks: Rows) => Promise<void>;
+
+const lineOf = (cells: readonly TableCell[], text: typeof csvCell) =>
+  `${cells.map((cell) => (typeof cell === 'number' ? String(cell) : text(cell))).join(',')}\n`;
+
+/** A CSV file with every text as it is. */
+export const writePlainCsv = (path: string, header: readonly string[], blocks: Rows): Promise<void> =>
+  writeLines(path, header, blocks, csvCell);
+
+async function writeLines(
   path: string,
   header: readonly string[],
-  blocks: AsyncIterable<readonly (readonly TableCell[])[]>,
-) => Promise<void>;
-
-const csvLine = (cells: readonly TableCell[]) =>
-  `${cells.map((cell) => (typeof cell === 'number' ? String(cell) : csvCell(cell))).join(',')}\n`;
-
-const writeCsv: Write = async (path, header, blocks) => {
+  blocks: Rows,
+  text: typeof csvCell,
+): Promise<void> {
   async function* chunks() {
     const encoder = new TextEncoder();
-    yield encoder.encode(csvLine(header));
-    for await (const rows of blocks) yield encoder.encode(rows.map(csvLine).join(''));
+    yield encoder.encode(lineOf(header, text));
+    for await (const rows of blocks) yield encoder.encode(rows.map((cells) => lineOf(cells, text)).join(''));
   }
   await writeFileAtomically(path, chunks());
-};
+}
 
-/** Through a CSV file beside the result, because the table may be larger than memory. */
-const writeParquet: Write = async (path, header, blocks) => {
-  const csv = `${path}.csv${PARTIAL_SUFFIX}`;
-  const parquet = `${path}.staging${PARTIAL_SUFFIX}`;
-  try {
-    await writeCsv(csv, header, blocks);
-    const connection = await connect();
-    try {
-      await connection.run(
-        `COPY (FROM read_csv(${sqlString(csv)}, header = true)) TO ${sqlString(parquet)} (FORMAT parquet)`,
-      );
-    } finally {
-      connection.closeSync();
+const writeCsv: Write = (path, columns, blocks) =>
+  writeLines(
+    path,
+    columns.map(({ name }) => name),
+    blocks,
+    safeCsvCell,
+  );
+
+const writeParquet: Write = async (path, columns, blocks) => {
+  const { VECTOR_ROWS, writeStagedParquet } = await import('./staged-parquet.js');
+  await writeStagedParquet(path, columns, async (append) => {
+    for await (const rows of blocks) {
+      for (let start = 0; start < rows.length; start += VECTOR_ROWS) {
+        const some = rows.slice(start, start + VECTOR_ROWS);
+        append(some.length, (chunk) => {
+          for (let j = 0; j < columns.length; j++)
+            chunk.setColumnValues(
+              j,
+              some.map((cells) => cells[j]),
+            );
+        });
+      }
     }
-    await writeFileAtomically(path, createReadStream(parquet));
-  } finally {
-    await rm(csv, { force: true });
-    await rm(parquet, { force: true });
-  }
+  });
 };
 
 const writers = { csv: writeCsv, parquet: writeParquet } as const satisfies Record<string, Write>;

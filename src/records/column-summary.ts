@@ -1,10 +1,10 @@
 /** Statistics of one column, gathered batch by batch. */
 import { quoteCell } from './bad-records.js';
 import type { CellFormat } from './cell-format.js';
-import { isSplitName } from './column-roles.js';
+import { isFoldName, isSplitName, isValidationName, mayNameSplit } from './column-roles.js';
 import { NumberSet } from './number-set.js';
 import { type ColumnType, type ColumnValues, isCellType, type PixelShape } from './record-batch.js';
-import { partNamed } from './split.js';
+import { flagNamed, partNamed } from './split.js';
 import { lookOf, type TextLook } from './text-look.js';
 
 /** Different values are counted exactly up to this many. */
@@ -52,8 +52,13 @@ export interface ColumnProfile {
   readonly uniquePerRow: boolean;
   /** Text of few different values: how often each occurs. */
   readonly levels?: Readonly<Record<string, number>>;
-  /** Whether the values name training and other parts. */
+  /** Whether it says which records are for training, by its values or by its name alone, and so is no data. */
   readonly looksLikeSplit: boolean;
+  /**
+   * How it says so: its words name `parts`, or it `flags` validation records. `unclear` is a column named as a split whose
+   * values tell neither, and `folds` one that numbers folds.
+   */
+  readonly splitBy?: 'parts' | 'flags' | 'unclear' | 'folds';
   /** Why this may be a label, or undefined. */
   readonly looksLikeLabel?: string;
 }
@@ -195,11 +200,20 @@ export class ColumnSummary {
     this.elements++;
   }
 
+  /** The different cells as text. Of numbers only that they are there is known. */
+  private cellCounts(): ReadonlyMap<string, number> {
+    if (this.type !== 'number') return this.texts;
+    const sorted = this.numbers.values().sort((a, b) => a - b);
+    return new Map(sorted.map((value) => [String(value), 1]));
+  }
+
   profile(): ColumnProfile {
     this.countNumbers();
     const { name, type, present, missing, texts, capped } = this;
     const distinct = type === 'number' ? this.numbers.size : texts.size;
     const look = type === 'text' ? lookOf(name, texts.keys()) : undefined;
+    const splitBy =
+      isCellType(type) && distinct <= MOST_PARTS ? splitUse(name, this.cellCounts(), type) : undefined;
     return {
       name,
       type,
@@ -221,7 +235,8 @@ export class ColumnSummary {
       constant: isCellType(type) && distinct <= 1 && (present === 0 || missing === 0),
       uniquePerRow: isCellType(type) && present > 1 && missing === 0 && !this.repeated,
       ...(type === 'text' && !capped && distinct <= FEW_LEVELS && { levels: Object.fromEntries(texts) }),
-      looksLikeSplit: type === 'text' && namesParts(name, texts),
+      looksLikeSplit: splitBy !== undefined,
+      ...(splitBy && { splitBy }),
     };
   }
 }
@@ -234,12 +249,28 @@ function lengthStatistics(lengths: number[]) {
   return { min: sorted[0], median, max: sorted[sorted.length - 1], mean };
 }
 
+/** Columns with more different values are no split. */
+const MOST_PARTS = 20;
+
+/** How a column says which records are for training, from its name and its different cells with their numbers. */
+function splitUse(
+  name: string,
+  counts: ReadonlyMap<string, number>,
+  type: ColumnType,
+): ColumnProfile['splitBy'] {
+  if (counts.size === 0) return undefined;
+  const cells = [...counts.keys()];
+  if (type === 'text' && namesParts(name, counts)) return 'parts';
+  if (isValidationName(name) && cells.every((cell) => flagNamed(cell) !== undefined)) return 'flags';
+  if (isFoldName(name) && cells.every((cell) => /^((cv|fold)[ _-]?)?\d+$/i.test(cell.trim()))) return 'folds';
+  return isSplitName(name) ? 'unclear' : undefined;
+}
+
 /**
  * Whether the values name the training part and another one, and little else. In a column that is named as a split one
  * part is enough, since a sorted file begins with one, and there may be other words, such as `unparsable`.
  */
 function namesParts(name: string, counts: ReadonlyMap<string, number>): boolean {
-  if (counts.size > 20) return false;
   let recognised = 0;
   let all = 0;
   const parts = new Set<string>();
@@ -251,5 +282,9 @@ function namesParts(name: string, counts: ReadonlyMap<string, number>): boolean 
     parts.add(part);
   }
   if (isSplitName(name)) return parts.size > 0;
-  return parts.has('train') && parts.size > 1 && recognised >= 0.9 * all;
+  return (
+    recognised >= 0.9 * all &&
+    parts.size > 0 &&
+    (mayNameSplit(name) || (parts.has('train') && parts.size > 1))
+  );
 }

@@ -40,6 +40,7 @@ export function joinParts(parts: readonly PartReader[]): Reader {
     async *read(selected, reject, options) {
       const own = selected.filter(({ name }) => name !== SPLIT.name);
       const withSplit = own.length < selected.length;
+      const verbatim = options?.verbatim?.filter((name) => name !== SPLIT.name);
       let before = 0;
       for (const { part, reader } of parts) {
         let count = 0;
@@ -47,9 +48,10 @@ export function joinParts(parts: readonly PartReader[]): Reader {
           count = Math.max(count, bad.row + 1);
           reject({ ...bad, row: before + bad.row });
         };
-        const verbatim = options?.verbatim?.filter((name) => name !== SPLIT.name);
-        const read = reader.read(own.length > 0 ? own : [cheapest], rejectNumbered, { ...options, verbatim });
-        for await (const batch of read) {
+        for await (const batch of reader.read(own.length > 0 ? own : [cheapest], rejectNumbered, {
+          ...options,
+          verbatim,
+        })) {
           count = Math.max(count, batch.rows[batch.rows.length - 1] + 1);
           yield {
             rows: before === 0 ? batch.rows : batch.rows.map((row) => before + row),
@@ -57,12 +59,7 @@ export function joinParts(parts: readonly PartReader[]): Reader {
               ...(withSplit && splitColumn(part, batch)),
               ...(own.length > 0 && batch.columns),
             },
-            ...(options?.verbatim && {
-              texts: {
-                ...batch.texts,
-                ...(withSplit && { [SPLIT.name]: splitColumn(part, batch)[SPLIT.name].values }),
-              },
-            }),
+            ...(batch.texts && { texts: batch.texts }),
           };
         }
         before += count;

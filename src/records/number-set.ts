@@ -25,6 +25,11 @@ export class NumberSet {
     return true;
   }
 
+  /** The numbers in it, in no order. */
+  values(): number[] {
+    return Array.from(this.slots.filter((value) => !Number.isNaN(value)));
+  }
+
   /** Where `value` is, or else the free place for it. */
   private place(value: number): number {
     const { slots } = this;

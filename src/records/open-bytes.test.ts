@@ -180,3 +180,33 @@ describe('a file of a page', () => {
     await expect(strict).rejects.toThrow('molecules.jsonl: line 3');
   });
 });
+
+describe('cells that are asked for verbatim', () => {
+  it('are texts of every cell, null where it is not there, whatever else is read', async () => {
+    const text = '{"id":7,"name":"a b"}\n{"id":null,"name":""}\n{"id":0.5}\n';
+    const source = await openBytes(new File([text], 'v.jsonl'));
+    const read = async (columns?: string[]) => {
+      const texts: Record<string, (string | null)[]> = { id: [], name: [] };
+      for await (const batch of source.read({ columns, verbatim: ['id', 'name'] }))
+        for (const name of ['id', 'name']) texts[name].push(...batch.texts![name]);
+      return texts;
+    };
+    const { id, name } = await read();
+    expect([id[0], id[1], id[2], name[0], name[2]]).toEqual(['7', null, '0.5', 'a b', null]);
+    expect(await read(['name', 'id'])).toEqual({ id, name });
+    await expect(read(['name'])).rejects.toThrow(/"id" were asked for verbatim, and they are not read/);
+  });
+
+  it('of the parts of a data set have the part beside them', async () => {
+    await writeFile(join(folder, 'X_train.csv'), 'id,v\n007,1\n');
+    await writeFile(join(folder, 'X_test.csv'), 'id,v\n010,2\n');
+    const source = await openSource(join(folder, 'X'));
+    const texts: unknown[] = [];
+    for await (const batch of source.read({ columns: ['split', 'id'], verbatim: ['id', 'split'] }))
+      texts.push([batch.texts!.split[0], batch.texts!.id[0]]);
+    expect(texts).toEqual([
+      ['train', '007'],
+      ['test', '010'],
+    ]);
+  });
+});

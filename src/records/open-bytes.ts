@@ -15,7 +15,7 @@ import { jsonReader } from './readers/json.js';
 import { jsonlReader } from './readers/jsonl.js';
 import { linesReader } from './readers/lines.js';
 import { tsReader } from './readers/ts.js';
-import type { BadRecord, ColumnInfo, DataSource } from './record-batch.js';
+import type { BadRecord, ColumnInfo, DataSource, RecordBatch } from './record-batch.js';
 import type { Schema } from './schema.js';
 import { typedReader } from './typed-reader.js';
 
@@ -117,9 +117,33 @@ export function sourceOf(
     notes: reader.notes,
     missing: reader.missing,
     reject,
-    read: ({ columns, few, verbatim, reject: own = reject } = {}) =>
-      reader.read(selectColumns(about.path, reader.columns, columns), own, { few, verbatim }),
+    read: ({ columns, few, verbatim, reject: own = reject } = {}) => {
+      const batches = reader.read(selectColumns(about.path, reader.columns, columns), own, { few, verbatim });
+      return verbatim?.length ? withTexts(batches, verbatim) : batches;
+    },
   };
+}
+
+/** The batches with a text for each cell that was asked for verbatim; where a reader gives none, it is made of the value. */
+async function* withTexts(
+  batches: AsyncGenerator<RecordBatch>,
+  names: readonly string[],
+): AsyncGenerator<RecordBatch> {
+  for await (const batch of batches) {
+    const texts: Record<string, readonly (string | null)[]> = {};
+    for (const name of names) texts[name] = batch.texts?.[name] ?? textsOf(name, batch);
+    yield { ...batch, texts };
+  }
+}
+
+function textsOf(name: string, { columns }: RecordBatch): readonly (string | null)[] {
+  const column = Object.hasOwn(columns, name) ? columns[name] : undefined;
+  if (column?.type === 'text') return column.values;
+  if (column?.type === 'number')
+    return Array.from(column.values, (value) => (Number.isNaN(value) ? null : String(value)));
+  throw new Error(
+    `read: the cells of column "${name}" were asked for verbatim, and they are not read or no cells`,
+  );
 }
 
 function selectColumns(

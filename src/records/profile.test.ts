@@ -82,14 +82,96 @@ describe('profileSource', () => {
       { length: 60 },
       (_, i) => `${i % 2},${i / 3},${i ** 2 / 7},${i % 3 ? 'yes' : 'no'}`,
     );
-    const { id, split, dominantText, column } = await profile(
-      'events.csv',
-      `label,lepton_pT,jet1_eta,kept\n${lines.join('\n')}\n`,
-    );
+    const events = (first: string) =>
+      profile('events.csv', `${first},lepton_pT,jet1_eta,kept\n${lines.join('\n')}\n`);
+    const { id, split, dominantText, column } = await events('label');
     expect([id, split, dominantText]).toEqual([undefined, undefined, undefined]);
     expect(column.label.looksLikeLabel).toMatch(/its name says "label"/);
-    expect(column.kept.looksLikeLabel).toMatch(/the last column, with only 2 values/);
-    expect(column.lepton_pT.looksLikeLabel).toBeUndefined();
+    // Where one is named, another that is last is data.
+    expect([column.kept, column.lepton_pT].map(({ looksLikeLabel }) => looksLikeLabel)).toEqual([
+      undefined,
+      undefined,
+    ]);
+    const unnamed = (await events('jets')).column;
+    expect(unnamed.kept.looksLikeLabel).toMatch(
+      /the only text among 3 columns of numbers, last, with 2 values/,
+    );
+    expect(unnamed.jets.looksLikeLabel).toBeUndefined();
+  });
+
+  /** Tables made like well-known ones: the same columns in the same order, with values of the same kinds. */
+  const noise = (i: number, k: number) => ((i * 7919 + k * 104729) % 1009) / 10;
+  const measured = (i: number, k: number) => noise(i, k).toFixed(1);
+  const whole = (i: number, k: number, values: number) => Math.floor(noise(i, k) * 10) % values;
+  it.each<[string, string, (i: number) => (string | number)[], string]>([
+    [
+      'letters by their shapes',
+      'letter,xbox,ybox,width,high,onpix,xedge,yedge,yedgex',
+      (i) => ['ABCDEFGHIJKLMNOPQRSTUVWXYZ'[i % 26], ...[1, 2, 3, 4, 5, 6, 7, 8].map((k) => whole(i, k, 16))],
+      'letter',
+    ],
+    [
+      'a census',
+      'age,workclass,education,sex,hours,income',
+      (i) => [
+        17 + whole(i, 1, 60),
+        ['Private', 'State-gov', '?'][i % 3],
+        ['HS-grad', 'Bachelors'][whole(i, 2, 2)],
+        ['Male', 'Female'][whole(i, 3, 2)],
+        whole(i, 4, 90),
+        ['<=50K', '>50K'][whole(i, 5, 2)],
+      ],
+      'income',
+    ],
+    [
+      'flowers',
+      'sepal_length,sepal_width,petal_length,petal_width,variety',
+      (i) => [...[1, 2, 3, 4].map((k) => measured(i, k)), ['Setosa', 'Versicolor', 'Virginica'][i % 3]],
+      'variety',
+    ],
+    [
+      'passengers',
+      'PassengerId,Survived,Pclass,Sex,Age,Fare,Embarked',
+      (i) => [
+        i + 1,
+        whole(i, 1, 2),
+        1 + whole(i, 2, 3),
+        ['male', 'female'][i % 2],
+        measured(i, 3),
+        measured(i, 4),
+        'SCQ'[whole(i, 5, 3)],
+      ],
+      'Survived',
+    ],
+    [
+      'biopsies',
+      'id,diagnosis,radius_mean,texture_mean,area_mean',
+      (i) => [8_000_000 + 37 * i, 'MB'[whole(i, 1, 2)], measured(i, 2), measured(i, 3), measured(i, 4)],
+      'diagnosis',
+    ],
+    [
+      'wines',
+      'acidity,sugar,pH,alcohol,quality',
+      (i) => [...[1, 2, 3, 4].map((k) => measured(i, k)), 3 + whole(i, 5, 6)],
+      'quality',
+    ],
+    [
+      'shells, whose sex is data',
+      'Sex,Length,Diameter,Height,Rings',
+      (i) => ['MFI'[i % 3], ...[1, 2, 3].map((k) => measured(i, k)), 1 + whole(i, 4, 28)],
+      '',
+    ],
+    [
+      'houses, whose price nothing tells',
+      'income,rooms,latitude,price',
+      (i) => [1, 2, 3, 4].map((k) => measured(i, k)),
+      '',
+    ],
+  ])('of %s, the likely label is the right column and no other', async (_, header, cells, label) => {
+    const lines = Array.from({ length: 520 }, (_, i) => cells(i).join(','));
+    const { columns } = await profile('known.csv', `${header}\n${lines.join('\n')}\n`);
+    const likely = columns.filter(({ looksLikeLabel }) => looksLikeLabel).map(({ name }) => name);
+    expect(likely).toEqual(label === '' ? [] : [label]);
   });
 
   it('tells what texts look like, and takes no name for a dominating text', async () => {

@@ -1,5 +1,12 @@
 /** What `inspect` says about a source: its columns, and which of them look like the id, the split and the labels. */
-import { isIdName, labelWord, mayNameRecord, splitByName } from './column-roles.js';
+import {
+  isIdName,
+  isLabelName,
+  isUsualLabel,
+  labelWord,
+  mayNameRecord,
+  splitByName,
+} from './column-roles.js';
 import { type ColumnProfile, ColumnSummary, DISTINCT_CAP } from './column-summary.js';
 import { NumberSet } from './number-set.js';
 import { type DataSource, isCellType, type LeftOutColumn, type RecordBatch } from './record-batch.js';
@@ -93,11 +100,17 @@ export function withLabels(
   { split, id, dominantText }: Pick<SourceProfile, 'split' | 'id' | 'dominantText'>,
 ): ColumnProfile[] {
   const text = columns.find(({ name }) => name === dominantText);
-  return columns.map((column, i) => ({
+  const others = columns.filter(
+    ({ name, looksLikeSplit }) => !looksLikeSplit && ![split, id, dominantText].includes(name),
+  );
+  const likely = text ? undefined : likelyLabel(others);
+  return columns.map((column) => ({
     ...column,
-    looksLikeLabel: [split, id, dominantText].includes(column.name)
+    looksLikeLabel: !others.includes(column)
       ? undefined
-      : labelReason(column, { text, last: i > 0 && i === columns.length - 1 }),
+      : likely?.name === column.name
+        ? likely.reason
+        : labelReason(column, text),
   }));
 }
 
@@ -115,7 +128,7 @@ function countDuplicates(batch: RecordBatch, count: number, seen: NumberSet): nu
 
 /** By name; or the only column whose values say it. */
 function findSplit(columns: readonly ColumnProfile[]): string | undefined {
-  const candidates = columns.filter(({ looksLikeSplit }) => looksLikeSplit);
+  const candidates = columns.filter(({ splitBy }) => splitBy === 'parts');
   return splitByName(candidates) ?? (candidates.length === 1 ? candidates[0].name : undefined);
 }
 
@@ -176,26 +189,69 @@ function findId(columns: readonly ColumnProfile[], dominantText: string | undefi
   return (named ?? unique.find(({ type, lengths }) => type === 'text' && lengths!.max <= 64))?.name;
 }
 
-/** Why a column may be a label; labels must not be pretrained on. */
-function labelReason(
-  column: ColumnProfile,
-  { text, last }: { text?: ColumnProfile; last: boolean },
-): string | undefined {
-  const { name, type, distinct, present, integers, lengths } = column;
-  if (column.looksLikeSplit || column.constant || !isCellType(type)) return undefined;
+/** Whether a column has few values, each of which is there ten times on average. */
+const hasFew = ({ distinct, present }: ColumnProfile): boolean =>
+  distinct > 1 && distinct <= FEW && distinct * 10 <= present;
+
+/** The most classes of a label that is told by its place among columns of numbers. */
+const MOST_CLASSES = 30;
+
+/** Names of categories that are data of a record wherever they stand. */
+const isTrait = ({ name }: ColumnProfile) =>
+  /^(sex|gender|age|country|region|state|city|date|year|month)$/i.test(name);
+
+/**
+ * The one label of a table without a dominating text that neither its name alone nor a word in it tells, and why: a usual
+ * label by its whole name and few values; else the only text among numbers, first or last, with few classes; else the
+ * last column, with few values. `columns` are those that are no split and no id. Undefined where another is named as a label.
+ */
+function likelyLabel(columns: readonly ColumnProfile[]): { name: string; reason: string } | undefined {
+  const cells = columns.filter((column) => isCellType(column.type) && !column.constant);
+  if (cells.length < 2 || cells.some(({ name }) => isLabelName(name))) return undefined;
+  const isClass = (column: ColumnProfile) =>
+    (column.type === 'text' || column.integers) &&
+    column.distinct > 1 &&
+    column.distinct <= MOST_CLASSES &&
+    2 * column.distinct <= column.present;
+  const first = columns[0];
+  const last = columns[columns.length - 1];
+  const usual = cells.filter((column) => isUsualLabel(column.name) && isClass(column));
+  const lastFew = isClass(last) && hasFew(last) && cells.includes(last);
+  const byPlace = { name: last.name, reason: `the last column, with only ${last.distinct} values` };
+  if (usual.length === 1) {
+    const [{ name, distinct }] = usual;
+    if (lastFew && name === last.name) return byPlace;
+    return { name, reason: `its name is that of a usual label, with ${distinct} values` };
+  }
+  const texts = cells.filter(({ type }) => type === 'text');
+  const [only] = texts;
+  if (
+    texts.length === 1 &&
+    cells.length > 3 &&
+    (only === first || only === last) &&
+    isClass(only) &&
+    !isTrait(only)
+  ) {
+    const place = only === first ? 'first' : 'last';
+    return {
+      name: only.name,
+      reason: `the only text among ${cells.length - 1} columns of numbers, ${place}, with ${only.distinct} values`,
+    };
+  }
+  return lastFew ? byPlace : undefined;
+}
+
+/** Why a column may be a label by its name, or beside a dominating text; labels must not be pretrained on. */
+function labelReason(column: ColumnProfile, text: ColumnProfile | undefined): string | undefined {
+  const { name, type, distinct, integers, lengths } = column;
+  if (column.constant || !isCellType(type)) return undefined;
   const word = labelWord(name);
   if (word) return `its name says "${word}"`;
-  if (column.uniquePerRow && integers) return undefined;
-  const few = distinct <= FEW && distinct * 10 <= present;
-  if (text) {
-    if (few) return `only ${distinct} values beside the text column "${text.name}"`;
-    if (type === 'number') return `numbers beside the text column "${text.name}"`;
-    if (column.numberList)
-      return `lists of numbers beside the text column "${text.name}": a label per token?`;
-    const aligned = lengths?.mean === text.lengths?.mean && lengths?.max === text.lengths?.max;
-    return aligned ? `as long as the text column "${text.name}": a label per character?` : undefined;
-  }
-  return last && few && (type === 'text' || integers)
-    ? `the last column, with only ${distinct} values`
-    : undefined;
+  if (!text || (column.uniquePerRow && integers)) return undefined;
+  if (distinct <= FEW && distinct * 10 <= column.present)
+    return `only ${distinct} values beside the text column "${text.name}"`;
+  if (type === 'number') return `numbers beside the text column "${text.name}"`;
+  if (column.numberList) return `lists of numbers beside the text column "${text.name}": a label per token?`;
+  const aligned = lengths?.mean === text.lengths?.mean && lengths?.max === text.lengths?.max;
+  return aligned ? `as long as the text column "${text.name}": a label per character?` : undefined;
 }

@@ -48,12 +48,19 @@ export const partOf = (id: string, seed: number, heldOut: HeldOut): Part =>
 
 const names: readonly [RegExp, Part][] = [
   [/^train(ing)?([ _-].*)?$/, 'train'],
-  [/^(valid(ation)?|val|dev(elopment)?)([ _-].*)?$/, 'valid'],
-  [/^(test(ing)?|holdout)([ _-].*)?$/, 'test'],
+  [/^(valid(ation)?|val|dev(elopment)?|eval(uation)?)([ _-].*)?$/, 'valid'],
+  [/^(test(ing)?|(hold|held)[ _-]?out)([ _-].*)?$/, 'test'],
 ];
 
-/** The part a cell of a split column names (`train`, `validation`, `dev`, `test_fold` …); undefined for any other word. */
+/** The part a cell of a split column names (`train`, `validation`, `dev`, `eval`, `test_fold` …); undefined for any other word. */
 export function partNamed(cell: string): Part | undefined {
   const word = cell.trim().toLowerCase();
   return names.find(([pattern]) => pattern.test(word))?.[1];
+}
+
+/** What a cell of a validation column says, such as `True` or 0; undefined for any other word. An empty cell says no. */
+export function flagNamed(cell: string): boolean | undefined {
+  const word = cell.trim().toLowerCase();
+  if (/^(true|t|yes|y|1)$/.test(word)) return true;
+  return /^(false|f|no|n|0|)$/.test(word) ? false : undefined;
 }

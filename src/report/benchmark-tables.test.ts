@@ -50,4 +50,17 @@ describe('the table of differences', () => {
     expect(cellsOf(2)).toEqual(['+0.100', '+0.100 to +0.100', '', '2']);
     expect(cellsOf(1)).toEqual(['+0.100', '', '', '1']);
   });
+
+  it('stays inside what a difference of the metric can be', () => {
+    const results = resultsOf(2);
+    const tests = [1, 0, 0.6, 0.3];
+    const cells = results.cells.map((cell, i) => ({ ...cell, test: tests[i] }));
+    const table = differenceTable({ ...results, cells }, 'SMA', 'random masking', 'markdown');
+    const [low, high] = /([−+][\d.]+) to ([−+][\d.]+)/
+      .exec(table)!
+      .slice(1)
+      .map((text) => Number(text.replace('−', '-')));
+    expect(low).toBeGreaterThanOrEqual(-1);
+    expect(high).toBeLessThanOrEqual(1);
+  });
 });

@@ -1,4 +1,5 @@
 /** Tables of a benchmark, made from its result file alone. */
+import { boundsOf, differenceBounds } from '../scoring/metrics.js';
 import { type Interval, summarize } from '../scoring/statistics.js';
 import { random } from '../tensor/random.js';
 import type { Cell, Results } from './results.js';
@@ -21,12 +22,12 @@ export interface MethodSummary extends Interval {
 }
 
 /** The methods that have cells of a task, in the suite's order. A score that is missing is NaN, and so is then the mean. */
-export function summariesOf(results: Results, { name: task }: Task): MethodSummary[] {
+export function summariesOf(results: Results, { name: task, metric }: Task): MethodSummary[] {
   return results.methods.flatMap(({ name: method }) => {
     const cells = cellsOf(results, task, method);
     if (cells.length === 0) return [];
     const perSeed = cells.map(({ test }) => test ?? Number.NaN);
-    return [{ method, perSeed, pretraining: cells[0].pretraining, ...summarize(perSeed) }];
+    return [{ method, perSeed, pretraining: cells[0].pretraining, ...summarize(perSeed, boundsOf(metric)) }];
   });
 }
 
@@ -40,7 +41,10 @@ export function scoreTable(results: Results, task: Task, style?: Style): string 
   for (const { name } of results.methods) {
     const cells = cellsOf(results, task.name, name);
     if (cells.length === 0) continue;
-    const summary = summarize(cells.map(({ test }) => test ?? Number.NaN));
+    const summary = summarize(
+      cells.map(({ test }) => test ?? Number.NaN),
+      boundsOf(task.metric),
+    );
     const seconds = cells.reduce((sum, cell) => sum + cell.seconds, 0) / cells.length;
     const before = results.pretraining.find((run) => run.name === cells[0].pretraining)?.seconds;
     rows.push([
@@ -102,7 +106,7 @@ function pairedDifference(a: readonly Cell[], b: readonly Cell[]): Difference | 
   const enough = pairs.length >= FEWEST_SEEDS;
   const at = (share: number) =>
     (enough ? sorted[Math.round(share * (sorted.length - 1))] : undefined) ?? Number.NaN;
-  const summary = summarize(differences);
+  const summary = summarize(differences, differenceBounds(pairs[0][0].metric));
   return {
     mean: summary.mean,
     seeds: pairs.length,

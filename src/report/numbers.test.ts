@@ -7,4 +7,8 @@ describe('meanAndInterval', () => {
     expect(meanAndInterval({ mean: -0.5, low: Number.NaN, high: Number.NaN })).toBe('−0.500');
     expect(meanAndInterval({ mean: Number.NaN, low: Number.NaN, high: Number.NaN })).toBe('–');
   });
+
+  it('gives both ends where a bound makes one side shorter', () => {
+    expect(meanAndInterval({ mean: 0.98, low: 0.742, high: 0.999 })).toBe('0.980 (0.742 – 0.999)');
+  });
 });

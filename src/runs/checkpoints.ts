@@ -36,8 +36,11 @@ export interface Checkpoint {
 
 const NO_CHECKSUM = '0'.repeat(64);
 
+/** The folder of a run that holds them. */
+export const CHECKPOINTS = 'checkpoints';
+
 function checkpointsFolder(runDir: string): string {
-  return join(runDir, 'checkpoints');
+  return join(runDir, CHECKPOINTS);
 }
 
 /** The path of a run's checkpoint of a step. */

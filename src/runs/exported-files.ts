@@ -8,6 +8,7 @@ import { encodeSafetensors } from '../tensor/safetensors.js';
 import { elementCount, type HostTensor } from '../tensor/tensor.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
+import type { CardExample } from './card-example.js';
 import { type Run, runFile, writeJson } from './folder.js';
 import { readMetrics } from './metrics-log.js';
 import { modelCard } from './model-card.js';
@@ -51,11 +52,13 @@ export const exportedFiles = {
  * Writes a run's model into a folder: the encoder, all parameters, tokenizer, configuration and model card. The data
  * and the run it started from are named without the folders they lie in.
  * @param encoder the encoder's parameters among those of the run
+ * @param example a record for the card
  */
 export async function writeExport(
   folder: string,
   run: Run,
   encoder: Readonly<Record<string, HostTensor>>,
+  example: CardExample,
 ): Promise<void> {
   const path = (file: keyof typeof exportedFiles) => join(folder, exportedFiles[file]);
   const parameters = Object.entries(run.tensors).filter(([name]) => !name.startsWith('optimizer.'));
@@ -79,6 +82,7 @@ export async function writeExport(
     step: run.step,
     parameters: Object.values(encoder).reduce((sum, { shape }) => sum + elementCount(shape), 0),
     data: config.data.path,
+    example,
     losses: await newestLosses(run.folder),
   });
   await writeFileAtomically(path('card'), [new TextEncoder().encode(card)]);

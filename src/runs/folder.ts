@@ -10,7 +10,7 @@ import type { ModelConfig } from '../learning/model.js';
 import { parseSchema, type Schema } from '../records/schema.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { restoreTokenizer, type Tokenizer } from '../tokenizers/index.js';
-import { latestCheckpoint } from './checkpoints.js';
+import { CHECKPOINTS, latestCheckpoint } from './checkpoints.js';
 
 const files = {
   config: 'config.json',
@@ -27,6 +27,14 @@ const files = {
 
 /** The path of one of a run's files. */
 export const runFile = (run: string, file: keyof typeof files): string => join(run, files[file]);
+
+/** The paths of all files that a run may have, those of its checkpoints among them. */
+export async function ownFiles(run: string): Promise<string[]> {
+  const checkpoints = await readdir(join(run, CHECKPOINTS)).catch(() => []);
+  return [...Object.values(files), ...checkpoints.map((name) => join(CHECKPOINTS, name))].map((name) =>
+    join(run, name),
+  );
+}
 
 export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeFileAtomically(path, [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)]);

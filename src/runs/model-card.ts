@@ -2,8 +2,9 @@
 
 import type { Config } from '../config/schema.js';
 import { describeOptions, objectives } from '../objectives/index.js';
-import type { TokenSpec } from '../records/token-block.js';
+import { MISSING_ID, PRESENT_ID, type TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
+import { type CardExample, javascriptExample, pythonExample } from './card-example.js';
 
 export interface ModelCardFacts {
   readonly config: Config;
@@ -13,14 +14,20 @@ export interface ModelCardFacts {
   readonly parameters: number;
   /** Name of the data, without its path. */
   readonly data: string;
+  /** A record, and what the encoder makes of it. */
+  readonly example: CardExample;
   /** Of the newest validation, where there was one. */
   readonly losses?: { readonly val_loss: number; readonly val_loss_marginal?: number };
 }
 
+/** Tokenizers clip a standardised value at so many standard deviations. */
+const CLIPPED_SD = 10;
+
 /** Vocabularies up to this size are listed. */
 const LISTED_TOKENS = 100;
 
-export function modelCard({ config, tokenizer, step, parameters, data, losses }: ModelCardFacts): string {
+export function modelCard(card: ModelCardFacts): string {
+  const { config, tokenizer, step, parameters, data, example, losses } = card;
   const { encoder, objective, versions } = config;
   const { spec } = tokenizer;
   const facts: [string, string][] = [
@@ -73,30 +80,18 @@ ${describeTokens(tokenizer)}
 
 ## Running it
 
+${describeExample(tokenizer, example)}
+
 Python:
 
 \`\`\`python
-import numpy as np
-import onnxruntime
-
-session = onnxruntime.InferenceSession("encoder.onnx")
-batch = 2
-feeds = {
-${inputs.map(({ name, python }) => `    "${name}": ${python},`).join('\n')}
-}
-(embedding,) = session.run(["embedding"], feeds)
+${pythonExample(spec, example)}
 \`\`\`
 
 JavaScript:
 
 \`\`\`js
-import * as ort from 'onnxruntime-node';
-
-const session = await ort.InferenceSession.create('encoder.onnx');
-const batch = 2;
-const { embedding } = await session.run({
-${inputs.map(({ name, javascript }) => `  ${name}: ${javascript},`).join('\n')}
-});
+${javascriptExample(spec, example)}
 \`\`\`
 
 From files rather than tokens: \`lacuna embed\`.
@@ -107,33 +102,25 @@ interface InputDescription {
   readonly name: string;
   readonly type: string;
   readonly meaning: string;
-  readonly python: string;
-  readonly javascript: string;
 }
 
 function inputsOf(spec: TokenSpec): InputDescription[] {
   const { maxTokens } = spec;
   const channels = spec.kind === 'continuous' ? spec.channels : 1;
-  const ids: InputDescription = {
+  const ids = {
     name: 'ids',
     type: `int32[batch, ${maxTokens}]`,
     meaning: 'token ids, 0 beyond the end of a record',
-    python: `np.zeros((batch, ${maxTokens}), np.int32)`,
-    javascript: `new ort.Tensor('int32', new Int32Array(batch * ${maxTokens}), [batch, ${maxTokens}])`,
   };
-  const values: InputDescription = {
+  const values = {
     name: 'values',
     type: `float32[batch, ${maxTokens}, ${channels}]`,
     meaning: 'standardised values, 0 where a token has none',
-    python: `np.zeros((batch, ${maxTokens}, ${channels}), np.float32)`,
-    javascript: `new ort.Tensor('float32', new Float32Array(batch * ${maxTokens * channels}), [batch, ${maxTokens}, ${channels}])`,
   };
-  const lengths: InputDescription = {
+  const lengths = {
     name: 'lengths',
     type: 'int32[batch]',
     meaning: `tokens of each record, 1 to ${maxTokens}`,
-    python: `np.full(batch, ${maxTokens}, np.int32)`,
-    javascript: `new ort.Tensor('int32', new Int32Array(batch).fill(${maxTokens}), [batch])`,
   };
   return [
     ...(spec.kind === 'continuous' ? [] : [ids]),
@@ -142,15 +129,84 @@ function inputsOf(spec: TokenSpec): InputDescription[] {
   ];
 }
 
-function describeTokens({ spec, tokenLabel }: Tokenizer): string {
-  if (spec.kind === 'continuous')
-    return 'Values are standardised as `tokenizer.json` says, and 0 beyond the end of a record.';
-  if (spec.kind === 'fields') {
-    return 'Tokens are in the order of `fields` in `tokenizer.json`: one of a number or category, several of a date, text or list. A number has id 0 and its standardised value, a missing cell id 1 and value 0, a category or letter its own id and value 0.';
-  }
-  if (spec.vocabulary > LISTED_TOKENS) return 'The ids of tokens follow from `tokenizer.json`.';
-  const ids = Array.from({ length: spec.vocabulary }, (_, id) => `${id} ${codeSpan(tokenLabel(0, id))}`);
-  return `Ids: ${ids.slice(1).join(', ')}.`;
+/** How a record becomes tokens by hand. */
+function describeTokens(tokenizer: Tokenizer): string {
+  const { spec } = tokenizer;
+  if (spec.kind === 'continuous') return describeValues(tokenizer, spec);
+  if (spec.kind === 'fields') return describeFields(tokenizer, spec);
+  const letters = spec.vocabulary - 2;
+  const crop = `A letter is a token; of a longer text the first ${spec.maxTokens} letters are read. Id 0 is beyond the end, id 1 a letter that is not listed.`;
+  if (spec.vocabulary > LISTED_TOKENS)
+    return `${crop} The ${letters} letters have the ids from 2 on, in the order of \`letters\` in \`tokenizer.json\`.`;
+  const ids = Array.from(
+    { length: letters },
+    (_, i) => `${i + 2} ${codeSpan(tokenizer.tokenLabel(0, i + 2))}`,
+  );
+  return `${crop} Letters: ${ids.join(', ')}.`;
+}
+
+const STANDARDISED = `(x − mean) / sd, and at most ${CLIPPED_SD} either way`;
+
+function describeFields(
+  { decode, tokenLabel }: Tokenizer,
+  { fields }: Extract<TokenSpec, { kind: 'fields' }>,
+): string {
+  const rows = fields.map(({ name, type, firstId, size }, position) => {
+    if (type === 'numeric') {
+      const mean = decode?.(position, 0, 0) ?? Number.NaN;
+      const sd = (decode?.(position, 0, 1) ?? Number.NaN) - mean;
+      return `| ${position} | ${codeSpan(name)} | id ${PRESENT_ID}, value with mean ${exact(mean)} and sd ${exact(sd)} |`;
+    }
+    const label = (id: number) => tokenLabel(position, id).slice(`${name} = `.length);
+    const listed = Array.from({ length: Math.min(size, LISTED_TOKENS) }, (_, i) => firstId + i);
+    const more =
+      size > LISTED_TOKENS ? `, and on to ${firstId + size - 1} in the order of \`tokenizer.json\`` : '';
+    return `| ${position} | ${codeSpan(name)} | value 0, id ${listed.map((id) => `${id} ${codeSpan(label(id))}`).join(', ')}${more} |`;
+  });
+  return `One token per column. A number x has the value ${STANDARDISED}. A missing cell has id ${MISSING_ID} and value 0.
+
+| token | column | becomes |
+|---|---|---|
+${rows.map((row) => row.replaceAll('\n', ' ')).join('\n')}`;
+}
+
+/** Different standardisations of channels that are listed. */
+const LISTED_CHANNELS = 8;
+
+function describeValues(
+  { decode }: Tokenizer,
+  { channels, grid }: Extract<TokenSpec, { kind: 'continuous' }>,
+): string {
+  const pairs = Array.from({ length: channels }, (_, channel) => {
+    const mean = decode?.(0, channel, 0) ?? Number.NaN;
+    return `${exact(mean)} and ${exact((decode?.(0, channel, 1) ?? Number.NaN) - mean)}`;
+  });
+  const period = [...pairs.keys()].find(
+    (size) => size > 0 && pairs.every((pair, i) => pair === pairs[i % size]),
+  );
+  const own = pairs.slice(0, period ?? pairs.length);
+  const order = grid
+    ? `A token is a patch of ${grid.patch} × ${grid.patch} pixels, 0 to 255, row by row, each with its colours together; patches come row by row, ${grid.columns} in a row.`
+    : 'A token is a step or several, one after the other, each with its channels together; a missing value is 0.';
+  const numbers =
+    own.length <= LISTED_CHANNELS
+      ? `mean and sd of channel ${own.map((pair, i) => `${i}: ${pair}`).join('; ')}${own.length < channels ? ', and so on again' : ''}`
+      : 'mean and sd of each channel in `tokenizer.json`';
+  return `${order} A value x stands as ${grid ? '(x − mean) / sd' : STANDARDISED}, with ${numbers}. Beyond the end of a record values are 0.`;
+}
+
+/** A float64 without the digits that a difference leaves. */
+const exact = (value: number): string => String(Number(value.toPrecision(12)));
+
+function describeExample({ columns }: Tokenizer, { cells, block, whole }: CardExample): string {
+  const tokens = block.offsets[1];
+  if (!cells) return `The ${whole ? '' : 'first '}${tokens} tokens of one record:`;
+  const named = columns.map((column) => {
+    const cell = cells[column] ?? null;
+    const short = cell !== null && cell.length > 400 ? `${cell.slice(0, 400)}…` : cell;
+    return `${codeSpan(column)} ${short === null ? 'missing' : codeSpan(JSON.stringify(short))}`;
+  });
+  return `The record with ${named.join(', ')} has ${whole ? '' : 'as its first '}${tokens} tokens:`;
 }
 
 /** Markdown code that may itself hold backticks. */

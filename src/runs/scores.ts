@@ -12,6 +12,8 @@ export interface MethodScores extends Interval {
   readonly perSeed: readonly number[];
   /** Per seed the score of each target, where there are several. */
   readonly perTarget?: readonly (readonly number[])[];
+  /** Why values that are not numbers are undefined, where there are some. */
+  readonly reason?: string;
   /** Training and scoring of all seeds. */
   readonly seconds: number;
 }
@@ -43,7 +45,7 @@ export const describeParts = (
   learned: LearnedCount | undefined,
 ): Scores['split'] => ({ by: splitBy, ...counts, ...(learned && { testLearned: learned }) });
 
-/** Writes scores.json into a run and gives the scores with its path. What is not a number becomes null. */
+/** Writes scores.json into a run and gives the scores with its path. What is undefined becomes null, with a `reason`. */
 export async function writeScores(run: string, scores: Scores): Promise<Scores> {
   const file = runFile(run, 'scores');
   await writeJson(file, scores);

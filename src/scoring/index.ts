@@ -5,6 +5,7 @@ export { labelOffsets, takeLabelRows } from './label-rows.js';
 export { className, describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from './labels.js';
 export {
   accuracy,
+  boundsOf,
   type ColumnScore,
   chooseMetric,
   isBetter,
@@ -32,4 +33,4 @@ export {
   splitParts,
   type TestScore,
 } from './parts.js';
-export { type Interval, studentT, summarize } from './statistics.js';
+export { type Bounds, type Interval, studentT, summarize } from './statistics.js';

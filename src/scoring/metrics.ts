@@ -1,4 +1,6 @@
 import { InputError } from '../errors.js';
+import { averageRanks, correlation } from './correlation.js';
+import type { Bounds } from './statistics.js';
 
 /** What is to be predicted from a record: numbers, one of two classes, one of many, several yes/no answers, or one class for each token. */
 export const tasks = ['regression', 'binary', 'multiclass', 'multilabel', 'per-token'] as const;
@@ -65,52 +67,6 @@ export function spearman(predicted: Numbers, truth: Numbers): number {
   );
 }
 
-function correlation(x: Float64Array, y: Float64Array): number {
-  const dx = centered(x);
-  const dy = centered(y);
-  let xx = 0;
-  let yy = 0;
-  let xy = 0;
-  for (let i = 0; i < x.length; i++) {
-    xx += dx[i] * dx[i];
-    yy += dy[i] * dy[i];
-    xy += dx[i] * dy[i];
-  }
-  // Rounding can lead a little past 1.
-  return Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy)));
-}
-
-/** values − mean. The first value is taken off before averaging, so that a constant gives zeros and not rounding errors. */
-function centered(values: Float64Array): Float64Array {
-  let sum = 0;
-  for (const value of values) sum += value - values[0];
-  const mean = sum / values.length;
-  return values.map((value) => value - values[0] - mean);
-}
-
-/** Ranks from 1, ties sharing the mean of theirs; NaN has rank NaN. O(n log n) with no comparator calls. */
-function averageRanks(values: Float64Array): Float64Array {
-  const sorted = values.slice().sort();
-  const rankAt = new Float64Array(sorted.length);
-  for (let start = 0; start < sorted.length; ) {
-    let end = start + 1;
-    while (end < sorted.length && sorted[end] === sorted[start]) end++;
-    rankAt.fill((start + 1 + end) / 2, start, end);
-    start = end;
-  }
-  return values.map((value) => {
-    if (Number.isNaN(value)) return Number.NaN;
-    let low = 0;
-    let high = sorted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (sorted[middle] < value) low = middle + 1;
-      else high = middle;
-    }
-    return rankAt[low];
-  });
-}
-
 /**
  * Area under the ROC curve: the probability that a positive scores above a negative, a tie counting one half
  * (Mann–Whitney U / (positives × negatives)). NaN when only one class has labels.
@@ -175,6 +131,8 @@ export interface Metric {
   /** As a table prints it. */
   readonly title: string;
   readonly higherIsBetter: boolean;
+  /** The least and the greatest value of it. */
+  readonly bounds: Bounds;
   /** How many different labels a target needs for the metric to exist; targets with fewer are skipped. */
   readonly distinctLabels: 1 | 2;
   /** The tasks it fits, and how it scores one target of each. */
@@ -186,21 +144,42 @@ export const metrics = {
   rmse: {
     title: 'RMSE',
     higherIsBetter: false,
+    bounds: [0, Infinity],
     distinctLabels: 1,
     tasks: { regression: rootMeanSquaredError },
   },
-  mae: { title: 'MAE', higherIsBetter: false, distinctLabels: 1, tasks: { regression: meanAbsoluteError } },
-  pearson: { title: 'Pearson', higherIsBetter: true, distinctLabels: 2, tasks: { regression: pearson } },
-  spearman: { title: 'Spearman', higherIsBetter: true, distinctLabels: 2, tasks: { regression: spearman } },
+  mae: {
+    title: 'MAE',
+    higherIsBetter: false,
+    bounds: [0, Infinity],
+    distinctLabels: 1,
+    tasks: { regression: meanAbsoluteError },
+  },
+  pearson: {
+    title: 'Pearson',
+    higherIsBetter: true,
+    bounds: [-1, 1],
+    distinctLabels: 2,
+    tasks: { regression: pearson },
+  },
+  spearman: {
+    title: 'Spearman',
+    higherIsBetter: true,
+    bounds: [-1, 1],
+    distinctLabels: 2,
+    tasks: { regression: spearman },
+  },
   'roc-auc': {
     title: 'ROC-AUC',
     higherIsBetter: true,
+    bounds: [0, 1],
     distinctLabels: 2,
     tasks: { binary: rocAuc, multilabel: rocAuc },
   },
   accuracy: {
     title: 'accuracy',
     higherIsBetter: true,
+    bounds: [0, 1],
     distinctLabels: 1,
     tasks: {
       binary: signAccuracy,
@@ -213,6 +192,16 @@ export const metrics = {
 
 /** The names of all metrics. */
 export type MetricName = keyof typeof metrics;
+
+/** The bounds of a metric by its name, which a plug-in's value need not have. */
+export const boundsOf = (name: string): Bounds | undefined =>
+  Object.hasOwn(metrics, name) ? metrics[name as MetricName].bounds : undefined;
+
+/** The bounds of the difference of two scores by a metric. */
+export function differenceBounds(name: string): Bounds | undefined {
+  const bounds = boundsOf(name);
+  return bounds && [bounds[0] - bounds[1], bounds[1] - bounds[0]];
+}
 
 const usual: Record<Task, MetricName> = {
   regression: 'rmse',

@@ -9,14 +9,51 @@ export interface Interval {
   readonly n: number;
 }
 
-/** Mean, sd and 95 % interval of the same score over several seeds. With one value sd, low and high are NaN. */
-export function summarize(values: readonly number[]): Interval {
+/** The least and the greatest value that a score can have; infinite where there is none. */
+export type Bounds = readonly [low: number, high: number];
+
+/**
+ * Mean, sd and 95 % interval of the same score over several seeds. With one value sd, low and high are NaN. Where the
+ * interval would leave the bounds of the score, it is taken on a scale without bounds; see `boundedInterval`.
+ */
+export function summarize(values: readonly number[], bounds?: Bounds): Interval {
   const n = values.length;
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
   if (n < 2) return { mean, sd: Number.NaN, low: Number.NaN, high: Number.NaN, n };
   const sd = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1));
   const half = (studentT(0.95, n - 1) * sd) / Math.sqrt(n);
-  return { mean, sd, low: mean - half, high: mean + half, n };
+  const plain = { low: mean - half, high: mean + half };
+  const leaves = bounds !== undefined && (plain.low < bounds[0] || plain.high > bounds[1]);
+  return { mean, sd, ...(leaves ? boundedInterval(mean, half, bounds) : plain), n };
+}
+
+/**
+ * The interval of a mean on the scale of the logit between two bounds, or of the logarithm of the distance to one, with
+ * its half width there by the delta method. The mean is always inside, and the bounds are not crossed. For −1 to 1 the
+ * scale is Fisher's z. A mean at a bound has no scatter, but for rounding.
+ */
+function boundedInterval(
+  mean: number,
+  half: number,
+  [least, greatest]: Bounds,
+): { low: number; high: number } {
+  const up = mean - least;
+  const down = greatest - mean;
+  if (!(up > 0 && down > 0)) return { low: Math.max(mean, least), high: Math.min(mean, greatest) };
+  if (greatest === Number.POSITIVE_INFINITY) {
+    const factor = Math.exp(half / up);
+    return { low: least + up / factor, high: least + up * factor };
+  }
+  if (least === Number.NEGATIVE_INFINITY) {
+    const factor = Math.exp(half / down);
+    return { low: greatest - down * factor, high: greatest - down / factor };
+  }
+  const width = greatest - least;
+  const odds = up / down;
+  const factor = Math.exp((half * width) / (up * down));
+  const at = (value: number) =>
+    least + width * (value === Number.POSITIVE_INFINITY ? 1 : value / (1 + value));
+  return { low: at(odds / factor), high: at(odds * factor) };
 }
 
 /**

@@ -13,6 +13,14 @@ export interface DataFile {
   readonly part?: Part;
 }
 
+/** The files that a path means, known before any of them is opened. Throws what `findDataFiles` throws. */
+export async function inputFiles(path: string, format?: FormatName): Promise<string[]> {
+  const found = await findDataFiles(path, format);
+  return Promise.all(
+    found.map(async ({ path: file }) => ((await stat(file)).isDirectory() && lmdbDataFile(file)) || file),
+  );
+}
+
 interface NamedFile {
   readonly name: string;
   readonly format: FormatName;

@@ -1,4 +1,5 @@
 /** DuckDB as a table reader: one in-memory instance per thread, one connection per read, chunks copied into batches. */
+import { resolve } from 'node:path';
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
 import { numberList, seriesOf } from '../records/object-records.js';
 import type { ColumnInfo, ColumnValues, ReadOptions, RecordBatch } from '../records/record-batch.js';
@@ -26,6 +27,9 @@ async function createInstance(): Promise<DuckDBInstance> {
     threads: '2',
     memory_limit: '1GB',
     preserve_insertion_order: 'true',
+    // Nothing is fetched from anywhere.
+    autoinstall_known_extensions: 'false',
+    autoload_known_extensions: 'false',
   });
   const connection = await created.connect();
   await connection.run(`CREATE TABLE ${ONE_RECORD} AS SELECT true AS finished`);
@@ -59,10 +63,16 @@ export function sqlString(text: string): string {
   return `'${text.replaceAll("'", "''")}'`;
 }
 
-/** A path as a string for SQL that names this one file, whatever characters are in it. */
+/**
+ * The first arguments of a table function that reads this one file: its name means itself, whatever characters are in it.
+ * An absolute path has no `~` or `http:` to interpret, and folders named `label=cat` do not become columns.
+ */
 export function sqlPath(path: string): string {
-  return sqlString(path.replace(/[*?[]/g, '[$&]'));
+  return `${sqlString(resolve(path).replace(/[*?[]/g, '[$&]'))}, hive_partitioning=false`;
 }
+
+/** A file that SQL writes or attaches, by its own name. */
+export const sqlTarget = (path: string): string => sqlString(resolve(path));
 
 const sqlTypes = { number: '::DOUBLE', text: '::VARCHAR', series: '', pixels: '' } as const;
 

@@ -36,7 +36,7 @@ const conversions: readonly (readonly [RegExp, Conversion])[] = [
  * of numbers, and lists of such lists, series; everything else text.
  */
 export async function parquetReader(path: string): Promise<Reader> {
-  const from = `read_parquet(${sqlPath(path)}, hive_partitioning=false)`;
+  const from = `read_parquet(${sqlPath(path)})`;
   const described = await withQuery(async (query) => {
     const [{ records }] = await query(`SELECT count(*) AS records FROM ${from}`);
     if (Number(records) === 0) throw new InputError(`${path}: no records`);

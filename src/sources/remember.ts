@@ -55,7 +55,8 @@ export function rememberSmall(source: DataSource): DataSource {
     ...source,
     async *read(options = {}) {
       const { columns, verbatim } = options;
-      if (verbatim) yield* source.read(options);
+      // What is kept has no cells in the file's own characters.
+      if (verbatim?.length) yield* source.read(options);
       else if (kept) for (const batch of kept) yield selected(batch, columns);
       else if (columns === undefined) yield* first(options);
       else yield* source.read(options);

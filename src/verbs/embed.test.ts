@@ -1,10 +1,11 @@
-import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readLabelledPath as readLabelled } from '../datasets/labelled-file.case.js';
 import { nodeEngine } from '../engine/node.js';
+import { InputError } from '../errors.js';
 import { embeddingWriter } from '../files/vector-files.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/frozen-encoder.js';
 import { concatenateBlocks } from '../records/batch.js';
@@ -161,7 +162,7 @@ describe('embed', () => {
     const out = (name: string) => join(folder, name);
     for (const name of ['e.parquet', 'e.npy', 'e.csv']) {
       const written = await embed({ run: trained, data, out: out(name) });
-      expect(written).toEqual({ file: out(name), rows: 40, rejected: 0, dimension: 16 });
+      expect(written).toEqual({ file: out(name), rows: 40, rejected: 0, unknown: 0, dimension: 16 });
     }
     const parquet = await withQuery((query) => query(`SELECT * FROM '${out('e.parquet')}'`));
     expect(Object.keys(parquet[0])).toEqual(['row', 'id', 'embedding']);
@@ -184,15 +185,41 @@ describe('embed', () => {
     const path = join(folder, 'bad.csv');
     await writeFile(path, 'id,smiles\na,CCO\nb,C~C\nc,\n"d,""1""",CCO\n');
     const out = join(folder, 'bad-out.csv');
-    const config = { on_bad_record: 'skip' } as const;
-    expect(await embed({ run: trained, data: path, out, config })).toMatchObject({ rows: 3, rejected: 1 });
-    const [, first, , second] = (await readFile(out, 'utf8')).split('\n');
+    const config = { on_bad_record: 'skip', on_unknown: 'fail' } as const;
+    expect(await embed({ run: trained, data: path, out, config })).toMatchObject({ rows: 2, rejected: 2 });
+    const [, first, second] = (await readFile(out, 'utf8')).split('\n');
     expect(first).toMatch(/^0,a,/);
     expect(second).toMatch(/^3,"d,""1""",/);
     expect(second.slice('3,"d,""1""",'.length)).toBe(first.slice('0,a,'.length));
-    await expect(embed({ run: trained, data: path, out })).rejects.toThrow(
-      /column "smiles": the cell is missing/,
+    await expect(embed({ run: trained, data: path, out })).rejects.toThrow(/record 2, column "smiles"/);
+    // A letter of its own is no reason to leave a record out, unless that is asked for.
+    const kept = await embed({ run: trained, data: path, out, config: { on_bad_record: 'skip' } });
+    expect(kept).toMatchObject({ rows: 3, rejected: 1 });
+  });
+
+  it('writes kept columns beside the embeddings, and refuses them where there is no place', async () => {
+    const out = (name: string) => join(folder, name);
+    await embed({ run: trained, data, out: out('kept.parquet'), keep: ['smiles'] });
+    const [first] = await withQuery((query) => query(`FROM '${out('kept.parquet')}'`));
+    expect(first).toMatchObject({ row: 0, id: 'm0', smiles: molecules[0][0] });
+    await embed({ run: trained, data, out: out('kept.csv'), keep: ['solubility', 'smiles'] });
+    const [head, line] = (await readFile(out('kept.csv'), 'utf8')).split('\n');
+    expect(head).toMatch(/^row,id,solubility,smiles,embedding_0,/);
+    expect(line).toMatch(/^0,m0,-3\.3,Cc1occc1C\(=O\)Nc2ccccc2,/);
+    await expect(embed({ run: trained, data, out: out('kept.npy'), keep: ['all'] })).rejects.toThrow(
+      /\.npy holds embeddings alone; keep columns in a file named \.parquet or \.csv/,
     );
+  });
+
+  it('never writes over what it reads', async () => {
+    const before = await readFile(data, 'utf8');
+    const linked = join(folder, 'linked.csv');
+    await link(data, linked);
+    for (const out of [data, linked, runFile(trained, 'config'), '/dev/null']) {
+      await expect(embed({ run: trained, data, out: `${out}` })).rejects.toThrow(InputError);
+    }
+    await rm(linked);
+    expect(await readFile(data, 'utf8')).toBe(before);
   });
 
   it('refuses what it cannot do, and leaves nothing behind', async () => {
@@ -219,10 +246,10 @@ describe('embed', () => {
     async function* blocks() {
       for (let first = 0; first < 9000; first += 4500) {
         const rows = Int32Array.from({ length: 4500 }, (_, i) => first + i);
-        yield { rows, embeddings: Float32Array.from({ length: 9000 }, (_, i) => 2 * first + i) };
+        yield { rows, texts: [], embeddings: Float32Array.from({ length: 9000 }, (_, i) => 2 * first + i) };
       }
     }
-    await embeddingWriter(path)(path, 2, false, blocks());
+    await embeddingWriter(path)(path, 2, [], blocks());
     const wrong = await withQuery((query) =>
       query(
         `SELECT count(*) AS n, count(*) FILTER ("row" = file_row_number AND embedding = [2 * "row", 2 * "row" + 1]) AS good FROM read_parquet('${path}', file_row_number = true)`,
@@ -323,6 +350,7 @@ describe('exportRun', () => {
       expect(text).not.toContain(folder);
     }
     await expect(exportRun({ run: trained, out })).rejects.toThrow(/not empty/);
+    await expect(exportRun({ run: trained, out: trained })).rejects.toThrow(/name another folder with --out/);
   });
 
   it.each(['convolution', 'residual-network'] as const)(

@@ -1,15 +1,18 @@
 /** The verb `embed`: the embedding of every record of a file, streamed into another file. */
 
 import type { ReadingOptions } from '../config/schema.js';
-import { idColumnOf, idTexts } from '../datasets/partition.js';
+import { keptCells, keptColumns } from '../datasets/kept-columns.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { checkTokenizerColumns, placesOf } from '../datasets/token-stream.js';
+import { UnknownValues } from '../datasets/unknown-values.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { openRun } from '../runs/folder.js';
+import { openRun, ownFiles } from '../runs/folder.js';
+import { inputFiles } from '../sources/data-files.js';
 import { openData } from './open-data.js';
 
 /** What `embed` is given. */
@@ -20,6 +23,8 @@ export interface EmbedOptions {
   readonly data: string;
   /** The file to write: .parquet, .npy or .csv. */
   readonly out: string;
+  /** Columns of the data that are written beside the embeddings, in the file's own characters; `all` alone means all. */
+  readonly keep?: readonly string[];
   readonly config?: ReadingOptions;
 }
 
@@ -28,6 +33,8 @@ export interface EmbedSummary {
   readonly file: string;
   readonly rows: number;
   readonly rejected: number;
+  /** Records with a letter or category that the run was not trained on. */
+  readonly unknown: number;
   /** Numbers in an embedding. */
   readonly dimension: number;
 }
@@ -43,29 +50,38 @@ export async function embed(
   options: EmbedOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<EmbedSummary> {
-  const { out, config = {} } = options;
+  const { out, keep = [], config = {} } = options;
   const write = embeddingWriter(out);
+  if (keep.length > 0 && /\.npy$/i.test(out))
+    throw new InputError(
+      `${out}: .npy holds embeddings alone; keep columns in a file named .parquet or .csv`,
+    );
+  await refuseOverwrite(await inputFiles(options.data, config.format), out);
+  await refuseOverwrite(await ownFiles(options.run), out);
   const run = await openRun(options.run, (message) => onEvent({ type: 'warning', message }));
   const rejected = new RejectedRecords();
   const onBadRecord = config.on_bad_record ?? 'auto';
   const source = await openData(options.data, config, { schema: run.schema, report: rejected.report });
   checkTokenizerColumns(source, run.tokenizer);
+  await refuseOverwrite(source.files, out);
   const reject = tokenRejecter(source, onBadRecord, rejected);
-  const id = idColumnOf(source);
+  const unknown = new UnknownValues(options.data, config.on_unknown, onBadRecord);
+  const kept = keptColumns(source, keep, (name) => /^embedding(_\d+)?$/i.test(name));
   const engine = await nodeEngine({ threads: run.config.training.threads });
   const embedder = new Embedder(engine, run.model, encoderParameters(run.model, run.tensors, options.run));
   let rows = 0;
 
   async function* embedded(): AsyncGenerator<EmbeddedRecords> {
-    const columns = [...new Set([...run.tokenizer.columns, ...(id === undefined ? [] : [id])])];
-    for await (const batch of source.read({ columns })) {
-      const block = run.tokenizer.encode(batch, reject);
+    const verbatim = kept.map(({ column }) => column);
+    const columns = [...new Set([...run.tokenizer.columns, ...verbatim])];
+    for await (const batch of source.read({ columns, verbatim })) {
+      const block = run.tokenizer.encode(batch, reject, unknown.encoding);
       if (block.count === 0) continue;
       const embeddings = await embedder.embed(block, signal);
-      const ids = id === undefined ? undefined : idTexts(batch.columns[id], placesOf(block, batch));
+      const texts = keptCells(batch, kept, placesOf(block, batch));
       const before = rows;
       rows += block.count;
-      yield { rows: block.rows, ids, embeddings };
+      yield { rows: block.rows, texts, embeddings };
       if (Math.floor(rows / REPORT_ROWS) > Math.floor(before / REPORT_ROWS)) {
         onEvent({ type: 'info', message: `${rows.toLocaleString('en-US')} records embedded` });
       }
@@ -74,11 +90,12 @@ export async function embed(
   }
 
   try {
-    await write(out, embedder.width, id !== undefined, embedded());
+    const names = kept.map(({ name }) => name);
+    await write(out, embedder.width, names, embedded());
   } finally {
     await embedder.release();
   }
-  const summary = rejected.summary();
-  if (summary) onEvent({ type: 'warning', message: summary });
-  return { file: out, rows, rejected: rejected.count, dimension: embedder.width };
+  for (const message of [rejected.summary(), unknown.summary('embedded')])
+    if (message) onEvent({ type: 'warning', message });
+  return { file: out, rows, rejected: rejected.count, unknown: unknown.count, dimension: embedder.width };
 }

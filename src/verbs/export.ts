@@ -1,17 +1,21 @@
 /** The verb `exportRun`: a run as files for other tools, proven on real records before they appear. */
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Config } from '../config/schema.js';
+import { placesOf } from '../datasets/token-stream.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
 import { writeFolderAtomically } from '../files/atomic-folder.js';
+import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type Batch, packBatch } from '../records/batch.js';
+import { isCellType } from '../records/record-batch.js';
 import { selectRecords } from '../records/select-records.js';
 import { PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
+import { type CardExample, shortRecord } from '../runs/card-example.js';
 import { exportedFiles, writeExport } from '../runs/exported-files.js';
-import { openRun, type Run } from '../runs/folder.js';
+import { openRun, ownFiles, type Run } from '../runs/folder.js';
 import { random } from '../tensor/random.js';
 import { openData } from './open-data.js';
 
@@ -47,23 +51,31 @@ export async function exportRun(
   { run: folder, out }: ExportOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<ExportSummary> {
+  await refuseOverwriteFolder(await ownFiles(folder), out);
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
+  await refuseOverwriteFolder([run.config.data.path], out);
   const parameters = encoderParameters(run.model, run.tensors, folder);
-  let block = await firstRecords(run);
-  if (block === undefined) {
-    block = drawnRecords(run.tokenizer.spec);
+  const { spec } = run.tokenizer;
+  const found = await firstRecords(run);
+  if (found === undefined) {
     onEvent({
       type: 'info',
       message: `${run.config.data.path} cannot be read any more; the export is checked on drawn tokens`,
     });
   }
-  const records = block;
+  const records = found?.block ?? drawnRecords(spec);
+  const { record, ...short } = shortRecord(records, spec);
   const engine = await nodeEngine({ threads: defaultThreads() });
   const embedder = new Embedder(engine, run.model, parameters);
   try {
     const expected = await embedder.embed(records, signal);
+    const example = {
+      ...short,
+      cells: found?.cells[record],
+      embedding: await embedder.embed(short.block, signal),
+    };
     return await writeFolderAtomically(out, async (partial) => {
-      await writeExport(partial, run, parameters);
+      await writeExport(partial, run, parameters, example);
       const got = await embedExported(`${partial}/${exportedFiles.encoder}`, records, run);
       const maximumDifference = largestDifference(expected, got);
       if (!(maximumDifference <= TOLERANCE)) {
@@ -82,15 +94,33 @@ export async function exportRun(
   }
 }
 
-/** The first records of the data that the run learned from, or undefined where they cannot be read any more. */
-async function firstRecords({ config, tokenizer, schema }: Run): Promise<TokenBlock | undefined> {
+/**
+ * The first records of the data that the run learned from, with the cells of each where its columns hold cells. Undefined
+ * where they cannot be read any more.
+ */
+async function firstRecords({
+  config,
+  tokenizer,
+  schema,
+}: Run): Promise<{ block: TokenBlock; cells: (CardExample['cells'] | undefined)[] } | undefined> {
   const data: Config['data'] = config.data;
+  const { columns } = tokenizer;
   try {
     const source = await openData(data.path, { ...data, on_bad_record: 'skip' }, { schema });
-    for await (const batch of source.read({ columns: tokenizer.columns })) {
+    const hasCells = columns.every((name) =>
+      source.columns.some((column) => column.name === name && isCellType(column.type)),
+    );
+    for await (const batch of source.read({ columns, ...(hasCells && { verbatim: columns }) })) {
       const places = Array.from(batch.rows.subarray(0, TRIED_RECORDS).keys());
       const block = tokenizer.encode(selectRecords(batch, places));
-      if (block.count > 0) return block;
+      if (block.count === 0) continue;
+      const cells = Array.from(
+        placesOf(block, batch),
+        (place) =>
+          batch.texts &&
+          Object.fromEntries(columns.map((name) => [name, batch.texts?.[name]?.[place] ?? null])),
+      );
+      return { block, cells };
     }
   } catch (error) {
     if (!(error instanceof InputError)) throw error;

@@ -6,6 +6,7 @@ import { loadRiskMolecules, type RiskMolecule } from '../demo/molecules.js';
 import { loadCheckpoint } from '../runs/checkpoints.js';
 import type { Scores } from '../runs/scores.js';
 import { rootMeanSquaredError } from '../scoring/metrics.js';
+import { withQuery } from '../sources/duckdb.js';
 import { finetune } from './finetune.js';
 import { predict } from './predict.js';
 import { pretrain } from './pretrain.js';
@@ -154,7 +155,7 @@ describe('finetune', () => {
 });
 
 describe('predict', () => {
-  it('predicts a record with a letter that the run has never seen, and leaves out one without any', async () => {
+  it('reads a letter that the run has never seen as unknown, or leaves its record out when asked to', async () => {
     const { out } = await tune(['carbons'], { task: 'regression', steps: 5, seeds: 1 });
     await writeFile(file('strange.csv'), 'id,smiles\na,CCO\nb,CC?C\nc,\nd,CCN\n');
     const strange = { run: out, data: file('strange.csv'), out: file('strange-predictions.csv') };
@@ -162,10 +163,52 @@ describe('predict', () => {
       /strange\.csv: record 2, column "smiles": the cell is missing/,
     );
     await expect(readFile(strange.out)).rejects.toThrow('ENOENT');
+    const strict = { on_bad_record: 'skip', on_unknown: 'fail' } as const;
+    expect(await predict({ ...strange, config: strict })).toMatchObject({ rows: 2, rejected: 2 });
     const { rows, rejected } = await predict({ ...strange, config: { on_bad_record: 'skip' } });
     expect({ rows, rejected }).toEqual({ rows: 3, rejected: 1 });
     const text = await readFile(strange.out, 'utf8');
     expect(text.split('\n').map((line) => line.split(',')[0])).toEqual(['row', '0', '1', '3', '']);
+  });
+
+  it('keeps columns in the characters of the file, and types what it knows', async () => {
+    const { out } = await tune(['carbons'], { task: 'regression', steps: 5, seeds: 1 });
+    const data = file('kept.csv');
+    const kept = ['007,2024-01-02,CCO,-5,"=1+1"', '010,2024-01-03,CCN,1e0,@x', '1_0,,CCC,0.10,+ab'];
+    await writeFile(data, `id,Row,smiles,carbons,note\n${kept.join('\n')}\n`);
+    const parquet = file('kept.parquet');
+    await predict({ run: out, data, out: parquet, keep: ['all'] });
+    const rows = await withQuery(async (query) => ({
+      types: await query(`SELECT column_name, column_type FROM (DESCRIBE FROM '${parquet}')`),
+      cells: await query(`FROM '${parquet}'`),
+    }));
+    expect(rows.types.map(({ column_name, column_type }) => `${column_name} ${column_type}`)).toEqual([
+      'row INTEGER',
+      'id VARCHAR',
+      'kept_Row VARCHAR',
+      'smiles VARCHAR',
+      'kept_carbons VARCHAR',
+      'note VARCHAR',
+      'carbons DOUBLE',
+    ]);
+    expect(rows.cells.map(({ id, kept_Row, note }) => [id, kept_Row, note])).toEqual([
+      ['007', '2024-01-02', '=1+1'],
+      ['010', '2024-01-03', '@x'],
+      ['1_0', null, '+ab'],
+    ]);
+    const csv = file('kept-out.csv');
+    await predict({ run: out, data, out: csv, keep: ['note', 'Row'] });
+    const lines = (await readFile(csv, 'utf8')).trimEnd().split('\n');
+    // Nothing of it runs where a spreadsheet opens it.
+    expect(lines.map((line) => line.split(',').slice(0, -1).join())).toEqual([
+      'row,id,note,kept_Row',
+      "0,007,'=1+1,2024-01-02",
+      "1,010,'@x,2024-01-03",
+      "2,1_0,'+ab,",
+    ]);
+    await expect(predict({ run: out, data, out: csv, keep: ['notes'] })).rejects.toThrow(
+      /no column "notes" to keep; choose among id, Row, smiles, carbons, note/,
+    );
   });
 
   it('refuses a run that was not fine-tuned', async () => {

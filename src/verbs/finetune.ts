@@ -10,6 +10,7 @@ import type { LabelledData } from '../datasets/labelled-data.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
+import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/labelled-training.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
@@ -17,11 +18,13 @@ import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/fol
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
 import { describeParts, type MethodScores, type Scores, writeScores } from '../runs/scores.js';
 import type { LabelSpec } from '../scoring/labels.js';
-import { chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
+import { boundsOf, chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
+import { checkDefined, undefinedByPredictions } from '../scoring/undefined-scores.js';
+import { inputFiles } from '../sources/data-files.js';
 import { version } from '../version.js';
-import { readLabelledFile } from './labelled-file.js';
+import { describeRecords, readLabelledFile } from './labelled-file.js';
 
 /** What `finetune` is given. */
 export interface FinetuneVerbOptions {
@@ -53,6 +56,7 @@ export async function finetuneRuns(
   const config = parseConfig({ finetune: options.config ?? {} }, 'config').finetune ?? {};
   const { onEvent = () => {} } = hooks;
   await assertNewRun(out);
+  await refuseOverwriteFolder(await inputFiles(data, config.format), out);
   const runs: Run[] = [];
   for (const folder of options.runs) {
     runs.push(await openRun(folder, (message) => onEvent({ type: 'warning', message })));
@@ -69,13 +73,14 @@ export async function finetuneRuns(
   const { spec } = labelled;
   const metric = chooseMetric(spec.task, config.metric);
   const { train, valid, test } = splitParts(labelled);
-  for (const message of warnings) onEvent({ type: 'warning', message });
+  const defined = checkDefined(labelled, metric);
+  for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
   const settings = resolveFinetuning(config, train.records.count);
   const { steps, batchSize, learningRate, seeds } = settings;
   onEvent({
     type: 'info',
     message:
-      `${spec.task}: ${spec.reason}; split by ${labelled.splitBy}: ${train.records.count} train, ${valid.records.count} valid, ${test.records.count} test; ` +
+      `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}; ` +
       `${labelled.croppedLabels > 0 ? `${labelled.croppedLabels.toLocaleString('en-US')} labels beyond the first ${run.tokenizer.spec.maxTokens} tokens are left out; ` : ''}` +
       `${steps} steps of ${batchSize}, learning rate ${learningRate}, ${seeds} seeds`,
   });
@@ -110,7 +115,8 @@ export async function finetuneRuns(
         metric,
         perSeed,
         ...(spec.targets > 1 && { perTarget: scored.map(({ perTarget }) => perTarget) }),
-        ...summarize(perSeed),
+        ...summarize(perSeed, boundsOf(metric)),
+        ...(perSeed.some(Number.isNaN) && { reason: defined.test ?? undefinedByPredictions(metric) }),
         seconds: (performance.now() - started) / 1000,
       });
       // Chosen by validation: the model that `predict` will use is of the first method.

@@ -2,7 +2,8 @@
 
 import type { UserConfig } from '../config/schema.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
-import { fitSource } from '../datasets/token-plan.js';
+import { fitSource, planSplit } from '../datasets/token-plan.js';
+import { InputError } from '../errors.js';
 import { profileSource, type SourceProfile } from '../records/profile.js';
 import type { BadRecord, DataSource } from '../records/record-batch.js';
 import { type Schema, schemaOf } from '../records/schema.js';
@@ -52,13 +53,19 @@ export async function inspect({ data: path, config = {} }: InspectOptions): Prom
     await openData(path, { on_bad_record: 'skip', ...config.data }, { report: rejected.report }),
   );
   const profile = await profileSource(source);
-  const { choice, tokenizer } = await fitSource(source, config, { valid: 0, test: 0 });
+  const split = askedSplit(source, profile, config);
+  const { choice, tokenizer } = await fitSource(source, split.config, { valid: 0, test: 0 });
   const { spec, fitted } = tokenizer;
   return {
     source: profile,
     rejected: rejected.count,
     badRecords: rejected.first.slice(0, SHOWN_BAD_RECORDS),
-    tokenizer: { ...choice, maxTokens: spec.maxTokens, fitted },
+    tokenizer: {
+      ...choice,
+      warnings: [...split.warnings, ...choice.warnings],
+      maxTokens: spec.maxTokens,
+      fitted,
+    },
     schema: schemaOf(source),
     labels: profile.columns.filter(({ looksLikeLabel }) => looksLikeLabel).map(({ name }) => name),
     tokens: await firstTokens(source, tokenizer),
@@ -101,4 +108,16 @@ async function firstTokens(source: DataSource, tokenizer: Tokenizer): Promise<st
     });
   }
   return [];
+}
+
+/** Where the user has to say what the split is, that is told beside the rest, which is then as if parts were drawn. */
+function askedSplit(source: DataSource, profile: SourceProfile, config: UserConfig) {
+  try {
+    planSplit(source, profile, config);
+    return { config, warnings: [] };
+  } catch (error) {
+    if (!(error instanceof InputError) || config.data?.split_column !== undefined) throw error;
+    const data = { ...config.data, validation_column: undefined, split: 'random' as const };
+    return { config: { ...config, data }, warnings: [error.message] };
+  }
 }

@@ -35,10 +35,12 @@ export async function readLabelledFile(
     targets,
     rejected,
     onBadRecord,
+    onUnknown: config.on_unknown,
     task: config.task,
     maskColumn: 'mask_column' in config ? config.mask_column : undefined,
     split: config.split,
     splitColumn: config.split_column,
+    validationColumn: config.validation_column,
     pretrainedSplit: run.config.data.split_column,
     heldOut: {
       valid: config.valid_fraction ?? HELD_OUT.valid,
@@ -52,13 +54,22 @@ export async function readLabelledFile(
   const learned = counts.every((count) => count !== undefined)
     ? counts.reduce((most, count) => (count.records > most.records ? count : most))
     : undefined;
-  const warnings = [rejected.summary(), describeLearned(learned)].filter((text) => text !== undefined);
+  const warnings = [rejected.summary(), ...labelled.notes, describeLearned(learned)].filter(
+    (text) => text !== undefined,
+  );
   if (config.strict && learned?.records !== 0) {
     throw new InputError(
       `${path}: ${describeLearned(learned) ?? 'the run does not tell which records it learned from'}; give a test part that pretraining held out, or leave --strict out`,
     );
   }
   return { labelled, warnings, learned };
+}
+
+/** The parts and their records, and how many records have no label. */
+export function describeRecords({ splitBy, counts, unlabelled }: LabelledData): string {
+  const { train, valid, test } = counts;
+  const without = unlabelled > 0 ? `, ${unlabelled.toLocaleString('en-US')} without a label` : '';
+  return `split by ${splitBy}: ${train} train, ${valid} valid, ${test} test${without}`;
 }
 
 function describeLearned(learned: LearnedCount | undefined): string | undefined {

@@ -2,13 +2,14 @@
 import { HELD_OUT, type ResolveInputs, resolveConfig } from '../config/defaults.js';
 import type { Config, UserConfig } from '../config/schema.js';
 import type { SplitRule } from '../datasets/partition.js';
+import type { SplitColumns } from '../datasets/split-columns.js';
 import { planSplit, planTokens, type TokenWishes } from '../datasets/token-plan.js';
 import { checkTokenizerColumns } from '../datasets/token-stream.js';
 import { InputError } from '../errors.js';
 import type { SourceProfile } from '../records/profile.js';
 import type { DataSource } from '../records/record-batch.js';
 import type { Schema } from '../records/schema.js';
-import type { Run } from '../runs/folder.js';
+import { type Run, readRunConfig, readRunSchema, readTokenizer } from '../runs/folder.js';
 import { configFrom } from '../runs/origin.js';
 import type { Tokenizer, TokenizerChoice } from '../tokenizers/index.js';
 
@@ -20,6 +21,14 @@ export interface StoredRun {
   /** Runs of earlier versions have none. */
   readonly schema?: Schema;
 }
+
+/** The run of a folder that has got as far as its configuration. */
+export const readStored = async (folder: string): Promise<StoredRun> => ({
+  folder,
+  config: await readRunConfig(folder),
+  tokenizer: await readTokenizer(folder),
+  schema: await readRunSchema(folder),
+});
 
 export interface PlanInputs {
   /** What the user asks for. */
@@ -65,19 +74,20 @@ export function planRun({ asked, stored, origin, source, profile }: PlanInputs):
   const info = (message: string) => ({ type: 'info' as const, message });
   const warning = (message: string) => ({ type: 'warning' as const, message });
   const { valid_fraction = HELD_OUT.pretrainingValid, test_fraction } = user.data ?? {};
-  const rule = (column: string | undefined, columns: readonly string[], test: number): SplitRule => ({
-    column,
+  const rule = (split: SplitColumns, columns: readonly string[], test: number): SplitRule => ({
+    ...split,
     columns,
     heldOut: { valid: valid_fraction, test },
   });
   const configOf =
-    ({ column, heldOut }: SplitRule) =>
+    ({ column, validation, heldOut }: SplitRule) =>
     (read: Read): Config =>
       resolveConfig(user, {
         ...read,
         path: source.path,
         format: source.format,
         splitColumn: column,
+        validationColumn: validation,
         heldOut,
       });
   const rest = {
@@ -88,27 +98,28 @@ export function planRun({ asked, stored, origin, source, profile }: PlanInputs):
   if (origin) {
     checkTokenizerColumns(source, origin.tokenizer);
     const { kind, columns } = origin.tokenizer;
-    const column = planSplit(source, profile, user);
-    const test = testFraction(test_fraction, { column, kind, labels: labelsOf(profile) });
-    const split = rule(column, columns, test.fraction);
+    const { notes, ...told } = planSplit(source, profile, user);
+    const test = testFraction(test_fraction, { column: told.column, kind, labels: labelsOf(profile) });
+    const split = rule(told, columns, test.fraction);
     return {
       ...rest,
       tokenizer: { ready: origin.tokenizer },
       rule: split,
       messages: [
         info(`tokenizer and encoder of ${origin.folder}, as step ${origin.step} left it`),
+        ...notes.map(warning),
         ...test.said.map(info),
       ],
       config: configOf(split),
     };
   }
-  const { choice, splitColumn: column } = planTokens(source, profile, user);
+  const { choice, split: told } = planTokens(source, profile, user);
   const test = testFraction(test_fraction, {
-    column,
+    column: told.column,
     kind: choice.kind,
     labels: labelsOf(profile),
   });
-  const split = rule(column, choice.columns, test.fraction);
+  const split = rule(told, choice.columns, test.fraction);
   const warned = new Set(choice.warned);
   const unused = choice.unused
     .filter((name) => !warned.has(name))
@@ -152,7 +163,12 @@ function testFraction(
 /** A run that is resumed does what it did. */
 function planResumed({ folder, config, tokenizer }: StoredRun, asked: UserConfig): RunPlan {
   checkSameConfig(asked, config, folder);
-  const { split_column: column, valid_fraction: valid, test_fraction: test } = config.data;
+  const {
+    split_column: column,
+    validation_column: validation,
+    valid_fraction: valid,
+    test_fraction: test,
+  } = config.data;
   if (column === undefined && test === undefined) {
     throw new InputError(
       `${folder}: was begun by an earlier version, which drew validation records by their place in the file; start a new run`,
@@ -160,7 +176,7 @@ function planResumed({ folder, config, tokenizer }: StoredRun, asked: UserConfig
   }
   return {
     tokenizer: { ready: tokenizer },
-    rule: { column, columns: tokenizer.columns, heldOut: { valid, test: test ?? 0 } },
+    rule: { column, validation, columns: tokenizer.columns, heldOut: { valid, test: test ?? 0 } },
     start: {},
     monitorTarget: config.training.monitor_target,
     counts: false,

@@ -1,21 +1,24 @@
 /** The verb `predict`: what a fine-tuned run says of every record of a file. */
 import { z } from 'zod';
 import type { ReadingOptions } from '../config/schema.js';
-import { idColumnOf, idTexts } from '../datasets/partition.js';
+import { keptCells, keptColumns } from '../datasets/kept-columns.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { checkTokenizerColumns, placesOf } from '../datasets/token-stream.js';
+import { UnknownValues } from '../datasets/unknown-values.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
-import { type TableCell, tableWriter } from '../files/table-files.js';
+import { refuseOverwrite } from '../files/refuse-overwrite.js';
+import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
 import { matchParameters } from '../learning/parameters.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { Trainer } from '../learning/trainer.js';
-import { openRun, readRunJson, runFile } from '../runs/folder.js';
+import { openRun, ownFiles, readRunJson, runFile } from '../runs/folder.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import { className, type LabelSpec } from '../scoring/labels.js';
 import { tasks } from '../scoring/metrics.js';
+import { inputFiles } from '../sources/data-files.js';
 import { openData } from './open-data.js';
 
 /** What `predict` is given. */
@@ -25,6 +28,8 @@ export interface PredictOptions {
   readonly data: string;
   /** The file to write: .csv or .parquet. */
   readonly out: string;
+  /** Columns of the data that are written beside the predictions, in the file's own characters; `all` alone means all. */
+  readonly keep?: readonly string[];
   readonly config?: ReadingOptions;
 }
 
@@ -33,6 +38,8 @@ export interface PredictSummary {
   readonly file: string;
   readonly rows: number;
   readonly rejected: number;
+  /** Records with a letter or category that the run was not trained on. */
+  readonly unknown: number;
 }
 
 const labelsSchema = z.object({
@@ -60,18 +67,24 @@ const BATCH = 32;
 
 /** Predicts the records in input order; bad ones are left out and counted. Nothing is left of `out` when it fails. */
 export async function predict(
-  { run: folder, data, out, config = {} }: PredictOptions,
+  { run: folder, data, out, keep = [], config = {} }: PredictOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<PredictSummary> {
   const write = tableWriter(out);
+  await refuseOverwrite(await inputFiles(data, config.format), out);
+  await refuseOverwrite(await ownFiles(folder), out);
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
   const { spec, scale } = await readLabels(folder);
   const rejected = new RejectedRecords();
   const onBadRecord = config.on_bad_record ?? 'auto';
   const source = await openData(data, config, { schema: run.schema, report: rejected.report });
   checkTokenizerColumns(source, run.tokenizer);
+  await refuseOverwrite(source.files, out);
   const reject = tokenRejecter(source, onBadRecord, rejected);
-  const id = idColumnOf(source);
+  const unknown = new UnknownValues(data, config.on_unknown, onBadRecord);
+  const predicted = outputColumns(spec);
+  const own = new Set(predicted.map(({ name }) => name.toLowerCase()));
+  const kept = keptColumns(source, keep, (name) => own.has(name.toLowerCase()));
   const buckets = predictionLengths(run.model.spec.maxTokens, run.model.spec.kind !== 'fields');
   const engine = await nodeEngine({ threads: run.config.training.threads });
   const trainer = new Trainer(
@@ -85,18 +98,19 @@ export async function predict(
   let count = 0;
 
   async function* predictions(): AsyncGenerator<TableCell[][]> {
-    const columns = [...new Set([...run.tokenizer.columns, ...(id === undefined ? [] : [id])])];
-    for await (const batch of source.read({ columns })) {
+    const verbatim = kept.map(({ column }) => column);
+    const columns = [...new Set([...run.tokenizer.columns, ...verbatim])];
+    for await (const batch of source.read({ columns, verbatim })) {
       signal?.throwIfAborted();
-      const block = run.tokenizer.encode(batch, reject);
+      const block = run.tokenizer.encode(batch, reject, unknown.encoding);
       if (block.count === 0) continue;
       const outputs = await predictBlock(trainer, block, { spec, scale, batchSize: BATCH, buckets });
-      const ids = id === undefined ? undefined : idTexts(batch.columns[id], placesOf(block, batch));
+      const texts = keptCells(batch, kept, placesOf(block, batch));
       const offsets = labelOffsets(spec, block).map((row) => row * spec.outputs);
       count += block.count;
       yield Array.from({ length: block.count }, (_, record) => [
         block.rows[record],
-        ...(ids ? [ids[record]] : []),
+        ...texts.map((cells) => cells[record]),
         ...describeOutputs(spec, outputs.subarray(offsets[record], offsets[record + 1])),
       ]);
     }
@@ -104,13 +118,14 @@ export async function predict(
   }
 
   try {
-    await write(out, ['row', ...(id === undefined ? [] : ['id']), ...outputNames(spec)], predictions());
+    const texts = kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' }));
+    await write(out, [{ name: 'row', type: 'INTEGER' }, ...texts, ...predicted], predictions());
   } finally {
     await trainer.release();
   }
-  const summary = rejected.summary();
-  if (summary) onEvent({ type: 'warning', message: summary });
-  return { file: out, rows: count, rejected: rejected.count };
+  for (const message of [rejected.summary(), unknown.summary('predicted')])
+    if (message) onEvent({ type: 'warning', message });
+  return { file: out, rows: count, rejected: rejected.count, unknown: unknown.count };
 }
 
 /** A few lengths that any file can use: half and whole. */
@@ -121,17 +136,19 @@ const predictionLengths = (maxTokens: number, varying: boolean): number[] =>
  * Regression: the value. Yes or no: the probability of the second class. Several classes: the likeliest, then each.
  * Tokens: a text with the likeliest class of each token that is read, a cropped text's first ones.
  */
-function outputNames(spec: LabelSpec): string[] {
+function outputColumns(spec: LabelSpec): TableColumn[] {
+  const number = (name: string): TableColumn => ({ name, type: 'DOUBLE' });
+  const text = (name: string): TableColumn => ({ name, type: 'VARCHAR' });
   switch (spec.task) {
     case 'regression':
-      return [...spec.columns];
+      return spec.columns.map(number);
     case 'binary':
     case 'multilabel':
-      return spec.columns.map((column, target) => `${column}=${className(spec, target, 1)}`);
+      return spec.columns.map((column, target) => number(`${column}=${className(spec, target, 1)}`));
     case 'multiclass':
-      return [spec.columns[0], ...spec.classes[0].map((name) => `${spec.columns[0]}=${name}`)];
+      return [text(spec.columns[0]), ...spec.classes[0].map((name) => number(`${spec.columns[0]}=${name}`))];
     case 'per-token':
-      return [spec.columns[0]];
+      return [text(spec.columns[0])];
   }
 }
 

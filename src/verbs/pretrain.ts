@@ -9,10 +9,13 @@ import { partition } from '../datasets/partition.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { fitTokenizer, PLANNING_RECORDS } from '../datasets/token-plan.js';
 import { type TokenStreamOptions, trainingBlocks } from '../datasets/token-stream.js';
+import { UnassignedRecords } from '../datasets/unassigned-records.js';
+import { UnknownValues } from '../datasets/unknown-values.js';
 import { checkMonitorTarget, readMonitorLabels } from '../datasets/watched-labels.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
+import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { unfitLearningRate } from '../learning/adamw.js';
 import { marginalPrediction } from '../learning/marginal.js';
 import { objectiveOf, restartStep } from '../learning/model.js';
@@ -29,24 +32,17 @@ import { schemaOf } from '../records/schema.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import { latestCheckpoint } from '../runs/checkpoints.js';
 import { writeEncoder } from '../runs/exported-files.js';
-import {
-  assertNewRun,
-  hasConfig,
-  readRunConfig,
-  readRunSchema,
-  readTokenizer,
-  runFile,
-  writeJson,
-} from '../runs/folder.js';
+import { assertNewRun, hasConfig, runFile, writeJson } from '../runs/folder.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
 import { openOrigin, parametersFrom } from '../runs/origin.js';
 import { runHash, runPretraining } from '../runs/recorded-pretraining.js';
 import { restoreTrainer } from '../runs/trainer-state.js';
 import { checksum } from '../sources/checksum.js';
+import { inputFiles } from '../sources/data-files.js';
 import { rememberSmall } from '../sources/remember.js';
 import { describeGroups, describeRun } from './describe-run.js';
 import { openData } from './open-data.js';
-import { planRun, type RunPlan, type StoredRun } from './plan-run.js';
+import { planRun, type RunPlan, readStored } from './plan-run.js';
 
 /** What `pretrain` is given. */
 export interface PretrainOptions {
@@ -104,7 +100,8 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   const origin = stored ? undefined : await openOrigin(asked.training ?? {}, warn);
   const rejected = new RejectedRecords();
   const reading = stored?.config.data ?? asked.data ?? {};
-  const { on_bad_record: onBadRecord = 'auto' } = reading;
+  const { on_bad_record: onBadRecord = 'auto', on_unknown: onUnknown } = reading;
+  await refuseOverwriteFolder(await inputFiles(path, reading.format), out);
   const schema = stored ? stored.schema : origin?.schema;
   const source = rememberSmall(await openData(path, reading, { schema, report: rejected.report }));
   if (source.dialect) emit({ type: 'info', message: `${source.format}: ${source.dialect}` });
@@ -128,6 +125,9 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   // What a run goes on from may not tell what it learned from; then this one cannot either.
   const learned =
     earlier === undefined || before !== undefined ? new LearnedRecordsWriter(before) : undefined;
+  const unassigned = new UnassignedRecords(plan.rule.column);
+  // A tokenizer that is fitted on this file knows it; that of another run may not.
+  const unknown = origin && new UnknownValues(path, onUnknown, onBadRecord);
   const streamOptions: TokenStreamOptions = {
     source,
     tokenizer,
@@ -136,6 +136,8 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     reject: tokenRejecter(source, onBadRecord, rejected, { auto: 'skip' }),
     capacity: Math.floor(blockValues / valuesPerToken),
     onLearned: learned?.add,
+    onParts: (batch, parts) => unassigned.add(batch, parts),
+    encoding: unknown?.encoding,
   };
   const { block, validation, records, inMemory } = await firstBlock(streamOptions, plan);
 
@@ -221,6 +223,8 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
       hooks,
     );
     if (!inMemory) await learned?.write(out);
+    for (const message of [unassigned.summary(), unknown?.summary('learned from')])
+      if (message) warn(message);
     const rejectedSummary = rejected.summary();
     if (rejectedSummary) {
       warn(`${rejectedSummary}; listed in rejected.jsonl`);
@@ -243,13 +247,6 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     await trainer.release();
   }
 }
-
-const readStored = async (folder: string): Promise<StoredRun> => ({
-  folder,
-  config: await readRunConfig(folder),
-  tokenizer: await readTokenizer(folder),
-  schema: await readRunSchema(folder),
-});
 
 /** The tokenizer of a plan, fitted where it has to be, and the part of each record. */
 async function tokenizerOf({ tokenizer, rule }: RunPlan, source: DataSource) {

@@ -121,3 +121,27 @@ describe('a protocol that asks for the records without a label', () => {
       expect(methods.find((other) => other.method === method)!.perSeed).toEqual(perSeed);
   });
 });
+
+describe('a part with one class', () => {
+  const oneClass = async (part: string) => {
+    const [header, ...lines] = (await readFile(file('labelled.csv'), 'utf8')).trimEnd().split('\n');
+    const name = `one-class-${part}.csv`;
+    const cells = lines.map((line) => (line.endsWith(`,${part}`) ? line.replace(/,[01],/, ',0,') : line));
+    await writeFile(file(name), [header, ...cells, ''].join('\n'));
+    return name;
+  };
+
+  it('of the test leaves the scores undefined, which scores.json says in words', async () => {
+    const { methods } = await run(await oneClass('test'), 'linear');
+    for (const { perSeed, mean, reason } of methods) {
+      expect([mean, ...perSeed]).toEqual(Array(1 + perSeed.length).fill(null));
+      expect(reason).toBe('ROC-AUC is not defined: of known all 15 labels are "0" in the test part');
+    }
+  });
+
+  it('of the validation is refused, as nothing can be chosen by it', async () => {
+    await expect(run(await oneClass('valid'), 'linear')).rejects.toThrow(
+      /ROC-AUC is not defined on the validation part, .* all 15 labels are "0".*--metric accuracy/,
+    );
+  });
+});

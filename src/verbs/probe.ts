@@ -4,17 +4,20 @@ import type { ProbeOptions } from '../config/schema.js';
 import type { HostTensors } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/frozen-encoder.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type ProtocolName, protocols } from '../probes/index.js';
 import type { Protocol, Represented } from '../probes/protocol.js';
 import type { TokenBlock } from '../records/token-block.js';
-import { openRun } from '../runs/folder.js';
+import { openRun, runFile } from '../runs/folder.js';
 import { describeParts, type MethodScores, type Scores, writeScores } from '../runs/scores.js';
-import { chooseMetric, metrics, type Task } from '../scoring/metrics.js';
+import { boundsOf, chooseMetric, metrics, type Task } from '../scoring/metrics.js';
 import { convertParts, splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
-import { readLabelledFile } from './labelled-file.js';
+import { checkDefined, undefinedByPredictions } from '../scoring/undefined-scores.js';
+import { inputFiles } from '../sources/data-files.js';
+import { describeRecords, readLabelledFile } from './labelled-file.js';
 
 /** What `probe` is given. */
 export interface ProbeVerbOptions {
@@ -41,12 +44,13 @@ export async function probe(
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<Scores> {
   const config = parseConfig({ probe: options.config ?? {} }, 'config').probe ?? {};
+  await refuseOverwrite(await inputFiles(data, config.format), runFile(folder, 'scores'));
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
   const asked = config.kind ? [protocols[config.kind]] : Object.values(protocols);
   const keepUnlabelled = asked.some(({ unlabelled }: Protocol) => unlabelled);
   const file = await readLabelledFile([run], data, targets, config, { keepUnlabelled });
   const { labelled, warnings, learned } = file;
-  const { spec, counts, splitBy, unlabelledBlock } = labelled;
+  const { spec, unlabelledBlock } = labelled;
   if (spec.task === 'per-token') {
     throw new InputError(
       `${data}: ${spec.reason}, and a probe has one embedding for each record; use finetune, or name another --task`,
@@ -54,10 +58,11 @@ export async function probe(
   }
   const metric = chooseMetric(spec.task, config.metric);
   const kinds = config.kind ? [config.kind] : protocolsOf(spec.task);
-  for (const message of warnings) onEvent({ type: 'warning', message });
+  const defined = checkDefined(labelled, metric);
+  for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
   onEvent({
     type: 'info',
-    message: `${spec.task}: ${spec.reason}; split by ${splitBy}: ${counts.train} train, ${counts.valid} valid, ${counts.test} test`,
+    message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}`,
   });
 
   const engine = await nodeEngine({ threads: config.threads ?? defaultThreads() });
@@ -99,7 +104,7 @@ export async function probe(
         }
       }
     }
-    methods.push(...rows.summarized());
+    methods.push(...rows.summarized(metric, defined.test));
   }
   return writeScores(folder, {
     task: spec.task,
@@ -126,12 +131,16 @@ class Rows {
     this.rows.set(key, row);
   }
 
-  summarized(): MethodScores[] {
+  /** `reason` is why no score by the metric that was asked for is defined, where that is so. */
+  summarized(asked: string, reason: string | undefined): MethodScores[] {
     return [...this.rows.values()].map(({ method, metric, values, seconds }) => ({
       method,
       metric,
       perSeed: values,
-      ...summarize(values),
+      ...summarize(values, boundsOf(metric)),
+      ...(values.some(Number.isNaN) && {
+        reason: (metric === asked ? reason : undefined) ?? undefinedByPredictions(metric),
+      }),
       seconds,
     }));
   }

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import type { DataSource, RecordBatch } from '../records/record-batch.js';
+import { describeLabels } from '../scoring/labels.js';
+import { ClassTexts } from './target-columns.js';
+
+const source = {
+  columns: [
+    { name: 'toxic', type: 'number' },
+    { name: 'colour', type: 'text' },
+  ],
+} as unknown as DataSource;
+
+const batch = (values: number[], texts: (string | null)[]): RecordBatch => ({
+  rows: Int32Array.from(values.keys()),
+  columns: { toxic: { type: 'number', values: Float64Array.from(values) } },
+  texts: { toxic: texts },
+});
+
+describe('ClassTexts', () => {
+  it('names classes of numbers as the file writes them', () => {
+    const texts = new ClassTexts(source, ['toxic']);
+    expect(texts.columns).toEqual(['toxic']);
+    texts.add(batch([0, Number.NaN, 1], ['0.0', null, '1.0']));
+    texts.add(batch([1, 0], ['1', '0']));
+    const spec = describeLabels([{ name: 'toxic', values: Float64Array.of(0, 1, 0, 1) }]);
+    expect(spec.classes).toEqual([['0', '1']]);
+    expect(texts.named(spec)).toEqual({ ...spec, classes: [['0.0', '1.0']] });
+  });
+
+  it('leaves texts as they are', () => {
+    const texts = new ClassTexts(source, ['colour']);
+    const spec = describeLabels([{ name: 'colour', values: ['red', 'blue', 'red'] }]);
+    expect(texts.columns).toEqual([]);
+    expect(texts.named(spec)).toEqual(spec);
+  });
+});
