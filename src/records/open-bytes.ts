@@ -2,19 +2,22 @@
 import { InputError } from '../errors.js';
 import { type OnBadRecord, rejectBy } from './bad-records.js';
 import type { ByteFile } from './byte-file.js';
-import { isGzipped, verifyGzip } from './bytes.js';
+import { verifyCompressed } from './bytes.js';
 import { detectFormat } from './detect-format.js';
 import { type FormatName, formatNames } from './formats.js';
 import type { Reader } from './reader.js';
+import type { ReaderOptions } from './reader-options.js';
+import { arrowReader } from './readers/arrow.js';
 import { fastaReader } from './readers/fasta.js';
 import { idxReader } from './readers/idx.js';
 import { jsonReader } from './readers/json.js';
 import { jsonlReader } from './readers/jsonl.js';
 import { linesReader } from './readers/lines.js';
+import { npyReader, npzReader } from './readers/npy.js';
 import { tsReader } from './readers/ts.js';
 import type { BadRecord, ColumnInfo, DataSource } from './record-batch.js';
 
-export interface OpenOptions {
+export interface OpenOptions extends ReaderOptions {
   /** Told from the file's name and content by default. */
   readonly format?: FormatName;
   /** `auto` by default: a bad record among the first hundred is an error, later ones are skipped. */
@@ -31,11 +34,14 @@ export const byteReaders: Partial<Record<FormatName, (file: ByteFile) => Reader 
   lines: (file) => linesReader(file),
   smiles: (file) => linesReader(file, { firstWord: true }),
   ts: tsReader,
+  npy: npyReader,
+  npz: npzReader,
+  arrow: arrowReader,
   idx: (images) => idxReader({ images }),
 };
 
 /**
- * Opens a JSON, JSON Lines, FASTA, line-per-record, IDX or `.ts` file, gzipped or not. Throws InputError when it is empty
+ * Opens a JSON, JSON Lines, FASTA, line-per-record, IDX, `.ts`, NumPy or Arrow file, compressed or not. Throws InputError when it is empty
  * or damaged, is not what its name says, or is in a format that is read on a disk alone.
  */
 export async function openBytes(file: ByteFile, options: OpenOptions = {}): Promise<DataSource> {
@@ -45,7 +51,7 @@ export async function openBytes(file: ByteFile, options: OpenOptions = {}): Prom
     const known = Object.keys(byteReaders).join(', ');
     throw new InputError(`${file.name}: ${format} is read from a disk alone; as bytes ${known} are`);
   }
-  if (await isGzipped(file)) await verifyGzip(file);
+  await verifyCompressed(file);
   return sourceOf(
     await read(file),
     { path: file.name, files: [file.name], format, bytes: file.size },
