@@ -3,42 +3,50 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import type { ByteFile } from '../records/byte-file.js';
-import { contentHead, isGzipped, verifyGzip } from '../records/bytes.js';
+import { contentHead, verifyCompressed } from '../records/bytes.js';
+import { withoutCompression } from '../records/compression.js';
 import { detectFormat } from '../records/detect-format.js';
 import type { FormatName } from '../records/formats.js';
 import { joinParts } from '../records/join-parts.js';
 import { byteReaders, checkedFormat, type OpenOptions, sourceOf } from '../records/open-bytes.js';
 import type { Reader } from '../records/reader.js';
+import type { ReaderOptions } from '../records/reader-options.js';
 import { type IdxFiles, idxReader } from '../records/readers/idx.js';
 import type { DataSource } from '../records/record-batch.js';
 import type { Part } from '../records/split.js';
 import { findDataFiles } from './data-files.js';
+import { mapSome } from './decoder.js';
 import { delimitedReader } from './delimited.js';
-import { diskFile } from './disk-file.js';
+import { type DiskFile, diskFile } from './disk-file.js';
 import { lmdbReader } from './lmdb.js';
 import { lmdbDataFile } from './lmdb-file.js';
+import { findMedia } from './media-files.js';
+import { mediaReader, mediaTableReader } from './media-folder.js';
 import { parquetReader } from './parquet.js';
+import { sdfReader } from './sdf.js';
+import { spooledInput } from './spool.js';
+import { xlsxReader } from './xlsx.js';
 
-/** What is read through a database or a file's own pages. */
-const diskReaders: Partial<Record<FormatName, (file: ByteFile) => Promise<Reader>>> = {
-  csv: (file) => delimitedReader(file, 'csv'),
-  tsv: (file) => delimitedReader(file, 'tsv'),
-  parquet: ({ name }) => parquetReader(name),
-  lmdb: ({ name }) => lmdbReader(name),
-};
+/** What is read through a database, a file's own pages or a library that needs the disk. */
+const diskReaders: Partial<Record<FormatName, (file: DiskFile, options: ReaderOptions) => Promise<Reader>>> =
+  {
+    csv: (file) => delimitedReader(file, 'csv'),
+    tsv: (file) => delimitedReader(file, 'tsv'),
+    parquet: parquetReader,
+    lmdb: ({ path }) => lmdbReader(path),
+    xlsx: xlsxReader,
+    sdf: sdfReader,
+  };
 
 /**
- * Opens a CSV, TSV, JSON Lines, JSON, Parquet, FASTA, line-per-record, LMDB, IDX or `.ts` file, gzipped or not, or the parts
- * of one data set (see `findDataFiles`), which are read as one with a column `split`.
- * Throws InputError when there is no such file, it is empty or damaged, or it is not what its name says.
- * A gzip file is decompressed once to check it before anything is read from it.
+ * Opens a file of any format (see `formatExtensions`), compressed or not, standard input where the path is `-`, the parts
+ * of one data set (see `findDataFiles`), which are read as one with a column `split`, or a folder of images or sounds (see
+ * `findMedia`). Throws InputError when there is no such file, it is empty or damaged, or it is not what its name says.
+ * A compressed file is decompressed once to check it before anything is read from it.
  */
 export async function openSource(path: string, options: OpenOptions = {}): Promise<DataSource> {
   const asked = checkedFormat(options.format);
-  const opened: OpenedFile[] = [];
-  for (const { path: file, part } of await findDataFiles(path, asked)) {
-    opened.push({ ...(await openFile(file, asked)), part });
-  }
+  const opened = (await openMedia(path, asked, options)) ?? (await openFiles(path, asked, options));
   const parts = opened.flatMap(({ part, ...file }) => (part ? [{ part, ...file }] : []));
   const reader = parts.length > 0 ? joinParts(parts) : opened[0].reader;
   const files = opened.flatMap((file) => file.files);
@@ -60,14 +68,67 @@ interface OpenedFile {
   readonly format: FormatName;
   readonly reader: Reader;
   /** The file, and what lies beside it and belongs to it. */
-  readonly files: readonly ByteFile[];
+  readonly files: readonly Pick<ByteFile, 'name' | 'size'>[];
 }
 
-async function openFile(given: string, asked?: FormatName): Promise<OpenedFile> {
+async function openFiles(
+  path: string,
+  asked: FormatName | undefined,
+  options: ReaderOptions,
+): Promise<OpenedFile[]> {
+  if (path === '-') return [await openDisk(await spooledInput(), asked, options)];
+  const opened: OpenedFile[] = [];
+  for (const { path: file, part } of await findDataFiles(path, asked))
+    opened.push({ ...(await openFile(file, asked, options)), part });
+  return opened;
+}
+
+/** A folder of images or sounds, or undefined where the path is none. */
+async function openMedia(
+  path: string,
+  asked: FormatName | undefined,
+  options: ReaderOptions,
+): Promise<OpenedFile[] | undefined> {
+  const isFolder =
+    path !== '-' &&
+    (await stat(path).then(
+      (info) => info.isDirectory(),
+      () => false,
+    ));
+  const media = isFolder && !lmdbDataFile(path) ? await findMedia(path, asked) : undefined;
+  if (!media) {
+    if (isFolder || (asked !== 'images' && asked !== 'audio')) return undefined;
+    throw new InputError(`${path}: ${asked} are read from a folder; give the folder of them`);
+  }
+  const { format } = media;
+  const files = await mapSome(media.files, (file) => diskFile(join(path, file.path)));
+  if (media.table === undefined) return [{ path, format, reader: await mediaReader(media, options), files }];
+  const table = await openFile(join(path, media.table), undefined, options);
+  const reader = await mediaTableReader(media, table.reader, options);
+  if (!reader) {
+    throw new InputError(
+      `${path}: ${files.length} ${format} and a table, ${media.table}, with no column that names them; give the table alone, or the folder of the ${format}`,
+    );
+  }
+  return [{ path, format, reader, files: [...table.files, ...files] }];
+}
+
+async function openFile(
+  given: string,
+  asked: FormatName | undefined,
+  options: ReaderOptions,
+): Promise<OpenedFile> {
   const database = (await stat(given)).isDirectory() ? lmdbDataFile(given) : undefined;
-  const path = database ?? given;
-  const file = await diskFile(path);
-  const format = await detectFormat(file, database ? 'lmdb' : asked);
+  return openDisk(await diskFile(database ?? given), database ? 'lmdb' : asked, options);
+}
+
+async function openDisk(
+  file: DiskFile,
+  asked: FormatName | undefined,
+  options: ReaderOptions,
+): Promise<OpenedFile> {
+  const { name: path } = file;
+  const format = await detectFormat(file, asked);
   if (format === 'idx') {
     const idx = await findIdxFiles(file);
     const files = idx.labels ? [file, idx.labels] : [file];
@@ -75,13 +136,14 @@ async function openFile(given: string, asked?: FormatName): Promise<OpenedFile> 
     return { path, format, reader: await idxReader(idx), files };
   }
   await verify([file]);
-  const read = byteReaders[format] ?? diskReaders[format];
-  if (!read) throw new Error(`the format ${format} has no reader`);
-  return { path, format, reader: await read(file), files: [file] };
+  const bytes = byteReaders[format];
+  const disk = diskReaders[format];
+  if (!bytes && !disk) throw new Error(`the format ${format} has no reader`);
+  return { path, format, reader: await (bytes ? bytes(file) : disk!(file, options)), files: [file] };
 }
 
 async function verify(files: readonly ByteFile[]): Promise<void> {
-  for (const file of files) if (await isGzipped(file)) await verifyGzip(file);
+  for (const file of files) await verifyCompressed(file);
 }
 
 /** An image file, and the label file named alike beside it. Throws InputError for a file of labels. */
@@ -91,14 +153,13 @@ async function findIdxFiles(images: ByteFile): Promise<IdxFiles> {
     throw new InputError(`${path}: IDX labels without images; give the images file or the folder of both`);
   }
   const name = basename(path);
-  const wanted = name
+  const wanted = withoutCompression(name)
     .replace('images', 'labels')
-    .replace(/idx[34]/, 'idx1')
-    .replace(/\.gz$/, '');
-  // A name without the word tells of no labels; the same file gzipped has that name, too.
+    .replace(/idx[34]/, 'idx1');
+  // A name without the word tells of no labels; the same file compressed has that name, too.
   const labels =
-    wanted === name.replace(/\.gz$/, '')
+    wanted === withoutCompression(name)
       ? undefined
-      : (await readdir(dirname(path))).find((sibling) => sibling.replace(/\.gz$/, '') === wanted);
+      : (await readdir(dirname(path))).find((sibling) => withoutCompression(sibling) === wanted);
   return labels === undefined ? { images } : { images, labels: await diskFile(join(dirname(path), labels)) };
 }
