@@ -59,14 +59,20 @@ export async function detectFormat(file: ByteFile, given?: FormatName): Promise<
   const packed = !compression && isZip(head) ? await zipMembers(file) : undefined;
   const held = packed && zipContent(packed);
   const format = named ?? (held === 'xlsx' || held === 'npz' ? held : formatOf(head));
-  const known = format === undefined || HAS_MAGIC.has(format) || TEXT_FORMATS.has(format);
+  const isOwn = format === undefined || HAS_MAGIC.has(format) || TEXT_FORMATS.has(format);
   // Of a plug-in's format its reader knows what it begins with.
-  if (known && packed && held !== format) throw new InputError(`${path}: ${packedTrouble(packed, format)}`);
-  const foreign = known ? refusedContent(head) : undefined;
+  if (isOwn && packed && held !== format) throw new InputError(`${path}: ${packedTrouble(packed, format)}`);
+  const foreign = isOwn ? refusedContent(head) : undefined;
   if (foreign) throw refusal(path, foreign, format);
   if (!format) {
-    const known = Object.values(formatExtensions).flatMap((list) => list.map((extension) => `.${extension}`));
-    throw new InputError(`${path}: unknown format; name it ${known.join(', ')}, or pass --format`);
+    // Standard input has no name.
+    const announced =
+      path === '-'
+        ? ''
+        : `name it ${Object.values(formatExtensions)
+            .flatMap((list) => list.map((extension) => `.${extension}`))
+            .join(', ')}, or `;
+    throw new InputError(`${path}: unknown format; ${announced}pass --format`);
   }
   const trouble = contradiction(format, head, compression?.kind);
   if (trouble) throw new InputError(`${path}: ${trouble}`);
@@ -75,7 +81,7 @@ export async function detectFormat(file: ByteFile, given?: FormatName): Promise<
   const first = firstText(head)[0];
   if (first === '[') return 'json';
   if (first !== '{') return format;
-  return format === 'json' && (await isOneObject(file)) ? 'json' : 'jsonl';
+  return named !== 'jsonl' && (await isOneObject(file)) ? 'json' : 'jsonl';
 }
 
 /** Throws InputError for a name that tells of a compression which the content has not. */

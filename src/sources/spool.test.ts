@@ -1,7 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
 import { strToU8, zipSync } from 'fflate';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
@@ -50,5 +53,38 @@ describe('spooled content', () => {
     await expect(spooled(damaged)).rejects.toThrow(InputError);
     const copy = await spooled(new File(['x'], 'x'));
     expect(existsSync(dirname(copy.path))).toBe(true);
+  });
+});
+
+describe('standard input', () => {
+  it('is a file that can be read again and again, gone when the process ends', async () => {
+    const script = `import { openSource } from './src/sources/open-source.js';
+import { spooledInput } from './src/sources/spool.js';
+const source = await openSource('-');
+const ids = [];
+for (let i = 0; i < 2; i++) for await (const { columns } of source.read()) ids.push(...columns.id.values);
+const { path } = await spooledInput();
+console.log(JSON.stringify({ path, ids, format: source.format, name: source.path }));`;
+    const outfile = fileURLToPath(
+      new URL('../../node_modules/.cache/lacuna/spool-test.mjs', import.meta.url),
+    );
+    await build({
+      stdin: { contents: script, resolveDir: fileURLToPath(new URL('../..', import.meta.url)), loader: 'ts' },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      packages: 'external',
+      logLevel: 'silent',
+      outfile,
+    });
+    try {
+      const input = gzipSync('>a\nMK\n>b\nMMK\n');
+      const { stdout } = spawnSync(process.execPath, [outfile], { input, encoding: 'utf8' });
+      const told = JSON.parse(stdout);
+      expect(told).toMatchObject({ ids: ['a', 'b', 'a', 'b'], format: 'fasta', name: '-' });
+      expect(existsSync(dirname(told.path))).toBe(false);
+    } finally {
+      rmSync(outfile, { force: true });
+    }
   });
 });

@@ -1,8 +1,7 @@
 /** Content that must lie plainly on the disk, because a database reads it by its path: decompressed, or from standard input. */
-import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { LacunaError } from '../errors.js';
 import type { ByteFile } from '../records/byte-file.js';
@@ -37,16 +36,17 @@ const isOnDisk = (file: ByteFile): file is DiskFile => 'path' in file && typeof 
 
 let standardInput: Promise<DiskFile> | undefined;
 
-/** What comes through standard input, once and for the whole process; messages call it `-`. */
+/** What comes through standard input, read once in the life of a thread; messages call it `-`. */
 export function spooledInput(): Promise<DiskFile> {
-  standardInput ??= copied(process.stdin, '-');
+  // By its number, as process.stdin is empty in a worker.
+  standardInput ??= copied(createReadStream('', { fd: 0, autoClose: false }), '-');
   return standardInput;
 }
 
 async function copied(chunks: AsyncIterable<Uint8Array>, name: string): Promise<DiskFile> {
   const path = join(temporaryFolder(), String(files++));
   try {
-    await pipeline(Readable.from(chunks, { objectMode: false }), createWriteStream(path));
+    await pipeline(chunks, createWriteStream(path));
   } catch (error) {
     rmSync(path, { force: true });
     if (error instanceof LacunaError) throw error;

@@ -87,8 +87,11 @@ async function readHeader(file: ByteFile, axes: readonly number[]): Promise<IdxH
 async function checkSize(file: ByteFile, sizes: readonly number[]): Promise<void> {
   const announced = sizes.reduce((product, size) => product * size, 1);
   const size = (await contentSize(file)) - 4 - 4 * sizes.length;
-  if (sizes.slice(1).includes(0))
-    throw new InputError(`${file.name}: images of ${sizes.slice(1).join(' x ')}`);
+  if (sizes.slice(1).includes(0)) {
+    throw new InputError(
+      `${file.name}: its header announces images of ${sizes.slice(1).join(' x ')}, without pixels; copy or download it again`,
+    );
+  }
   if (size > announced)
     throw new InputError(`${file.name}: longer than its header announces (${sizes[0]} records)`);
   if (size < announced) {
