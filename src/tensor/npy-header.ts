@@ -95,7 +95,10 @@ const numberReaders: Readonly<Record<string, ((little: boolean) => NumberAt) | u
   f8: (little) => (view, at) => view.getFloat64(at, little),
 };
 
-/** The value of a half-precision float (IEEE 754 binary16). */
+/**
+ * The value of a half-precision float (IEEE 754 binary16).
+ * @internal
+ */
 export function halfNumber(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 31;
