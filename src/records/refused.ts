@@ -115,6 +115,13 @@ const byMagic: readonly { at?: number; magic: readonly number[]; file: RefusedFi
   { magic: bytes('MATLAB 5.0'), file: matlab },
   { magic: bytes('SQLite format 3'), file: sqlite },
   { magic: bytes('Obj', 1), file: byEnding.avro },
+  {
+    magic: bytes('FEA1'),
+    file: {
+      what: 'a Feather file of version 1',
+      instead: 'write it again, in Python: pandas.read_feather(file).to_feather("data.feather")',
+    },
+  },
   { magic: bytes('DUCK'), at: 8, file: byEnding.duckdb },
   { magic: bytes('%PDF-'), file: byEnding.pdf },
   { magic: bytes('RDX2\n'), file: rData },

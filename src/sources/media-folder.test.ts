@@ -203,6 +203,17 @@ describe('a folder of images with a table', () => {
     expect(bad.map(({ row }) => row)).toEqual([1, 2]);
   });
 
+  it('takes the column that names most files, not a label that happens to be a name', async () => {
+    const folder = folderOf('labels', {
+      '1.png': red,
+      '2.png': blue,
+      '3.png': red,
+      't.csv': 'y,id\n1,1\n1,2\n2,3\n',
+    });
+    const { values } = await readAll(await openSource(folder));
+    expect(values.pixels.filter((_, i) => i % (8 * 12 * 3) === 0)).toEqual([255, 0, 255]);
+  });
+
   it('is refused where no column names them; a figure beside a table is none', async () => {
     const table = { 'data.csv': 'a,b\n1,2\n3,4\n' };
     expect(await failure(folderOf('unnamed', { ...files, ...table }))).toContain(

@@ -197,9 +197,11 @@ async function namingColumn(table: Reader, names: FilesByName): Promise<ColumnIn
   for await (const batch of table.read(candidates, () => {}, { few: true })) {
     const shares = candidates.map((column) => {
       const cells = namesIn(batch.columns[column.name]);
-      return { column, share: cells.filter((cell) => findFile(names, cell)).length / cells.length };
+      const files = cells.map((cell) => findFile(names, cell)).filter((file) => file !== undefined);
+      return { column, share: files.length / cells.length, distinct: new Set(files).size };
     });
-    const [best] = shares.sort((a, b) => b.share - a.share);
+    // A label of 1 to 9 may name files, too, but fewer of them.
+    const [best] = shares.sort((a, b) => b.share - a.share || b.distinct - a.distinct);
     return best.share >= 0.5 ? best.column : undefined;
   }
   return undefined;
