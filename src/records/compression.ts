@@ -14,6 +14,9 @@ export type Compression =
 /** Endings that say how a file is compressed; the ending before says what it holds. */
 export const compressionEndings = { gz: 'gzip', zst: 'zstd', zip: 'zip' } as const;
 
+/** Four bytes of zstd may stand for 128 KiB. */
+const PUSHED_BYTES = 1 << 14;
+
 const known = new WeakMap<ByteFile, Promise<Compression | undefined>>();
 
 /**
@@ -87,7 +90,7 @@ async function* gunzip(file: ByteFile): AsyncGenerator<Uint8Array> {
 
 async function* unzstd(file: ByteFile): AsyncGenerator<Uint8Array> {
   try {
-    yield* pushThrough(file.stream(), (give) => new Decompress((data) => give(data)));
+    yield* pushThrough(file.stream(), PUSHED_BYTES, (give) => new Decompress((data) => give(data)));
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
     const { message } = cause as Error;

@@ -5,12 +5,13 @@ interface PushDecoder {
   push(chunk: Uint8Array, final?: boolean): unknown;
 }
 
-/** So much is pushed at once: what a decoder makes of it is held, and that may be a thousand times as much. */
-const PUSHED_BYTES = 1 << 14;
-
-/** What a decoder makes of `chunks`. Throws what the decoder throws, also where the stream ends too early. */
+/**
+ * What a decoder makes of `chunks`. So many bytes are pushed at once: what a decoder makes of them is held, and that may be a
+ * thousand times as much and more. Throws what the decoder throws, also where the stream ends too early.
+ */
 export async function* pushThrough(
   chunks: AsyncIterable<Uint8Array>,
+  pushedBytes: number,
   decoder: (give: (data: Uint8Array) => void) => PushDecoder,
 ): AsyncGenerator<Uint8Array> {
   const ready: Uint8Array[] = [];
@@ -18,8 +19,8 @@ export async function* pushThrough(
     if (data.length > 0) ready.push(data);
   });
   for await (const chunk of chunks) {
-    for (let at = 0; at < chunk.length; at += PUSHED_BYTES) {
-      given.push(chunk.subarray(at, at + PUSHED_BYTES));
+    for (let at = 0; at < chunk.length; at += pushedBytes) {
+      given.push(chunk.subarray(at, at + pushedBytes));
       yield* ready.splice(0);
     }
   }

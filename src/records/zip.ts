@@ -27,6 +27,7 @@ const END_RECORD = 22;
 /** The archive's comment, which stands behind the end record, has at most so many bytes. */
 const LONGEST_COMMENT = 0xffff;
 const SLICE_BYTES = 1 << 20;
+const PUSHED_BYTES = 1 << 16;
 
 /** Whether a file begins as a zip archive does. */
 export const isZip = (head: Uint8Array): boolean =>
@@ -115,7 +116,9 @@ export async function* memberChunks(file: ByteFile, member: ZipMember): AsyncGen
   const start = await memberStart(file, member);
   const stored = slices(file, start, start + member.stored);
   const content =
-    method === STORED ? stored : pushThrough(stored, (give) => new Inflate((data) => give(data)));
+    method === STORED
+      ? stored
+      : pushThrough(stored, PUSHED_BYTES, (give) => new Inflate((data) => give(data)));
   const crc = new Crc32();
   let seen = 0;
   const wrong = 'its content does not have the size and checksum that the archive says';
