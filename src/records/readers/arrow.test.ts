@@ -1,3 +1,4 @@
+import { inflateSync } from 'node:zlib';
 import {
   bool,
   dateDay,
@@ -40,6 +41,7 @@ const table: Table = tableFromArrays(
     yes: [true, false, null],
     day: [day, day, null],
     at: [day + 1500, day, null],
+    utc: [day, null, null],
     list: [[1, 2], [3], null],
     pair: [{ a: 1 }, { a: 2 }, { a: 3 }],
   },
@@ -54,13 +56,50 @@ const table: Table = tableFromArrays(
       yes: bool(),
       day: dateDay(),
       at: timestamp(1),
+      utc: timestamp(1, 'UTC'),
       list: list(float64()),
       pair: struct({ a: int32() }),
     },
   },
 );
 
+/** Of pyarrow: `x` is 0, 1, 2, 3 again and again, `s` is missing in every third record; deflated, then base64. */
+const feathers = {
+  lz4:
+    'eNrNk89Kw0AQxr8kmxgl2tBWqBiK/0ARBKUoFYSkgiCIWtqDHi2eexB76FE8+RgefABPPXv0EQpefATPXuq3m0mNRe8O7P5m' +
+    'tvPtTna2jVbr/GIHGNEeAYTQNoMAHlz49GiWYgxGPmclM2BzJOIPqWeiq/UVWTNSjlsTK7MWoky9hymzYyjnWc5vuj7zdK5n' +
+    'Vmwz6zqHZFnyAqrSSgOzIxyFSNdqYWwBV0JTd5rT54hkj43vtHGNLv62XWFdGAkvhQ/Cd+FaTmtPnIdcPCdMpG61clq5Su6r' +
+    'dBd4GasfcQHFxEfJ96FsFJbw2dSfmYguq1l0DO8G3bdBNzvn6efvN3RL3Lft0PEU2tP6nsgCWSTndT/IRbJKLutvIdfJTXKL' +
+    '3CZr5B65Tx6QMXlIHpHHCi8n5JkM5Ch1zNKNrzs9B7Vmp0cnq3dk3lP6HgN2yjPdC9Mes0t1uTslb+V54t7z/cc/eLuvnBvm' +
+    'v/YFtWlCeg==',
+  zstd:
+    'eNpzDAryDzdkYPgPBAsYGBgEGECAi4GHgY2BlYEDyAICRhYgnwHI4wCSLFCSgYEJiB2g7BtA/UCFrCD9ElAxsFYgLgbzWcBi' +
+    'AgwiQP1sDOxgEwWg9jEyY9NXAVQHUssGFmECkyB3PgDSIlB1PEBdEJfygE1kYGZhkAFSJxgQgIdBDmgPC1xNAxCrQO3TYEAG' +
+    'IPvYofYBPcOAG2hDaQMoLQalPaB0FJReAaWlkPQyYdiL4PNBaQdGqPhW/b8JDgxnwSH9wR5IcrAx8DtrMvCH3WFlak4sYOAG' +
+    'q4O5FaRegVWTgWFb7u1tuQwMS5DFl/gyMSw6wiWQcFvm0e9970GILXiaL9f++9qvJn/h+PV4T+I+Df8J8se4HzV/YKhIjmfn' +
+    'ZVDInmB6QiqFdxNbZPMax2tgbtX0rwwbIOb6IZvv5wsM1OTEEkYGjVdtDPD4YoCmKx5grLGBY0EAElfAOLGA+p0FGudQYxle' +
+    'QOkTaOE00GkQ5B5HcJ4BANrFYcA=',
+};
+
 describe('an Arrow file', () => {
+  it.each(['lz4', 'zstd'] as const)('whose buffers are compressed by %s is read', async (codec) => {
+    const bytes = inflateSync(Buffer.from(feathers[codec], 'base64'));
+    const { values } = await read(asFile(bytes, 'a.feather'));
+    expect(values('x')).toEqual(Array.from({ length: 40 }, (_, i) => i % 4));
+    expect(values('s')).toEqual(Array.from({ length: 40 }, (_, i) => (i % 3 === 0 ? null : 'cat')));
+  });
+
+  it('whose buffers are compressed is refused in one line where it is damaged', async () => {
+    for (const codec of ['lz4', 'zstd'] as const) {
+      const whole = inflateSync(Buffer.from(feathers[codec], 'base64'));
+      for (let at = 8; at < whole.length; at += 7) {
+        const damaged = Buffer.from(whole);
+        damaged[at] ^= 0xff;
+        await read(asFile(damaged)).catch((error) => expect(error).toBeInstanceOf(InputError));
+      }
+    }
+  });
+
   it.each(['file', 'stream'] as const)('is read from a %s with the types of its columns', async (format) => {
     const { source, batches, values } = await read(asFile(tableToIPC(table, { format })!));
     expect(source.format).toBe('arrow');
@@ -74,6 +113,7 @@ describe('an Arrow file', () => {
       yes: 'text',
       day: 'text',
       at: 'text',
+      utc: 'text',
       list: 'series',
     });
     expect(source.leftOut).toMatchObject([{ name: 'pair' }]);
@@ -85,7 +125,8 @@ describe('an Arrow file', () => {
     expect(values('kind')).toEqual(['cat', 'dog', 'cat']);
     expect(values('yes')).toEqual(['true', 'false', null]);
     expect(values('day')).toEqual(['2024-05-01', '2024-05-01', null]);
-    expect(values('at')).toEqual(['2024-05-01T00:00:01.5Z', '2024-05-01T00:00:00Z', null]);
+    expect(values('at')).toEqual(['2024-05-01T00:00:01.5', '2024-05-01T00:00:00', null]);
+    expect(values('utc')).toEqual(['2024-05-01T00:00:00Z', null, null]);
     expect(batches[0].list).toEqual({
       type: 'series',
       values: Float32Array.of(1, 2, 3, Number.NaN),

@@ -131,7 +131,10 @@ function cellsOf(column: Column<unknown>): Cells | string {
     case TYPE.time:
       return { type: 'text', toText: (value) => clock(BigInt(value as number), type.unit) };
     case TYPE.timestamp:
-      return { type: 'text', toText: (value) => isoTime(BigInt(value as bigint), type.unit) };
+      return {
+        type: 'text',
+        toText: (value) => isoTime(BigInt(value as bigint), type.unit) + (type.timezone ? 'Z' : ''),
+      };
     case TYPE.list:
     case TYPE.largeList:
     case TYPE.fixedList:
@@ -179,13 +182,13 @@ function isoDate(milliseconds: number): string {
   return Number.isNaN(date.getTime()) ? String(milliseconds) : date.toISOString().replace(/T.*/, '');
 }
 
-/** As `2024-05-01T12:30:00Z`, with as many digits behind the seconds as are needed. */
+/** As `2024-05-01T12:30:00`, with as many digits behind the seconds as are needed. */
 function isoTime(ticks: bigint, unit: number): string {
   const perSecond = UNITS_PER_SECOND[unit];
   const seconds = floorDivide(ticks, perSecond);
   const date = new Date(Number(seconds) * 1000);
   if (Number.isNaN(date.getTime())) return String(ticks);
-  return `${date.toISOString().replace(/\.000Z$/, '')}${fraction(ticks - seconds * perSecond, unit)}Z`;
+  return `${date.toISOString().replace(/\.000Z$/, '')}${fraction(ticks - seconds * perSecond, unit)}`;
 }
 
 /** A time of day as `12:30:00`. */
