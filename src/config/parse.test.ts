@@ -116,6 +116,17 @@ describe('an unknown key', () => {
 describe('parseConfigText', () => {
   const read = (text: string, name = 'config.yaml') => parseConfigText(text, name);
 
+  it('refuses an alias that names nothing, or stands for too much, in one line', () => {
+    const many = `a: &a [x, x, x, x, x, x, x, x, x]\n${'bcdefgh'
+      .split('')
+      .map((key, i) => `${key}: &${key} [${Array(9).fill(`*${'abcdefg'[i]}`).join(', ')}]`)
+      .join('\n')}\n`;
+    for (const text of ['*a', '\x1ab: *X', 'training: {seed: *x}', many]) {
+      expect(() => read(text)).toThrow(InputError);
+      expect(() => read(text)).toThrow(/^config\.yaml: not valid YAML: .*$/);
+    }
+  });
+
   it('reads YAML and JSON', () => {
     const config = { training: { learning_rate: 1e-4, steps: 5 }, data: { columns: ['no'] } };
     expect(read('training:\n  learning_rate: 1e-4 # small\n  steps: 5\ndata: {columns: [no]}\n')).toEqual(

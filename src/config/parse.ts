@@ -1,6 +1,6 @@
 /** Reading and checking configuration. Every mistake is one line: where, what was expected, what arrived, what to try. */
 
-import { isCollection, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { type Document, isCollection, isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { InputError } from '../errors.js';
 import { nearestName } from './nearest-name.js';
@@ -35,7 +35,19 @@ export function parseConfigText(text: string, path: string): ParsedConfig {
     const offset = offsetOf(document.contents, keys);
     return [offset === undefined ? path : at(offset), keys.join('.')].filter(Boolean).join(': ');
   };
-  return check(configSchemas().user, document.toJS() ?? {}, where);
+  return check(configSchemas().user, plainValue(document, path) ?? {}, where);
+}
+
+/** Aliases are followed here, not before: one that names nothing, or stands for itself many times over, fails. */
+function plainValue(document: Document, path: string): unknown {
+  try {
+    return document.toJS();
+  } catch (cause) {
+    const why = (cause as Error).message.split('\n', 1)[0];
+    throw new InputError(`${path}: not valid YAML: ${why}; write the value where the alias stands`, {
+      cause,
+    });
+  }
 }
 
 /** Where the last key of a path starts in the file. */

@@ -1,46 +1,66 @@
-/** The content of files as streams of bytes and lines, decompressed where they are gzipped. Memory stays constant. */
+/** The content of files as streams of bytes and lines, decompressed where they are compressed. Memory stays constant. */
 import { InputError } from '../errors.js';
 import type { ByteFile } from './byte-file.js';
+import { compressionOf, decompressed } from './compression.js';
 
 /** Longer lines than this would near the longest string the runtime can hold. */
 const MAX_LINE_CHARACTERS = 1 << 28;
 
 /** Whether a file starts with the gzip magic number. Names are not trusted. */
 export async function isGzipped(file: ByteFile): Promise<boolean> {
-  const head = new Uint8Array(await file.slice(0, 2).arrayBuffer());
-  return head[0] === 0x1f && head[1] === 0x8b;
+  return (await compressionOf(file))?.kind === 'gzip';
 }
 
 /** The bytes of a file's content, decompressed. Throws InputError for a missing, truncated or corrupt file. */
 export async function* byteChunks(file: ByteFile): AsyncGenerator<Uint8Array> {
-  if (!(await isGzipped(file))) yield* file.stream();
-  else if (file.gunzip) yield* file.gunzip();
-  else yield* gunzip(file);
+  const compression = await compressionOf(file);
+  if (compression) yield* decompressed(file, compression);
+  else yield* file.stream();
 }
 
-async function* gunzip(file: ByteFile): AsyncGenerator<Uint8Array> {
-  const chunks = file.stream()[Symbol.asyncIterator]();
-  const stored = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { value, done } = await chunks.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: async () => void (await chunks.return?.()),
-  });
-  try {
-    yield* stored.pipeThrough(new DecompressionStream('gzip'));
-  } catch (cause) {
+const sizes = new WeakMap<ByteFile, number>();
+
+/** Bytes of a file's content. A compressed file is decompressed once from beginning to end to count them. */
+export async function contentSize(file: ByteFile): Promise<number> {
+  if (!(await compressionOf(file))) return file.size;
+  let size = sizes.get(file);
+  if (size === undefined) {
+    size = 0;
+    for await (const chunk of byteChunks(file)) size += chunk.length;
+    sizes.set(file, size);
+  }
+  return size;
+}
+
+/**
+ * Decompresses a whole file once and checks its checksums, so that a damaged one is refused before it is read. A file that
+ * is not compressed is left alone.
+ */
+export async function verifyCompressed(file: ByteFile): Promise<void> {
+  await contentSize(file);
+}
+
+/** The whole content. Throws InputError where it is longer than `limit` bytes; `instead` says what to do then. */
+export async function wholeContent(file: ByteFile, limit: number, instead: string): Promise<Uint8Array> {
+  const size = await contentSize(file);
+  if (size > limit) {
     throw new InputError(
-      `${file.name}: the gzip stream is truncated or corrupt (${(cause as Error).message}); copy or download the file again`,
-      { cause },
+      `${file.name}: ${(size / 2 ** 20).toFixed(0)} MiB, at most ${limit >> 20} MiB are read in this format; ${instead}`,
     );
   }
+  const whole = new Uint8Array(size);
+  let held = 0;
+  for await (const chunk of byteChunks(file)) {
+    if (held + chunk.length > size) throw new InputError(`${file.name}: grew while it was read`);
+    whole.set(chunk, held);
+    held += chunk.length;
+  }
+  return whole.subarray(0, held);
 }
 
 /** The first bytes of a file's content, decompressed, at most `count`. */
 export async function contentHead(file: ByteFile, count: number): Promise<Uint8Array> {
-  if (!(await isGzipped(file))) return new Uint8Array(await file.slice(0, count).arrayBuffer());
+  if (!(await compressionOf(file))) return new Uint8Array(await file.slice(0, count).arrayBuffer());
   const head = new Uint8Array(count);
   let held = 0;
   for await (const chunk of byteChunks(file)) {
@@ -50,11 +70,6 @@ export async function contentHead(file: ByteFile, count: number): Promise<Uint8A
     if (held === count) break;
   }
   return head.subarray(0, held);
-}
-
-/** Decompresses a whole gzip file and checks its checksums, so that a damaged one is refused before it is read. */
-export async function verifyGzip(file: ByteFile): Promise<void> {
-  for await (const _ of byteChunks(file));
 }
 
 export interface LineChunk {

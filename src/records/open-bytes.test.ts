@@ -4,9 +4,12 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { tableFromArrays, tableToIPC } from '@uwdata/flechette';
+import { zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import { openSource } from '../sources/open-source.js';
+import { npyHeader } from '../tensor/npy.js';
 import { molecules } from '../tokenizers/real-records.case.js';
 import { byteReaders, type OpenOptions, openBytes } from './open-bytes.js';
 import type { BadRecord, DataSource } from './record-batch.js';
@@ -58,6 +61,8 @@ const italian = `@problemName power
 0.42,-0.6,-0.11:2
 `;
 
+const npyNumbers = Buffer.concat([npyHeader(3, 2), Buffer.from(Float32Array.of(1, 2, 3, 4, 5, 6).buffer)]);
+
 /** By name of the file. */
 const files: Record<string, string | Buffer> = {
   'insulin.fasta': fasta,
@@ -67,6 +72,9 @@ const files: Record<string, string | Buffer> = {
   'molecules.smi': molecules.map((smiles, i) => `${smiles} molecule ${i}`).join('\n'),
   'power.ts': italian,
   'digits.idx': digits(),
+  'numbers.npy': npyNumbers,
+  'numbers.npz': Buffer.from(zipSync({ 'numbers.npy': npyNumbers })),
+  'numbers.arrow': Buffer.from(tableToIPC(tableFromArrays({ x: [1, 2, 3] }), { format: 'file' })!),
   // Longer than what a stream gives at once, so that characters and lines are cut.
   'long.txt': Array.from({ length: 20_000 }, (_, i) => `${molecules[i % molecules.length]} é€🥊 ${i}`).join(
     '\n',
@@ -108,6 +116,9 @@ describe('a file of a page', () => {
       smi: 'smiles',
       ts: 'ts',
       idx: 'idx',
+      npy: 'npy',
+      npz: 'npz',
+      arrow: 'arrow',
     };
     expect(new Set(Object.keys(byteReaders))).toEqual(new Set(Object.values(formats)));
     expect(new Set(endings)).toEqual(new Set(Object.keys(formats)));
@@ -166,6 +177,25 @@ describe('a file of a page', () => {
     ];
     for (const [name, content, message] of failures)
       await expect(openBytes(new File([content], name))).rejects.toThrow(`${name}: ${message}`);
+  });
+
+  it('is refused before memory is taken for a size that it announces and has not', async () => {
+    const axes = [0, 0, 8, 3, 0, 0, 4, 3, 0x20, 0, 0, 0x41, 0, 0, 0, 0];
+    const huge = [0, 0, 8, 3, 0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff];
+    for (const header of [axes, huge]) {
+      for (const [name, content] of [
+        ['a.idx', Buffer.from(header)],
+        ['a.idx.gz', gzipSync(Buffer.from(header))],
+      ] as const) {
+        await expect(openBytes(new File([content], name))).rejects.toThrow(InputError);
+        await expect(openBytes(new File([content], name))).rejects.toThrow(`${name}: `);
+      }
+    }
+    for (const length of ['1e308', '1e15']) {
+      const text = `@equalLength true\n@seriesLength ${length}\n@classLabel true 1 2\n@data\n1,2,3,4:1\n4,3,?,1:2\n`;
+      const source = await openBytes(new File([text], 'a.ts'));
+      await expect(cells(source)).rejects.toThrow(/expected 1(e\+308|0{15}) values/);
+    }
   });
 
   it('has its bad records skipped and told, or is refused, as asked', async () => {

@@ -2,25 +2,28 @@
 import { InputError } from '../errors.js';
 import { type OnBadRecord, rejectBy } from './bad-records.js';
 import type { ByteFile } from './byte-file.js';
-import { contentHead, isGzipped, verifyGzip } from './bytes.js';
+import { contentHead, verifyCompressed } from './bytes.js';
 import { MISSING_WORDS } from './cell-format.js';
 import { detectFormat, TEXT_FORMATS } from './detect-format.js';
 import type { DialectWishes } from './dialect.js';
 import { encodingNamed, findEncoding, recodedFile } from './encoding.js';
 import { type FormatName, formatNamed, formatNames } from './formats.js';
 import type { Reader } from './reader.js';
+import type { ReaderOptions } from './reader-options.js';
+import { arrowReader } from './readers/arrow.js';
 import { fastaReader } from './readers/fasta.js';
 import { idxReader } from './readers/idx.js';
 import { jsonReader } from './readers/json.js';
 import { jsonlReader } from './readers/jsonl.js';
 import { linesReader } from './readers/lines.js';
+import { npyReader, npzReader } from './readers/npy.js';
 import { tsReader } from './readers/ts.js';
 import type { BadRecord, ColumnInfo, DataSource, RecordBatch } from './record-batch.js';
 import type { Schema } from './schema.js';
 import { typedReader } from './typed-reader.js';
 
 /** What a user may say of a file; the rest is found out. */
-export interface ReadingWishes extends DialectWishes {
+export interface ReadingWishes extends DialectWishes, ReaderOptions {
   /** Told from the file's name and content by default. */
   readonly format?: FormatName;
   /** Of text; UTF-8, or what its byte order mark says, by default. */
@@ -44,11 +47,14 @@ export const byteReaders: Partial<Record<FormatName, (file: ByteFile) => Reader 
   lines: (file) => linesReader(file),
   smiles: (file) => linesReader(file, { firstWord: true }),
   ts: tsReader,
+  npy: npyReader,
+  npz: npzReader,
+  arrow: arrowReader,
   idx: (images) => idxReader({ images }),
 };
 
 /**
- * Opens a JSON, JSON Lines, FASTA, line-per-record, IDX or `.ts` file, gzipped or not. Throws InputError when it is empty
+ * Opens a JSON, JSON Lines, FASTA, line-per-record, IDX, `.ts`, NumPy or Arrow file, compressed or not. Throws InputError when it is empty
  * or damaged, is not what its name says, or is in a format that is read on a disk alone.
  */
 export async function openBytes(given: ByteFile, options: OpenOptions = {}): Promise<DataSource> {
@@ -59,7 +65,7 @@ export async function openBytes(given: ByteFile, options: OpenOptions = {}): Pro
     const known = Object.keys(byteReaders).join(', ');
     throw new InputError(`${file.name}: ${format} is read from a disk alone; as bytes ${known} are`);
   }
-  if (await isGzipped(file)) await verifyGzip(file);
+  await verifyCompressed(file);
   return sourceOf(
     await typed(file.name, format, await read(file), options),
     { path: file.name, files: [file.name], format, bytes: file.size },

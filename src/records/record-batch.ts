@@ -40,6 +40,8 @@ export interface ColumnInfo {
   readonly type: ColumnType;
   /** How the cells of a text file are read as its type, where that is not plain. */
   readonly format?: CellFormat;
+  /** Of images that may be of any size: the shape they are brought to. */
+  readonly shape?: PixelShape;
   /** No cell of the sample holds a value, so that another file may decide its type. */
   readonly empty?: true;
 }

@@ -35,6 +35,7 @@ const schema = z.strictObject({
       name: z.string(),
       type: z.enum(['number', 'text', 'pixels', 'series']),
       format: formatSchema.optional(),
+      shape: z.tuple([z.int().min(1), z.int().min(1), z.int().min(1)]).optional(),
     }),
   ),
 });
@@ -45,7 +46,12 @@ export const schemaOf = ({ columns, missing }: Pick<DataSource, 'columns' | 'mis
   ...(missing && { missing }),
   columns: columns
     .filter(({ empty }) => !empty)
-    .map(({ name, type, format }) => ({ name, type, ...(format && { format }) })),
+    .map(({ name, type, format, shape }) => ({
+      name,
+      type,
+      ...(format && { format }),
+      ...(shape && { shape }),
+    })),
 });
 
 /** A schema that was read from a file, checked. Throws InputError that names the first key at fault. */

@@ -2,6 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
+import { withoutCompression } from '../records/compression.js';
 import { type FormatName, formatNamed } from '../records/formats.js';
 import { PARTS, type Part, partNamed } from '../records/split.js';
 import { readError } from './disk-file.js';
@@ -104,7 +105,7 @@ const listed = (files: readonly NamedFile[]): string => shorten(files.map(({ nam
 function dataFilesIn(names: readonly string[], wanted?: FormatName): NamedFile[] {
   const files = [...names]
     .sort()
-    .filter((name) => !name.startsWith('.') && !/idx1(-ubyte)?(\.gz)?$/.test(name))
+    .filter((name) => !name.startsWith('.') && !/idx1(-ubyte)?$/.test(withoutCompression(name)))
     .flatMap((name) => {
       const format = formatNamed(name);
       return format === undefined || (wanted && format !== wanted)
@@ -140,9 +141,10 @@ function dataSetsOf(files: readonly NamedFile[]): DataSet[] {
 }
 
 function inOrder(folder: string, { files }: DataSet): DataFile[] {
-  const twice = files.find(({ name }) => files.some((other) => other.name === `${name}.gz`));
-  if (twice) {
-    throw new InputError(`${folder}: both ${twice.name} and ${twice.name}.gz; keep one of them`);
+  for (const { name } of files) {
+    const same = files.filter((other) => withoutCompression(other.name) === withoutCompression(name));
+    if (same.length === 1) continue;
+    throw new InputError(`${folder}: both ${same[0].name} and ${same[1].name}; keep one of them`);
   }
   return PARTS.flatMap((part) =>
     files.filter((file) => file.part === part).map(({ name }) => ({ path: join(folder, name), part })),

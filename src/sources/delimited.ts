@@ -66,8 +66,8 @@ export async function delimitedReader(
 
 /** The file in a form that DuckDB reads, and its first lines. Lines that end with CR alone become lines that end with LF. */
 async function firstLines(given: ByteFile): Promise<{ file: ByteFile; lines: string[] }> {
-  // What is recoded on the way has no plain file yet.
-  let file = given.gunzip ? given : await spooled(given);
+  // Of all that is not stored plainly, the database reads gzip alone.
+  let file = !given.recoded && (await isGzipped(given)) ? given : await spooled(given);
   let head = await contentHead(file, HEAD_BYTES);
   if (!head.includes(10) && head.includes(13)) {
     file = await spooled(file, (chunks) => replacedBytes(chunks, 13, 10));

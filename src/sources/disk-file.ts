@@ -24,13 +24,20 @@ export function readError(path: string, error: unknown): Error {
   return new LacunaError(`${path}: cannot be read (${error.message})`, { cause: error });
 }
 
-/** Throws InputError when there is no such file. */
-export async function diskFile(path: string): Promise<ByteFile> {
+/** A file that lies on the disk. */
+export interface DiskFile extends ByteFile {
+  /** Where it lies, which is not what messages call it where its content was copied there. */
+  readonly path: string;
+}
+
+/** Messages call the file `name`, its path by default. Throws InputError when there is no such file. */
+export async function diskFile(path: string, name = path): Promise<DiskFile> {
   const { size } = await stat(path).catch((error: unknown) => {
     throw readError(path, error);
   });
   return {
-    name: path,
+    name,
+    path,
     size,
     stream: () => chunksOf(path, false),
     gunzip: () => chunksOf(path, true),

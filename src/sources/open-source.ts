@@ -3,7 +3,8 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import type { ByteFile } from '../records/byte-file.js';
-import { contentHead, isGzipped, verifyGzip } from '../records/bytes.js';
+import { contentHead, verifyCompressed } from '../records/bytes.js';
+import { withoutCompression } from '../records/compression.js';
 import { detectFormat } from '../records/detect-format.js';
 import type { FormatName } from '../records/formats.js';
 import { joinParts } from '../records/join-parts.js';
@@ -21,35 +22,38 @@ import type { DataSource } from '../records/record-batch.js';
 import { schemaOf } from '../records/schema.js';
 import type { Part } from '../records/split.js';
 import { findDataFiles } from './data-files.js';
+import { mapSome } from './decoder.js';
 import { delimitedReader } from './delimited.js';
-import { diskFile } from './disk-file.js';
+import { type DiskFile, diskFile } from './disk-file.js';
 import { lmdbReader } from './lmdb.js';
 import { lmdbDataFile } from './lmdb-file.js';
+import { findMedia } from './media-files.js';
+import { mediaReader, mediaTableReader } from './media-folder.js';
 import { parquetReader } from './parquet.js';
+import { sdfReader } from './sdf.js';
+import { spooled, spooledInput } from './spool.js';
+import { xlsxReader } from './xlsx.js';
 
-/** What is read through a database or a file's own pages. */
-const diskReaders: Partial<Record<FormatName, (file: ByteFile, options: OpenOptions) => Promise<Reader>>> = {
-  csv: (file, options) => delimitedReader(file, 'csv', options),
-  tsv: (file, options) => delimitedReader(file, 'tsv', options),
-  parquet: async ({ name }, options) => typed(name, 'parquet', await parquetReader(name), options),
-  lmdb: async ({ name }, options) => typed(name, 'lmdb', await lmdbReader(name), options),
+/** What is read through a database, a file's own pages or a library that needs the disk. CSV types its columns itself. */
+const diskReaders: Partial<Record<FormatName, (file: DiskFile, options: OpenOptions) => Promise<Reader>>> = {
+  parquet: parquetReader,
+  lmdb: ({ path }) => lmdbReader(path),
+  xlsx: xlsxReader,
+  sdf: sdfReader,
 };
 
 /**
- * Opens a CSV, TSV, JSON Lines, JSON, Parquet, FASTA, line-per-record, LMDB, IDX or `.ts` file, gzipped or not, or the parts
- * of one data set (see `findDataFiles`), which are read as one with a column `split`.
- * Throws InputError when there is no such file, it is empty or damaged, or it is not what its name says.
- * A gzip file is decompressed once to check it before anything is read from it.
+ * Opens a file of any format (see `formatExtensions`), compressed or not, standard input where the path is `-`, the parts
+ * of one data set (see `findDataFiles`), which are read as one with a column `split`, or a folder of images or sounds (see
+ * `findMedia`). Throws InputError when there is no such file, it is empty or damaged, or it is not what its name says.
+ * A compressed file is decompressed once to check it before anything is read from it.
  */
-export async function openSource(path: string, options: OpenOptions = {}): Promise<DataSource> {
-  const asked = checkedFormat(options.format);
-  const opened: OpenedFile[] = [];
-  for (const { path: file, part } of await findDataFiles(path, asked)) {
-    // The parts of a data set are read alike: the first one's columns tell how.
-    const [first] = opened;
-    const schema = options.schema ?? (first && schemaOf(first.reader));
-    opened.push({ ...(await openFile(file, { ...options, schema })), part });
-  }
+export async function openSource(path: string, given: OpenOptions = {}): Promise<DataSource> {
+  const asked = checkedFormat(given.format);
+  // Images are brought to the shape of those that a run was trained on.
+  const shape = given.shape ?? given.schema?.columns.find((column) => column.shape)?.shape;
+  const options = { ...given, shape };
+  const opened = (await openMedia(path, asked, options)) ?? (await openFiles(path, asked, options));
   const parts = opened.flatMap(({ part, ...file }) => (part ? [{ part, ...file }] : []));
   const reader = parts.length > 0 ? joinParts(parts) : opened[0].reader;
   const files = opened.flatMap((file) => file.files);
@@ -71,15 +75,72 @@ interface OpenedFile {
   readonly format: FormatName;
   readonly reader: Reader;
   /** The file, and what lies beside it and belongs to it. */
-  readonly files: readonly ByteFile[];
+  readonly files: readonly Pick<ByteFile, 'name' | 'size'>[];
 }
 
-async function openFile(given: string, options: OpenOptions): Promise<OpenedFile> {
+async function openFiles(
+  path: string,
+  asked: FormatName | undefined,
+  options: OpenOptions,
+): Promise<OpenedFile[]> {
+  if (path === '-') return [await openDisk(await spooledInput(), asked, options)];
+  const opened: OpenedFile[] = [];
+  for (const { path: file, part } of await findDataFiles(path, asked)) {
+    // The parts of a data set are read alike: the columns of the first one tell how.
+    const [first] = opened;
+    const schema = options.schema ?? (first && schemaOf(first.reader));
+    opened.push({ ...(await openFile(file, asked, { ...options, schema })), part });
+  }
+  return opened;
+}
+
+/** A folder of images or sounds, or undefined where the path is none. */
+async function openMedia(
+  path: string,
+  asked: FormatName | undefined,
+  options: OpenOptions,
+): Promise<OpenedFile[] | undefined> {
+  const isFolder =
+    path !== '-' &&
+    (await stat(path).then(
+      (info) => info.isDirectory(),
+      () => false,
+    ));
+  const media = isFolder && !lmdbDataFile(path) ? await findMedia(path, asked) : undefined;
+  if (!media) {
+    if (isFolder || (asked !== 'images' && asked !== 'audio')) return undefined;
+    throw new InputError(`${path}: ${asked} are read from a folder; give the folder of them`);
+  }
+  const { format } = media;
+  const files = await mapSome(media.files, (file) => diskFile(join(path, file.path)));
+  if (media.table === undefined) return [{ path, format, reader: await mediaReader(media, options), files }];
+  const table = await openFile(join(path, media.table), undefined, options);
+  const reader = await mediaTableReader(media, table.reader, options);
+  if (!reader) {
+    throw new InputError(
+      `${path}: ${files.length} ${format} and a table, ${media.table}, with no column that names them; give the table alone, or the folder of the ${format}`,
+    );
+  }
+  return [{ path, format, reader, files: [...table.files, ...files] }];
+}
+
+async function openFile(
+  given: string,
+  asked: FormatName | undefined,
+  options: OpenOptions,
+): Promise<OpenedFile> {
   const database = (await stat(given)).isDirectory() ? lmdbDataFile(given) : undefined;
-  const path = database ?? given;
-  const stored = await diskFile(path);
-  const file = database ? stored : await asUtf8(stored, options);
-  const format = await detectFormat(file, database ? 'lmdb' : options.format);
+  return openDisk(await diskFile(database ?? given), database ? 'lmdb' : asked, options);
+}
+
+async function openDisk(
+  stored: DiskFile,
+  asked: FormatName | undefined,
+  options: OpenOptions,
+): Promise<OpenedFile> {
+  const { name: path } = stored;
+  const file = await asUtf8(stored, { ...options, format: asked });
+  const format = await detectFormat(file, asked);
   if (format === 'idx') {
     const idx = await findIdxFiles(file);
     const files = idx.labels ? [file, idx.labels] : [file];
@@ -87,21 +148,17 @@ async function openFile(given: string, options: OpenOptions): Promise<OpenedFile
     return { path, format, reader: await idxReader(idx), files };
   }
   await verify([stored]);
-  const fromBytes = byteReaders[format];
-  const fromDisk = diskReaders[format];
-  if (fromBytes)
-    return {
-      path,
-      format,
-      reader: await typed(path, format, await fromBytes(file), options),
-      files: [stored],
-    };
-  if (!fromDisk) throw new Error(`the format ${format} has no reader`);
-  return { path, format, reader: await fromDisk(file, options), files: [stored] };
+  const opened = (reader: Reader): OpenedFile => ({ path, format, reader, files: [stored] });
+  if (format === 'csv' || format === 'tsv') return opened(await delimitedReader(file, format, options));
+  const bytes = byteReaders[format];
+  const disk = diskReaders[format];
+  if (!bytes && !disk) throw new Error(`the format ${format} has no reader`);
+  const reader = await (bytes ? bytes(file) : disk!(await spooled(file), options));
+  return opened(await typed(path, format, reader, options));
 }
 
 async function verify(files: readonly ByteFile[]): Promise<void> {
-  for (const file of files) if (await isGzipped(file)) await verifyGzip(file);
+  for (const file of files) await verifyCompressed(file);
 }
 
 /** An image file, and the label file named alike beside it. Throws InputError for a file of labels. */
@@ -111,14 +168,13 @@ async function findIdxFiles(images: ByteFile): Promise<IdxFiles> {
     throw new InputError(`${path}: IDX labels without images; give the images file or the folder of both`);
   }
   const name = basename(path);
-  const wanted = name
+  const wanted = withoutCompression(name)
     .replace('images', 'labels')
-    .replace(/idx[34]/, 'idx1')
-    .replace(/\.gz$/, '');
-  // A name without the word tells of no labels; the same file gzipped has that name, too.
+    .replace(/idx[34]/, 'idx1');
+  // A name without the word tells of no labels; the same file compressed has that name, too.
   const labels =
-    wanted === name.replace(/\.gz$/, '')
+    wanted === withoutCompression(name)
       ? undefined
-      : (await readdir(dirname(path))).find((sibling) => sibling.replace(/\.gz$/, '') === wanted);
+      : (await readdir(dirname(path))).find((sibling) => withoutCompression(sibling) === wanted);
   return labels === undefined ? { images } : { images, labels: await diskFile(join(dirname(path), labels)) };
 }

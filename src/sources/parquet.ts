@@ -2,8 +2,11 @@
 import { InputError } from '../errors.js';
 import type { CellFormat } from '../records/cell-format.js';
 import type { Reader } from '../records/reader.js';
-import type { ColumnInfo, ColumnType } from '../records/record-batch.js';
+import type { ReaderOptions } from '../records/reader-options.js';
+import type { ColumnInfo, ColumnType, ReadOptions, RecordBatch } from '../records/record-batch.js';
+import type { DiskFile } from './disk-file.js';
 import { duckdbMessage, type Query, sqlName, sqlPath, tableBatches, withQuery } from './duckdb.js';
+import { imageColumns, withImages } from './parquet-images.js';
 
 /** What a column of a DuckDB type becomes, and the SQL that makes it; `large` integers may be more than float64 holds. */
 interface Conversion {
@@ -33,46 +36,68 @@ const conversions: readonly (readonly [RegExp, Conversion])[] = [
 
 /**
  * Numbers become numbers, but integers of more than float64 holds text; booleans become text; dates and times seconds; lists
- * of numbers, and lists of such lists, series; everything else text.
+ * of numbers, and lists of such lists, series; columns of images (see `imageColumns`) pixels; everything else text.
  */
-export async function parquetReader(path: string): Promise<Reader> {
-  const from = `read_parquet(${sqlPath(path)})`;
-  const described = await withQuery(async (query) => {
+export async function parquetReader(
+  { name: path, path: stored }: DiskFile,
+  options: ReaderOptions = {},
+): Promise<Reader> {
+  const from = `read_parquet(${sqlPath(stored)})`;
+  const { columns, images } = await withQuery(async (query) => {
     const [{ records }] = await query(`SELECT count(*) AS records FROM ${from}`);
     if (Number(records) === 0) throw new InputError(`${path}: no records`);
-    const columns = (await query(`DESCRIBE SELECT * FROM ${from}`)).map(({ column_name, column_type }) => {
+    const described = await query(`DESCRIBE SELECT * FROM ${from}`);
+    const converted = described.map(({ column_name, column_type }) => {
       const conversion = conversions.find(([pattern]) => pattern.test(String(column_type)))?.[1];
       return { name: String(column_name), ...(conversion ?? ({ type: 'text' } as const)) };
     });
-    return withoutLarge(query, from, columns);
+    return {
+      columns: await withoutLarge(query, from, converted),
+      images: await imageColumns(query, from, described, options, path),
+    };
   }).catch((error: unknown) => {
     throw damaged(path, error);
   });
   const sqlOf = new Map(
-    described.map(({ name, sql = (column) => column }) => [name, sql(sqlName(name))] as const),
+    columns.map(({ name, sql = (column) => column }) => [
+      name,
+      images.get(name)?.base64 ?? sql(sqlName(name)),
+    ]),
   );
+
+  /** Columns by number, as DuckDB takes names for the same that differ in case; images come as text. */
+  async function* batches(
+    selected: readonly ColumnInfo[],
+    { few, verbatim = [] }: Pick<ReadOptions, 'few' | 'verbatim'>,
+  ): AsyncGenerator<RecordBatch> {
+    const numbered: ColumnInfo[] = [
+      ...selected.map(
+        ({ name, type }, i) => ({ name: `v${i}`, type: images.has(name) ? 'text' : type }) as const,
+      ),
+      ...verbatim.map((_, i) => ({ name: `t${i}`, type: 'text' }) as const),
+    ];
+    const values = selected.map(({ name }, i) => `${sqlOf.get(name)} AS v${i}`);
+    const texts = verbatim.map((name, i) => `${sqlName(name)}::VARCHAR AS t${i}`);
+    const table = `(SELECT ${[...values, ...texts].join(', ')} FROM ${from})`;
+    for await (const batch of tableBatches(table, numbered, { few })) {
+      const cells = (number: string) => batch.columns[number].values as (string | null)[];
+      yield {
+        rows: batch.rows,
+        columns: Object.fromEntries(selected.map(({ name }, i) => [name, batch.columns[`v${i}`]])),
+        ...(verbatim.length > 0 && {
+          texts: Object.fromEntries(verbatim.map((name, i) => [name, cells(`t${i}`)])),
+        }),
+      };
+    }
+  }
+
   return {
-    columns: described.map(({ name, type, format }) => ({ name, type, ...(format && { format }) })),
-    async *read(selected, _reject, { few, verbatim = [] } = {}) {
-      const values = selected.map(({ name }, i) => `${sqlOf.get(name)} AS v${i}`);
-      const texts = verbatim.map((name, i) => `${sqlName(name)}::VARCHAR AS t${i}`);
-      const columns: ColumnInfo[] = [
-        ...selected.map(({ type }, i) => ({ name: `v${i}`, type })),
-        ...verbatim.map((_, i) => ({ name: `t${i}`, type: 'text' as const })),
-      ];
+    columns: columns.map(
+      ({ name, type, format }) => images.get(name)?.column ?? { name, type, ...(format && { format }) },
+    ),
+    async *read(selected, reject, readOptions = {}) {
       try {
-        const table = `(SELECT ${[...values, ...texts].join(', ')} FROM ${from})`;
-        for await (const batch of tableBatches(table, columns, { few })) {
-          yield {
-            rows: batch.rows,
-            columns: Object.fromEntries(selected.map(({ name }, i) => [name, batch.columns[`v${i}`]])),
-            ...(verbatim.length > 0 && {
-              texts: Object.fromEntries(
-                verbatim.map((name, i) => [name, batch.columns[`t${i}`].values as (string | null)[]]),
-              ),
-            }),
-          };
-        }
+        yield* withImages(images, batches(selected, readOptions), selected, reject, path);
       } catch (error) {
         throw damaged(path, error);
       }

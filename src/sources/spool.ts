@@ -1,33 +1,69 @@
-/** Content that has no plain file on the disk, written to one that is gone when the process ends. */
-import { createWriteStream, mkdtempSync, rmSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+/** Content that must lie plainly on the disk, because a database reads it by its path: decompressed, or from standard input. */
+import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { LacunaError } from '../errors.js';
 import type { ByteFile } from '../records/byte-file.js';
 import { byteChunks } from '../records/bytes.js';
-import { diskFile } from './disk-file.js';
+import { compressionOf } from '../records/compression.js';
+import { type DiskFile, diskFile } from './disk-file.js';
+
+/** What is done to the bytes of a content on their way, such as a change of encoding. */
+export type ByteTransform = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 
 let folder: string | undefined;
 let files = 0;
+const copies = new WeakMap<ByteFile, Promise<DiskFile>>();
 
-function spoolFolder(): string {
+/**
+ * A file's content as a plain file on the disk, `path`; `name` is still what the user calls it. A plain file on the disk
+ * without `transform` is given back as it is. Any other is copied to a temporary folder, which is removed when the process
+ * ends, and only once where there is no `transform`. Throws InputError for damaged content.
+ */
+export async function spooled(file: ByteFile, transform?: ByteTransform): Promise<DiskFile> {
+  if (transform) return copied(transform(byteChunks(file)), file.name);
+  if (isOnDisk(file) && !(await compressionOf(file))) return file;
+  let copy = copies.get(file);
+  if (!copy) {
+    copy = copied(byteChunks(file), file.name);
+    copies.set(file, copy);
+  }
+  return copy;
+}
+
+const isOnDisk = (file: ByteFile): file is DiskFile => 'path' in file && typeof file.path === 'string';
+
+let standardInput: Promise<DiskFile> | undefined;
+
+/** What comes through standard input, read once in the life of a thread; messages call it `-`. */
+export function spooledInput(): Promise<DiskFile> {
+  // By its number, as process.stdin is empty in a worker.
+  standardInput ??= copied(createReadStream('', { fd: 0, autoClose: false }), '-');
+  return standardInput;
+}
+
+async function copied(chunks: AsyncIterable<Uint8Array>, name: string): Promise<DiskFile> {
+  const path = join(temporaryFolder(), String(files++));
+  try {
+    await pipeline(chunks, createWriteStream(path));
+  } catch (error) {
+    rmSync(path, { force: true });
+    if (error instanceof LacunaError) throw error;
+    throw new LacunaError(
+      `${name}: its content could not be copied to ${tmpdir()} (${(error as Error).message}); make room there, or set TMPDIR`,
+      { cause: error },
+    );
+  }
+  return diskFile(path, name);
+}
+
+/** Removed at the end of the process, or of the thread that made it. */
+function temporaryFolder(): string {
   if (folder === undefined) {
     const made = mkdtempSync(join(tmpdir(), 'lacuna-'));
-    process.on('exit', () => rmSync(made, { recursive: true, force: true }));
+    process.once('exit', () => rmSync(made, { recursive: true, force: true }));
     folder = made;
   }
   return folder;
-}
-
-/** The decompressed content of a file, or what `transform` makes of it, as a plain file; messages still call it by its own name. */
-export async function spooled(
-  file: ByteFile,
-  transform: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array> = (chunks) => chunks,
-): Promise<ByteFile> {
-  const path = join(spoolFolder(), String(files++));
-  await pipeline(Readable.from(transform(byteChunks(file))), createWriteStream(path));
-  const { size } = await stat(path);
-  return { ...(await diskFile(path)), name: file.name, size, path };
 }

@@ -4,7 +4,7 @@
  */
 import { InputError } from '../../errors.js';
 import type { ByteFile } from '../byte-file.js';
-import { byteChunks, contentHead } from '../bytes.js';
+import { byteChunks, contentHead, contentSize } from '../bytes.js';
 import { BATCH_RECORDS, BATCH_SIZE, type Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, PixelShape } from '../record-batch.js';
 
@@ -78,7 +78,27 @@ async function readHeader(file: ByteFile, axes: readonly number[]): Promise<IdxH
   }
   if (head.length < 4 + 4 * found) throw new InputError(`${file.name}: the IDX header is truncated`);
   const view = new DataView(head.buffer, head.byteOffset, head.length);
-  return { axes: found, sizes: Array.from({ length: found }, (_, i) => view.getUint32(4 + 4 * i)) };
+  const sizes = Array.from({ length: found }, (_, i) => view.getUint32(4 + 4 * i));
+  await checkSize(file, sizes);
+  return { axes: found, sizes };
+}
+
+/** Throws InputError where the file is not as long as its header says, before memory is taken for what it says. */
+async function checkSize(file: ByteFile, sizes: readonly number[]): Promise<void> {
+  const announced = sizes.reduce((product, size) => product * size, 1);
+  const size = (await contentSize(file)) - 4 - 4 * sizes.length;
+  if (sizes.slice(1).includes(0)) {
+    throw new InputError(
+      `${file.name}: its header announces images of ${sizes.slice(1).join(' x ')}, without pixels; copy or download it again`,
+    );
+  }
+  if (size > announced)
+    throw new InputError(`${file.name}: longer than its header announces (${sizes[0]} records)`);
+  if (size < announced) {
+    throw new InputError(
+      `${file.name}: truncated; its header announces ${sizes[0]} records, ${announced - size} bytes are missing`,
+    );
+  }
 }
 
 /** The elements of an IDX file, `perBlock` records at a time. Throws InputError when there are fewer or more than announced. */

@@ -1,10 +1,11 @@
-/** JSON: one array of objects, read as a stream of its elements. */
+/** JSON: one array of objects, read as a stream of its elements, or one object that holds a table. */
 import { InputError } from '../../errors.js';
 import { quoteCell, type Reject } from '../bad-records.js';
 import type { ByteFile } from '../byte-file.js';
-import { byteChunks } from '../bytes.js';
+import { byteChunks, contentHead } from '../bytes.js';
 import { numberList, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
+import { jsonTableReader } from './json-table.js';
 import { jsonCell, jsonRecord } from './jsonl.js';
 
 /** A longer element would near the longest string the runtime can hold. */
@@ -14,8 +15,11 @@ const [QUOTE, BACKSLASH, COMMA, NEWLINE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, 
   new TextEncoder().encode('"\\,\n{}[]');
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** As of JSON Lines, the columns are the keys of the objects. */
-export function jsonReader(file: ByteFile): Promise<Reader> {
+/** As of JSON Lines, the columns are the keys of the objects. For tables in one object see `jsonTableReader`. */
+export async function jsonReader(file: ByteFile): Promise<Reader> {
+  const head = await contentHead(file, 4096);
+  if (head.subarray(byteOrderMark(head)).find((byte) => byte > 32) === OPEN_OBJECT)
+    return jsonTableReader(file);
   return objectReader(file.name, {
     records: (reject) => arrayRecords(file, reject),
     nestedCell: jsonCell,

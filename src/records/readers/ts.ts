@@ -205,14 +205,16 @@ function parseSeries(text: string, { channels, steps, label }: TsHeader): Parsed
     return { fault: `expected ${expected} separated by ":", got ${parts.length} of them` };
   }
   const length = steps ?? countValues(parts[0]);
+  const counts = parts.slice(0, channels).map(countValues);
+  const odd = counts.findIndex((found) => found !== length);
+  // Before memory is taken: the header may say anything.
+  if (odd >= 0) {
+    const reason = steps === undefined ? 'as in dimension 1' : 'as all records have';
+    return { fault: `dimension ${odd + 1}: expected ${length} values ${reason}, got ${counts[odd]}` };
+  }
   const values = new Float32Array(length * channels);
   for (let channel = 0; channel < channels; channel++) {
     const part = parts[channel];
-    const found = countValues(part);
-    if (found !== length) {
-      const reason = steps === undefined ? 'as in dimension 1' : 'as all records have';
-      return { fault: `dimension ${channel + 1}: expected ${length} values ${reason}, got ${found}` };
-    }
     for (let step = 0, from = 0; step < length; step++) {
       const comma = part.indexOf(',', from);
       const to = comma < 0 ? part.length : comma;

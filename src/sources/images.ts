@@ -1,0 +1,130 @@
+/** Images, through sharp: any size and kind becomes pixels of one shape. */
+import type { Sharp } from 'sharp';
+import { InputError } from '../errors.js';
+import type { ReaderOptions } from '../records/reader-options.js';
+import type { PixelShape } from '../records/record-batch.js';
+import { type Decoder, type Encoded, mapSome } from './decoder.js';
+
+/** Endings of the files that are taken for images; `.bmp` is refused by name, not passed over. */
+export const IMAGE_ENDINGS: readonly string[] = [
+  'png',
+  'jpg',
+  'jpeg',
+  'webp',
+  'gif',
+  'tif',
+  'tiff',
+  'avif',
+  'bmp',
+];
+
+/** The shape is told from so many images. */
+export const LOOKED_AT = 64;
+const MOST_SIDE = 64;
+const LEAST_SIDE = 8;
+
+/** sharp, loaded at the first call; it keeps no files in memory, which may change between two reads. */
+async function loadSharp() {
+  const { default: sharp } = await import('sharp');
+  sharp.cache(false);
+  return sharp;
+}
+
+/**
+ * What decodes images to one shape: rotated as their EXIF data say, laid on white where they are transparent, resized so
+ * that they cover the shape, and cropped around their middle. Of an animation the first frame is read. `looked` are some
+ * of the images, from which the shape is told (see `chosenShape`) unless `options` has it. Throws InputError where none of
+ * them can be read.
+ */
+export async function imageDecoder(
+  looked: readonly Encoded[],
+  { shape: given }: ReaderOptions,
+  where: string,
+): Promise<Decoder<Uint8Array>> {
+  const sharp = await loadSharp();
+  const open = (encoded: Encoded): Sharp => sharp(encoded, { failOn: 'error' });
+  const shape = given ?? (await chosenShape(looked, open, where));
+  const [height, width, channels] = shape;
+  const size = height * width * channels;
+  return {
+    column: { name: 'pixels', type: 'pixels', shape },
+    recordBytes: size,
+    async decode(encoded) {
+      const image = open(encoded)
+        .autoOrient()
+        .flatten({ background: 'white' })
+        .resize(width, height, { fit: 'cover' })
+        .toColourspace(channels === 1 ? 'b-w' : 'srgb');
+      const { data, info } = await image
+        .raw({ depth: 'uchar' })
+        .toBuffer({ resolveWithObject: true })
+        .catch((error: unknown) => {
+          throw new Error(unreadable(error));
+        });
+      return withChannels(data, info.channels, channels);
+    },
+    pack(records) {
+      const values = new Uint8Array(records.length * size);
+      records.forEach((record, i) => {
+        values.set(record, i * size);
+      });
+      return { type: 'pixels', values, shape };
+    },
+  };
+}
+
+const unreadable = (error: unknown): string => {
+  const message = (error as Error).message.split('\n', 1)[0];
+  return /unsupported image format/i.test(message)
+    ? 'not an image that is read (PNG, JPEG, WebP, GIF, TIFF, AVIF); convert it to PNG'
+    : `not a readable image (${message})`;
+};
+
+/** Pixels with as many channels as are wanted: grey is repeated, alpha left off. */
+function withChannels(data: Uint8Array, found: number, wanted: number): Uint8Array {
+  if (found === wanted) return data;
+  const pixels = data.length / found;
+  const values = new Uint8Array(pixels * wanted);
+  for (let i = 0; i < pixels; i++) {
+    for (let channel = 0; channel < wanted; channel++)
+      values[i * wanted + channel] = data[i * found + Math.min(channel, found >= 3 ? found - 1 : 0)];
+  }
+  return values;
+}
+
+/**
+ * Where all are of one size of at most 64 pixels a side, each a multiple of 4: that. Else a square, whose side is the
+ * largest multiple of 8 that is at most the smaller of the median height and width, at least 8 and at most 64. One channel
+ * where all are grey, else three.
+ */
+async function chosenShape(
+  looked: readonly Encoded[],
+  open: (encoded: Encoded) => Sharp,
+  where: string,
+): Promise<PixelShape> {
+  let fault: string | undefined;
+  const found = await mapSome(looked, (encoded) =>
+    open(encoded)
+      .metadata()
+      .catch((error: unknown) => {
+        fault ??= `${typeof encoded === 'string' ? `${encoded}: ` : ''}${unreadable(error)}`;
+      }),
+  );
+  const sizes = found.flatMap((meta) => (meta ? [{ ...meta.autoOrient, space: meta.space }] : []));
+  if (sizes.length === 0) throw new InputError(`${where}: no image could be read; ${fault}`);
+  const channels = sizes.every(({ space }) => space === 'b-w' || space === 'grey16') ? 1 : 3;
+  const [{ height, width }] = sizes;
+  const plain = (side: number) => side <= MOST_SIDE && side % 4 === 0;
+  if (plain(height) && plain(width) && sizes.every((size) => size.height === height && size.width === width))
+    return [height, width, channels];
+  const median = (sides: readonly number[]) => sides.toSorted((a, b) => a - b)[sides.length >> 1];
+  const smaller = Math.min(median(sizes.map((size) => size.height)), median(sizes.map((size) => size.width)));
+  const side = Math.min(MOST_SIDE, Math.max(LEAST_SIDE, smaller - (smaller % 8)));
+  return [side, side, channels];
+}
+
+/** Some items, spread evenly over all. */
+export function spread<T>(items: readonly T[], count = LOOKED_AT): T[] {
+  if (items.length <= count) return [...items];
+  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]);
+}

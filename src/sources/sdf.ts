@@ -1,0 +1,152 @@
+/** SD files of molecules: a MOL block (V2000 or V3000), then tags with values, then a line `$$$$`. */
+import type { MainModule } from '@rdkit/rdkit';
+import { InputError } from '../errors.js';
+import { loadRDKit, useMolecule } from '../molecules/rdkit.js';
+import type { ByteFile } from '../records/byte-file.js';
+import { isDamagedText, lineChunks } from '../records/bytes.js';
+import { CellBatch } from '../records/cell-batch.js';
+import { isNumeric, MISSING_CELLS, type Reader, SAMPLE_RECORDS } from '../records/reader.js';
+import type { ColumnInfo } from '../records/record-batch.js';
+
+const missing = new Set(MISSING_CELLS);
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+/** A longer record is none: `$$$$` is missing. */
+const MAX_RECORD_CHARACTERS = 1 << 26;
+
+interface SdfRecord {
+  readonly row: number;
+  /** On which it begins, counted from 1. */
+  readonly line: number;
+  readonly name: string | null;
+  /** The lines from the name to `M  END`. */
+  readonly block: string;
+  readonly tags: ReadonlyMap<string, string>;
+}
+
+/**
+ * Columns `smiles`, as RDKit writes the molecule, `name`, its first line, where any of the first records has one, and one
+ * for each tag of the first 20,480 records. A molecule that RDKit does not read is a bad record.
+ */
+export async function sdfReader(file: ByteFile): Promise<Reader> {
+  const { columns, named, leftOut } = await sampleColumns(file);
+  return {
+    columns,
+    leftOut,
+    async *read(selected, reject) {
+      const rdkit = selected.some(({ name }) => name === 'smiles') ? await loadRDKit() : undefined;
+      const batch = new CellBatch(selected);
+      for await (const record of sdfRecords(file)) {
+        const cells: (number | string | null)[] = [];
+        const refuse = (message: string, column?: string) =>
+          reject({ path: file.name, row: record.row, line: record.line, ...(column && { column }), message });
+        let good = true;
+        for (const { name, type } of selected) {
+          const cell =
+            name === 'smiles'
+              ? smilesOf(rdkit!, record.block)
+              : named && name === 'name'
+                ? record.name
+                : (record.tags.get(name) ?? null);
+          if (name === 'smiles' && cell === null) {
+            refuse('a molecule that RDKit does not read', 'smiles');
+          } else if (type === 'number' && cell !== null && !NUMBER.test(cell)) {
+            refuse(`expected a number as in the other records, got ${JSON.stringify(cell)}`, name);
+          } else if (cell !== null && isDamagedText(cell)) {
+            refuse('not valid UTF-8', name);
+          } else {
+            cells.push(type === 'number' && cell !== null ? Number(cell) : cell);
+            continue;
+          }
+          good = false;
+          break;
+        }
+        if (good && batch.add(record.row, cells, record.block.length)) yield batch.flush()!;
+      }
+      const rest = batch.flush();
+      if (rest) yield rest;
+    },
+  };
+}
+
+const smilesOf = (rdkit: MainModule, block: string): string | null => {
+  try {
+    return useMolecule(rdkit.get_mol(block), (molecule) => molecule.get_smiles()) || null;
+  } catch {
+    return null;
+  }
+};
+
+async function sampleColumns(file: ByteFile) {
+  const tags = new Map<string, { present: number; numeric: number; leadingZero: number }>();
+  let named = false;
+  let seen = 0;
+  for await (const record of sdfRecords(file)) {
+    named ||= record.name !== null;
+    for (const [tag, value] of record.tags) {
+      const counts = tags.get(tag) ?? { present: 0, numeric: 0, leadingZero: 0 };
+      counts.present++;
+      if (NUMBER.test(value)) counts.numeric++;
+      if (/^-?0\d/.test(value)) counts.leadingZero++;
+      tags.set(tag, counts);
+    }
+    if (++seen === SAMPLE_RECORDS) break;
+  }
+  if (seen === 0) throw new InputError(`${file.name}: no records; expected molecules that end with $$$$`);
+  // What the molecule and its first line give comes before a tag of that name.
+  const own = named ? ['smiles', 'name'] : ['smiles'];
+  const isOwn = (tag: string) => own.includes(tag);
+  const leftOut = [...tags.keys()]
+    .filter(isOwn)
+    .map((name) => ({ name, reason: 'a tag named like a column that the molecule gives; rename it' }));
+  return {
+    columns: [
+      ...own.map((name): ColumnInfo => ({ name, type: 'text' })),
+      ...[...tags]
+        .filter(([name]) => !isOwn(name))
+        .map(([name, counts]): ColumnInfo => ({ name, type: isNumeric(counts) ? 'number' : 'text' })),
+    ],
+    named,
+    leftOut: leftOut.length > 0 ? leftOut : undefined,
+  };
+}
+
+async function* sdfRecords(file: ByteFile): AsyncGenerator<SdfRecord> {
+  let lines: string[] = [];
+  let row = 0;
+  let first = 1;
+  let held = 0;
+  for await (const { firstLine, lines: some } of lineChunks(file)) {
+    for (let i = 0; i < some.length; i++) {
+      if (!some[i].startsWith('$$$$')) {
+        lines.push(some[i]);
+        held += some[i].length;
+        if (held <= MAX_RECORD_CHARACTERS) continue;
+        throw new InputError(
+          `${file.name}: line ${first}: a record of more than ${MAX_RECORD_CHARACTERS >> 20} Mi characters; is the line $$$$ behind it missing?`,
+        );
+      }
+      yield recordOf(lines, row++, first);
+      lines = [];
+      held = 0;
+      first = firstLine + i + 1;
+    }
+  }
+  if (lines.some((line) => line.trim() !== '')) yield recordOf(lines, row, first);
+}
+
+function recordOf(lines: readonly string[], row: number, line: number): SdfRecord {
+  const end = lines.findIndex((text) => text.startsWith('M  END'));
+  const tags = new Map<string, string>();
+  for (let i = end + 1; i < lines.length; i++) {
+    const tag = /^>.*<([^>]+)>/.exec(lines[i])?.[1];
+    if (tag === undefined) continue;
+    const values: string[] = [];
+    while (i + 1 < lines.length && lines[i + 1].trim() !== '' && !/^>.*<[^>]+>/.test(lines[i + 1]))
+      values.push(lines[++i]);
+    const value = values.join('\n').trim();
+    if (!missing.has(value)) tags.set(tag, value);
+  }
+  const name = lines[0]?.trim() ?? '';
+  const block = lines.slice(0, end < 0 ? lines.length : end + 1).join('\n');
+  return { row, line, name: name === '' ? null : name, block, tags };
+}

@@ -1,0 +1,99 @@
+/** Excel's `.xlsx`: the first sheet, read as a whole by read-excel-file. */
+import { InputError } from '../errors.js';
+import type { ByteFile } from '../records/byte-file.js';
+import { wholeContent } from '../records/bytes.js';
+import { type ObjectRecord, objectReader } from '../records/object-records.js';
+import type { Reader } from '../records/reader.js';
+import { zipMembers } from '../records/zip.js';
+
+const MAX_BYTES = 1 << 28;
+/** What the file unpacks to. */
+const MAX_UNPACKED = 1 << 30;
+
+type Cell = string | number | boolean | Date | null;
+
+/**
+ * The first row that is not empty is the header; a column without a name there is `column` and its number, from 0. Numbers
+ * and booleans become numbers, dates text as in ISO 8601. Rows without any cell are no records. Throws InputError for a
+ * header that names a column twice.
+ */
+export async function xlsxReader(file: ByteFile): Promise<Reader> {
+  const sheets = await readSheets(file);
+  const [{ sheet, data }] = sheets;
+  const header = data.findIndex((row) => row.some((cell) => cell !== null));
+  if (header < 0) throw new InputError(`${file.name}: the first sheet, "${sheet}", is empty`);
+  const rows = data.slice(header + 1);
+  const width = Math.max(...data.slice(header).map((row) => row.length));
+  const names: string[] = Array.from({ length: width }, (_, j) => {
+    const cell = data[header][j] ?? null;
+    return cell === null ? `column${j}` : String(asText(cell)).trim();
+  });
+  const twice = names.find((name, j) => names.indexOf(name) !== j);
+  if (twice !== undefined) {
+    throw new InputError(
+      `${file.name}: row ${header + 1} of the sheet "${sheet}" names the column "${twice}" twice; rename one of them`,
+    );
+  }
+  const reader = await objectReader(file.name, {
+    records: () => recordsOf(rows, names, header),
+    nestedCell: (value) => (value instanceof Date ? isoText(value) : String(value)),
+    expected: `rows below the header in the first sheet, "${sheet}"`,
+  });
+  const others = sheets.slice(1).map(({ sheet }) => ({
+    name: `sheet ${sheet}`,
+    reason: 'not the first sheet; save it as a file of its own',
+  }));
+  return { ...reader, leftOut: [...(reader.leftOut ?? []), ...others] };
+}
+
+async function readSheets(file: ByteFile): Promise<{ sheet: string; data: Cell[][] }[]> {
+  const members = await zipMembers(file);
+  const unpacked = members.reduce((sum, { size }) => sum + size, 0);
+  if (unpacked > MAX_UNPACKED) {
+    throw new InputError(
+      `${file.name}: unpacks to ${(unpacked / 2 ** 20).toFixed(0)} MiB, at most ${MAX_UNPACKED >> 20} MiB are read; save it as .csv`,
+    );
+  }
+  const bytes = await wholeContent(file, MAX_BYTES, 'save it as .csv');
+  const { default: readExcel } = await import('read-excel-file/node');
+  try {
+    const read: unknown = await readExcel(Buffer.from(bytes));
+    return read as { sheet: string; data: Cell[][] }[];
+  } catch (cause) {
+    const why = String((cause as Error).message)
+      .split('\n', 1)[0]
+      .slice(0, 200);
+    throw new InputError(`${file.name}: not a readable .xlsx file (${why}); save it again, or as .csv`, {
+      cause,
+    });
+  }
+}
+
+async function* recordsOf(
+  rows: readonly Cell[][],
+  names: readonly string[],
+  header: number,
+): AsyncGenerator<ObjectRecord> {
+  let row = 0;
+  for (let i = 0; i < rows.length; i++) {
+    const cells = rows[i];
+    if (cells.every((cell) => cell === null)) continue;
+    const object: Record<string, unknown> = Object.create(null);
+    names.forEach((name, j) => {
+      object[name] = cells[j] ?? null;
+    });
+    yield { row: row++, line: header + 2 + i, size: 16 * names.length, object };
+  }
+}
+
+const asText = (cell: Cell): string | number | boolean | null =>
+  cell instanceof Date ? isoText(cell) : cell;
+
+/** A day, or a day with a time. */
+function isoText(date: Date): string {
+  if (Number.isNaN(date.getTime())) return '';
+  return date
+    .toISOString()
+    .replace(/T00:00:00\.000Z$/, '')
+    .replace(/\.000Z$/, 'Z');
+}
