@@ -78,7 +78,7 @@ describe('a folder of images', () => {
     expect(source).toMatchObject({ format: 'images', path: folder });
     expect(source.files).toHaveLength(4);
     expect(source.columns).toEqual([
-      { name: 'pixels', type: 'pixels' },
+      { name: 'pixels', type: 'pixels', shape: [8, 12, 3] },
       { name: 'label', type: 'text' },
       { name: 'path', type: 'text' },
       { name: 'split', type: 'text' },

@@ -13,8 +13,8 @@ const MAX_UNPACKED = 1 << 30;
 type Cell = string | number | boolean | Date | null;
 
 /**
- * The first row that is not empty is the header; a column without a name there is `column` and its number, from 0. Numbers
- * and booleans become numbers, dates text as in ISO 8601. Rows without any cell are no records. Throws InputError for a
+ * The first row that is not empty is the header; a column without a name there is `column` and its number, from 0. Dates
+ * are given as text of ISO 8601. Rows without any cell are no records. Throws InputError for a
  * header that names a column twice.
  */
 export async function xlsxReader(file: ByteFile): Promise<Reader> {

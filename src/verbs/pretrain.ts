@@ -104,8 +104,6 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   await refuseOverwriteFolder(await inputFiles(path, reading.format), out);
   const schema = stored ? stored.schema : origin?.schema;
   const source = rememberSmall(await openData(path, reading, { schema, report: rejected.report }));
-  if (source.dialect) emit({ type: 'info', message: `${source.format}: ${source.dialect}` });
-  for (const note of source.notes ?? []) warn(note);
   const hash = await checksum(source);
   if (stored && stored.config.data.hash !== hash) {
     throw new InputError(`${path}: is not the data that the run ${out} learned from (its checksum differs)`);
@@ -113,6 +111,8 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
 
   const profile = stored ? undefined : await profileSource(source, { rows: PLANNING_RECORDS });
   const plan = planRun({ asked, stored, origin, source, profile });
+  if (!stored && source.dialect) emit({ type: 'info', message: `${source.format}: ${source.dialect}` });
+  if (!stored) for (const note of source.notes ?? []) warn(note);
   for (const message of plan.messages) emit(message);
   const { tokenizer, parts } = await tokenizerOf(plan, source);
   const { monitorTarget } = plan;

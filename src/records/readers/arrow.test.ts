@@ -111,9 +111,9 @@ describe('an Arrow file', () => {
       text: 'text',
       kind: 'text',
       yes: 'text',
-      day: 'text',
-      at: 'text',
-      utc: 'text',
+      day: 'number',
+      at: 'number',
+      utc: 'number',
       list: 'series',
     });
     expect(source.leftOut).toMatchObject([{ name: 'pair' }]);
@@ -124,9 +124,10 @@ describe('an Arrow file', () => {
     expect(values('text')).toEqual(['a', 'é', null]);
     expect(values('kind')).toEqual(['cat', 'dog', 'cat']);
     expect(values('yes')).toEqual(['true', 'false', null]);
-    expect(values('day')).toEqual(['2024-05-01', '2024-05-01', null]);
-    expect(values('at')).toEqual(['2024-05-01T00:00:01.5', '2024-05-01T00:00:00', null]);
-    expect(values('utc')).toEqual(['2024-05-01T00:00:00Z', null, null]);
+    const midnight = Date.parse('2024-05-01T00:00:00Z') / 1000;
+    expect(values('day')).toEqual([midnight, midnight, Number.NaN]);
+    expect(values('at')).toEqual([midnight + 1.5, midnight, Number.NaN]);
+    expect(values('utc')).toEqual([midnight, Number.NaN, Number.NaN]);
     expect(batches[0].list).toEqual({
       type: 'series',
       values: Float32Array.of(1, 2, 3, Number.NaN),
