@@ -1,5 +1,5 @@
 import { describeBadRecord } from '../records/bad-records.js';
-import type { DateFormat } from '../records/cell-format.js';
+import { describeTime } from '../records/cell-format.js';
 import type { ColumnProfile } from '../records/profile.js';
 import { describeColumnType } from '../records/schema.js';
 import { formatTable } from '../report/table.js';
@@ -84,7 +84,7 @@ export function formatInspection({
         ? ''
         : `${column.distinctCapped ? '> ' : ''}${count(column.distinct)}`,
       describeValues(column),
-      tokenizer.reasons[column.name] ?? '',
+      Object.hasOwn(tokenizer.reasons, column.name) ? tokenizer.reasons[column.name] : '',
     ]),
   );
   return [
@@ -110,12 +110,6 @@ function describeSplit({ split, columns }: Inspection['source']): string[] {
   const { levels = {} } = columns.find(({ name }) => name === split) ?? {};
   const counts = Object.entries(levels).map(([word, records]) => `${word} ${count(records)}`);
   return split === undefined ? [] : [`split by ${split}: ${counts.join(', ')}`];
-}
-
-function describeTime(seconds: number, holds: DateFormat['holds']): string {
-  const text = new Date(seconds * 1000).toISOString();
-  if (holds === 'time') return text.slice(11, 19);
-  return holds === 'date' ? text.slice(0, 10) : text.slice(0, 19).replace('T', ' ');
 }
 
 function describeFact([name, value]: [string, number | string]): string {

@@ -224,3 +224,10 @@ export function areBooleans(words: Iterable<string>): boolean {
   const different = new Set(Array.from(words, (word) => word.trim().toLowerCase()));
   return different.size === 2 && BOOLEAN_PAIRS.some((pair) => pair.every((word) => different.has(word)));
 }
+
+/** A date's value as a day, a time or both. */
+export function describeTime(seconds: number, holds: DateFormat['holds']): string {
+  const text = new Date(Math.round(seconds) * 1000).toISOString();
+  if (holds === 'time') return text.slice(11, 19);
+  return holds === 'date' ? text.slice(0, 10) : text.slice(0, 19).replace('T', ' ');
+}

@@ -18,7 +18,7 @@ import {
 } from './tokenizer.js';
 
 /** A record of more tokens would take more memory for its context than any table needs. */
-const MOST_TOKENS = 1024;
+const MOST_TOKENS = 16_384;
 
 const stateSchema = z.strictObject({
   kind: z.literal('fields'),

@@ -7,11 +7,10 @@ import { InputError } from '../errors.js';
 import { profileSource, type SourceProfile } from '../records/profile.js';
 import type { BadRecord, DataSource } from '../records/record-batch.js';
 import { type Schema, schemaOf } from '../records/schema.js';
-import { selectRecords } from '../records/select-records.js';
-import { MISSING_ID } from '../records/token-block.js';
 import { rememberSmall } from '../sources/remember.js';
-import type { Fitted, Tokenizer, TokenizerChoice } from '../tokenizers/index.js';
+import type { Fitted, TokenizerChoice } from '../tokenizers/index.js';
 import { openData } from './open-data.js';
+import { shownTokens } from './shown-tokens.js';
 
 /** What `inspect` found. */
 export interface Inspection {
@@ -53,6 +52,7 @@ export async function inspect({ data: path, config = {} }: InspectOptions): Prom
     await openData(path, { on_bad_record: 'skip', ...config.data }, { report: rejected.report }),
   );
   const profile = await profileSource(source);
+  if (profile.rowsRead === 0) throw new InputError(`${path}: no record could be read; ${rejected.summary()}`);
   const split = askedSplit(source, profile, config);
   const { choice, tokenizer } = await fitSource(source, split.config, { valid: 0, test: 0 });
   const { spec, fitted } = tokenizer;
@@ -68,46 +68,8 @@ export async function inspect({ data: path, config = {} }: InspectOptions): Prom
     },
     schema: schemaOf(source),
     labels: profile.columns.filter(({ looksLikeLabel }) => looksLikeLabel).map(({ name }) => name),
-    tokens: await firstTokens(source, tokenizer),
+    tokens: await shownTokens(source, tokenizer),
   };
-}
-
-/** The value in the data's own units; what is left of 0 by rounding is 0. */
-function decoded({ decode }: Tokenizer, position: number, value: number): number {
-  if (!decode) return value;
-  const [own, zero, one] = [value, 0, 1].map((standardised) => decode(position, 0, standardised));
-  return Math.abs(own) < 1e-6 * Math.abs(one - zero) ? 0 : Number(own.toPrecision(4));
-}
-
-const SHOWN_RECORDS = 3;
-const SHOWN_TOKENS = 24;
-
-/** What the first records that can be tokenized become. */
-async function firstTokens(source: DataSource, tokenizer: Tokenizer): Promise<string[][]> {
-  for await (const batch of source.read({ columns: tokenizer.columns, few: true })) {
-    const first = Array.from({ length: Math.min(SHOWN_RECORDS, batch.rows.length) }, (_, place) => place);
-    const { count, offsets, ids, values } = tokenizer.encode(selectRecords(batch, first));
-    if (count === 0) continue;
-    const { spec } = tokenizer;
-    const channels = spec.kind === 'continuous' ? spec.channels : 1;
-    return Array.from({ length: count }, (_, record) => {
-      const length = Math.min(offsets[record + 1] - offsets[record], SHOWN_TOKENS);
-      return Array.from({ length }, (_, position) => {
-        const token = offsets[record] + position;
-        const label = tokenizer.tokenLabel(position, ids?.[token]);
-        if (spec.kind === 'discrete' || !values) return label;
-        if (
-          spec.kind === 'fields' &&
-          (spec.fields[position].type !== 'numeric' || ids?.[token] === MISSING_ID)
-        ) {
-          return label;
-        }
-        const value = decoded(tokenizer, position, values[token * channels]);
-        return `${label} = ${value}${channels > 1 ? ' …' : ''}`;
-      });
-    });
-  }
-  return [];
 }
 
 /** Where the user has to say what the split is, that is told beside the rest, which is then as if parts were drawn. */

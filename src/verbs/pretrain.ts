@@ -110,6 +110,8 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   }
 
   const profile = stored ? undefined : await profileSource(source, { rows: PLANNING_RECORDS });
+  if (profile?.rowsRead === 0)
+    throw new InputError(`${path}: no record could be read; ${rejected.summary()}`);
   const plan = planRun({ asked, stored, origin, source, profile });
   if (!stored && source.dialect) emit({ type: 'info', message: `${source.format}: ${source.dialect}` });
   if (!stored) for (const note of source.notes ?? []) warn(note);
