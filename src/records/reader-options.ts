@@ -4,7 +4,8 @@ import type { PixelShape } from './record-batch.js';
 export interface ReaderOptions {
   /**
    * The shape that images are brought to; by default it is told from a look at some of them. A run that was trained on
-   * images of one shape gives that shape here whenever it opens others.
+   * images of one shape, which is in the state of its grid tokenizer, would give that shape here whenever it opens others:
+   * in `embed`, `predict` and `readLabelledFile`.
    */
   readonly shape?: PixelShape;
   /** What sound becomes: a log-mel spectrogram, which is the default, or its samples. */

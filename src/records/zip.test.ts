@@ -49,6 +49,14 @@ describe('a zip archive', () => {
     }
   });
 
+  it('is refused where a file says that it unpacks to more than it can, before memory is taken', async () => {
+    const lying = archive.slice();
+    const view = new DataView(lying.buffer, lying.byteOffset);
+    const directory = view.getUint32(lying.length - 6, true);
+    view.setUint32(directory + 24, 2 ** 31, true);
+    await expect(zipMembers(asFile(lying))).rejects.toThrow('would unpack to 2147483648');
+  });
+
   it('is refused whatever its directory says, never with another error', async () => {
     const end = archive.length - 22;
     const start = new DataView(archive.buffer, archive.byteOffset).getUint32(end + 16, true);

@@ -84,11 +84,17 @@ export async function zipMembers(file: ByteFile): Promise<ZipMember[]> {
     };
     if (member.at + LOCAL_HEADER + member.stored > file.size)
       throw damaged(`${member.name} lies beyond its end`);
+    if (member.size > mostContent(member))
+      throw damaged(`${member.name} of ${member.stored} bytes would unpack to ${member.size}`);
     if (!member.name.endsWith('/') && !member.name.startsWith('__MACOSX/')) members.push(member);
     next = following;
   }
   return members;
 }
+
+/** What a member may unpack to at most: a byte of deflate stands for at most 1032. */
+const mostContent = ({ method, stored }: ZipMember): number =>
+  method === STORED ? stored : method === DEFLATED ? stored * 1032 + 1032 : Number.POSITIVE_INFINITY;
 
 /** Sizes and place of a member; those that need 8 bytes stand in an extra field, in this order. */
 function largeSizes(directory: DataView, entry: number, extraAt: number, extraLength: number) {
