@@ -54,12 +54,13 @@ export function isMissingNumber(cell: string, missing: ReadonlySet<string>, chos
   return !chosen && (MISSING_NUMBERS.has(cell.trim().toLowerCase()) || INFINITE.test(cell.trim()));
 }
 
-const PLAIN = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+/** What `Number` reads beside numbers in digits: nothing, other bases, and a word. */
+const NOT_PLAIN = /^\s*($|0[xbo]|[+-]?I)/i;
 
 /** The number that a cell spells without separators or units, or undefined. White space around it does not matter. */
 export function plainNumber(cell: string): number | undefined {
-  const text = cell.trim();
-  return PLAIN.test(text) ? Number(text) : undefined;
+  const value = Number(cell);
+  return Number.isNaN(value) || NOT_PLAIN.test(cell) ? undefined : value;
 }
 
 /** The signs and codes of currencies, and percent. Longer ones come first. */

@@ -43,9 +43,10 @@ function nearlyAll(cells: readonly string[], holds: (cell: string) => boolean): 
   return true;
 }
 
-/** An integer that float64 would round is no amount but an id. */
-const isRounded = (cell: string): boolean =>
-  /^\s*[+-]?\d{16,}\s*$/.test(cell) && !Number.isSafeInteger(Number(cell));
+/** Digits that are no amount: `007`, and an integer that float64 would round. */
+const isCode = (cell: string): boolean =>
+  hasLeadingZero(cell) ||
+  (cell.length > 15 && /^\s*[+-]?\d{16,}\s*$/.test(cell) && !Number.isSafeInteger(Number(cell)));
 
 const hasLeadingZero = (cell: string): boolean => /^\s*[+-]?0\d/.test(cell);
 
@@ -55,19 +56,35 @@ const hasLeadingZero = (cell: string): boolean => /^\s*[+-]?0\d/.test(cell);
  */
 export function inferColumn(cells: readonly (string | null)[], options: InferOptions): InferredColumn {
   const { missing, chosen, decimal } = options;
-  const present = cells.filter((cell): cell is string => cell !== null && !missing.has(cell) && cell !== '');
+  const present = cells.filter((cell): cell is string => cell !== null && cell !== '' && !missing.has(cell));
   if (present.length === 0) return { type: 'text', empty: true };
+  const plain = options.numbers && decimal !== ',' ? plainColumn(present, options) : undefined;
+  if (plain) return plain;
   if (areBooleans(firstDifferent(present, 3))) return { type: 'text', format: { kind: 'boolean' } };
   const values = present.filter((cell) => !isMissingNumber(cell, missing, chosen));
   if (values.length === 0) return { type: 'text', empty: true };
-  if (options.numbers && decimal !== ',' && nearlyAll(values, (cell) => plainNumber(cell) !== undefined)) {
-    if (values.some((cell) => hasLeadingZero(cell) || isRounded(cell))) return { type: 'text' };
-    // A word among numbers, such as None, is missing by this format alone.
-    return values.length === present.length
-      ? { type: 'number' }
-      : { type: 'number', format: { kind: 'number', decimal: '.' } };
-  }
   return inferNumbers(values, options) ?? inferDates(values) ?? { type: 'text' };
+}
+
+/** A column of plain numbers, or of codes that look like some; undefined for any other. */
+function plainColumn(
+  present: readonly string[],
+  { missing, chosen }: InferOptions,
+): InferredColumn | undefined {
+  const most = strays(present.length);
+  let other = 0;
+  let absent = 0;
+  let codes = false;
+  for (const cell of present) {
+    if (plainNumber(cell) !== undefined) codes ||= isCode(cell);
+    else if (isMissingNumber(cell, missing, chosen)) absent++;
+    else if (++other > most) return undefined;
+  }
+  // Of so many cells without a value, fewer may disagree.
+  if (absent === present.length || other > strays(present.length - absent)) return undefined;
+  if (codes) return { type: 'text' };
+  // A word among numbers, such as None, is missing by this format alone.
+  return absent === 0 ? { type: 'number' } : { type: 'number', format: { kind: 'number', decimal: '.' } };
 }
 
 /** The first different cells, at most `count`. */

@@ -2,7 +2,7 @@
 import { quoteCell, type Reject } from './bad-records.js';
 import { dateValue, formattedNumber, isMissingNumber, MISSING_WORDS, plainNumber } from './cell-format.js';
 import { inferColumn } from './infer-format.js';
-import { type Reader, SAMPLE_RECORDS } from './reader.js';
+import type { Reader } from './reader.js';
 import {
   type BadRecord,
   type ColumnInfo,
@@ -27,8 +27,9 @@ export interface TypingOptions {
   readonly plainNumbers?: boolean;
 }
 
-/** Cells of the sample from which types are decided, at most. */
-const SAMPLE_CELLS = 1 << 22;
+/** Types are decided from so many records, or fewer where there are thousands of columns. */
+const TYPED_RECORDS = 10_000;
+const TYPED_CELLS = 1 << 22;
 
 /**
  * The same records with the columns of the schema; others have the type that a sample of their cells tells. Only columns of
@@ -115,7 +116,7 @@ async function inferColumns(
   const notes: string[] = [];
   if (unknown.length === 0) return { columns, notes };
   const cells = new Map<string, (string | null)[]>(unknown.map(({ name }) => [name, []]));
-  const records = Math.min(SAMPLE_RECORDS, Math.max(200, Math.floor(SAMPLE_CELLS / unknown.length)));
+  const records = Math.min(TYPED_RECORDS, Math.max(200, Math.floor(TYPED_CELLS / unknown.length)));
   let seen = 0;
   const ignore: Reject = () => {};
   const verbatim = spelled ? unknown.map(({ name }) => name) : undefined;
