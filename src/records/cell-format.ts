@@ -228,7 +228,8 @@ export function areBooleans(words: Iterable<string>): boolean {
 
 /** A date's value as a day, a time or both. */
 export function describeTime(seconds: number, holds: DateFormat['holds']): string {
-  const text = new Date(Math.round(seconds) * 1000).toISOString();
+  const step = holds === 'date' ? 86_400 : 1;
+  const text = new Date(Math.round(seconds / step) * step * 1000).toISOString();
   if (holds === 'time') return text.slice(11, 19);
   return holds === 'date' ? text.slice(0, 10) : text.slice(0, 19).replace('T', ' ');
 }

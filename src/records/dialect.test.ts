@@ -36,6 +36,10 @@ describe('findDialect', () => {
     ['red,small\nred,large\nblue,small', false],
     ['sequence\nMKT\nMKV', true],
     ['a,a\nx,y\nz,w', false],
+    [',class,age\n1,first,adult\n2,first,child', true],
+    ['2024-01-01,A\n2024-01-02,B', false],
+    ['$5,red\n$6,blue', false],
+    ['day,price\n2024-01-01,$5\n2024-01-02,$6', true],
   ])('knows whether %j has a header', async (text, header) => {
     expect((await find(text)).header).toBe(header);
   });
@@ -59,6 +63,15 @@ describe('findDialect', () => {
     expect(await find("a,b\n1,it's\n2,'z'\n3,w\n4,v")).toMatchObject({ quote: '"' });
     expect(await find('a\tb\n1\t5" pipe', {}, { tabs: true })).toMatchObject({ quote: '' });
     expect(await find('a\tb\n1\t"x\ty"', {}, { tabs: true })).toMatchObject({ quote: '"' });
+  });
+  it('names the rows of pandas and R `index`', async () => {
+    expect((await find(',x\nMazda,1\nFiat,2')).names).toEqual(['index', 'x']);
+    expect(await find('x,y\nMazda,1,2\nFiat,3,4')).toMatchObject({
+      names: ['index', 'x', 'y'],
+      skip: 0,
+      header: true,
+    });
+    expect((await find('x,y\n1,2,\n3,4,')).names).toEqual(['x', 'y']);
   });
   it('names columns without a name and repeated ones apart', async () => {
     expect((await find('a,,a,__proto__\n1,2,3,4')).names).toEqual(['a', 'column1', 'a_1', '__proto__']);

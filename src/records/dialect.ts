@@ -1,6 +1,6 @@
 /** How a delimited file is written, found from its first lines and told, so that nothing is guessed twice. */
 import { InputError } from '../errors.js';
-import { isMissingNumber, plainNumber } from './cell-format.js';
+import { dateParts, isMissingNumber, plainNumber } from './cell-format.js';
 import { type DelimitedRecord, delimitedRecords, type TextDialect } from './delimited-text.js';
 
 /** What a user may say of a delimited file. */
@@ -46,39 +46,47 @@ export async function findDialect(
     start++;
     while (start < lines.length && lines[start].trim() === '') start++;
   }
-  const rest = lines.slice(start, start + LOOKED_AT);
-  const quote = wishes.quote === 'none' ? '' : (wishes.quote ?? findQuote(rest, tabs));
-  const escapedBy = quote !== '' && rest.some((line) => usesBackslash(line, quote)) ? '\\' : quote;
+  const looked = lines.slice(start, start + LOOKED_AT);
+  const quote = wishes.quote === 'none' ? '' : (wishes.quote ?? findQuote(looked, tabs));
+  const escapedBy = quote !== '' && looked.some((line) => usesBackslash(line, quote)) ? '\\' : quote;
   const delimiter =
-    wishes.delimiter ?? separator ?? (tabs ? '\t' : await findDelimiter(rest, { quote, escapedBy }));
+    wishes.delimiter ?? separator ?? (tabs ? '\t' : await findDelimiter(looked, { quote, escapedBy }));
   if ([...delimiter].length !== 1 || delimiter === quote) {
     throw new InputError(
       `${path}: --delimiter: expected one character other than the quote, got ${JSON.stringify(delimiter)}`,
     );
   }
   const dialect = { delimiter, quote, escapedBy };
-  const records = await recordsOf(rest, dialect);
+  const records = await recordsOf(looked, dialect);
   if (records.length === 0) throw new InputError(`${path}: only blank lines; expected records`);
-  const width = commonest(records.map(({ cells }) => cells.length));
+  const most = commonest(records.map(({ cells }) => cells.length));
+  // A delimiter at the end of every record makes one cell more, which is empty.
+  const trailing = most > 1 && records.every(({ cells }) => cells.length !== most || cells[most - 1] === '');
+  const width = trailing ? most - 1 : most;
   // Titles have fewer cells than the records below them.
   const titles = records.findIndex(({ cells }) => cells.length >= width);
-  const first = Math.max(0, titles);
+  const fullWidth = Math.max(0, titles);
+  const rest = records.slice(fullWidth);
+  // R writes no name above the names of the rows.
+  const isNameless = fullWidth > 0 && namesAllButOne(records[fullWidth - 1], rest);
+  const first = isNameless ? fullWidth - 1 : fullWidth;
   const skip = start + records[first].line - 1;
   if (first > 0) {
     notes.push(
       `${first === 1 ? 'the first line is a title' : `the first ${first} lines are titles`} and left out`,
     );
   }
-  const [head, ...body] = records.slice(first);
+  const head = isNameless ? ['', ...records[first].cells] : records[first].cells;
+  const body = records.slice(first + 1);
   const header =
     wishes.header === undefined
-      ? looksLikeHeader(head.cells, body, { known, decimal: wishes.decimal })
+      ? looksLikeHeader(head, body, { known, decimal: wishes.decimal })
       : wishes.header === 'yes';
   return {
     ...dialect,
     header,
     skip,
-    names: namesOf(header ? head.cells : undefined, head.cells.length),
+    names: namesOf(header ? head : undefined, head.length),
     notes,
   };
 }
@@ -162,24 +170,23 @@ function looksLikeHeader(
   if (known.length > 0) return names.some((name) => known.includes(name));
   if (body.length === 0) return names.every((name) => number(name, decimal) === undefined);
   const none = new Set<string>();
-  let numeric = 0;
+  /** Columns of numbers, dates and the like, and those among them with a name above that is none, or a year. */
+  let valued = 0;
   let above = 0;
   let years = 0;
-  for (let column = 0; column < head.length; column++) {
+  for (let column = 0; column < names.length; column++) {
     const cells = body
       .map(({ cells }) => cells[column] ?? '')
       .filter((cell) => !isMissingNumber(cell, none, false));
-    if (cells.length === 0 || !cells.every((cell) => number(cell, decimal) !== undefined)) continue;
-    numeric++;
-    if (names[column] === '') continue;
-    if (number(names[column], decimal) === undefined) above++;
+    if (cells.length === 0 || !cells.every((cell) => isValue(cell, decimal))) continue;
+    valued++;
+    // Nothing stands above the names or numbers of rows.
+    if (names[column] === '') above += Number(column === 0);
+    else if (!isValue(names[column], decimal)) above++;
     else if (isYear(names[column]) && !cells.every(isYear)) years++;
   }
-  if (above > 0)
-    return !names.some(
-      (name, column) => name !== '' && number(name, decimal) !== undefined && !isYear(head[column]),
-    );
-  if (numeric > 0) return years === numeric && new Set(names).size === names.length;
+  if (above > 0) return !names.some((name) => isValue(name, decimal) && !isYear(name));
+  if (valued > 0) return years === valued && new Set(names).size === names.length;
   if (new Set(names).size < names.length && names.length > 1) return false;
   return names.every(
     (name, column) => name === '' || !body.some(({ cells }) => cells[column]?.trim() === name),
@@ -189,11 +196,28 @@ function looksLikeHeader(
 const number = (cell: string, decimal?: '.' | ','): number | undefined =>
   plainNumber(cell) ?? (decimal === '.' ? undefined : plainNumber(cell.replace(',', '.')));
 
-/** Names without white space around them; an empty one is `column` with its number, a repeated one has a number behind it. */
+/** A number, plain or with separators and signs around it, or a date. */
+const isValue = (cell: string, decimal?: '.' | ','): boolean =>
+  number(cell, decimal) !== undefined ||
+  /^[-+($€£¥₹\s]*\d[\d.,'\s]*[%€$£)\s]*$/.test(cell) ||
+  dateParts(cell) !== undefined;
+
+/** Whether a line above records has a name for each of their cells but the first. */
+function namesAllButOne({ cells, fault }: DelimitedRecord, records: readonly DelimitedRecord[]): boolean {
+  const [{ cells: below }] = records;
+  return (
+    !fault && cells.length === below.length - 1 && cells.length > 1 && !cells.some((cell) => isValue(cell))
+  );
+}
+
+/**
+ * Names without white space around them. The first is `index` where it is empty, as pandas and R leave the names of rows;
+ * another empty one is `column` with its number, a repeated one has a number behind it.
+ */
 function namesOf(header: readonly string[] | undefined, width: number): string[] {
   const taken = new Set<string>();
   return Array.from({ length: header?.length ?? width }, (_, column) => {
-    const given = header?.[column].trim() || `column${column}`;
+    const given = header?.[column].trim() || (header && column === 0 ? 'index' : `column${column}`);
     let name = given;
     for (let copy = 1; taken.has(name); copy++) name = `${given}_${copy}`;
     taken.add(name);

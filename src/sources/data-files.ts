@@ -14,11 +14,18 @@ export interface DataFile {
   readonly part?: Part;
 }
 
-/** The files that a path means, known before any of them is opened. Throws what `findDataFiles` throws. */
+/** The files that a path means, known before any of them is opened; none for standard input. */
 export async function inputFiles(path: string, format?: FormatName): Promise<string[]> {
-  const found = await findDataFiles(path, format);
+  if (path === '-') return [];
+  // Of a folder of images, and of what cannot be opened, the path itself.
+  const found = await findDataFiles(path, format).catch(() => [{ path }]);
+  const isFolder = (file: string) =>
+    stat(file).then(
+      (info) => info.isDirectory(),
+      () => false,
+    );
   return Promise.all(
-    found.map(async ({ path: file }) => ((await stat(file)).isDirectory() && lmdbDataFile(file)) || file),
+    found.map(async ({ path: file }) => ((await isFolder(file)) && lmdbDataFile(file)) || file),
   );
 }
 

@@ -61,7 +61,7 @@ export async function openSource(path: string, given: OpenOptions = {}): Promise
     reader,
     {
       path,
-      files: files.map(({ name }) => name),
+      files: files.map(({ name, path: stored = name }) => stored),
       format: opened[0].format,
       bytes: files.reduce((sum, { size }) => sum + size, 0),
     },
@@ -75,7 +75,7 @@ interface OpenedFile {
   readonly format: FormatName;
   readonly reader: Reader;
   /** The file, and what lies beside it and belongs to it. */
-  readonly files: readonly Pick<ByteFile, 'name' | 'size'>[];
+  readonly files: readonly Pick<ByteFile, 'name' | 'path' | 'size'>[];
 }
 
 async function openFiles(

@@ -172,17 +172,19 @@ describe('fields', () => {
     expect(() => restoreTokenizer(state)).toThrow('at fields.0.sd');
   });
 
-  it('refuses records of more than 1,024 tokens, and says what to do', async () => {
-    const wide = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`x${i}`, numbers([i, 1])]));
+  it('refuses records of more than 16,384 tokens, and says what to do', async () => {
+    const wide = Object.fromEntries(Array.from({ length: 16_380 }, (_, i) => [`x${i}`, numbers([i, 1])]));
     const batch = records({ ...wide, embedding: seriesColumn([Array(25).fill(1), Array(25).fill(2)]) }, 2);
     await expect(fields.fit([batch], { columns: Object.keys(batch.columns) })).rejects.toThrow(
-      'a record would be 1025 tokens of 1001 columns (embedding 25, …), and at most 1024 are possible; leave columns out with --ignore, or name those to read with --columns',
+      'a record would be 16405 tokens of 16381 columns (embedding 25, …), and at most 16384 are possible; leave columns out with --ignore, or name those to read with --columns',
     );
-    const tokenizer = await fields.fit([batch], { columns: Object.keys(batch.columns).slice(1) });
-    expect(tokenizer.spec.maxTokens).toBe(1024);
+    const tokenizer = await fields.fit([batch], { columns: Object.keys(batch.columns).slice(21) });
+    expect(tokenizer.spec.maxTokens).toBe(16_384);
     // So many columns are refused before anything is read.
-    const many = Array.from({ length: 5000 }, (_, i) => `x${i}`);
-    await expect(fields.fit([], { columns: many })).rejects.toThrow('at least 5000 tokens, and at most 1024');
+    const many = Array.from({ length: 20_000 }, (_, i) => `x${i}`);
+    await expect(fields.fit([], { columns: many })).rejects.toThrow(
+      'at least 20000 tokens, and at most 16384',
+    );
   });
 
   it('says what was expected of a column that has another type', async () => {

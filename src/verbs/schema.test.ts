@@ -1,5 +1,5 @@
 /** A run reads every later file as it read its training file. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -81,4 +81,25 @@ it('is kept by a run that starts from it, and by one that is fine-tuned', async 
     JSON.parse(schema).columns,
   );
   expect(await readFile(join(finetuned, 'schema.json'), 'utf8')).toBe(schema);
+});
+
+it('brings images of any size to the shape of those that were learned from', async () => {
+  const { default: sharp } = await import('sharp');
+  const images = async (name: string, side: number, count: number) => {
+    await mkdir(join(folder, name));
+    for (let i = 0; i < count; i++) {
+      const pixels = Uint8Array.from({ length: side * side * 3 }, (_, at) => (at * (i + 3)) % 251);
+      const image = sharp(pixels, { raw: { width: side, height: side, channels: 3 } });
+      await image.png().toFile(join(folder, name, `${i}.png`));
+    }
+    return join(folder, name);
+  };
+  const run = join(folder, 'images run');
+  await pretrain({ data: await images('small', 16, 40), out: run, config });
+  expect(JSON.parse(await readFile(join(run, 'schema.json'), 'utf8')).columns[0]).toEqual({
+    name: 'pixels',
+    type: 'pixels',
+    shape: [16, 16, 3],
+  });
+  expect(await embeddings(run, await images('large', 40, 2))).toHaveLength(2);
 });
