@@ -47,6 +47,7 @@ export type { Hooks, ProgressEvent, SeedEvent, StepEvent, ValidEvent } from './l
 export type { Plugin, ReaderPlugin } from './plugins.js';
 export type { Protocol, Represented } from './probes/protocol.js';
 export type { BadRecord } from './records/record-batch.js';
+export type { Schema } from './records/schema.js';
 export type { LearnedCount } from './runs/learned-records.js';
 export type { MethodScores, Scores } from './runs/scores.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';

@@ -25,68 +25,14 @@ import { protocols } from '../probes/index.js';
 import { formatExtensions } from '../records/formats.js';
 import { tasks } from '../scoring/metrics.js';
 import { tokenizerOptions, tokenizers } from '../tokenizers/index.js';
+import { count, fraction, type KeysOf, key, keysOf, memberOf, names, positive } from './keys.js';
+import { readingSchemas } from './reading.js';
 
 const splits = ['random', 'scaffold'] as const;
 
-/** One of a family's members, by name: a new member is known here by itself. */
-function memberOf<K extends string>(family: Readonly<Record<K, unknown>>) {
-  return z.enum(Object.keys(family) as K[]);
-}
-
-/** A key's type with its meaning and an example that an error message can show. */
-function key<T extends z.ZodType>(type: T, description: string, example: unknown): T {
-  return type.meta({ description, examples: [example] });
-}
-
-type KeysOf<O> = { readonly [K in keyof O]-?: z.ZodType<O[K]> };
-
-/** The keys of options that members declare. */
-const keysOf = (options: Readonly<Record<string, Option>>) =>
-  Object.fromEntries(
-    Object.entries(options).map(([name, { type, description, example }]) => [
-      name,
-      key(type, description, example),
-    ]),
-  );
-
-const count = () => z.int().min(1);
-const names = () => z.array(z.string().min(1)).min(1);
-const positive = () => z.number().gt(0);
-const fraction = () => z.number().min(0).lt(1);
-
 /** The schemas of a configuration, with the members that all families have now. */
 function build() {
-  const reading = {
-    format: key(memberOf(formatExtensions), 'format of the file, when its name does not tell', 'csv'),
-    delimiter: key(z.string().min(1), 'character between the cells of a CSV file; found out by default', ';'),
-    quote: key(
-      z.string().min(1),
-      'character around cells of a CSV file, or none; found out by default',
-      'none',
-    ),
-    header: key(
-      z.enum(['yes', 'no']),
-      'whether the first record of a CSV file names its columns; found out by default',
-      'yes',
-    ),
-    encoding: key(z.string().min(1), 'encoding of a text file that is not UTF-8', 'windows-1252'),
-    decimal: key(z.enum(['.', ',']), 'decimal sign of written numbers; found out by default', ','),
-    missing: key(
-      z.array(z.string()),
-      'words that stand for a missing cell, instead of ?, NA, N/A, NaN, nan, null and NULL; an empty one for none',
-      ['NA', '-999'],
-    ),
-    on_bad_record: key(
-      z.enum(['auto', 'fail', 'skip']),
-      'a record that cannot be read stops the run or is skipped and counted; auto stops only among the first 100',
-      'skip',
-    ),
-    on_unknown: key(
-      z.enum(['keep', 'fail']),
-      'a letter or category that the run was not trained on stands as unknown, counted, or stops the command',
-      'fail',
-    ),
-  };
+  const reading = readingSchemas();
 
   const splitting = {
     split_column: key(z.string().min(1), 'column that says train, valid or test', 'split'),

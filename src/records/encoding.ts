@@ -41,10 +41,7 @@ export function findEncoding(path: string, head: Uint8Array): string {
 }
 
 /** Chunks of text in an encoding as UTF-8. */
-export async function* recoded(
-  chunks: AsyncIterable<Uint8Array>,
-  encoding: string,
-): AsyncGenerator<Uint8Array> {
+async function* recoded(chunks: AsyncIterable<Uint8Array>, encoding: string): AsyncGenerator<Uint8Array> {
   const decoder = new TextDecoder(encoding);
   const encoder = new TextEncoder();
   for await (const chunk of chunks) yield encoder.encode(decoder.decode(chunk, { stream: true }));

@@ -2,9 +2,8 @@
 import { InputError } from '../errors.js';
 import type { Reject } from '../records/bad-records.js';
 import type { ByteFile } from '../records/byte-file.js';
-import { byteChunks, contentHead, isDamagedText, isGzipped, lineChunks } from '../records/bytes.js';
-import { MISSING_WORDS, plainNumber } from '../records/cell-format.js';
-import { type DelimitedRecord, delimitedRecords } from '../records/delimited-text.js';
+import { byteChunks, contentHead, isGzipped } from '../records/bytes.js';
+import { MISSING_WORDS } from '../records/cell-format.js';
 import { type Dialect, type DialectWishes, describeDialect, findDialect } from '../records/dialect.js';
 import type { Reader } from '../records/reader.js';
 import type { BadRecord, ColumnInfo, RecordBatch } from '../records/record-batch.js';
@@ -12,13 +11,12 @@ import type { Schema } from '../records/schema.js';
 import { selectRecords } from '../records/select-records.js';
 import { typedReader } from '../records/typed-reader.js';
 import { duckdbMessage, sqlPath, sqlString, tableBatches } from './duckdb.js';
+import { cleanCopy, type Examined, examine } from './examine-delimited.js';
 import { spooled } from './spool.js';
 
 /** The dialect is found from so many bytes at the start. */
 const HEAD_BYTES = 1 << 20;
 const MAX_LINE_BYTES = 16 << 20;
-/** More bad records than this are not listed: the file is then not what it seems. */
-const MAX_BAD_RECORDS = 100_000;
 
 export interface DelimitedOptions extends DialectWishes {
   readonly schema?: Schema;
@@ -97,101 +95,6 @@ async function assertRecords(path: string, file: ByteFile, dialect: Dialect, rea
       ? `${path}: line ${bad.line}: ${bad.message}, and no other record is readable`
       : `${path}: a header but no records`,
   );
-}
-
-/** What a pass over the records found. */
-interface Examined {
-  /** The records that no column can be read of. */
-  readonly bad: readonly BadRecord[];
-  /** Places of columns with a cell that is neither missing nor a plain number. */
-  readonly notNumbers: ReadonlySet<number>;
-  /** The line on which a record begins. */
-  readonly lineOf: (row: number) => number;
-}
-
-/** The records below the header. */
-async function* recordsOf(file: ByteFile, dialect: Dialect): AsyncGenerator<readonly DelimitedRecord[]> {
-  const first = dialect.skip + 1 + (dialect.header ? 1 : 0);
-  async function* below() {
-    for await (const { firstLine, lines } of lineChunks(file)) {
-      const left = Math.max(0, dialect.skip - firstLine + 1);
-      yield { firstLine: firstLine + left, lines: lines.slice(left) };
-    }
-  }
-  let header = dialect.header;
-  for await (const records of delimitedRecords(below(), dialect, { keepBlank: dialect.names.length === 1 })) {
-    const rest = header ? records.slice(1) : records;
-    header = false;
-    if (rest.length > 0 && rest[0].line >= first) yield rest;
-  }
-}
-
-/** Cells more than there are columns are passed over where they are empty. */
-const fitsWidth = (cells: readonly string[], width: number): boolean =>
-  cells.length >= width && cells.every((cell, i) => i < width || cell === '');
-
-function faultOf({ cells, fault }: DelimitedRecord, width: number): string | undefined {
-  if (fault) return fault;
-  if (cells.some(isDamagedText))
-    return 'not valid UTF-8; name its encoding with --encoding if the file has another';
-  return fitsWidth(cells, width) ? undefined : `expected ${width} columns, got ${cells.length}`;
-}
-
-async function examine(
-  path: string,
-  file: ByteFile,
-  dialect: Dialect,
-  missing: readonly string[] = [],
-): Promise<Examined> {
-  const width = dialect.names.length;
-  const absent = new Set(['', ...missing]);
-  const bad: BadRecord[] = [];
-  const notNumbers = new Set<number>();
-  /** The records before which there are more lines than one a record, and the lines they begin on. */
-  const steps: { row: number; line: number }[] = [];
-  let expected = -1;
-  let row = 0;
-  for await (const records of recordsOf(file, dialect)) {
-    for (const record of records) {
-      if (record.line !== expected) steps.push({ row, line: record.line });
-      expected = record.line + 1;
-      const message = faultOf(record, width);
-      if (message !== undefined) {
-        bad.push({ path, row, line: record.line, message });
-        if (bad.length === MAX_BAD_RECORDS) {
-          throw new InputError(
-            `${path}: ${MAX_BAD_RECORDS} bad records or more, the first in line ${bad[0].line} (${bad[0].message}); is it really delimited text?`,
-          );
-        }
-      } else {
-        for (let i = 0; i < width; i++) {
-          if (notNumbers.has(i) || absent.has(record.cells[i])) continue;
-          if (plainNumber(record.cells[i]) === undefined) notNumbers.add(i);
-        }
-      }
-      row++;
-    }
-  }
-  const lineOf = (wanted: number) => {
-    const step = steps.findLast((candidate) => candidate.row <= wanted) ?? { row: 0, line: 1 };
-    return step.line + wanted - step.row;
-  };
-  return { bad, notNumbers, lineOf };
-}
-
-/** A copy of the good records that no parser can misread. */
-function cleanCopy(file: ByteFile, dialect: Dialect): Promise<ByteFile> {
-  const width = dialect.names.length;
-  const spell = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
-  return spooled(file, async function* () {
-    const encoder = new TextEncoder();
-    for await (const records of recordsOf(file, dialect)) {
-      const good = records.filter((record) => faultOf(record, width) === undefined);
-      yield encoder.encode(
-        good.map(({ cells }) => `${cells.slice(0, width).map(spell).join(',')}\n`).join(''),
-      );
-    }
-  });
 }
 
 /** What DuckDB is told of a file. */

@@ -1,0 +1,108 @@
+/** A delimited file as plain JavaScript reads it: slowly, but with the line of every bad record. */
+import { InputError } from '../errors.js';
+import type { ByteFile } from '../records/byte-file.js';
+import { isDamagedText, lineChunks } from '../records/bytes.js';
+import { plainNumber } from '../records/cell-format.js';
+import { type DelimitedRecord, delimitedRecords } from '../records/delimited-text.js';
+import type { Dialect } from '../records/dialect.js';
+import type { BadRecord } from '../records/record-batch.js';
+import { spooled } from './spool.js';
+
+/** More bad records than this are not listed: the file is then not what it seems. */
+const MAX_BAD_RECORDS = 100_000;
+
+/** What a pass over the records found. */
+export interface Examined {
+  /** The records that no column can be read of. */
+  readonly bad: readonly BadRecord[];
+  /** Places of columns with a cell that is neither missing nor a plain number. */
+  readonly notNumbers: ReadonlySet<number>;
+  /** The line on which a record begins. */
+  readonly lineOf: (row: number) => number;
+}
+
+/** The records below the header. */
+async function* recordsOf(file: ByteFile, dialect: Dialect): AsyncGenerator<readonly DelimitedRecord[]> {
+  const first = dialect.skip + 1 + (dialect.header ? 1 : 0);
+  async function* below() {
+    for await (const { firstLine, lines } of lineChunks(file)) {
+      const left = Math.max(0, dialect.skip - firstLine + 1);
+      yield { firstLine: firstLine + left, lines: lines.slice(left) };
+    }
+  }
+  let header = dialect.header;
+  for await (const records of delimitedRecords(below(), dialect, { keepBlank: dialect.names.length === 1 })) {
+    const rest = header ? records.slice(1) : records;
+    header = false;
+    if (rest.length > 0 && rest[0].line >= first) yield rest;
+  }
+}
+
+/** Cells more than there are columns are passed over where they are empty. */
+const fitsWidth = (cells: readonly string[], width: number): boolean =>
+  cells.length >= width && cells.every((cell, i) => i < width || cell === '');
+
+function faultOf({ cells, fault }: DelimitedRecord, width: number): string | undefined {
+  if (fault) return fault;
+  if (cells.some(isDamagedText))
+    return 'not valid UTF-8; name its encoding with --encoding if the file has another';
+  return fitsWidth(cells, width) ? undefined : `expected ${width} columns, got ${cells.length}`;
+}
+
+/** Reads all records once. Throws InputError for a file of nothing but bad ones. */
+export async function examine(
+  path: string,
+  file: ByteFile,
+  dialect: Dialect,
+  missing: readonly string[] = [],
+): Promise<Examined> {
+  const width = dialect.names.length;
+  const absent = new Set(['', ...missing]);
+  const bad: BadRecord[] = [];
+  const notNumbers = new Set<number>();
+  /** The records before which there are more lines than one a record, and the lines they begin on. */
+  const steps: { row: number; line: number }[] = [];
+  let expected = -1;
+  let row = 0;
+  for await (const records of recordsOf(file, dialect)) {
+    for (const record of records) {
+      if (record.line !== expected) steps.push({ row, line: record.line });
+      expected = record.line + 1;
+      const message = faultOf(record, width);
+      if (message !== undefined) {
+        bad.push({ path, row, line: record.line, message });
+        if (bad.length === MAX_BAD_RECORDS) {
+          throw new InputError(
+            `${path}: ${MAX_BAD_RECORDS} bad records or more, the first in line ${bad[0].line} (${bad[0].message}); is it really delimited text?`,
+          );
+        }
+      } else {
+        for (let i = 0; i < width; i++) {
+          if (notNumbers.has(i) || absent.has(record.cells[i])) continue;
+          if (plainNumber(record.cells[i]) === undefined) notNumbers.add(i);
+        }
+      }
+      row++;
+    }
+  }
+  const lineOf = (wanted: number) => {
+    const step = steps.findLast((candidate) => candidate.row <= wanted) ?? { row: 0, line: 1 };
+    return step.line + wanted - step.row;
+  };
+  return { bad, notNumbers, lineOf };
+}
+
+/** A copy of the good records that no parser can misread. */
+export function cleanCopy(file: ByteFile, dialect: Dialect): Promise<ByteFile> {
+  const width = dialect.names.length;
+  const spell = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
+  return spooled(file, async function* () {
+    const encoder = new TextEncoder();
+    for await (const records of recordsOf(file, dialect)) {
+      const good = records.filter((record) => faultOf(record, width) === undefined);
+      yield encoder.encode(
+        good.map(({ cells }) => `${cells.slice(0, width).map(spell).join(',')}\n`).join(''),
+      );
+    }
+  });
+}
