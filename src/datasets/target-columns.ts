@@ -59,13 +59,21 @@ export function targetColumn(
   name: string,
   cells: (number | string | null)[],
 ): TargetColumn {
-  const numeric = source.columns.some((column) => column.name === name && column.type === 'number');
-  return {
-    name,
-    values: numeric
-      ? Float64Array.from(cells, Number)
-      : cells.map((cell) => (cell === null ? null : String(cell))),
-  };
+  const { type, format } = source.columns.find((column) => column.name === name) ?? {};
+  if (type === 'number') return { name, values: Float64Array.from(cells, Number) };
+  const texts = cells.map((cell) => (cell === null ? null : String(cell)));
+  return { name, values: format?.kind === 'boolean' ? inOneCase(texts) : texts };
+}
+
+/** The case of a boolean's words does not matter: each is spelled as it first was. */
+function inOneCase(texts: readonly (string | null)[]): (string | null)[] {
+  const first = new Map<string, string>();
+  return texts.map((text) => {
+    if (text === null) return null;
+    const word = text.toLowerCase();
+    if (!first.has(word)) first.set(word, text);
+    return first.get(word)!;
+  });
 }
 
 /** A column with more different numbers is no classes. */

@@ -1,11 +1,11 @@
 /** Parquet of a table that may be larger than memory: its rows are staged in a database file beside the result. */
 import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import { LacunaError } from '../errors.js';
 import { connect, duckdbMessage, sqlName, sqlTarget } from '../sources/duckdb.js';
-import { PARTIAL_SUFFIX, writeError, writeFileAtomically } from './atomic-file.js';
+import { writeError, writeFileAtomically } from './atomic-file.js';
 
 /** A column of the file. `embedding` is a list of so many floats. */
 export interface StagedColumn {
@@ -25,16 +25,13 @@ export async function writeStagedParquet(
   columns: readonly StagedColumn[],
   produce: (append: AppendRows) => Promise<void>,
 ): Promise<void> {
-  const staging = `${path}.staging${PARTIAL_SUFFIX}`;
-  const parquet = join(staging, 'rows.parquet');
   const { ARRAY, DOUBLE, DuckDBDataChunk, FLOAT, INTEGER, VARCHAR } = await import('@duckdb/node-api');
   const types = { INTEGER, DOUBLE, VARCHAR };
-  try {
-    await rm(staging, { recursive: true, force: true });
-    await mkdir(staging, { recursive: true });
-  } catch (error) {
+  // A name that nothing has yet.
+  const staging = await mkdtemp(`${path}.staging-`).catch((error: unknown) => {
     throw writeError(error, path, 0);
-  }
+  });
+  const parquet = join(staging, 'rows.parquet');
   const connection = await connect();
   try {
     await connection.run(`ATTACH ${sqlTarget(join(staging, 'rows.duckdb'))} AS staging`);

@@ -39,7 +39,7 @@ describe('formattedNumber', () => {
   });
   it('refuses groups that are not of three digits, and other units', () => {
     const format = { kind: 'number', decimal: '.', thousands: ',', unit: '$' } as const;
-    for (const cell of ['$1,23', '1,2345', '€5', '$', 'about 5'])
+    for (const cell of ['$1,23', '1,2345', '€5', '$', 'about 5', '(-5)'])
       expect(formattedNumber(cell, format)).toBeUndefined();
   });
 });
@@ -91,7 +91,8 @@ it('a number is missing by the usual words, or by those that the user names alon
   expect(['None', '-', 'inf', 'n/a', 'NA', ''].every((cell) => isMissingNumber(cell, usual, false))).toBe(
     true,
   );
-  expect(['None', '-', 'inf'].some((cell) => isMissingNumber(cell, usual, true))).toBe(false);
+  expect(['None', '-', 'n/a'].some((cell) => isMissingNumber(cell, usual, true))).toBe(false);
+  expect(['inf', '-Infinity', 'nan'].every((cell) => isMissingNumber(cell, usual, true))).toBe(true);
   expect(isMissingNumber('0', usual, false)).toBe(false);
 });
 

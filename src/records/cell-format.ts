@@ -46,12 +46,13 @@ const MISSING_NUMBERS = new Set([
   '',
 ]);
 
-const INFINITE = /^[+-]?inf(inity)?$/i;
+/** Words for a number that is none, which are missing whatever the user names. */
+const NO_NUMBER = /^\s*[+-]?(inf(inity)?|nan)\s*$/i;
 
 /** Whether a cell of a number or date column stands for no value. */
 export function isMissingNumber(cell: string, missing: ReadonlySet<string>, chosen: boolean): boolean {
-  if (cell === '' || missing.has(cell)) return true;
-  return !chosen && (MISSING_NUMBERS.has(cell.trim().toLowerCase()) || INFINITE.test(cell.trim()));
+  if (cell === '' || missing.has(cell) || NO_NUMBER.test(cell)) return true;
+  return !chosen && MISSING_NUMBERS.has(cell.trim().toLowerCase());
 }
 
 /** What `Number` reads beside numbers in digits: nothing, other bases, and a word. */
@@ -100,6 +101,7 @@ export function formattedNumber(cell: string, format: NumberFormat): number | un
   if (text.startsWith('(') && text.endsWith(')')) {
     sign = -1;
     text = text.slice(1, -1).trim();
+    if (/^[+-]/.test(text)) return undefined;
   }
   if (unit !== undefined) {
     const signed = /^[+-]/.exec(text)?.[0] ?? '';
@@ -118,10 +120,10 @@ const TIME = String.raw`(\d{1,2}):(\d{2})(?::(\d{2})([.,]\d+)?)?(?:\s*([ap])\.?m
 const ZONE = String.raw`\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?`;
 const DATE_TIME = new RegExp(`^(.*?\\d)(?:[T ]\\s*|,\\s*)${TIME}${ZONE}$`, 'i');
 const TIME_ALONE = new RegExp(`^${TIME}$`, 'i');
-const YEAR_FIRST = /^([12]\d{3})([-/.])(?:(\d{1,2})\2(\d{1,2})|(\d{2}))$/;
+const YEAR_FIRST = /^([12]\d{3})(?:([-/.])(\d{1,2})\2(\d{1,2})|[-/](\d{2}))$/;
 const YEAR_LAST = /^(\d{1,2})([-/.])(\d{1,2})\2([12]\d{3})$/;
-const DAY_MONTH = /^(\d{1,2})[ -]([a-z]{3,9})\.?,?[ -](\d{4})$/i;
-const MONTH_DAY = /^([a-z]{3,9})\.? (\d{1,2}),? (\d{4})$/i;
+const DAY_MONTH = /^(\d{1,2})[ -]([a-z]{3,9})\.?,?[ -]([12]\d{3})$/i;
+const MONTH_DAY = /^([a-z]{3,9})\.? (\d{1,2}),? ([12]\d{3})$/i;
 
 /** What a cell holds of a date, and whether its digits leave the order of day and month open. */
 export interface DateParts {
@@ -144,7 +146,7 @@ function days(year: number, month: number, day: number): number | undefined {
 function dateSeconds(text: string, order: DateFormat['order']): number | undefined {
   let match = YEAR_FIRST.exec(text);
   if (match) return days(Number(match[1]), Number(match[3] ?? match[5]), Number(match[4] ?? 1));
-  match = YEAR_LAST.exec(text);
+  match = order === 'ymd' ? null : YEAR_LAST.exec(text);
   if (match) {
     const [first, second] = [Number(match[1]), Number(match[3])];
     const [day, month] = order === 'mdy' ? [second, first] : [first, second];
@@ -222,7 +224,7 @@ const BOOLEAN_PAIRS: readonly (readonly [string, string])[] = [
 
 /** Whether the different words of a column, in any case, are the two of a boolean. */
 export function areBooleans(words: Iterable<string>): boolean {
-  const different = new Set(Array.from(words, (word) => word.trim().toLowerCase()));
+  const different = new Set(Array.from(words, (word) => word.toLowerCase()));
   return different.size === 2 && BOOLEAN_PAIRS.some((pair) => pair.every((word) => different.has(word)));
 }
 

@@ -23,6 +23,8 @@ export interface Dialect extends TextDialect {
   readonly notes: readonly string[];
 }
 
+const NAMED_CHARACTERS: Readonly<Record<string, string | undefined>> = { tab: '\t', space: ' ', '\\t': '\t' };
+
 const DELIMITERS = [',', ';', '\t', '|'] as const;
 
 /** Records that are looked at. */
@@ -48,9 +50,14 @@ export async function findDialect(
   }
   const looked = lines.slice(start, start + LOOKED_AT);
   const quote = wishes.quote === 'none' ? '' : (wishes.quote ?? findQuote(looked, tabs));
+  if (quote.length > 1)
+    throw new InputError(`${path}: --quote: expected one character or none, got ${JSON.stringify(quote)}`);
   const escapedBy = quote !== '' && looked.some((line) => usesBackslash(line, quote)) ? '\\' : quote;
+  const asked = wishes.delimiter;
   const delimiter =
-    wishes.delimiter ?? separator ?? (tabs ? '\t' : await findDelimiter(looked, { quote, escapedBy }));
+    (asked && (NAMED_CHARACTERS[asked] ?? asked)) ??
+    separator ??
+    (tabs ? '\t' : await findDelimiter(looked, { quote, escapedBy }));
   if ([...delimiter].length !== 1 || delimiter === quote) {
     throw new InputError(
       `${path}: --delimiter: expected one character other than the quote, got ${JSON.stringify(delimiter)}`,
@@ -69,6 +76,15 @@ export async function findDialect(
   const rest = records.slice(fullWidth);
   // R writes no name above the names of the rows.
   const isNameless = fullWidth > 0 && namesAllButOne(records[fullWidth - 1], rest);
+  const spaced =
+    quote === ''
+      ? undefined
+      : records.find(({ cells }) => cells.some((cell) => /^\s+/.test(cell) && cell.trim()[0] === quote));
+  if (spaced) {
+    throw new InputError(
+      `${path}: line ${start + spaced.line}: a space before an opening quote, which is then a character like any other; remove the space, or read quotes as they are with --quote none`,
+    );
+  }
   const first = isNameless ? fullWidth - 1 : fullWidth;
   const skip = start + records[first].line - 1;
   if (first > 0) {
@@ -76,6 +92,7 @@ export async function findDialect(
       `${first === 1 ? 'the first line is a title' : `the first ${first} lines are titles`} and left out`,
     );
   }
+  if (isNameless) notes.push('the first column has no name and is called index');
   const head = isNameless ? ['', ...records[first].cells] : records[first].cells;
   const body = records.slice(first + 1);
   const header =
@@ -121,7 +138,10 @@ function findQuote(lines: readonly string[], tabs: boolean): string {
 
 /** Whether a quote inside quotes has a backslash before it: `"he said \"hi\""`. */
 function usesBackslash(line: string, quote: string): boolean {
-  return new RegExp(`${quote}[^${quote}]*\\\\${quote}[^,;\t|${quote}]`).test(line);
+  const open = line.indexOf(quote);
+  const escaped = line.indexOf(`\\${quote}`, open + 1);
+  const next = line[escaped + 2];
+  return open >= 0 && escaped > 0 && next !== undefined && !`,;\t|${quote}`.includes(next);
 }
 
 /** The delimiter that gives the most lines the same number of cells, two at least; of equally good ones that of more cells. */
@@ -129,7 +149,7 @@ async function findDelimiter(
   lines: readonly string[],
   quoting: Omit<TextDialect, 'delimiter'>,
 ): Promise<string> {
-  let best = { delimiter: ',', share: 0, width: 1 };
+  let best = { delimiter: ',', first: false, share: 0, width: 1 };
   for (const delimiter of DELIMITERS) {
     const records = await recordsOf(lines, { ...quoting, delimiter });
     const widths = records.map(({ cells }) => cells.length);
@@ -137,12 +157,14 @@ async function findDelimiter(
     const width = commonest(widths);
     if (width < 2) continue;
     const share = widths.filter((count) => count === width).length / widths.length;
+    // What the first line is not divided by divides lists within cells.
+    const first = share > 0.9 && widths[0] === width;
     // `0,5;1,5`: a comma between digits in every cell that a semicolon divides is a decimal comma.
     const decimals =
       delimiter === ',' && decimalCommas(await recordsOf(lines, { ...quoting, delimiter: ';' }));
     if (decimals) continue;
-    if (share > best.share + 0.05 || (share >= best.share - 0.05 && width > best.width))
-      best = { delimiter, share, width };
+    const better = share > best.share + 0.05 || (share >= best.share - 0.05 && width > best.width);
+    if (first === best.first ? better : first) best = { delimiter, first, share, width };
   }
   return best.delimiter;
 }
@@ -167,7 +189,9 @@ function looksLikeHeader(
   { known, decimal }: { known: readonly string[]; decimal?: '.' | ',' },
 ): boolean {
   const names = head.map((cell) => cell.trim());
-  if (known.length > 0) return names.some((name) => known.includes(name));
+  if (names.some((name) => known.includes(name))) return true;
+  // The columns of a run without a header have numbers for names.
+  if (known.length > 0 && known.every((name) => /^column\d+$/.test(name))) return false;
   if (body.length === 0) return names.every((name) => number(name, decimal) === undefined);
   const none = new Set<string>();
   /** Columns of numbers, dates and the like, and those among them with a name above that is none, or a year. */

@@ -168,6 +168,8 @@ function inferDates(cells: readonly string[]): InferredColumn | undefined {
   let order: DateFormat['order'] | undefined;
   let holds = first.holds;
   let ambiguous: string | undefined;
+  /** A cell of three numbers, the year last. */
+  let digits: string | undefined;
   let left = strays(cells.length);
   for (const cell of cells) {
     const parts = dateParts(cell);
@@ -181,14 +183,15 @@ function inferDates(cells: readonly string[]): InferredColumn | undefined {
     }
     if (parts.holds === 'date and time') holds = parts.holds;
     order ??= parts.order;
+    if (parts.order !== undefined || parts.ambiguous !== undefined) digits ??= cell;
     if (parts.ambiguous) ambiguous ??= cell;
   }
-  if (order !== undefined || ambiguous === undefined) {
+  if (order !== undefined || digits === undefined) {
     return { type: 'number', format: { kind: 'date', holds, order: order ?? 'ymd' } };
   }
   // No day is larger than 12: slashes are of month/day/year, dots and dashes of day.month.year.
-  const chosen = ambiguous.includes('/') ? 'mdy' : 'dmy';
-  const format: DateFormat = { kind: 'date', holds, order: chosen };
+  const format: DateFormat = { kind: 'date', holds, order: digits.includes('/') ? 'mdy' : 'dmy' };
+  if (ambiguous === undefined) return { type: 'number', format };
   const day = new Date(1000 * dateValue(ambiguous, format)!).toISOString().slice(0, 10);
   return { type: 'number', format, doubt: `no cell tells day from month: "${ambiguous}" is read as ${day}` };
 }

@@ -69,7 +69,7 @@ export function joinParts(parts: readonly PartReader[]): Reader {
 }
 
 /** How the first part is written stands for all. */
-const aboutFirst = ({ dialect, notes, missing }: Reader) => ({ dialect, notes, missing });
+const aboutFirst = ({ dialect, notes, missing, leftOut }: Reader) => ({ dialect, notes, missing, leftOut });
 
 const describe = (columns: readonly ColumnInfo[]) =>
   columns.map(({ name, type }) => `${name}: ${type}`).join(', ');

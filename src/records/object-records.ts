@@ -1,14 +1,8 @@
 /** Columns from records that are objects, as those of JSON and of pickled dictionaries. */
 import { InputError } from '../errors.js';
 import { quoteCell, type Reject } from './bad-records.js';
-import {
-  BATCH_RECORDS,
-  BATCH_SIZE,
-  isNumeric,
-  MISSING_CELLS,
-  type Reader,
-  SAMPLE_RECORDS,
-} from './reader.js';
+import { MISSING_WORDS } from './cell-format.js';
+import { BATCH_RECORDS, BATCH_SIZE, isNumeric, type Reader, SAMPLE_RECORDS } from './reader.js';
 import type { ColumnInfo, ColumnValues, LeftOutColumn, RecordBatch } from './record-batch.js';
 
 export interface ObjectRecord {
@@ -42,11 +36,14 @@ export interface ObjectFormat {
   nestedCell(value: object | bigint): Cell;
   /** The numbers of a list, or undefined for any other value. Without it no list is a column. */
   listCell?(value: unknown): ListCell | undefined;
+  /** Words for a missing cell, beside the empty one, where numbers stand; the usual ones by default. */
+  readonly missing?: readonly string[];
   /** What the file should hold, in a few words. */
   readonly expected: string;
 }
 
-const missing = new Set(MISSING_CELLS);
+const isMissing = (cell: string, { missing = MISSING_WORDS }: ObjectFormat): boolean =>
+  cell === '' || missing.includes(cell);
 
 const isNoCell = (cell: Cell): cell is NoCell => typeof cell === 'object' && cell !== null;
 
@@ -100,7 +97,7 @@ async function sampleColumns(path: string, format: ObjectFormat) {
       if (sample.leftOut) continue;
       const value = ownValue(object, name);
       const cell = toCell(value, format);
-      if (cell === null || (typeof cell === 'string' && missing.has(cell))) continue;
+      if (cell === null || (typeof cell === 'string' && isMissing(cell, format))) continue;
       if (isNoCell(cell) && format.listCell?.(value)) sample.lists = true;
       else if (isNoCell(cell))
         sample.leftOut = `${cell.what} in record ${row}; a column holds numbers or text`;
@@ -167,9 +164,11 @@ class ObjectBatch {
   add(record: ObjectRecord, reject: Reject): boolean {
     const { row, line, size, object } = record;
     const { columns, cells, rows } = this;
+    let spelled: Readonly<Record<string, unknown>> | undefined;
+    const spelling = () => (spelled ??= record.spelled?.());
     for (let j = 0; j < columns.length; j++) {
       const { name } = columns[j];
-      const cell = this.cellOf(columns[j], ownValue(object, name), cells[j]);
+      const cell = this.cellOf(columns[j], ownValue(object, name), cells[j], () => spelling()?.[name]);
       if (typeof cell === 'object' && cell !== null && 'wrong' in cell) {
         for (let earlier = 0; earlier < j; earlier++) cells[earlier].length = rows.length;
         const message = `expected ${cell.expected} as in the other records, got ${cell.wrong}`;
@@ -179,9 +178,9 @@ class ObjectBatch {
       cells[j].push(cell);
     }
     if (this.verbatim.length > 0) {
-      const spelled = record.spelled?.() ?? object;
+      const source = spelling() ?? object;
       this.verbatim.forEach((name, i) => {
-        const value = ownValue(spelled, name);
+        const value = ownValue(source, name);
         const nested = typeof value === 'object' && value !== null;
         this.texts[i].push(
           value === undefined || value === null ? null : nested ? JSON.stringify(value) : String(value),
@@ -193,7 +192,7 @@ class ObjectBatch {
     return rows.length >= BATCH_RECORDS || this.size >= BATCH_SIZE;
   }
 
-  private cellOf({ type }: ColumnInfo, value: unknown, earlier: readonly unknown[]) {
+  private cellOf({ type }: ColumnInfo, value: unknown, earlier: readonly unknown[], spelled: () => unknown) {
     if (type === 'series') {
       const list = value === undefined || value === null ? NO_STEPS : this.format.listCell?.(value);
       if (list === NO_STEPS) return list;
@@ -204,9 +203,11 @@ class ObjectBatch {
     }
     const cell = toCell(value, this.format);
     if (isNoCell(cell)) return { expected: type === 'number' ? 'a number' : 'text', wrong: cell.what };
-    if (type === 'number' && typeof cell === 'string' && missing.has(cell)) return null;
+    if (type === 'number' && typeof cell === 'string' && isMissing(cell, this.format)) return null;
     if (type === 'number' && typeof cell === 'string')
       return { expected: 'a number', wrong: quoteCell(cell) };
+    // A number among texts is the text that the file has for it.
+    if (type === 'text' && typeof value === 'number' && cell !== null) return String(spelled() ?? cell);
     return type === 'text' && cell !== null ? String(cell) : cell;
   }
 

@@ -40,7 +40,9 @@ export interface OpenOptions extends ReadingWishes {
 }
 
 /** A file's reader by format; a format that is missing here is read on a disk alone. */
-export const byteReaders: Partial<Record<FormatName, (file: ByteFile) => Reader | Promise<Reader>>> = {
+export const byteReaders: Partial<
+  Record<FormatName, (file: ByteFile, options: ReaderOptions) => Reader | Promise<Reader>>
+> = {
   jsonl: jsonlReader,
   json: jsonReader,
   fasta: fastaReader,
@@ -57,7 +59,8 @@ export const byteReaders: Partial<Record<FormatName, (file: ByteFile) => Reader 
  * Opens a JSON, JSON Lines, FASTA, line-per-record, IDX, `.ts`, NumPy or Arrow file, compressed or not. Throws InputError when it is empty
  * or damaged, is not what its name says, or is in a format that is read on a disk alone.
  */
-export async function openBytes(given: ByteFile, options: OpenOptions = {}): Promise<DataSource> {
+export async function openBytes(given: ByteFile, asked: OpenOptions = {}): Promise<DataSource> {
+  const options = bySchema(asked);
   const file = await asUtf8(given, options);
   const format = await detectFormat(file, checkedFormat(options.format));
   const read = byteReaders[format];
@@ -67,10 +70,18 @@ export async function openBytes(given: ByteFile, options: OpenOptions = {}): Pro
   }
   await verifyCompressed(file);
   return sourceOf(
-    await typed(file.name, format, await read(file), options),
+    await typed(file.name, format, await read(file, options), options),
     { path: file.name, files: [file.name], format, bytes: file.size },
     options,
   );
+}
+
+/** The options with what the schema of a run says beside the types of columns. */
+export function bySchema<O extends OpenOptions>(options: O): O {
+  const { schema, missing = schema?.missing } = options;
+  // Images are brought to the shape of those that a run was trained on.
+  const shape = options.shape ?? schema?.columns.find((column) => column.shape)?.shape;
+  return { ...options, ...(missing && { missing }), ...(shape && { shape }) };
 }
 
 /** A text file in UTF-8, whatever it is stored in; a file of another format as it is. */

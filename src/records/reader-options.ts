@@ -8,6 +8,8 @@ export interface ReaderOptions {
    * in `embed`, `predict` and `readLabelledFile`.
    */
   readonly shape?: PixelShape;
+  /** Words for a missing cell, beside the empty one; the usual ones by default. */
+  readonly missing?: readonly string[];
   /** What sound becomes: a log-mel spectrogram, which is the default, or its samples. */
   readonly audio?: 'log-mel' | 'samples';
 }

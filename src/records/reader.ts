@@ -25,9 +25,6 @@ export const BATCH_RECORDS = 2048;
 /** … or at this many characters or bytes, so that long records do not pile up. */
 export const BATCH_SIZE = 1 << 22;
 
-/** Cells that mean "missing" in a text table, beside the empty cell. */
-export const MISSING_CELLS: readonly string[] = ['', '?', 'NA', 'N/A', 'NaN', 'nan', 'null', 'NULL'];
-
 /** Types of columns are decided from this many records. */
 export const SAMPLE_RECORDS = 20480;
 

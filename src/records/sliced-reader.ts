@@ -44,7 +44,7 @@ export function slicedReader(
 export function listSeries(lists: readonly (ArrayLike<number | bigint | null> | null)[]): ColumnValues {
   const offsets = new Int32Array(lists.length + 1);
   lists.forEach((list, i) => {
-    offsets[i + 1] = offsets[i] + Math.max(1, list?.length ?? 0);
+    offsets[i + 1] = offsets[i] + (list?.length ?? 0);
   });
   const values = new Float32Array(offsets[lists.length]).fill(Number.NaN);
   lists.forEach((list, i) => {

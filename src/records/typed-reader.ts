@@ -31,6 +31,9 @@ export interface TypingOptions {
 const TYPED_RECORDS = 10_000;
 const TYPED_CELLS = 1 << 22;
 
+/** Bad records that are held until the batch they lie in is typed. */
+const MOST_WAITING = 1000;
+
 /**
  * The same records with the columns of the schema; others have the type that a sample of their cells tells. Only columns of
  * text and numbers are touched. A cell that does not fit makes its record bad.
@@ -40,6 +43,7 @@ export async function typedReader(path: string, reader: Reader, options: TypingO
   const chosen = (options.missing ?? schema?.missing) !== undefined;
   const rule = {
     missing: new Set(missing),
+    missingNumbers: new Set(missing.map(plainNumber).filter((value) => value !== undefined)),
     chosen,
     numbers: options.numbers ?? false,
     decimal: options.decimal,
@@ -74,7 +78,12 @@ export async function typedReader(path: string, reader: Reader, options: TypingO
       const texts = [...new Set([...verbatim, ...spelled])];
       // Bad records are told in the order of the file, whoever finds them.
       const waiting: BadRecord[] = [];
-      const read = reader.read(wanted, (bad) => waiting.push(bad), {
+      const wait: Reject = (bad) => {
+        waiting.push(bad);
+        // So many at once are no accident: a file of another kind is refused before it is read to its end.
+        if (waiting.length > MOST_WAITING) for (const held of waiting.splice(0)) reject(held);
+      };
+      const read = reader.read(wanted, wait, {
         few,
         ...(texts.length > 0 && { verbatim: texts }),
       });
@@ -101,6 +110,8 @@ export async function typedReader(path: string, reader: Reader, options: TypingO
 }
 
 interface Rule {
+  /** The words for a missing cell that are numbers. */
+  readonly missingNumbers: ReadonlySet<number>;
   readonly missing: ReadonlySet<string>;
   readonly chosen: boolean;
   readonly numbers: boolean;
@@ -169,9 +180,21 @@ function typeBatch(batch: RecordBatch, selected: readonly ColumnInfo[], rule: Ru
       const cells =
         given.type === 'text' ? given.values : (batch.texts?.[name] ?? spelledNumbers(given.values));
       columns[name] = { type: 'text', values: withoutMissing(cells, rule.missing) };
-    } else columns[name] = given;
+    } else columns[name] = given.type === 'number' ? withoutMissingNumbers(given, rule) : given;
   }
   return { batch: { ...batch, columns }, faults };
+}
+
+/** Numbers that stand for a missing value, such as -999, in a format that has numbers of its own. */
+function withoutMissingNumbers(
+  column: Extract<ColumnValues, { type: 'number' }>,
+  { missingNumbers }: Rule,
+): ColumnValues {
+  if (missingNumbers.size === 0 || !column.values.some((value) => missingNumbers.has(value))) return column;
+  return {
+    type: 'number',
+    values: column.values.map((value) => (missingNumbers.has(value) ? Number.NaN : value)),
+  };
 }
 
 const spelledNumbers = (values: ArrayLike<number>): (string | null)[] =>
@@ -193,7 +216,7 @@ function withoutMissing(
 function numbersOf(
   column: ColumnInfo,
   cells: readonly (string | null)[],
-  { missing, chosen }: Rule,
+  { missing, chosen, missingNumbers }: Rule,
   faults: Map<number, Fault>,
 ): Float64Array {
   const { name, format } = column;
@@ -205,8 +228,9 @@ function numbersOf(
       values[i] = Number.NaN;
       continue;
     }
-    const value = parse(cell);
-    if (value !== undefined) values[i] = Number.isFinite(value) ? value : Number.NaN;
+    const value = isRounded(cell) ? undefined : parse(cell);
+    if (value !== undefined && missingNumbers.has(value)) values[i] = Number.NaN;
+    else if (value !== undefined) values[i] = Number.isFinite(value) ? value : Number.NaN;
     else if (!faults.has(i)) {
       const expected = format ? describeColumnType(column) : 'number';
       faults.set(i, {
@@ -217,6 +241,10 @@ function numbersOf(
   }
   return values;
 }
+
+/** An integer that float64 would round is an id, or an amount that it does not hold. */
+const isRounded = (cell: string): boolean =>
+  cell.length > 15 && /^\s*[+-]?\d{16,}\s*$/.test(cell) && !Number.isSafeInteger(Number(cell));
 
 function parserOf({ format }: ColumnInfo): (cell: string) => number | undefined {
   if (format?.kind === 'number') return (cell) => formattedNumber(cell, format);

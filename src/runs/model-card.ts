@@ -163,7 +163,7 @@ function describeFields(
       size > LISTED_TOKENS ? `, and on to ${firstId + size - 1} in the order of \`tokenizer.json\`` : '';
     return `| ${position} | ${codeSpan(name)} | value 0, id ${listed.map((id) => `${id} ${codeSpan(label(id))}`).join(', ')}${more} |`;
   });
-  return `One token per column. A number x has the value ${STANDARDISED}. A missing cell has id ${MISSING_ID} and value 0.
+  return `Tokens are columns, or parts of one: a date has its position in time, in seconds since 1970 in UTC, and points on circles, the sine and cosine of 2π times the part of the day, week or year; a text has a token a letter, a list one an element. A number x has the value ${STANDARDISED}. A missing cell has id ${MISSING_ID} and value 0.
 
 | token | column | becomes |
 |---|---|---|

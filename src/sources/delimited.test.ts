@@ -141,6 +141,44 @@ describe('a CSV file', () => {
   });
 });
 
+describe('what only looks like another dialect', () => {
+  it('lists within cells do not divide records', async () => {
+    const rows = Array.from({ length: 20 }, (_, i) => `${i},Action|Comedy|Drama`);
+    expect((await open(`id,genres\n${rows.join('\n')}\n`)).columns.map(({ name }) => name)).toEqual([
+      'id',
+      'genres',
+    ]);
+  });
+  it('a space before a quote is refused', async () => {
+    await expect(open('a, b\n0, "t,0"\n1, "u,1"\n')).rejects.toThrow(
+      'line 2: a space before an opening quote',
+    );
+  });
+  it('any character may be the quote, and a tab be named', async () => {
+    expect((await read('a\tb\n1\t(x\ty(\n2\tz\n', { quote: '(', delimiter: 'tab' })).columns.b).toEqual([
+      'x\ty',
+      'z',
+    ]);
+    await expect(open('a,b\n1,2\n', { quote: 'ab' })).rejects.toThrow(
+      '--quote: expected one character or none',
+    );
+  });
+  it('a mark for damaged text that is written in the file is text', async () => {
+    const rows = Array.from({ length: 12_000 }, (_, i) => `${i},x`);
+    rows[2] = '2,\uFFFD';
+    rows[11_999] = 'oops,x';
+    const { rows: given, columns, bad } = await read(`a,b\n${rows.join('\n')}\n`);
+    expect(bad).toEqual([[12_001, 'a', expect.stringContaining('oops')]]);
+    expect(given.length).toBe(11_999);
+    expect(columns.b[2]).toBe('\uFFFD');
+  });
+  it('a number that the database reads otherwise is read as it is here', async () => {
+    const rows = Array.from({ length: 11_000 }, (_, i) => `${i},x`);
+    rows[10_500] = '\u00a07,x';
+    expect((await read(`a,b\n${rows.join('\n')}\n`)).columns.a[10_500]).toBe(7);
+  });
+});
+
 describe('the encoding of a text file', () => {
   it('is told by a byte order mark, or by zeros', async () => {
     for (const content of [
@@ -200,6 +238,21 @@ describe('a schema', () => {
       expect(columns.c.values).toEqual(['1', '1.0']);
       expect(columns.b.values).toEqual(['true', 'maybe']);
     }
+  });
+
+  it('says what is missing in every format', async () => {
+    const schema = schemaOf(await open('x,c\n-999,NA\n1,b\n2,c\n', { missing: ['-999'] }));
+    const path = file('{"x": -999, "c": "NA"}\n{"x": 5, "c": "b"}\n', 'jsonl');
+    for await (const { columns } of (await openSource(path, { schema })).read()) {
+      expect([...columns.x.values]).toEqual([Number.NaN, 5]);
+      expect(columns.c.values).toEqual(['NA', 'b']);
+    }
+  });
+
+  it('refuses digits of a date in an order that it does not tell', async () => {
+    const schema = schemaOf(await open('d,x\n2020-01-05,1\n2020-01-06,2\n'));
+    const { bad } = await read('d,x\n01/04/2020,1\n2020-01-07,2\n', { schema });
+    expect(bad).toEqual([[2, 'd', 'expected a date as in the other records, got "01/04/2020"']]);
   });
 
   it('decides nothing of a column that was empty', async () => {

@@ -154,32 +154,38 @@ function rawReader(path: string, original: ByteFile, dialect: Dialect, missing: 
     columns,
     lineOf: async (row) => (await examination()).lineOf(row),
     async *read(selected, reject, { few, verbatim = [] } = {}) {
-      let delivered = 0;
+      // The last row of the file that was given.
+      let last = -1;
       for (let attempt = 0; ; attempt++) {
-        const { bad } = table;
         try {
-          for await (const batch of numbered(batches(selected, { few, verbatim }), bad, delivered, reject)) {
-            delivered += batch.rows.length;
+          for await (const batch of numbered(batches(selected, { few, verbatim }), table.bad, last, reject)) {
+            last = batch.rows[batch.rows.length - 1];
             yield batch;
           }
           return;
         } catch (error) {
-          if (error instanceof InputError || attempt === 2) throw unreadable(path, error);
-          const { bad: found, notNumbers } = await examination();
-          const fromCast = found.length === 0 && /convert|cast/i.test(String(error));
-          if (table.bad.length > 0 || (fromCast && (await checked) === notNumbers))
-            throw unreadable(path, error);
-          checked = Promise.resolve(notNumbers);
-          if (fromCast) continue;
-          table = { file: await cleanCopy(original, dialect), dialect: CLEAN(dialect), bad: found };
+          if (error instanceof InputError || attempt === MOST_ATTEMPTS) throw unreadable(path, error);
+          const { bad, notNumbers } = await examination();
+          const fromCast = /convert|cast/i.test(String(error));
+          const copied = table.file !== original;
+          if (copied && !fromCast) throw unreadable(path, error);
+          if (!copied && (bad.length > 0 || !fromCast)) {
+            table = { file: await cleanCopy(original, dialect), dialect: cleanDialect(dialect), bad };
+          }
+          // What the database does not take for a number and we do is read by us.
+          const known = (await checked) === notNumbers;
+          checked = Promise.resolve(known ? new Set(placeOf.values()) : notNumbers);
         }
       }
     },
   };
 }
 
+/** A copy without bad records, numbers that are none read as text, all numbers read as text: then it is no use. */
+const MOST_ATTEMPTS = 3;
+
 /** The dialect of a clean copy. */
-const CLEAN = (dialect: Dialect): Dialect => ({
+const cleanDialect = (dialect: Dialect): Dialect => ({
   ...dialect,
   delimiter: ',',
   quote: '"',
@@ -218,16 +224,15 @@ async function tableOf({ file, dialect }: Table, columns: readonly ColumnInfo[],
   return `read_csv(${sqlPath(file.path ?? file.name)}, ${listed.join(', ')})`;
 }
 
-/** Gives the good records the numbers that the bad ones leave free, and passes over the first `delivered` of them. */
+/** Gives the good records the numbers that the bad ones leave free, and passes over those up to row `last`. */
 async function* numbered(
   good: AsyncGenerator<RecordBatch>,
   bad: readonly BadRecord[],
-  delivered: number,
+  last: number,
   reject: Reject,
 ): AsyncGenerator<RecordBatch> {
   let next = 0;
   let row = 0;
-  let left = delivered;
   for await (const batch of good) {
     const { rows } = batch;
     for (let i = 0; i < rows.length; i++, row++) {
@@ -237,13 +242,12 @@ async function* numbered(
       }
       rows[i] = row;
     }
-    const passed = Math.min(left, rows.length);
-    left -= passed;
-    if (passed === 0) yield batch;
-    else if (passed < rows.length) {
+    const first = rows.findIndex((number) => number > last);
+    if (first === 0) yield batch;
+    else if (first > 0) {
       yield selectRecords(
         batch,
-        Int32Array.from({ length: rows.length - passed }, (_, i) => passed + i),
+        Int32Array.from({ length: rows.length - first }, (_, i) => first + i),
       );
     }
   }

@@ -1,7 +1,7 @@
 /** A delimited file as plain JavaScript reads it: slowly, but with the line of every bad record. */
 import { InputError } from '../errors.js';
 import type { ByteFile } from '../records/byte-file.js';
-import { isDamagedText, lineChunks } from '../records/bytes.js';
+import { byteChunks, isDamagedText, lineChunks } from '../records/bytes.js';
 import { plainNumber } from '../records/cell-format.js';
 import { type DelimitedRecord, delimitedRecords } from '../records/delimited-text.js';
 import type { Dialect } from '../records/dialect.js';
@@ -21,11 +21,32 @@ export interface Examined {
   readonly lineOf: (row: number) => number;
 }
 
+/** The mark that replaces bytes which are not UTF-8, where it is written in the file itself; and what stands for it here. */
+const WRITTEN_MARK = Buffer.from('\uFFFD');
+const KEPT_MARK = '\uE0FD';
+
+/** The same text with marks of its own told from those that decoding makes. */
+function literalsKept(file: ByteFile): ByteFile {
+  const stream = async function* () {
+    for await (const chunk of byteChunks(file)) {
+      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+      yield bytes.includes(WRITTEN_MARK) ? replaced(bytes) : chunk;
+    }
+  };
+  return { name: file.name, size: file.size, recoded: true, stream, slice: () => new Blob([]) };
+}
+
+function replaced(bytes: Buffer): Uint8Array {
+  const copy = Buffer.from(bytes);
+  for (let at = copy.indexOf(WRITTEN_MARK); at >= 0; at = copy.indexOf(WRITTEN_MARK, at + 3))
+    copy.write(KEPT_MARK, at);
+  return copy;
+}
+
 /** The records below the header. */
 async function* recordsOf(file: ByteFile, dialect: Dialect): AsyncGenerator<readonly DelimitedRecord[]> {
-  const first = dialect.skip + 1 + (dialect.header ? 1 : 0);
   async function* below() {
-    for await (const { firstLine, lines } of lineChunks(file)) {
+    for await (const { firstLine, lines } of lineChunks(literalsKept(file))) {
       const left = Math.max(0, dialect.skip - firstLine + 1);
       yield { firstLine: firstLine + left, lines: lines.slice(left) };
     }
@@ -34,7 +55,7 @@ async function* recordsOf(file: ByteFile, dialect: Dialect): AsyncGenerator<read
   for await (const records of delimitedRecords(below(), dialect, { keepBlank: dialect.names.length === 1 })) {
     const rest = header ? records.slice(1) : records;
     header = false;
-    if (rest.length > 0 && rest[0].line >= first) yield rest;
+    if (rest.length > 0) yield rest;
   }
 }
 
@@ -95,7 +116,7 @@ export async function examine(
 /** A copy of the good records that no parser can misread. */
 export function cleanCopy(file: ByteFile, dialect: Dialect): Promise<ByteFile> {
   const width = dialect.names.length;
-  const spell = (cell: string) => `"${cell.replaceAll('"', '""')}"`;
+  const spell = (cell: string) => `"${cell.replaceAll('"', '""').replaceAll(KEPT_MARK, '\uFFFD')}"`;
   return spooled(file, async function* () {
     const encoder = new TextEncoder();
     for await (const records of recordsOf(file, dialect)) {

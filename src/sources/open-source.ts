@@ -10,6 +10,7 @@ import type { FormatName } from '../records/formats.js';
 import { joinParts } from '../records/join-parts.js';
 import {
   asUtf8,
+  bySchema,
   byteReaders,
   checkedFormat,
   type OpenOptions,
@@ -50,9 +51,7 @@ const diskReaders: Partial<Record<FormatName, (file: DiskFile, options: OpenOpti
  */
 export async function openSource(path: string, given: OpenOptions = {}): Promise<DataSource> {
   const asked = checkedFormat(given.format);
-  // Images are brought to the shape of those that a run was trained on.
-  const shape = given.shape ?? given.schema?.columns.find((column) => column.shape)?.shape;
-  const options = { ...given, shape };
+  const options = bySchema(given);
   const opened = (await openMedia(path, asked, options)) ?? (await openFiles(path, asked, options));
   const parts = opened.flatMap(({ part, ...file }) => (part ? [{ part, ...file }] : []));
   const reader = parts.length > 0 ? joinParts(parts) : opened[0].reader;
@@ -91,7 +90,12 @@ async function openFiles(
     const schema = options.schema ?? (first && schemaOf(first.reader));
     opened.push({ ...(await openFile(file, asked, { ...options, schema })), part });
   }
-  return opened;
+  // A column that is empty in one part is what it is in another.
+  const empty = opened.some(({ reader }) => reader.columns.some((column) => column.empty));
+  if (opened.length < 2 || !empty || options.schema) return opened;
+  const known = opened.flatMap(({ reader }) => reader.columns).filter((column) => !column.empty);
+  const schema = schemaOf({ columns: [...new Map(known.map((column) => [column.name, column])).values()] });
+  return openFiles(path, asked, { ...options, schema });
 }
 
 /** A folder of images or sounds, or undefined where the path is none. */
@@ -153,7 +157,7 @@ async function openDisk(
   const bytes = byteReaders[format];
   const disk = diskReaders[format];
   if (!bytes && !disk) throw new Error(`the format ${format} has no reader`);
-  const reader = await (bytes ? bytes(file) : disk!(await spooled(file), options));
+  const reader = await (bytes ? bytes(file, options) : disk!(await spooled(file), options));
   return opened(await typed(path, format, reader, options));
 }
 

@@ -5,10 +5,11 @@ import { loadRDKit, useMolecule } from '../molecules/rdkit.js';
 import type { ByteFile } from '../records/byte-file.js';
 import { isDamagedText, lineChunks } from '../records/bytes.js';
 import { CellBatch } from '../records/cell-batch.js';
-import { isNumeric, MISSING_CELLS, type Reader, SAMPLE_RECORDS } from '../records/reader.js';
+import { MISSING_WORDS } from '../records/cell-format.js';
+import { isNumeric, type Reader, SAMPLE_RECORDS } from '../records/reader.js';
 import type { ColumnInfo } from '../records/record-batch.js';
 
-const missing = new Set(MISSING_CELLS);
+const missing = new Set(['', ...MISSING_WORDS]);
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 /** A longer record is none: `$$$$` is missing. */
 const MAX_RECORD_CHARACTERS = 1 << 26;

@@ -4,6 +4,7 @@ import type { ByteFile } from '../records/byte-file.js';
 import { wholeContent } from '../records/bytes.js';
 import { type ObjectRecord, objectReader } from '../records/object-records.js';
 import type { Reader } from '../records/reader.js';
+import type { ReaderOptions } from '../records/reader-options.js';
 import { zipMembers } from '../records/zip.js';
 
 const MAX_BYTES = 1 << 28;
@@ -17,7 +18,7 @@ type Cell = string | number | boolean | Date | null;
  * are given as text of ISO 8601. Rows without any cell are no records. Throws InputError for a
  * header that names a column twice.
  */
-export async function xlsxReader(file: ByteFile): Promise<Reader> {
+export async function xlsxReader(file: ByteFile, { missing }: ReaderOptions = {}): Promise<Reader> {
   const sheets = await readSheets(file);
   const [{ sheet, data }] = sheets;
   const header = data.findIndex((row) => row.some((cell) => cell !== null));
@@ -35,6 +36,7 @@ export async function xlsxReader(file: ByteFile): Promise<Reader> {
     );
   }
   const reader = await objectReader(file.name, {
+    missing,
     records: () => recordsOf(rows, names, header),
     nestedCell: (value) => (value instanceof Date ? isoText(value) : String(value)),
     expected: `rows below the header in the first sheet, "${sheet}"`,

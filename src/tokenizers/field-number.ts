@@ -1,6 +1,7 @@
 /** A column of numbers: one token, standardised by the mean and standard deviation of the training cells. */
 import { z } from 'zod';
 import { InputError } from '../errors.js';
+import { plainNumber } from '../records/cell-format.js';
 import type { ColumnValues } from '../records/record-batch.js';
 import { MISSING_ID } from '../records/token-block.js';
 import { type Cells, CLIP, type Field, type FieldFit, numericTokens, wrongType } from './field.js';
@@ -106,9 +107,8 @@ export function numericCells(name: string, column: ColumnValues): Float64Array {
   if (column.type !== 'text') throw wrongType(name, column.type, 'numbers');
   const numbers = new Float64Array(column.values.length);
   for (let row = 0; row < numbers.length; row++) {
-    const text = String(column.values[row] ?? '').trim();
-    const value = Number(text);
-    numbers[row] = text === '' ? Number.NaN : Number.isNaN(value) ? Number.POSITIVE_INFINITY : value;
+    const text = column.values[row]?.trim() ?? '';
+    numbers[row] = text === '' ? Number.NaN : (plainNumber(text) ?? Number.POSITIVE_INFINITY);
   }
   return numbers;
 }

@@ -105,6 +105,8 @@ async function firstRecords({
 }: Run): Promise<{ block: TokenBlock; cells: (CardExample['cells'] | undefined)[] } | undefined> {
   const data: Config['data'] = config.data;
   const { columns } = tokenizer;
+  // Standard input is gone.
+  if (data.path === '-') return undefined;
   try {
     const source = await openData(data.path, { ...data, on_bad_record: 'skip' }, { schema });
     const hasCells = columns.every((name) =>

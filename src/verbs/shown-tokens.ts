@@ -22,10 +22,14 @@ export async function shownTokens(source: DataSource, tokenizer: Tokenizer): Pro
       const label = tokenizer.tokenLabel(position, ids?.[token]);
       const category = spec.kind === 'fields' && spec.fields[position].type !== 'numeric';
       if (!values || category || (spec.kind === 'fields' && ids?.[token] === MISSING_ID)) return label;
-      const value = decoded(tokenizer, position, values[token * channels]);
+      const { value, error } = decoded(tokenizer, position, values[token * channels]);
       const format = formats.get(label);
+      // Tokens are float32, and so are seconds over years.
+      const step = error > 0.5 ? 60 : 1;
       const shown =
-        format?.kind === 'date' ? describeTime(value, format.holds) : String(Number(value.toPrecision(4)));
+        format?.kind === 'date'
+          ? describeTime(Math.round(value / step) * step, format.holds)
+          : String(Number(value.toPrecision(6)));
       return `${label} = ${shown}${channels > 1 ? ' …' : ''}`;
     };
     return Array.from({ length: count }, (_, record) => {
@@ -38,11 +42,12 @@ export async function shownTokens(source: DataSource, tokenizer: Tokenizer): Pro
   return [];
 }
 
-/** The value in the data's own units; what is left of 0 by rounding is 0. */
-function decoded({ decode }: Tokenizer, position: number, value: number): number {
-  if (!decode) return value;
+/** The value in the data's own units, and how far rounding may have moved it; what rounding leaves of 0 is 0. */
+function decoded({ decode }: Tokenizer, position: number, value: number): { value: number; error: number } {
+  if (!decode) return { value, error: 0 };
   const [own, zero, one] = [value, 0, 1].map((standardised) => decode(position, 0, standardised));
-  return Math.abs(own) < 1e-6 * Math.abs(one - zero) ? 0 : own;
+  const error = 1e-7 * Math.abs(one - zero) * Math.max(1, Math.abs(value));
+  return { value: Math.abs(own) < 10 * error ? 0 : own, error };
 }
 
 /** The letters of a table's column as one text. */

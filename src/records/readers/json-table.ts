@@ -5,6 +5,7 @@ import type { ByteFile } from '../byte-file.js';
 import { byteChunks, isDamagedText, wholeContent } from '../bytes.js';
 import { numberList, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
+import type { ReaderOptions } from '../reader-options.js';
 import { jsonCell, jsonlReader } from './jsonl.js';
 
 const MAX_BYTES = 1 << 28;
@@ -24,19 +25,20 @@ type Table = { readonly records: number; at(row: number): Json };
  *
  * Any other object on a line of its own is a file of one record. Throws InputError for one that goes over several lines.
  */
-export async function jsonTableReader(file: ByteFile): Promise<Reader> {
+export async function jsonTableReader(file: ByteFile, { missing }: ReaderOptions = {}): Promise<Reader> {
   const bytes = await wholeContent(file, MAX_BYTES, 'write one object a line, and name it .jsonl');
   const text = new TextDecoder().decode(bytes);
   if (isDamagedText(text)) throw new InputError(`${file.name}: not valid UTF-8`);
   const object = parsed(text, file.name);
   const table = tableOf(object, file.name);
   if (table === undefined) {
-    if (!text.trim().includes('\n')) return jsonlReader(file);
+    if (!text.trim().includes('\n')) return jsonlReader(file, { missing });
     const keys = Object.keys(object);
     const listed = keys.length > 6 ? `${keys.slice(0, 6).join(', ')}, …` : keys.join(', ');
     throw new InputError(`${file.name}: one JSON object with the keys ${listed}, no table; ${EXPECTED}`);
   }
   return objectReader(file.name, {
+    missing,
     records: () => recordsOf(table, text.length),
     nestedCell: jsonCell,
     listCell: numberList,

@@ -5,6 +5,7 @@ import type { ByteFile } from '../byte-file.js';
 import { byteChunks, contentHead } from '../bytes.js';
 import { numberList, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
+import type { ReaderOptions } from '../reader-options.js';
 import { jsonTableReader } from './json-table.js';
 import { jsonCell, jsonRecord } from './jsonl.js';
 
@@ -16,11 +17,12 @@ const [QUOTE, BACKSLASH, COMMA, NEWLINE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** As of JSON Lines, the columns are the keys of the objects. For tables in one object see `jsonTableReader`. */
-export async function jsonReader(file: ByteFile): Promise<Reader> {
+export async function jsonReader(file: ByteFile, { missing }: ReaderOptions = {}): Promise<Reader> {
   const head = await contentHead(file, 4096);
   if (head.subarray(byteOrderMark(head)).find((byte) => byte > 32) === OPEN_OBJECT)
-    return jsonTableReader(file);
+    return jsonTableReader(file, { missing });
   return objectReader(file.name, {
+    missing,
     records: (reject) => arrayRecords(file, reject),
     nestedCell: jsonCell,
     listCell: numberList,

@@ -7,10 +7,12 @@ import type { ByteFile } from '../byte-file.js';
 import { isDamagedText, lineChunks } from '../bytes.js';
 import { type NoCell, numberList, numbersCell, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
+import type { ReaderOptions } from '../reader-options.js';
 
-/** Numbers and booleans become numbers; for lists of numbers see `jsonCell`. */
-export function jsonlReader(file: ByteFile): Promise<Reader> {
+/** Columns are the keys of the objects; for lists of numbers see `jsonCell`. */
+export function jsonlReader(file: ByteFile, { missing }: ReaderOptions = {}): Promise<Reader> {
   return objectReader(file.name, {
+    missing,
     records: (reject) => lineRecords(file, reject),
     nestedCell: jsonCell,
     listCell: numberList,
@@ -39,7 +41,7 @@ export function jsonRecord(
   const damaged = isDamagedText(text);
   const object = damaged ? undefined : parseObject(text);
   if (object) {
-    const spelled = () => parseObject(quotedNumbers(text, /./)) ?? object;
+    const spelled = () => parseObject(quotedNumbers(text, () => true)) ?? object;
     return { row: where.row, line: where.line, size: text.length, object, spelled };
   }
   reject({
@@ -52,16 +54,19 @@ export function jsonRecord(
 /** A string, or a number or word outside of strings. */
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN|-?\d[\d.eE+-]*/g;
 
-/** The text with every number outside of strings that `wanted` matches in quotes. */
-const quotedNumbers = (text: string, wanted: RegExp): string =>
+/** The text with every number outside of strings that is `wanted` in quotes. */
+const quotedNumbers = (text: string, wanted: (number: string) => boolean): string =>
   text.replace(TOKENS, (token) =>
-    /^[-\d]/.test(token) && !token.endsWith('y') && wanted.test(token) ? `"${token}"` : token,
+    /^[-\d]/.test(token) && !token.endsWith('y') && wanted(token) ? `"${token}"` : token,
   );
+
+const isRounded = (number: string): boolean =>
+  /^-?\d{16,}$/.test(number) && !Number.isSafeInteger(Number(number));
 
 /** An object of JSON. Integers that float64 would round are text; the NaN and Infinity that Python writes are missing. */
 function parseObject(given: string): Record<string, unknown> | undefined {
   let text = given;
-  if (/\d{16}/.test(text)) text = quotedNumbers(text, /^-?\d{16,}$/);
+  if (/\d{16}/.test(text)) text = quotedNumbers(text, isRounded);
   try {
     return objectOf(JSON.parse(text));
   } catch {

@@ -7,7 +7,8 @@ import { InputError } from '../../errors.js';
 import { quoteCell } from '../bad-records.js';
 import type { ByteFile } from '../byte-file.js';
 import { isDamagedText, lineChunks } from '../bytes.js';
-import { BATCH_RECORDS, BATCH_SIZE, MISSING_CELLS, type Reader } from '../reader.js';
+import { MISSING_WORDS } from '../cell-format.js';
+import { BATCH_RECORDS, BATCH_SIZE, type Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, RecordBatch } from '../record-batch.js';
 
 interface TsHeader {
@@ -25,7 +26,7 @@ interface TsHeader {
 /** A record that was read, or what is wrong with it. */
 type Parsed<T> = { readonly value: T } | { readonly fault: string };
 
-const missing = new Set(MISSING_CELLS.filter((cell) => cell !== ''));
+const missing = new Set(MISSING_WORDS);
 
 const isComment = (line: string) => line === '' || line.startsWith('#') || line.startsWith('%');
 
