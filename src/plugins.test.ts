@@ -14,7 +14,7 @@ import { InputError } from './errors.js';
 import { objectives } from './objectives/index.js';
 import { loadPlugins, type Plugin, type ReaderPlugin, registerPlugin } from './plugins.js';
 import { protocols } from './probes/index.js';
-import { contentHead } from './records/bytes.js';
+import { contentHead } from './records/bytes/bytes.js';
 import { formatExtensions } from './records/formats.js';
 import { byteReaders } from './records/open-bytes.js';
 import { openSource } from './sources/open-source.js';

@@ -9,7 +9,7 @@ import type { Objective } from './objectives/objective.js';
 import type { Declared, Option } from './options.js';
 import { protocols } from './probes/index.js';
 import type { Protocol } from './probes/protocol.js';
-import type { ByteFile } from './records/byte-file.js';
+import type { ByteFile } from './records/bytes/byte-file.js';
 import { formatExtensions } from './records/formats.js';
 import { byteReaders } from './records/open-bytes.js';
 import type { Reader } from './records/reader.js';

@@ -1,7 +1,7 @@
 import { describeBadRecord } from '../records/bad-records.js';
-import { describeTime } from '../records/cell-format.js';
+import { describeTime } from '../records/cells/cell-format.js';
+import { describeColumnType } from '../records/cells/schema.js';
 import type { ColumnProfile } from '../records/profile.js';
-import { describeColumnType } from '../records/schema.js';
 import { formatTable } from '../report/table.js';
 import type { MethodScores, Scores } from '../runs/scores.js';
 import type { Inspection } from '../verbs/inspect.js';

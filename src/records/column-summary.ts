@@ -1,11 +1,11 @@
 /** Statistics of one column, gathered batch by batch. */
 import { quoteCell } from './bad-records.js';
-import type { CellFormat } from './cell-format.js';
+import type { CellFormat } from './cells/cell-format.js';
+import { lookOf, type TextLook } from './cells/text-look.js';
 import { isFoldName, isSplitName, isValidationName, mayNameSplit } from './column-roles.js';
 import { NumberSet } from './number-set.js';
 import { type ColumnType, type ColumnValues, isCellType, type PixelShape } from './record-batch.js';
 import { flagNamed, partNamed } from './split.js';
-import { lookOf, type TextLook } from './text-look.js';
 
 /** Different values are counted exactly up to this many. */
 export const DISTINCT_CAP = 200_000;

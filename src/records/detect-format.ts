@@ -1,21 +1,21 @@
 /** Which format a file has, by its name and its first bytes, which must not contradict each other. */
 import { InputError } from '../errors.js';
-import type { ByteFile } from './byte-file.js';
-import { contentHead } from './bytes.js';
+import type { ByteFile } from './bytes/byte-file.js';
+import { contentHead } from './bytes/bytes.js';
 import {
   type Compression,
   compressionEndings,
   compressionOf,
   contentName,
   zipContent,
-} from './compression.js';
+} from './bytes/compression.js';
+import { type RefusedFile, refusedContent, refusedName } from './bytes/refused.js';
+import { isZip, type ZipMember, zipMembers } from './bytes/zip.js';
 import { type FormatName, formatExtensions, formatNamed } from './formats.js';
 import { isArrow } from './readers/arrow.js';
 import { isIdx } from './readers/idx.js';
 import { isOneObject } from './readers/json-table.js';
 import { isNpy } from './readers/npy.js';
-import { type RefusedFile, refusedContent, refusedName } from './refused.js';
-import { isZip, type ZipMember, zipMembers } from './zip.js';
 
 const HEAD_BYTES = 4096;
 

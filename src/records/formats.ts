@@ -1,4 +1,4 @@
-import { withoutCompression } from './compression.js';
+import { withoutCompression } from './bytes/compression.js';
 
 /** Every format that can be read, and the endings of file names that announce it. */
 export const formatExtensions = {

@@ -1,7 +1,7 @@
 /** Columns from records that are objects, as those of JSON and of pickled dictionaries. */
 import { InputError } from '../errors.js';
 import { quoteCell, type Reject } from './bad-records.js';
-import { MISSING_WORDS } from './cell-format.js';
+import { MISSING_WORDS } from './cells/cell-format.js';
 import { BATCH_RECORDS, BATCH_SIZE, isNumeric, type Reader, SAMPLE_RECORDS } from './reader.js';
 import type { ColumnInfo, ColumnValues, LeftOutColumn, RecordBatch } from './record-batch.js';
 

@@ -1,12 +1,14 @@
 /** Opens files given as bytes, wherever they come from: the formats that need no database. */
 import { InputError } from '../errors.js';
 import { type OnBadRecord, rejectBy } from './bad-records.js';
-import type { ByteFile } from './byte-file.js';
-import { contentHead, verifyCompressed } from './bytes.js';
-import { MISSING_WORDS } from './cell-format.js';
+import type { ByteFile } from './bytes/byte-file.js';
+import { contentHead, verifyCompressed } from './bytes/bytes.js';
+import { encodingNamed, findEncoding, recodedFile } from './bytes/encoding.js';
+import { MISSING_WORDS } from './cells/cell-format.js';
+import type { DialectWishes } from './cells/dialect.js';
+import type { Schema } from './cells/schema.js';
+import { typedReader } from './cells/typed-reader.js';
 import { detectFormat, TEXT_FORMATS } from './detect-format.js';
-import type { DialectWishes } from './dialect.js';
-import { encodingNamed, findEncoding, recodedFile } from './encoding.js';
 import { type FormatName, formatNamed, formatNames } from './formats.js';
 import type { Reader } from './reader.js';
 import type { ReaderOptions } from './reader-options.js';
@@ -19,8 +21,6 @@ import { linesReader } from './readers/lines.js';
 import { npyReader, npzReader } from './readers/npy.js';
 import { tsReader } from './readers/ts.js';
 import type { BadRecord, ColumnInfo, DataSource, RecordBatch } from './record-batch.js';
-import type { Schema } from './schema.js';
-import { typedReader } from './typed-reader.js';
 
 /** What a user may say of a file; the rest is found out. */
 export interface ReadingWishes extends DialectWishes, ReaderOptions {

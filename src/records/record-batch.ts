@@ -1,5 +1,5 @@
 /** What a reader yields: a few thousand records at a time, by column, so that a million rows need no million objects. */
-import type { CellFormat } from './cell-format.js';
+import type { CellFormat } from './cells/cell-format.js';
 
 export type ColumnValues =
   /** `values[row]`; NaN is a missing cell. */

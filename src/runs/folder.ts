@@ -7,7 +7,7 @@ import type { Config } from '../config/schema.js';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import type { ModelConfig } from '../learning/model.js';
-import { parseSchema, type Schema } from '../records/schema.js';
+import { parseSchema, type Schema } from '../records/cells/schema.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { restoreTokenizer, type Tokenizer } from '../tokenizers/index.js';
 import { CHECKPOINTS, latestCheckpoint } from './checkpoints.js';

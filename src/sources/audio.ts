@@ -1,9 +1,9 @@
 /** Sound from WAV files, as a log-mel spectrogram or as samples. */
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../errors.js';
-import { logMel, MEL_CHANNELS } from '../records/log-mel.js';
 import type { ReaderOptions } from '../records/reader-options.js';
-import { monoOf, parseWav, type Wav } from '../records/wav.js';
+import { logMel, MEL_CHANNELS } from '../records/readers/log-mel.js';
+import { monoOf, parseWav, type Wav } from '../records/readers/wav.js';
 import type { Decoder, Encoded } from './decoder.js';
 
 export const AUDIO_ENDINGS: readonly string[] = ['wav'];

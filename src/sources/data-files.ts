@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
-import { withoutCompression } from '../records/compression.js';
+import { withoutCompression } from '../records/bytes/compression.js';
 import { type FormatName, formatNamed } from '../records/formats.js';
 import { PARTS, type Part, partNamed } from '../records/split.js';
 import { readError } from './disk-file.js';

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { schemaOf } from '../records/cells/schema.js';
 import type { OpenOptions } from '../records/open-bytes.js';
 import type { BadRecord } from '../records/record-batch.js';
-import { schemaOf } from '../records/schema.js';
 import { openSource } from './open-source.js';
 
 let folder: string;

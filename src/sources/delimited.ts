@@ -1,15 +1,15 @@
 /** CSV and TSV, through DuckDB, which is told everything: delimiter, quotes, header, names and types. */
 import { InputError } from '../errors.js';
 import type { Reject } from '../records/bad-records.js';
-import type { ByteFile } from '../records/byte-file.js';
-import { byteChunks, contentHead, isGzipped } from '../records/bytes.js';
-import { MISSING_WORDS } from '../records/cell-format.js';
-import { type Dialect, type DialectWishes, describeDialect, findDialect } from '../records/dialect.js';
+import type { ByteFile } from '../records/bytes/byte-file.js';
+import { byteChunks, contentHead, isGzipped } from '../records/bytes/bytes.js';
+import { MISSING_WORDS } from '../records/cells/cell-format.js';
+import { type Dialect, type DialectWishes, describeDialect, findDialect } from '../records/cells/dialect.js';
+import type { Schema } from '../records/cells/schema.js';
+import { typedReader } from '../records/cells/typed-reader.js';
 import type { Reader } from '../records/reader.js';
 import type { BadRecord, ColumnInfo, RecordBatch } from '../records/record-batch.js';
-import type { Schema } from '../records/schema.js';
 import { selectRecords } from '../records/select-records.js';
-import { typedReader } from '../records/typed-reader.js';
 import { duckdbMessage, sqlPath, sqlString, tableBatches } from './duckdb.js';
 import { cleanCopy, type Examined, examine } from './examine-delimited.js';
 import { spooled } from './spool.js';

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { createGunzip } from 'node:zlib';
 import { InputError, LacunaError } from '../errors.js';
-import type { ByteFile } from '../records/byte-file.js';
+import type { ByteFile } from '../records/bytes/byte-file.js';
 
 const CHUNK_BYTES = 1 << 20;
 

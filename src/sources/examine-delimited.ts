@@ -1,10 +1,10 @@
 /** A delimited file as plain JavaScript reads it: slowly, but with the line of every bad record. */
 import { InputError } from '../errors.js';
-import type { ByteFile } from '../records/byte-file.js';
-import { byteChunks, isDamagedText, lineChunks } from '../records/bytes.js';
-import { plainNumber } from '../records/cell-format.js';
-import { type DelimitedRecord, delimitedRecords } from '../records/delimited-text.js';
-import type { Dialect } from '../records/dialect.js';
+import type { ByteFile } from '../records/bytes/byte-file.js';
+import { byteChunks, isDamagedText, lineChunks } from '../records/bytes/bytes.js';
+import { plainNumber } from '../records/cells/cell-format.js';
+import { type DelimitedRecord, delimitedRecords } from '../records/cells/delimited-text.js';
+import type { Dialect } from '../records/cells/dialect.js';
 import type { BadRecord } from '../records/record-batch.js';
 import { spooled } from './spool.js';
 

@@ -1,7 +1,7 @@
 /** LMDB databases of pickled dictionaries, the form in which TAPE (Rao et al., 2019) is distributed. */
 import { setImmediate } from 'node:timers/promises';
 import { quoteCell, type Reject } from '../records/bad-records.js';
-import { isDamagedText } from '../records/bytes.js';
+import { isDamagedText } from '../records/bytes/bytes.js';
 import { type NoCell, numbersCell, type ObjectRecord, objectReader } from '../records/object-records.js';
 import type { Reader } from '../records/reader.js';
 import { type LmdbEntry, LmdbFile } from './lmdb-file.js';

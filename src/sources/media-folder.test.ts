@@ -5,8 +5,8 @@ import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import type { OpenOptions } from '../records/open-bytes.js';
+import { toneSamples, wavFile } from '../records/readers/wav.case.js';
 import type { BadRecord, ColumnValues, DataSource, PixelShape } from '../records/record-batch.js';
-import { toneSamples, wavFile } from '../records/wav.case.js';
 import { openSource } from './open-source.js';
 
 const root = mkdtempSync(join(tmpdir(), 'lacuna-media-'));

@@ -2,9 +2,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
-import type { ByteFile } from '../records/byte-file.js';
-import { contentHead, verifyCompressed } from '../records/bytes.js';
-import { withoutCompression } from '../records/compression.js';
+import type { ByteFile } from '../records/bytes/byte-file.js';
+import { contentHead, verifyCompressed } from '../records/bytes/bytes.js';
+import { withoutCompression } from '../records/bytes/compression.js';
+import { schemaOf } from '../records/cells/schema.js';
 import { detectFormat } from '../records/detect-format.js';
 import type { FormatName } from '../records/formats.js';
 import { joinParts } from '../records/join-parts.js';
@@ -20,7 +21,6 @@ import {
 import type { Reader } from '../records/reader.js';
 import { type IdxFiles, idxReader } from '../records/readers/idx.js';
 import type { DataSource } from '../records/record-batch.js';
-import { schemaOf } from '../records/schema.js';
 import type { Part } from '../records/split.js';
 import { findDataFiles } from './data-files.js';
 import { mapSome } from './decoder.js';

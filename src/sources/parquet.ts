@@ -1,6 +1,6 @@
 /** Parquet, through DuckDB. */
 import { InputError } from '../errors.js';
-import type { CellFormat } from '../records/cell-format.js';
+import type { CellFormat } from '../records/cells/cell-format.js';
 import type { Reader } from '../records/reader.js';
 import type { ReaderOptions } from '../records/reader-options.js';
 import type { ColumnInfo, ColumnType, ReadOptions, RecordBatch } from '../records/record-batch.js';

@@ -2,10 +2,10 @@
 import type { MainModule } from '@rdkit/rdkit';
 import { InputError } from '../errors.js';
 import { loadRDKit, useMolecule } from '../molecules/rdkit.js';
-import type { ByteFile } from '../records/byte-file.js';
-import { isDamagedText, lineChunks } from '../records/bytes.js';
+import type { ByteFile } from '../records/bytes/byte-file.js';
+import { isDamagedText, lineChunks } from '../records/bytes/bytes.js';
 import { CellBatch } from '../records/cell-batch.js';
-import { MISSING_WORDS } from '../records/cell-format.js';
+import { MISSING_WORDS } from '../records/cells/cell-format.js';
 import { isNumeric, type Reader, SAMPLE_RECORDS } from '../records/reader.js';
 import type { ColumnInfo } from '../records/record-batch.js';
 

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { LacunaError } from '../errors.js';
-import type { ByteFile } from '../records/byte-file.js';
-import { byteChunks } from '../records/bytes.js';
-import { compressionOf } from '../records/compression.js';
+import type { ByteFile } from '../records/bytes/byte-file.js';
+import { byteChunks } from '../records/bytes/bytes.js';
+import { compressionOf } from '../records/bytes/compression.js';
 import { type DiskFile, diskFile } from './disk-file.js';
 
 /** What is done to the bytes of a content on their way, such as a change of encoding. */

@@ -1,11 +1,11 @@
 /** Excel's `.xlsx`: the first sheet, read as a whole by read-excel-file. */
 import { InputError } from '../errors.js';
-import type { ByteFile } from '../records/byte-file.js';
-import { wholeContent } from '../records/bytes.js';
+import type { ByteFile } from '../records/bytes/byte-file.js';
+import { wholeContent } from '../records/bytes/bytes.js';
+import { zipMembers } from '../records/bytes/zip.js';
 import { type ObjectRecord, objectReader } from '../records/object-records.js';
 import type { Reader } from '../records/reader.js';
 import type { ReaderOptions } from '../records/reader-options.js';
-import { zipMembers } from '../records/zip.js';
 
 const MAX_BYTES = 1 << 28;
 /** What the file unpacks to. */

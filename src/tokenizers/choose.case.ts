@@ -1,5 +1,5 @@
 /** The choice of a tokenizer for columns that are given by hand. */
-import type { CellFormat } from '../records/cell-format.js';
+import type { CellFormat } from '../records/cells/cell-format.js';
 import { profileSource } from '../records/profile.js';
 import type { ColumnValues, DataSource } from '../records/record-batch.js';
 import { chooseTokenizer, type TokenizerWishes } from './index.js';

@@ -1,7 +1,7 @@
 /** A column of numbers: one token, standardised by the mean and standard deviation of the training cells. */
 import { z } from 'zod';
 import { InputError } from '../errors.js';
-import { plainNumber } from '../records/cell-format.js';
+import { plainNumber } from '../records/cells/cell-format.js';
 import type { ColumnValues } from '../records/record-batch.js';
 import { MISSING_ID } from '../records/token-block.js';
 import { type Cells, CLIP, type Field, type FieldFit, numericTokens, wrongType } from './field.js';

@@ -7,8 +7,9 @@ import { series } from './series.js';
 import type { Tokenizer, TokenizerFamily } from './tokenizer.js';
 
 export type { OnBadRecord, Reject } from '../records/bad-records.js';
-export type { ByteFile } from '../records/byte-file.js';
-export type { BooleanFormat, CellFormat, DateFormat, NumberFormat } from '../records/cell-format.js';
+export type { ByteFile } from '../records/bytes/byte-file.js';
+export type { BooleanFormat, CellFormat, DateFormat, NumberFormat } from '../records/cells/cell-format.js';
+export type { NameLook, TextLook } from '../records/cells/text-look.js';
 export { type OpenOptions, openBytes } from '../records/open-bytes.js';
 export { type ColumnProfile, profileSource, type SourceProfile } from '../records/profile.js';
 export type { Reader } from '../records/reader.js';
@@ -23,7 +24,6 @@ export type {
   ReadOptions,
   RecordBatch,
 } from '../records/record-batch.js';
-export type { NameLook, TextLook } from '../records/text-look.js';
 export type { FieldSpec, GridSpec, TokenBlock, TokenSpec } from '../records/token-block.js';
 export type { TokenizerChoice, TokenizerWishes } from './choose.js';
 export { chooseTokenizer } from './choose.js';

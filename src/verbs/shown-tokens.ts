@@ -1,5 +1,5 @@
 /** The tokens of a few records in words. */
-import { describeTime } from '../records/cell-format.js';
+import { describeTime } from '../records/cells/cell-format.js';
 import type { DataSource } from '../records/record-batch.js';
 import { selectRecords } from '../records/select-records.js';
 import { MISSING_ID } from '../records/token-block.js';

@@ -1,9 +1,9 @@
 /** Arrow IPC, as a file (also Feather version 2) or as a stream. Read as a whole by flechette. */
 import type { Column, DataType, Table } from '@uwdata/flechette';
 import { InputError } from '../../errors.js';
-import type { ByteFile } from '../byte-file.js';
-import { wholeContent } from '../bytes.js';
-import { decodeLz4Frame } from '../lz4.js';
+import type { ByteFile } from '../bytes/byte-file.js';
+import { wholeContent } from '../bytes/bytes.js';
+import { decodeLz4Frame } from '../bytes/lz4.js';
 import type { Reader } from '../reader.js';
 import type { ColumnType, ColumnValues, LeftOutColumn } from '../record-batch.js';
 import { type ColumnGroup, listSeries, slicedReader } from '../sliced-reader.js';

@@ -1,8 +1,8 @@
 /** FASTA: `>id description` lines, each followed by the lines of its sequence. */
 import { InputError } from '../../errors.js';
 import { quoteCell } from '../bad-records.js';
-import type { ByteFile } from '../byte-file.js';
-import { isDamagedText, lineChunks } from '../bytes.js';
+import type { ByteFile } from '../bytes/byte-file.js';
+import { isDamagedText, lineChunks } from '../bytes/bytes.js';
 import { type Reader, TextBatch } from '../reader.js';
 import type { ColumnInfo } from '../record-batch.js';
 

@@ -3,8 +3,8 @@
  * elements in row-major order. Images are axes [count, height, width] or [count, height, width, channels] of unsigned bytes.
  */
 import { InputError } from '../../errors.js';
-import type { ByteFile } from '../byte-file.js';
-import { byteChunks, contentHead, contentSize } from '../bytes.js';
+import type { ByteFile } from '../bytes/byte-file.js';
+import { byteChunks, contentHead, contentSize } from '../bytes/bytes.js';
 import { BATCH_RECORDS, BATCH_SIZE, type Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, PixelShape } from '../record-batch.js';
 

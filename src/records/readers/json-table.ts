@@ -1,8 +1,8 @@
 /** JSON of one object that holds a table: by columns, in one key, or as pandas splits it. Read as a whole. */
 import { InputError } from '../../errors.js';
 import { quoteCell } from '../bad-records.js';
-import type { ByteFile } from '../byte-file.js';
-import { byteChunks, isDamagedText, wholeContent } from '../bytes.js';
+import type { ByteFile } from '../bytes/byte-file.js';
+import { byteChunks, isDamagedText, wholeContent } from '../bytes/bytes.js';
 import { numberList, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
 import type { ReaderOptions } from '../reader-options.js';

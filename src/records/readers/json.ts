@@ -1,8 +1,8 @@
 /** JSON: one array of objects, read as a stream of its elements, or one object that holds a table. */
 import { InputError } from '../../errors.js';
 import { quoteCell, type Reject } from '../bad-records.js';
-import type { ByteFile } from '../byte-file.js';
-import { byteChunks, contentHead } from '../bytes.js';
+import type { ByteFile } from '../bytes/byte-file.js';
+import { byteChunks, contentHead } from '../bytes/bytes.js';
 import { numberList, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
 import type { ReaderOptions } from '../reader-options.js';

@@ -3,8 +3,8 @@
  * or turns it into missing cells without saying so, and rounds 2.5 to 2 in a column that began with integers.
  */
 import { quoteCell, type Reject } from '../bad-records.js';
-import type { ByteFile } from '../byte-file.js';
-import { isDamagedText, lineChunks } from '../bytes.js';
+import type { ByteFile } from '../bytes/byte-file.js';
+import { isDamagedText, lineChunks } from '../bytes/bytes.js';
 import { type NoCell, numberList, numbersCell, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
 import type { ReaderOptions } from '../reader-options.js';

@@ -1,6 +1,6 @@
 /** One record per line: plain text, or SMILES files whose lines are `SMILES name …`. */
-import type { ByteFile } from '../byte-file.js';
-import { isDamagedText, lineChunks } from '../bytes.js';
+import type { ByteFile } from '../bytes/byte-file.js';
+import { isDamagedText, lineChunks } from '../bytes/bytes.js';
 import { type Reader, TextBatch } from '../reader.js';
 
 /** What the first column of a SMILES file is called where its first line is a header; none of them is a molecule. */

@@ -8,13 +8,13 @@ import {
   npyElement,
   parseNpyHeader,
 } from '../../tensor/npy-header.js';
-import type { ByteFile } from '../byte-file.js';
-import { wholeContent } from '../bytes.js';
-import { compressionOf } from '../compression.js';
+import type { ByteFile } from '../bytes/byte-file.js';
+import { wholeContent } from '../bytes/bytes.js';
+import { compressionOf } from '../bytes/compression.js';
+import { memberChunks, memberFile, type ZipMember, zipMembers } from '../bytes/zip.js';
 import type { Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, LeftOutColumn, PixelShape } from '../record-batch.js';
 import { type ColumnGroup, slicedReader } from '../sliced-reader.js';
-import { memberChunks, memberFile, type ZipMember, zipMembers } from '../zip.js';
 
 export { isNpy };
 

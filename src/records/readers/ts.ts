@@ -5,9 +5,9 @@
  */
 import { InputError } from '../../errors.js';
 import { quoteCell } from '../bad-records.js';
-import type { ByteFile } from '../byte-file.js';
-import { isDamagedText, lineChunks } from '../bytes.js';
-import { MISSING_WORDS } from '../cell-format.js';
+import type { ByteFile } from '../bytes/byte-file.js';
+import { isDamagedText, lineChunks } from '../bytes/bytes.js';
+import { MISSING_WORDS } from '../cells/cell-format.js';
 import { BATCH_RECORDS, BATCH_SIZE, type Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, RecordBatch } from '../record-batch.js';
 

@@ -1,8 +1,8 @@
 /** The columns of a run's training file, decided once; every later file is read by them. */
 import { z } from 'zod';
-import { InputError } from '../errors.js';
+import { InputError } from '../../errors.js';
+import type { ColumnInfo, DataSource } from '../record-batch.js';
 import type { CellFormat } from './cell-format.js';
-import type { ColumnInfo, DataSource } from './record-batch.js';
 
 /** Plain data, kept in a run as schema.json. */
 export interface Schema {

@@ -1,5 +1,5 @@
 /** Sound as a log-mel spectrogram: how loud it is at 64 pitches, every 10 milliseconds. */
-import { type FourierTransform, fourierTransform } from '../tensor/fft.js';
+import { type FourierTransform, fourierTransform } from '../../tensor/fft.js';
 
 export const MEL_CHANNELS = 64;
 const WINDOW_SECONDS = 0.025;

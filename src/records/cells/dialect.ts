@@ -1,5 +1,5 @@
 /** How a delimited file is written, found from its first lines and told, so that nothing is guessed twice. */
-import { InputError } from '../errors.js';
+import { InputError } from '../../errors.js';
 import { dateParts, isMissingNumber, plainNumber } from './cell-format.js';
 import { type DelimitedRecord, delimitedRecords, type TextDialect } from './delimited-text.js';
 

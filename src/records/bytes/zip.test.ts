@@ -1,6 +1,6 @@
 import { strToU8, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../errors.js';
+import { InputError } from '../../errors.js';
 import { memberChunks, memberFile, zipMembers } from './zip.js';
 
 const long = Array.from({ length: 50_000 }, (_, i) => `${i} ${i % 7}`).join('\n');

@@ -5,9 +5,9 @@ import { gzipSync } from 'node:zlib';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { strToU8, zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { InputError } from '../errors.js';
+import { InputError } from '../../errors.js';
+import { openBytes } from '../open-bytes.js';
 import { byteChunks, contentSize } from './bytes.js';
-import { openBytes } from './open-bytes.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-compression-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,5 +1,5 @@
 /** The content of files as streams of bytes and lines, decompressed where they are compressed. Memory stays constant. */
-import { InputError } from '../errors.js';
+import { InputError } from '../../errors.js';
 import type { ByteFile } from './byte-file.js';
 import { compressionOf, decompressed } from './compression.js';
 

@@ -1,6 +1,6 @@
 /** Whether a file is compressed, and how: gzip, zstd, or a zip archive of one file. Names are not trusted. */
 import { Decompress } from 'fzstd';
-import { InputError } from '../errors.js';
+import { InputError } from '../../errors.js';
 import type { ByteFile } from './byte-file.js';
 import { pushThrough } from './push-through.js';
 import { isZip, memberChunks, type ZipMember, zipMembers } from './zip.js';

@@ -1,17 +1,17 @@
 /** From cells of text to columns by a schema: types are decided once, and each cell is then read from its own characters. */
-import { quoteCell, type Reject } from './bad-records.js';
-import { dateValue, formattedNumber, isMissingNumber, MISSING_WORDS, plainNumber } from './cell-format.js';
-import { inferColumn } from './infer-format.js';
-import type { Reader } from './reader.js';
+import { quoteCell, type Reject } from '../bad-records.js';
+import type { Reader } from '../reader.js';
 import {
   type BadRecord,
   type ColumnInfo,
   type ColumnValues,
   isCellType,
   type RecordBatch,
-} from './record-batch.js';
+} from '../record-batch.js';
+import { selectRecords } from '../select-records.js';
+import { dateValue, formattedNumber, isMissingNumber, MISSING_WORDS, plainNumber } from './cell-format.js';
+import { inferColumn } from './infer-format.js';
 import { describeColumnType, type Schema } from './schema.js';
-import { selectRecords } from './select-records.js';
 
 export interface TypingOptions {
   /** What a run's training file was decided to hold. */

@@ -1,6 +1,6 @@
 /** The members of a zip archive, from the directory at its end; each is read on its own, and nothing is held whole. */
 import { Inflate } from 'fflate';
-import { InputError } from '../errors.js';
+import { InputError } from '../../errors.js';
 import type { ByteFile } from './byte-file.js';
 import { Crc32 } from './crc32.js';
 import { pushThrough } from './push-through.js';

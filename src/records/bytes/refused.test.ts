@@ -1,7 +1,7 @@
 import { gzipSync, strToU8, zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { InputError } from '../errors.js';
-import { openBytes } from './open-bytes.js';
+import { InputError } from '../../errors.js';
+import { openBytes } from '../open-bytes.js';
 
 async function refusal(name: string, content: Uint8Array | string): Promise<string> {
   const bytes = typeof content === 'string' ? strToU8(content) : content;

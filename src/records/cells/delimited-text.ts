@@ -1,5 +1,5 @@
 /** Records of delimited text, cell by cell, with the line where each begins. No file is too odd for it, but it is slow. */
-import type { LineChunk } from './bytes.js';
+import type { LineChunk } from '../bytes/bytes.js';
 
 /** How a delimited text is written. */
 export interface TextDialect {

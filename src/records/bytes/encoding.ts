@@ -1,5 +1,5 @@
 /** Text in other encodings than UTF-8: told from its first bytes or named by the user, and read as UTF-8. */
-import { InputError } from '../errors.js';
+import { InputError } from '../../errors.js';
 import type { ByteFile } from './byte-file.js';
 import { byteChunks, isDamagedText } from './bytes.js';
 
