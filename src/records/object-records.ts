@@ -110,7 +110,8 @@ async function sampleColumns(path: string, format: ObjectFormat) {
   const columns: ColumnInfo[] = [];
   const leftOut: LeftOutColumn[] = [];
   for (const [name, sample] of samples) {
-    if (sample.leftOut) leftOut.push({ name, reason: sample.leftOut });
+    if (name === '') leftOut.push({ name: '(no name)', reason: 'a value without a name; give it one' });
+    else if (sample.leftOut) leftOut.push({ name, reason: sample.leftOut });
     else if (sample.lists) columns.push({ name, type: 'series' });
     else if (sample.booleans > 0 && sample.booleans === sample.present) {
       columns.push({ name, type: 'text', format: { kind: 'boolean' } });
@@ -181,10 +182,11 @@ class ObjectBatch {
       const source = spelling() ?? object;
       this.verbatim.forEach((name, i) => {
         const value = ownValue(source, name);
-        const nested = typeof value === 'object' && value !== null;
-        this.texts[i].push(
-          value === undefined || value === null ? null : nested ? JSON.stringify(value) : String(value),
-        );
+        const given = ownValue(object, name);
+        if (value === undefined || value === null) this.texts[i].push(null);
+        else if (typeof given === 'object' && given !== null)
+          this.texts[i].push(nestedText(given, this.format));
+        else this.texts[i].push(String(value));
       });
     }
     rows.push(row);
@@ -236,6 +238,12 @@ class ObjectBatch {
 
 /** A missing list. */
 const NO_STEPS: ListCell = { values: [], channels: 1 };
+
+/** A nested value as text: as its format writes it, or as JSON. */
+function nestedText(value: object, format: ObjectFormat): string {
+  const cell = format.nestedCell(value);
+  return typeof cell === 'string' && !Array.isArray(value) ? cell : JSON.stringify(value);
+}
 
 /** Lists as a column. Those of one batch have the same channels; missing ones have no step. */
 export function seriesOf(lists: readonly ListCell[]): ColumnValues {

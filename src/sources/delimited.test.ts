@@ -149,6 +149,16 @@ describe('what only looks like another dialect', () => {
       'genres',
     ]);
   });
+  it('a title may have a line end in quotes', async () => {
+    const { columns, rows } = await read('"T\nu, v"\nx,t\n0.5,a\n1.5,b\n2.5\n3.5,b\n');
+    expect(columns).toEqual({ x: [0.5, 1.5, 3.5], t: ['a', 'b', 'b'] });
+    expect(rows).toEqual([0, 1, 3]);
+  });
+  it('a carriage return alone among other line ends is refused', async () => {
+    await expect(read('a,b\n1,x\n2,y\r3,x\n4,y\n')).rejects.toThrow(
+      'line 3: a carriage return alone ends lines here',
+    );
+  });
   it('a space before a quote is refused', async () => {
     await expect(open('a, b\n0, "t,0"\n1, "u,1"\n')).rejects.toThrow(
       'line 2: a space before an opening quote',

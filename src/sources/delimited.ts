@@ -40,7 +40,10 @@ export async function delimitedReader(
   const known = schema?.columns.map(({ name }) => name);
   const dialect = await findDialect(path, lines, wishes, { tabs: format === 'tsv', known });
   const missing = wishes.missing ?? schema?.missing;
-  const raw = rawReader(path, file, dialect, missing ?? MISSING_WORDS);
+  const raw = rawReader(path, file, dialect, {
+    missing: missing ?? MISSING_WORDS,
+    titles: lines.slice(0, dialect.skip),
+  });
   let sampled = false;
   const noting: Reader = {
     ...raw,
@@ -106,7 +109,12 @@ interface Table {
 }
 
 /** The cells as text; a column that is asked for as numbers comes as numbers, unless a cell of it has to be looked at. */
-function rawReader(path: string, original: ByteFile, dialect: Dialect, missing: readonly string[]): Reader {
+function rawReader(
+  path: string,
+  original: ByteFile,
+  dialect: Dialect,
+  { missing, titles }: { missing: readonly string[]; titles: readonly string[] },
+): Reader {
   let table: Table = { file: original, dialect, bad: [] };
   /** Columns that are not read as numbers by DuckDB, which takes `1_000` for a thousand. */
   let checked: Promise<ReadonlySet<number>> | undefined;
@@ -117,6 +125,14 @@ function rawReader(path: string, original: ByteFile, dialect: Dialect, missing: 
 
   async function suspects(): Promise<ReadonlySet<number>> {
     return (await hasUnderscore(original)) ? (await examination()).notNumbers : new Set();
+  }
+
+  /** The database counts records where lines are to be skipped, and titles may have line ends in quotes. */
+  const hasQuotedTitle =
+    dialect.skip > 0 && dialect.quote !== '' && titles.some((line) => line.includes(dialect.quote));
+  async function copyWithoutTitle(): Promise<void> {
+    const { bad } = await examination();
+    table = { file: await cleanCopy(original, dialect), dialect: cleanDialect(dialect), bad };
   }
 
   async function* batches(
@@ -154,6 +170,7 @@ function rawReader(path: string, original: ByteFile, dialect: Dialect, missing: 
     columns,
     lineOf: async (row) => (await examination()).lineOf(row),
     async *read(selected, reject, { few, verbatim = [] } = {}) {
+      if (hasQuotedTitle && table.file === original) await copyWithoutTitle();
       // The last row of the file that was given.
       let last = -1;
       for (let attempt = 0; ; attempt++) {

@@ -90,6 +90,11 @@ export async function examine(
       if (record.line !== expected) steps.push({ row, line: record.line });
       expected = record.line + 1;
       const message = faultOf(record, width);
+      if (message !== undefined && !record.fault && record.cells.some((cell) => cell.includes('\r'))) {
+        throw new InputError(
+          `${path}: line ${record.line}: a carriage return alone ends lines here, and others end otherwise; save the file with one kind of line end`,
+        );
+      }
       if (message !== undefined) {
         bad.push({ path, row, line: record.line, message });
         if (bad.length === MAX_BAD_RECORDS) {

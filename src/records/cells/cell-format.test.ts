@@ -73,7 +73,16 @@ describe('dateValue', () => {
     ).toEqual([37200, 37230, 300, 75900]);
   });
   it('refuses days and times that there are not, and other words', () => {
-    for (const cell of ['2024-02-30', '2024-13-01', '1234-5', 'may', 'Nov 31, 2023', '5 apples 2024'])
+    for (const cell of [
+      '2024-02-30',
+      '2024-13-01',
+      '1234-5',
+      'may',
+      'Nov 31, 2023',
+      '5 apples 2024',
+      '12 Decks 2020',
+      '1 janvier 2024',
+    ])
       expect(dateValue(cell, date('date'))).toBeUndefined();
     expect(dateValue('25:00', date('time'))).toBeUndefined();
     expect(dateParts('31/31/2024')).toBeUndefined();

@@ -31,6 +31,7 @@ export const MISSING_WORDS: readonly string[] = ['?', 'NA', 'N/A', 'NaN', 'nan',
 
 /** What means "missing" among numbers and dates too, where it can be no category. Compared in lower case. */
 const MISSING_NUMBERS = new Set([
+  'nat',
   'na',
   'n/a',
   '#n/a',
@@ -115,7 +116,9 @@ export function formattedNumber(cell: string, format: NumberFormat): number | un
   return sign * Number(decimal === ',' ? text.replace(',', '.') : text);
 }
 
-const MONTHS = 'jan feb mar apr may jun jul aug sep oct nov dec'.split(' ');
+const MONTHS = 'january february march april may june july august september october november december'.split(
+  ' ',
+);
 const TIME = String.raw`(\d{1,2}):(\d{2})(?::(\d{2})([.,]\d+)?)?(?:\s*([ap])\.?m\.?)?`;
 const ZONE = String.raw`\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?`;
 const DATE_TIME = new RegExp(`^(.*?\\d)(?:[T ]\\s*|,\\s*)${TIME}${ZONE}$`, 'i');
@@ -133,7 +136,12 @@ export interface DateParts {
   readonly ambiguous?: boolean;
 }
 
-const monthNumber = (name: string): number => MONTHS.indexOf(name.slice(0, 3).toLowerCase()) + 1;
+/** By its English name, whole or its first three letters; 0 for any other word, which is no month. */
+function monthNumber(name: string): number {
+  const word = name.toLowerCase();
+  const short = word.length === 3 || word === 'sept';
+  return MONTHS.findIndex((month) => month === word || (short && month.startsWith(word))) + 1;
+}
 
 function days(year: number, month: number, day: number): number | undefined {
   const time = Date.UTC(year, month - 1, day);

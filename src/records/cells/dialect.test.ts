@@ -27,6 +27,14 @@ describe('findDialect', () => {
     });
   });
   it.each([
+    ['Export,,\nx,t,g\n0.5,a,red\n1.5,b,blue', 1],
+    ['A,A,B\nx,t,g\n0.5,a,red\n1.5,b,blue', 1],
+    ['Export, of things\nx,t,g\n0.5,a,red\n1.5,b,blue', 1],
+    ['x,t,g,\n0.5,a,red\n1.5,b,blue', 0],
+  ])('finds the names x, t and g in %j', async (text, skip) => {
+    expect(await find(text)).toMatchObject({ skip, header: true, names: ['x', 't', 'g'] });
+  });
+  it.each([
     ['x,y\n1,2\n3,4', true],
     ['1,2\n3,4', false],
     ['country,2019,2020\nFrance,1.5,2.5\nPeru,3,4', true],
@@ -40,6 +48,9 @@ describe('findDialect', () => {
     ['2024-01-01,A\n2024-01-02,B', false],
     ['$5,red\n$6,blue', false],
     ['day,price\n2024-01-01,$5\n2024-01-02,$6', true],
+    ['site,2024-01-01,2024-01-02\ns0,0.5,0\ns1,1.5,2', true],
+    ['NA,NA\n1.5,2.5\n3.5,4.5', false],
+    ['v\na1 b, c\na2 d, e\na3 f, g', true],
   ])('knows whether %j has a header', async (text, header) => {
     expect((await find(text)).header).toBe(header);
   });

@@ -1,7 +1,7 @@
 /** How a delimited file is written, found from its first lines and told, so that nothing is guessed twice. */
 import { InputError } from '../../errors.js';
-import { dateParts, isMissingNumber, plainNumber } from './cell-format.js';
 import { type DelimitedRecord, delimitedRecords, type TextDialect } from './delimited-text.js';
+import { looksLikeHeader, namesAllButOne, namesOf, namesValues } from './header.js';
 
 /** What a user may say of a delimited file. */
 export interface DialectWishes {
@@ -70,30 +70,19 @@ export async function findDialect(
   // A delimiter at the end of every record makes one cell more, which is empty.
   const trailing = most > 1 && records.every(({ cells }) => cells.length !== most || cells[most - 1] === '');
   const width = trailing ? most - 1 : most;
-  // Titles have fewer cells than the records below them.
-  const titles = records.findIndex(({ cells }) => cells.length >= width);
-  const fullWidth = Math.max(0, titles);
-  const rest = records.slice(fullWidth);
-  // R writes no name above the names of the rows.
-  const isNameless = fullWidth > 0 && namesAllButOne(records[fullWidth - 1], rest);
-  const spaced =
-    quote === ''
-      ? undefined
-      : records.find(({ cells }) => cells.some((cell) => /^\s+/.test(cell) && cell.trim()[0] === quote));
-  if (spaced) {
-    throw new InputError(
-      `${path}: line ${start + spaced.line}: a space before an opening quote, which is then a character like any other; remove the space, or read quotes as they are with --quote none`,
-    );
-  }
-  const first = isNameless ? fullWidth - 1 : fullWidth;
+  refuseSpacedQuotes(path, records, { quote, start });
+  const { first, isNameless } = findFirst(records, width, wishes);
   const skip = start + records[first].line - 1;
   if (first > 0) {
     notes.push(
-      `${first === 1 ? 'the first line is a title' : `the first ${first} lines are titles`} and left out`,
+      `${first === 1 ? 'the first line is a title' : `the first ${first} records are titles`} and left out`,
     );
   }
   if (isNameless) notes.push('the first column has no name and is called index');
-  const head = isNameless ? ['', ...records[first].cells] : records[first].cells;
+  const { cells } = records[first];
+  // A delimiter behind the last name is no name.
+  const named = cells.length === most + 1 && cells[most] === '' ? cells.slice(0, most) : cells;
+  const head = isNameless ? ['', ...named] : named;
   const body = records.slice(first + 1);
   const header =
     wishes.header === undefined
@@ -106,6 +95,47 @@ export async function findDialect(
     names: namesOf(header ? head : undefined, head.length),
     notes,
   };
+}
+
+/** Titles at most that have as many cells as the records below them. */
+const MOST_TITLES = 3;
+
+/**
+ * The first record that is no title, and whether it names all columns but the first, as R writes them. A title has fewer
+ * cells than the records below it; or as many, where a record below it names columns of numbers.
+ */
+function findFirst(
+  records: readonly DelimitedRecord[],
+  width: number,
+  { header, decimal }: DialectWishes,
+): { first: number; isNameless: boolean } {
+  const full = Math.max(
+    0,
+    records.findIndex(({ cells }) => cells.length >= width),
+  );
+  const rest = records.slice(full);
+  const names = (place: number) => namesValues(rest[place]?.cells ?? [], rest.slice(place + 1), decimal);
+  if (full > 0 && !names(0) && namesAllButOne(records[full - 1], rest))
+    return { first: full - 1, isNameless: true };
+  if (header === undefined && !names(0)) {
+    for (let titles = 1; titles <= MOST_TITLES; titles++) {
+      if (names(titles)) return { first: full + titles, isNameless: false };
+    }
+  }
+  return { first: full, isNameless: false };
+}
+
+function refuseSpacedQuotes(
+  path: string,
+  records: readonly DelimitedRecord[],
+  { quote, start }: { quote: string; start: number },
+): void {
+  const isSpaced = (cell: string) => /^\s+/.test(cell) && cell.trim()[0] === quote;
+  const spaced = quote === '' ? undefined : records.find(({ cells }) => cells.some(isSpaced));
+  if (!spaced) return;
+  throw new InputError(
+    `${path}: line ${start + spaced.line}: a space before an opening quote, which is then a character like any other; remove the space, or read quotes as they are with --quote none`,
+  );
 }
 
 async function recordsOf(lines: readonly string[], dialect: TextDialect): Promise<DelimitedRecord[]> {
@@ -162,12 +192,15 @@ async function findDelimiter(
     // `0,5;1,5`: a comma between digits in every cell that a semicolon divides is a decimal comma.
     const decimals =
       delimiter === ',' && decimalCommas(await recordsOf(lines, { ...quoting, delimiter: ';' }));
-    if (decimals) continue;
+    if (decimals || (delimiter === ',' && !first && isProse(lines))) continue;
     const better = share > best.share + 0.05 || (share >= best.share - 0.05 && width > best.width);
     if (first === best.first ? better : first) best = { delimiter, first, share, width };
   }
   return best.delimiter;
 }
+
+/** Whether every comma has a space behind it, as in sentences. */
+const isProse = (lines: readonly string[]): boolean => lines.every((line) => !/,(?! )/.test(line));
 
 function decimalCommas(records: readonly DelimitedRecord[]): boolean {
   const body = records.slice(1).filter(({ cells }) => cells.length > 1);
@@ -175,78 +208,6 @@ function decimalCommas(records: readonly DelimitedRecord[]): boolean {
   return body.every(({ cells }) =>
     cells.every((cell) => !cell.includes(',') || /^\s*[+-]?\d*,\d+\s*$/.test(cell)),
   );
-}
-
-const isYear = (cell: string): boolean => /^\s*(1[5-9]|20)\d\d\s*$/.test(cell);
-
-/**
- * Whether the first record names the columns: it holds a known name; or text above numbers; or years above what is none; or,
- * where all cells are text, none that comes back below. Names differ from one another and none is empty.
- */
-function looksLikeHeader(
-  head: readonly string[],
-  body: readonly DelimitedRecord[],
-  { known, decimal }: { known: readonly string[]; decimal?: '.' | ',' },
-): boolean {
-  const names = head.map((cell) => cell.trim());
-  if (names.some((name) => known.includes(name))) return true;
-  // The columns of a run without a header have numbers for names.
-  if (known.length > 0 && known.every((name) => /^column\d+$/.test(name))) return false;
-  if (body.length === 0) return names.every((name) => number(name, decimal) === undefined);
-  const none = new Set<string>();
-  /** Columns of numbers, dates and the like, and those among them with a name above that is none, or a year. */
-  let valued = 0;
-  let above = 0;
-  let years = 0;
-  for (let column = 0; column < names.length; column++) {
-    const cells = body
-      .map(({ cells }) => cells[column] ?? '')
-      .filter((cell) => !isMissingNumber(cell, none, false));
-    if (cells.length === 0 || !cells.every((cell) => isValue(cell, decimal))) continue;
-    valued++;
-    // Nothing stands above the names or numbers of rows.
-    if (names[column] === '') above += Number(column === 0);
-    else if (!isValue(names[column], decimal)) above++;
-    else if (isYear(names[column]) && !cells.every(isYear)) years++;
-  }
-  if (above > 0) return !names.some((name) => isValue(name, decimal) && !isYear(name));
-  if (valued > 0) return years === valued && new Set(names).size === names.length;
-  if (new Set(names).size < names.length && names.length > 1) return false;
-  return names.every(
-    (name, column) => name === '' || !body.some(({ cells }) => cells[column]?.trim() === name),
-  );
-}
-
-const number = (cell: string, decimal?: '.' | ','): number | undefined =>
-  plainNumber(cell) ?? (decimal === '.' ? undefined : plainNumber(cell.replace(',', '.')));
-
-/** A number, plain or with separators and signs around it, or a date. */
-const isValue = (cell: string, decimal?: '.' | ','): boolean =>
-  number(cell, decimal) !== undefined ||
-  /^[-+($€£¥₹\s]*\d[\d.,'\s]*[%€$£)\s]*$/.test(cell) ||
-  dateParts(cell) !== undefined;
-
-/** Whether a line above records has a name for each of their cells but the first. */
-function namesAllButOne({ cells, fault }: DelimitedRecord, records: readonly DelimitedRecord[]): boolean {
-  const [{ cells: below }] = records;
-  return (
-    !fault && cells.length === below.length - 1 && cells.length > 1 && !cells.some((cell) => isValue(cell))
-  );
-}
-
-/**
- * Names without white space around them. The first is `index` where it is empty, as pandas and R leave the names of rows;
- * another empty one is `column` with its number, a repeated one has a number behind it.
- */
-function namesOf(header: readonly string[] | undefined, width: number): string[] {
-  const taken = new Set<string>();
-  return Array.from({ length: header?.length ?? width }, (_, column) => {
-    const given = header?.[column].trim() || (header && column === 0 ? 'index' : `column${column}`);
-    let name = given;
-    for (let copy = 1; taken.has(name); copy++) name = `${given}_${copy}`;
-    taken.add(name);
-    return name;
-  });
 }
 
 const spell = (character: string): string =>

@@ -45,6 +45,8 @@ describe('inferColumn', () => {
     expect(format(['1.234,5', '2,5'])).toEqual({ kind: 'number', decimal: ',', thousands: '.' });
     expect(format(['1,5', '2'], { decimal: '.' })).toBeUndefined();
     expect(inferColumn(['$5', '€6'], csv)).toEqual({ type: 'text' });
+    expect(inferColumn(['7%', '0.07', '8%', '0.08'], csv)).toEqual({ type: 'text' });
+    expect(inferColumn(['$7', '7', '$8', '8'], csv).format).toMatchObject({ unit: '$' });
     expect(inferColumn(['A-12', 'B-13'], csv)).toEqual({ type: 'text' });
   });
   it('says what a comma before three digits may mean', () => {

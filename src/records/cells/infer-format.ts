@@ -100,13 +100,16 @@ function firstDifferent(cells: readonly string[], count: number): Set<string> {
 /** The unit that every cell with a unit has, `none` where there is no unit, or undefined where there are several. */
 function commonUnit(cells: readonly string[]): string | 'none' | undefined {
   let common: string | undefined;
+  let without = 0;
   for (const cell of cells) {
     const bare = cell.replace(/^[\s(+-]+|[\s)]+$/g, '');
     const unit = UNITS.find((candidate) => bare.startsWith(candidate) || bare.endsWith(candidate));
-    if (unit === undefined) continue;
-    if (common !== undefined && unit !== common) return undefined;
-    common = unit;
+    if (unit === undefined) without++;
+    else if (common !== undefined && unit !== common) return undefined;
+    else common = unit;
   }
+  // 0.07 beside 7 % may be the same number.
+  if ((common === '%' || common === '‰') && without > strays(cells.length)) return undefined;
   return common ?? 'none';
 }
 

@@ -113,18 +113,25 @@ function columnTable(lists: readonly [string, unknown[]][], path: string): Table
   return { records: length, at: (row) => recordOf(names, (j) => lists[j][1][row]) };
 }
 
-/** As pandas writes a table by default: for each column an object whose keys are 0, 1, 2, …. */
+/**
+ * As pandas writes a table: for each column an object of its values by the index, which is numbers; or, with
+ * `orient="index"`, for each index an object of values by column.
+ */
 function indexTable(entries: readonly [string, unknown][]): Table | undefined {
-  if (entries.length === 0 || !entries.every(([, value]) => isObject(value))) return undefined;
-  const columns = entries as [string, Json][];
-  const records = Object.keys(columns[0][1]).length;
-  const counted = columns.every(([, column]) => {
-    const keys = Object.keys(column);
-    return keys.length === records && keys.every((key, i) => key === String(i));
+  if (entries.length < 2 || !entries.every(([, value]) => isObject(value))) return undefined;
+  const objects = entries as [string, Json][];
+  const keys = Object.keys(objects[0][1]);
+  const alike = objects.every(([, value]) => {
+    const own = Object.keys(value);
+    return own.length === keys.length && keys.every((key) => Object.hasOwn(value, key));
   });
-  if (!counted || records === 0) return undefined;
-  const names = columns.map(([name]) => name);
-  return { records, at: (row) => recordOf(names, (j) => columns[j][1][row]) };
+  if (!alike || keys.length === 0) return undefined;
+  const areNumbers = (names: readonly string[]) => names.every((name) => /^\d+$/.test(name));
+  const outer = objects.map(([name]) => name);
+  if (areNumbers(keys) && !areNumbers(outer)) {
+    return { records: keys.length, at: (row) => recordOf(outer, (j) => objects[j][1][keys[row]]) };
+  }
+  return areNumbers(outer) ? { records: objects.length, at: (row) => objects[row][1] } : undefined;
 }
 
 /** Without a prototype, so that any name is a name like others. */
