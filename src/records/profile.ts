@@ -203,11 +203,11 @@ const isTrait = ({ name }: ColumnProfile) =>
 /**
  * The one label of a table without a dominating text that neither its name alone nor a word in it tells, and why: a usual
  * label by its whole name and few values; else the only text among numbers, first or last, with few classes; else the
- * last column, with few values. `columns` are those that are no split and no id. Undefined where another is named as a label.
+ * last column, with few values. `columns` are those that are no split and no id. By place none is told where another is named as a label.
  */
 function likelyLabel(columns: readonly ColumnProfile[]): { name: string; reason: string } | undefined {
   const cells = columns.filter((column) => isCellType(column.type) && !column.constant);
-  if (cells.length < 2 || cells.some(({ name }) => isLabelName(name))) return undefined;
+  if (cells.length < 2) return undefined;
   const isClass = (column: ColumnProfile) =>
     (column.type === 'text' || column.integers) &&
     column.distinct > 1 &&
@@ -216,13 +216,14 @@ function likelyLabel(columns: readonly ColumnProfile[]): { name: string; reason:
   const first = columns[0];
   const last = columns[columns.length - 1];
   const usual = cells.filter((column) => isUsualLabel(column.name) && isClass(column));
-  const lastFew = isClass(last) && hasFew(last) && cells.includes(last);
+  const lastFew = isClass(last) && hasFew(last) && cells.includes(last) && !isTrait(last);
   const byPlace = { name: last.name, reason: `the last column, with only ${last.distinct} values` };
   if (usual.length === 1) {
     const [{ name, distinct }] = usual;
     if (lastFew && name === last.name) return byPlace;
     return { name, reason: `its name is that of a usual label, with ${distinct} values` };
   }
+  if (cells.some(({ name }) => isLabelName(name))) return undefined;
   const texts = cells.filter(({ type }) => type === 'text');
   const [only] = texts;
   if (
