@@ -6,7 +6,7 @@ import { fitSource, planSplit } from '../datasets/token-plan.js';
 import { InputError } from '../errors.js';
 import { type Schema, schemaOf } from '../records/cells/schema.js';
 import { profileSource, type SourceProfile } from '../records/profile.js';
-import type { BadRecord, DataSource } from '../records/record-batch.js';
+import type { BadRecord, DataSource, ReadOptions, RecordBatch } from '../records/record-batch.js';
 import { rememberSmall } from '../sources/remember.js';
 import type { Fitted, TokenizerChoice } from '../tokenizers/index.js';
 import { openData } from './open-data.js';
@@ -48,7 +48,7 @@ const SHOWN_BAD_RECORDS = 5;
  */
 export async function inspect({ data: path, config = {} }: InspectOptions): Promise<Inspection> {
   const rejected = new RejectedRecords();
-  const source = rememberSmall(
+  const { source, first } = keepingFirst(
     await openData(path, { on_bad_record: 'skip', ...config.data }, { report: rejected.report }),
   );
   const profile = await profileSource(source);
@@ -68,8 +68,21 @@ export async function inspect({ data: path, config = {} }: InspectOptions): Prom
     },
     schema: schemaOf(source),
     labels: profile.columns.filter(({ looksLikeLabel }) => looksLikeLabel).map(({ name }) => name),
-    tokens: await shownTokens(source, tokenizer),
+    tokens: shownTokens(first(), source, tokenizer),
   };
+}
+
+/** A source, parsed once where it is small, and the first batch that was read of all its columns. */
+function keepingFirst(opened: DataSource): { source: DataSource; first: () => RecordBatch | undefined } {
+  const source = rememberSmall(opened);
+  let first: RecordBatch | undefined;
+  async function* read(options: ReadOptions = {}): AsyncGenerator<RecordBatch> {
+    for await (const batch of source.read(options)) {
+      if (options.columns === undefined) first ??= batch;
+      yield batch;
+    }
+  }
+  return { source: { ...source, read }, first: () => first };
 }
 
 /** Where the user has to say what the split is, that is told beside the rest, which is then as if parts were drawn. */

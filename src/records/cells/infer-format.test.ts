@@ -58,6 +58,10 @@ describe('inferColumn', () => {
       decimal: ',',
     });
     expect(inferColumn(['1,234', '0,345'], csv).format).toEqual({ kind: 'number', decimal: ',' });
+    expect(inferColumn(['$1000,000', '$2000,000'], csv).doubt).toBe(
+      '"$1000,000" is read as 1000, with a decimal comma',
+    );
+    expect(inferColumn(['1000,00', '2000,50'], csv).doubt).toBeUndefined();
   });
   it('finds dates, their order, and says where no cell tells it', () => {
     expect(inferColumn(['2024-03-01 00:10:00', '2024-03-02'], csv).format).toEqual({

@@ -151,7 +151,14 @@ function chooseFormat(
 ): [NumberFormat | undefined, string?] {
   const simplest = (decimal: ',' | '.') => candidates.find((format) => format.decimal === decimal);
   const [comma, point] = [simplest(','), simplest('.')];
-  if (!comma || !point) return [comma ?? point];
+  if (!comma || !point) {
+    const only = comma ?? point;
+    const example = cells.find((cell) => /\d,\d{3}\D*$/.test(cell));
+    const thousands =
+      only?.decimal === ',' && cells.every((cell) => !cell.includes(',') || /,\d{3}\D*$/.test(cell));
+    if (!only || !thousands || example === undefined) return [only];
+    return [only, `"${example}" is read as ${formattedNumber(example, only)}, with a decimal comma`];
+  }
   // Both fit, so each cell has one kind of separator at most: a comma before three digits, say.
   const separated = cells.find((cell) => /\d[.,]\d/.test(cell));
   if (separated === undefined) return [point];
