@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { zipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { schemaOf } from '../records/cells/schema.js';
 import type { OpenOptions } from '../records/open-bytes.js';
@@ -216,6 +217,11 @@ describe('the encoding of a text file', () => {
     const { bad, columns } = await read(content);
     expect(columns.a.length).toBe(300);
     expect(bad).toEqual([[302, undefined, expect.stringContaining('not valid UTF-8')]]);
+  });
+  it('is read through a zip archive of one file', async () => {
+    const zipped = zipSync({ 'inner.csv': Buffer.from('a,b\n1,é\n2,"x,y"\n') });
+    const source = await openSource(file(zipped, 'csv.zip'));
+    for await (const { columns } of source.read()) expect(columns.b.values).toEqual(['é', 'x,y']);
   });
   it('is read through gzip', async () => {
     const content = gzipSync(Buffer.from('\ufeffa,b\n1,é\n', 'utf16le'));
