@@ -1,10 +1,12 @@
 /** What of a file is left out, and why. */
+
 import { describeBadRecord, type OnBadRecord, rejectBy } from '../records/bad-records.js';
+import { NumberSet } from '../records/number-set.js';
 import type { BadRecord, DataSource } from '../records/record-batch.js';
 
 /** What was left out and why: counted, and the first of them kept for rejected.jsonl. */
 export class RejectedRecords {
-  private readonly seen = new Set<number>();
+  private readonly seen = new NumberSet();
   readonly first: BadRecord[] = [];
   private static readonly KEPT = 10_000;
 
@@ -13,8 +15,7 @@ export class RejectedRecords {
   }
 
   readonly report = (bad: BadRecord): void => {
-    if (this.seen.has(bad.row)) return;
-    this.seen.add(bad.row);
+    if (!this.seen.add(bad.row)) return;
     if (this.first.length < RejectedRecords.KEPT) this.first.push(bad);
   };
 

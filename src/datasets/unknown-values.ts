@@ -1,6 +1,7 @@
 /** Letters and categories that a run was not trained on, counted and named for people. */
 import { InputError } from '../errors.js';
 import { type OnBadRecord, quoteCell } from '../records/bad-records.js';
+import { NumberSet } from '../records/number-set.js';
 import type { EncodeOptions } from '../tokenizers/tokenizer.js';
 
 /** What becomes of such a value: it stands as unknown, or it stops the command; where bad records are skipped, so is its record. */
@@ -10,7 +11,7 @@ export type OnUnknown = 'keep' | 'fail';
 const NAMED = 5;
 
 export class UnknownValues {
-  private readonly rows = new Set<number>();
+  private readonly rows = new NumberSet();
   private readonly columns = new Map<string, Set<string>>();
 
   constructor(
