@@ -183,6 +183,14 @@ describe('what only looks like another dialect', () => {
     expect(given.length).toBe(11_999);
     expect(columns.b[2]).toBe('\uFFFD');
   });
+  it('an integer that no number holds is a bad cell among numbers, wherever it stands', async () => {
+    const rows = Array.from({ length: 12_000 }, (_, i) => `${i},x`);
+    rows[11_000] = '9007199254740993,x';
+    rows[11_500] = '1e20,x';
+    const { columns, bad } = await read(`a,b\n${rows.join('\n')}\n`);
+    expect(bad).toEqual([[11_002, 'a', expect.stringContaining('got "9007199254740993"')]]);
+    expect(columns.a.slice(11_498, 11_500)).toEqual([11_499, 1e20]);
+  });
   it('a number that the database reads otherwise is read as it is here', async () => {
     const rows = Array.from({ length: 11_000 }, (_, i) => `${i},x`);
     rows[10_500] = '\u00a07,x';

@@ -150,6 +150,11 @@ function rawReader(
     const words = verbatim.length > 0 ? [''] : ['', ...missing];
     const from = await tableOf(table, physical, words);
     for await (const batch of tableBatches(from, physical, { few })) {
+      if (batch.large && examined === undefined) {
+        const { notNumbers } = await examination();
+        if (physical.some(({ type }, i) => type === 'number' && notNumbers.has(places[i])))
+          throw new RoundedCells();
+      }
       const cells = physical.map(({ name }) => batch.columns[name]);
       yield {
         rows: batch.rows,
@@ -183,7 +188,7 @@ function rawReader(
         } catch (error) {
           if (error instanceof InputError || attempt === MOST_ATTEMPTS) throw unreadable(path, error);
           const { bad, notNumbers } = await examination();
-          const fromCast = /convert|cast/i.test(String(error));
+          const fromCast = error instanceof RoundedCells || /convert|cast/i.test(String(error));
           const copied = table.file !== original;
           if (copied && !fromCast) throw unreadable(path, error);
           if (!copied && (bad.length > 0 || !fromCast)) {
@@ -197,6 +202,9 @@ function rawReader(
     },
   };
 }
+
+/** The database has read integers as numbers that do not hold them. */
+class RoundedCells extends Error {}
 
 /** A copy without bad records, numbers that are none read as text, all numbers read as text: then it is no use. */
 const MOST_ATTEMPTS = 3;

@@ -85,6 +85,11 @@ function itemsOf(value: unknown): unknown {
   return (value.items as readonly unknown[]).map(itemsOf);
 }
 
+/** `large`: a number of it is beyond the integers that float64 holds one by one. */
+export interface TableBatch extends RecordBatch {
+  readonly large: boolean;
+}
+
 /**
  * The records of a table function in order; `rows` of a batch count from 0.
  *
@@ -96,17 +101,22 @@ export async function* tableBatches(
   from: string,
   columns: readonly ColumnInfo[],
   { few = false }: Pick<ReadOptions, 'few'> = {},
-): AsyncGenerator<RecordBatch> {
+): AsyncGenerator<TableBatch> {
   const { data_chunk_get_vector, vector_get_data, vector_get_validity } = (
     await import('@duckdb/node-bindings')
   ).default;
   /** Copies a column out, as its memory belongs to DuckDB; NaN for missing and infinite cells. */
+  let large = false;
   const copyNumbers = (chunk: DuckDBDataChunk, index: number, into: Float64Array) => {
     const count = into.length;
     const vector = data_chunk_get_vector(chunk.chunk, index);
     const bytes = vector_get_data(vector, count * 8);
     const cells = new Float64Array(bytes.buffer, bytes.byteOffset, count);
-    for (let i = 0; i < count; i++) into[i] = Number.isFinite(cells[i]) ? cells[i] : Number.NaN;
+    for (let i = 0; i < count; i++) {
+      const cell = cells[i];
+      into[i] = Number.isFinite(cell) ? cell : Number.NaN;
+      if (cell > Number.MAX_SAFE_INTEGER || cell < Number.MIN_SAFE_INTEGER) large = true;
+    }
     // One bit a cell, in words of 64; nothing where no cell is missing.
     const present: Uint8Array | null = vector_get_validity(vector, Math.ceil(count / 64) * 8);
     if (!present) return;
@@ -151,7 +161,8 @@ export async function* tableBatches(
       const rows = new Int32Array(count);
       for (let i = 0; i < count; i++) rows[i] = first + i;
       first += count;
-      yield { rows, columns: values };
+      yield { rows, columns: values, large };
+      large = false;
     }
   } finally {
     connection.closeSync();

@@ -2,7 +2,7 @@
 import { InputError } from '../errors.js';
 import type { ByteFile } from '../records/bytes/byte-file.js';
 import { byteChunks, isDamagedText, lineChunks } from '../records/bytes/bytes.js';
-import { plainNumber } from '../records/cells/cell-format.js';
+import { isRounded, plainNumber } from '../records/cells/cell-format.js';
 import { type DelimitedRecord, delimitedRecords } from '../records/cells/delimited-text.js';
 import type { Dialect } from '../records/cells/dialect.js';
 import type { BadRecord } from '../records/record-batch.js';
@@ -15,7 +15,7 @@ const MAX_BAD_RECORDS = 100_000;
 export interface Examined {
   /** The records that no column can be read of. */
   readonly bad: readonly BadRecord[];
-  /** Places of columns with a cell that is neither missing nor a plain number. */
+  /** Places of columns with a cell that is neither missing nor a plain number that float64 holds. */
   readonly notNumbers: ReadonlySet<number>;
   /** The line on which a record begins. */
   readonly lineOf: (row: number) => number;
@@ -105,7 +105,7 @@ export async function examine(
       } else {
         for (let i = 0; i < width; i++) {
           if (notNumbers.has(i) || absent.has(record.cells[i])) continue;
-          if (plainNumber(record.cells[i]) === undefined) notNumbers.add(i);
+          if (plainNumber(record.cells[i]) === undefined || isRounded(record.cells[i])) notNumbers.add(i);
         }
       }
       row++;

@@ -65,6 +65,10 @@ export function plainNumber(cell: string): number | undefined {
   return Number.isNaN(value) || NOT_PLAIN.test(cell) ? undefined : value;
 }
 
+/** Whether a cell is an integer that float64 would round: an id, or an amount that no number holds. */
+export const isRounded = (cell: string): boolean =>
+  cell.length > 15 && /^\s*[+-]?\d{16,}\s*$/.test(cell) && !Number.isSafeInteger(Number(cell));
+
 /** The signs and codes of currencies, and percent. Longer ones come first. */
 export const UNITS: readonly string[] = [
   ...['USD', 'EUR', 'GBP', 'JPY', 'CNY', 'INR', 'CHF', 'CAD', 'AUD', 'US$', 'R$'],

@@ -7,6 +7,7 @@ import {
   dateValue,
   formattedNumber,
   isMissingNumber,
+  isRounded,
   type NumberFormat,
   plainNumber,
   UNITS,
@@ -44,9 +45,7 @@ function nearlyAll(cells: readonly string[], holds: (cell: string) => boolean): 
 }
 
 /** Digits that are no amount: `007`, and an integer that float64 would round. */
-const isCode = (cell: string): boolean =>
-  hasLeadingZero(cell) ||
-  (cell.length > 15 && /^\s*[+-]?\d{16,}\s*$/.test(cell) && !Number.isSafeInteger(Number(cell)));
+const isCode = (cell: string): boolean => hasLeadingZero(cell) || isRounded(cell);
 
 const hasLeadingZero = (cell: string): boolean => /^\s*[+-]?0\d/.test(cell);
 

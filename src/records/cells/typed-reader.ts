@@ -9,7 +9,14 @@ import {
   type RecordBatch,
 } from '../record-batch.js';
 import { selectRecords } from '../select-records.js';
-import { dateValue, formattedNumber, isMissingNumber, MISSING_WORDS, plainNumber } from './cell-format.js';
+import {
+  dateValue,
+  formattedNumber,
+  isMissingNumber,
+  isRounded,
+  MISSING_WORDS,
+  plainNumber,
+} from './cell-format.js';
 import { inferColumn } from './infer-format.js';
 import { describeColumnType, type Schema } from './schema.js';
 
@@ -241,10 +248,6 @@ function numbersOf(
   }
   return values;
 }
-
-/** An integer that float64 would round is an id, or an amount that it does not hold. */
-const isRounded = (cell: string): boolean =>
-  cell.length > 15 && /^\s*[+-]?\d{16,}\s*$/.test(cell) && !Number.isSafeInteger(Number(cell));
 
 function parserOf({ format }: ColumnInfo): (cell: string) => number | undefined {
   if (format?.kind === 'number') return (cell) => formattedNumber(cell, format);

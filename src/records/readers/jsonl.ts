@@ -5,6 +5,7 @@
 import { quoteCell, type Reject } from '../bad-records.js';
 import type { ByteFile } from '../bytes/byte-file.js';
 import { isDamagedText, lineChunks } from '../bytes/bytes.js';
+import { isRounded } from '../cells/cell-format.js';
 import { type NoCell, numberList, numbersCell, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
 import type { ReaderOptions } from '../reader-options.js';
@@ -59,9 +60,6 @@ const quotedNumbers = (text: string, wanted: (number: string) => boolean): strin
   text.replace(TOKENS, (token) =>
     /^[-\d]/.test(token) && !token.endsWith('y') && wanted(token) ? `"${token}"` : token,
   );
-
-const isRounded = (number: string): boolean =>
-  /^-?\d{16,}$/.test(number) && !Number.isSafeInteger(Number(number));
 
 /** An object of JSON. Integers that float64 would round are text; the NaN and Infinity that Python writes are missing. */
 function parseObject(given: string): Record<string, unknown> | undefined {
