@@ -5,7 +5,11 @@ import { key, memberOf } from './keys.js';
 /** How a file is read, whatever is done with it: the keys of all verbs that read one. */
 export const readingSchemas = () => ({
   format: key(memberOf(formatExtensions), 'format of the file, when its name does not tell', 'csv'),
-  delimiter: key(z.string().min(1), 'character between the cells of a CSV file; found out by default', ';'),
+  delimiter: key(
+    z.string().min(1),
+    'character between the cells of a CSV file, or tab; found out by default',
+    ';',
+  ),
   quote: key(
     z.string().min(1),
     'character around cells of a CSV file, or none; found out by default',

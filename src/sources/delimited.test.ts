@@ -135,6 +135,16 @@ describe('a CSV file', () => {
     expect((await read(content, { missing: ['-999'] })).columns.x.slice(0, 3)).toEqual([1, 2, Number.NaN]);
   });
 
+  it('reads a point before three digits as others of the file have their decimal sign', async () => {
+    const german = await read('n;p\n1.234;5,50\n12;6,25\n');
+    expect(german.columns).toEqual({ n: [1234, 12], p: [5.5, 6.25] });
+    expect(german.source.notes).toEqual([
+      'column n: points stand between thousands, since other columns have a decimal comma',
+    ]);
+    expect((await read('n;p\n1.234;5.5\n12;6.25\n')).columns.n).toEqual([1.234, 12]);
+    expect((await read('n;p\n1.234;5,50\n0.5;6,25\n')).columns.n).toEqual([1.234, 0.5]);
+  });
+
   it('reads decimal commas, currency and dates as numbers', async () => {
     const { columns, source } = await read('x;price;day\n0,5;$1,200;2024-01-01\n1,5;$3;2024-01-02\n');
     expect(columns).toEqual({ x: [0.5, 1.5], price: [1200, 3], day: [1704067200, 1704153600] });

@@ -188,7 +188,8 @@ function rawReader(
         } catch (error) {
           if (error instanceof InputError || attempt === MOST_ATTEMPTS) throw unreadable(path, error);
           const { bad, notNumbers } = await examination();
-          const fromCast = error instanceof RoundedCells || /convert|cast/i.test(String(error));
+          const fromCast =
+            error instanceof RoundedCells || /^Conversion Error/.test((error as Error).message);
           const copied = table.file !== original;
           if (copied && !fromCast) throw unreadable(path, error);
           if (!copied && (bad.length > 0 || !fromCast)) {

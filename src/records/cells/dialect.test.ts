@@ -31,6 +31,8 @@ describe('findDialect', () => {
     ['A,A,B\nx,t,g\n0.5,a,red\n1.5,b,blue', 1],
     ['Export, of things\nx,t,g\n0.5,a,red\n1.5,b,blue', 1],
     ['x,t,g,\n0.5,a,red\n1.5,b,blue', 0],
+    ['# from a, b, c\nx,t,g\n0.5,a,red\n1.5,b,blue', 1],
+    ['x,t,g\ncm,name,colour\n0.5,a,red\n1.5,b,blue', 0],
   ])('finds the names x, t and g in %j', async (text, skip) => {
     expect(await find(text)).toMatchObject({ skip, header: true, names: ['x', 't', 'g'] });
   });

@@ -31,8 +31,7 @@ const DELIMITERS = [',', ';', '\t', '|'] as const;
 const LOOKED_AT = 200;
 
 /**
- * The dialect of a text whose first lines are given; `whole` says that there are no others. `known` are the names of the
- * columns that a run reads: a first record that holds one is a header. Throws InputError for a wish that the lines contradict.
+ * The dialect of a text whose first lines are given. `tabs` says that it is TSV; `known` are the names of the columns that a run reads: a first record that holds one is a header. Throws InputError for a wish that the lines contradict.
  */
 export async function findDialect(
   path: string,
@@ -102,7 +101,7 @@ const MOST_TITLES = 3;
 
 /**
  * The first record that is no title, and whether it names all columns but the first, as R writes them. A title has fewer
- * cells than the records below it; or as many, where a record below it names columns of numbers.
+ * cells than the records below it; or as many that are no names, where a record below it names columns of numbers.
  */
 function findFirst(
   records: readonly DelimitedRecord[],
@@ -118,12 +117,19 @@ function findFirst(
   if (full > 0 && !names(0) && namesAllButOne(records[full - 1], rest))
     return { first: full - 1, isNameless: true };
   if (header === undefined && !names(0)) {
-    for (let titles = 1; titles <= MOST_TITLES; titles++) {
+    for (let titles = 1; titles <= MOST_TITLES && isNoHeader(rest[titles - 1]); titles++) {
       if (names(titles)) return { first: full + titles, isNameless: false };
     }
   }
   return { first: full, isNameless: false };
 }
+
+/** Whether a record cannot name columns: a cell is empty, or stands twice, or a comment begins it. Units below names may. */
+const isNoHeader = (record: DelimitedRecord | undefined): boolean =>
+  record !== undefined &&
+  (record.cells[0].startsWith('#') ||
+    record.cells.some((cell) => cell.trim() === '') ||
+    new Set(record.cells).size < record.cells.length);
 
 function refuseSpacedQuotes(
   path: string,

@@ -148,13 +148,26 @@ async function inferColumns(
     seen += count;
     if (seen >= records) break;
   }
-  for (const { name } of unknown) {
-    const { type, format, empty, doubt } = inferColumn(cells.get(name)!, rule);
+  const found = unknown.map(({ name }) => inferColumn(cells.get(name)!, rule));
+  const commas = found.some(({ format }) => format?.kind === 'number' && format.decimal === ',');
+  for (const [i, { name }] of unknown.entries()) {
+    const own = cells.get(name)!;
+    // Where other columns have a decimal comma, 1.234 is a thousand.
+    const grouped = commas && found[i].type === 'number' && !found[i].format && areGroups(own, rule);
+    const { type, format, empty, doubt } = grouped ? inferColumn(own, { ...rule, decimal: ',' }) : found[i];
+    if (grouped)
+      notes.push(`column ${name}: points stand between thousands, since other columns have a decimal comma`);
     columns.set(name, { name, type, ...(format && { format }), ...(empty && { empty }) });
     if (doubt) notes.push(`column ${name}: ${doubt}`);
     if (type === 'text' && !empty) notes.push(...missingWords(name, cells.get(name)!, rule));
   }
   return { columns, notes };
+}
+
+/** Whether every point of a column's cells stands before three digits, and there is one. */
+function areGroups(cells: readonly (string | null)[], { missing }: Rule): boolean {
+  const dotted = cells.filter((cell) => cell?.includes('.') && !missing.has(cell));
+  return dotted.length > 0 && dotted.every((cell) => /^\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*$/.test(cell!));
 }
 
 /** A word that means missing may be a category, such as NA for North America. */
