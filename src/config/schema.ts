@@ -23,7 +23,7 @@ import {
 import type { Option } from '../options.js';
 import { protocols } from '../probes/index.js';
 import { formatExtensions } from '../records/formats.js';
-import { tasks } from '../scoring/metrics.js';
+import { metrics, tasks } from '../scoring/metrics.js';
 import { tokenizerOptions, tokenizers } from '../tokenizers/index.js';
 import { count, fraction, type KeysOf, key, keysOf, memberOf, names, positive } from './keys.js';
 import { readingSchemas } from './reading.js';
@@ -139,7 +139,7 @@ function build() {
     target: key(names(), 'the columns to predict', ['label']),
     metric: key(
       z.string().min(1),
-      'how predictions are scored: rmse, mae, pearson, spearman, roc-auc or accuracy',
+      `how predictions are scored: ${Object.keys(metrics).join(', ')}`,
       'roc-auc',
     ),
     split: key(

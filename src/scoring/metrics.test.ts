@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import classReference from '../../test/fixtures/class-metrics.json' with { type: 'json' };
 import reference from '../../test/fixtures/metrics.json' with { type: 'json' };
 import {
   accuracy,
   chooseMetric,
   isBetter,
+  type MetricName,
   meanAbsoluteError,
   type OutputLayout,
   pearson,
@@ -63,6 +65,22 @@ describe('against SciPy and scikit-learn', () => {
     });
     expect(result.skipped).toBe(perTarget.filter((share) => share === null).length);
   });
+
+  const named = classReference.flatMap(({ task, outputs, labels, width, ...scores }) =>
+    Object.entries(scores).map(([metric, known]) => ({ metric, task, outputs, labels, width, known })),
+  );
+  it.each(named)(
+    '$metric of $labels.length records, $task',
+    ({ metric, task, outputs, labels, width, known }) => {
+      const layout = { task, targets: 1, outputs: width } as OutputLayout;
+      expectClose(scoreMetric(metric as MetricName, outputs, labels, layout), known);
+      // A record without a label counts nothing, and a prediction that failed is not scored on the rest.
+      const more = [...outputs, ...outputs.slice(0, width)];
+      expectClose(scoreMetric(metric as MetricName, more, [...labels, Number.NaN], layout), known);
+      const failed = outputs.map((output, i) => (i < width ? Number.NaN : output));
+      expect(scoreMetric(metric as MetricName, failed, labels, layout)).toBeNaN();
+    },
+  );
 });
 
 describe('solved by hand', () => {
@@ -272,10 +290,10 @@ describe('choosing', () => {
 
   it('says which metrics fit', () => {
     expect(() => chooseMetric('multiclass', 'roc-auc')).toThrow(
-      'metric roc-auc does not fit a multiclass task: expected one of accuracy',
+      'metric roc-auc does not fit a multiclass task: expected one of accuracy, f1, mcc, log-loss, calibration-error',
     );
-    expect(() => chooseMetric('binary', 'f1')).toThrow(
-      'unknown metric f1: expected one of roc-auc, accuracy',
+    expect(() => chooseMetric('binary', 'f2')).toThrow(
+      'unknown metric f2: expected one of roc-auc, accuracy, pr-auc, f1, mcc, log-loss, calibration-error',
     );
     expect(() => chooseMetric('binary', 'toString')).toThrow('unknown metric');
   });

@@ -102,29 +102,178 @@ export function rocAuc(scores: Numbers, labels: Numbers): number {
   return twiceU / 2 / (above.length * below.length);
 }
 
+/** 1 − Σ (predicted − truth)² / Σ (truth − mean truth)². NaN when the truth is constant. */
+export function determination(predicted: Numbers, truth: Numbers): number {
+  const rows = labelled(truth);
+  const mean = rows.reduce((sum, row) => sum + truth[row], 0) / rows.length;
+  let [residual, total] = [0, 0];
+  for (const row of rows) {
+    residual += (predicted[row] - truth[row]) ** 2;
+    total += (truth[row] - mean) ** 2;
+  }
+  return total === 0 ? Number.NaN : 1 - residual / total;
+}
+
+/**
+ * Area under the curve of precision against recall as the mean precision at each positive (average precision, no
+ * interpolation), records of one score taken together, as scikit-learn's. NaN when no record is positive.
+ * @param labels 1 positive, 0 negative, NaN missing
+ */
+export function averagePrecision(scores: Numbers, labels: Numbers): number {
+  const rows = labelled(labels);
+  if (rows.some((row) => Number.isNaN(scores[row]))) return Number.NaN;
+  rows.sort((a, b) => scores[b] - scores[a]);
+  let [positives, seen, sum] = [0, 0, 0];
+  for (let i = 0; i < rows.length; ) {
+    const before = positives;
+    const score = scores[rows[i]];
+    for (; i < rows.length && scores[rows[i]] === score; i++) positives += labels[rows[i]];
+    seen = i;
+    sum += ((positives - before) * positives) / seen;
+  }
+  return sum / positives;
+}
+
+/** Records by true class (rows) and predicted class (columns), float64[classes, classes]; unlabelled ones left out. */
+function confusion(predictedClass: Numbers, truth: Numbers, classes: number): Float64Array {
+  const counts = new Float64Array(classes * classes);
+  for (const row of labelled(truth)) counts[truth[row] * classes + predictedClass[row]]++;
+  return counts;
+}
+
+/** Per class its records, those that were predicted to be of it, and those of both. */
+function margins(counts: Float64Array, classes: number) {
+  const [truly, predicted, both] = [0, 1, 2].map(() => new Float64Array(classes));
+  counts.forEach((count, cell) => {
+    const [row, column] = [Math.floor(cell / classes), cell % classes];
+    truly[row] += count;
+    predicted[column] += count;
+    if (row === column) both[row] += count;
+  });
+  return { truly, predicted, both };
+}
+
+/**
+ * F1, 2 · precision · recall / (precision + recall): of class 1 where there are two, else the mean over the classes that
+ * are in the truth or in the predictions (macro). A class that is never predicted has 0.
+ */
+export function f1(predictedClass: Numbers, truth: Numbers, classes: number): number {
+  const { truly, predicted, both } = margins(confusion(predictedClass, truth, classes), classes);
+  const scores = Array.from(both, (hits, index) =>
+    truly[index] + predicted[index] === 0 ? Number.NaN : (2 * hits) / (truly[index] + predicted[index]),
+  );
+  if (classes === 2) return scores[1];
+  const known = scores.filter((score) => !Number.isNaN(score));
+  return known.reduce((sum, score) => sum + score, 0) / known.length;
+}
+
+/**
+ * Matthews correlation coefficient, for several classes that of Gorodkin (2004). 0 when all predictions are of one class;
+ * NaN when all records are.
+ */
+export function matthews(predictedClass: Numbers, truth: Numbers, classes: number): number {
+  const { truly, predicted, both } = margins(confusion(predictedClass, truth, classes), classes);
+  const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+  const squares = (values: Float64Array) => values.reduce((total, value) => total + value * value, 0);
+  const all = sum(truly);
+  const dot = truly.reduce((total, value, index) => total + value * predicted[index], 0);
+  const spreadTruth = all * all - squares(truly);
+  const spreadPredicted = all * all - squares(predicted);
+  if (spreadTruth === 0) return Number.NaN;
+  if (spreadPredicted === 0) return 0;
+  return (sum(both) * all - dot) / Math.sqrt(spreadTruth * spreadPredicted);
+}
+
+/** Bins of equal width, by the probability of what was predicted. */
+const CALIBRATION_BINS = 15;
+
+/** Expected calibration error (Guo, Pleiss, Sun & Weinberger, ICML 2017): per bin |accuracy − mean confidence|, by its share of records. */
+export function calibrationError(confidence: Numbers, correct: Numbers): number {
+  const rows = labelled(correct);
+  const [hits, sure] = [0, 1].map(() => new Float64Array(CALIBRATION_BINS));
+  for (const row of rows) {
+    if (Number.isNaN(confidence[row])) return Number.NaN;
+    const bin = Math.min(CALIBRATION_BINS - 1, Math.floor(confidence[row] * CALIBRATION_BINS));
+    hits[bin] += correct[row];
+    sure[bin] += confidence[row];
+  }
+  return hits.reduce((sum, own, bin) => sum + Math.abs(own - sure[bin]), 0) / rows.length;
+}
+
 /** Scores one target column: outputs [n, width], labels [n]. */
 export type ColumnScore = (outputs: Float64Array, labels: Float64Array, width: number) => number;
 
 /** A positive logit says class 1. */
-const signAccuracy: ColumnScore = (logits, labels) =>
-  accuracy(
-    logits.map((logit) => (Number.isNaN(logit) ? Number.NaN : Number(logit > 0))),
-    labels,
-  );
+const bySign = (logits: Float64Array): Float64Array =>
+  logits.map((logit) => (Number.isNaN(logit) ? Number.NaN : Number(logit > 0)));
 
 /** The largest of `width` logits says the class; the first of equals. */
-const argmaxAccuracy: ColumnScore = (logits, labels, width) =>
-  accuracy(
-    labels.map((_, row) => {
-      let best = row * width;
-      for (let i = row * width; i < (row + 1) * width; i++) {
-        if (Number.isNaN(logits[i])) return Number.NaN;
-        if (logits[i] > logits[best]) best = i;
-      }
-      return best - row * width;
-    }),
-    labels,
+const byLargest = (logits: Float64Array, width: number): Float64Array =>
+  Float64Array.from({ length: logits.length / width }, (_, row) => {
+    let best = row * width;
+    for (let i = row * width; i < (row + 1) * width; i++) {
+      if (Number.isNaN(logits[i])) return Number.NaN;
+      if (logits[i] > logits[best]) best = i;
+    }
+    return best - row * width;
+  });
+
+const signAccuracy: ColumnScore = (logits, labels) => accuracy(bySign(logits), labels);
+
+const argmaxAccuracy: ColumnScore = (logits, labels, width) => accuracy(byLargest(logits, width), labels);
+
+/** A score of predicted classes, NaN where a prediction is. */
+const ofClasses =
+  (score: (predictedClass: Numbers, truth: Numbers, classes: number) => number, sign: boolean): ColumnScore =>
+  (logits, labels, width) => {
+    const predicted = sign ? bySign(logits) : byLargest(logits, width);
+    const failed = predicted.some((value, row) => Number.isNaN(value) && !Number.isNaN(labels[row]));
+    return failed ? Number.NaN : score(predicted, labels, sign ? 2 : width);
+  };
+
+/** log(1 + eˣ) without overflow. */
+const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
+
+/** A probability is taken to be no less than this, so that one sure mistake is not infinite. */
+const LEAST_PROBABILITY = 1e-15;
+const MOST_LOSS = -Math.log(LEAST_PROBABILITY);
+
+const meanOver = (labels: Float64Array, loss: (row: number) => number): number => {
+  const rows = labelled(labels);
+  return rows.reduce((sum, row) => sum + loss(row), 0) / rows.length;
+};
+
+/** Mean negative logarithm of the probability of the true class, of a logit. */
+const binaryLogLoss: ColumnScore = (logits, labels) =>
+  meanOver(labels, (row) => Math.min(MOST_LOSS, softplus(labels[row] === 1 ? -logits[row] : logits[row])));
+
+/** The same of one logit for each class. */
+const classLogLoss: ColumnScore = (logits, labels, width) =>
+  meanOver(labels, (row) => {
+    const own = logits.subarray(row * width, (row + 1) * width);
+    const largest = own.reduce((most, value) => Math.max(most, value), Number.NEGATIVE_INFINITY);
+    const total = own.reduce((sum, value) => sum + Math.exp(value - largest), 0);
+    return Math.min(MOST_LOSS, largest + Math.log(total) - own[labels[row]]);
+  });
+
+/** The calibration of the class that is predicted. */
+const signCalibration: ColumnScore = (logits, labels) =>
+  calibrationError(
+    logits.map((logit) => 1 / (1 + Math.exp(-Math.abs(logit)))),
+    labels.map((label, row) => (Number.isNaN(label) ? label : Number(label === Number(logits[row] > 0)))),
   );
+
+const classCalibration: ColumnScore = (logits, labels, width) => {
+  const predicted = byLargest(logits, width);
+  const confidence = predicted.map((index, row) => {
+    const own = logits.subarray(row * width, (row + 1) * width);
+    return 1 / own.reduce((sum, value) => sum + Math.exp(value - own[index]), 0);
+  });
+  return calibrationError(
+    confidence,
+    labels.map((label, row) => (Number.isNaN(label) ? label : Number(label === predicted[row]))),
+  );
+};
 
 /** One way to score predictions. */
 export interface Metric {
@@ -186,6 +335,68 @@ export const metrics = {
       multilabel: signAccuracy,
       multiclass: argmaxAccuracy,
       'per-token': argmaxAccuracy,
+    },
+  },
+  r2: {
+    title: 'R²',
+    higherIsBetter: true,
+    bounds: [-Infinity, 1],
+    distinctLabels: 2,
+    tasks: { regression: determination },
+  },
+  'pr-auc': {
+    title: 'PR-AUC',
+    higherIsBetter: true,
+    bounds: [0, 1],
+    distinctLabels: 2,
+    tasks: { binary: averagePrecision, multilabel: averagePrecision },
+  },
+  f1: {
+    title: 'F1',
+    higherIsBetter: true,
+    bounds: [0, 1],
+    distinctLabels: 2,
+    tasks: {
+      binary: ofClasses(f1, true),
+      multilabel: ofClasses(f1, true),
+      multiclass: ofClasses(f1, false),
+      'per-token': ofClasses(f1, false),
+    },
+  },
+  mcc: {
+    title: 'MCC',
+    higherIsBetter: true,
+    bounds: [-1, 1],
+    distinctLabels: 2,
+    tasks: {
+      binary: ofClasses(matthews, true),
+      multilabel: ofClasses(matthews, true),
+      multiclass: ofClasses(matthews, false),
+      'per-token': ofClasses(matthews, false),
+    },
+  },
+  'log-loss': {
+    title: 'log-loss',
+    higherIsBetter: false,
+    bounds: [0, Infinity],
+    distinctLabels: 1,
+    tasks: {
+      binary: binaryLogLoss,
+      multilabel: binaryLogLoss,
+      multiclass: classLogLoss,
+      'per-token': classLogLoss,
+    },
+  },
+  'calibration-error': {
+    title: 'calibration error',
+    higherIsBetter: false,
+    bounds: [0, 1],
+    distinctLabels: 1,
+    tasks: {
+      binary: signCalibration,
+      multilabel: signCalibration,
+      multiclass: classCalibration,
+      'per-token': classCalibration,
     },
   },
 } as const satisfies Record<string, Metric>;
