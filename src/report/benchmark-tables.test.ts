@@ -43,12 +43,18 @@ describe('the table of differences', () => {
       .map((text) => text.trim());
 
   it('has the mean with both intervals', () => {
-    expect(cellsOf(3)).toEqual(['+0.100', '+0.100 to +0.100', '+0.100 to +0.100', '3']);
+    expect(cellsOf(3)).toEqual([
+      '+0.100',
+      '+0.100 to +0.100',
+      '+0.100 to +0.100',
+      ...['0.500', '0.500', '0.500'],
+      '3',
+    ]);
   });
 
   it('has no interval that draws seeds where there are fewer than three, nor over a single one', () => {
-    expect(cellsOf(2)).toEqual(['+0.100', '+0.100 to +0.100', '', '2']);
-    expect(cellsOf(1)).toEqual(['+0.100', '', '', '1']);
+    expect(cellsOf(2)).toEqual(['+0.100', '+0.100 to +0.100', '', '', '', '', '2']);
+    expect(cellsOf(1)).toEqual(['+0.100', '', '', '', '', '', '1']);
   });
 
   it('stays inside what a difference of the metric can be', () => {

@@ -1,5 +1,6 @@
 /** Tables of a benchmark, made from its result file alone. */
 import { boundsOf, differenceBounds } from '../scoring/metrics.js';
+import { benjaminiHochberg, bootstrapProbability, holm } from '../scoring/multiplicity.js';
 import { type Interval, summarize } from '../scoring/statistics.js';
 import { random } from '../tensor/random.js';
 import type { Cell, Results } from './results.js';
@@ -75,6 +76,8 @@ export interface Difference {
   readonly seeds: number;
   readonly overSeeds: { readonly low: number; readonly high: number };
   readonly overSeedsAndRecords: { readonly low: number; readonly high: number };
+  /** Two-sided, over seeds and test records. */
+  readonly probability: number;
 }
 
 /** One or two seeds drawn with replacement say little of how seeds scatter. */
@@ -112,6 +115,7 @@ function pairedDifference(a: readonly Cell[], b: readonly Cell[]): Difference | 
     seeds: pairs.length,
     overSeeds: { low: summary.low, high: summary.high },
     overSeedsAndRecords: { low: at(0.025), high: at(0.975) },
+    probability: enough ? bootstrapProbability(drawn) : Number.NaN,
   };
 }
 
@@ -126,27 +130,37 @@ export const hasDifference = (results: Results, a: string, b: string): boolean =
     ({ name }) => pairedDifference(cellsOf(results, name, a), cellsOf(results, name, b)) !== undefined,
   );
 
-/** One row per task for a − b. */
+/** One row per task for a − b; the p-values are adjusted for the rows of the table. */
 export function differenceTable(results: Results, a: string, b: string, style?: Style): string {
-  const rows = results.tasks.flatMap((task) => {
+  const compared = results.tasks.flatMap((task) => {
     const difference = pairedDifference(cellsOf(results, task.name, a), cellsOf(results, task.name, b));
-    if (!difference) return [];
+    return difference ? [{ task, difference }] : [];
+  });
+  const probabilities = compared.map(({ difference }) => difference.probability);
+  const [strict, lax] = [holm(probabilities), benjaminiHochberg(probabilities)];
+  const rows = compared.map(({ task, difference }, i) => {
     const { mean, seeds, overSeeds, overSeedsAndRecords } = difference;
     const better = task.higherIsBetter ? 'higher' : 'lower';
     return [
-      [
-        task.title,
-        `${task.metric}, ${better} is better`,
-        signed(mean),
-        signedInterval(overSeeds),
-        signedInterval(overSeedsAndRecords),
-        seeds,
-      ],
+      task.title,
+      `${task.metric}, ${better} is better`,
+      signed(mean),
+      signedInterval(overSeeds),
+      signedInterval(overSeedsAndRecords),
+      ...[probabilities[i], strict[i], lax[i]].map(score),
+      seeds,
     ];
   });
-  return formatTable(
-    ['task', 'metric', `${a} − ${b}`, '95 % over seeds', '95 % over seeds and test records', 'seeds'],
-    rows,
-    style,
-  );
+  const header = [
+    'task',
+    'metric',
+    `${a} − ${b}`,
+    '95 % over seeds',
+    '95 % over seeds and test records',
+    'p',
+    'p, Holm',
+    'p, Benjamini–Hochberg',
+    'seeds',
+  ];
+  return formatTable(header, rows, style);
 }
