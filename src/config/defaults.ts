@@ -4,6 +4,7 @@ import { type EncoderSpec, encoderNamed } from '../encoders/index.js';
 import { InputError } from '../errors.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { checkHeads } from '../layers/attention.js';
+import { type DropoutRates, dropoutRates, dropsAny } from '../layers/dropout.js';
 import type { ModelConfig } from '../learning/model.js';
 import { checkOwnOptions, type ObjectiveConfig, objectiveNamed } from '../objectives/index.js';
 import type { RunFacts } from '../objectives/objective.js';
@@ -51,12 +52,14 @@ export interface FinetuningSettings extends TrainingSettings {
   readonly steps: number;
   readonly learningRate: number;
   readonly seeds: number;
+  readonly dropout?: DropoutRates;
 }
 
 /** Settings of a fine-tuning on so many training records: the user's, and for the rest what suits them. */
 export function resolveFinetuning(config: FinetuneOptions, records: number): FinetuningSettings {
   const batchSize = config.batch_size ?? clamp(powerOfTwo(records / 4), 1, 32);
   const stepsPerEpoch = Math.max(1, Math.floor(records / batchSize));
+  const dropout = dropoutRates(config);
   const asked = config.epochs && Math.max(1, Math.round(config.epochs * stepsPerEpoch));
   return {
     steps: config.steps ?? asked ?? clamp(30 * stepsPerEpoch, 100, 2000),
@@ -66,6 +69,7 @@ export function resolveFinetuning(config: FinetuneOptions, records: number): Fin
     clipNorm: config.clip_norm ?? LABELLED_TRAINING.clipNorm,
     layerDecay: config.layer_decay ?? LABELLED_TRAINING.layerDecay,
     seeds: config.seeds ?? 3,
+    ...(dropsAny(dropout) && { dropout }),
   };
 }
 
@@ -128,6 +132,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       ...resolveSchedule(training, steps),
       weight_decay: training.weight_decay ?? 0.01,
       clip_norm: training.clip_norm ?? 1,
+      ...dropoutRates(training),
       seed: training.seed ?? 0,
       threads: training.threads ?? inputs.threads,
       ...(training.from !== undefined && { from: training.from }),
@@ -219,6 +224,9 @@ function resolveObjective(
 
 /** The model that a configuration describes, on tokens of one specification. */
 export const modelOf = (
-  { encoder, objective }: Pick<Config, 'encoder' | 'objective'>,
+  { encoder, objective, training }: Pick<Config, 'encoder' | 'objective' | 'training'>,
   spec: TokenSpec,
-): ModelConfig => ({ spec, encoder, objective });
+): ModelConfig => {
+  const dropout = dropoutRates(training);
+  return { spec, encoder, objective, ...(dropsAny(dropout) && { dropout }) };
+};

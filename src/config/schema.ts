@@ -13,6 +13,7 @@ import {
   encoderOptions,
   encoders,
 } from '../encoders/index.js';
+import { type DropoutRates, dropoutOptions } from '../layers/dropout.js';
 import {
   type ObjectiveChoice,
   type ObjectiveOptions,
@@ -111,6 +112,7 @@ function build() {
     anneal_steps: key(z.int().min(0), 'last steps, down to 0 (infinite schedule)', 500),
     weight_decay: key(z.number().min(0), 'decoupled weight decay of AdamW', 0.01),
     clip_norm: key(positive(), 'largest global norm of a gradient', 1),
+    ...(keysOf(dropoutOptions) as KeysOf<Required<DropoutRates>>),
     seed: key(z.int().min(0), 'all random numbers follow from it', 0),
     threads: key(count(), 'threads of the engine', 2),
     from: key(
@@ -166,6 +168,7 @@ function build() {
     seeds: key(count(), 'runs, with seeds 0, 1, …', 3),
     weight_decay: training.shape.weight_decay,
     clip_norm: training.shape.clip_norm,
+    ...(keysOf(dropoutOptions) as KeysOf<Required<DropoutRates>>),
     layer_decay: key(
       z.number().gt(0).max(1),
       'learning rate of each layer as a part of that of the layer above it',
@@ -243,6 +246,9 @@ function build() {
       cooldown_steps: true,
       constant_rate: true,
       anneal_steps: true,
+      attention_dropout: true,
+      dropout: true,
+      drop_path: true,
     }),
     finetune: finetune.partial().optional(),
     plugins: z.array(z.string()).optional(),

@@ -137,6 +137,13 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
       expect(encode).toThrow('does not attend');
     });
 
+    it.runIf(!attends)('refuses dropout, which it has not', () => {
+      const dropout = { dropout: 0.1, seeds: g.input('seeds', 'int32', [ROWS]) };
+      const encode = () => encoder.encode(spec, tokenInputs(spec, ROWS, count), config, { dropout });
+      expect(encode).toThrow(InputError);
+      expect(encode).toThrow('drops nothing');
+    });
+
     it.runIf(attends)('attends to readable tokens alone, while each token keeps its own state', async () => {
       const readable = g.input('hide', 'bool', [ROWS, count]);
       const encoding = encoder.encode(spec, tokenInputs(spec, ROWS, count), config, { readable });

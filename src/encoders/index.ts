@@ -64,7 +64,7 @@ export {
   type Encoding,
   encoderSizes,
   type Hiding,
-  refuseReadable,
+  refuseAttention,
   unattended,
 } from './encoder.js';
 export type { PerceiverOptions } from './perceiver.js';

@@ -89,7 +89,8 @@ export const transformer: Encoder<TransformerOptions> = {
       const { width, embed_width: embedWidth, registers = 0 } = config;
       const input = embedWidth === width ? (x: Value) => x : linearOf('input', embedWidth, width);
       const withRegisters = registersOf(registers, width);
-      const block = { heads: config.heads, widening: config.widening };
+      const { dropout } = options;
+      const block = { heads: config.heads, widening: config.widening, dropout };
       let unreadable: Value = tokens.padding;
       let stack: Stack = { states: input(embedded), excluded: unattended(tokens, readable) };
       if (hiding) {
@@ -116,14 +117,17 @@ export const transformer: Encoder<TransformerOptions> = {
       }
       for (let layer = 1; layer < config.layers; layer++) {
         const { states, excluded } = stack;
-        stack = { states: attentionBlock(`layers.${layer}`, states, { ...block, excluded }), excluded };
+        stack = {
+          states: attentionBlock(`layers.${layer}`, states, { ...block, excluded, dropPath: true }),
+          excluded,
+        };
       }
       const states =
         registers === 0 ? stack.states : slice(stack.states, 1, 0, staticSize(unreadable.shape[1]));
       const kept = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);
       const pooled = divide(sum(multiply(states, kept), [1]), sum(kept, [1]));
       const tokenStates = hiding ? undefined : states;
-      return { embedded, states, tokenStates, unreadable, pooled, positions, table };
+      return { embedded, states, tokenStates, unreadable, pooled, positions, table, dropout };
     });
   },
 };

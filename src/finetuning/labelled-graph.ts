@@ -1,5 +1,6 @@
 import { readTokens } from '../encoders/read-tokens.js';
 import { cast, input, parametersOf, reshape, scope, trackedOf, type Value } from '../graph/index.js';
+import { type DropoutRates, dropsAny } from '../layers/dropout.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { binaryCrossEntropy, crossEntropy, squaredError, weightedMean } from '../layers/losses.js';
@@ -27,15 +28,16 @@ const lossOf: Record<Task, Loss> = {
 };
 
 /**
- * Outputs in training, and those in evaluation: the same where nothing is normalised by the batch. Otherwise the two
+ * Outputs in training, and those in evaluation: the same where nothing is normalised by the batch or dropped. Otherwise the two
  * have parameters of the same names and never stand in one program.
  */
-function outputsInBothModes(build: (training: boolean) => Value): {
-  trained: Value;
-  evaluated: Value;
-} {
+function outputsInBothModes(
+  build: (training: boolean) => Value,
+  dropout: DropoutRates | undefined,
+): { trained: Value; evaluated: Value } {
   const trained = build(true);
-  return { trained, evaluated: trackedOf([trained]).length === 0 ? trained : build(false) };
+  const alike = trackedOf([trained]).length === 0 && !dropsAny(dropout);
+  return { trained, evaluated: alike ? trained : build(false) };
 }
 
 /**
@@ -44,7 +46,7 @@ function outputsInBothModes(build: (training: boolean) => Value): {
  * built here. Missing labels have weight 0. Regression labels come standardised.
  */
 export function finetuningGraph(
-  model: Pick<ModelConfig, 'spec' | 'encoder'>,
+  model: Pick<ModelConfig, 'spec' | 'encoder' | 'dropout'>,
   spec: LabelSpec,
   size: number,
   tokens: number,
@@ -55,7 +57,7 @@ export function finetuningGraph(
       const read = spec.task === 'per-token' ? readTokens(encoding, model.encoder) : encoding.pooled;
       return linear('output', layerNorm('norm', read), spec.outputs);
     });
-  });
+  }, model.dropout);
   return labelledGraph(trained, spec, evaluated);
 }
 

@@ -4,8 +4,9 @@
  */
 import type { Engine, HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
+import type { DropoutRates } from '../layers/dropout.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
-import type { ModelConfig } from '../learning/model.js';
+import { dropoutFeeds, type ModelConfig } from '../learning/model.js';
 import { initializeParameters, matchParameters, type ParameterLayout } from '../learning/parameters.js';
 import { learningRateAt } from '../learning/schedule.js';
 import { NonFiniteStep, type StepBatch, trainingSteps } from '../learning/steps.js';
@@ -23,6 +24,7 @@ import { labelOffsets } from '../scoring/label-rows.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { isBetter, type MetricName, scoreMetric } from '../scoring/metrics.js';
 import type { LabelledPart, SealedPart, TestScore } from '../scoring/parts.js';
+import { random } from '../tensor/random.js';
 import { elementCount, hostTensor } from '../tensor/tensor.js';
 import { finetuningGraph, HEAD } from './labelled-graph.js';
 
@@ -49,11 +51,14 @@ export interface Network {
   readonly maxTokens: number;
   /** Layers of its stack. */
   readonly layers: number;
+  /** What it drops in training, if anything. */
+  readonly dropout?: DropoutRates;
   readonly build: (labels: LabelSpec, batch: number, tokens: number) => TrainableGraph;
 }
 
 /** An encoder with a fresh head. */
-export const encoderNetwork = (model: Pick<ModelConfig, 'spec' | 'encoder'>): Network => ({
+export const encoderNetwork = (model: Pick<ModelConfig, 'spec' | 'encoder' | 'dropout'>): Network => ({
+  dropout: model.dropout,
   maxTokens: model.spec.maxTokens,
   layers: model.encoder.layers,
   build: (labels, batch, tokens) => finetuningGraph(model, labels, batch, tokens),
@@ -132,7 +137,7 @@ export const layerRate = (name: string, layers: number, layerDecay: number): num
 /** What training needs of the data: the batches of an epoch, what each feeds, and a score on the validation part. */
 export interface TrainingData {
   readonly plans: (epoch: number) => readonly BatchPlan[];
-  readonly feeds: (plan: BatchPlan) => HostTensors;
+  readonly feeds: (plan: BatchPlan, step: number) => HostTensors;
   readonly validate: () => Promise<number>;
   readonly isBetter: (value: number, best: number) => boolean;
 }
@@ -179,8 +184,9 @@ function* epochs(
   plans: TrainingData['plans'],
   feeds: TrainingData['feeds'],
 ): Generator<StepBatch & { readonly epoch: number }> {
+  let step = 0;
   for (let epoch = 0; ; epoch++)
-    for (const plan of plans(epoch)) yield { tokens: plan.tokens, feeds: feeds(plan), epoch };
+    for (const plan of plans(epoch)) yield { tokens: plan.tokens, feeds: feeds(plan, step++), epoch };
 }
 
 /** One architecture on one task: its programs serve any number of starts and seeds. `release` frees them. */
@@ -193,7 +199,7 @@ export class LabelledTrainer {
 
   constructor(
     engine: Engine,
-    network: Network,
+    private readonly network: Network,
     private readonly task: LabelledTask,
     private readonly settings: TrainingSettings,
   ) {
@@ -220,7 +226,12 @@ export class LabelledTrainer {
     const { metric, valid, spec } = this.task;
     return trainToBest(this.trainer, options, {
       plans: (epoch) => this.trainingPlans(options.seed, epoch),
-      feeds: (plan) => this.feeds(plan),
+      feeds: (plan, step) => ({
+        ...this.feeds(plan),
+        ...dropoutFeeds(this.network, this.settings.batchSize, (purpose, row) =>
+          random(options.seed, `fine-tuning ${purpose}`, step, row),
+        ),
+      }),
       validate: async () => scoreMetric(metric, await this.predict(valid.records), valid.labels, spec),
       isBetter: (value, best) => isBetter(metric, value, best),
     });

@@ -188,7 +188,7 @@ export function tokenLosses(
 
 /** float32[batch, k, embed_width]: what the decoder makes of the states for the given positions, before its output layer. */
 export const askStates = (
-  { states, positions: embeddings, unreadable }: Encoding,
+  { states, positions: embeddings, unreadable, dropout }: Encoding,
   positions: Value,
   heads: number,
 ): Value =>
@@ -202,6 +202,7 @@ export const askStates = (
       excluded: unreadable,
       residual: false,
       widening: 1,
+      dropout,
     });
     return layerNorm('output_norm', decoded, { epsilon: 1e-12 });
   });

@@ -48,8 +48,8 @@ export interface ObjectiveInputs {
   target<T extends Targets<T>>(build: () => T): T;
 }
 
-/** A value, or a record of values, some of which may be missing. */
-export type Targets<T> = Value | { readonly [K in keyof T]: Value | undefined };
+/** A value, or a record of values, some of which may be missing; what else it holds stays as it is. */
+export type Targets<T> = Value | { readonly [K in keyof T]: object | undefined };
 
 /** What an objective gives a training. */
 export interface ObjectiveOutputs {

@@ -25,6 +25,17 @@ maskedObjectiveCases('random-masking with an output layer of its own', (spec) =>
   smallModel(spec, 'random-masking', { tied_output: false }),
 );
 maskedObjectiveCases('group-masking', (spec) => smallModel(spec, 'group-masking'), { mixing: true });
+const dropout = { attention_dropout: 0.2, dropout: 0.2, drop_path: 0.2 };
+for (const [kind, encoder] of [
+  ['sma', 'transformer'],
+  ['random-masking', 'perceiver'],
+  ['byol', 'transformer'],
+] as const) {
+  objectiveCases(`${kind} with dropout on the encoder ${encoder}`, (spec) => {
+    const small = smallModel(spec, kind, {}, encoder);
+    return { ...small, encoder: { ...small.encoder, layers: 2 }, dropout };
+  });
+}
 for (const kind of ['convolution', 'residual-network'] as const) {
   objectiveCases(`random-masking on the encoder ${kind}`, (spec) =>
     smallModel(spec, 'random-masking', {}, kind),

@@ -88,7 +88,7 @@ export async function finetuneRuns(
   const engine = await nodeEngine({ threads: config.threads ?? defaultThreads() });
   const trainer = new LabelledTrainer(
     engine,
-    encoderNetwork(run.model),
+    encoderNetwork({ ...run.model, dropout: settings.dropout }),
     { spec, metric, train, valid, test },
     settings,
   );
@@ -193,6 +193,7 @@ async function writeFinetunedRun(
       learning_rate: settings.learningRate,
       weight_decay: settings.weightDecay,
       clip_norm: settings.clipNorm,
+      ...settings.dropout,
     },
   };
   const { state, parameters } = trainer.trainer;
