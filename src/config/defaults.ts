@@ -2,6 +2,7 @@
 import { encoderSizes } from '../encoders/encoder.js';
 import { type EncoderSpec, encoderNamed } from '../encoders/index.js';
 import { InputError } from '../errors.js';
+import type { Head } from '../finetuning/labelled-graph.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { checkHeads } from '../layers/attention.js';
 import { type DropoutRates, dropoutRates, dropsAny } from '../layers/dropout.js';
@@ -53,6 +54,10 @@ export interface FinetuningSettings extends TrainingSettings {
   readonly learningRate: number;
   readonly seeds: number;
   readonly dropout?: DropoutRates;
+  readonly head: Head;
+  readonly validations: number;
+  readonly patience?: number;
+  readonly weightAverage?: number;
 }
 
 /** Settings of a fine-tuning on so many training records: the user's, and for the rest what suits them. */
@@ -61,14 +66,19 @@ export function resolveFinetuning(config: FinetuneOptions, records: number): Fin
   const stepsPerEpoch = Math.max(1, Math.floor(records / batchSize));
   const dropout = dropoutRates(config);
   const asked = config.epochs && Math.max(1, Math.round(config.epochs * stepsPerEpoch));
+  const steps = config.steps ?? asked ?? clamp(30 * stepsPerEpoch, 100, 2000);
   return {
-    steps: config.steps ?? asked ?? clamp(30 * stepsPerEpoch, 100, 2000),
+    steps,
+    validations: config.validations ?? clamp(Math.round(steps / 100), 10, 50),
+    ...(config.patience !== undefined && { patience: config.patience }),
+    ...(config.weight_average !== undefined && { weightAverage: config.weight_average }),
     batchSize,
     learningRate: config.learning_rate ?? 3e-4,
     weightDecay: config.weight_decay ?? LABELLED_TRAINING.weightDecay,
     clipNorm: config.clip_norm ?? LABELLED_TRAINING.clipNorm,
     layerDecay: config.layer_decay ?? LABELLED_TRAINING.layerDecay,
     seeds: config.seeds ?? 3,
+    head: config.head ?? 'mean',
     ...(dropsAny(dropout) && { dropout }),
   };
 }

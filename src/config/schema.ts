@@ -13,6 +13,7 @@ import {
   encoderOptions,
   encoders,
 } from '../encoders/index.js';
+import { heads } from '../finetuning/labelled-graph.js';
 import { type DropoutRates, dropoutOptions } from '../layers/dropout.js';
 import {
   type ObjectiveChoice,
@@ -164,7 +165,19 @@ function build() {
       'column of text with 0 or 1 for each token: labels of tokens with 0 are left out (task per-token)',
       'mask',
     ),
+    head: key(
+      z.enum(heads),
+      'what the head reads of a record: the mean of the states, or what a learned query finds in them',
+      'attention',
+    ),
     ...optimization,
+    validations: key(count(), 'validations of a run, of which the best decides what is kept', 20),
+    patience: key(count(), 'validations in a row without a better one after which a run ends', 5),
+    weight_average: key(
+      z.number().gt(0).lt(1),
+      'decay per step of a running average of the weights, which is validated too and kept where it is better',
+      0.999,
+    ),
     seeds: key(count(), 'runs, with seeds 0, 1, …', 3),
     weight_decay: training.shape.weight_decay,
     clip_norm: training.shape.clip_norm,

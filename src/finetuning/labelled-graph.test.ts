@@ -88,6 +88,31 @@ async function expectGradient(graph: TrainableGraph, feeds: Record<string, HostT
   expect(Math.abs(measured - slope)).toBeLessThan(0.005 * Math.abs(slope) + 1e-3);
 }
 
+describe.each(['perceiver', 'transformer'] as const)('a head that asks once, on a %s', (kind) => {
+  const binary: LabelSpec = {
+    ...labelSpec,
+    task: 'binary',
+    columns: ['y'],
+    outputs: 1,
+    classes: [['0', '1']],
+  };
+  const graph = finetuningGraph({ ...modelOf(kind), head: 'attention' }, binary, SIZE, TOKENS);
+  const labels = { labels: floats([SIZE, 1], [1, 0]), label_weights: floats([SIZE, 1], [1, 1]) };
+
+  it('has the gradient of its finite difference, in every parameter', async () => {
+    await expectGradient(graph, { ...tokens(), ...labels });
+  });
+
+  it('does not read padding', async () => {
+    const parameters = ordinaryParameters([graph.loss]);
+    const { outputs } = graph.evaluation;
+    const of = async (own?: readonly number[]) =>
+      (await evaluate(engine, { outputs }, { ...tokens(own), ...parameters })).outputs;
+    expect(await of([...ids.slice(0, 8), 5, 6])).toEqual(await of());
+    expect(outputs.shape).toEqual([SIZE, 1]);
+  });
+});
+
 describe.each(['perceiver', 'transformer'] as const)('dropout on a %s', (kind) => {
   const dropout = { attention_dropout: 0.2, dropout: 0.2, drop_path: 0.15 };
   const small = modelOf(kind);

@@ -1,6 +1,7 @@
 /** The objective, its gradients and a few optimizer steps beside numbers from another implementation of SMA. */
 import { encoderNamed } from '../../src/encoders/index.js';
 import type { Engine, HostTensors } from '../../src/engine/engine.js';
+import { askOnce, labelledGraph } from '../../src/finetuning/labelled-graph.js';
 import {
   cast,
   constant,
@@ -9,13 +10,16 @@ import {
   iota,
   type Program,
   reshape,
+  scope,
   staticSize,
   type Value,
 } from '../../src/graph/index.js';
+import { linear } from '../../src/layers/linear.js';
 import { tokenFeeds, tokenInputs } from '../../src/layers/token-embedding.js';
 import { adamW } from '../../src/learning/adamw.js';
 import {
   batchShape,
+  encoderGraph,
   gradientName,
   gradientProgram,
   type ModelConfig,
@@ -46,6 +50,12 @@ export interface Parity {
   readonly after4_max_rel: number;
 }
 
+/** The same of a fine-tuning head, which hides nothing. */
+export type HeadParity = Pick<
+  Parity,
+  'masks_equal' | 'logits_max_rel' | 'grad_max_rel' | 'loss_max_rel' | 'after4_max_rel'
+> & { readonly pooled_max_rel: number; readonly squared_error_max_rel: number };
+
 /** What each difference may be; parameters after four steps move by at most 4 · lr. */
 export const PARITY_TOLERANCES = {
   embedded_max_rel: 1e-5,
@@ -54,16 +64,18 @@ export const PARITY_TOLERANCES = {
   attention_max_rel: 1e-5,
   column_scores_max_rel: 1e-5,
   first_layer_max_rel: 1e-5,
+  pooled_max_rel: 1e-5,
+  squared_error_max_rel: 1e-4,
   grad_max_rel: 1e-4,
   loss_max_rel: 1e-4,
   after4_max_rel: 1e-4,
 } as const;
 
 /** Whether all masks are the same and every difference is within its tolerance. */
-export const isWithinTolerances = (parity: Parity): boolean =>
+export const isWithinTolerances = (parity: Parity | HeadParity): boolean =>
   parity.masks_equal &&
   Object.entries(PARITY_TOLERANCES).every(
-    ([key, bound]) => (parity[key as keyof typeof PARITY_TOLERANCES] ?? 0) <= bound,
+    ([key, bound]) => (((parity as Readonly<Record<string, unknown>>)[key] ?? 0) as number) <= bound,
   );
 
 /**
@@ -77,6 +89,59 @@ export async function compareWithReference(engine: Engine, bytes: Uint8Array, pa
   const forward = await compareForward(engine, reference, ours);
   const { masks_equal, ...steps } = await compareSteps(engine, reference, ours);
   return { masks_equal, ...forward, ...steps };
+}
+
+/**
+ * The same for a fine-tuning head on a transformer: `pooled`, its logits, the losses of some steps of binary cross-entropy,
+ * their gradients and parameters, and the squared error on the raw logit.
+ */
+export async function compareHead(engine: Engine, bytes: Uint8Array, path: string): Promise<HeadParity> {
+  const reference = openReference(bytes, path);
+  const { sizes, numbers } = reference;
+  const { batch: size, positions: count } = sizes;
+  const spec: TokenSpec = { kind: 'discrete', vocabulary: sizes.vocab!, maxTokens: count };
+  const encoder = {
+    kind: 'transformer' as const,
+    width: sizes.width,
+    embed_width: sizes.width,
+    layers: sizes.layers + 1,
+    heads: sizes.heads,
+    widening: sizes.widening,
+  };
+  const encoding = encoderGraph({ spec, encoder }, size, count);
+  const { pooled, logits } = scope('head', () => {
+    const asked = askOnce(encoding, sizes.decoder_heads);
+    return { pooled: asked, logits: linear('output', asked, 1) };
+  });
+  const labels = { columns: ['label'], targets: 1, outputs: 1, classes: [['0', '1']], reason: '' };
+  const graph = labelledGraph(logits, { task: 'binary', ...labels });
+  const layout = parameterLayout(graph.parameters);
+  const flat = () => new Float32Array(layout.length);
+  const state = { parameters: flat(), gradient: flat(), firstMoment: flat(), secondMoment: flat() };
+  const parameters = parameterViews(layout, state.parameters);
+  for (const { name } of layout.slots) parameters[name].data.set(reference.counterpart('param', name));
+  const feeds: HostTensors = {
+    ...parameters,
+    ...tokenFeeds(batchOf(reference)),
+    labels: hostTensor('float32', [size, 1], numbers('labels')),
+    label_weights: hostTensor('float32', [size, 1], new Float32Array(size).fill(1)),
+  };
+  const forward = await run(engine, { name: 'forward', outputs: { pooled, logits } }, feeds);
+  const squared = labelledGraph(logits, { task: 'regression', ...labels }).loss;
+  const mse = await run(engine, { name: 'squared error', outputs: { loss: squared } }, feeds);
+  const steps = await compareSteps(engine, reference, {
+    graph,
+    layout,
+    state,
+    parameters,
+    feedsAt: () => feeds,
+  });
+  return {
+    pooled_max_rel: relativeDifference(forward.pooled.data, numbers('step0.pooled')),
+    logits_max_rel: relativeDifference(forward.logits.data, numbers('step0.logits')),
+    squared_error_max_rel: relativeDifference(mse.loss.data, numbers('mse_loss')),
+    ...steps,
+  };
 }
 
 /** Our model of the reference's sizes, with its starting parameters, and what both are fed. */
@@ -284,7 +349,13 @@ function firstLayer(reference: Reference, { spec, encoder, objective }: ModelCon
   };
 }
 
-async function compareSteps(engine: Engine, reference: Reference, ours: Ours) {
+async function compareSteps(
+  engine: Engine,
+  reference: Reference,
+  ours: Pick<Ours, 'layout' | 'state' | 'parameters' | 'feedsAt'> & {
+    readonly graph: Pick<Ours['graph'], 'loss' | 'parameters' | 'hidden'>;
+  },
+) {
   const { optimizer, numbers, counterpart } = reference;
   const { graph, layout, state, parameters, feedsAt } = ours;
   const gradients = parameterViews(layout, state.gradient);
@@ -293,10 +364,15 @@ async function compareSteps(engine: Engine, reference: Reference, ours: Ours) {
   const results = {
     ...Object.fromEntries(layout.slots.map(({ name }) => [gradientName(name), gradients[name]])),
     loss,
-    hidden,
+    ...(graph.hidden && { hidden }),
   };
   const step = await engine.compile(
-    gradientProgram('step', graph.loss, graph.parameters, { hidden: cast(graph.hidden!, 'float32') }),
+    gradientProgram(
+      'step',
+      graph.loss,
+      graph.parameters,
+      graph.hidden ? { hidden: cast(graph.hidden, 'float32') } : {},
+    ),
   );
   const update = await adamW(engine, { ...layout, decayed: layout.length }, state, {
     beta1: optimizer.beta1,
@@ -312,7 +388,7 @@ async function compareSteps(engine: Engine, reference: Reference, ours: Ours) {
   const losses = new Float32Array(optimizer.steps);
   for (let i = 0; i < optimizer.steps; i++) {
     await step.run(feedsAt(i), results);
-    masksEqual &&= largestDifference(hidden.data, numbers(`step${i}.loss_mask`)) === 0;
+    masksEqual &&= !graph.hidden || largestDifference(hidden.data, numbers(`step${i}.loss_mask`)) === 0;
     losses[i] = loss.data[0];
     if (i === 0) gradientError = largestOverParameters(gradients, 'grad');
     await update.update(i + 1, optimizer.lr, 1);

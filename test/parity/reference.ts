@@ -22,6 +22,8 @@ export interface ReferenceConfig {
   channels?: number;
   positions: number;
   batch: number;
+  /** Of a fine-tuned model. */
+  num_labels?: number;
   head_aggregation?: 'mean' | 'random_mix';
   mask_self?: boolean;
   select_initial_ratio?: number;
@@ -68,6 +70,7 @@ function referenceNames(
         (match) => `encoder.layers.${Number(match[1]) + (encoder ? 1 : 0)}.`,
       ],
       [/^teacher\.reconstruction_decoder\.decoding_cross_attention\.(.+)$/, () => 'decoder.cross_attention.'],
+      [/^perceiver\.decoder\.decoding_cross_attention\.(.+)$/, () => 'head.cross_attention.'],
     ];
     for (const [pattern, prefix] of blocks) {
       const match = path.match(pattern);
@@ -80,6 +83,10 @@ function referenceNames(
       [`${preprocessor}input_projection`]: 'embedding.projection',
       [`${preprocessor}layernorm`]: 'embedding.norm',
       'perceiver.encoding_latents': 'encoder',
+      'perceiver.decoder.decoder_latents': 'head.query',
+      'perceiver.decoder.pre_layernorm': 'head.states_norm',
+      'perceiver.decoder.final_layernorm': 'head.norm',
+      'perceiver.decoder.final_project': 'head.output',
       [`${decoder}pre_layernorm`]: 'decoder.states_norm',
       [`${decoder}final_layernorm`]: 'decoder.output_norm',
       [`${decoder}final_project`]: 'decoder.output',
@@ -95,6 +102,7 @@ function referenceNames(
     if (/norm$/.test(module))
       result.set(`${module}.${kind === 'weight' ? 'scale' : 'bias'}`, { name, transposed: false });
     else if (/^embedding\.(tokens|positions)$/.test(module)) result.set(module, { name, transposed: false });
+    else if (module === 'head.query') result.set(module, { name, transposed: false });
     else if (module === 'encoder') result.set('encoder.latents', { name, transposed: false });
     else if (module === 'decoder.output' && !all.has('teacher.reconstruction_decoder.final_project.weight'))
       result.set('decoder.output_bias', { name, transposed: false });
