@@ -234,7 +234,11 @@ function resolveObjective(
 
 /** The model that a configuration describes, on tokens of one specification. */
 export const modelOf = (
-  { encoder, objective, training }: Pick<Config, 'encoder' | 'objective' | 'training'>,
+  {
+    encoder,
+    objective,
+    training = {},
+  }: Pick<Config, 'encoder' | 'objective'> & { readonly training?: DropoutRates },
   spec: TokenSpec,
 ): ModelConfig => {
   const dropout = dropoutRates(training);

@@ -83,7 +83,7 @@ const ROUNDS = [
 ] as const;
 
 /** An int32 all of whose bits depend on all bits of another: rounds of a product and of its high bits added to the low ones. */
-export const mix = (x: Value): Value =>
+const mix = (x: Value): Value =>
   ROUNDS.reduce((bits, [factor, shift]) => {
     const product = multiply(bits, integer(factor));
     return add(product, divide(product, integer(1 << shift)));
