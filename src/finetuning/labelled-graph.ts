@@ -64,6 +64,7 @@ export interface FinetunedModel extends Pick<ModelConfig, 'spec' | 'encoder' | '
 /**
  * What a learned query reads from the normalised states, float32[batch, width]: the fine-tuning head of SMA's authors, a
  * block of cross-attention whose query is also added, then a layer norm. Throws Error for heads that do not divide the width.
+ * @internal
  */
 export function askOnce({ states, unreadable, dropout }: Encoding, heads: number): Value {
   const [batch, , width] = states.shape;
