@@ -9,19 +9,34 @@ import type { PredictSummary } from '../verbs/predict.js';
 import type { PretrainSummary } from '../verbs/pretrain.js';
 import { count, duration, number, score } from './progress.js';
 
-/** One line per method with its mean over seeds and the 95 % interval of that mean; below, why a score is undefined. */
+/** One line per method with its mean over seeds, of validation too where there is one, and the 95 % interval of that mean; below, why a score is undefined. */
 export function formatScores(methods: readonly MethodScores[]): string {
-  const rows = methods.map(({ method, metric, mean, low, high, n, seconds }) => [
+  const validated = methods.some(({ validPerSeed }) => validPerSeed !== undefined);
+  const rows = methods.map(({ method, metric, validPerSeed = [], mean, low, high, n, seconds }) => [
     method,
     metric,
+    ...(validated ? [score(validPerSeed.reduce((sum, value) => sum + value, 0) / validPerSeed.length)] : []),
     score(mean),
     Number.isFinite(low) ? `${number(low)} – ${number(high)}` : '',
     n,
     duration(seconds),
   ]);
   const reasons = new Set(methods.map(({ reason }) => reason).filter((reason) => reason !== undefined));
-  const table = formatTable(['method', 'metric', 'mean', '95 % interval', 'seeds', 'time'], rows);
-  return [table, ...[...reasons].map((reason) => `undefined: ${reason}`)].join('\n');
+  const table = formatTable(
+    [
+      'method',
+      'metric',
+      ...(validated ? ['validation', 'test'] : ['mean']),
+      '95 % interval',
+      'seeds',
+      'time',
+    ],
+    rows,
+  );
+  const note = 'Choose settings by the column validation, never by test.';
+  return [table, ...(validated ? [note] : []), ...[...reasons].map((reason) => `undefined: ${reason}`)].join(
+    '\n',
+  );
 }
 
 /** How many test records pretraining learned from. */

@@ -255,7 +255,14 @@ describe('the resolved configuration', () => {
 
 describe('the settings of a fine-tuning', () => {
   it('follow from the number of labelled records', () => {
-    const usual = { learningRate: 3e-4, weightDecay: 0.01, clipNorm: 1, layerDecay: 1, seeds: 3 };
+    const usual = {
+      learningRate: 3e-4,
+      weightDecay: 0.01,
+      clipNorm: 1,
+      layerDecay: 1,
+      seeds: 3,
+      head: 'mean',
+    };
     // A quarter of the records, as a power of two of at most 32; 30 passes, of at least 100 and at most 2000 steps.
     for (const [records, batchSize, steps] of [
       [1, 1, 100],
@@ -265,7 +272,12 @@ describe('the settings of a fine-tuning', () => {
       [1000, 32, 930],
       [100_000, 32, 2000],
     ])
-      expect(resolveFinetuning({}, records)).toEqual({ ...usual, batchSize, steps });
+      expect(resolveFinetuning({}, records)).toEqual({
+        ...usual,
+        batchSize,
+        steps,
+        validations: records === 100_000 ? 20 : 10,
+      });
   });
 
   it('are those that are asked for', () => {
@@ -277,7 +289,12 @@ describe('the settings of a fine-tuning', () => {
       clip_norm: 2,
       layer_decay: 0.5,
       seeds: 1,
-    };
+      head: 'attention',
+      validations: 3,
+      patience: 2,
+      weight_average: 0.9,
+      drop_path: 0.1,
+    } as const;
     expect(resolveFinetuning(asked, 10)).toEqual({
       steps: 7,
       batchSize: 64,
@@ -286,6 +303,11 @@ describe('the settings of a fine-tuning', () => {
       clipNorm: 2,
       layerDecay: 0.5,
       seeds: 1,
+      head: 'attention',
+      validations: 3,
+      patience: 2,
+      weightAverage: 0.9,
+      dropout: { drop_path: 0.1 },
     });
     const steps = (epochs: number, records: number, batch_size: number) =>
       resolveFinetuning({ epochs, batch_size }, records).steps;

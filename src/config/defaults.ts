@@ -2,8 +2,10 @@
 import { encoderSizes } from '../encoders/encoder.js';
 import { type EncoderSpec, encoderNamed } from '../encoders/index.js';
 import { InputError } from '../errors.js';
+import type { Head } from '../finetuning/labelled-graph.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { checkHeads } from '../layers/attention.js';
+import { type DropoutRates, dropoutRates, dropsAny } from '../layers/dropout.js';
 import type { ModelConfig } from '../learning/model.js';
 import { checkOwnOptions, type ObjectiveConfig, objectiveNamed } from '../objectives/index.js';
 import type { RunFacts } from '../objectives/objective.js';
@@ -51,21 +53,33 @@ export interface FinetuningSettings extends TrainingSettings {
   readonly steps: number;
   readonly learningRate: number;
   readonly seeds: number;
+  readonly dropout?: DropoutRates;
+  readonly head: Head;
+  readonly validations: number;
+  readonly patience?: number;
+  readonly weightAverage?: number;
 }
 
 /** Settings of a fine-tuning on so many training records: the user's, and for the rest what suits them. */
 export function resolveFinetuning(config: FinetuneOptions, records: number): FinetuningSettings {
   const batchSize = config.batch_size ?? clamp(powerOfTwo(records / 4), 1, 32);
   const stepsPerEpoch = Math.max(1, Math.floor(records / batchSize));
+  const dropout = dropoutRates(config);
   const asked = config.epochs && Math.max(1, Math.round(config.epochs * stepsPerEpoch));
+  const steps = config.steps ?? asked ?? clamp(30 * stepsPerEpoch, 100, 2000);
   return {
-    steps: config.steps ?? asked ?? clamp(30 * stepsPerEpoch, 100, 2000),
+    steps,
+    validations: config.validations ?? clamp(Math.round(steps / 100), 10, 50),
+    ...(config.patience !== undefined && { patience: config.patience }),
+    ...(config.weight_average !== undefined && { weightAverage: config.weight_average }),
     batchSize,
     learningRate: config.learning_rate ?? 3e-4,
     weightDecay: config.weight_decay ?? LABELLED_TRAINING.weightDecay,
     clipNorm: config.clip_norm ?? LABELLED_TRAINING.clipNorm,
     layerDecay: config.layer_decay ?? LABELLED_TRAINING.layerDecay,
     seeds: config.seeds ?? 3,
+    head: config.head ?? 'mean',
+    ...(dropsAny(dropout) && { dropout }),
   };
 }
 
@@ -128,6 +142,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       ...resolveSchedule(training, steps),
       weight_decay: training.weight_decay ?? 0.01,
       clip_norm: training.clip_norm ?? 1,
+      ...dropoutRates(training),
       seed: training.seed ?? 0,
       threads: training.threads ?? inputs.threads,
       ...(training.from !== undefined && { from: training.from }),
@@ -219,6 +234,13 @@ function resolveObjective(
 
 /** The model that a configuration describes, on tokens of one specification. */
 export const modelOf = (
-  { encoder, objective }: Pick<Config, 'encoder' | 'objective'>,
+  {
+    encoder,
+    objective,
+    training = {},
+  }: Pick<Config, 'encoder' | 'objective'> & { readonly training?: DropoutRates },
   spec: TokenSpec,
-): ModelConfig => ({ spec, encoder, objective });
+): ModelConfig => {
+  const dropout = dropoutRates(training);
+  return { spec, encoder, objective, ...(dropsAny(dropout) && { dropout }) };
+};

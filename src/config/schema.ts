@@ -13,6 +13,8 @@ import {
   encoderOptions,
   encoders,
 } from '../encoders/index.js';
+import { heads } from '../finetuning/labelled-graph.js';
+import { type DropoutRates, dropoutOptions } from '../layers/dropout.js';
 import {
   type ObjectiveChoice,
   type ObjectiveOptions,
@@ -111,6 +113,7 @@ function build() {
     anneal_steps: key(z.int().min(0), 'last steps, down to 0 (infinite schedule)', 500),
     weight_decay: key(z.number().min(0), 'decoupled weight decay of AdamW', 0.01),
     clip_norm: key(positive(), 'largest global norm of a gradient', 1),
+    ...(keysOf(dropoutOptions) as KeysOf<Required<DropoutRates>>),
     seed: key(z.int().min(0), 'all random numbers follow from it', 0),
     threads: key(count(), 'threads of the engine', 2),
     from: key(
@@ -162,10 +165,23 @@ function build() {
       'column of text with 0 or 1 for each token: labels of tokens with 0 are left out (task per-token)',
       'mask',
     ),
+    head: key(
+      z.enum(heads),
+      'what the head reads of a record: the mean of the states, or what a learned query finds in them',
+      'attention',
+    ),
     ...optimization,
+    validations: key(count(), 'validations of a run, of which the best decides what is kept', 20),
+    patience: key(count(), 'validations in a row without a better one after which a run ends', 5),
+    weight_average: key(
+      z.number().gt(0).lt(1),
+      'decay per step of a running average of the weights, which is validated too and kept where it is better',
+      0.999,
+    ),
     seeds: key(count(), 'runs, with seeds 0, 1, …', 3),
     weight_decay: training.shape.weight_decay,
     clip_norm: training.shape.clip_norm,
+    ...(keysOf(dropoutOptions) as KeysOf<Required<DropoutRates>>),
     layer_decay: key(
       z.number().gt(0).max(1),
       'learning rate of each layer as a part of that of the layer above it',
@@ -243,6 +259,9 @@ function build() {
       cooldown_steps: true,
       constant_rate: true,
       anneal_steps: true,
+      attention_dropout: true,
+      dropout: true,
+      drop_path: true,
     }),
     finetune: finetune.partial().optional(),
     plugins: z.array(z.string()).optional(),

@@ -17,7 +17,7 @@ import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { mlp } from '../layers/mlp.js';
 import { embedTokens } from '../layers/token-embedding.js';
-import { type Encoder, refuseReadable } from './encoder.js';
+import { type Encoder, refuseAttention } from './encoder.js';
 
 /** Tokens that one filter reads. */
 const KERNEL = 5;
@@ -39,7 +39,7 @@ function convolveTokens(name: string, x: Value, filters: number): Value {
  */
 export const convolution: Encoder = {
   encode(spec, tokens, config, options = {}) {
-    refuseReadable(config, options);
+    refuseAttention(config, options);
     const { hiding } = options;
     const { embedded, positions, table } = embedTokens(spec, tokens, config.embed_width, options);
     return scope('encoder', () => {

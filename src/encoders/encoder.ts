@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { InputError } from '../errors.js';
 import { logicalNot, logicalOr, type Value } from '../graph/index.js';
+import type { Dropout } from '../layers/dropout.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { OptionsOf } from '../options.js';
 import type { TokenSpec } from '../records/token-block.js';
@@ -54,6 +55,16 @@ export interface Encoding {
   readonly positions: Value;
   /** float32[vocabulary, embed_width], where tokens have ids. */
   readonly table?: Value;
+  /** What those who read the states drop as well. */
+  readonly dropout?: Dropout;
+}
+
+/** What an encoder's first attention map is: float32[batch, heads, queries, tokens]. */
+export interface AttentionMap {
+  readonly heads: number;
+  readonly queries: number;
+  /** Whether each token asks in a row of its own; otherwise the rows are those of latents, whatever a record's length. */
+  readonly tokensAsk: boolean;
 }
 
 /** Tokens that are hidden from the encoder in the pass in which they are chosen. */
@@ -77,6 +88,8 @@ export interface EncodeOptions {
   readonly training?: boolean;
   /** Whether a token is embedded with its position; by default it is. See `embedTokens` for what is left without. */
   readonly positions?: boolean;
+  /** What is dropped, in training alone. Not of an encoder without attention. */
+  readonly dropout?: Dropout;
   /**
    * bool[batch, tokens], one at least in each row: the tokens that may be attended to. Each token keeps its own state,
    * where the encoder has such. Not together with `hiding`, nor for an encoder without attention.
@@ -88,8 +101,13 @@ export interface EncodeOptions {
 export const unattended = ({ padding }: Tokens, readable?: Value): Value =>
   readable ? logicalOr(padding, logicalNot(readable)) : padding;
 
-/** Throws InputError where an encoder that does not attend is told what to attend to. */
-export function refuseReadable({ kind }: EncoderConfig, { readable }: EncodeOptions): void {
+/** Throws InputError where an encoder that does not attend is told what to attend to, or what attention is to drop. */
+export function refuseAttention({ kind }: EncoderConfig, { readable, dropout }: EncodeOptions): void {
+  if (dropout) {
+    throw new InputError(
+      `the encoder ${kind} drops nothing; use --encoder perceiver or transformer, or leave out attention_dropout, dropout and drop_path`,
+    );
+  }
   if (readable) {
     throw new InputError(
       `the encoder ${kind} does not attend, and the objective says which tokens to attend to; use --encoder perceiver or transformer, or another --objective`,
@@ -110,6 +128,6 @@ export interface Encoder<O extends object = object> {
    * do not suit it.
    */
   encode(spec: TokenSpec, tokens: Tokens, config: EncoderConfig & O, options?: EncodeOptions): Encoding;
-  /** How many rows the first attention map has, for a batch of so many tokens; undefined where there is no such map. */
-  attentionQueries?(config: EncoderConfig & O, tokens: number): number;
+  /** The first attention map, for a batch of so many tokens; undefined where there is no such map. */
+  attentionMap?(config: EncoderConfig & O, tokens: number): AttentionMap;
 }

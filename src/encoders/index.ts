@@ -56,6 +56,7 @@ export const encoderOptions = () => ({
 });
 
 export {
+  type AttentionMap,
   type EncodeOptions,
   type Encoder,
   type EncoderConfig,
@@ -63,7 +64,7 @@ export {
   type Encoding,
   encoderSizes,
   type Hiding,
-  refuseReadable,
+  refuseAttention,
   unattended,
 } from './encoder.js';
 export type { PerceiverOptions } from './perceiver.js';

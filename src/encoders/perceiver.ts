@@ -29,9 +29,10 @@ export const perceiver: Encoder<PerceiverOptions> = {
   }),
   check: ({ cross_heads, width }) =>
     checkHeads('encoder.cross_heads', cross_heads, { 'encoder.width': width }),
-  attentionQueries: (config) => config.latents,
+  attentionMap: ({ latents, cross_heads }) => ({ heads: cross_heads, queries: latents, tokensAsk: false }),
   encode(spec, tokens, config, options = {}) {
     const { embedded, positions, table } = embedTokens(spec, tokens, config.embed_width, options);
+    const { dropout } = options;
     return scope('encoder', () => {
       const { latents, width } = config;
       const learned = parameter(
@@ -46,15 +47,18 @@ export const perceiver: Encoder<PerceiverOptions> = {
         heads: config.cross_heads,
         excluded: unattended(tokens, options.readable),
         hideKeys: options.hiding?.choose,
+        dropout,
         widening: 1,
       });
       for (let layer = 0; layer < config.layers; layer++) {
         states = attentionBlock(`layers.${layer}`, states, {
           heads: config.heads,
           widening: config.widening,
+          dropout,
+          dropPath: true,
         });
       }
-      return { embedded, states, pooled: mean(states, [1]), positions, table };
+      return { embedded, states, pooled: mean(states, [1]), positions, table, dropout };
     });
   },
 };

@@ -9,7 +9,7 @@ import type { EncoderConfig, Encoding } from './encoder.js';
  * decoder of pretraining, with queries that see their own token. Other `queries` float32[batch, n, channels] ask always.
  */
 export function readTokens(
-  { embedded, states, tokenStates, unreadable }: Encoding,
+  { embedded, states, tokenStates, unreadable, dropout }: Encoding,
   { heads }: Pick<EncoderConfig, 'heads'>,
   queries: Value = embedded,
 ): Value {
@@ -19,5 +19,6 @@ export function readTokens(
     heads: staticSize(queries.shape[2]) % heads === 0 ? heads : 1,
     excluded: unreadable,
     widening: 1,
+    dropout,
   });
 }

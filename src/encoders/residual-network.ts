@@ -24,7 +24,7 @@ import { convolution } from '../layers/convolution.js';
 import { embedTokens, type Tokens } from '../layers/token-embedding.js';
 import type { GridSpec } from '../records/token-block.js';
 import { hostTensor } from '../tensor/tensor.js';
-import { type Encoder, refuseReadable } from './encoder.js';
+import { type Encoder, refuseAttention } from './encoder.js';
 
 /** Resolutions, each half the one before. */
 const STAGES = 3;
@@ -103,7 +103,7 @@ function stageWidths(width: number, layers: number): number[] {
  */
 export const residualNetwork: Encoder = {
   encode(spec, tokens, config, options = {}) {
-    refuseReadable(config, options);
+    refuseAttention(config, options);
     const { hiding, training = false } = options;
     const { embedded, positions, table } = embedTokens(spec, tokens, config.embed_width, options);
     return scope('encoder', () => {

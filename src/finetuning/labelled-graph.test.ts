@@ -88,6 +88,61 @@ async function expectGradient(graph: TrainableGraph, feeds: Record<string, HostT
   expect(Math.abs(measured - slope)).toBeLessThan(0.005 * Math.abs(slope) + 1e-3);
 }
 
+describe.each(['perceiver', 'transformer'] as const)('a head that asks once, on a %s', (kind) => {
+  const binary: LabelSpec = {
+    ...labelSpec,
+    task: 'binary',
+    columns: ['y'],
+    outputs: 1,
+    classes: [['0', '1']],
+  };
+  const graph = finetuningGraph({ ...modelOf(kind), head: 'attention' }, binary, SIZE, TOKENS);
+  const labels = { labels: floats([SIZE, 1], [1, 0]), label_weights: floats([SIZE, 1], [1, 1]) };
+
+  it('has the gradient of its finite difference, in every parameter', async () => {
+    await expectGradient(graph, { ...tokens(), ...labels });
+  });
+
+  it('does not read padding', async () => {
+    const parameters = ordinaryParameters([graph.loss]);
+    const { outputs } = graph.evaluation;
+    const of = async (own?: readonly number[]) =>
+      (await evaluate(engine, { outputs }, { ...tokens(own), ...parameters })).outputs;
+    expect(await of([...ids.slice(0, 8), 5, 6])).toEqual(await of());
+    expect(outputs.shape).toEqual([SIZE, 1]);
+  });
+});
+
+describe.each(['perceiver', 'transformer'] as const)('dropout on a %s', (kind) => {
+  const dropout = { attention_dropout: 0.2, dropout: 0.2, drop_path: 0.15 };
+  const small = modelOf(kind);
+  const model = { ...small, encoder: { ...small.encoder, layers: 3 }, dropout };
+  const graph = finetuningGraph(model, labelSpec, SIZE, TOKENS);
+  const plain = finetuningGraph({ ...model, dropout: {} }, labelSpec, SIZE, TOKENS);
+  const parameters = ordinaryParameters([graph.loss]);
+  const feeds = {
+    ...tokens(),
+    labels: floats([SIZE, TOKENS, 1], [0, 1, 2, 0, 1, 2, 2, 1, 0, 0]),
+    label_weights: floats([SIZE, TOKENS, 1], [1, 1, 0, 1, 1, 1, 1, 1, 0, 0]),
+  };
+  const seeded = (a: number, b: number) => ({ ...feeds, dropout_seeds: integers([SIZE], [a, b]) });
+
+  it('has the gradient of its finite difference, with what is dropped held', async () => {
+    await expectGradient(graph, seeded(5, -7));
+  });
+
+  it('follows from the number of each record, and is none in evaluation', async () => {
+    const { loss } = graph;
+    const at = async (a: number, b: number) =>
+      (await evaluate(engine, { loss }, { ...seeded(a, b), ...parameters })).loss[0];
+    expect(await at(5, -7)).toBe(await at(5, -7));
+    expect(await at(6, -7)).not.toBe(await at(5, -7));
+    const outputs = (of: TrainableGraph) =>
+      evaluate(engine, { outputs: of.evaluation.outputs }, { ...tokens(), ...parameters });
+    expect(await outputs(graph)).toEqual(await outputs(plain));
+  });
+});
+
 describe.each(Object.keys(encoders) as EncoderKind[])('labels per token on a %s', (kind) => {
   const graph = finetuningGraph(modelOf(kind), labelSpec, SIZE, TOKENS);
   const { outputs } = graph.evaluation;

@@ -1,5 +1,18 @@
+import type { Encoding } from '../encoders/encoder.js';
 import { readTokens } from '../encoders/read-tokens.js';
-import { cast, input, parametersOf, reshape, scope, trackedOf, type Value } from '../graph/index.js';
+import {
+  cast,
+  input,
+  parameter,
+  parametersOf,
+  reshape,
+  scope,
+  staticSize,
+  trackedOf,
+  type Value,
+} from '../graph/index.js';
+import { attentionBlock } from '../layers/attention.js';
+import { type DropoutRates, dropsAny } from '../layers/dropout.js';
 import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { binaryCrossEntropy, crossEntropy, squaredError, weightedMean } from '../layers/losses.js';
@@ -27,24 +40,56 @@ const lossOf: Record<Task, Loss> = {
 };
 
 /**
- * Outputs in training, and those in evaluation: the same where nothing is normalised by the batch. Otherwise the two
+ * Outputs in training, and those in evaluation: the same where nothing is normalised by the batch or dropped. Otherwise the two
  * have parameters of the same names and never stand in one program.
  */
-function outputsInBothModes(build: (training: boolean) => Value): {
-  trained: Value;
-  evaluated: Value;
-} {
+function outputsInBothModes(
+  build: (training: boolean) => Value,
+  dropout: DropoutRates | undefined,
+): { trained: Value; evaluated: Value } {
   const trained = build(true);
-  return { trained, evaluated: trackedOf([trained]).length === 0 ? trained : build(false) };
+  const alike = trackedOf([trained]).length === 0 && !dropsAny(dropout);
+  return { trained, evaluated: alike ? trained : build(false) };
+}
+
+/** What a head reads of a record: the mean of the encoder's states, or what a learned query finds in them. */
+export const heads = ['mean', 'attention'] as const;
+export type Head = (typeof heads)[number];
+
+/** An encoder, what fine-tuning drops of it, and the head on it: `mean` by default. */
+export interface FinetunedModel extends Pick<ModelConfig, 'spec' | 'encoder' | 'dropout'> {
+  readonly head?: Head;
 }
 
 /**
- * Encoder, then layer norm and one linear layer on the mean of its states, or on each token's
- * {@link readTokens}; the authors of SMA also offer a decoder with learned queries as a head, which is not
- * built here. Missing labels have weight 0. Regression labels come standardised.
+ * What a learned query reads from the normalised states, float32[batch, width]: the fine-tuning head of SMA's authors, a
+ * block of cross-attention whose query is also added, then a layer norm. Throws Error for heads that do not divide the width.
+ * @internal
+ */
+export function askOnce({ states, unreadable, dropout }: Encoding, heads: number): Value {
+  const [batch, , width] = states.shape;
+  const query = parameter(
+    'query',
+    [1, staticSize(width)],
+    { kind: 'normal', deviation: 1 },
+    { decay: false },
+  );
+  const read = attentionBlock('cross_attention', reshape(query, [1, 1, width]), {
+    source: layerNorm('states_norm', states),
+    heads,
+    excluded: unreadable,
+    widening: 1,
+    dropout,
+  });
+  return layerNorm('norm', reshape(read, [batch, width]), { epsilon: 1e-12 });
+}
+
+/**
+ * Encoder, then layer norm and one linear layer on the mean of its states, on what a learned query finds in them
+ * ({@link askOnce}), or on each token's {@link readTokens}. Missing labels have weight 0. Regression labels come standardised.
  */
 export function finetuningGraph(
-  model: Pick<ModelConfig, 'spec' | 'encoder'>,
+  model: FinetunedModel,
   spec: LabelSpec,
   size: number,
   tokens: number,
@@ -52,10 +97,13 @@ export function finetuningGraph(
   const { trained, evaluated } = outputsInBothModes((training) => {
     const encoding = encoderGraph(model, size, tokens, { training });
     return scope('head', () => {
+      if (model.head === 'attention') {
+        return linear('output', askOnce(encoding, model.encoder.heads), spec.outputs);
+      }
       const read = spec.task === 'per-token' ? readTokens(encoding, model.encoder) : encoding.pooled;
       return linear('output', layerNorm('norm', read), spec.outputs);
     });
-  });
+  }, model.dropout);
   return labelledGraph(trained, spec, evaluated);
 }
 

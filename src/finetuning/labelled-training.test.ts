@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { EncoderKind } from '../encoders/index.js';
 import type { HostTensors } from '../engine/engine.js';
-import { floats } from '../engine/evaluate.case.js';
+import { floats, largestDifference } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { LacunaError } from '../errors.js';
 import * as g from '../graph/index.js';
@@ -77,14 +77,16 @@ describe.each(['perceiver', 'transformer'] as const)(
     it('fall from the head down to the embedding, each layer by the decay', async () => {
       const expected = (name: string) => {
         if (name.startsWith('head.')) return 0.01;
-        const layer = /^encoder\.layers\.(\d)\./.exec(name)?.[1];
+        const layer = name.startsWith('encoder.first_layer.')
+          ? '0'
+          : /^encoder\.layers\.(\d)\./.exec(name)?.[1];
         // Of three layers the last is one below the head; the embedding is below the first.
         return 0.01 * (layer === undefined ? 0.5 ** 4 : 0.5 ** [3, 2, 1][Number(layer)]);
       };
       const found = await movements(0.5);
       for (const part of [
         'head.',
-        'encoder.layers.0.',
+        kind === 'transformer' ? 'encoder.first_layer.' : 'encoder.layers.0.',
         'encoder.layers.1.',
         'encoder.layers.2.',
         'embedding.',
@@ -153,6 +155,32 @@ describe('a training that validates', () => {
     expect(first.result).toEqual({ parameters: first.seen[7], valid: -0, step: 16 });
     const last = await trained(values.map((_, i) => i));
     expect(last.result).toEqual({ parameters: last.trainer.state.parameters, valid: 9, step: 20 });
+  });
+
+  it('ends when so many validations in a row were no better, and validates as often as it is told', async () => {
+    const values = [1, 5, 4, 6, 5, 5, 9, 9, 9, 9];
+    const { result, seen } = await trained(values, { patience: 2 });
+    expect(seen).toHaveLength(6);
+    expect(result).toEqual({ parameters: seen[3], valid: 6, step: 8 });
+    expect((await trained(new Array(20).fill(0), { validations: 20 })).seen).toHaveLength(20);
+  });
+
+  it('validates the running average of the parameters beside them, and goes on from the parameters', async () => {
+    const plain = await trained(new Array(20).fill(0), { validations: 20 });
+    // Every second validation is that of the average.
+    const averaged = await trained([...new Array(39).fill(0), 1], { validations: 20, weightAverage: 0.5 });
+    averaged.seen.forEach((own, i) => {
+      if (i % 2 === 0) expect(own).toEqual(plain.seen[i / 2]);
+    });
+    const start = Float32Array.of(3, 2);
+    const expected = start.map((value, k) =>
+      plain.seen.reduce((average, own, i) => {
+        const decay = Math.min(0.5, (2 + i) / (11 + i));
+        return Math.fround(decay * average + (1 - decay) * own[k]);
+      }, value),
+    );
+    expect(averaged.result).toEqual({ parameters: averaged.seen[39], valid: 1, step: 20 });
+    expect(largestDifference(averaged.result.parameters, expected)).toBeLessThan(1e-5);
   });
 
   it('keeps the first of equally good ones, as whoever asks means good', async () => {

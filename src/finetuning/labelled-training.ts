@@ -4,8 +4,9 @@
  */
 import type { Engine, HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
+import type { DropoutRates } from '../layers/dropout.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
-import type { ModelConfig } from '../learning/model.js';
+import { dropoutFeeds } from '../learning/model.js';
 import { initializeParameters, matchParameters, type ParameterLayout } from '../learning/parameters.js';
 import { learningRateAt } from '../learning/schedule.js';
 import { NonFiniteStep, type StepBatch, trainingSteps } from '../learning/steps.js';
@@ -23,8 +24,9 @@ import { labelOffsets } from '../scoring/label-rows.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { isBetter, type MetricName, scoreMetric } from '../scoring/metrics.js';
 import type { LabelledPart, SealedPart, TestScore } from '../scoring/parts.js';
+import { random } from '../tensor/random.js';
 import { elementCount, hostTensor } from '../tensor/tensor.js';
-import { finetuningGraph, HEAD } from './labelled-graph.js';
+import { type FinetunedModel, finetuningGraph, HEAD } from './labelled-graph.js';
 
 export interface LabelledTask {
   readonly spec: LabelSpec;
@@ -49,11 +51,14 @@ export interface Network {
   readonly maxTokens: number;
   /** Layers of its stack. */
   readonly layers: number;
+  /** What it drops in training, if anything. */
+  readonly dropout?: DropoutRates;
   readonly build: (labels: LabelSpec, batch: number, tokens: number) => TrainableGraph;
 }
 
 /** An encoder with a fresh head. */
-export const encoderNetwork = (model: Pick<ModelConfig, 'spec' | 'encoder'>): Network => ({
+export const encoderNetwork = (model: FinetunedModel): Network => ({
+  dropout: model.dropout,
   maxTokens: model.spec.maxTokens,
   layers: model.encoder.layers,
   build: (labels, batch, tokens) => finetuningGraph(model, labels, batch, tokens),
@@ -80,11 +85,20 @@ export interface TrainOptions {
   readonly start?: Start;
   /** Decides the fresh parameters and the order of batches. */
   readonly seed: number;
+  /** Validations, evenly spaced; 10 by default. */
+  readonly validations?: number;
+  /** After so many validations none of which was better than the best before, training ends; never by default. */
+  readonly patience?: number;
+  /**
+   * Decay per step of a running average of the parameters (Polyak & Juditsky, 1992), which is validated too and kept where it
+   * is better. In the first steps it follows faster, with (1 + step) / (10 + step). None by default.
+   */
+  readonly weightAverage?: number;
   readonly signal?: AbortSignal;
   readonly onStep?: (at: { step: number; epoch: number; loss: number; lr: number }) => void;
 }
 
-/** Validations per training. */
+/** Validations per training where nothing is said. */
 const VALIDATIONS = 10;
 
 /** Per target, what a regression label is shifted and divided by: mean and deviation of the training labels. */
@@ -117,6 +131,7 @@ function labelScale({ task, targets }: LabelSpec, labels: Float64Array): LabelSc
  */
 function layersAbove(name: string, layers: number): number {
   if (name.startsWith(HEAD)) return 0;
+  if (name.startsWith('encoder.first_layer.')) return layers;
   const [, layer] = /^encoder\.layers\.(\d+)\./.exec(name) ?? [];
   return layer === undefined ? layers + 1 : layers - Number(layer);
 }
@@ -131,22 +146,24 @@ export const layerRate = (name: string, layers: number, layerDecay: number): num
 /** What training needs of the data: the batches of an epoch, what each feeds, and a score on the validation part. */
 export interface TrainingData {
   readonly plans: (epoch: number) => readonly BatchPlan[];
-  readonly feeds: (plan: BatchPlan) => HostTensors;
+  readonly feeds: (plan: BatchPlan, step: number) => HostTensors;
   readonly validate: () => Promise<number>;
   readonly isBetter: (value: number, best: number) => boolean;
 }
 
 /**
- * Trains from fresh or pretrained parameters and keeps those of the best validation, of ten.
+ * Trains from fresh or pretrained parameters and keeps those of the best validation, or their running average.
  * Throws LacunaError when the loss is not finite.
  * @internal
  */
 export async function trainToBest(
   trainer: Trainer,
-  { steps, learningRate, start, seed, signal, onStep }: TrainOptions,
+  options: TrainOptions,
   { plans, feeds, validate, isBetter }: TrainingData,
 ): Promise<Trained> {
-  const validSteps = Math.ceil(steps / VALIDATIONS);
+  const { steps, learningRate, start, seed, signal, onStep, weightAverage } = options;
+  const { validations = VALIDATIONS, patience = Number.POSITIVE_INFINITY } = options;
+  const validSteps = Math.ceil(steps / validations);
   const fresh = initializeParameters(trainer.layout, seed);
   trainer.begin(start ? withEncoder(fresh, trainer.layout, start) : fresh);
   const taken = trainingSteps(trainer, {
@@ -155,14 +172,30 @@ export async function trainToBest(
     rate: (step) => learningRateAt(step, steps, Math.ceil(steps / 10), learningRate),
     signal,
   });
+  const { parameters } = trainer.state;
+  const average = weightAverage === undefined ? undefined : parameters.slice();
   let best: Trained | undefined;
+  let since = 0;
+  /** Validates these parameters at a step, as those that the trainer has. */
+  const consider = async (candidate: Float32Array, step: number) => {
+    const valid = await validate();
+    if (best !== undefined && !isBetter(valid, best.valid)) return;
+    best = { parameters: candidate.slice(), valid, step };
+    since = -1;
+  };
   try {
     for await (const { step, loss, learningRate: lr, batch } of taken) {
       onStep?.({ step, epoch: batch.epoch, loss, lr });
+      if (average) follow(average, parameters, Math.min(weightAverage!, (1 + step) / (10 + step)));
       if (step % validSteps !== 0 && step !== steps) continue;
-      const valid = await validate();
-      if (best === undefined || isBetter(valid, best.valid))
-        best = { parameters: trainer.state.parameters.slice(), valid, step };
+      await consider(parameters, step);
+      if (average) {
+        const current = parameters.slice();
+        parameters.set(average);
+        await consider(average, step);
+        parameters.set(current);
+      }
+      if (++since >= patience) break;
     }
   } catch (error) {
     if (!(error instanceof NonFiniteStep)) throw error;
@@ -173,13 +206,19 @@ export async function trainToBest(
   return best;
 }
 
+/** average ← decay · average + (1 − decay) · parameters */
+function follow(average: Float32Array, parameters: Float32Array, decay: number): void {
+  for (let i = 0; i < average.length; i++) average[i] = decay * average[i] + (1 - decay) * parameters[i];
+}
+
 /** The batches of one epoch after the other, without end. */
 function* epochs(
   plans: TrainingData['plans'],
   feeds: TrainingData['feeds'],
 ): Generator<StepBatch & { readonly epoch: number }> {
+  let step = 0;
   for (let epoch = 0; ; epoch++)
-    for (const plan of plans(epoch)) yield { tokens: plan.tokens, feeds: feeds(plan), epoch };
+    for (const plan of plans(epoch)) yield { tokens: plan.tokens, feeds: feeds(plan, step++), epoch };
 }
 
 /** One architecture on one task: its programs serve any number of starts and seeds. `release` frees them. */
@@ -192,7 +231,7 @@ export class LabelledTrainer {
 
   constructor(
     engine: Engine,
-    network: Network,
+    private readonly network: Network,
     private readonly task: LabelledTask,
     private readonly settings: TrainingSettings,
   ) {
@@ -219,7 +258,12 @@ export class LabelledTrainer {
     const { metric, valid, spec } = this.task;
     return trainToBest(this.trainer, options, {
       plans: (epoch) => this.trainingPlans(options.seed, epoch),
-      feeds: (plan) => this.feeds(plan),
+      feeds: (plan, step) => ({
+        ...this.feeds(plan),
+        ...dropoutFeeds(this.network, this.settings.batchSize, (purpose, row) =>
+          random(options.seed, `fine-tuning ${purpose}`, step, row),
+        ),
+      }),
       validate: async () => scoreMetric(metric, await this.predict(valid.records), valid.labels, spec),
       isBetter: (value, best) => isBetter(metric, value, best),
     });

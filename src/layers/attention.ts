@@ -15,6 +15,7 @@ import {
   type Value,
   where,
 } from '../graph/index.js';
+import { type Dropout, dropped, droppedPath } from './dropout.js';
 import { layerNorm, layerNormOf } from './layer-norm.js';
 import { linearWeight } from './linear.js';
 import { mlp } from './mlp.js';
@@ -38,6 +39,8 @@ export interface AttentionOptions {
   /** bool[batch, keys]: true = not attended to. */
   excluded?: Value;
   hideKeys?: HideKeys;
+  /** What is dropped of the map and of the result, where something is. */
+  dropout?: Dropout;
   /** int64[batch, n]: which of the queries, whose one row serves the whole batch, each record asks; by default all. */
   asked?: Value;
 }
@@ -135,19 +138,26 @@ function attentionScores(
   return excluded ? add(scores, maskBias(excluded)) : scores;
 }
 
+/** `attend`, where some weights may be dropped. */
+function mixValues(scores: Value, values: Value, dropout?: Dropout): Value {
+  if (!dropout?.attention_dropout) return attend(scores, values);
+  return matmul(dropped('map', softmax(scores), dropout.attention_dropout, dropout), values);
+}
+
 function attentionOf(
   weights: AttentionWeights,
   queries: Value,
   source: Value,
   options: AttentionOptions,
 ): Value {
-  const { heads, hideKeys } = options;
+  const { heads, hideKeys, dropout } = options;
   let scores = attentionScores(weights, queries, source, options);
   if (hideKeys) scores = add(scores, maskBias(hideKeys(softmax(stopGradient(scores)))));
   if (!projectsSource(queries, source, options)) {
-    return matmul(joinHeads(attend(scores, splitHeads(source, 1))), matmul(weights.value, weights.output));
+    const mixed = mixValues(scores, splitHeads(source, 1), dropout);
+    return matmul(joinHeads(mixed), matmul(weights.value, weights.output));
   }
-  const mixed = attend(scores, splitHeads(matmul(source, weights.value), heads));
+  const mixed = mixValues(scores, splitHeads(matmul(source, weights.value), heads), dropout);
   return matmul(joinHeads(mixed), weights.output);
 }
 
@@ -165,8 +175,12 @@ export function attention(queries: Value, source: Value, options: AttentionOptio
 export interface BlockOptions extends AttentionOptions {
   /** float32[batch, keys, sourceWidth]: what is attended to, as it is, not normalised again; by default the states. */
   readonly source?: Value;
+  /** Whether states that attend to themselves are keys and values as normalised, like the queries; by default they are. */
+  readonly normalizesSource?: boolean;
   /** Whether what came in is added to the attention. */
   readonly residual?: boolean;
+  /** Whether attention and MLP add nothing to the records that drop-path drops. */
+  readonly dropPath?: boolean;
   /** Inner width of the MLP, as a multiple of the states'. */
   readonly widening: number;
   /**
@@ -187,17 +201,27 @@ export function attentionBlock(name: string, states: Value, options: BlockOption
     const weights = scope('attention', () =>
       attentionWeights(width, staticSize((options.source ?? states).shape[2]), options),
     );
+    const sourceOf = (of: Value, queries: Value) =>
+      options.source ?? (options.normalizesSource === false ? of : queries);
+    const { dropout } = options;
+    const drop = (site: string, branch: Value) => {
+      const kept = dropped(site, branch, dropout?.dropout, dropout);
+      return options.dropPath ? droppedPath(site, kept, dropout) : kept;
+    };
     const blockOf = (of: Value, excluded = options.excluded) => {
       const queries = normalize(of);
       const attended = scope('attention', () =>
-        attentionOf(weights, queries, options.source ?? queries, { ...options, excluded }),
+        attentionOf(weights, queries, sourceOf(of, queries), { ...options, excluded }),
       );
-      const mixed = options.residual === false ? attended : add(attended, of);
-      return add(mlp('mlp', layerNorm('mlp_norm', mixed), options.widening), mixed);
+      const mixed =
+        options.residual === false ? drop('attention', attended) : add(drop('attention', attended), of);
+      return add(drop('mlp', mlp('mlp', layerNorm('mlp_norm', mixed), options.widening)), mixed);
     };
     if (!options.narrow) return blockOf(states);
-    const queries = normalize(stopGradient(states));
-    const map = scope('attention', () => softmax(attentionScores(weights, queries, queries, options)));
+    const [asking, queries] = [stopGradient(states), normalize(stopGradient(states))];
+    const map = scope('attention', () =>
+      softmax(attentionScores(weights, queries, sourceOf(asking, queries), options)),
+    );
     const narrowed = options.narrow(stopGradient(map));
     return blockOf(narrowed.states, narrowed.excluded);
   });

@@ -21,6 +21,7 @@ import {
 import type { Batch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { type DType, type HostTensor, hostTensor } from '../tensor/tensor.js';
+import { type Dropout, dropoutMask } from './dropout.js';
 import { layerNormOf } from './layer-norm.js';
 
 /** One batch of tokens as graph inputs; the names are those of `Batch`. */
@@ -127,7 +128,7 @@ export function embedTokens(
   spec: TokenSpec,
   tokens: Tokens,
   width: number,
-  { positions: positioned = true }: { positions?: boolean } = {},
+  { positions: positioned = true, dropout }: { positions?: boolean; dropout?: Dropout } = {},
 ): Embedding {
   return scope('embedding', () => {
     const positions = embeddingTable('positions', spec.maxTokens, width);
@@ -156,10 +157,18 @@ export function embedTokens(
     };
     const { ids, values } = tokens;
     const present = slice(positions, 0, 0, tokens.count);
+    // A token keeps what is kept of it wherever it is embedded.
+    const kept = dropout?.dropout
+      ? dropoutMask('embedding', [tokens.batch, tokens.count, width], dropout.dropout, dropout)
+      : undefined;
+    const drop = (x: Value, mask: Value | undefined) => (mask ? multiply(x, mask) : x);
     return {
-      embedded: embed(present, ids, values),
+      embedded: drop(embed(present, ids, values), kept),
       embedAt: (at, as = at) =>
-        embed(gather(positions, as), ids && gatherElements(ids, at, 1), values && valuesAt(values, at)),
+        drop(
+          embed(gather(positions, as), ids && gatherElements(ids, at, 1), values && valuesAt(values, at)),
+          kept && valuesAt(kept, at),
+        ),
       positions: present,
       table,
     };

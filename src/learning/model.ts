@@ -1,23 +1,31 @@
 /** The graphs of a run: an encoder, with an objective on it or alone. */
 import type { EncodeOptions, Encoding } from '../encoders/encoder.js';
 import { type EncoderSpec, encoderNamed } from '../encoders/index.js';
+import type { HostTensors } from '../engine/engine.js';
 import {
+  add,
+  constant,
   gradients,
   input,
   outerScope,
   type ParameterNode,
   type Program,
   parametersOf,
+  reshape,
   type Size,
   sharingLeaves,
+  staticSize,
   stopGradient,
   type Value,
 } from '../graph/index.js';
+import { type Dropout, type DropoutRates, dropsAny } from '../layers/dropout.js';
 import { type Tokens, tokenInputs } from '../layers/token-embedding.js';
 import { type ObjectiveConfig, objectiveNamed } from '../objectives/index.js';
 import { decoderOutputs } from '../objectives/masked-autoencoding.js';
 import type { BatchShape, Objective, ObjectiveOutputs, Targets } from '../objectives/objective.js';
 import type { TokenSpec } from '../records/token-block.js';
+import type { Random } from '../tensor/random.js';
+import { hostTensor } from '../tensor/tensor.js';
 import { type ParameterLayout, parameterLayout, TARGET } from './parameters.js';
 import { firstStepAt } from './schedule.js';
 
@@ -26,6 +34,45 @@ export interface ModelConfig {
   readonly spec: TokenSpec;
   readonly encoder: EncoderSpec;
   readonly objective: ObjectiveConfig;
+  /** What training drops, if anything. */
+  readonly dropout?: DropoutRates;
+}
+
+/** int32[size]: the input from which all that is dropped of each record follows. */
+const DROPOUT_SEEDS = 'dropout_seeds';
+
+/** The number of each row of a batch, from which what is dropped of it follows; nothing where the model drops nothing. */
+export const dropoutFeeds = (
+  { dropout }: Pick<ModelConfig, 'dropout'>,
+  size: number,
+  source: (purpose: string, row: number) => Random,
+): HostTensors =>
+  dropsAny(dropout)
+    ? {
+        [DROPOUT_SEEDS]: hostTensor(
+          'int32',
+          [size],
+          Int32Array.from({ length: size }, (_, row) => source('dropout', row).integer(2 ** 32) | 0),
+        ),
+      }
+    : {};
+
+/** What a pass over `rows` rows drops, the `call`th of a program over a batch of `size`: several views of a record drop apart. */
+function dropoutOf(
+  rates: DropoutRates | undefined,
+  size: number,
+  rows: number,
+  call: number,
+): Dropout | undefined {
+  if (!dropsAny(rates)) return undefined;
+  if (rows % size !== 0) throw new Error(`dropout: ${rows} rows are not views of ${size} records`);
+  const views = rows / size;
+  const salts = Int32Array.from({ length: views }, (_, view) => call * 65_537 + view * 257);
+  const seeds = add(
+    reshape(input(DROPOUT_SEEDS, 'int32', [size]), [1, size]),
+    constant(hostTensor('int32', [views, 1], salts)),
+  );
+  return { ...rates, seeds: reshape(seeds, [rows]) };
 }
 
 export const objectiveOf = (model: ModelConfig): Objective => objectiveNamed(model.objective.kind);
@@ -38,8 +85,8 @@ export function restartStep(model: ModelConfig, steps: number): number | undefin
 
 /** The shape of a batch of `size` rows of `tokens` tokens, for the noise of an objective. */
 export function batchShape({ encoder }: ModelConfig, size: number, tokens: number): BatchShape {
-  const attentionQueries = encoderNamed(encoder.kind).attentionQueries?.(encoder, tokens) ?? 0;
-  return { size, tokens, attentionQueries, width: encoder.width };
+  const attentionMap = encoderNamed(encoder.kind).attentionMap?.(encoder, tokens);
+  return { size, tokens, width: encoder.width, ...(attentionMap && { attentionMap }) };
 }
 
 /** The graph of a pretraining step. */
@@ -83,6 +130,7 @@ export const pretrainingGraph = (
       ]),
     );
     const encodings: Encoding[] = [];
+    let inTarget = false;
     const outputs = objective.build(model.objective, {
       spec,
       tokens: batch,
@@ -93,11 +141,27 @@ export const pretrainingGraph = (
       encoder: model.encoder,
       training,
       encode({ tokens = batch, ...options } = {}) {
-        const encoding = encoder.encode(spec, tokens, model.encoder, { ...options, training });
+        // A target network drops nothing.
+        const dropout =
+          training && !inTarget
+            ? dropoutOf(model.dropout, shape.size, Number(tokens.batch), encodings.length)
+            : undefined;
+        const encoding = encoder.encode(spec, tokens, model.encoder, {
+          ...options,
+          training,
+          ...(dropout && { dropout }),
+        });
         encodings.push(encoding);
         return encoding;
       },
-      target: (build) => stopGradients(outerScope(TARGET, build)),
+      target(build) {
+        inTarget = true;
+        try {
+          return stopGradients(outerScope(TARGET, build));
+        } finally {
+          inTarget = false;
+        }
+      },
     });
     // The parameters of the whole encoder are part of a run, whatever of it the objective uses.
     const { states, pooled } = encoder.encode(spec, batch, model.encoder, { training });
@@ -112,7 +176,7 @@ export const pretrainingGraph = (
 /** The name under which a gradient program gives the gradient of a parameter. */
 export const gradientName = (parameter: string): string => `gradient.${parameter}`;
 
-/** The layer of an encoder's stack that a scope is in. */
+/** The layer of an encoder's stack that a scope is in; the first of a transformer, which also chooses what to hide, is none. */
 const stackedLayer = (scope: string): string | undefined => /^encoder\.layers\.\d+/.exec(scope)?.[0];
 
 /**
@@ -144,11 +208,13 @@ export const encoderLayout = (model: Pick<ModelConfig, 'spec' | 'encoder'>): Par
  * name.
  */
 export function encoderGraph(
-  { spec, encoder }: Pick<ModelConfig, 'spec' | 'encoder'>,
+  { spec, encoder, dropout: rates }: Pick<ModelConfig, 'spec' | 'encoder' | 'dropout'>,
   batch: Size,
   count: number,
   options: Pick<EncodeOptions, 'training'> = {},
 ): Encoding & { readonly tokens: Tokens } {
   const tokens = tokenInputs(spec, batch, count);
-  return { ...encoderNamed(encoder.kind).encode(spec, tokens, encoder, options), tokens };
+  const dropout = options.training ? dropoutOf(rates, staticSize(batch), staticSize(batch), 0) : undefined;
+  const how = { ...options, ...(dropout && { dropout }) };
+  return { ...encoderNamed(encoder.kind).encode(spec, tokens, encoder, how), tokens };
 }

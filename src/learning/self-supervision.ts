@@ -2,13 +2,14 @@
 import type { HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
 import { trackedOf } from '../graph/index.js';
+import { dropsAny } from '../layers/dropout.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import type { Batch, BatchPlan } from '../records/batch.js';
 import { epochOrder, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
-import { batchShape, type ModelConfig, objectiveOf, pretrainingGraph } from './model.js';
+import { batchShape, dropoutFeeds, type ModelConfig, objectiveOf, pretrainingGraph } from './model.js';
 import { hiddenInView, type Monitors, monitoredRecords, monitoringGraph, monitorsOf } from './monitors.js';
 import { type MonitorLabels, relativeDistance } from './representation-measures.js';
 import { type Schedule, scheduledRate } from './schedule.js';
@@ -65,9 +66,11 @@ export function pretrainingGraphFor(model: ModelConfig, size: number, tokens: nu
   const shape = batchShape(model, size, tokens);
   const trained = pretrainingGraph(model, shape);
   const { loss, weight, metrics = {}, parameters, targets } = trained;
-  // Only where moments are tracked does evaluation differ.
+  // Only where moments are tracked or something is dropped does evaluation differ.
   const evaluated =
-    trackedOf([loss]).length > 0 ? pretrainingGraph(model, shape, { training: false }) : trained;
+    trackedOf([loss]).length > 0 || dropsAny(model.dropout)
+      ? pretrainingGraph(model, shape, { training: false })
+      : trained;
   const { marginalLoss } = evaluated;
   const evaluation = {
     loss: evaluated.loss,
@@ -99,6 +102,7 @@ export function batchFeeds(model: ModelConfig, batch: Batch, noise: NoiseKey): H
     ...tokenFeeds(batch),
     rows: hostTensor('float32', [size], new Float32Array(size).fill(1, 0, batch.rows)),
     ...objectiveOf(model).draw(model.objective, model.spec, shape, batch, progress, source),
+    ...dropoutFeeds(model, size, source),
   };
 }
 

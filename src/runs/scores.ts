@@ -10,6 +10,8 @@ export interface MethodScores extends Interval {
   readonly method: string;
   readonly metric: string;
   readonly perSeed: readonly number[];
+  /** Per seed the score on the validation part, where training was stopped by it: settings are chosen by these, never by test. */
+  readonly validPerSeed?: readonly number[];
   /** Per seed the score of each target, where there are several. */
   readonly perTarget?: readonly (readonly number[])[];
   /** Why values that are not numbers are undefined, where there are some. */

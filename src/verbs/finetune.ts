@@ -76,6 +76,11 @@ export async function finetuneRuns(
   const defined = checkDefined(labelled, metric);
   for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
   const settings = resolveFinetuning(config, train.records.count);
+  if (settings.head === 'attention' && spec.task === 'per-token') {
+    throw new InputError(
+      'finetune.head: labels of tokens are read from the state of each token, not by one query; leave out --head attention',
+    );
+  }
   const { steps, batchSize, learningRate, seeds } = settings;
   onEvent({
     type: 'info',
@@ -88,7 +93,7 @@ export async function finetuneRuns(
   const engine = await nodeEngine({ threads: config.threads ?? defaultThreads() });
   const trainer = new LabelledTrainer(
     engine,
-    encoderNetwork(run.model),
+    encoderNetwork({ ...run.model, dropout: settings.dropout, head: settings.head }),
     { spec, metric, train, valid, test },
     settings,
   );
@@ -114,6 +119,7 @@ export async function finetuneRuns(
         method,
         metric,
         perSeed,
+        validPerSeed: outcomes.map(({ valid }) => valid),
         ...(spec.targets > 1 && { perTarget: scored.map(({ perTarget }) => perTarget) }),
         ...summarize(perSeed, boundsOf(metric)),
         ...(perSeed.some(Number.isNaN) && { reason: defined.test ?? undefinedByPredictions(metric) }),
@@ -193,6 +199,9 @@ async function writeFinetunedRun(
       learning_rate: settings.learningRate,
       weight_decay: settings.weightDecay,
       clip_norm: settings.clipNorm,
+      head: settings.head,
+      validations: settings.validations,
+      ...settings.dropout,
     },
   };
   const { state, parameters } = trainer.trainer;

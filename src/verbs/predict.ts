@@ -75,6 +75,7 @@ export async function predict(
   await refuseOverwrite(await ownFiles(folder), out);
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
   const { spec, scale } = await readLabels(folder);
+  const model = { ...run.model, head: run.config.finetune?.head };
   const rejected = new RejectedRecords();
   const onBadRecord = config.on_bad_record ?? 'auto';
   const source = await openData(data, config, { schema: run.schema, report: rejected.report });
@@ -89,7 +90,7 @@ export async function predict(
   const engine = await nodeEngine({ threads: run.config.training.threads });
   const trainer = new Trainer(
     engine,
-    { build: (tokens) => finetuningGraph(run.model, spec, BATCH, tokens), weightDecay: 0, clipNorm: 1 },
+    { build: (tokens) => finetuningGraph(model, spec, BATCH, tokens), weightDecay: 0, clipNorm: 1 },
     buckets[0],
   );
   matchParameters(trainer.layout.slots, run.tensors, folder);
