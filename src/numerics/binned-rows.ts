@@ -3,6 +3,8 @@ export interface BinnedFeature {
   readonly index: number;
   /** Ascending; bin b holds cuts[b − 1] ≤ value < cuts[b]. */
   readonly cuts: Float32Array;
+  /** The least value. */
+  readonly lowest: number;
   /** Number of bins: one more than cuts, and a last one for missing values if there are any. */
   readonly size: number;
   /** Its first bin among those of all features. */
@@ -65,6 +67,7 @@ function binFeature(values: Float32Array, index: number, most: number, first: nu
       : new Float32Array(0)
     : quantileCuts(sorted.subarray(0, known), most - forMissing);
   const size = known === 0 ? 1 : cuts.length + 1 + forMissing;
+  const lowest = binary ? 0 : sorted[0];
   const bins = new Uint8Array(n);
   const members = new Int32Array(cuts.length + 2);
   if (size > 1) {
@@ -73,7 +76,7 @@ function binFeature(values: Float32Array, index: number, most: number, first: nu
       members[bins[row]]++;
     }
   }
-  return { index, cuts, size, first, commonest: members.indexOf(Math.max(...members)), bins };
+  return { index, cuts, lowest, size, first, commonest: members.indexOf(Math.max(...members)), bins };
 }
 
 /**

@@ -150,9 +150,7 @@ describe('fitBoostedTrees', () => {
     const data = { features: Float32Array.of(0, 0, 1, 1), dimension: 1, labels: Float64Array.of(1, 3, 7, 9) };
     const once = { ...options, rounds: 1, learningRate: 0.5, l2: 2 };
     // From the mean 5, sides of two rows whose residuals add up to −6 and 6: ±0.5 · 6 / (2 + 2).
-    expect([...fit(data, 'squared', once).predict(data.features)]).toEqual([
-      4.25, 4.25, 5.75, 5.75,
-    ]);
+    expect([...fit(data, 'squared', once).predict(data.features)]).toEqual([4.25, 4.25, 5.75, 5.75]);
     const heavy = fit(data, 'squared', { ...once, minChildWeight: 2.5 });
     expect([...heavy.predict(data.features)]).toEqual([5, 5, 5, 5]);
   });
@@ -218,9 +216,9 @@ describe('fitBoostedTrees', () => {
     const data = rowsFor('squared', 8);
     const wide = new Float32Array(60 * 6).fill(3);
     for (let row = 0; row < 60; row++) wide.set(data.features.subarray(row * 4, row * 4 + 4), row * 6 + 1);
-    expect(
-      fit({ ...data, features: wide, dimension: 6 }, 'squared', options).predict(wide),
-    ).toEqual(fit(data, 'squared', options).predict(data.features));
+    expect(fit({ ...data, features: wide, dimension: 6 }, 'squared', options).predict(wide)).toEqual(
+      fit(data, 'squared', options).predict(data.features),
+    );
     const labels = Float64Array.of(1, 3);
     for (const nothing of [7, Number.NaN]) {
       const flat = { features: new Float32Array(2).fill(nothing), dimension: 1, labels };

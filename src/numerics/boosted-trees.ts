@@ -1,7 +1,7 @@
 import { InputError } from '../errors.js';
 import { type Random, random } from '../tensor/random.js';
-import { type BoostingLoss, boostingLosses, rounding } from './boosting-losses.js';
 import { binRows } from './binned-rows.js';
+import { type BoostingLoss, boostingLosses, rounding } from './boosting-losses.js';
 import { growTree, type TreeOptions } from './histogram-tree.js';
 import { addTree, joinTrees, predictTrees, type Tree, type TreeEnsemble } from './tree-ensemble.js';
 

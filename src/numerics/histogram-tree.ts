@@ -71,7 +71,14 @@ export function growTree(
   options: TreeOptions,
   spare: Float64Array[],
 ): GrownTree {
-  const { maxLeaves, maxDepth = Number.POSITIVE_INFINITY, minRows, minChildWeight, l2, learningRate } = options;
+  const {
+    maxLeaves,
+    maxDepth = Number.POSITIVE_INFINITY,
+    minRows,
+    minChildWeight,
+    l2,
+    learningRate,
+  } = options;
   const movedRows = new Int32Array(rows.length);
   const movedPairs = new Float64Array(pairs.length);
   const most = 2 * Math.min(maxLeaves, rows.length) - 1;

@@ -19,18 +19,15 @@ export async function fitOnFeatures<F>(
   const { labelled, engine } = session;
   const { spec, metric, train, valid, test } = labelled;
   const { dimension } = features;
+  const held = { features: await features.of('valid'), labels: valid.labels };
   const known = {
     count: train.labels.length / spec.targets,
     dimension,
     features: await features.of('train'),
     labels: train.labels,
+    valid: held,
   };
-  const { candidate, score } = await chooseCandidate(
-    probe(known, spec, engine),
-    { features: await features.of('valid'), labels: valid.labels },
-    spec,
-    metric,
-  );
+  const { candidate, score } = await chooseCandidate(probe(known, spec, engine), held, spec, metric);
   return {
     valid: score,
     chosen: candidate.chosen,
