@@ -50,7 +50,7 @@ const meanLoss = (loss: BoostingLoss, scores: Float64Array, labels: Float64Array
 };
 
 /** A fitted model with its predictions at hand. */
-const fit = (...given: Parameters<typeof fitBoostedTrees>) => {
+const boosted = (...given: Parameters<typeof fitBoostedTrees>) => {
   const model = fitBoostedTrees(...given);
   return {
     rounds: roundsOf(model),
@@ -68,7 +68,7 @@ describe('fitBoostedTrees', () => {
       dimension,
       labels: Float64Array.from(labels.slice(0, fitted)),
     };
-    const model = fit(train, loss as BoostingLoss, {
+    const model = boosted(train, loss as BoostingLoss, {
       ...options,
       rounds: settings.rounds,
       learningRate: settings.eta,
@@ -92,8 +92,8 @@ describe('fitBoostedTrees', () => {
           features: gatherRows(new Float32Array(data.features.length), data.features, order, data.dimension),
           labels: Float64Array.from(order, (row) => data.labels[row]),
         };
-        expect(fit(shuffled, loss, options).predict(data.features)).toEqual(
-          fit(data, loss, options).predict(data.features),
+        expect(boosted(shuffled, loss, options).predict(data.features)).toEqual(
+          boosted(data, loss, options).predict(data.features),
         );
       }),
       { numRuns: 20 },
@@ -108,8 +108,8 @@ describe('fitBoostedTrees', () => {
         const rounded = (data: BoostedTreesData) => data.features.map((value) => Math.round(value * 16) / 16);
         const data = rowsFor(loss, seed);
         const [fitted, others] = [rounded(data), rounded(rowsFor(loss, seed + 1))];
-        const plain = fit({ ...data, features: fitted }, loss, options);
-        const bent = fit({ ...data, features: fitted.map(monotone) }, loss, options);
+        const plain = boosted({ ...data, features: fitted }, loss, options);
+        const bent = boosted({ ...data, features: fitted.map(monotone) }, loss, options);
         expect(bent.predict(fitted.map(monotone))).toEqual(plain.predict(fitted));
         // A threshold is a value that was fitted, so this holds between those values too.
         expect(bent.predict(others.map(monotone))).toEqual(plain.predict(others));
@@ -122,7 +122,7 @@ describe('fitBoostedTrees', () => {
     fc.assert(
       fc.property(fc.nat(), (seed) => {
         const data = rowsFor(loss, seed);
-        const model = fit(data, loss, { ...options, learningRate: 0.05, rounds: 30 });
+        const model = boosted(data, loss, { ...options, learningRate: 0.05, rounds: 30 });
         const reached = Array.from({ length: 31 }, (_, rounds) =>
           meanLoss(loss, model.predict(data.features, rounds), data.labels),
         );
@@ -135,7 +135,7 @@ describe('fitBoostedTrees', () => {
 
   it.each(losses)('predicts one thing where all labels are alike, %s', (loss) => {
     const data = rowsFor(loss, 1);
-    const { predict } = fit({ ...data, labels: new Float64Array(60).fill(1) }, loss, options);
+    const { predict } = boosted({ ...data, labels: new Float64Array(60).fill(1) }, loss, options);
     const outputs = predict(data.features);
     const first = outputs.subarray(0, outputs.length / 60);
     outputs.forEach((value, i) => {
@@ -150,8 +150,8 @@ describe('fitBoostedTrees', () => {
     const data = { features: Float32Array.of(0, 0, 1, 1), dimension: 1, labels: Float64Array.of(1, 3, 7, 9) };
     const once = { ...options, rounds: 1, learningRate: 0.5, l2: 2 };
     // From the mean 5, sides of two rows whose residuals add up to −6 and 6: ±0.5 · 6 / (2 + 2).
-    expect([...fit(data, 'squared', once).predict(data.features)]).toEqual([4.25, 4.25, 5.75, 5.75]);
-    const heavy = fit(data, 'squared', { ...once, minChildWeight: 2.5 });
+    expect([...boosted(data, 'squared', once).predict(data.features)]).toEqual([4.25, 4.25, 5.75, 5.75]);
+    const heavy = boosted(data, 'squared', { ...once, minChildWeight: 2.5 });
     expect([...heavy.predict(data.features)]).toEqual([5, 5, 5, 5]);
   });
 
@@ -160,7 +160,7 @@ describe('fitBoostedTrees', () => {
     // What is said to a value below, above, missing and infinite. The mean of five labels is not a binary fraction.
     const say = (features: number[], labels: number[]) =>
       Array.from(
-        fit(
+        boosted(
           { features: Float32Array.from(features), dimension: 1, labels: Float64Array.from(labels) },
           'squared',
           { ...options, rounds: 1, learningRate: 1, l2: 0, maxDepth: 1 },
@@ -178,7 +178,7 @@ describe('fitBoostedTrees', () => {
     const features = Float32Array.from({ length: 4000 }, (_, row) => ((row * 7919) % 4000) / 4000);
     const labels = Float64Array.from(features, (value) => Number(value >= 0.3));
     const settings = { ...options, rounds: 1, learningRate: 1, l2: 0, maxDepth: 1, bins: 64 };
-    const { predict } = fit({ features, dimension: 1, labels }, 'squared', settings);
+    const { predict } = boosted({ features, dimension: 1, labels }, 'squared', settings);
     let wrong = 0;
     predict(features).forEach((value, row) => {
       wrong += Number(value > 0.5 !== labels[row] > 0.5);
@@ -190,22 +190,22 @@ describe('fitBoostedTrees', () => {
     const data = rowsFor('logistic', 5, 200);
     const valid = rowsFor('logistic', 6, 200);
     const long = { ...options, rounds: 100, maxDepth: 6 };
-    const best = fit(data, 'logistic', long, valid);
-    const all = fit(data, 'logistic', long);
+    const best = boosted(data, 'logistic', long, valid);
+    const all = boosted(data, 'logistic', long);
     const reached = Array.from({ length: 100 }, (_, i) =>
       meanLoss('logistic', all.predict(valid.features, i + 1), valid.labels),
     );
     expect([all.rounds, best.rounds]).toEqual([100, reached.indexOf(Math.min(...reached)) + 1]);
     expect(best.rounds).toBeLessThan(100);
     expect(best.predict(valid.features)).toEqual(all.predict(valid.features, best.rounds));
-    const early = fit(data, 'logistic', { ...long, earlyStoppingRounds: 1 }, valid);
+    const early = boosted(data, 'logistic', { ...long, earlyStoppingRounds: 1 }, valid);
     expect(early.rounds).toBe(reached.findIndex((loss, i) => i > 0 && loss >= reached[i - 1]));
   });
 
   it('draws rows and features by the seed alone', () => {
     const data = rowsFor('squared', 7);
     const predict = (other: Partial<BoostedTreesOptions>) =>
-      fit(data, 'squared', { ...options, ...other }).predict(data.features);
+      boosted(data, 'squared', { ...options, ...other }).predict(data.features);
     const drawn = { rowFraction: 0.5, columnFraction: 0.5 };
     expect(predict(drawn)).toEqual(predict(drawn));
     expect(predict({ ...drawn, seed: 1 })).not.toEqual(predict(drawn));
@@ -216,13 +216,13 @@ describe('fitBoostedTrees', () => {
     const data = rowsFor('squared', 8);
     const wide = new Float32Array(60 * 6).fill(3);
     for (let row = 0; row < 60; row++) wide.set(data.features.subarray(row * 4, row * 4 + 4), row * 6 + 1);
-    expect(fit({ ...data, features: wide, dimension: 6 }, 'squared', options).predict(wide)).toEqual(
-      fit(data, 'squared', options).predict(data.features),
+    expect(boosted({ ...data, features: wide, dimension: 6 }, 'squared', options).predict(wide)).toEqual(
+      boosted(data, 'squared', options).predict(data.features),
     );
     const labels = Float64Array.of(1, 3);
     for (const nothing of [7, Number.NaN]) {
       const flat = { features: new Float32Array(2).fill(nothing), dimension: 1, labels };
-      expect([...fit(flat, 'squared', options).predict(flat.features)]).toEqual([2, 2]);
+      expect([...boosted(flat, 'squared', options).predict(flat.features)]).toEqual([2, 2]);
     }
   });
 
@@ -231,7 +231,7 @@ describe('fitBoostedTrees', () => {
     const attempt =
       (other: Partial<BoostedTreesOptions>, loss: BoostingLoss = 'squared', valid = data) =>
       () =>
-        fit(data, loss, { ...options, ...other }, valid);
+        boosted(data, loss, { ...options, ...other }, valid);
     expect(attempt({ bins: 257 })).toThrow('bins is 257: expected a whole number between 2 and 256');
     expect(attempt({ l2: -1 })).toThrow('l2 is -1: expected a number from 0');
     expect(attempt({ rounds: 1.5 })).toThrow('rounds is 1.5: expected a whole number from 1');

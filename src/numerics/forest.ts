@@ -256,15 +256,15 @@ function treeGrower(
 
   function tryRandom(feature: BinnedFeature, begin: number, bins: number, missing: boolean): void {
     const { cuts, lowest } = feature;
-    const valueOf = (bin: number) => (bin === 0 ? lowest : cuts[bin - 1]);
+    const edgeOf = (bin: number) => (bin === 0 ? lowest : cuts[bin - 1]);
     let low = 0;
     let high = bins - 1;
     while (low < bins && sums[begin + low * stride + outputs] === 0) low++;
     while (high > low && sums[begin + high * stride + outputs] === 0) high--;
     if (low >= high) return;
-    const drawn = valueOf(low) + uniform() * (valueOf(high) - valueOf(low));
+    const drawn = edgeOf(low) + uniform() * (edgeOf(high) - edgeOf(low));
     let bin = low + 1;
-    while (bin < high && valueOf(bin) <= drawn) bin++;
+    while (bin < high && edgeOf(bin) <= drawn) bin++;
     const missingLeft = missing && uniform() < 0.5;
     side.fill(0);
     if (missingLeft) addToSide(begin + bins * stride);

@@ -17,7 +17,7 @@ const SETTINGS = {
   minChildWeight: 1e-3,
   l2: 1,
   bins: 256,
-  columnFraction: 0.7,
+  columnFraction: 0.8,
   rowFraction: 0.8,
   seed: 0,
   earlyStoppingRounds: 50,
@@ -30,12 +30,12 @@ const SETTINGS = {
  */
 export const boostedTrees = function* (train, spec) {
   for (const { leaves, rowsInLeaf } of GRID) {
-    const fit = (loss: BoostingLoss) => (rows: TreeRows, valid: TreeRows | undefined, classes?: number) =>
+    const grow = (loss: BoostingLoss) => (rows: TreeRows, valid: TreeRows | undefined, classes?: number) =>
       fitBoostedTrees(rows, loss, { ...SETTINGS, maxLeaves: leaves, minRows: rowsInLeaf, classes }, valid);
     const model = fitTrees(
       train,
       spec,
-      { value: fit('squared'), yesOrNo: fit('logistic'), classes: fit('softmax') },
+      { value: grow('squared'), yesOrNo: grow('logistic'), classes: grow('softmax') },
       { yesOrNo: 'identity', classes: 'identity' },
     );
     yield { chosen: { leaves, rowsInLeaf }, model, predict: (features) => predictFitted(model, features) };

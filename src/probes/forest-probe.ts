@@ -16,16 +16,16 @@ const forestProbe = (thresholds: 'best' | 'random') =>
   function* (train, spec) {
     const { dimension } = train;
     for (const rowsInLeaf of ROWS_IN_LEAF) {
-      const fit = (featureFraction: number, classes?: number) => (rows: TreeRows) =>
+      const grow = (featureFraction: number, classes?: number) => (rows: TreeRows) =>
         fitForest(rows, { ...SETTINGS, thresholds, minRows: rowsInLeaf, featureFraction, classes });
       const some = Math.min(1, Math.ceil(Math.sqrt(dimension)) / dimension);
       const model = fitTrees(
         train,
         spec,
         {
-          value: fit(dimension > 2 ? 1 / 3 : 1),
-          yesOrNo: fit(some),
-          classes: (rows, _, classes) => fit(some, classes)(rows),
+          value: grow(dimension > 2 ? 1 / 3 : 1),
+          yesOrNo: grow(some),
+          classes: (rows, _, classes) => grow(some, classes)(rows),
         },
         { yesOrNo: 'log odds', classes: 'logarithm' },
       );

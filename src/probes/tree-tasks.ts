@@ -67,11 +67,11 @@ export function fitTrees(
       link: links.classes,
     };
   }
-  const fit = task === 'regression' ? fits.value : fits.yesOrNo;
+  const grow = task === 'regression' ? fits.value : fits.yesOrNo;
   const parts = Array.from({ length: targets }, (_, target) => {
     const own = rowsWith(train, target, (label) => label);
     if (!own) return [];
-    return [{ columns: [target], ensemble: fit(own, valid && rowsWith(valid, target, (label) => label)) }];
+    return [{ columns: [target], ensemble: grow(own, valid && rowsWith(valid, target, (label) => label)) }];
   }).flat();
   const link = task === 'regression' ? 'identity' : links.yesOrNo;
   return { kind: 'trees', dimension, outputs, parts, others: 'zero', link };
