@@ -6,7 +6,7 @@ import type { Fitted, Method, Session } from '../suite.js';
 export interface Features<F> {
   readonly name: string;
   /** Numbers in one record's features. */
-  readonly dimension: (session: Session) => number;
+  readonly dimension: (session: Session) => number | Promise<number>;
   readonly of: (session: Session, part: Part) => F | Promise<F>;
 }
 
@@ -50,10 +50,10 @@ export function onFeatures<F>(options: {
     uses: [],
     config: { name, features: features.name },
     choices: () => [{}],
-    fit: (session) =>
+    fit: async (session) =>
       fitOnFeatures(
         session,
-        { dimension: features.dimension(session), of: (part) => features.of(session, part) },
+        { dimension: await features.dimension(session), of: (part) => features.of(session, part) },
         probe,
       ),
   };
