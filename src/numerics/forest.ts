@@ -249,9 +249,6 @@ function treeGrower(
       if (total[outputs] - side[outputs] < minRows) return;
       if (sums[at + outputs] > 0) addToSide(at);
     }
-    // All that is known against all that is missing.
-    if (!missingLeft && side[outputs] >= minRows && side[outputs] < total[outputs])
-      offer(feature, bins, false);
   }
 
   function tryRandom(feature: BinnedFeature, begin: number, bins: number, missing: boolean): void {
@@ -261,7 +258,14 @@ function treeGrower(
     let high = bins - 1;
     while (low < bins && sums[begin + low * stride + outputs] === 0) low++;
     while (high > low && sums[begin + high * stride + outputs] === 0) high--;
-    if (low >= high) return;
+    if (low >= high) {
+      if (!missing) return;
+      // All that is missing against all that is known.
+      side.fill(0);
+      addToSide(begin + bins * stride);
+      offer(feature, 0, true);
+      return;
+    }
     const drawn = edgeOf(low) + uniform() * (edgeOf(high) - edgeOf(low));
     let bin = low + 1;
     while (bin < high && edgeOf(bin) <= drawn) bin++;
