@@ -82,6 +82,8 @@ function treeGrower(
 ): (rows: Int32Array, state: number) => Tree {
   const stride = outputs + 1; // the targets' sums, then the number of rows
   const sums = new Float64Array(size * stride);
+  // Where rows list much more than is tried, the columns that are tried are summed one by one.
+  const byColumn = listed.length > 1.5 * featureFraction * features.length * column.length;
   const touched = new Int32Array(size); // the bins with rows of the node
   const featureOf = new Int32Array(size);
   features.forEach(({ first, size: own }, i) => {
@@ -171,9 +173,10 @@ function treeGrower(
     }
     total[outputs] = end - begin;
     if (pure || end - begin < 2 * minRows) return undefined;
-    const count = sumByBin(rows, begin, end);
+    const count = byColumn ? 0 : sumByBin(rows, begin, end);
     visits++;
     let shown = 0;
+    if (byColumn) while (shown < features.length) present[shown] = shown++;
     for (let i = 0; i < count; i++) {
       const feature = featureOf[touched[i]];
       if (lastNode[feature] === visits) continue;
@@ -189,11 +192,11 @@ function treeGrower(
     for (let i = 0; i < shown; i++) {
       const feature = present[i];
       if (featureFraction < 1 && uniform() >= featureFraction) present[left++] = feature;
-      else tryFeature(features[feature]);
+      else tryFeature(features[feature], rows, begin, end);
     }
     while (!best && left > 0) {
       const drawn = Math.floor(uniform() * left);
-      tryFeature(features[present[drawn]]);
+      tryFeature(features[present[drawn]], rows, begin, end);
       present[drawn] = present[--left];
     }
     for (let i = 0; i < count; i++) sums.fill(0, touched[i] * stride, (touched[i] + 1) * stride);
@@ -219,16 +222,11 @@ function treeGrower(
     return count;
   }
 
-  function tryFeature(feature: BinnedFeature): void {
+  function tryFeature(feature: BinnedFeature, rows: Int32Array, from: number, to: number): void {
     const { first, size: own, commonest, cuts } = feature;
     const begin = first * stride;
-    // What no row lists is what is left of the total.
-    const common = begin + commonest * stride;
-    for (let k = 0; k < stride; k++) {
-      let rest = total[k];
-      for (let at = begin + k; at < begin + own * stride; at += stride) rest -= sums[at];
-      sums[common + k] = rest;
-    }
+    if (byColumn) sumColumn(feature.bins, begin, rows, from, to);
+    else sumCommonest(begin, own, begin + commonest * stride);
     const bins = cuts.length + 1;
     const missing = own > bins && sums[begin + bins * stride + outputs] > 0;
     if (thresholds === 'random') tryRandom(feature, begin, bins, missing);
@@ -236,7 +234,26 @@ function treeGrower(
       tryAll(feature, begin, bins, false);
       if (missing) tryAll(feature, begin, bins, true);
     }
-    sums.fill(0, common, common + stride);
+    if (byColumn) sums.fill(0, begin, begin + own * stride);
+    else sums.fill(0, begin + commonest * stride, begin + (commonest + 1) * stride);
+  }
+
+  function sumColumn(bins: Uint8Array, begin: number, rows: Int32Array, from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      const row = rows[i];
+      const at = begin + bins[row] * stride;
+      sums[at + column[row]] += amount[row];
+      sums[at + outputs] += 1;
+    }
+  }
+
+  /** The bin that no row lists has what the others leave of the total. */
+  function sumCommonest(begin: number, own: number, common: number): void {
+    for (let k = 0; k < stride; k++) {
+      let rest = total[k];
+      for (let at = begin + k; at < begin + own * stride; at += stride) rest -= sums[at];
+      sums[common + k] = rest;
+    }
   }
 
   function tryAll(feature: BinnedFeature, begin: number, bins: number, missingLeft: boolean): void {
