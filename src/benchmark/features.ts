@@ -1,9 +1,11 @@
 /** Records as numbers without an encoder, for the simple predictors. */
 
+import type { FeatureSet } from '../features/feature-set.js';
+import { valueDimension, valueRows } from '../features/values.js';
 import { morganFingerprints } from '../molecules/fingerprint.js';
 import type { OneHotRows } from '../probes/one-hot-ridge.js';
 import type { Part } from '../records/split.js';
-import { MISSING_ID, PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
+import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import type { Features } from './methods/on-features.js';
 import type { Session } from './suite.js';
@@ -27,33 +29,11 @@ export const rawValues = (missing: 'mean' | 'nan'): Features<Float32Array> => ({
   of: (session, part) => rawRows(session.tokenizer.spec, blockOf(session, part), missing),
 });
 
-function rawDimension(spec: TokenSpec): number {
-  if (spec.kind === 'continuous') return spec.maxTokens * spec.channels;
-  if (spec.kind === 'fields') return spec.fields.reduce((sum, { size }) => sum + Math.max(1, size), 0);
-  return spec.vocabulary * (spec.vocabulary + 1);
-}
+const rawDimension = (spec: TokenSpec): number =>
+  spec.kind === 'discrete' ? spec.vocabulary * (spec.vocabulary + 1) : valueDimension(spec);
 
-function rawRows(spec: TokenSpec, block: TokenBlock, missing: 'mean' | 'nan'): Float32Array {
-  if (spec.kind === 'continuous') return block.values!;
-  if (spec.kind === 'discrete') return pairCounts(spec.vocabulary, block);
-  const dimension = rawDimension(spec);
-  const rows = new Float32Array(block.count * dimension);
-  const width = spec.fields.length;
-  for (let record = 0; record < block.count; record++) {
-    let column = record * dimension;
-    spec.fields.forEach((field, position) => {
-      const id = block.ids![record * width + position];
-      if (field.type === 'numeric') {
-        const absent = id === MISSING_ID && missing === 'nan';
-        rows[column++] = absent ? Number.NaN : block.values![record * width + position];
-      } else {
-        if (id !== MISSING_ID && id !== PRESENT_ID) rows[column + id - field.firstId] = 1;
-        column += field.size;
-      }
-    });
-  }
-  return rows;
-}
+const rawRows = (spec: TokenSpec, block: TokenBlock, missing: 'mean' | 'nan'): Float32Array =>
+  spec.kind === 'discrete' ? pairCounts(spec.vocabulary, block) : valueRows(spec, block, missing);
 
 /** Shares of each letter and each pair of neighbours in a sequence, float32[records, vocabulary · (vocabulary + 1)]. */
 function pairCounts(vocabulary: number, { count, offsets, ids }: TokenBlock): Float32Array {
@@ -101,3 +81,22 @@ export const fingerprints: Features<Float32Array> = {
       return Float32Array.from(values);
     }),
 };
+
+/** A set of features of texts, fitted to the training part. */
+export function textFeatures(set: FeatureSet): Features<Float32Array> {
+  const raw = async (session: Session, part: Part) => ({
+    spec: session.tokenizer.spec,
+    block: blockOf(session, part),
+    texts: await session.texts(part),
+  });
+  const stateOf = (session: Session) =>
+    session.shared(`state of ${set.name}`, async () => set.fit(await raw(session, 'train')));
+  return {
+    name: set.name,
+    dimension: async (session) => (await stateOf(session)).dimension,
+    of: (session, part) =>
+      session.shared(`${set.name} ${part}`, async () =>
+        set.of(await raw(session, part), await stateOf(session)),
+      ),
+  };
+}

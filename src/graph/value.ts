@@ -68,7 +68,10 @@ export interface OperationNode<A extends Attributes = Attributes> extends NodeBa
 
 /** Writes one node's ONNX operators. Operands and results are tensor names. */
 export interface Lowering {
-  /** Adds an ONNX node and returns the names of its outputs: `results` if given, else fresh names. */
+  /**
+   * Adds an ONNX node and returns the names of its outputs: `results` if given, else fresh names. An operator that is not
+   * of ONNX's own domain is named with its domain, as `ai.onnx.ml.TreeEnsembleRegressor`.
+   */
   emit(
     operator: string,
     operands: readonly string[],

@@ -2,7 +2,13 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import reference from '../../test/fixtures/boosted-trees.json' with { type: 'json' };
 import { permutation, random } from '../tensor/random.js';
-import { type BoostedTreesData, type BoostedTreesOptions, fitBoostedTrees } from './boosted-trees.js';
+import {
+  type BoostedTreesData,
+  type BoostedTreesOptions,
+  fitBoostedTrees,
+  predictBoostedTrees,
+  roundsOf,
+} from './boosted-trees.js';
 import { type BoostingLoss, boostingLosses } from './boosting-losses.js';
 import { gatherRows } from './matrix.js';
 
@@ -11,7 +17,9 @@ const losses: readonly BoostingLoss[] = ['squared', 'logistic', 'softmax'];
 const options: BoostedTreesOptions = {
   rounds: 10,
   learningRate: 0.3,
+  maxLeaves: 64,
   maxDepth: 3,
+  minRows: 1,
   minChildWeight: 1,
   l2: 1,
   bins: 256,
@@ -41,6 +49,15 @@ const meanLoss = (loss: BoostingLoss, scores: Float64Array, labels: Float64Array
   return boostingLosses[loss].derive(scores, labels, outputs, unused, unused) / labels.length;
 };
 
+/** A fitted model with its predictions at hand. */
+const boosted = (...given: Parameters<typeof fitBoostedTrees>) => {
+  const model = fitBoostedTrees(...given);
+  return {
+    rounds: roundsOf(model),
+    predict: (features: Float32Array, rounds?: number) => predictBoostedTrees(model, features, rounds),
+  };
+};
+
 describe('fitBoostedTrees', () => {
   // XGBoost holds derivatives, leaves and scores in float32: 6e-8 of numbers below 10, in each of twelve rounds.
   it.each(reference.losses)('predicts what XGBoost does, $loss', ({ loss, labels, predictions }) => {
@@ -51,7 +68,7 @@ describe('fitBoostedTrees', () => {
       dimension,
       labels: Float64Array.from(labels.slice(0, fitted)),
     };
-    const model = fitBoostedTrees(train, loss as BoostingLoss, {
+    const model = boosted(train, loss as BoostingLoss, {
       ...options,
       rounds: settings.rounds,
       learningRate: settings.eta,
@@ -75,8 +92,8 @@ describe('fitBoostedTrees', () => {
           features: gatherRows(new Float32Array(data.features.length), data.features, order, data.dimension),
           labels: Float64Array.from(order, (row) => data.labels[row]),
         };
-        expect(fitBoostedTrees(shuffled, loss, options).predict(data.features)).toEqual(
-          fitBoostedTrees(data, loss, options).predict(data.features),
+        expect(boosted(shuffled, loss, options).predict(data.features)).toEqual(
+          boosted(data, loss, options).predict(data.features),
         );
       }),
       { numRuns: 20 },
@@ -91,8 +108,8 @@ describe('fitBoostedTrees', () => {
         const rounded = (data: BoostedTreesData) => data.features.map((value) => Math.round(value * 16) / 16);
         const data = rowsFor(loss, seed);
         const [fitted, others] = [rounded(data), rounded(rowsFor(loss, seed + 1))];
-        const plain = fitBoostedTrees({ ...data, features: fitted }, loss, options);
-        const bent = fitBoostedTrees({ ...data, features: fitted.map(monotone) }, loss, options);
+        const plain = boosted({ ...data, features: fitted }, loss, options);
+        const bent = boosted({ ...data, features: fitted.map(monotone) }, loss, options);
         expect(bent.predict(fitted.map(monotone))).toEqual(plain.predict(fitted));
         // A threshold is a value that was fitted, so this holds between those values too.
         expect(bent.predict(others.map(monotone))).toEqual(plain.predict(others));
@@ -105,7 +122,7 @@ describe('fitBoostedTrees', () => {
     fc.assert(
       fc.property(fc.nat(), (seed) => {
         const data = rowsFor(loss, seed);
-        const model = fitBoostedTrees(data, loss, { ...options, learningRate: 0.05, rounds: 30 });
+        const model = boosted(data, loss, { ...options, learningRate: 0.05, rounds: 30 });
         const reached = Array.from({ length: 31 }, (_, rounds) =>
           meanLoss(loss, model.predict(data.features, rounds), data.labels),
         );
@@ -118,7 +135,7 @@ describe('fitBoostedTrees', () => {
 
   it.each(losses)('predicts one thing where all labels are alike, %s', (loss) => {
     const data = rowsFor(loss, 1);
-    const { predict } = fitBoostedTrees({ ...data, labels: new Float64Array(60).fill(1) }, loss, options);
+    const { predict } = boosted({ ...data, labels: new Float64Array(60).fill(1) }, loss, options);
     const outputs = predict(data.features);
     const first = outputs.subarray(0, outputs.length / 60);
     outputs.forEach((value, i) => {
@@ -133,10 +150,8 @@ describe('fitBoostedTrees', () => {
     const data = { features: Float32Array.of(0, 0, 1, 1), dimension: 1, labels: Float64Array.of(1, 3, 7, 9) };
     const once = { ...options, rounds: 1, learningRate: 0.5, l2: 2 };
     // From the mean 5, sides of two rows whose residuals add up to −6 and 6: ±0.5 · 6 / (2 + 2).
-    expect([...fitBoostedTrees(data, 'squared', once).predict(data.features)]).toEqual([
-      4.25, 4.25, 5.75, 5.75,
-    ]);
-    const heavy = fitBoostedTrees(data, 'squared', { ...once, minChildWeight: 2.5 });
+    expect([...boosted(data, 'squared', once).predict(data.features)]).toEqual([4.25, 4.25, 5.75, 5.75]);
+    const heavy = boosted(data, 'squared', { ...once, minChildWeight: 2.5 });
     expect([...heavy.predict(data.features)]).toEqual([5, 5, 5, 5]);
   });
 
@@ -145,7 +160,7 @@ describe('fitBoostedTrees', () => {
     // What is said to a value below, above, missing and infinite. The mean of five labels is not a binary fraction.
     const say = (features: number[], labels: number[]) =>
       Array.from(
-        fitBoostedTrees(
+        boosted(
           { features: Float32Array.from(features), dimension: 1, labels: Float64Array.from(labels) },
           'squared',
           { ...options, rounds: 1, learningRate: 1, l2: 0, maxDepth: 1 },
@@ -163,7 +178,7 @@ describe('fitBoostedTrees', () => {
     const features = Float32Array.from({ length: 4000 }, (_, row) => ((row * 7919) % 4000) / 4000);
     const labels = Float64Array.from(features, (value) => Number(value >= 0.3));
     const settings = { ...options, rounds: 1, learningRate: 1, l2: 0, maxDepth: 1, bins: 64 };
-    const { predict } = fitBoostedTrees({ features, dimension: 1, labels }, 'squared', settings);
+    const { predict } = boosted({ features, dimension: 1, labels }, 'squared', settings);
     let wrong = 0;
     predict(features).forEach((value, row) => {
       wrong += Number(value > 0.5 !== labels[row] > 0.5);
@@ -175,22 +190,22 @@ describe('fitBoostedTrees', () => {
     const data = rowsFor('logistic', 5, 200);
     const valid = rowsFor('logistic', 6, 200);
     const long = { ...options, rounds: 100, maxDepth: 6 };
-    const best = fitBoostedTrees(data, 'logistic', long, valid);
-    const all = fitBoostedTrees(data, 'logistic', long);
+    const best = boosted(data, 'logistic', long, valid);
+    const all = boosted(data, 'logistic', long);
     const reached = Array.from({ length: 100 }, (_, i) =>
       meanLoss('logistic', all.predict(valid.features, i + 1), valid.labels),
     );
     expect([all.rounds, best.rounds]).toEqual([100, reached.indexOf(Math.min(...reached)) + 1]);
     expect(best.rounds).toBeLessThan(100);
     expect(best.predict(valid.features)).toEqual(all.predict(valid.features, best.rounds));
-    const early = fitBoostedTrees(data, 'logistic', { ...long, earlyStoppingRounds: 1 }, valid);
+    const early = boosted(data, 'logistic', { ...long, earlyStoppingRounds: 1 }, valid);
     expect(early.rounds).toBe(reached.findIndex((loss, i) => i > 0 && loss >= reached[i - 1]));
   });
 
   it('draws rows and features by the seed alone', () => {
     const data = rowsFor('squared', 7);
     const predict = (other: Partial<BoostedTreesOptions>) =>
-      fitBoostedTrees(data, 'squared', { ...options, ...other }).predict(data.features);
+      boosted(data, 'squared', { ...options, ...other }).predict(data.features);
     const drawn = { rowFraction: 0.5, columnFraction: 0.5 };
     expect(predict(drawn)).toEqual(predict(drawn));
     expect(predict({ ...drawn, seed: 1 })).not.toEqual(predict(drawn));
@@ -201,13 +216,13 @@ describe('fitBoostedTrees', () => {
     const data = rowsFor('squared', 8);
     const wide = new Float32Array(60 * 6).fill(3);
     for (let row = 0; row < 60; row++) wide.set(data.features.subarray(row * 4, row * 4 + 4), row * 6 + 1);
-    expect(
-      fitBoostedTrees({ ...data, features: wide, dimension: 6 }, 'squared', options).predict(wide),
-    ).toEqual(fitBoostedTrees(data, 'squared', options).predict(data.features));
+    expect(boosted({ ...data, features: wide, dimension: 6 }, 'squared', options).predict(wide)).toEqual(
+      boosted(data, 'squared', options).predict(data.features),
+    );
     const labels = Float64Array.of(1, 3);
     for (const nothing of [7, Number.NaN]) {
       const flat = { features: new Float32Array(2).fill(nothing), dimension: 1, labels };
-      expect([...fitBoostedTrees(flat, 'squared', options).predict(flat.features)]).toEqual([2, 2]);
+      expect([...boosted(flat, 'squared', options).predict(flat.features)]).toEqual([2, 2]);
     }
   });
 
@@ -216,7 +231,7 @@ describe('fitBoostedTrees', () => {
     const attempt =
       (other: Partial<BoostedTreesOptions>, loss: BoostingLoss = 'squared', valid = data) =>
       () =>
-        fitBoostedTrees(data, loss, { ...options, ...other }, valid);
+        boosted(data, loss, { ...options, ...other }, valid);
     expect(attempt({ bins: 257 })).toThrow('bins is 257: expected a whole number between 2 and 256');
     expect(attempt({ l2: -1 })).toThrow('l2 is -1: expected a number from 0');
     expect(attempt({ rounds: 1.5 })).toThrow('rounds is 1.5: expected a whole number from 1');

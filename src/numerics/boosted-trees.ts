@@ -1,7 +1,9 @@
 import { InputError } from '../errors.js';
 import { type Random, random } from '../tensor/random.js';
+import { binRows } from './binned-rows.js';
 import { type BoostingLoss, boostingLosses, rounding } from './boosting-losses.js';
-import { addTree, binFeatures, growTree, type Tree, type TreeOptions } from './histogram-tree.js';
+import { growTree, type TreeOptions } from './histogram-tree.js';
+import { addTree, joinTrees, predictTrees, type Tree, type TreeEnsemble } from './tree-ensemble.js';
 
 export interface BoostedTreesOptions extends TreeOptions {
   /** Trees per output. */
@@ -31,21 +33,27 @@ export interface BoostedTreesData {
   readonly labels: Float64Array;
 }
 
-export interface BoostedTrees {
-  /** Rounds kept: with validation rows those up to the least loss on them, else all. */
-  readonly rounds: number;
-  /**
-   * float32[m, dimension] → float64[m, outputs]: values, logits or a logit per class. With `rounds` after so many of the
-   * rounds kept, which is what fitting no more of them would have given.
-   */
-  predict(features: Float32Array, rounds?: number): Float64Array;
-}
+/** What {@link predictBoostedTrees} reads; tree t is of round t / outputs. */
+export type BoostedTrees = TreeEnsemble;
+
+/** Rounds kept: with validation rows those up to the least loss on them, else all. */
+export const roundsOf = ({ offsets, start }: BoostedTrees): number => (offsets.length - 1) / start.length;
+
+/**
+ * float32[m, dimension] → float64[m, outputs]: values, logits or a logit per class. With `rounds` after so many of the
+ * rounds kept, which is what fitting no more of them would have given.
+ */
+export const predictBoostedTrees = (
+  model: BoostedTrees,
+  features: Float32Array,
+  rounds = roundsOf(model),
+): Float64Array => predictTrees(model, features, rounds * model.start.length);
 
 /**
  * Gradient-boosted decision trees, with the second-order splits, the leaf values and the learned side for missing values
- * of XGBoost (Chen & Guestrin, KDD 2016), on histograms of at most 256 bins. In each round the loss is derived at the
- * present scores and one tree per output grown on the derivatives; of two sibling nodes the smaller is summed up and the
- * other is what remains of their parent.
+ * of XGBoost (Chen & Guestrin, KDD 2016), on histograms of at most 256 bins, grown at the leaf that gains most as in LightGBM
+ * (Ke et al., NIPS 2017). In each round the loss is derived at the present scores and one tree per output grown on the
+ * derivatives.
  *
  * Departures from XGBoost: the scores start at the mean, the log odds or the log shares of the labels; any gain above
  * rounding is worth a split; derivatives are rounded so that their sums are exact, so unless rows are drawn their order
@@ -68,29 +76,37 @@ export function fitBoostedTrees(
   if (valid) checkData(valid, dimension, loss, outputs);
   const { start, derive } = boostingLosses[loss];
   const first = start(labels, outputs);
-  const binned = binFeatures(train.features, dimension, options.bins);
+  const binned = binRows(train.features, dimension, options.bins);
   const n = labels.length;
   const scores = repeat(first, n);
   const gradients = new Float64Array(outputs * n);
   const hessians = new Float64Array(outputs * n);
-  const validScores = repeat(first, valid?.labels.length ?? 0);
+  const validRows = valid?.labels.length ?? 0;
+  const validScores = repeat(first, validRows);
   const notNeeded = new Float64Array(validScores.length);
-  const histograms: Float64Array[] = [];
+  const spare: Float64Array[] = [];
   const trees: Tree[] = [];
   let kept = valid ? 0 : options.rounds;
   let least = Number.POSITIVE_INFINITY;
   for (let round = 0; round < options.rounds; round++) {
     derive(scores, labels, outputs, gradients, hessians);
-    const rows = draw(n, rowFraction, random(options.seed, 'boosting rows', round));
+    const drawn = draw(n, rowFraction, random(options.seed, 'boosting rows', round));
     for (let output = 0; output < outputs; output++) {
       const source = random(options.seed, 'boosting columns', round, output);
-      const columns = Array.from(draw(binned.length, columnFraction, source), (column) => binned[column]);
+      const { features } = binned;
+      const columns = Array.from(draw(features.length, columnFraction, source), (column) => features[column]);
+      const rows = drawn.slice();
       const pairs = new Float64Array(2 * rows.length);
       copyRounded(gradients.subarray(output * n, (output + 1) * n), rows, pairs, 0);
       copyRounded(hessians.subarray(output * n, (output + 1) * n), rows, pairs, 1);
-      const tree = growTree(columns, rows.slice(), pairs, options, histograms);
-      addTree(tree, train.features, dimension, scores, output, outputs);
-      if (valid) addTree(tree, valid.features, dimension, validScores, output, outputs);
+      const { tree, leaves } = growTree(binned, columns, rows, pairs, options, spare);
+      if (rows.length < n) addTree(tree, 0, train.features, dimension, 0, n, scores, output, outputs);
+      else {
+        for (const { node, begin, end } of leaves) {
+          for (let i = begin; i < end; i++) scores[rows[i] * outputs + output] += tree.value[node];
+        }
+      }
+      if (valid) addTree(tree, 0, valid.features, dimension, 0, validRows, validScores, output, outputs);
       trees.push(tree);
     }
     if (!valid) continue;
@@ -101,22 +117,7 @@ export function fitBoostedTrees(
     }
     if (round + 1 - kept >= earlyStoppingRounds) break;
   }
-  return {
-    rounds: kept,
-    predict(features, rounds = kept) {
-      const rowsGiven = features.length / dimension;
-      if (!Number.isInteger(rowsGiven)) {
-        throw new InputError(
-          `boosted trees: ${features.length} numbers are no rows of ${dimension} features`,
-        );
-      }
-      const out = repeat(first, rowsGiven);
-      trees.slice(0, Math.min(rounds, kept) * outputs).forEach((tree, i) => {
-        addTree(tree, features, dimension, out, i % outputs, outputs);
-      });
-      return out;
-    },
-  };
+  return joinTrees(dimension, first, trees.slice(0, kept * outputs));
 }
 
 /** Writes values[rows], rounded so that sums of them are exact, to column `column` of pairs [rows, 2]. */
@@ -159,7 +160,8 @@ function checkOptions(options: BoostedTreesOptions, loss: BoostingLoss): void {
     }
   };
   check(['rounds', 'earlyStoppingRounds', 'classes'], 1, Number.MAX_VALUE, true);
-  check(['maxDepth'], 1, 16, true);
+  check(['maxDepth', 'minRows'], 1, Number.MAX_VALUE, true);
+  check(['maxLeaves'], 2, Number.MAX_VALUE, true);
   check(['bins'], 2, 256, true);
   check(['learningRate', 'rowFraction', 'columnFraction'], 1e-9, 1, false);
   check(['minChildWeight', 'l2'], 0, Number.MAX_VALUE, false);

@@ -1,100 +1,23 @@
+import type { BinnedFeature, BinnedRows } from './binned-rows.js';
+import type { Tree } from './tree-ensemble.js';
+
 /** One regression tree on first and second derivatives, grown on histograms; see `fitBoostedTrees`. */
 export interface TreeOptions {
   /** Each leaf's share of its Newton step, above 0, at most 1. */
   readonly learningRate: number;
-  /** Splits on the way from the root to a leaf, 1 to 16. */
-  readonly maxDepth: number;
+  /** The most leaves of a tree, 2 or more. */
+  readonly maxLeaves: number;
+  /** Splits on the way from the root to a leaf. Default: any number. */
+  readonly maxDepth?: number;
+  /**
+   * The least number of rows in a leaf, taken from the share of the node's second derivatives that is in it, as LightGBM
+   * does: exact for the squared loss.
+   */
+  readonly minRows: number;
   /** The least sum of second derivatives in a leaf: for the squared loss a number of rows. */
   readonly minChildWeight: number;
   /** λ of the penalty λ/2 · value² of each leaf. */
   readonly l2: number;
-}
-
-/** Nodes in the order they were made, the root first. */
-export interface Tree {
-  /** The feature a node looks at. */
-  readonly feature: Int32Array;
-  /** Values below it go left. */
-  readonly threshold: Float32Array;
-  readonly missingLeft: Uint8Array;
-  /** The left child, after which comes the right one; 0 for a leaf. */
-  readonly left: Int32Array;
-  /** What a leaf adds to the score. */
-  readonly value: Float64Array;
-}
-
-/** Adds the leaf that each row of features float32[n, dimension] comes to, to column `output` of scores [n, outputs]. */
-export function addTree(
-  { feature, threshold, missingLeft, left, value }: Tree,
-  features: Float32Array,
-  dimension: number,
-  scores: Float64Array,
-  output: number,
-  outputs: number,
-): void {
-  for (let at = output, row = 0; at < scores.length; at += outputs, row += dimension) {
-    let node = 0;
-    for (let child = left[0]; child !== 0; child = left[node]) {
-      const x = features[row + feature[node]];
-      const goesLeft = x < threshold[node] || (missingLeft[node] === 1 && Number.isNaN(x));
-      node = goesLeft ? child : child + 1;
-    }
-    scores[at] += value[node];
-  }
-}
-
-/** A feature of the training rows as numbers of bins. */
-export interface BinnedFeature {
-  readonly index: number;
-  /** Ascending; bin b holds cuts[b − 1] ≤ value < cuts[b]. */
-  readonly cuts: Float32Array;
-  /** Number of bins: one more than cuts, and a last one for missing values if there are any. */
-  readonly size: number;
-  /** uint8[n]: the bin of each row */
-  readonly bins: Uint8Array;
-}
-
-/** Bins features float32[n, dimension], at most `most` (256) bins each; leaves out those that have one value only. */
-export function binFeatures(features: Float32Array, dimension: number, most: number): BinnedFeature[] {
-  const binned: BinnedFeature[] = [];
-  const values = new Float32Array(features.length / dimension);
-  for (let index = 0; index < dimension; index++) {
-    for (let row = 0; row < values.length; row++) values[row] = features[row * dimension + index];
-    const sorted = values.slice().sort();
-    let known = sorted.length;
-    while (known > 0 && Number.isNaN(sorted[known - 1])) known--;
-    const forMissing = Number(known < sorted.length);
-    const cuts = quantileCuts(sorted.subarray(0, known), most - forMissing);
-    const size = cuts.length + 1 + forMissing;
-    if (known === 0 || size === 1) continue;
-    const bins = new Uint8Array(values.length);
-    for (let row = 0; row < bins.length; row++) bins[row] = binOf(cuts, values[row]);
-    binned.push({ index, cuts, size, bins });
-  }
-  return binned;
-}
-
-/** Cuts between all distinct values, or if those are more than `most`, at quantiles, some of which may be one value. */
-function quantileCuts(sorted: Float32Array, most: number): Float32Array {
-  const distinct = sorted.filter((value, i) => i > 0 && value !== sorted[i - 1]);
-  if (distinct.length < most) return distinct;
-  const cuts = new Set<number>();
-  for (let bin = 1; bin < most; bin++) cuts.add(sorted[Math.floor((bin * sorted.length) / most)]);
-  cuts.delete(sorted[0]);
-  return Float32Array.from(cuts);
-}
-
-/** The number of cuts that are not above the value; one more than all for NaN. */
-function binOf(cuts: Float32Array, value: number): number {
-  if (Number.isNaN(value)) return cuts.length + 1;
-  let low = 0;
-  let high = cuts.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (cuts[middle] <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** A range of the rows, which are at a node, and the sums of their derivatives. */
@@ -115,26 +38,50 @@ interface Split {
   /** Sums of the left side. */
   readonly gradient: number;
   readonly hessian: number;
+  /** What Σ G²/(H + λ) gains by it. */
+  readonly gain: number;
+}
+
+/** A leaf that can be split, with the histogram of its rows. */
+interface OpenLeaf extends Node {
+  readonly split: Split;
+  readonly histogram: Float64Array;
+}
+
+/** A tree, and where its leaves have their rows. */
+export interface GrownTree {
+  readonly tree: Tree;
+  /** Leaf `node` has the rows at `begin` … `end` of the rows it was grown on. */
+  readonly leaves: readonly Pick<Node, 'node' | 'begin' | 'end'>[];
 }
 
 /**
- * Grows one tree, depth first, which with no limit but the depth gives the same tree as level by level and needs only
- * one histogram per level. A split moves the rows that go left to the front of the node's range.
+ * Grows one tree, each time at the leaf that gains most. A split moves the rows that go left to the front of the node's
+ * range; of the two sides the one with fewer rows is summed up, and the other is what remains of their parent.
+ * @param features those to split on
  * @param rows int32[m]: the rows to grow on; moved
  * @param pairs float64[m, 2]: first and second derivative of each of them; moved with them
- * @param histograms float64[bins, 2] each: room that is made when first needed and used again for the next tree
+ * @param spare room for histograms, float64[size, 2] each, made when needed and used again for the next tree
  */
 export function growTree(
+  binned: BinnedRows,
   features: readonly BinnedFeature[],
   rows: Int32Array,
   pairs: Float64Array,
-  { maxDepth, minChildWeight, l2, learningRate }: TreeOptions,
-  histograms: Float64Array[],
-): Tree {
-  const size = 2 * features.reduce((sum, feature) => sum + feature.size, 0);
+  options: TreeOptions,
+  spare: Float64Array[],
+): GrownTree {
+  const {
+    maxLeaves,
+    maxDepth = Number.POSITIVE_INFINITY,
+    minRows,
+    minChildWeight,
+    l2,
+    learningRate,
+  } = options;
   const movedRows = new Int32Array(rows.length);
   const movedPairs = new Float64Array(pairs.length);
-  const most = Math.min(2 ** (maxDepth + 1), 2 * rows.length) - 1;
+  const most = 2 * Math.min(maxLeaves, rows.length) - 1;
   const tree: Tree = {
     feature: new Int32Array(most),
     threshold: new Float32Array(most),
@@ -142,42 +89,75 @@ export function growTree(
     left: new Int32Array(most),
     value: new Float64Array(most),
   };
-  let nodes = 1;
+  const open: OpenLeaf[] = [];
+  const leaves: Node[] = [];
   const root = { node: 0, begin: 0, end: rows.length, depth: 0, gradient: 0, hessian: 0 };
   for (let i = 0; i < pairs.length; i += 2) {
     root.gradient += pairs[i];
     root.hessian += pairs[i + 1];
   }
-  if (canSplit(root)) sumByBin(root, 0);
-  grow(root, 0);
-  return tree;
-
-  function canSplit({ depth, hessian }: Node): boolean {
-    return depth < maxDepth && hessian >= 2 * minChildWeight;
-  }
-
-  /** Slot `slot` holds the histogram of the node if it can be split; the slots after it are free. */
-  function grow(node: Node, slot: number): void {
-    const split = canSplit(node)
-      ? bestSplit(features, histograms[slot], node, minChildWeight, l2)
-      : undefined;
-    if (!split) {
-      const { gradient, hessian } = node;
-      const weighs = hessian >= minChildWeight && hessian + l2 > 0;
-      tree.value[node.node] = weighs ? (-learningRate * gradient) / (hessian + l2) : 0;
-      return;
-    }
-    const [left, right] = splitNode(node, split);
+  let nodes = 1;
+  if (canSplit(root)) consider(root, sumByBin(root));
+  else leaves.push(root);
+  for (let count = 1; count < maxLeaves && open.length > 0; count++) {
+    const leaf = takeBest();
+    const [left, right] = splitNode(leaf);
     const [small, large] = left.end - left.begin < right.end - right.begin ? [left, right] : [right, left];
-    if (canSplit(small) || canSplit(large)) {
-      sumByBin(small, slot + 1);
-      subtract(histograms[slot], histograms[slot + 1], size);
+    const needed = count + 1 < maxLeaves && (canSplit(small) || canSplit(large));
+    if (!needed) {
+      spare.push(leaf.histogram);
+      leaves.push(left, right);
+      continue;
     }
-    grow(small, slot + 1);
-    grow(large, slot);
+    const sums = sumByBin(small);
+    subtract(leaf.histogram, sums);
+    consider(small, sums);
+    consider(large, leaf.histogram);
+  }
+  for (const leaf of open) spare.push(leaf.histogram);
+  leaves.push(...open);
+  for (const { node, gradient, hessian } of leaves) {
+    const weighs = hessian >= minChildWeight && hessian + l2 > 0;
+    tree.value[node] = weighs ? (-learningRate * gradient) / (hessian + l2) : 0;
+  }
+  return {
+    tree: {
+      feature: tree.feature.slice(0, nodes),
+      threshold: tree.threshold.slice(0, nodes),
+      missingLeft: tree.missingLeft.slice(0, nodes),
+      left: tree.left.slice(0, nodes),
+      value: tree.value.slice(0, nodes),
+    },
+    leaves,
+  };
+
+  function canSplit({ begin, end, depth, hessian }: Node): boolean {
+    return depth < maxDepth && end - begin >= 2 * minRows && hessian >= 2 * minChildWeight;
   }
 
-  function splitNode({ node, begin, end, depth, gradient, hessian }: Node, split: Split): [Node, Node] {
+  /** Looks for the node's split; without one the node stays a leaf and its histogram is free. */
+  function consider(node: Node, histogram: Float64Array): void {
+    const rowWeight = node.hessian / (node.end - node.begin);
+    const least = Math.max(minChildWeight, minRows > 1 ? (minRows - 0.5) * rowWeight : 0);
+    const split = canSplit(node) ? bestSplit(features, histogram, node, least, l2) : undefined;
+    if (split) open.push({ ...node, split, histogram });
+    else {
+      spare.push(histogram);
+      leaves.push(node);
+    }
+  }
+
+  /** Takes out the leaf that gains most; of equal ones the one made first. */
+  function takeBest(): OpenLeaf {
+    let best = 0;
+    for (let i = 1; i < open.length; i++) {
+      const more = open[i].split.gain - open[best].split.gain;
+      if (more > 0 || (more === 0 && open[i].node < open[best].node)) best = i;
+    }
+    return open.splice(best, 1)[0];
+  }
+
+  function splitNode({ node, begin, end, depth, gradient, hessian, split }: OpenLeaf): [Node, Node] {
     const { feature, bin, missingLeft } = split;
     const left = nodes;
     nodes += 2;
@@ -199,49 +179,77 @@ export function growTree(
     let left = begin;
     let right = 0;
     for (let i = begin; i < end; i++) {
-      const own = bins[rows[i]];
-      const goesLeft = own < bin || own === also;
-      const to = goesLeft ? left++ : right++;
-      const toPairs = goesLeft ? pairs : movedPairs;
-      (goesLeft ? rows : movedRows)[to] = rows[i];
-      toPairs[2 * to] = pairs[2 * i];
-      toPairs[2 * to + 1] = pairs[2 * i + 1];
+      const row = rows[i];
+      const own = bins[row];
+      const gradient = pairs[2 * i];
+      const hessian = pairs[2 * i + 1];
+      if (own < bin || own === also) {
+        rows[left] = row;
+        pairs[2 * left] = gradient;
+        pairs[2 * left + 1] = hessian;
+        left++;
+      } else {
+        movedRows[right] = row;
+        movedPairs[2 * right] = gradient;
+        movedPairs[2 * right + 1] = hessian;
+        right++;
+      }
     }
     rows.set(movedRows.subarray(0, right), left);
     pairs.set(movedPairs.subarray(0, 2 * right), 2 * left);
     return left;
   }
 
-  /** Fills a histogram with the sums of the node's derivatives by feature and bin. */
-  function sumByBin({ begin, end }: Node, slot: number): void {
-    if (!(histograms[slot]?.length >= size)) histograms[slot] = new Float64Array(size);
-    histograms[slot].fill(0, 0, size);
-    let offset = 0;
-    for (const feature of features) {
-      addUp(histograms[slot], offset, feature.bins, rows, pairs, begin, end);
-      offset += 2 * feature.size;
-    }
+  /** The sums of the node's derivatives by bin, float64[size, 2]. */
+  function sumByBin({ begin, end, gradient, hessian }: Node): Float64Array {
+    const sums = spare.pop() ?? new Float64Array(2 * binned.size);
+    sums.fill(0);
+    addUp(sums, binned, rows, pairs, begin, end);
+    for (const feature of features) addCommonest(sums, feature, gradient, hessian);
+    return sums;
   }
 }
 
 function addUp(
   sums: Float64Array,
-  offset: number,
-  bins: Uint8Array,
+  { offsets, listed }: BinnedRows,
   rows: Int32Array,
   pairs: Float64Array,
   begin: number,
   end: number,
 ): void {
   for (let i = begin; i < end; i++) {
-    const at = offset + 2 * bins[rows[i]];
-    sums[at] += pairs[2 * i];
-    sums[at + 1] += pairs[2 * i + 1];
+    const row = rows[i];
+    const gradient = pairs[2 * i];
+    const hessian = pairs[2 * i + 1];
+    const last = offsets[row + 1];
+    for (let k = offsets[row]; k < last; k++) {
+      const at = 2 * listed[k];
+      sums[at] += gradient;
+      sums[at + 1] += hessian;
+    }
   }
 }
 
-function subtract(from: Float64Array, what: Float64Array, size: number): void {
-  for (let i = 0; i < size; i++) from[i] -= what[i];
+/** The bin that no row lists has what the others leave of the node's sums. */
+function addCommonest(
+  sums: Float64Array,
+  { first, size, commonest }: BinnedFeature,
+  gradient: number,
+  hessian: number,
+): void {
+  let g = gradient;
+  let h = hessian;
+  for (let at = 2 * first; at < 2 * (first + size); at += 2) {
+    g -= sums[at];
+    h -= sums[at + 1];
+  }
+  sums[2 * (first + commonest)] = g;
+  sums[2 * (first + commonest) + 1] = h;
+}
+
+function subtract(from: Float64Array, what: Float64Array): void {
+  for (let i = 0; i < from.length; i++) from[i] -= what[i];
 }
 
 /** A gain below this share of what the node has already is rounding. */
@@ -256,40 +264,75 @@ function bestSplit(
   features: readonly BinnedFeature[],
   histogram: Float64Array,
   { gradient, hessian }: Node,
-  minChildWeight: number,
+  leastHessian: number,
   l2: number,
 ): Split | undefined {
-  let best = (gradient ** 2 / (hessian + l2)) * (1 + ROUNDING);
-  let found: Split | undefined;
-  let offset = 0;
+  const present = gradient ** 2 / (hessian + l2);
+  let best = present * (1 + ROUNDING);
+  let bestFeature: BinnedFeature | undefined;
+  let bestBin = 0;
+  let missingLeft = false;
+  let bestG = 0;
+  let bestH = 0;
   for (const feature of features) {
+    const start = 2 * feature.first;
     const bins = feature.cuts.length + 1;
-    const missing = offset + 2 * bins;
-    const hasMissing = feature.size > bins && (histogram[missing] !== 0 || histogram[missing + 1] !== 0);
-    for (const missingLeft of hasMissing ? [false, true] : [false]) {
-      // Sums of the side without the missing values: from the lowest bin up, or from the highest down.
-      let g = 0;
-      let h = 0;
-      const steps = missingLeft ? bins : bins - 1;
-      for (let step = 0; step < steps; step++) {
-        const bin = missingLeft ? bins - 1 - step : step;
-        const at = offset + 2 * bin;
-        if (histogram[at] === 0 && histogram[at + 1] === 0) continue;
-        g += histogram[at];
-        h += histogram[at + 1];
-        const restG = gradient - g;
-        const restH = hessian - h;
-        if (restH < minChildWeight) break;
-        if (h < minChildWeight) continue;
-        const score = (g * g) / (h + l2) + (restG * restG) / (restH + l2);
-        if (!(score > best)) continue;
-        best = score;
-        found = missingLeft
-          ? { feature, bin, missingLeft, gradient: restG, hessian: restH }
-          : { feature, bin: bin + 1, missingLeft, gradient: g, hessian: h };
-      }
+    // Sums of the side without the missing values: from the lowest bin up, or from the highest down.
+    let g = 0;
+    let h = 0;
+    for (let bin = 0; bin < bins - 1; bin++) {
+      const moreG = histogram[start + 2 * bin];
+      const moreH = histogram[start + 2 * bin + 1];
+      if (moreG === 0 && moreH === 0) continue;
+      g += moreG;
+      h += moreH;
+      if (h < leastHessian) continue;
+      const restG = gradient - g;
+      const restH = hessian - h;
+      if (restH < leastHessian) break;
+      const score = (g * g) / (h + l2) + (restG * restG) / (restH + l2);
+      if (!(score > best)) continue;
+      best = score;
+      bestFeature = feature;
+      bestBin = bin + 1;
+      missingLeft = false;
+      bestG = g;
+      bestH = h;
     }
-    offset += 2 * feature.size;
+    if (feature.size === bins) continue;
+    const missing = start + 2 * bins;
+    if (histogram[missing] === 0 && histogram[missing + 1] === 0) continue;
+    g = 0;
+    h = 0;
+    // At bin 0 all that is known is on one side and what is missing on the other.
+    for (let bin = bins - 1; bin >= 0; bin--) {
+      const moreG = histogram[start + 2 * bin];
+      const moreH = histogram[start + 2 * bin + 1];
+      if (moreG === 0 && moreH === 0) continue;
+      g += moreG;
+      h += moreH;
+      if (h < leastHessian) continue;
+      const restG = gradient - g;
+      const restH = hessian - h;
+      if (restH < leastHessian) break;
+      const score = (g * g) / (h + l2) + (restG * restG) / (restH + l2);
+      if (!(score > best)) continue;
+      best = score;
+      bestFeature = feature;
+      bestBin = bin;
+      missingLeft = true;
+      bestG = restG;
+      bestH = restH;
+    }
   }
-  return found;
+  return (
+    bestFeature && {
+      feature: bestFeature,
+      bin: bestBin,
+      missingLeft,
+      gradient: bestG,
+      hessian: bestH,
+      gain: best - present,
+    }
+  );
 }

@@ -8,7 +8,9 @@ import { ProtobufWriter } from './wire.js';
 const IR_VERSION = 10;
 const OPERATOR_SET = 21;
 const elementType: Record<DType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
-const attributeType = { float: 1, integer: 2, string: 3, integers: 7 };
+const attributeType = { float: 1, integer: 2, string: 3, floats: 6, integers: 7, strings: 8 };
+/** Domains of operators beside ONNX's own, by the prefix of the operators' names. */
+const domains: Readonly<Record<string, number>> = { 'ai.onnx.ml': 3 };
 
 export interface EncodeOptions {
   /** Values for the parameters, stored in the file; without them parameters are inputs of the model. */
@@ -18,13 +20,20 @@ export interface EncodeOptions {
 }
 
 /** Attributes that ONNX declares as floats although their value may happen to be whole. */
-const FLOAT_ATTRIBUTES = new Set(['epsilon']);
+const FLOAT_ATTRIBUTES = new Set(['epsilon', 'nodes_values', 'target_weights', 'base_values']);
 
 function writeAttributes(node: ProtobufWriter, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     node.message(5, (attribute) => {
       attribute.string(1, name);
-      if (FLOAT_ATTRIBUTES.has(name)) attribute.float(2, Number(value)).integer(20, attributeType.float);
+      if (Array.isArray(value) && FLOAT_ATTRIBUTES.has(name)) {
+        for (const item of value) attribute.float(7, Number(item));
+        attribute.integer(20, attributeType.floats);
+      } else if (Array.isArray(value) && typeof value[0] === 'string') {
+        for (const item of value) attribute.string(9, String(item));
+        attribute.integer(20, attributeType.strings);
+      } else if (FLOAT_ATTRIBUTES.has(name))
+        attribute.float(2, Number(value)).integer(20, attributeType.float);
       else if (typeof value === 'string') attribute.string(4, value).integer(20, attributeType.string);
       else if (Array.isArray(value)) {
         for (const item of value) attribute.integer(8, Number(item));
@@ -74,6 +83,7 @@ export function encodeProgram(
   const names = new Map<Value, string>();
   const graph = new ProtobufWriter();
   const initializers = new Map<string, { name: string; tensor: HostTensor }>();
+  const usedDomains = new Set<string>();
   let fresh = 0;
 
   const constantName = (tensor: HostTensor): string => {
@@ -87,12 +97,17 @@ export function encodeProgram(
   };
 
   const lowering = (node: Node): Lowering => ({
-    emit(operator, operands, attributes = {}, results = [`value_${fresh++}`]) {
+    emit(qualified, operands, attributes = {}, results = [`value_${fresh++}`]) {
+      const dot = qualified.lastIndexOf('.');
+      const domain = qualified.slice(0, Math.max(dot, 0));
+      const operator = qualified.slice(dot + 1);
+      if (domain !== '') usedDomains.add(domain);
       graph.message(1, (message) => {
         for (const operand of operands) message.string(1, operand);
         for (const result of results) message.string(2, result);
         message.string(3, `${node.scope}/${operator}_${fresh++}`).string(4, operator);
         writeAttributes(message, attributes);
+        if (domain !== '') message.string(7, domain);
       });
       return [...results];
     },
@@ -148,6 +163,9 @@ export function encodeProgram(
   const model = new ProtobufWriter().integer(1, IR_VERSION).string(2, 'lacuna');
   model.bytes(7, graph.finish());
   model.message(8, (set) => set.string(1, '').integer(2, OPERATOR_SET));
+  for (const domain of usedDomains) {
+    model.message(8, (set) => set.string(1, domain).integer(2, domains[domain]));
+  }
   for (const [key, value] of Object.entries(metadata)) {
     model.message(14, (entry) => entry.string(1, key).string(2, value));
   }

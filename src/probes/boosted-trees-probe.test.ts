@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { fitBoostedTrees } from '../numerics/boosted-trees.js';
+import { roundsOf } from '../numerics/boosted-trees.js';
 import type { OutputLayout } from '../scoring/metrics.js';
 import { random } from '../tensor/random.js';
 import { boostedTrees } from './boosted-trees-probe.js';
+import { type FittedModel, fromJson, predictFitted, toJson } from './fitted-model.js';
 import { runProbe } from './protocol.js';
 import { represented } from './represented.case.js';
 
@@ -41,27 +42,29 @@ describe('boostedTrees', () => {
     expect(test).toBeGreaterThan(0.9);
   });
 
-  it('cuts one fit to fewer rounds', async () => {
-    const x = normal(40 * 2, 2);
-    const labels = Array.from({ length: 40 }, (_, row) => x[2 * row] ** 2 + x[2 * row + 1]);
-    const all = candidates(x, 2, labels, { task: 'regression', targets: 1, outputs: 1 });
-    expect(all.map(({ chosen }) => [chosen.depth, chosen.rounds])).toEqual(
-      [4, 6].flatMap((depth) => [50, 100, 200, 400].map((rounds) => [depth, rounds])),
-    );
-    const data = { features: x, dimension: 2, labels: Float64Array.from(labels) };
-    const settings = { learningRate: 0.1, minChildWeight: 1, l2: 1, bins: 256, seed: 0 };
-    const alone = fitBoostedTrees(data, 'squared', { ...settings, maxDepth: 4, rounds: 100 });
-    expect(await all[1].predict(x)).toEqual(alone.predict(x));
+  it('stops where the validation rows say so, and says what its plain data says', async () => {
+    const x = normal(200 * 2, 2);
+    const source = random(2, 'noise');
+    const labels = Float64Array.from({ length: 200 }, (_, row) => x[2 * row] ** 2 + 2 * source.normal());
+    const rows = { count: 100, dimension: 2, features: x.subarray(0, 200), labels: labels.subarray(0, 100) };
+    const valid = { features: x.subarray(200), labels: labels.subarray(100) };
+    const one = spec({ task: 'regression', targets: 1, outputs: 1 });
+    for (const { model, predict } of boostedTrees({ ...rows, valid }, one)) {
+      const [{ ensemble }] = model.parts;
+      expect(roundsOf(ensemble)).toBeLessThan(200);
+      const kept = fromJson(JSON.parse(JSON.stringify(toJson(model)))) as FittedModel;
+      expect(predictFitted(kept, valid.features)).toEqual(predict(valid.features));
+    }
   });
 
   it('fits each target to the rows that have it', async () => {
     const x = normal(40, 3);
     const labels = Array.from(x, (value, row) => [Math.sign(value), row < 25 ? 5 + value : Number.NaN]);
     const layout = { task: 'regression', targets: 2, outputs: 2 } as const;
-    const both = await candidates(x, 1, labels.flat(), layout)[3].predict(x);
+    const both = await candidates(x, 1, labels.flat(), layout)[2].predict(x);
     const second = labels.slice(0, 25).map((row) => row[1]);
     const alone = candidates(x.slice(0, 25), 1, second, { ...layout, targets: 1, outputs: 1 });
-    expect(both.filter((_, i) => i % 2 === 1)).toEqual(await alone[3].predict(x));
+    expect(both.filter((_, i) => i % 2 === 1)).toEqual(await alone[2].predict(x));
     x.forEach((value, row) => {
       expect(both[2 * row]).toBeCloseTo(Math.sign(value), 1);
     });
@@ -76,14 +79,24 @@ describe('boostedTrees', () => {
   });
 
   it('never predicts a class that training lacks, also with two or one of many left', async () => {
-    const x = Float32Array.of(-3, -2, -1, 1, 2, 3);
+    const x = Float32Array.from({ length: 60 }, (_, row) => (row < 30 ? row - 30 : row - 29));
     const layout = { task: 'multiclass', targets: 1, outputs: 4 } as const;
-    const two = candidates(x, 1, [1, 1, 1, 3, 3, 3], layout).at(-1);
+    const two = candidates(
+      x,
+      1,
+      Array.from(x, (value) => (value < 0 ? 1 : 3)),
+      layout,
+    ).at(-1);
     const outputs = (await two?.predict(Float32Array.of(-1, 1))) ?? new Float64Array();
     expect([outputs[0], outputs[2], outputs[4], outputs[6]]).toEqual([never, never, never, never]);
     expect(outputs[1]).toBeGreaterThan(outputs[3]);
     expect(outputs[7]).toBeGreaterThan(outputs[5]);
-    const [one] = candidates(x, 1, [2, 2, 2, 2, 2, 2], layout);
+    const [one] = candidates(
+      x,
+      1,
+      Array.from(x, () => 2),
+      layout,
+    );
     expect([...(await one.predict(Float32Array.of(7)))]).toEqual([never, never, 0, never]);
   });
 });

@@ -1,12 +1,6 @@
 import type { Engine } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
-import {
-  applyLinear,
-  fitStandardization,
-  type LinearModel,
-  stackModels,
-  standardize,
-} from '../numerics/linear-model.js';
+import { fitStandardization, type LinearModel, stackModels, standardize } from '../numerics/linear-model.js';
 import { logistic } from '../numerics/logistic.js';
 import { gatherRows } from '../numerics/matrix.js';
 import { engineIfLarge } from '../numerics/matrix-product.js';
@@ -14,6 +8,7 @@ import { principalRows } from '../numerics/principal-axes.js';
 import { ridge } from '../numerics/ridge.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
+import { type LinearFitted, predictFitted } from './fitted-model.js';
 import type { Probe, TrainingRows } from './protocol.js';
 
 /** Strengths of the L2 penalty λ, per record and for standardised features, strongest first. */
@@ -31,9 +26,11 @@ export const linearProbe: Probe = async function* (train, spec, engine) {
     engine,
   );
   for await (const { regularization, model } of solutions(solve)) {
+    const fitted: LinearFitted = { kind: 'linear', standardization, linear: model };
     yield {
       chosen: { regularization },
-      predict: (features) => applyLinear(model, standardize(standardization, features)),
+      model: fitted,
+      predict: (features) => predictFitted(fitted, features),
     };
   }
 };

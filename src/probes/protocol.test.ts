@@ -128,7 +128,7 @@ describe('runProbe', () => {
     expect(candidates.map(({ predict }) => predict.mock.calls.length)).toEqual([1, 1, 2, 1, 1]);
   });
 
-  it('shows a probe the training part only', async () => {
+  it('shows a probe the training part, and the validation part beside it for stopping early', async () => {
     let seen: TrainingRows | undefined;
     const probe = function* (train: TrainingRows): Iterable<Candidate> {
       seen = train;
@@ -140,6 +140,7 @@ describe('runProbe', () => {
       dimension: 1,
       features: Float32Array.of(1),
       labels: Float64Array.of(1),
+      valid: { features: Float32Array.of(2), labels: Float64Array.of(2) },
     });
   });
 

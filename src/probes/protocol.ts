@@ -4,6 +4,7 @@ import { LacunaError } from '../errors.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { isBetter, type MetricName, scoreMetric, type Task } from '../scoring/metrics.js';
 import type { Parts } from '../scoring/parts.js';
+import type { FittedModel } from './fitted-model.js';
 
 /** Representations float32[n, dimension] with their labels; those of the test part are sealed. */
 export interface Represented {
@@ -38,11 +39,15 @@ export interface TrainingRows<Features = Float32Array> {
   readonly features: Features;
   /** float64[count, targets] */
   readonly labels: Float64Array;
+  /** Rows of the validation part, for a fit in rounds: they may tell it when to stop, and nothing is fitted to them. */
+  readonly valid?: { readonly features: Features; readonly labels: Float64Array };
 }
 
 /** A fitted predictor: features of m rows → outputs [m, spec.outputs] as `scoreTargets` wants them. */
 export interface Candidate<Features = Float32Array> {
   readonly chosen: Readonly<Record<string, number>>;
+  /** The predictor as plain data, where it can be kept: `predictFitted` gives the same outputs. */
+  readonly model?: FittedModel;
   predict(features: Features): Float64Array | Promise<Float64Array>;
 }
 
@@ -50,7 +55,7 @@ type Candidates<Features> = Iterable<Candidate<Features>> | AsyncIterable<Candid
 
 /**
  * A probe names the predictors it fits to the training part, one per setting of its grid, simplest first.
- * It is never shown the other parts. An engine does the multiplying where there is much, in single precision.
+ * It is never shown the test part, and the validation part only to stop early. An engine does the multiplying where there is much, in single precision.
  */
 export type Probe<Features = Float32Array> = (
   train: TrainingRows<Features>,
@@ -92,9 +97,10 @@ export async function runProbe(
 ): Promise<ProbeResult> {
   for (const { records } of [train, valid, test]) requireFinite(records, dimension);
   const rows = { count: train.records.length / dimension, dimension };
+  const held = { features: valid.records, labels: valid.labels };
   const { candidate, score } = await chooseCandidate(
-    probe({ ...rows, features: train.records, labels: train.labels }, spec, engine),
-    { features: valid.records, labels: valid.labels },
+    probe({ ...rows, features: train.records, labels: train.labels, valid: held }, spec, engine),
+    held,
     spec,
     metric,
   );

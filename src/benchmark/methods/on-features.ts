@@ -6,7 +6,7 @@ import type { Fitted, Method, Session } from '../suite.js';
 export interface Features<F> {
   readonly name: string;
   /** Numbers in one record's features. */
-  readonly dimension: (session: Session) => number;
+  readonly dimension: (session: Session) => number | Promise<number>;
   readonly of: (session: Session, part: Part) => F | Promise<F>;
 }
 
@@ -19,18 +19,15 @@ export async function fitOnFeatures<F>(
   const { labelled, engine } = session;
   const { spec, metric, train, valid, test } = labelled;
   const { dimension } = features;
+  const held = { features: await features.of('valid'), labels: valid.labels };
   const known = {
     count: train.labels.length / spec.targets,
     dimension,
     features: await features.of('train'),
     labels: train.labels,
+    valid: held,
   };
-  const { candidate, score } = await chooseCandidate(
-    probe(known, spec, engine),
-    { features: await features.of('valid'), labels: valid.labels },
-    spec,
-    metric,
-  );
+  const { candidate, score } = await chooseCandidate(probe(known, spec, engine), held, spec, metric);
   return {
     valid: score,
     chosen: candidate.chosen,
@@ -53,10 +50,10 @@ export function onFeatures<F>(options: {
     uses: [],
     config: { name, features: features.name },
     choices: () => [{}],
-    fit: (session) =>
+    fit: async (session) =>
       fitOnFeatures(
         session,
-        { dimension: features.dimension(session), of: (part) => features.of(session, part) },
+        { dimension: await features.dimension(session), of: (part) => features.of(session, part) },
         probe,
       ),
   };

@@ -1,10 +1,15 @@
 /** Predictors without an encoder, which every table has beside the encoders. */
 
+import { descriptors, fingerprintsAndDescriptors } from '../../features/molecules.js';
 import { boostedTrees as boostedTreesProbe } from '../../probes/boosted-trees-probe.js';
 import { constantProbe } from '../../probes/constant.js';
+import {
+  extraTrees as extraTreesProbe,
+  randomForest as randomForestProbe,
+} from '../../probes/forest-probe.js';
 import { linearProbe } from '../../probes/linear-probe.js';
 import { oneHotRidge } from '../../probes/one-hot-ridge.js';
-import { fingerprints, positionOneHot, rawValues, rowCount } from '../features.js';
+import { fingerprints, positionOneHot, rawValues, rowCount, textFeatures } from '../features.js';
 import { onFeatures } from './on-features.js';
 
 export const constant = onFeatures({
@@ -31,7 +36,7 @@ export const linearOnValues = onFeatures({
 
 export const boostedTrees = onFeatures({
   name: 'boosted trees',
-  description: 'gradient-boosted trees on the values; depth and rounds chosen on validation',
+  description: 'gradient-boosted trees on the values; size of trees and rounds chosen on validation',
   features: rawValues('nan'),
   probe: boostedTreesProbe,
 });
@@ -45,7 +50,44 @@ export const linearOnFingerprints = onFeatures({
 
 export const boostedTreesOnFingerprints = onFeatures({
   name: 'boosted trees, fingerprints',
-  description: 'gradient-boosted trees on the same fingerprints; depth and rounds chosen on validation',
+  description:
+    'gradient-boosted trees on the same fingerprints; size of trees and rounds chosen on validation',
   features: fingerprints,
   probe: boostedTreesProbe,
+});
+
+export const randomForest = onFeatures({
+  name: 'random forest',
+  description: '300 trees on the values; rows in a leaf chosen on validation',
+  features: rawValues('nan'),
+  probe: randomForestProbe,
+});
+
+export const extraTrees = onFeatures({
+  name: 'extra trees',
+  description: '300 extremely randomised trees on the values; rows in a leaf chosen on validation',
+  features: rawValues('nan'),
+  probe: extraTreesProbe,
+});
+
+export const linearOnDescriptors = onFeatures({
+  name: 'linear, descriptors',
+  description: "ridge or logistic regression on RDKit's descriptors and counts of groups",
+  features: textFeatures(descriptors),
+  probe: linearProbe,
+});
+
+export const boostedTreesOnMolecules = onFeatures({
+  name: 'boosted trees, molecules',
+  description:
+    'gradient-boosted trees on descriptors and fingerprints; size of trees and rounds chosen on validation',
+  features: textFeatures(fingerprintsAndDescriptors),
+  probe: boostedTreesProbe,
+});
+
+export const randomForestOnMolecules = onFeatures({
+  name: 'random forest, molecules',
+  description: '300 trees on descriptors and fingerprints; rows in a leaf chosen on validation',
+  features: textFeatures(fingerprintsAndDescriptors),
+  probe: randomForestProbe,
 });

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { partOf } from '../../records/split.js';
 import { prepared } from '../files.js';
 import { encoderMethods, usualChoices } from '../methods/encoders.js';
-import { boostedTrees, constant, linearOnValues } from '../methods/simple.js';
+import { boostedTrees, constant, extraTrees, linearOnValues, randomForest } from '../methods/simple.js';
 import type { BenchmarkTask, Dataset, Pretraining, Suite } from '../suite.js';
 import { readTable, writeTable } from '../tables.js';
 
@@ -82,7 +82,7 @@ const task = (name: string, labels: number, validFraction: number, words: string
     choices: usualChoices,
   },
   seeds: 10,
-  methods: [constant, linearOnValues, boostedTrees, ...encoderMethods],
+  methods: [constant, linearOnValues, boostedTrees, randomForest, extraTrees, ...encoderMethods],
 });
 
 export const higgs: Suite = {

@@ -4,7 +4,14 @@ import { sameMolecules } from '../../molecules/same-molecules.js';
 import { partOf } from '../../records/split.js';
 import { given, prepared } from '../files.js';
 import { encoderMethods, usualChoices } from '../methods/encoders.js';
-import { boostedTreesOnFingerprints, constant, linearOnFingerprints } from '../methods/simple.js';
+import {
+  boostedTreesOnFingerprints,
+  boostedTreesOnMolecules,
+  constant,
+  linearOnDescriptors,
+  linearOnFingerprints,
+  randomForestOnMolecules,
+} from '../methods/simple.js';
 import type { BenchmarkTask, DataFolders, Dataset, Pretraining, Suite } from '../suite.js';
 import { readTable, type Table, writeTable } from '../tables.js';
 
@@ -196,7 +203,15 @@ function tasksOf(property: Property): BenchmarkTask[] {
       choices: usualChoices,
     },
     seeds: 5,
-    methods: [constant, linearOnFingerprints, boostedTreesOnFingerprints, ...encoderMethods],
+    methods: [
+      constant,
+      linearOnFingerprints,
+      linearOnDescriptors,
+      boostedTreesOnFingerprints,
+      boostedTreesOnMolecules,
+      randomForestOnMolecules,
+      ...encoderMethods,
+    ],
   };
   return [
     {

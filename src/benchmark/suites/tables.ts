@@ -2,7 +2,7 @@
 import { given } from '../files.js';
 import { encoderMethods, finetuned, fromScratch, usualChoices } from '../methods/encoders.js';
 import { perceptron } from '../methods/perceptron.js';
-import { boostedTrees, constant, linearOnValues } from '../methods/simple.js';
+import { boostedTrees, constant, extraTrees, linearOnValues, randomForest } from '../methods/simple.js';
 import { drawnTable } from '../splits.js';
 import type { BenchmarkTask, Dataset, Pretraining, Suite } from '../suite.js';
 import type { Table } from '../tables.js';
@@ -62,7 +62,16 @@ const common = {
     choices: usualChoices,
   },
   seeds: 5,
-  methods: [constant, linearOnValues, boostedTrees, perceptron, ...encoderMethods, finetunedJepa],
+  methods: [
+    constant,
+    linearOnValues,
+    boostedTrees,
+    randomForest,
+    extraTrees,
+    perceptron,
+    ...encoderMethods,
+    finetunedJepa,
+  ],
 };
 
 const adult: BenchmarkTask = {
@@ -103,7 +112,16 @@ const onTransformer = (task: BenchmarkTask): BenchmarkTask => ({
       encoder: { kind: 'transformer', width: 64, layers: 3, heads: 4, registers: 1 },
     },
   },
-  methods: [constant, linearOnValues, boostedTrees, perceptron, fromScratch, finetunedJepa],
+  methods: [
+    constant,
+    linearOnValues,
+    boostedTrees,
+    randomForest,
+    extraTrees,
+    perceptron,
+    fromScratch,
+    finetunedJepa,
+  ],
 });
 
 export const tables: Suite = {

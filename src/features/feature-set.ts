@@ -1,0 +1,44 @@
+/** Records as numbers without an encoder, for simple predictors. */
+import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+
+/** Tokenized records, with their texts where they are texts. */
+export interface RawRecords {
+  readonly spec: TokenSpec;
+  readonly block: TokenBlock;
+  /** The text of each record. */
+  readonly texts?: readonly string[];
+}
+
+/** What a fitted set of features has to keep, as plain data. */
+export interface FeatureState {
+  readonly name: string;
+  readonly dimension: number;
+  /** Texts that are counted, in the order of their columns. */
+  readonly vocabulary?: readonly string[];
+  /** The weight of each column. */
+  readonly weights?: readonly number[];
+}
+
+/** One way to turn records of a kind into rows of numbers. */
+export interface FeatureSet {
+  readonly name: string;
+  /** What the numbers are, in a clause. */
+  readonly description: string;
+  /** What the set learns from the training part; most learn nothing but their dimension. */
+  fit(train: RawRecords): FeatureState | Promise<FeatureState>;
+  /** float32[records, dimension]; NaN is missing. Throws InputError where records lack what the set reads. */
+  of(records: RawRecords, state: FeatureState): Float32Array | Promise<Float32Array>;
+}
+
+/** A set of features that learns nothing and whose dimension follows from the kind of tokens. */
+export const unfitted = (
+  name: string,
+  description: string,
+  dimensionOf: (spec: TokenSpec) => number | Promise<number>,
+  of: FeatureSet['of'],
+): FeatureSet => ({
+  name,
+  description,
+  fit: async ({ spec }) => ({ name, dimension: await dimensionOf(spec) }),
+  of,
+});

@@ -1,0 +1,111 @@
+import { describe, expect, it } from 'vitest';
+import { InputError } from '../errors.js';
+import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import { type FeatureSet, featureSets, featureSetsFor, type RawRecords } from './index.js';
+
+/** Texts, one token per letter of `letters`. */
+function records(texts: readonly string[], letters: string): RawRecords {
+  const ids = Int32Array.from([...texts.join('')], (letter) => letters.indexOf(letter));
+  const offsets = Int32Array.from({ length: texts.length + 1 }, (_, i) => texts.slice(0, i).join('').length);
+  const spec: TokenSpec = {
+    kind: 'discrete',
+    vocabulary: letters.length,
+    maxTokens: Math.max(...texts.map((text) => text.length)),
+  };
+  const rows = Int32Array.from(texts.keys());
+  return { spec, block: { count: texts.length, offsets, ids, rows } satisfies TokenBlock, texts };
+}
+
+const set = (name: string): FeatureSet => featureSets.get(name)!;
+const rowsOf = async (name: string, train: RawRecords, given = train) => {
+  // A state survives being written as JSON.
+  const state = JSON.parse(JSON.stringify(await set(name).fit(train)));
+  const rows = await set(name).of(given, state);
+  expect(rows).toHaveLength(given.block.count * state.dimension);
+  return Array.from({ length: given.block.count }, (_, i) =>
+    rows.subarray(i * state.dimension, (i + 1) * state.dimension),
+  );
+};
+
+describe('features without an encoder', () => {
+  it('suit the records: molecules, words, letters, values', async () => {
+    const named = async (given: RawRecords) => (await featureSetsFor(given)).map(({ name }) => name);
+    expect(await named(records(['CCO', 'c1ccccc1'], 'CO1c'))).toEqual([
+      'descriptors',
+      'fingerprints',
+      'fingerprints and descriptors',
+    ]);
+    expect(await named(records(['ab a', 'b ab'], 'ab '))).toEqual(['words', 'runs of characters']);
+    expect(await named(records(['MKV', 'GAM'], 'MKVGA'))).toEqual([
+      'runs of letters',
+      'letters by position',
+      'runs of characters',
+    ]);
+    const series: TokenSpec = { kind: 'continuous', channels: 1, maxTokens: 2 };
+    const block = { count: 0, offsets: new Int32Array(1), rows: new Int32Array(0) };
+    expect(await named({ spec: series, block })).toEqual(['values', 'values, missing kept']);
+  });
+
+  it('are shares of letters, pairs and triples, and the length', async () => {
+    const [row] = await rowsOf('runs of letters', records(['abba'], 'ab'));
+    // a b | aa ab ba bb | aaa aab aba abb baa bab bba bbb | ln(1 + 4)
+    const expected = [2, 2, 0, 1, 1, 1, 0, 0, 0, 1, 0, 0, 1, 0].map((count) => count / 4);
+    expect([...row.subarray(0, 14)]).toEqual(expected);
+    expect(row[14]).toBeCloseTo(Math.log(5), 6);
+  });
+
+  it('share columns among triples of a large alphabet, and lose none', async () => {
+    const letters = 'ACDEFGHIKLMNPQRSTVWY';
+    const [row] = await rowsOf('runs of letters', records([letters], letters));
+    const triples = row.subarray(20 + 400, 20 + 400 + 4096);
+    expect(triples.reduce((sum, share) => sum + share, 0)).toBeCloseTo(18 / 20, 5);
+  });
+
+  // TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2, token_pattern=r'\w+').fit_transform, scikit-learn 1.9
+  it('weigh words as scikit-learn does', async () => {
+    const train = records(['a b a', 'b a', 'c a b', 'b b c'], 'abc ');
+    const [first, , , last] = await rowsOf('words', train);
+    expect((await set('words').fit(train)).vocabulary).toEqual(['b', 'a', 'a b', 'b a', 'c']);
+    const expected = [
+      [0.318561, 0.659727, 0.48129, 0.48129, 0],
+      [0.746137, 0, 0, 0, 0.665792],
+    ];
+    [first, last].forEach((row, i) => {
+      row.forEach((value, column) => {
+        expect(value).toBeCloseTo(expected[i][column], 5);
+      });
+    });
+  });
+
+  it('do not know what training does not have', async () => {
+    const [row] = await rowsOf('words', records(['a b', 'a b'], 'ab '), records(['x y'], 'xy '));
+    expect([...row]).toEqual([0, 0, 0]);
+  });
+
+  it('of molecules count what is there, and are 0 for what RDKit refuses', async () => {
+    const { descriptorNames } = await import('../molecules/descriptors.js');
+    const names = await descriptorNames();
+    const [phenol, broken] = await rowsOf('descriptors', records(['Oc1ccccc1', 'C1CC'], 'OCc1'));
+    const of = (name: string) => phenol[names.indexOf(name)];
+    expect([
+      of('fr_phenol'),
+      of('fr_benzene'),
+      of('fr_NH2'),
+      of('C18'),
+      of('C23'),
+      of('NumHeavyAtoms'),
+    ]).toEqual([1, 1, 0, 5, 1, 7]);
+    expect(of('CrippenClogP')).toBeCloseTo(1.3922, 4);
+    expect(broken.every((value) => value === 0)).toBe(true);
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('of texts need the texts', async () => {
+    const { spec, block } = records(['a'], 'a');
+    for (const name of ['words', 'fingerprints']) {
+      await expect((async () => set(name).of({ spec, block }, { name, dimension: 1 }))()).rejects.toThrow(
+        InputError,
+      );
+    }
+  });
+});

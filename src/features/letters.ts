@@ -1,0 +1,69 @@
+import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import { unfitted } from './feature-set.js';
+
+/** Columns that runs of three letters are hashed to where there are more of them. */
+const MOST_TRIPLES = 4096;
+
+const vocabularyOf = (spec: TokenSpec): number => (spec.kind === 'continuous' ? 0 : spec.vocabulary);
+
+/** Columns of runs of one, two and three letters, and one for the length. */
+function runDimension(spec: TokenSpec): number {
+  const letters = vocabularyOf(spec);
+  return letters + letters ** 2 + Math.min(letters ** 3, MOST_TRIPLES) + 1;
+}
+
+/**
+ * Shares of each letter, pair and triple of neighbours in a sequence, and the logarithm of its length, float32[records,
+ * dimension]. Triples share columns by a hash where there are more than 4,096.
+ */
+function runs(spec: TokenSpec, { count, offsets, ids }: TokenBlock): Float32Array {
+  const letters = vocabularyOf(spec);
+  const dimension = runDimension(spec);
+  const triples = Math.min(letters ** 3, MOST_TRIPLES);
+  const rows = new Float32Array(count * dimension);
+  for (let record = 0; record < count; record++) {
+    const row = rows.subarray(record * dimension, (record + 1) * dimension);
+    const [begin, end] = [offsets[record], offsets[record + 1]];
+    const share = 1 / Math.max(1, end - begin);
+    for (let i = begin; i < end; i++) {
+      row[ids![i]] += share;
+      if (i === begin) continue;
+      const pair = ids![i - 1] * letters + ids![i];
+      row[letters + pair] += share;
+      if (i < begin + 2) continue;
+      const triple = ids![i - 2] * letters ** 2 + pair;
+      // The number itself where each has a column; else Knuth's multiplicative hash.
+      const column = triples < MOST_TRIPLES ? triple : (Math.imul(triple, 2654435761) >>> 0) % triples;
+      row[letters + letters ** 2 + column] += share;
+    }
+    row[dimension - 1] = Math.log1p(end - begin);
+  }
+  return rows;
+}
+
+export const lettersAndRuns = unfitted(
+  'runs of letters',
+  'shares of runs of one, two and three letters, and the length',
+  runDimension,
+  ({ spec, block }) => runs(spec, block),
+);
+
+const positionDimension = (spec: TokenSpec): number =>
+  spec.kind === 'discrete' ? spec.maxTokens * spec.vocabulary : 0;
+
+export const positions = unfitted(
+  'letters by position',
+  'which letter stands at each position',
+  positionDimension,
+  ({ spec, block: { count, offsets, ids } }) => {
+    const letters = vocabularyOf(spec);
+    const dimension = positionDimension(spec);
+    const rows = new Float32Array(count * dimension);
+    for (let record = 0; record < count; record++) {
+      for (let i = offsets[record]; i < offsets[record + 1]; i++) {
+        rows[record * dimension + (i - offsets[record]) * letters + ids![i]] = 1;
+      }
+    }
+    return rows;
+  },
+);

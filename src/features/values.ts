@@ -1,0 +1,62 @@
+import { MISSING_ID, PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
+import { unfitted } from './feature-set.js';
+
+/** Numbers in a row of {@link valueRows}. */
+export function valueDimension(spec: TokenSpec): number {
+  if (spec.kind === 'continuous') return spec.maxTokens * spec.channels;
+  if (spec.kind === 'fields') return spec.fields.reduce((sum, { size }) => sum + Math.max(1, size), 0);
+  return 0;
+}
+
+/**
+ * The values of a table's cells, a series' steps or an image's pixels as the tokenizer standardises them, float32[records,
+ * dimension]. A categorical field is one-hot. A missing numeric cell is 0, which is the mean, or NaN where `missing` says so;
+ * what a series that is shorter than the longest lacks is 0.
+ */
+export function valueRows(spec: TokenSpec, block: TokenBlock, missing: 'mean' | 'nan'): Float32Array {
+  const dimension = valueDimension(spec);
+  const rows = new Float32Array(block.count * dimension);
+  if (spec.kind === 'continuous') {
+    const { offsets } = block;
+    for (let record = 0; record < block.count; record++) {
+      const own = block.values!.subarray(
+        offsets[record] * spec.channels,
+        offsets[record + 1] * spec.channels,
+      );
+      rows.set(own, record * dimension);
+    }
+    return rows;
+  }
+  if (spec.kind === 'discrete') return rows;
+  const width = spec.fields.length;
+  for (let record = 0; record < block.count; record++) {
+    let column = record * dimension;
+    spec.fields.forEach((field, position) => {
+      const id = block.ids![record * width + position];
+      if (field.type === 'numeric') {
+        const absent = id === MISSING_ID && missing === 'nan';
+        rows[column++] = absent ? Number.NaN : block.values![record * width + position];
+      } else {
+        if (id !== MISSING_ID && id !== PRESENT_ID) rows[column + id - field.firstId] = 1;
+        column += field.size;
+      }
+    });
+  }
+  return rows;
+}
+
+/** For linear models, which read no NaN. */
+export const values = unfitted(
+  'values',
+  'the standardised values, categories one-hot, what is missing as the mean',
+  valueDimension,
+  ({ spec, block }) => valueRows(spec, block, 'mean'),
+);
+
+/** For trees, which learn a side for what is missing. */
+export const valuesWithMissing = unfitted(
+  'values, missing kept',
+  'the standardised values, categories one-hot, what is missing marked',
+  valueDimension,
+  ({ spec, block }) => valueRows(spec, block, 'nan'),
+);
