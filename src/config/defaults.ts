@@ -130,6 +130,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       clip_norm: training.clip_norm ?? 1,
       seed: training.seed ?? 0,
       threads: training.threads ?? inputs.threads,
+      ...(training.device === 'webgpu' && { device: training.device }),
       ...(training.from !== undefined && { from: training.from }),
       ...(training.recompute && { recompute: true }),
       ...(training.monitor_target !== undefined && { monitor_target: training.monitor_target }),

@@ -38,7 +38,7 @@ export interface AttentionOptions {
   /** bool[batch, keys]: true = not attended to. */
   excluded?: Value;
   hideKeys?: HideKeys;
-  /** int64[batch, n]: which of the queries, whose one row serves the whole batch, each record asks; by default all. */
+  /** int32[batch, n]: which of the queries, whose one row serves the whole batch, each record asks; by default all. */
   asked?: Value;
 }
 

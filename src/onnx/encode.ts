@@ -1,7 +1,7 @@
 /** A program as an ONNX model: field numbers and enums are those of onnx.proto3, IR version 10, operator set 21. */
 
 import type { Program } from '../graph/program.js';
-import { type Attributes, type Lowering, type Node, reachableNodes, type Value } from '../graph/value.js';
+import { type Attributes, type Device, type Lowering, type Node, reachableNodes, type Value } from '../graph/value.js';
 import { type DType, elementCount, type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { ProtobufWriter } from './wire.js';
 
@@ -13,6 +13,8 @@ const attributeType = { float: 1, integer: 2, string: 3, integers: 7 };
 export interface EncodeOptions {
   /** Values for the parameters, stored in the file; without them parameters are inputs of the model. */
   readonly parameters?: (name: string) => HostTensor;
+  /** What the model is to run on; `'cpu'` by default. */
+  readonly device?: Device;
   /** Key-value pairs stored with the model. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -68,7 +70,7 @@ function orderForMemory(nodes: readonly Node[]): Node[] {
 /** The model file. Inputs, parameters and outputs keep their names; everything between is numbered. */
 export function encodeProgram(
   program: Program,
-  { parameters, metadata = {} }: EncodeOptions = {},
+  { parameters, device = 'cpu', metadata = {} }: EncodeOptions = {},
 ): Uint8Array {
   const nodes = orderForMemory(reachableNodes(Object.values(program.outputs)));
   const names = new Map<Value, string>();
@@ -87,6 +89,7 @@ export function encodeProgram(
   };
 
   const lowering = (node: Node): Lowering => ({
+    device,
     emit(operator, operands, attributes = {}, results = [`value_${fresh++}`]) {
       graph.message(1, (message) => {
         for (const operand of operands) message.string(1, operand);
