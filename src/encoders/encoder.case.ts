@@ -79,8 +79,8 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
 
     it('has the shapes it says', () => {
       const { embedded, positions, states, pooled } = model.encoding;
-      const queries = encoder.attentionQueries?.(config, count);
-      expect(model.map?.shape.slice(2)).toEqual(queries && [queries, count]);
+      const map = encoder.attentionMap?.(config, count);
+      expect(model.map?.shape.slice(1)).toEqual(map && [map.heads, map.queries, count]);
       if (model.map) expect(model.map.shape[0]).toBe(ROWS);
       expect(embedded.shape).toEqual([ROWS, count, config.embed_width]);
       expect(positions.shape).toEqual([spec.maxTokens, config.embed_width]);
@@ -128,7 +128,7 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
       }
     });
 
-    const attends = encoder.attentionQueries !== undefined;
+    const attends = encoder.attentionMap !== undefined;
 
     it.runIf(!attends)('refuses to be told what to attend to, since it does not attend', () => {
       const readable = g.input('hide', 'bool', [ROWS, count]);
@@ -300,7 +300,7 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
       });
 
     // An encoder without attention has no heads.
-    it.skipIf(!encoder.attentionQueries)('names a width that its heads do not divide', () => {
+    it.skipIf(!encoder.attentionMap)('names a width that its heads do not divide', () => {
       expect(() => build(encoder, { ...config, heads: 3 }, spec, count)).toThrow('not divisible by 3 heads');
     });
   });

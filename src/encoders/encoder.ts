@@ -56,6 +56,14 @@ export interface Encoding {
   readonly table?: Value;
 }
 
+/** What an encoder's first attention map is: float32[batch, heads, queries, tokens]. */
+export interface AttentionMap {
+  readonly heads: number;
+  readonly queries: number;
+  /** Whether each token asks in a row of its own; otherwise the rows are those of latents, whatever a record's length. */
+  readonly tokensAsk: boolean;
+}
+
 /** Tokens that are hidden from the encoder in the pass in which they are chosen. */
 export interface Hiding {
   /**
@@ -110,6 +118,6 @@ export interface Encoder<O extends object = object> {
    * do not suit it.
    */
   encode(spec: TokenSpec, tokens: Tokens, config: EncoderConfig & O, options?: EncodeOptions): Encoding;
-  /** How many rows the first attention map has, for a batch of so many tokens; undefined where there is no such map. */
-  attentionQueries?(config: EncoderConfig & O, tokens: number): number;
+  /** The first attention map, for a batch of so many tokens; undefined where there is no such map. */
+  attentionMap?(config: EncoderConfig & O, tokens: number): AttentionMap;
 }

@@ -56,6 +56,7 @@ export const encoderOptions = () => ({
 });
 
 export {
+  type AttentionMap,
   type EncodeOptions,
   type Encoder,
   type EncoderConfig,

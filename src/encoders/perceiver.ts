@@ -29,7 +29,7 @@ export const perceiver: Encoder<PerceiverOptions> = {
   }),
   check: ({ cross_heads, width }) =>
     checkHeads('encoder.cross_heads', cross_heads, { 'encoder.width': width }),
-  attentionQueries: (config) => config.latents,
+  attentionMap: ({ latents, cross_heads }) => ({ heads: cross_heads, queries: latents, tokensAsk: false }),
   encode(spec, tokens, config, options = {}) {
     const { embedded, positions, table } = embedTokens(spec, tokens, config.embed_width, options);
     return scope('encoder', () => {

@@ -44,8 +44,12 @@ interface Stack {
 /** Puts so many learned tokens, which all attend to, after the states. */
 function registersOf(registers: number, width: number): (stack: Stack) => Stack {
   if (registers === 0) return (stack) => stack;
-  const deviation = 1 / Math.sqrt(width);
-  const learned = parameter('registers', [registers, width], { kind: 'normal', deviation }, { decay: false });
+  const learned = parameter(
+    'registers',
+    [registers, width],
+    { kind: 'normal', deviation: 1 },
+    { decay: false },
+  );
   return ({ states, excluded }) => ({
     states: add(pad(states, 1, 0, registers), pad(learned, 0, staticSize(states.shape[1]), 0)),
     excluded: cast(pad(cast(excluded, 'float32'), 1, 0, registers), 'bool'),
@@ -57,10 +61,16 @@ export interface TransformerOptions {
   readonly registers?: number;
 }
 
+/** The layer whose keys and values are the tokens as embedded; those above it are `layers.1`, `layers.2` and so on. */
+const FIRST_LAYER = 'first_layer';
+
 /**
- * A plain pre-norm transformer encoder. Hidden tokens are chosen from the first layer's attention map over all tokens;
- * then that layer and the others are computed for the visible tokens alone, as in He et al., CVPR 2022, so no state
- * has seen a hidden one. Registers (Darcet et al., ICLR 2024) take part in the layers, not in that map, and are no states.
+ * The transformer encoder of SMA (Vaswani et al., 2017; Xie et al., ICLR 2024): pre-norm layers, but the keys and values
+ * of the first are the tokens as embedded, which have a layer norm of their own. Hidden tokens are chosen from the first
+ * layer's attention map over all tokens; then that layer and the others are computed for the visible tokens alone, as in
+ * He et al., CVPR 2022, so no state has seen a hidden one: the authors compute the first layer of all tokens and drop the
+ * hidden ones after it, with the same result. Registers (Darcet et al., ICLR 2024) take part in the layers, not in that
+ * map, and are no states.
  */
 export const transformer: Encoder<TransformerOptions> = {
   options: {
@@ -71,7 +81,7 @@ export const transformer: Encoder<TransformerOptions> = {
     },
   },
   defaults: (_spec, _sizes, { registers }) => ({ ...(registers !== undefined && { registers }) }),
-  attentionQueries: (_, tokens) => tokens,
+  attentionMap: ({ heads }, tokens) => ({ heads, queries: tokens, tokensAsk: true }),
   encode(spec, tokens, config, { hiding, readable, ...options } = {}) {
     if (hiding && readable) throw new Error('transformer: tokens are hidden or readable, not both');
     const { embedded, embedAt, positions, table } = embedTokens(spec, tokens, config.embed_width, options);
@@ -83,8 +93,9 @@ export const transformer: Encoder<TransformerOptions> = {
       let unreadable: Value = tokens.padding;
       let stack: Stack = { states: input(embedded), excluded: unattended(tokens, readable) };
       if (hiding) {
-        const states = attentionBlock('layers.0', stopGradient(stack.states), {
+        const states = attentionBlock(FIRST_LAYER, stopGradient(stack.states), {
           ...block,
+          normalizesSource: false,
           excluded: tokens.padding,
           narrow: (attention) => {
             const hidden = logicalOr(tokens.padding, hiding.choose(attention));
@@ -95,8 +106,15 @@ export const transformer: Encoder<TransformerOptions> = {
           },
         });
         stack = { ...stack, states };
-      } else stack = withRegisters(stack);
-      for (let layer = hiding ? 1 : 0; layer < config.layers; layer++) {
+      } else {
+        stack = withRegisters(stack);
+        const { states, excluded } = stack;
+        stack = {
+          states: attentionBlock(FIRST_LAYER, states, { ...block, excluded, normalizesSource: false }),
+          excluded,
+        };
+      }
+      for (let layer = 1; layer < config.layers; layer++) {
         const { states, excluded } = stack;
         stack = { states: attentionBlock(`layers.${layer}`, states, { ...block, excluded }), excluded };
       }

@@ -77,14 +77,16 @@ describe.each(['perceiver', 'transformer'] as const)(
     it('fall from the head down to the embedding, each layer by the decay', async () => {
       const expected = (name: string) => {
         if (name.startsWith('head.')) return 0.01;
-        const layer = /^encoder\.layers\.(\d)\./.exec(name)?.[1];
+        const layer = name.startsWith('encoder.first_layer.')
+          ? '0'
+          : /^encoder\.layers\.(\d)\./.exec(name)?.[1];
         // Of three layers the last is one below the head; the embedding is below the first.
         return 0.01 * (layer === undefined ? 0.5 ** 4 : 0.5 ** [3, 2, 1][Number(layer)]);
       };
       const found = await movements(0.5);
       for (const part of [
         'head.',
-        'encoder.layers.0.',
+        kind === 'transformer' ? 'encoder.first_layer.' : 'encoder.layers.0.',
         'encoder.layers.1.',
         'encoder.layers.2.',
         'embedding.',

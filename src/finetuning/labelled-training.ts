@@ -117,6 +117,7 @@ function labelScale({ task, targets }: LabelSpec, labels: Float64Array): LabelSc
  */
 function layersAbove(name: string, layers: number): number {
   if (name.startsWith(HEAD)) return 0;
+  if (name.startsWith('encoder.first_layer.')) return layers;
   const [, layer] = /^encoder\.layers\.(\d+)\./.exec(name) ?? [];
   return layer === undefined ? layers + 1 : layers - Number(layer);
 }

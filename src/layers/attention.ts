@@ -165,6 +165,8 @@ export function attention(queries: Value, source: Value, options: AttentionOptio
 export interface BlockOptions extends AttentionOptions {
   /** float32[batch, keys, sourceWidth]: what is attended to, as it is, not normalised again; by default the states. */
   readonly source?: Value;
+  /** Whether states that attend to themselves are keys and values as normalised, like the queries; by default they are. */
+  readonly normalizesSource?: boolean;
   /** Whether what came in is added to the attention. */
   readonly residual?: boolean;
   /** Inner width of the MLP, as a multiple of the states'. */
@@ -187,17 +189,21 @@ export function attentionBlock(name: string, states: Value, options: BlockOption
     const weights = scope('attention', () =>
       attentionWeights(width, staticSize((options.source ?? states).shape[2]), options),
     );
+    const sourceOf = (of: Value, queries: Value) =>
+      options.source ?? (options.normalizesSource === false ? of : queries);
     const blockOf = (of: Value, excluded = options.excluded) => {
       const queries = normalize(of);
       const attended = scope('attention', () =>
-        attentionOf(weights, queries, options.source ?? queries, { ...options, excluded }),
+        attentionOf(weights, queries, sourceOf(of, queries), { ...options, excluded }),
       );
       const mixed = options.residual === false ? attended : add(attended, of);
       return add(mlp('mlp', layerNorm('mlp_norm', mixed), options.widening), mixed);
     };
     if (!options.narrow) return blockOf(states);
-    const queries = normalize(stopGradient(states));
-    const map = scope('attention', () => softmax(attentionScores(weights, queries, queries, options)));
+    const [asking, queries] = [stopGradient(states), normalize(stopGradient(states))];
+    const map = scope('attention', () =>
+      softmax(attentionScores(weights, queries, sourceOf(asking, queries), options)),
+    );
     const narrowed = options.narrow(stopGradient(map));
     return blockOf(narrowed.states, narrowed.excluded);
   });

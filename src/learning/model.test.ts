@@ -158,10 +158,10 @@ describe('the graph of a model', () => {
   const convolutional = smallModel(spec, 'random-masking', {}, 'residual-network');
   const shape = () => batchShape(convolutional, ROWS, spec.maxTokens);
 
-  it('has attention queries as far as its encoder attends', () => {
-    expect(shape()).toEqual({ size: ROWS, tokens: spec.maxTokens, attentionQueries: 0, width: 16 });
-    const { attentionQueries } = batchShape(smallModel(spec, 'sma'), ROWS, spec.maxTokens);
-    expect(attentionQueries).toBe(6);
+  it('has an attention map as far as its encoder attends', () => {
+    expect(shape()).toEqual({ size: ROWS, tokens: spec.maxTokens, width: 16 });
+    const { attentionMap } = batchShape(smallModel(spec, 'sma'), ROWS, spec.maxTokens);
+    expect(attentionMap).toEqual({ heads: 1, queries: 6, tokensAsk: false });
   });
 
   it('is that of training unless it is told otherwise: only then moments of the batch are followed', () => {
@@ -195,7 +195,7 @@ describe('a gradient program', () => {
     const program = gradientProgram('gradient', loss, parameters, { again: loss }, options);
     const counts: Record<string, number> = {};
     for (const { scope } of reachableNodes(Object.values(program.outputs))) {
-      const place = /^encoder\.layers\.\d+/.exec(scope)?.[0] ?? 'elsewhere';
+      const place = /^encoder\.(first_layer|layers\.\d+)/.exec(scope)?.[0] ?? 'elsewhere';
       counts[place] = (counts[place] ?? 0) + 1;
     }
     return { program, counts, loss, parameters };

@@ -38,8 +38,8 @@ export function restartStep(model: ModelConfig, steps: number): number | undefin
 
 /** The shape of a batch of `size` rows of `tokens` tokens, for the noise of an objective. */
 export function batchShape({ encoder }: ModelConfig, size: number, tokens: number): BatchShape {
-  const attentionQueries = encoderNamed(encoder.kind).attentionQueries?.(encoder, tokens) ?? 0;
-  return { size, tokens, attentionQueries, width: encoder.width };
+  const attentionMap = encoderNamed(encoder.kind).attentionMap?.(encoder, tokens);
+  return { size, tokens, width: encoder.width, ...(attentionMap && { attentionMap }) };
 }
 
 /** The graph of a pretraining step. */
@@ -113,7 +113,8 @@ export const pretrainingGraph = (
 export const gradientName = (parameter: string): string => `gradient.${parameter}`;
 
 /** The layer of an encoder's stack that a scope is in. */
-const stackedLayer = (scope: string): string | undefined => /^encoder\.layers\.\d+/.exec(scope)?.[0];
+const stackedLayer = (scope: string): string | undefined =>
+  /^encoder\.(first_layer|layers\.\d+)/.exec(scope)?.[0];
 
 /**
  * loss, further outputs, and the gradient of each parameter under its `gradientName`. With `recompute` the layers of

@@ -8,6 +8,7 @@ import { blockLengths, packBatch, takeRecords } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
+import { batchShape } from './model.js';
 import { hiddenInView, monitorsOf } from './monitors.js';
 import { learningRateAt } from './schedule.js';
 import {
@@ -399,7 +400,7 @@ describe('a machine that has rows 4 to 7 of a batch of eight', () => {
     const model = smallModel(spec, kind, more);
     const objective: Objective = objectives[kind];
     const pack = (records: readonly number[]) => packBatch(block, records, records.length, spec.maxTokens);
-    const shape = { size: 4, tokens: spec.maxTokens, attentionQueries: 6, width: model.encoder.width };
+    const shape = batchShape(model, 4, spec.maxTokens);
     const names = Object.keys(objective.noise(model.objective, spec, shape));
     const [four, eight] = [
       [10, 3, 8, 14],

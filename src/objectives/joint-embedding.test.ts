@@ -140,12 +140,7 @@ describe('views of a batch', () => {
       const batch = packBatch(block, [1, 7, 3], 4, spec.maxTokens);
       const source = (purpose: string, row: number) => random(5, purpose, 0, row);
       const drawn = drawViewNoise(changes, spec, batch, 3, source);
-      const declared = viewNoise(
-        changes,
-        spec,
-        { size: 4, tokens: spec.maxTokens, attentionQueries: 0, width: 8 },
-        3,
-      );
+      const declared = viewNoise(changes, spec, { size: 4, tokens: spec.maxTokens, width: 8 }, 3);
       expect(Object.keys(drawn).sort()).toEqual(Object.keys(declared).sort());
       for (const [name, { dtype, shape }] of Object.entries(declared))
         expect({ dtype: drawn[name].dtype, shape: drawn[name].shape }, name).toEqual({ dtype, shape });

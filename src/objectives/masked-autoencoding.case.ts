@@ -83,7 +83,14 @@ export function maskedObjectiveCases(
             Number,
           );
           const expected = roundHalfToEven(Math.fround(Math.fround(model.objective.masking_ratio!) * length));
-          expect(places.reduce((a, b) => a + b)).toBe(Math.min(length - 1, Math.max(1, expected)));
+          const hiddenThere = places.reduce((a, b) => a + b);
+          // A schedule rounds the tokens that are picked and those that are drawn apart.
+          const off =
+            spec.kind !== 'continuous' && model.objective.select_initial_ratio !== undefined ? 1 : 0;
+          expect(Math.abs(hiddenThere - Math.min(length - 1, Math.max(1, expected)))).toBeLessThanOrEqual(
+            off,
+          );
+          expect(hiddenThere).toBeLessThan(length);
           expect(
             places.slice(length).every((place) => place === 0),
             'padding is hidden',

@@ -92,13 +92,16 @@ export function roundHalfToEven(value: number): number {
   return below % 2 === 0 ? below : below + 1;
 }
 
-/** In the authors' code rows of ids, whose lengths vary, multiply in single precision and others in double. */
-const share = (spec: TokenSpec, ratio: number, length: number): number =>
+/**
+ * The nearest whole number of a part of `length` tokens. In the authors' code rows of ids, whose lengths vary, multiply in
+ * single precision and others in double.
+ */
+export const roundedShare = (spec: TokenSpec, ratio: number, length: number): number =>
   roundHalfToEven(spec.kind === 'discrete' ? Math.fround(Math.fround(ratio) * length) : ratio * length);
 
 /** How many of `length` tokens to hide: at least one, and at least one is left to see. */
 export const hiddenCount = (spec: TokenSpec, length: number, ratio: number): number =>
-  Math.max(0, Math.min(length - 1, Math.max(1, share(spec, ratio, length))));
+  Math.max(0, Math.min(length - 1, Math.max(1, roundedShare(spec, ratio, length))));
 
 /** float32[size, k]: 1 for the first `count(row)` places of each row. Rows that only fill the batch up have none. */
 export function leadingOnes(batch: Batch, k: number, count: (length: number, row: number) => number) {
@@ -227,12 +230,13 @@ export function decode(
 
 /**
  * The encoder on the batch without the tokens that are chosen from the first attention map float32[batch, heads, queries,
- * tokens], or without one where the encoder has none.
+ * tokens], or without one where the encoder has none. At most `visible` tokens of a row are left.
  */
 export function encodeVisible(
   options: Pick<MaskingOptions, 'masking_ratio'>,
   { spec, tokens, shape, encode }: ObjectiveInputs,
   select: (attention: Value | undefined) => Selection,
+  visible: number = mostVisible(options, spec, shape),
 ): { encoding: Encoding; selection: Selection; hidden: Value } {
   let selection: Selection | undefined;
   let hidden: Value | undefined;
@@ -243,7 +247,7 @@ export function encodeVisible(
         hidden = selectedMask(selection, tokens);
         return hidden;
       },
-      visible: mostVisible(options, spec, shape),
+      visible,
     },
   });
   if (selection === undefined || hidden === undefined)
@@ -273,13 +277,14 @@ export function maskedAutoencoding(
   options: MaskingOptions,
   inputs: ObjectiveInputs,
   select: (attention: Value | undefined) => Selection,
+  visible?: number,
 ): Required<Omit<ObjectiveOutputs, 'metrics'>> {
-  const { encoding, selection, hidden } = encodeVisible(options, inputs, select);
+  const { encoding, selection, hidden } = encodeVisible(options, inputs, select, visible);
   return { ...reconstruct(options, inputs, encoding, selection), hidden };
 }
 
 /** The most tokens that any row of this shape leaves visible: those of the longest, since a longer row leaves no fewer. */
-const mostVisible = (
+export const mostVisible = (
   { masking_ratio }: Pick<MaskingOptions, 'masking_ratio'>,
   spec: TokenSpec,
   { tokens }: BatchShape,

@@ -12,6 +12,7 @@ import type { HostTensor } from '../tensor/tensor.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { hiddenCount, roundHalfToEven } from './masked-autoencoding.js';
 import { smallModel } from './objective.case.js';
+import { type SmaOptions, sma } from './sma.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const real = await realRecords();
@@ -66,11 +67,11 @@ async function maskedBatch(
   kind: 'discrete' | 'fields' | 'continuous',
   encoder: keyof typeof encoders,
   progress: number,
-  selectInitialRatio?: number,
+  more: Partial<SmaOptions> = {},
 ) {
   const { tokenizer, block } = real[kind];
   const { spec } = tokenizer;
-  const small = smallModel(spec, 'sma', { select_initial_ratio: selectInitialRatio, per_query: 3 });
+  const small = smallModel(spec, 'sma', { per_query: 3, ...more });
   const model = { ...small, encoder: { ...small.encoder, kind: encoder, cross_heads: 2 } };
   const batch = packBatch(block, [0, 3, 5, 11, 14, 2], 6, spec.maxTokens);
   const shape = batchShape(model, 6, spec.maxTokens);
@@ -101,18 +102,16 @@ async function maskedBatch(
   );
   const [, heads, queries, tokens] = outputs.attention.shape.map(Number);
   const numbers = (name: string) => Array.from(noise[name].data, Number);
-  /** Σ over the drawn rows of the mean map over heads. */
+  const drawn = numbers('chosen_queries');
+  /** Σ over the rows of all heads, each as often as it was drawn. */
   const attended = (row: number) =>
     Array.from({ length: tokens }, (_, token) => {
       let total = 0;
-      for (let query = 0; query < queries; query++) {
-        if (numbers('chosen_queries')[row * queries + query] === 0) continue;
-        for (let head = 0; head < heads; head++)
-          total += map.attention[((row * heads + head) * queries + query) * tokens + token] / heads;
-      }
+      for (let line = row * heads * queries; line < (row + 1) * heads * queries; line++)
+        total += drawn[line] * map.attention[line * tokens + token];
       return total;
     });
-  return { spec, model, batch, tokens, queries, hidden: first.hidden, attended, numbers };
+  return { spec, model, batch, tokens, heads, queries, hidden: first.hidden, attended, numbers };
 }
 
 describe('SMA hides what the drawn rows of the attention map attend to most', () => {
@@ -123,7 +122,7 @@ describe('SMA hides what the drawn rows of the attention map attend to most', ()
     ['discrete', 'transformer'],
     ['continuous', 'transformer'],
   ] as const)('%s tokens, %s', async (kind, encoder) => {
-    const { spec, model, batch, tokens, queries, hidden, attended, numbers } = await maskedBatch(
+    const { spec, model, batch, tokens, heads, queries, hidden, attended, numbers } = await maskedBatch(
       kind,
       encoder,
       0.1,
@@ -133,9 +132,67 @@ describe('SMA hides what the drawn rows of the attention map attend to most', ()
       const length = batch.lengths[row];
       const expected = largest(attended(row), hiddenCount(spec, length, maskingRatio), length);
       expect(placesOf(rowOf(hidden, row, tokens))).toEqual(expected);
-      const drawn = rowOf(numbers('chosen_queries'), row, queries).reduce((a, b) => a + b);
-      expect(drawn).toBe(Math.min(queries, Math.max(1, roundHalfToEven((tokens * maskingRatio) / perQuery))));
+      const asking = encoder === 'transformer' ? length : queries;
+      const padded = encoder === 'transformer' ? length : tokens;
+      const drawn = Math.min(asking, Math.max(1, roundHalfToEven((padded * maskingRatio) / perQuery)));
+      const chosen = rowOf(numbers('chosen_queries'), row, heads * queries);
+      expect(chosen.reduce((a, b) => a + b)).toBeCloseTo(drawn, 5);
+      // Each row that was drawn is so in all heads, and none is a row of padding.
+      const rows = Array.from({ length: heads }, (_, head) =>
+        placesOf(chosen.slice(head * queries, (head + 1) * queries)),
+      );
+      for (const own of rows) expect(own).toEqual(rows[0]);
+      expect(rows[0].length).toBe(drawn);
+      expect(Math.max(...rows[0])).toBeLessThan(asking);
     }
+  });
+});
+
+describe('SMA where tokens ask', () => {
+  it('takes for each drawn row one head, each as often', async () => {
+    const { batch, heads, queries, numbers } = await maskedBatch('discrete', 'transformer', 1, {
+      attention_heads: 'random-mix',
+      masking_ratio: 0.9,
+      per_query: 1,
+    });
+    const perHead = new Array<number>(heads).fill(0);
+    for (let row = 0; row < batch.rows; row++) {
+      const chosen = rowOf(numbers('chosen_queries').slice(row * heads * queries), 0, heads * queries);
+      const rows = placesOf(chosen).map((place) => place % queries);
+      expect(new Set(rows).size).toBe(rows.length);
+      expect(rows.length).toBe(Math.max(1, roundHalfToEven(batch.lengths[row] * 0.9)));
+      for (const place of placesOf(chosen)) {
+        expect(chosen[place]).toBe(1);
+        perHead[Math.floor(place / queries)]++;
+      }
+    }
+    const all = perHead.reduce((a, b) => a + b);
+    for (const count of perHead) expect(Math.abs(count / all - 1 / heads)).toBeLessThan(0.25);
+  });
+
+  it('hides the tokens whose rows were drawn, where it masks them, then what they attend to', async () => {
+    const more = { attention_heads: 'random-mix', mask_self: true } as const;
+    const { batch, spec, model, tokens, heads, queries, hidden, attended, numbers } = await maskedBatch(
+      'discrete',
+      'transformer',
+      1,
+      more,
+    );
+    for (let row = 0; row < batch.rows; row++) {
+      const chosen = rowOf(numbers('chosen_queries').slice(row * heads * queries), 0, heads * queries);
+      const asking = new Set(placesOf(chosen).map((place) => place % queries));
+      const scores = attended(row).map((score, place) => (asking.has(place) ? heads : score));
+      const count = hiddenCount(spec, batch.lengths[row], model.objective.masking_ratio!);
+      expect(placesOf(rowOf(hidden, row, tokens))).toEqual(largest(scores, count, batch.lengths[row]));
+    }
+  });
+
+  it('refuses to mask the asking tokens where latents ask', () => {
+    const { spec } = real.discrete.tokenizer;
+    const { encoder, objective } = smallModel(spec, 'sma', { mask_self: true });
+    const refused = () => sma.check?.(objective as unknown as SmaOptions, { spec, encoder, from: false });
+    expect(refused).toThrow('objective.mask_self: the rows');
+    expect(refused).toThrow('use --encoder transformer');
   });
 });
 
@@ -143,14 +200,16 @@ describe('the randomness schedule of SMA', () => {
   const initial = 0.6;
 
   it.each([0, 0.2, 0.5, 1])('rows of varying length, %s of the run done', async (progress) => {
-    const run = await maskedBatch('discrete', 'perceiver', progress, initial);
+    const run = await maskedBatch('discrete', 'perceiver', progress, { select_initial_ratio: initial });
     const { masking_ratio: maskingRatio = 0, schedule_fraction: scheduleFraction = 0 } = run.model.objective;
     const noise =
       progress < scheduleFraction ? (1 + Math.cos((Math.PI * progress) / scheduleFraction)) / 2 : 0;
     for (let row = 0; row < run.batch.rows; row++) {
       const length = run.batch.lengths[row];
-      const count = hiddenCount(run.spec, length, maskingRatio);
-      const attentive = Math.min(count, roundHalfToEven(maskingRatio * (1 - initial * noise) * length));
+      // The two parts are rounded apart.
+      const attentive = roundHalfToEven(maskingRatio * (1 - initial * noise) * length);
+      const count = attentive + roundHalfToEven(maskingRatio * initial * noise * length);
+      expect(Math.abs(count - hiddenCount(run.spec, length, maskingRatio))).toBeLessThanOrEqual(1);
       const picked = largest(run.attended(row), attentive, length);
       const places = rowOf(run.numbers('stage_one'), row, run.numbers('stage_one').length / 6);
       expect(places.reduce((a, b) => a + b)).toBe(attentive);
@@ -158,13 +217,13 @@ describe('the randomness schedule of SMA', () => {
         picked.includes(place) ? 1 + score : score,
       );
       expect(placesOf(rowOf(run.hidden, row, run.tokens))).toEqual(largest(scores, count, length));
-      if (noise === 0) expect(Math.abs(count - attentive)).toBeLessThanOrEqual(1);
+      if (noise === 0) expect(count).toBe(attentive);
       else expect(attentive).toBeLessThan(count);
     }
   });
 
   it.each([0, 0.2, 0.5, 1])('rows of one length, %s of the run done', async (progress) => {
-    const run = await maskedBatch('continuous', 'perceiver', progress, initial);
+    const run = await maskedBatch('continuous', 'perceiver', progress, { select_initial_ratio: initial });
     const { masking_ratio: maskingRatio = 0, schedule_fraction: scheduleFraction = 0 } = run.model.objective;
     const noise =
       progress < scheduleFraction ? (1 + Math.cos((Math.PI * progress) / scheduleFraction)) / 2 : 0;

@@ -61,7 +61,7 @@ describe('the context of MP3', () => {
             lengths: Int32Array.from([...lengths, lengths[0]]),
             fileRows: new Int32Array(size),
           };
-          const shape = { size, tokens: 30, attentionQueries: 0, width: 8 };
+          const shape = { size, tokens: 30, width: 8 };
           const source = (purpose: string, row: number) => random(seed, purpose, 0, row);
           const { context } = mp3.draw({ context_ratio }, spec, shape, batch, 0, source);
           for (const [row, length] of lengths.entries()) {

@@ -1,4 +1,4 @@
-import type { EncodeOptions, EncoderConfig, Encoding } from '../encoders/encoder.js';
+import type { AttentionMap, EncodeOptions, EncoderConfig, Encoding } from '../encoders/encoder.js';
 import type { EncoderKind, EncoderOptions } from '../encoders/index.js';
 import type { HostTensors } from '../engine/engine.js';
 import type { Value } from '../graph/index.js';
@@ -13,8 +13,8 @@ import type { DType, HostTensor } from '../tensor/tensor.js';
 export interface BatchShape {
   readonly size: number;
   readonly tokens: number;
-  /** Rows of the encoder's first attention map; 0 where it has none. */
-  readonly attentionQueries: number;
+  /** The encoder's first attention map, where it has one. */
+  readonly attentionMap?: AttentionMap;
   /** Channels of the encoder's states. */
   readonly width: number;
 }

@@ -14,6 +14,13 @@ objectiveCases('sma with a schedule', (spec) => smallModel(spec, 'sma', { select
 for (const kind of ['sma', 'random-masking'] as const)
   maskedObjectiveCases(kind, (spec) => smallModel(spec, kind));
 maskedObjectiveCases('sma with a schedule', (spec) => smallModel(spec, 'sma', { select_initial_ratio: 0.6 }));
+const authorsOptions = { attention_heads: 'random-mix', mask_self: true, select_initial_ratio: 1 } as const;
+maskedObjectiveCases('sma with the options of its authors on a transformer', (spec) =>
+  smallModel(spec, 'sma', authorsOptions, 'transformer'),
+);
+objectiveCases('sma with the options of its authors on a transformer', (spec) =>
+  smallModel(spec, 'sma', authorsOptions, 'transformer'),
+);
 maskedObjectiveCases('random-masking with an output layer of its own', (spec) =>
   smallModel(spec, 'random-masking', { tied_output: false }),
 );
@@ -46,7 +53,7 @@ it.each(Object.keys(objectives) as ObjectiveKind[])(
     for (const kind of Object.keys(encoders) as EncoderKind[]) {
       const model = smallModel(spec, objective, {}, kind);
       const build = () => pretrainingGraph(model, batchShape(model, 2, spec.maxTokens));
-      const refusal = encoderNamed(kind).attentionQueries ? undefined : needsAttention[objective]?.(kind);
+      const refusal = encoderNamed(kind).attentionMap ? undefined : needsAttention[objective]?.(kind);
       if (refusal === undefined) expect(build().loss.shape).toEqual([]);
       else expect(build).toThrow(new InputError(refusal));
     }
@@ -59,6 +66,8 @@ const bounds: Record<keyof ObjectiveOptions, Record<'accepted' | 'refused', read
   decoder_heads: { accepted: [1], refused: [0, 1.5] },
   tied_output: { accepted: [true, false], refused: [0, 1, 'true'] },
   per_query: { accepted: [1], refused: [0, 1.5] },
+  attention_heads: { accepted: ['mean', 'random-mix'], refused: ['max', 2] },
+  mask_self: { accepted: [true, false], refused: ['yes', 1] },
   select_initial_ratio: { accepted: [0, 1], refused: [-0.01, 1.01] },
   schedule_fraction: { accepted: [0, 1], refused: [-0.01, 1.01] },
   group_size: { accepted: [1], refused: [0, 1.5] },

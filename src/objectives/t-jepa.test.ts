@@ -103,7 +103,7 @@ describe('the masks of T-JEPA', () => {
             lengths: Int32Array.from([...lengths, lengths[0]]),
             fileRows: new Int32Array(size),
           };
-          const shape = { size, tokens, attentionQueries: 0, width: 8 };
+          const shape = { size, tokens, width: 8 };
           const source = (purpose: string, row: number) => random(seed, purpose, 0, row);
           const drawn = tJepa.draw(options, spec, shape, batch, 0, source);
           const [hidden, positions, used] = ['hidden', 'target_positions', 'target_used'].map((name) =>
@@ -145,7 +145,7 @@ describe('the masks of T-JEPA', () => {
       lengths: new Int32Array(size).fill(40),
       fileRows: new Int32Array(size),
     };
-    const shape = { size, tokens, attentionQueries: 0, width: 8 };
+    const shape = { size, tokens, width: 8 };
     const { hidden, target_used } = tJepa.draw(options, spec, shape, batch, 0, (purpose, row) =>
       random(1, purpose, 0, row),
     );

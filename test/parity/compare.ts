@@ -1,6 +1,18 @@
 /** The objective, its gradients and a few optimizer steps beside numbers from another implementation of SMA. */
-import type { Engine } from '../../src/engine/engine.js';
-import { cast, expand, iota, type Program, reshape, staticSize } from '../../src/graph/index.js';
+import { encoderNamed } from '../../src/encoders/index.js';
+import type { Engine, HostTensors } from '../../src/engine/engine.js';
+import {
+  cast,
+  constant,
+  expand,
+  input,
+  iota,
+  type Program,
+  reshape,
+  staticSize,
+  type Value,
+} from '../../src/graph/index.js';
+import { tokenFeeds, tokenInputs } from '../../src/layers/token-embedding.js';
 import { adamW } from '../../src/learning/adamw.js';
 import {
   batchShape,
@@ -10,10 +22,14 @@ import {
   pretrainingGraph,
 } from '../../src/learning/model.js';
 import { parameterLayout, parameterViews } from '../../src/learning/parameters.js';
-import { decode, mostHidden, roundHalfToEven } from '../../src/objectives/masked-autoencoding.js';
+import { decode } from '../../src/objectives/masked-autoencoding.js';
+import type { BatchShape } from '../../src/objectives/objective.js';
+import { attendedTo, sma } from '../../src/objectives/sma.js';
+import type { Batch } from '../../src/records/batch.js';
 import type { TokenSpec } from '../../src/records/token-block.js';
+import { random } from '../../src/tensor/random.js';
 import { type HostTensor, hostTensor, zeros } from '../../src/tensor/tensor.js';
-import { openReference, type Reference } from './reference.js';
+import { openReference, type Reference, type ReferenceConfig } from './reference.js';
 
 /** The largest differences; those named `max_rel` as a share of the largest absolute value of the reference's tensor. */
 export interface Parity {
@@ -21,6 +37,10 @@ export interface Parity {
   readonly embedded_max_rel: number;
   readonly latents_max_rel: number;
   readonly logits_max_rel: number;
+  /** Of a transformer alone: the first map with nothing hidden, what top-k sees, and the first layer's visible states. */
+  readonly attention_max_rel?: number;
+  readonly column_scores_max_rel?: number;
+  readonly first_layer_max_rel?: number;
   readonly grad_max_rel: number;
   readonly loss_max_rel: number;
   readonly after4_max_rel: number;
@@ -31,6 +51,9 @@ export const PARITY_TOLERANCES = {
   embedded_max_rel: 1e-5,
   latents_max_rel: 1e-5,
   logits_max_rel: 1e-5,
+  attention_max_rel: 1e-5,
+  column_scores_max_rel: 1e-5,
+  first_layer_max_rel: 1e-5,
   grad_max_rel: 1e-4,
   loss_max_rel: 1e-4,
   after4_max_rel: 1e-4,
@@ -40,7 +63,7 @@ export const PARITY_TOLERANCES = {
 export const isWithinTolerances = (parity: Parity): boolean =>
   parity.masks_equal &&
   Object.entries(PARITY_TOLERANCES).every(
-    ([key, bound]) => parity[key as keyof typeof PARITY_TOLERANCES] <= bound,
+    ([key, bound]) => (parity[key as keyof typeof PARITY_TOLERANCES] ?? 0) <= bound,
   );
 
 /**
@@ -69,21 +92,28 @@ function sameModel(reference: Reference) {
   const options = {
     masking_ratio: sizes.ratio,
     per_query: sizes.per_query,
-    schedule_fraction: 1,
+    ...(sizes.head_aggregation === 'random_mix' && { attention_heads: 'random-mix' as const }),
+    ...(sizes.mask_self && { mask_self: true }),
+    ...(sizes.schedule && { select_initial_ratio: sizes.select_initial_ratio }),
+    schedule_fraction: sizes.schedule ? sizes.schedule.length / sizes.schedule.max_steps : 1,
     decoder_heads: sizes.decoder_heads,
     tied_output: !untied,
   };
   const model: ModelConfig = {
     spec,
     encoder: {
-      kind: 'perceiver',
-      latents: sizes.latents,
       width: sizes.width,
-      embed_width: sizes.embed,
-      layers: sizes.layers,
       heads: sizes.heads,
-      cross_heads: sizes.cross_heads,
       widening: sizes.widening,
+      ...(sizes.encoder === 'self_attention'
+        ? { kind: 'transformer', embed_width: sizes.width, layers: sizes.layers + 1 }
+        : {
+            kind: 'perceiver',
+            latents: sizes.latents,
+            embed_width: sizes.embed,
+            layers: sizes.layers,
+            cross_heads: sizes.cross_heads,
+          }),
     },
     objective: { kind: 'sma', ...options },
   };
@@ -94,42 +124,68 @@ function sameModel(reference: Reference) {
   const state = { parameters: flat(), gradient: flat(), firstMoment: flat(), secondMoment: flat() };
   const parameters = parameterViews(layout, state.parameters);
   for (const { name } of layout.slots) parameters[name].data.set(reference.counterpart('param', name));
-  const feeds = { ...parameters, ...inputs(reference, spec, mostHidden(options, spec, shape)) };
-  return { spec, graph, layout, state, parameters, feeds };
+  const batch = batchOf(reference);
+  /** What a step is fed: the one batch of all steps, our counts, and in place of our draws those of the reference. */
+  const feedsAt = (step: number): HostTensors => ({
+    ...parameters,
+    ...tokenFeeds(batch),
+    ...sma.draw(options, spec, shape, batch, progressOf(sizes, step), unseeded),
+    ...draws(reference, shape, step),
+  });
+  return { model, graph, layout, state, parameters, feedsAt };
 }
 
-/** The one batch that all steps use, but for the queries drawn in each. */
-function inputs({ sizes, numbers }: Reference, spec: TokenSpec, most: number): Record<string, HostTensor> {
-  const { batch: size, positions: count } = sizes;
+/** The one batch that all steps use. */
+function batchOf({ sizes, numbers }: Reference): Batch {
+  const { batch: size, positions: tokens } = sizes;
+  const mask = numbers('attention_mask');
   const lengths = Int32Array.from({ length: size }, (_, row) =>
-    numbers('attention_mask')
-      .subarray(row * count, (row + 1) * count)
-      .reduce((sum, real) => sum + real, 0),
+    mask.subarray(row * tokens, (row + 1) * tokens).reduce((sum, real) => sum + real, 0),
   );
-  const used = zeros('float32', [size, most]);
-  lengths.forEach((length, row) => {
-    const tokens = sizes.varying ? Math.fround(Math.fround(sizes.ratio) * length) : sizes.ratio * count;
-    used.data.fill(1, row * most, row * most + roundHalfToEven(tokens));
-  });
-  const content: Record<string, HostTensor> =
-    spec.kind === 'continuous'
-      ? { values: hostTensor('float32', [size, count, spec.channels], numbers('input')) }
-      : { ids: hostTensor('int32', [size, count], Int32Array.from(numbers('input'))) };
-  return { ...content, lengths: hostTensor('int32', [size], lengths), used };
+  const content =
+    sizes.input === 'continuous' ? { values: numbers('input') } : { ids: Int32Array.from(numbers('input')) };
+  return { size, rows: size, tokens, lengths, fileRows: new Int32Array(size), ...content };
 }
 
-/** The rows of the attention map that the reference drew in a step: float32[batch, latents], 1 where drawn. */
-function chosenQueries({ sizes, numbers }: Reference, step: number): HostTensor {
-  const chosen = zeros('float32', [sizes.batch, sizes.latents]);
-  const drawn = numbers(`step${step}.chosen_queries`);
-  drawn.forEach((query, i) => {
-    chosen.data[Math.floor(i / (drawn.length / sizes.batch)) * sizes.latents + query] = 1;
-  });
-  return chosen;
+/** The share of the schedule's run that is done. */
+const progressOf = ({ schedule }: ReferenceConfig, step: number): number =>
+  schedule ? (schedule.start + step) / schedule.max_steps : 1;
+
+/** What is drawn is replaced by what the reference drew; only the counts are ours. */
+const unseeded = (purpose: string, row: number) => random(0, purpose, 0, row);
+
+/** Index tensors of the reference: int64[batch, n] as lists, without the −1 that fills them up. */
+function indices({ sizes, numbers }: Reference, name: string): number[][] {
+  const all = numbers(name);
+  const n = all.length / sizes.batch;
+  return Array.from({ length: sizes.batch }, (_, row) =>
+    Array.from(all.subarray(row * n, (row + 1) * n)).filter((index) => index >= 0),
+  );
 }
 
-async function compareForward(engine: Engine, reference: Reference, { spec, graph, feeds }: Ours) {
+/** The rows of the attention map, their heads and the positions that the reference drew in a step, as our inputs. */
+function draws(reference: Reference, { size, tokens, attentionMap }: BatchShape, step: number): HostTensors {
+  const { heads, queries } = attentionMap!;
+  const chosen = zeros('float32', [size, heads, queries]);
+  const mixed = reference.sizes.head_aggregation === 'random_mix' && indices(reference, `step${step}.heads`);
+  indices(reference, `step${step}.chosen_queries`).forEach((drawn, row) => {
+    for (const query of drawn)
+      for (let head = 0; head < heads; head++) {
+        const weight = mixed ? Number(mixed[row][query] === head) : 1 / heads;
+        chosen.data[(row * heads + head) * queries + query] = weight;
+      }
+  });
+  if (!reference.sizes.schedule) return { chosen_queries: chosen };
+  const scores = zeros('float32', [size, tokens]);
+  indices(reference, `step${step}.random_positions`).forEach((drawn, row) => {
+    for (const position of drawn) scores.data[row * tokens + position] = 0.5;
+  });
+  return { chosen_queries: chosen, scores };
+}
+
+async function compareForward(engine: Engine, reference: Reference, { model, graph, feedsAt }: Ours) {
   const { sizes, untied, numbers } = reference;
+  const { spec } = model;
   const { batch: size, positions: count } = sizes;
   const [encoding] = graph.encodings;
   // The reference decodes every position; here that is only done to compare with its logits.
@@ -142,25 +198,95 @@ async function compareForward(engine: Engine, reference: Reference, { spec, grap
       logits: decode(spec, encoding, every, { heads: sizes.decoder_heads, tied: !untied }),
     },
   };
+  const results = await run(engine, forward, feedsAt(0));
+  if (sizes.encoder) Object.assign(results, await run(engine, firstLayer(reference, model), feedsAt(0)));
+  // A transformer's states are those of visible tokens, in order; the places beyond them hold nothing that counts.
+  const visible = sizes.encoder && indices(reference, 'step0.visible');
+  const states = (name: string) => visibleRows(results[name], visible, (_, place) => place);
+  const expected = (name: string, at: (position: number, place: number) => number) =>
+    visibleRows(
+      { shape: [size, numbers(name).length / size / sizes.width, sizes.width], data: numbers(name) },
+      visible,
+      at,
+    );
+  return {
+    ...(sizes.encoder && {
+      attention_max_rel: relativeDifference(results.attention.data, numbers('step0.attention')),
+      column_scores_max_rel: relativeDifference(results.column_scores.data, numbers('step0.column_scores')),
+      first_layer_max_rel: relativeDifference(
+        states('first_layer'),
+        expected('step0.first_layer_out', (position) => position),
+      ),
+    }),
+    embedded_max_rel: relativeDifference(results.embedded.data, numbers('step0.embedded')),
+    latents_max_rel: relativeDifference(
+      states('latents'),
+      expected('step0.latents_out', (_, place) => place),
+    ),
+    logits_max_rel: relativeDifference(results.logits.data, numbers('step0.decoder_logits')),
+  };
+}
+
+/** The outputs of a program, run once. */
+async function run(engine: Engine, program: Program, feeds: HostTensors) {
   const results = Object.fromEntries(
-    Object.entries(forward.outputs).map(([name, value]) => [
+    Object.entries(program.outputs).map(([name, value]) => [
       name,
       zeros('float32', value.shape.map(staticSize)),
     ]),
   );
-  const executable = await engine.compile(forward);
-  await executable.run({ ...feeds, chosen_queries: chosenQueries(reference, 0) }, results);
+  const executable = await engine.compile(program);
+  await executable.run(feeds, results);
   await executable.release();
+  return results;
+}
+
+/** Of float32[batch, n, width] the rows that belong to visible tokens, or all. */
+function visibleRows(
+  { shape, data }: { shape: readonly number[]; data: ArrayLike<number> },
+  visible: readonly number[][] | undefined,
+  at: (position: number, place: number) => number,
+): ArrayLike<number> {
+  if (!visible) return data;
+  const [, n, width] = shape;
+  return visible.flatMap((positions, row) =>
+    positions.flatMap((position, place) => {
+      const start = (row * n + at(position, place)) * width;
+      return Array.from({ length: width }, (_, channel) => data[start + channel]);
+    }),
+  );
+}
+
+/** A transformer's first attention map with nothing hidden, the scores of its columns and the first layer's states. */
+function firstLayer(reference: Reference, { spec, encoder, objective }: ModelConfig): Program {
+  const { batch: size, positions: count } = reference.sizes;
+  const masked = hostTensor('float32', [size, count], reference.numbers('step0.loss_mask'));
+  let attention: Value | undefined;
+  const one = { ...encoder, layers: 1 };
+  const { states } = encoderNamed(encoder.kind).encode(spec, tokenInputs(spec, size, count), one, {
+    hiding: {
+      choose(map) {
+        attention = map;
+        return cast(constant(masked), 'bool');
+      },
+      visible: count,
+    },
+  });
+  const { heads, queries } = encoderNamed(encoder.kind).attentionMap!(one, count);
+  const chosen = input('chosen_queries', 'float32', [size, heads, queries]);
   return {
-    embedded_max_rel: relativeDifference(results.embedded.data, numbers('step0.embedded')),
-    latents_max_rel: relativeDifference(results.latents.data, numbers('step0.latents_out')),
-    logits_max_rel: relativeDifference(results.logits.data, numbers('step0.decoder_logits')),
+    name: 'first layer',
+    outputs: {
+      attention: attention!,
+      column_scores: attendedTo(objective, attention!, chosen),
+      first_layer: states,
+    },
   };
 }
 
 async function compareSteps(engine: Engine, reference: Reference, ours: Ours) {
   const { optimizer, numbers, counterpart } = reference;
-  const { graph, layout, state, parameters, feeds } = ours;
+  const { graph, layout, state, parameters, feedsAt } = ours;
   const gradients = parameterViews(layout, state.gradient);
   const hidden = zeros('float32', [reference.sizes.batch, reference.sizes.positions]);
   const loss = zeros('float32', []);
@@ -185,7 +311,7 @@ async function compareSteps(engine: Engine, reference: Reference, ours: Ours) {
   let gradientError = 0;
   const losses = new Float32Array(optimizer.steps);
   for (let i = 0; i < optimizer.steps; i++) {
-    await step.run({ ...feeds, chosen_queries: chosenQueries(reference, i) }, results);
+    await step.run(feedsAt(i), results);
     masksEqual &&= largestDifference(hidden.data, numbers(`step${i}.loss_mask`)) === 0;
     losses[i] = loss.data[0];
     if (i === 0) gradientError = largestOverParameters(gradients, 'grad');

@@ -3,12 +3,15 @@ import { decodeSafetensors } from '../../src/tensor/safetensors.js';
 
 /** The sizes of the reference's model, under its own names. */
 export interface ReferenceConfig {
+  /** `self_attention` where the tokens take the place of the latents, which have these sizes of their own. */
+  encoder?: 'self_attention';
   latents: number;
-  width: number;
   embed: number;
+  cross_heads: number;
+  width: number;
+  /** Those after the first. */
   layers: number;
   heads: number;
-  cross_heads: number;
   decoder_heads: number;
   widening: number;
   ratio: number;
@@ -19,6 +22,10 @@ export interface ReferenceConfig {
   channels?: number;
   positions: number;
   batch: number;
+  head_aggregation?: 'mean' | 'random_mix';
+  mask_self?: boolean;
+  select_initial_ratio?: number;
+  schedule?: { max_steps: number; length: number; start: number };
 }
 
 export interface OptimizerConfig {
@@ -42,14 +49,24 @@ const BLOCK: Record<string, string> = {
 };
 
 /** The reference's name of a parameter of ours; its linear weights are stored `[out, in]`, ours `[in, out]`. */
-function referenceNames(names: Iterable<string>): Map<string, { name: string; transposed: boolean }> {
+function referenceNames(
+  names: Iterable<string>,
+  { encoder }: ReferenceConfig,
+): Map<string, { name: string; transposed: boolean }> {
   const result = new Map<string, { name: string; transposed: boolean }>();
   const place = (path: string): { prefix: string; module: string } | undefined => {
     const preprocessor = 'perceiver.input_preprocessor.';
     const decoder = 'teacher.reconstruction_decoder.';
     const blocks: [RegExp, (match: RegExpMatchArray) => string][] = [
-      [/^perceiver\.encoder\.cross_attention\.(.+)$/, () => 'encoder.cross_attention.'],
-      [/^perceiver\.encoder\.self_attends\.(\d+)\.(.+)$/, (match) => `encoder.layers.${match[1]}.`],
+      [
+        /^perceiver\.encoder\.cross_attention\.(.+)$/,
+        () => (encoder ? 'encoder.first_layer.' : 'encoder.cross_attention.'),
+      ],
+      [
+        /^perceiver\.encoder\.self_attends\.(\d+)\.(.+)$/,
+        // A transformer counts its first layer.
+        (match) => `encoder.layers.${Number(match[1]) + (encoder ? 1 : 0)}.`,
+      ],
       [/^teacher\.reconstruction_decoder\.decoding_cross_attention\.(.+)$/, () => 'decoder.cross_attention.'],
     ];
     for (const [pattern, prefix] of blocks) {
@@ -109,8 +126,10 @@ export interface Reference {
 /** Throws Error when the file's parameters are not ours. */
 export function openReference(bytes: Uint8Array, path: string): Reference {
   const { tensors, metadata } = decodeSafetensors(bytes, path);
+  const sizes = JSON.parse(metadata.config) as ReferenceConfig;
   const ours = referenceNames(
     Object.keys(tensors).flatMap((name) => (name.startsWith('param.') ? [name.slice('param.'.length)] : [])),
+    sizes,
   );
   const numbers = (name: string): Float32Array => {
     const tensor = tensors[name];
@@ -119,7 +138,7 @@ export function openReference(bytes: Uint8Array, path: string): Reference {
   };
   return {
     path,
-    sizes: JSON.parse(metadata.config) as ReferenceConfig,
+    sizes,
     optimizer: JSON.parse(metadata.optimizer) as OptimizerConfig,
     untied: 'param.teacher.reconstruction_decoder.final_project.weight' in tensors,
     numbers,
