@@ -23,6 +23,7 @@ const real = await realRecords();
 describe.runIf(answers)('training on a device', () => {
   it.each([
     ['sma', 'perceiver', 'discrete'],
+    ['sma', 'transformer', 'discrete'],
     ['random-masking', 'transformer', 'discrete'],
     ['t-jepa', 'transformer', 'fields'],
   ] as const)('%s with %s on %s: losses, metrics and state are those of the CPU', async (kind, encoder, tokens) => {
