@@ -79,10 +79,7 @@ export async function webgpuEngine(): Promise<DeviceEngine> {
               throw new Error(
                 `${program.name}: input "${name}" is missing; given are ${Object.keys(feeds).join(', ')}`,
               );
-            return [
-              name,
-              isHost(tensor) ? new ort.Tensor(tensor.dtype, tensor.data, tensor.shape) : tensor,
-            ];
+            return [name, isHost(tensor) ? new ort.Tensor(tensor.dtype, tensor.data, tensor.shape) : tensor];
           });
           const results = await session.run(Object.fromEntries(described));
           return results as unknown as Record<string, DeviceTensor>;

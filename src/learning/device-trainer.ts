@@ -10,6 +10,7 @@ import {
   less,
   multiply,
   type Program,
+  pad,
   replaceParameters,
   reshape,
   scalar,
@@ -28,7 +29,13 @@ import { elementCount, type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { adamWMoments, BETA1, BETA2, EPSILON } from './adamw.js';
 import { gradientName, gradientProgram } from './model.js';
 import { type ParameterLayout, TARGET } from './parameters.js';
-import { type StepSettings, type TakenStep, type TrainableGraph, Trainer, type TrainerOptions } from './trainer.js';
+import {
+  type StepSettings,
+  type TakenStep,
+  type TrainableGraph,
+  Trainer,
+  type TrainerOptions,
+} from './trainer.js';
 
 /** How far the first step of a device may be from the CPU's, as a part of it. */
 const TOLERANCE = 1e-3;
@@ -255,7 +262,9 @@ const stepProgram = (
       const vector = (name: string) => input(`state.${name}`, 'float32', [layout.length]);
       const number = (name: string) => input(`optimizer.${name}`, 'float32', []);
       const gradient = joined(values.slice(0, gradients.length));
-      const norm = sqrt(sumAll(multiply(gradient, gradient)));
+      // Zeros to a round length, so that the sum is taken in parts.
+      const padded = pad(gradient, 0, 0, -layout.length & 63);
+      const norm = sqrt(sumAll(multiply(padded, padded)));
       const scale = where(less(scalar(clipNorm), norm), divide(scalar(clipNorm), norm), scalar(1));
       const { first, second, change } = adamWMoments(
         { gradient, first: vector('first'), second: vector('second') },

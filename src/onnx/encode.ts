@@ -1,7 +1,14 @@
 /** A program as an ONNX model: field numbers and enums are those of onnx.proto3, IR version 10, operator set 21. */
 
 import type { Program } from '../graph/program.js';
-import { type Attributes, type Device, type Lowering, type Node, reachableNodes, type Value } from '../graph/value.js';
+import {
+  type Attributes,
+  type Device,
+  type Lowering,
+  type Node,
+  reachableNodes,
+  type Value,
+} from '../graph/value.js';
 import { type DType, elementCount, type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { ProtobufWriter } from './wire.js';
 

@@ -43,7 +43,8 @@ function gatherFromFlat(
 }
 
 function requireInt32(dtype: string): void {
-  if (dtype !== 'int32') throw new Error(`webgpu: expected indices of int32, got ${dtype}; cast them on the host`);
+  if (dtype !== 'int32')
+    throw new Error(`webgpu: expected indices of int32, got ${dtype}; cast them on the host`);
 }
 
 export const indexing = {
