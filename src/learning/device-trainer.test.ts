@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { nodeEngine } from '../engine/node.js';
-import { webgpuEngine } from '../engine/webgpu.js';
+import { type DeviceEngine, type DeviceTensor, webgpuEngine } from '../engine/webgpu.js';
+import * as g from '../graph/index.js';
+import { batchNorm } from '../layers/batch-norm.js';
 import { onRealRecords, range, smallModel } from '../objectives/objective.case.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { DeviceTrainer } from './device-trainer.js';
@@ -9,7 +11,7 @@ import { initializeParameters } from './parameters.js';
 import { pretrainingGraphFor } from './self-supervision.js';
 import { Trainer } from './trainer.js';
 
-// SwiftShader, a Vulkan driver without a GPU, is enough: see docs/development.md.
+// SwiftShader, a Vulkan driver without a GPU, is enough: see docs/performance.md.
 const answers = await webgpuEngine().then(
   async (engine) => engine.release().then(() => true),
   ({ message }: Error) => {
@@ -82,4 +84,92 @@ describe.runIf(answers)('training on a device', () => {
       for (const trainer of trainers) await trainer.release();
     },
   );
+});
+
+/** A device that gives these reports and leaves the state as it is; `alive` are its tensors. */
+function fakeDevice(reports: number[][]) {
+  const alive = new Set<DeviceTensor>();
+  const tensor = (data: ArrayLike<number>) => {
+    const made = {
+      dims: [data.length],
+      data: Float32Array.from(data),
+      dispose: () => void alive.delete(made),
+    };
+    alive.add(made);
+    return made;
+  };
+  const device: DeviceEngine = {
+    compile: async () => ({
+      run: async () => ({
+        report: tensor(reports.shift()!),
+        new_parameters: tensor([7]),
+        new_first: tensor([8]),
+        new_second: tensor([9]),
+      }),
+      release: async () => {},
+    }),
+    upload: async ({ data }) => tensor(data),
+    download: async (made) => (made as ReturnType<typeof tensor>).data,
+    release: async () => {},
+  };
+  return { device, alive };
+}
+
+describe('a device that may be wrong', () => {
+  /** (2 w)² at w = 3: loss 36, gradient 24. */
+  const build = () => {
+    const w = g.parameter('w', [], { kind: 'constant', value: 3 });
+    const doubled = g.multiply(w, g.scalar(2));
+    const loss = g.multiply(doubled, doubled);
+    return { loss, parameters: g.parametersOf([loss]), metrics: {}, evaluation: { loss } };
+  };
+  const options = { build, weightDecay: 0, clipNorm: 1 };
+  const settings = { step: 1, learningRate: 0.1 };
+  const begun = (device: DeviceEngine) => {
+    const trainer = new DeviceTrainer(device, cpu, options, 1);
+    trainer.begin(Float32Array.of(3));
+    return trainer;
+  };
+
+  it('is refused by the first loss or norm that is not the one of the CPU', async () => {
+    for (const report of [
+      [36.1, 24],
+      [36, 23.9],
+    ])
+      await expect(begun(fakeDevice([report]).device).step(1, {}, settings)).rejects.toThrow(
+        'of the first step is',
+      );
+    await expect(begun(fakeDevice([[36.01, 24.01]]).device).step(1, {}, settings)).resolves.toMatchObject({
+      loss: expect.closeTo(36.01, 4),
+    });
+  });
+
+  it('keeps the state before a step that is not finite, and no tensor that is not needed', async () => {
+    const { device, alive } = fakeDevice([
+      [36, 24],
+      [Number.NaN, 24],
+    ]);
+    const trainer = begun(device);
+    await trainer.step(1, {}, settings);
+    expect(alive.size).toBe(3);
+    await trainer.fetchState();
+    expect(trainer.state.parameters[0]).toBe(7);
+    expect((await trainer.step(1, {}, { ...settings, step: 2 })).loss).toBeNaN();
+    expect(alive.size).toBe(3);
+    await trainer.fetchState();
+    expect(trainer.state.secondMoment[0]).toBe(9);
+    await trainer.release();
+    expect(alive.size).toBe(0);
+  });
+
+  it('is not used where moments of batches are tracked', () => {
+    const normalized = () => {
+      const x = g.reshape(g.parameter('w', [4], { kind: 'constant', value: 1 }), [4, 1]);
+      const loss = g.sumAll(batchNorm('norm', x, { training: true }));
+      return { loss, parameters: g.parametersOf([loss]), metrics: {}, evaluation: { loss } };
+    };
+    expect(() => new DeviceTrainer(fakeDevice([]).device, cpu, { ...options, build: normalized }, 1)).toThrow(
+      'has batch normalisation',
+    );
+  });
 });

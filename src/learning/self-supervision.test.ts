@@ -314,7 +314,11 @@ describe('the monitors of a run', () => {
         ),
       );
     };
-    return { ...run, trainer: { embed, state: {} } as unknown as Trainer, ...more };
+    return {
+      ...run,
+      trainer: { embed, state: {}, fetchState: async () => {} } as unknown as Trainer,
+      ...more,
+    };
   }
 
   /** All records of the block under a view, one by one. */
