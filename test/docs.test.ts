@@ -74,6 +74,7 @@ describe('docs/graph.md', () => {
 function operatorOf(primitive: Primitive): string {
   const operators: string[] = [];
   const lowering = {
+    device: 'cpu' as const,
     emit: (operator: string) => [String(operators.push(operator))],
     int64: () => '',
     constant: () => '',

@@ -145,6 +145,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       ...dropoutRates(training),
       seed: training.seed ?? 0,
       threads: training.threads ?? inputs.threads,
+      ...(training.device === 'webgpu' && { device: training.device }),
       ...(training.from !== undefined && { from: training.from }),
       ...(training.recompute && { recompute: true }),
       ...(training.monitor_target !== undefined && { monitor_target: training.monitor_target }),

@@ -116,6 +116,11 @@ function build() {
     ...(keysOf(dropoutOptions) as KeysOf<Required<DropoutRates>>),
     seed: key(z.int().min(0), 'all random numbers follow from it', 0),
     threads: key(count(), 'threads of the engine', 2),
+    device: key(
+      z.enum(['cpu', 'webgpu']),
+      'what pretraining is computed on: the processor, or a GPU through WebGPU',
+      'webgpu',
+    ),
     from: key(
       z.string().min(1),
       'folder of a run to start from: with its tokenizer, its encoder and its parameters',
@@ -253,6 +258,7 @@ function build() {
     training: training.partial({
       epochs: true,
       from: true,
+      device: true,
       recompute: true,
       monitor_target: true,
       schedule: true,

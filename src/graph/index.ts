@@ -56,12 +56,14 @@ export {
 } from './ops/reduction.js';
 export { track, trackedOf } from './ops/tracking.js';
 export { type Program, printProgram } from './program.js';
+export { replaceParameters } from './replace-parameters.js';
 export { type Shape, type Size, staticSize } from './size.js';
 export {
   type Attributes,
   type AttributeValue,
   type ConstantNode,
   constant,
+  type Device,
   formatType,
   type Initializer,
   type InputNode,

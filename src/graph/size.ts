@@ -70,3 +70,17 @@ export function broadcastShapes(a: Shape, b: Shape): Size[] | undefined {
   }
   return result;
 }
+
+/** Sums of fewer terms are taken in one go. */
+const LONG_SUM = 4096;
+
+/**
+ * In how many parts of one size a sum of so many terms is taken on a device, which computes parts beside each other: a
+ * power of two up to 64, or 1 for a sum that is short, does not divide, or is of a length that is only a name.
+ */
+export function partsOfSum(terms: Size): number {
+  let parts = 1;
+  if (typeof terms !== 'number' || terms < LONG_SUM) return parts;
+  while (parts < 64 && terms % (2 * parts) === 0) parts *= 2;
+  return parts;
+}

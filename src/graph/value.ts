@@ -66,8 +66,13 @@ export interface OperationNode<A extends Attributes = Attributes> extends NodeBa
   readonly attributes: A;
 }
 
+/** What computes a program. The kernels of WebGPU are fewer: none of LogSoftmax, of GatherElements, or that casts int64. */
+export type Device = 'cpu' | 'webgpu';
+
 /** Writes one node's ONNX operators. Operands and results are tensor names. */
 export interface Lowering {
+  /** What the operators are for. */
+  readonly device: Device;
   /**
    * Adds an ONNX node and returns the names of its outputs: `results` if given, else fresh names. An operator that is not
    * of ONNX's own domain is named with its domain, as `ai.onnx.ml.TreeEnsembleRegressor`.

@@ -41,7 +41,7 @@ export interface AttentionOptions {
   hideKeys?: HideKeys;
   /** What is dropped of the map and of the result, where something is. */
   dropout?: Dropout;
-  /** int64[batch, n]: which of the queries, whose one row serves the whole batch, each record asks; by default all. */
+  /** int32[batch, n]: which of the queries, whose one row serves the whole batch, each record asks; by default all. */
   asked?: Value;
 }
 

@@ -93,7 +93,7 @@ export interface Embedding {
   /** float32[batch, tokens, width] */
   readonly embedded: Value;
   /**
-   * Some tokens of each record alone: their positions int64[batch, n] → float32[batch, n, width]; as if they stood at other
+   * Some tokens of each record alone: their positions int32[batch, n] → float32[batch, n, width]; as if they stood at other
    * positions, if such are given.
    */
   readonly embedAt: (positions: Value, as?: Value) => Value;
@@ -109,7 +109,7 @@ const embeddingDeviation = (width: number) => 1 / Math.sqrt(width);
 const embeddingTable = (name: string, rows: number, width: number) =>
   parameter(name, [rows, width], { kind: 'normal', deviation: embeddingDeviation(width) }, { decay: false });
 
-/** Vectors of some tokens of each record: float32[batch, tokens, channels] at int64[batch, n] → float32[batch, n, channels]. */
+/** Vectors of some tokens of each record: float32[batch, tokens, channels] at int32[batch, n] → float32[batch, n, channels]. */
 export function valuesAt(values: Value, positions: Value): Value {
   const channels = staticSize(values.shape[2]);
   const [batch, n] = positions.shape;

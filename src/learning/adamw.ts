@@ -1,10 +1,24 @@
 import type { Engine } from '../engine/engine.js';
-import { add, divide, input, multiply, type Program, scalar, scope, sqrt, subtract } from '../graph/index.js';
+import {
+  add,
+  divide,
+  input,
+  multiply,
+  type Program,
+  scalar,
+  scope,
+  sqrt,
+  subtract,
+  type Value,
+} from '../graph/index.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import type { ParameterLayout } from './parameters.js';
 
 /** Elements per run: enough that a run's fixed cost is small, few enough that intermediates stay in the cache. */
 const SLICE = 1 << 18;
+
+/** Constants of AdamW: those of PyTorch. */
+export const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-8];
 
 /** The constants of AdamW; those of PyTorch by default. */
 export interface AdamWOptions {
@@ -41,16 +55,37 @@ export function unfitLearningRate(learningRate: number): string | undefined {
   return `learning rate ${learningRate} is high for AdamW, whose steps are about as long as the rate whatever the gradient: training may diverge or collapse; usual are 0.0001 to 0.003`;
 }
 
+/**
+ * The moments after a gradient, and by what the parameters change: `firstShare` is (1 − β1) and `secondShareRoot` √(1 − β2),
+ * each multiplied by what the gradient is scaled by; `epsilon` and `rate` are bias-corrected.
+ */
+export function adamWMoments(
+  { gradient, first, second }: Readonly<Record<'gradient' | 'first' | 'second', Value>>,
+  numbers: Readonly<Record<'firstShare' | 'secondShareRoot' | 'epsilon' | 'rate', Value>>,
+  [beta1, beta2] = [BETA1, BETA2],
+): { first: Value; second: Value; change: Value } {
+  const newFirst = add(multiply(first, scalar(beta1)), multiply(gradient, numbers.firstShare));
+  const root = multiply(gradient, numbers.secondShareRoot);
+  const newSecond = add(multiply(second, scalar(beta2)), multiply(root, root));
+  const change = multiply(divide(newFirst, add(sqrt(newSecond), numbers.epsilon)), numbers.rate);
+  return { first: newFirst, second: newSecond, change };
+}
+
 /** The update of any number of elements. Each operator is a pass over memory, so numbers are multiplied on the host. */
 function adamWProgram(beta1: number, beta2: number): Program {
   return scope('optimizer', () => {
     const vector = (name: string) => input(name, 'float32', ['elements']);
     const number = (name: string) => input(name, 'float32', []);
-    const gradient = vector('gradient');
-    const first = add(multiply(vector('first'), scalar(beta1)), multiply(gradient, number('first_share')));
-    const root = multiply(gradient, number('second_share_root'));
-    const second = add(multiply(vector('second'), scalar(beta2)), multiply(root, root));
-    const change = multiply(divide(first, add(sqrt(second), number('epsilon'))), number('rate'));
+    const { first, second, change } = adamWMoments(
+      { gradient: vector('gradient'), first: vector('first'), second: vector('second') },
+      {
+        firstShare: number('first_share'),
+        secondShareRoot: number('second_share_root'),
+        epsilon: number('epsilon'),
+        rate: number('rate'),
+      },
+      [beta1, beta2],
+    );
     const parameters = subtract(multiply(vector('parameters'), number('keep')), change);
     return {
       name: 'adamw',
@@ -68,7 +103,7 @@ export async function adamW(
   engine: Engine,
   layout: ParameterLayout,
   state: AdamWState,
-  { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, weightDecay, rateOf = () => 1 }: AdamWOptions,
+  { beta1 = BETA1, beta2 = BETA2, epsilon = EPSILON, weightDecay, rateOf = () => 1 }: AdamWOptions,
 ): Promise<AdamW> {
   const executable = await engine.compile(adamWProgram(beta1, beta2));
 

@@ -72,7 +72,14 @@ export {
   type Step,
   type StepBatch,
   type StepOptions,
-  type SumGradients,
   trainingSteps,
 } from './steps.js';
-export { type TrainableGraph, Trainer, type TrainerOptions, type TrainerState } from './trainer.js';
+export {
+  type StepSettings,
+  type SumGradients,
+  type TakenStep,
+  type TrainableGraph,
+  Trainer,
+  type TrainerOptions,
+  type TrainerState,
+} from './trainer.js';

@@ -23,7 +23,7 @@ import {
   validate,
 } from './self-supervision.js';
 import type { Step } from './steps.js';
-import type { Trainer } from './trainer.js';
+import type { StepSettings, Trainer } from './trainer.js';
 
 const real = await realRecords();
 const { tokenizer, block } = real.discrete;
@@ -134,16 +134,14 @@ function recordingTrainer() {
     restarts: [] as number[],
   };
   const trainer = {
-    state: { gradient: new Float32Array(1) },
-    async gradient(tokens: number, feeds: HostTensors) {
+    async step(tokens: number, feeds: HostTensors, { step, learningRate, momentum }: StepSettings) {
       calls.tokens.push(tokens);
       calls.feeds.push(feeds);
-      return { loss: 1, weight: 1, metrics: {} };
+      calls.updates.push({ step, rate: learningRate });
+      if (momentum !== undefined) calls.follows.push(momentum);
+      return { loss: 1, norm: 1, metrics: {} };
     },
-    gradientNorm: () => 1,
-    update: async (step: number, rate: number) => void calls.updates.push({ step, rate }),
-    follow: (momentum: number) => void calls.follows.push(momentum),
-    restart: () => void calls.restarts.push(calls.updates.length),
+    restart: async () => void calls.restarts.push(calls.updates.length),
   };
   return { calls, trainer: trainer as unknown as Trainer };
 }
@@ -316,7 +314,11 @@ describe('the monitors of a run', () => {
         ),
       );
     };
-    return { ...run, trainer: { embed, state: {} } as unknown as Trainer, ...more };
+    return {
+      ...run,
+      trainer: { embed, state: {}, fetchState: async () => {} } as unknown as Trainer,
+      ...more,
+    };
   }
 
   /** All records of the block under a view, one by one. */

@@ -222,6 +222,7 @@ export async function monitor(pretraining: Pretraining): Promise<Monitors> {
   const { whole, viewed } = monitoredRecords(validation, width);
   const embeddings = await embedView(pretraining, whole, 0);
   const views = [await embedView(pretraining, viewed, 1), await embedView(pretraining, viewed, 2)] as const;
+  await trainer.fetchState();
   const { average, parameters } = trainer.state;
   return {
     ...monitorsOf(embeddings, views, width, labels),

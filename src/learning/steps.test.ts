@@ -8,8 +8,8 @@ import { crossEntropy, weightedMean } from '../layers/losses.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { vectorNorm } from './adamw.js';
 import { initializeParameters } from './parameters.js';
-import { NonFiniteStep, type Step, type StepBatch, type SumGradients, trainingSteps } from './steps.js';
-import { Trainer, type TrainerOptions } from './trainer.js';
+import { NonFiniteStep, type Step, type StepBatch, trainingSteps } from './steps.js';
+import { type SumGradients, Trainer, type TrainerOptions } from './trainer.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const { block: irises } = (await realRecords()).fields;

@@ -2,7 +2,7 @@
 import type { HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
 import { stageOf } from './schedule.js';
-import type { Trainer } from './trainer.js';
+import type { SumGradients, Trainer } from './trainer.js';
 
 /** What a step is computed from. */
 export interface StepBatch {
@@ -10,12 +10,6 @@ export interface StepBatch {
   readonly tokens: number;
   readonly feeds: HostTensors;
 }
-
-/**
- * Sums over machines that each have a part of the batch: replaces `gradient` by Σ weight · gradient / Σ weight, and gives
- * the loss in the same way.
- */
-export type SumGradients = (gradient: Float32Array, loss: number, weight: number) => Promise<number>;
 
 /** What a training is, beside its trainer. */
 export interface StepOptions<B extends StepBatch> {
@@ -77,24 +71,59 @@ export async function* trainingSteps<B extends StepBatch>(
   const more = () => step < steps && !signal?.aborted;
   if (!more()) return;
   let begun = performance.now();
-  for await (const batch of options.batches) {
+  const batches = new ReadAhead(options.batches);
+  for await (const batch of batches) {
     const waited = performance.now() - begun;
     // It may have aborted while the batch was made.
     if (signal?.aborted) return;
-    if (step === restart) trainer.restart();
-    const { loss: own, weight, metrics } = await trainer.gradient(batch.tokens, batch.feeds);
-    const loss = sum ? await sum(trainer.state.gradient, own, weight) : own;
-    const norm = trainer.gradientNorm();
-    if (!Number.isFinite(loss) || !Number.isFinite(norm))
-      throw new NonFiniteStep(Number.isFinite(loss) ? 'gradient' : 'loss', step + 1, batch);
+    if (step === restart) await trainer.restart();
     const { begins, ends } = stageOf(step, steps, restart);
     const learningRate = rate(step - begins, ends - begins);
-    await trainer.update(step + 1 - begins, learningRate, norm);
-    if (momentum) trainer.follow(momentum(step / steps));
+    const { loss, norm, metrics } = await trainer.step(batch.tokens, batch.feeds, {
+      step: step + 1 - begins,
+      learningRate,
+      momentum: momentum?.(step / steps),
+      sum,
+      meanwhile: () => batches.ahead(),
+    });
+    if (!Number.isFinite(loss) || !Number.isFinite(norm))
+      throw new NonFiniteStep(Number.isFinite(loss) ? 'gradient' : 'loss', step + 1, batch);
     step++;
     const milliseconds = { total: performance.now() - begun, waited };
     yield { step, batch, loss, norm, learningRate, metrics, milliseconds };
     if (!more()) return;
     begun = performance.now();
+  }
+}
+
+/** Items in their order, of which the next can be asked for before it is wanted. */
+class ReadAhead<T> implements AsyncIterableIterator<T, void> {
+  private readonly iterator: Iterator<T> | AsyncIterator<T>;
+  private upcoming: Promise<IteratorResult<T>> | undefined;
+
+  constructor(items: Iterable<T> | AsyncIterable<T>) {
+    this.iterator = Symbol.asyncIterator in items ? items[Symbol.asyncIterator]() : items[Symbol.iterator]();
+  }
+
+  /** Has the next item made. */
+  ahead(): void {
+    this.upcoming ??= Promise.resolve(this.iterator.next());
+    // Whoever asks for the item meets the error.
+    this.upcoming.catch(() => {});
+  }
+
+  async next(): Promise<IteratorResult<T, void>> {
+    const { upcoming } = this;
+    this.upcoming = undefined;
+    return upcoming ?? this.iterator.next();
+  }
+
+  async return(): Promise<IteratorResult<T, void>> {
+    await this.iterator.return?.();
+    return { done: true, value: undefined };
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 }

@@ -38,6 +38,33 @@ export interface TrainerOptions {
   readonly restarts?: boolean;
 }
 
+/** What an optimizer step is told beside its batch. */
+export interface StepSettings {
+  /** Counted from 1 in the stage that the schedule is for. */
+  readonly step: number;
+  readonly learningRate: number;
+  /** Momentum of the target network after the step, where there is one. */
+  readonly momentum?: number;
+  /** Without it the gradient is that of the batch alone. */
+  readonly sum?: SumGradients;
+  /** Called, once at most, when a device computes and the host has nothing else to do. */
+  readonly meanwhile?: () => void;
+}
+
+/**
+ * Sums over machines that each have a part of the batch: replaces `gradient` by Σ weight · gradient / Σ weight, and gives
+ * the loss in the same way.
+ */
+export type SumGradients = (gradient: Float32Array, loss: number, weight: number) => Promise<number>;
+
+/** What a step came with. Where loss or norm are not finite the step was not taken: all is as before it. */
+export interface TakenStep {
+  readonly loss: number;
+  /** Euclidean norm of the gradient before clipping. */
+  readonly norm: number;
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
 /** By which part a tracked parameter moves, at each update, towards the value of the batch; as PyTorch's momentum. */
 const TRACKING_RATE = 0.1;
 
@@ -64,7 +91,7 @@ export class Trainer {
   /** One view per parameter. */
   readonly parameters: Readonly<Record<string, HostTensor<'float32'>>>;
   /** What is fed for the parameters of a target network. */
-  private readonly averages: Readonly<Record<string, HostTensor>>;
+  protected readonly averages: Readonly<Record<string, HostTensor>>;
   private readonly gradients: Readonly<Record<string, HostTensor>>;
   private readonly graphs = new Map<number, TrainableGraph>();
   private readonly compiled = new Map<string, Promise<Compiled>>();
@@ -75,7 +102,7 @@ export class Trainer {
   /** `lengthForLayout` is any length; it is the first to be built. */
   constructor(
     private readonly engine: Engine,
-    private readonly options: TrainerOptions,
+    protected readonly options: TrainerOptions,
     lengthForLayout: number,
   ) {
     const { parameters, targets = [] } = this.graph(lengthForLayout);
@@ -112,8 +139,24 @@ export class Trainer {
     this.state.secondMoment.fill(0);
   }
 
+  /** A whole optimizer step on one batch: gradient, norm, update, target network. */
+  async step(tokens: number, feeds: HostTensors, settings: StepSettings): Promise<TakenStep> {
+    const { step, learningRate, momentum, sum } = settings;
+    const { loss: own, weight, metrics } = await this.gradient(tokens, feeds);
+    const loss = sum ? await sum(this.state.gradient, own, weight) : own;
+    const norm = this.gradientNorm();
+    if (Number.isFinite(loss) && Number.isFinite(norm)) {
+      await this.update(step, learningRate, norm);
+      if (momentum !== undefined) this.follow(momentum);
+    }
+    return { loss, norm, metrics };
+  }
+
+  /** Brings `state` up to date where a device holds it. */
+  async fetchState(): Promise<void> {}
+
   /** The target network becomes a copy of the trained one, which goes back to where it began, its moments to zero. */
-  restart(): void {
+  async restart(): Promise<void> {
     const { parameters, average, start } = this.state;
     if (start === undefined) throw new Error('restart: the parameters at the beginning were not kept');
     average?.set(parameters);
@@ -210,7 +253,7 @@ export class Trainer {
     return results;
   }
 
-  private graph(tokens: number): TrainableGraph {
+  protected graph(tokens: number): TrainableGraph {
     let graph = this.graphs.get(tokens);
     if (graph === undefined) {
       graph = this.options.build(tokens);

@@ -17,7 +17,7 @@ const decodingTrainer = (model: ModelConfig, size: number): Trainer =>
       model,
       batchShape(model, size, tokens),
     );
-    const everywhere = g.expand(g.reshape(g.cast(g.iota(tokens), 'int64'), [1, tokens]), [size, tokens]);
+    const everywhere = g.expand(g.reshape(g.iota(tokens), [1, tokens]), [size, tokens]);
     const { decoder_heads: heads = 0, tied_output: tied = true } = model.objective;
     const predicted = decode(model.spec, encodings[0], everywhere, { heads, tied });
     const evaluation = { loss, weight, marginal_loss: marginalLoss!, hidden: hidden!, predicted };

@@ -112,7 +112,7 @@ export function leadingOnes(batch: Batch, k: number, count: (length: number, row
   return hostTensor('float32', [batch.size, k], data);
 }
 
-/** The tokens to hide: int64[batch, k] distinct positions, and float32[batch, k] 1 where the place is used. */
+/** The tokens to hide: int32[batch, k] distinct positions, and float32[batch, k] 1 where the place is used. */
 export interface Selection {
   readonly positions: Value;
   readonly used: Value;

@@ -80,7 +80,7 @@ export function positionLogits(
 /** float32[…]: 1 where the largest logit of float32[…, classes] is that of the target int32[…], else 0. */
 function correct(logits: Value, targets: Value): Value {
   const found = reshape(topK(logits, 1).indices, logits.shape.slice(0, -1));
-  return cast(equal(cast(found, 'int32'), targets), 'float32');
+  return cast(equal(found, targets), 'float32');
 }
 
 /**

@@ -28,7 +28,7 @@ describe('mined views', () => {
   const [ROWS, WIDTH] = [6, 3];
   const [x, y] = [input('x', 'float32', [ROWS, WIDTH]), input('y', 'float32', [ROWS, WIDTH])];
   const rows = input('rows', 'float32', [ROWS]);
-  const choice = input('choice', 'int64', [ROWS, 1]);
+  const choice = input('choice', 'int32', [ROWS, 1]);
   const minedFrom = (
     anchors: Float32Array,
     candidates: Float32Array,
@@ -38,7 +38,7 @@ describe('mined views', () => {
       x: floats([ROWS, WIDTH], anchors),
       y: floats([ROWS, WIDTH], candidates),
       rows: floats([ROWS], counted),
-      choice: hostTensor('int64', [ROWS, 1], BigInt64Array.from(choices, BigInt)),
+      choice: hostTensor('int32', [ROWS, 1], Int32Array.from(choices)),
     });
 
   it('are the chosen of the nearest other rows that count', async () => {
@@ -126,7 +126,7 @@ describe('MYOW', () => {
         kind: 'myow',
         options: { neighbors: 5, mined_weight: 2, mining_start: 0.2, mining_ramp: 0.4 },
         progress: 0.3,
-        noise: { mined_choice: hostTensor('int64', [ROWS, 1], BigInt64Array.from(choices, BigInt)) },
+        noise: { mined_choice: hostTensor('int32', [ROWS, 1], Int32Array.from(choices)) },
       } as const;
       // A quarter of the way up to 2.
       const weight = 0.5;

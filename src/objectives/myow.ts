@@ -66,7 +66,7 @@ export const minedWeight = (
 
 /**
  * For each row of float32[size, width] one of its `neighbors` nearest other rows of float32[size, width] by the angle, the
- * one that int64[size, 1] chooses: its place, int64[size], and float32[size] 0 where no row that counts is left to choose.
+ * one that int32[size, 1] chooses: its place, int32[size], and float32[size] 0 where no row that counts is left to choose.
  * @internal
  */
 export function mine(
@@ -83,12 +83,12 @@ export function mine(
   return { place: chosen(indices), found: where(less(chosen(values), scalar(-1.5)), scalar(0), rows) };
 }
 
-/** int64[size, 1]: which of the neighbours each row takes. */
+/** int32[size, 1]: which of the neighbours each row takes. */
 function drawChoice(neighbors: number, batch: Batch, source: (purpose: string, row: number) => Random) {
-  const choice = new BigInt64Array(batch.size);
+  const choice = new Int32Array(batch.size);
   for (let row = 0; row < batch.rows; row++)
-    choice[row] = BigInt(Math.floor(source(CHOICE, row).uniform() * Math.min(neighbors, batch.size)));
-  return hostTensor('int64', [batch.size, 1], choice);
+    choice[row] = Math.floor(source(CHOICE, row).uniform() * Math.min(neighbors, batch.size));
+  return hostTensor('int32', [batch.size, 1], choice);
 }
 
 /**
@@ -135,7 +135,7 @@ export const myow: Objective<MyowOptions> = {
   noise: (options, spec, shape) => ({
     ...byol.noise(options, spec, shape),
     [WEIGHT]: { dtype: 'float32', shape: [] },
-    [CHOICE]: { dtype: 'int64', shape: [shape.size, 1] },
+    [CHOICE]: { dtype: 'int32', shape: [shape.size, 1] },
   }),
   draw: (options, spec, shape, batch, progress, source) => ({
     ...byol.draw(options, spec, shape, batch, progress, source),

@@ -52,14 +52,14 @@ async function vectorsOf({ spec, model, feeds, parameters }: Model, hidden: Host
       hiding,
       training: true,
     });
-    const everywhere = g.expand(g.reshape(g.cast(g.iota(tokens), 'int64'), [1, tokens]), [SIZE, tokens]);
+    const everywhere = g.expand(g.reshape(g.iota(tokens), [1, tokens]), [SIZE, tokens]);
     const { embedAt } = embedTokens(spec, batch, model.encoder.embed_width);
     return {
       queries: askStates(encoding, everywhere, model.objective.decoder_heads!),
       candidates:
         spec.kind === 'fields'
           ? encoding.embedded
-          : embedAt(everywhere, g.cast(g.zerosOf(everywhere), 'int64')),
+          : embedAt(everywhere, g.cast(g.zerosOf(everywhere), 'int32')),
     };
   });
   return evaluate(engine, built, { ...feeds, ...parameters, hide: hidden });

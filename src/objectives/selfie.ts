@@ -136,7 +136,7 @@ function withinRecords(
   { positions, used }: Selection,
 ): Questions {
   const { embedAt } = embedTokens(spec, tokens, encoder.embed_width);
-  const first = cast(zerosOf(used), 'int64');
+  const first = cast(zerosOf(used), 'int32');
   const contents = gatherElements(noise.contents, positions, 1);
   return { queries, candidates: embedAt(positions, first), contents, offered: used, asked: used };
 }

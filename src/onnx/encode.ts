@@ -1,7 +1,14 @@
 /** A program as an ONNX model: field numbers and enums are those of onnx.proto3, IR version 10, operator set 21. */
 
 import type { Program } from '../graph/program.js';
-import { type Attributes, type Lowering, type Node, reachableNodes, type Value } from '../graph/value.js';
+import {
+  type Attributes,
+  type Device,
+  type Lowering,
+  type Node,
+  reachableNodes,
+  type Value,
+} from '../graph/value.js';
 import { type DType, elementCount, type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { ProtobufWriter } from './wire.js';
 
@@ -15,6 +22,8 @@ const domains: Readonly<Record<string, number>> = { 'ai.onnx.ml': 3 };
 export interface EncodeOptions {
   /** Values for the parameters, stored in the file; without them parameters are inputs of the model. */
   readonly parameters?: (name: string) => HostTensor;
+  /** What the model is to run on; `'cpu'` by default. */
+  readonly device?: Device;
   /** Key-value pairs stored with the model. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -77,7 +86,7 @@ function orderForMemory(nodes: readonly Node[]): Node[] {
 /** The model file. Inputs, parameters and outputs keep their names; everything between is numbered. */
 export function encodeProgram(
   program: Program,
-  { parameters, metadata = {} }: EncodeOptions = {},
+  { parameters, device = 'cpu', metadata = {} }: EncodeOptions = {},
 ): Uint8Array {
   const nodes = orderForMemory(reachableNodes(Object.values(program.outputs)));
   const names = new Map<Value, string>();
@@ -97,6 +106,7 @@ export function encodeProgram(
   };
 
   const lowering = (node: Node): Lowering => ({
+    device,
     emit(qualified, operands, attributes = {}, results = [`value_${fresh++}`]) {
       const dot = qualified.lastIndexOf('.');
       const domain = qualified.slice(0, Math.max(dot, 0));

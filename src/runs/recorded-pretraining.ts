@@ -71,6 +71,7 @@ export async function runPretraining(
   let monitors: Monitors | undefined;
   const warned = new Set<string>();
   const save = async (): Promise<string> => {
+    await trainer.fetchState();
     if (!isFiniteState(trainer)) {
       throw new LacunaError(
         `step ${at.step}: the parameters are not finite after it, so no checkpoint of it was written; ${advice}`,
@@ -81,6 +82,7 @@ export async function runPretraining(
     return saveCheckpoint(out, { step: at.step, tensors: trainerTensors(trainer), metadata, landmark });
   };
   const diverged = async ({ message, batch }: NonFiniteStep<PretrainingBatch>): Promise<LacunaError> => {
+    await trainer.fetchState();
     const kept = isFiniteState(trainer)
       ? `the parameters before it are kept in ${await save()}`
       : 'the last checkpoint is kept';

@@ -29,6 +29,6 @@ export function describeRun(
   return (
     `${objective.kind} on ${records} records, tokens ${tokens}; ${encoder.kind}` +
     `${encoder.kind === 'perceiver' ? ` ${encoder.latents} latents ×` : ''} width ${encoder.width}, ${encoder.layers} layers, ${(parameters / 1e6).toFixed(2)} M parameters; ` +
-    `${describeOptions(objective)}, batch ${training.batch_size}, learning rate ${training.learning_rate}, ${training.steps} steps, seed ${training.seed}, ${training.threads} threads; ${from}`
+    `${describeOptions(objective)}, batch ${training.batch_size}, learning rate ${training.learning_rate}, ${training.steps} steps, seed ${training.seed}, ${training.threads} threads${training.device ? ` and ${training.device}` : ''}; ${from}`
   );
 }

@@ -13,10 +13,12 @@ import { UnassignedRecords } from '../datasets/unassigned-records.js';
 import { UnknownValues } from '../datasets/unknown-values.js';
 import { checkMonitorTarget, readMonitorLabels } from '../datasets/watched-labels.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
+import { webgpuEngine } from '../engine/webgpu.js';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { unfitLearningRate } from '../learning/adamw.js';
+import { DeviceTrainer } from '../learning/device-trainer.js';
 import { marginalPrediction } from '../learning/marginal.js';
 import { objectiveOf, restartStep } from '../learning/model.js';
 import { monitoredRecords } from '../learning/monitors.js';
@@ -166,17 +168,17 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   const buckets = bucketsFor(block, validation, spec, inMemory);
   const engine = await nodeEngine({ threads: training.threads });
   const restart = restartStep(model, training.steps);
-  const trainer = new Trainer(
-    engine,
-    {
-      build: (tokens) => pretrainingGraphFor(model, training.batch_size, tokens),
-      weightDecay: training.weight_decay,
-      clipNorm: training.clip_norm,
-      recompute: training.recompute,
-      restarts: restart !== undefined,
-    },
-    buckets[0],
-  );
+  const trainerOptions = {
+    build: (tokens: number) => pretrainingGraphFor(model, training.batch_size, tokens),
+    weightDecay: training.weight_decay,
+    clipNorm: training.clip_norm,
+    recompute: training.recompute,
+    restarts: restart !== undefined,
+  };
+  const trainer =
+    training.device === 'webgpu'
+      ? new DeviceTrainer(await webgpuEngine(), engine, trainerOptions, buckets[0])
+      : new Trainer(engine, trainerOptions, buckets[0]);
 
   try {
     const checkpoint = resume ? await latestCheckpoint(out, warn) : undefined;

@@ -1,6 +1,7 @@
 /** Picking and placing elements by index. Indices are int32 or int64 and non-negative. */
+import { elementCount, hostTensor } from '../../tensor/tensor.js';
 import { sameShape, staticSize } from '../size.js';
-import { apply, formatType, type Primitive, type Value } from '../value.js';
+import { apply, formatType, type Lowering, type Primitive, type Value } from '../value.js';
 import { iota, scalar } from './constants.js';
 import { cast, equal, requireDtype, zerosOf } from './elementwise.js';
 import { expand, reshape } from './layout.js';
@@ -16,6 +17,34 @@ function checkElementIndices(data: Value, indices: Value, axis: number): void {
     indices.shape.some((size, i) => i !== axis && size !== data.shape[i])
   )
     throw new Error(`indices ${formatType(indices)} must have the data's sizes but for axis ${axis}`);
+}
+
+/** GatherElements as a Gather from all elements in a row: the place of each one's own row is known, the index is added. */
+function gatherFromFlat(
+  lowering: Lowering,
+  [data, indices]: readonly string[],
+  results: readonly string[],
+  [{ shape }, { dtype, shape: indexShape }]: readonly Value[],
+  axis: number,
+): void {
+  requireInt32(dtype);
+  const sizes = indexShape.map(staticSize);
+  const inner = elementCount(shape.slice(axis + 1).map(staticSize));
+  const length = staticSize(shape[axis]);
+  const starts = Int32Array.from(
+    { length: elementCount(sizes) },
+    (_, i) => Math.floor(i / (sizes[axis] * inner)) * length * inner + (i % inner),
+  );
+  const stride = lowering.constant(hostTensor('int32', [], Int32Array.of(inner)));
+  const steps = inner === 1 ? [indices] : lowering.emit('Mul', [indices, stride]);
+  const places = lowering.emit('Add', [...steps, lowering.constant(hostTensor('int32', sizes, starts))]);
+  const flat = lowering.emit('Reshape', [data, lowering.int64([-1])]);
+  lowering.emit('Gather', [...flat, ...places], { axis: 0 }, results);
+}
+
+function requireInt32(dtype: string): void {
+  if (dtype !== 'int32')
+    throw new Error(`webgpu: expected indices of int32, got ${dtype}; cast them on the host`);
 }
 
 export const indexing = {
@@ -48,8 +77,9 @@ export const indexing = {
       checkElementIndices(data, indices, axis);
       return [{ dtype: data.dtype, shape: indices.shape }];
     },
-    lower: (lowering, operands, results, { attributes: { axis } }) => {
-      lowering.emit('GatherElements', operands, { axis }, results);
+    lower: (lowering, operands, results, { inputs, attributes: { axis } }) => {
+      if (lowering.device === 'cpu') lowering.emit('GatherElements', operands, { axis }, results);
+      else gatherFromFlat(lowering, operands, results, inputs, axis);
     },
     gradient: ({ inputs: [data, indices], attributes: { axis } }, [g]) => [
       scatterElements(zerosOf(data), indices, g!, axis, 'add'),
@@ -73,7 +103,7 @@ export const indexing = {
       gatherElements(g!, indices, axis),
     ],
   } satisfies Primitive<{ axis: number; reduction: 'none' | 'add' }>,
-  /** Two outputs: the k largest of the last axis in descending order, and their positions (int64). */
+  /** Two outputs: the k largest of the last axis in descending order, and their positions (int32). */
   topK: {
     name: 'topK',
     infer: ([x], { k }) => {
@@ -84,11 +114,21 @@ export const indexing = {
       const shape = [...x.shape.slice(0, -1), k];
       return [
         { dtype: 'float32', shape },
-        { dtype: 'int64', shape },
+        { dtype: 'int32', shape },
       ];
     },
-    lower: (lowering, [x], results, { attributes: { k } }) => {
-      lowering.emit('TopK', [x, lowering.int64([k])], { axis: -1, largest: 1, sorted: 1 }, results);
+    lower: (lowering, [x], [values, positions], { inputs, attributes: { k } }) => {
+      const wide = `${positions}_int64`;
+      const sorted = { axis: -1, largest: 1, sorted: 1 };
+      lowering.emit('TopK', [x, lowering.int64([k])], sorted, [values, wide]);
+      if (lowering.device === 'cpu') {
+        lowering.emit('Cast', [wide], { to: 6 }, [positions]);
+        return;
+      }
+      // Gather takes int64, which nothing casts there.
+      const all = Int32Array.from({ length: staticSize(inputs[0].shape.at(-1)!) }, (_, i) => i);
+      const table = lowering.constant(hostTensor('int32', [all.length], all));
+      lowering.emit('Gather', [table, wide], { axis: 0 }, [positions]);
     },
     gradient: ({ inputs: [x], outputs: [, indices] }, [g]) => [
       g === undefined ? undefined : scatterElements(zerosOf(x), indices, g, x.shape.length - 1, 'add'),

@@ -1,4 +1,4 @@
-import { broadcastShapes } from '../size.js';
+import { broadcastShapes, partsOfSum, staticSize } from '../size.js';
 import { apply, type Lowering, type Primitive, type Value } from '../value.js';
 import { requireDtype } from './elementwise.js';
 import { reshape, transpose } from './layout.js';
@@ -19,6 +19,22 @@ function lowerTransposed(lowering: Lowering, operand: string, rank: number): str
   return lowering.emit('Transpose', [operand], { perm: swapLastTwo(rank) })[0];
 }
 
+/** aᵀ · b of two tall matrices as the sum of the products of their parts, which a device computes beside each other. */
+function lowerInParts(
+  lowering: Lowering,
+  operands: readonly string[],
+  results: readonly string[],
+  inputs: readonly Value[],
+  parts: number,
+): void {
+  const [a, b] = operands.map((operand, i) => {
+    const [rows, columns] = inputs[i].shape.map(staticSize);
+    return lowering.emit('Reshape', [operand, lowering.int64([parts, rows / parts, columns])])[0];
+  });
+  const products = lowering.emit('MatMul', [lowerTransposed(lowering, a, 3), b]);
+  lowering.emit('ReduceSum', [...products, lowering.int64([0])], { keepdims: 0 }, results);
+}
+
 export const matrix = {
   matmul: {
     name: 'matmul',
@@ -37,6 +53,13 @@ export const matrix = {
     },
     lower: (lowering, [a, b], results, { inputs, attributes: { transposeA, transposeB } }) => {
       const [rankA, rankB] = inputs.map((value) => value.shape.length);
+      if (rankA === 2 && rankB === 2 && transposeA && !transposeB && lowering.device === 'webgpu') {
+        const parts = partsOfSum(inputs[0].shape[0]);
+        if (parts > 1) {
+          lowerInParts(lowering, [a, b], results, inputs, parts);
+          return;
+        }
+      }
       if (rankA === 2 && rankB === 2 && (transposeA || transposeB)) {
         const attributes = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 };
         lowering.emit('Gemm', [a, b], attributes, results);

@@ -27,8 +27,15 @@ export const normalization = {
   logSoftmax: {
     name: 'logSoftmax',
     infer: inferSame,
-    lower: (lowering, operands, results) => {
-      lowering.emit('LogSoftmax', operands, { axis: -1 }, results);
+    lower: (lowering, [x], results, { inputs }) => {
+      if (lowering.device === 'cpu') {
+        lowering.emit('LogSoftmax', [x], { axis: -1 }, results);
+        return;
+      }
+      const axes = lowering.int64([inputs[0].shape.length - 1]);
+      const [shifted] = lowering.emit('Sub', [x, ...lowering.emit('ReduceMax', [x, axes], { keepdims: 1 })]);
+      const total = lowering.emit('ReduceSum', [...lowering.emit('Exp', [shifted]), axes], { keepdims: 1 });
+      lowering.emit('Sub', [shifted, ...lowering.emit('Log', total)], undefined, results);
     },
     gradient: ({ outputs: [y] }, [g]) => [subtract(g!, multiply(exp(y), sum(g!, [-1], { keepSizes: true })))],
   } satisfies Primitive,

@@ -1,5 +1,5 @@
 /** Over one or more axes. */
-import { type Shape, staticSize } from '../size.js';
+import { partsOfSum, productOfSizes, type Shape, staticSize } from '../size.js';
 import { apply, type Primitive, type Value } from '../value.js';
 import { scalar } from './constants.js';
 import { cast, divide, equal, multiply, requireDtype } from './elementwise.js';
@@ -26,8 +26,21 @@ function inferReduction([x]: readonly Value[], { axes, keepSizes }: ReductionAtt
 
 const lowerReduction =
   (operator: string, axesAsInput: boolean): Primitive<ReductionAttributes>['lower'] =>
-  (lowering, [x], results, { attributes: { axes, keepSizes } }) => {
+  (lowering, [x], results, { inputs: [{ shape }], attributes: { axes, keepSizes } }) => {
     const keepdims = keepSizes ? 1 : 0;
+    const leading = axes.length > 0 && axes.every((axis, i) => axis === i) && !keepSizes;
+    const terms = productOfSizes(shape.slice(0, axes.length));
+    const parts = operator === 'ReduceSum' && lowering.device === 'webgpu' && leading ? partsOfSum(terms) : 1;
+    if (parts > 1) {
+      const rest = shape.slice(axes.length).map(staticSize);
+      const sizes = lowering.int64([parts, Number(terms) / parts, ...rest]);
+      const partial = lowering.emit('ReduceSum', [
+        ...lowering.emit('Reshape', [x, sizes]),
+        lowering.int64([1]),
+      ]);
+      lowering.emit('ReduceSum', [...partial, lowering.int64([0, 1])], { keepdims }, results);
+      return;
+    }
     if (axesAsInput) lowering.emit(operator, [x, lowering.int64(axes)], { keepdims }, results);
     else lowering.emit(operator, [x], { axes, keepdims }, results);
   };

@@ -1,0 +1,104 @@
+/** Programs on a GPU, on onnxruntime-node's WebGPU provider: Vulkan, Metal or Direct3D, without a browser. */
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { LacunaError } from '../errors.js';
+import { input, type Program, stopGradient } from '../graph/index.js';
+import { encodeProgram } from '../onnx/encode.js';
+import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+
+/** A float32 tensor on the device. It takes memory there until it is disposed of. */
+export interface DeviceTensor {
+  readonly dims: readonly number[];
+  dispose(): void;
+}
+
+/** Tensors by name, on either side. */
+export type MixedTensors = Readonly<Record<string, HostTensor | DeviceTensor>>;
+
+/** A program ready to run on the device. */
+export interface DeviceExecutable {
+  /**
+   * Hands the work to the device and returns without waiting for it: the outputs are on the device, new at every run, and
+   * the caller's to dispose of. Inputs on the device are left as they are.
+   */
+  run(feeds: MixedTensors): Promise<Record<string, DeviceTensor>>;
+  /** Frees the native session. */
+  release(): Promise<void>;
+}
+
+/** Compiles programs for a device, and moves tensors there and back. */
+export interface DeviceEngine {
+  /** Throws what the runtime throws where it refuses the program, or Error where the device has no kernel for it. */
+  compile(program: Program): Promise<DeviceExecutable>;
+  /** A copy on the device. */
+  upload(tensor: HostTensor<'float32'>): Promise<DeviceTensor>;
+  /** A copy of what is on the device, when all that it depends on is computed. */
+  download(tensor: DeviceTensor): Promise<Float32Array>;
+  /** Frees the native sessions of moving tensors. */
+  release(): Promise<void>;
+}
+
+const isHost = (tensor: HostTensor | DeviceTensor): tensor is HostTensor => 'dtype' in tensor;
+
+/** An engine on this machine's GPU. Throws LacunaError where there is none that a driver offers. */
+export async function webgpuEngine(): Promise<DeviceEngine> {
+  const runtime = await import('onnxruntime-node');
+  const ort = runtime.default ?? runtime;
+  const open = (program: Program, location: 'cpu' | 'gpu-buffer'): Promise<InferenceSession> =>
+    ort.InferenceSession.create(encodeProgram(program, { device: 'webgpu' }), {
+      executionProviders: ['webgpu'],
+      graphOptimizationLevel: 'all',
+      intraOpNumThreads: 1,
+      enableMemPattern: false,
+      logSeverityLevel: 3,
+      preferredOutputLocation: location,
+    });
+
+  const copy = (shape: readonly number[]): Program => ({
+    name: 'copy',
+    outputs: { copy: stopGradient(input('original', 'float32', shape)) },
+  });
+  const copies = new Map<string, Promise<InferenceSession>>();
+  const copyTo = async (location: 'cpu' | 'gpu-buffer', original: Tensor): Promise<Tensor> => {
+    const key = `${location} [${original.dims}]`;
+    const session = copies.get(key) ?? open(copy(original.dims), location);
+    copies.set(key, session);
+    return (await (await session).run({ original })).copy;
+  };
+  const release = async () => {
+    for (const session of copies.values()) await (await session).release();
+    copies.clear();
+  };
+  const engine: DeviceEngine = {
+    async compile(program) {
+      const session = await open(program, 'gpu-buffer');
+      return {
+        async run(feeds) {
+          const described = session.inputNames.map((name) => {
+            const tensor = feeds[name];
+            if (tensor === undefined)
+              throw new Error(
+                `${program.name}: input "${name}" is missing; given are ${Object.keys(feeds).join(', ')}`,
+              );
+            return [name, isHost(tensor) ? new ort.Tensor(tensor.dtype, tensor.data, tensor.shape) : tensor];
+          });
+          const results = await session.run(Object.fromEntries(described));
+          return results as unknown as Record<string, DeviceTensor>;
+        },
+        release: () => session.release(),
+      };
+    },
+    upload: async ({ data, shape }) => copyTo('gpu-buffer', new ort.Tensor('float32', data, shape)),
+    download: async (tensor) => (await copyTo('cpu', tensor as unknown as Tensor)).data as Float32Array,
+    release,
+  };
+  try {
+    const probe = await engine.upload(hostTensor('float32', [1], Float32Array.of(1)));
+    probe.dispose();
+  } catch (cause) {
+    throw new LacunaError(
+      `training.device webgpu: no GPU answered (${(cause as Error).message}); try --device cpu, or install a Vulkan driver and its loader (libvulkan1)`,
+      { cause },
+    );
+  }
+  return engine;
+}

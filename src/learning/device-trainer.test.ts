@@ -1,0 +1,175 @@
+import { describe, expect, it } from 'vitest';
+import { nodeEngine } from '../engine/node.js';
+import { type DeviceEngine, type DeviceTensor, webgpuEngine } from '../engine/webgpu.js';
+import * as g from '../graph/index.js';
+import { batchNorm } from '../layers/batch-norm.js';
+import { onRealRecords, range, smallModel } from '../objectives/objective.case.js';
+import { realRecords } from '../tokenizers/real-records.case.js';
+import { DeviceTrainer } from './device-trainer.js';
+import { objectiveOf } from './model.js';
+import { initializeParameters } from './parameters.js';
+import { pretrainingGraphFor } from './self-supervision.js';
+import { Trainer } from './trainer.js';
+
+// SwiftShader, a Vulkan driver without a GPU, is enough: see docs/performance.md.
+const answers = await webgpuEngine().then(
+  async (engine) => engine.release().then(() => true),
+  ({ message }: Error) => {
+    console.warn(`training on a device is not tested: ${message}`);
+    return false;
+  },
+);
+const cpu = await nodeEngine({ threads: 1 });
+const real = await realRecords();
+
+describe.runIf(answers)('training on a device', () => {
+  it.each([
+    ['sma', 'perceiver', 'discrete'],
+    ['sma', 'transformer', 'discrete'],
+    ['random-masking', 'transformer', 'discrete'],
+    ['t-jepa', 'transformer', 'fields'],
+  ] as const)(
+    '%s with %s on %s: losses, metrics and state are those of the CPU',
+    async (kind, encoder, tokens) => {
+      const { spec, model, feedsOf, pack } = onRealRecords(real[tokens], (tokenSpec) =>
+        smallModel(tokenSpec, kind, {}, encoder),
+      );
+      const { momentum } = objectiveOf(model);
+      const options = {
+        build: (length: number) => pretrainingGraphFor(model, 8, length),
+        weightDecay: 0.01,
+        clipNorm: 0.5,
+      };
+      const trainers = [
+        new Trainer(cpu, options, spec.maxTokens),
+        new DeviceTrainer(await webgpuEngine(), cpu, options, spec.maxTokens),
+      ];
+      for (const trainer of trainers) trainer.begin(initializeParameters(trainer.layout, 3));
+      let asked = 0;
+      for (let step = 1; step <= 5; step++) {
+        const feeds = feedsOf(pack(range(8)), step);
+        const settings = {
+          step,
+          learningRate: 1e-3,
+          momentum: momentum && 0.9,
+          meanwhile: () => void asked++,
+        };
+        const [expected, found] = [
+          await trainers[0].step(spec.maxTokens, feeds, settings),
+          await trainers[1].step(spec.maxTokens, feeds, settings),
+        ];
+        expect(Math.abs(found.loss / expected.loss - 1)).toBeLessThan(1e-5);
+        expect(Math.abs(found.norm / expected.norm - 1)).toBeLessThan(1e-4);
+        for (const [name, value] of Object.entries(expected.metrics))
+          expect(found.metrics[name]).toBeCloseTo(value, 4);
+      }
+      expect(asked).toBe(5);
+      // Of the state, the device's is asked for.
+      await trainers[1].fetchState();
+      for (const name of ['parameters', 'firstMoment', 'secondMoment', 'average'] as const) {
+        const [expected, found] = trainers.map(({ state }) => state[name]);
+        expect(found?.length).toBe(expected?.length);
+        const differences = [...(expected ?? [])].map((value, i) => Math.abs(value - found![i]));
+        // A step moves a parameter by about the rate, along a gradient that may be nothing but rounding.
+        expect(differences.reduce((sum, value) => sum + value, 0) / (differences.length || 1)).toBeLessThan(
+          2e-5,
+        );
+      }
+      const feeds = feedsOf(pack(range(8)), 9);
+      const [expected, found] = [
+        Number((await trainers[0].evaluate(spec.maxTokens, feeds)).loss.data[0]),
+        Number((await trainers[1].evaluate(spec.maxTokens, feeds)).loss.data[0]),
+      ];
+      expect(Math.abs(found / expected - 1)).toBeLessThan(1e-4);
+      for (const trainer of trainers) await trainer.release();
+    },
+  );
+});
+
+/** A device that gives these reports and leaves the state as it is; `alive` are its tensors. */
+function fakeDevice(reports: number[][]) {
+  const alive = new Set<DeviceTensor>();
+  const tensor = (data: ArrayLike<number>) => {
+    const made = {
+      dims: [data.length],
+      data: Float32Array.from(data),
+      dispose: () => void alive.delete(made),
+    };
+    alive.add(made);
+    return made;
+  };
+  const device: DeviceEngine = {
+    compile: async () => ({
+      run: async () => ({
+        report: tensor(reports.shift()!),
+        new_parameters: tensor([7]),
+        new_first: tensor([8]),
+        new_second: tensor([9]),
+      }),
+      release: async () => {},
+    }),
+    upload: async ({ data }) => tensor(data),
+    download: async (made) => (made as ReturnType<typeof tensor>).data,
+    release: async () => {},
+  };
+  return { device, alive };
+}
+
+describe('a device that may be wrong', () => {
+  /** (2 w)² at w = 3: loss 36, gradient 24. */
+  const build = () => {
+    const w = g.parameter('w', [], { kind: 'constant', value: 3 });
+    const doubled = g.multiply(w, g.scalar(2));
+    const loss = g.multiply(doubled, doubled);
+    return { loss, parameters: g.parametersOf([loss]), metrics: {}, evaluation: { loss } };
+  };
+  const options = { build, weightDecay: 0, clipNorm: 1 };
+  const settings = { step: 1, learningRate: 0.1 };
+  const begun = (device: DeviceEngine) => {
+    const trainer = new DeviceTrainer(device, cpu, options, 1);
+    trainer.begin(Float32Array.of(3));
+    return trainer;
+  };
+
+  it('is refused by the first loss or norm that is not the one of the CPU', async () => {
+    for (const report of [
+      [36.1, 24],
+      [36, 23.9],
+    ])
+      await expect(begun(fakeDevice([report]).device).step(1, {}, settings)).rejects.toThrow(
+        'of the first step is',
+      );
+    await expect(begun(fakeDevice([[36.01, 24.01]]).device).step(1, {}, settings)).resolves.toMatchObject({
+      loss: expect.closeTo(36.01, 4),
+    });
+  });
+
+  it('keeps the state before a step that is not finite, and no tensor that is not needed', async () => {
+    const { device, alive } = fakeDevice([
+      [36, 24],
+      [Number.NaN, 24],
+    ]);
+    const trainer = begun(device);
+    await trainer.step(1, {}, settings);
+    expect(alive.size).toBe(3);
+    await trainer.fetchState();
+    expect(trainer.state.parameters[0]).toBe(7);
+    expect((await trainer.step(1, {}, { ...settings, step: 2 })).loss).toBeNaN();
+    expect(alive.size).toBe(3);
+    await trainer.fetchState();
+    expect(trainer.state.secondMoment[0]).toBe(9);
+    await trainer.release();
+    expect(alive.size).toBe(0);
+  });
+
+  it('is not used where moments of batches are tracked', () => {
+    const normalized = () => {
+      const x = g.reshape(g.parameter('w', [4], { kind: 'constant', value: 1 }), [4, 1]);
+      const loss = g.sumAll(batchNorm('norm', x, { training: true }));
+      return { loss, parameters: g.parametersOf([loss]), metrics: {}, evaluation: { loss } };
+    };
+    expect(() => new DeviceTrainer(fakeDevice([]).device, cpu, { ...options, build: normalized }, 1)).toThrow(
+      'has batch normalisation',
+    );
+  });
+});

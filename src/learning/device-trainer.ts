@@ -1,0 +1,310 @@
+/** Training with all state on a device: one program per step and batch length, of which a few numbers come back. */
+import type { Engine, HostTensors } from '../engine/engine.js';
+import type { DeviceEngine, DeviceExecutable, DeviceTensor } from '../engine/webgpu.js';
+import { InputError, LacunaError } from '../errors.js';
+import {
+  add,
+  concatenate,
+  divide,
+  input,
+  less,
+  multiply,
+  type Program,
+  pad,
+  replaceParameters,
+  reshape,
+  scalar,
+  scope,
+  sharingLeaves,
+  slice,
+  sqrt,
+  staticSize,
+  subtract,
+  sumAll,
+  trackedOf,
+  type Value,
+  where,
+} from '../graph/index.js';
+import { elementCount, type HostTensor, hostTensor } from '../tensor/tensor.js';
+import { adamWMoments, BETA1, BETA2, EPSILON } from './adamw.js';
+import { gradientName, gradientProgram } from './model.js';
+import { type ParameterLayout, TARGET } from './parameters.js';
+import {
+  type StepSettings,
+  type TakenStep,
+  type TrainableGraph,
+  Trainer,
+  type TrainerOptions,
+} from './trainer.js';
+
+/** How far the first step of a device may be from the CPU's, as a part of it. */
+const TOLERANCE = 1e-3;
+
+/** The flat vectors on the device, float32[layout.length] each. */
+interface DeviceState {
+  readonly parameters: DeviceTensor;
+  readonly first: DeviceTensor;
+  readonly second: DeviceTensor;
+  readonly average?: DeviceTensor;
+}
+
+const number0 = (value: number): HostTensor => hostTensor('float32', [], Float32Array.of(value));
+
+/**
+ * A trainer whose steps, validations and embeddings run on a device. `state` is where training begins and what
+ * `fetchState` brings back; in between the device's is newer. The gradient is not kept.
+ *
+ * The first step is computed on the CPU as well. Throws LacunaError where loss or norm differ by more than a thousandth:
+ * a driver may be silently wrong.
+ */
+export class DeviceTrainer extends Trainer {
+  private onDevice: DeviceState | undefined;
+  private checked = false;
+  private readonly programs = new Map<string, Promise<DeviceExecutable>>();
+
+  /** Throws InputError for a model with moments that are tracked (batch normalisation), and for rates per parameter. */
+  constructor(
+    private readonly device: DeviceEngine,
+    cpu: Engine,
+    options: Omit<TrainerOptions, 'rateOf'>,
+    lengthForLayout: number,
+  ) {
+    super(cpu, options, lengthForLayout);
+    if (trackedOf([this.graph(lengthForLayout).loss]).length > 0)
+      throw new InputError(
+        'training.device webgpu: the encoder or the objective has batch normalisation, which is computed on the CPU alone; try --device cpu',
+      );
+  }
+
+  override begin(parameters: Float32Array): void {
+    this.dropDeviceState();
+    super.begin(parameters);
+  }
+
+  override async restart(): Promise<void> {
+    await this.fetchState();
+    this.dropDeviceState();
+    await super.restart();
+  }
+
+  override async step(tokens: number, feeds: HostTensors, settings: StepSettings): Promise<TakenStep> {
+    if (settings.sum) throw new Error('a gradient on a device is not summed over machines');
+    const expected = this.checked ? undefined : await this.firstStepOnCpu(tokens, feeds);
+    const old = await this.deviceState();
+    const { step, learningRate, momentum } = settings;
+    const graph = this.graph(tokens);
+    const correction = Math.sqrt(1 - BETA2 ** step);
+    const numbers = {
+      'optimizer.rate': number0((learningRate * correction) / (1 - BETA1 ** step)),
+      'optimizer.epsilon': number0(EPSILON * correction),
+      'optimizer.keep': number0(1 - learningRate * this.options.weightDecay),
+      ...(momentum !== undefined && { 'optimizer.momentum': number0(momentum) }),
+    };
+    const executable = await this.program(`step ${tokens}`, () =>
+      stepProgram(graph, this.layout, this.options, momentum !== undefined),
+    );
+    const { report, ...fresh } = await executable.run({ ...feeds, ...numbers, ...stateFeeds(old) });
+    settings.meanwhile?.();
+    const [loss, norm, ...rest] = await this.device.download(report);
+    report.dispose();
+    const finite = Number.isFinite(loss) && Number.isFinite(norm);
+    if (expected) checkAgainstCpu({ loss, norm }, expected);
+    this.checked = true;
+    const next: DeviceState = {
+      parameters: fresh.new_parameters,
+      first: fresh.new_first,
+      second: fresh.new_second,
+      ...(old.average && { average: fresh.new_average ?? old.average }),
+    };
+    if (finite) this.onDevice = next;
+    const kept = new Set<DeviceTensor>(Object.values(finite ? next : old));
+    for (const tensor of Object.values<DeviceTensor>(finite ? { ...old } : { ...next }))
+      if (!kept.has(tensor)) tensor.dispose();
+    const metrics = Object.fromEntries(Object.keys(graph.metrics).map((name, i) => [name, rest[i]]));
+    return { loss, norm, metrics };
+  }
+
+  /** Throws Error: see `step`. */
+  override async update(): Promise<void> {
+    throw new Error('the gradient of a device is taken with the whole step');
+  }
+
+  override async evaluate(tokens: number, feeds: HostTensors): Promise<HostTensors> {
+    return this.computed('evaluation', tokens, feeds, this.graph(tokens).evaluation);
+  }
+
+  override async embed(tokens: number, feeds: HostTensors): Promise<Float32Array> {
+    const { embedding } = this.graph(tokens);
+    if (!embedding) throw new Error('embed: the graph was built without an embedding');
+    const results = await this.computed('embedding', tokens, feeds, { embedding });
+    return results.embedding.data as Float32Array;
+  }
+
+  override async fetchState(): Promise<void> {
+    if (this.onDevice === undefined) return;
+    const { parameters, first, second, average } = this.onDevice;
+    const { state } = this;
+    state.parameters.set(await this.device.download(parameters));
+    state.firstMoment.set(await this.device.download(first));
+    state.secondMoment.set(await this.device.download(second));
+    if (average) state.average?.set(await this.device.download(average));
+  }
+
+  override async release(): Promise<void> {
+    this.dropDeviceState();
+    for (const program of this.programs.values()) await (await program).release();
+    this.programs.clear();
+    await this.device.release();
+    await super.release();
+  }
+
+  private dropDeviceState(): void {
+    for (const tensor of Object.values<DeviceTensor>({ ...this.onDevice })) tensor.dispose();
+    this.onDevice = undefined;
+  }
+
+  /** The state on the device, brought there from `state` unless it is newer there. */
+  private async deviceState(): Promise<DeviceState> {
+    const { parameters, firstMoment, secondMoment, average } = this.state;
+    const upload = (vector: Float32Array) =>
+      this.device.upload(hostTensor('float32', [vector.length], vector as Float32Array<ArrayBuffer>));
+    this.onDevice ??= {
+      parameters: await upload(parameters),
+      first: await upload(firstMoment),
+      second: await upload(secondMoment),
+      ...(average && { average: await upload(average) }),
+    };
+    return this.onDevice;
+  }
+
+  private async firstStepOnCpu(tokens: number, feeds: HostTensors): Promise<{ loss: number; norm: number }> {
+    await this.fetchState();
+    const { loss } = await this.gradient(tokens, feeds);
+    return { loss, norm: this.gradientNorm() };
+  }
+
+  private async computed(
+    name: string,
+    tokens: number,
+    feeds: HostTensors,
+    outputs: Program['outputs'],
+  ): Promise<HostTensors> {
+    const executable = await this.program(`${name} ${tokens}`, () => {
+      const values = fromFlatVectors(Object.values(outputs), this.layout);
+      return { name, outputs: Object.fromEntries(Object.keys(outputs).map((key, i) => [key, values[i]])) };
+    });
+    const results: Record<string, HostTensor> = {};
+    const computed = await executable.run({ ...feeds, ...stateFeeds(await this.deviceState()) });
+    for (const [key, tensor] of Object.entries(computed)) {
+      const data = (await this.device.download(tensor)) as Float32Array<ArrayBuffer>;
+      results[key] = hostTensor('float32', outputs[key].shape.map(staticSize), data);
+      tensor.dispose();
+    }
+    return results;
+  }
+
+  private program(key: string, build: () => Program): Promise<DeviceExecutable> {
+    const program = this.programs.get(key) ?? this.device.compile(build());
+    this.programs.set(key, program);
+    return program;
+  }
+}
+
+const stateFeeds = ({ parameters, first, second, average }: DeviceState) => ({
+  'state.parameters': parameters,
+  'state.first': first,
+  'state.second': second,
+  ...(average && { 'state.average': average }),
+});
+
+function checkAgainstCpu(
+  found: { readonly loss: number; readonly norm: number },
+  expected: { readonly loss: number; readonly norm: number },
+): void {
+  for (const name of ['loss', 'norm'] as const) {
+    const difference = Math.abs(found[name] - expected[name]);
+    if (Number.isFinite(expected[name]) && !(difference <= TOLERANCE * Math.abs(expected[name])))
+      throw new LacunaError(
+        `training.device webgpu: the ${name === 'norm' ? 'gradient norm' : 'loss'} of the first step is ${found[name]} on the device and ${expected[name]} on the CPU, so this device or its driver cannot be trusted; try --device cpu`,
+      );
+  }
+}
+
+/** The values with each parameter a part of the flat vector `state.parameters`, and a target's of `state.average`. */
+function fromFlatVectors(values: readonly Value[], layout: ParameterLayout): Value[] {
+  const vector = (name: string) => input(name, 'float32', [layout.length]);
+  const [parameters, average] = [vector('state.parameters'), vector('state.average')];
+  const slots = new Map(layout.slots.map((slot) => [slot.name, slot]));
+  return replaceParameters(values, ({ name, outputs: [{ shape }] }) => {
+    const slot = slots.get(name) ?? slots.get(name.slice(TARGET.length + 1));
+    if (slot === undefined) throw new Error(`${name}: is no part of the trained parameters`);
+    const flat = slots.has(name) ? parameters : average;
+    const { offset } = slot;
+    return reshape(slice(flat, 0, offset, offset + elementCount(shape.map(staticSize))), shape);
+  });
+}
+
+/**
+ * Forward, gradient, norm, clipping, AdamW and the target network. Outputs: the new vectors, and `report`
+ * float32[2 + metrics]: loss, norm, and the metrics in their order.
+ */
+const stepProgram = (
+  { loss, parameters, metrics }: TrainableGraph,
+  layout: ParameterLayout,
+  { clipNorm, recompute }: Pick<TrainerOptions, 'clipNorm' | 'recompute'>,
+  follows: boolean,
+): Program =>
+  sharingLeaves(() => {
+    const { outputs } = gradientProgram('step', loss, parameters, {}, { recompute });
+    const gradients = layout.slots.map(({ name }) => outputs[gradientName(name)]);
+    const values = fromFlatVectors([...gradients, loss, ...Object.values(metrics)], layout);
+    return scope('optimizer', () => {
+      const vector = (name: string) => input(`state.${name}`, 'float32', [layout.length]);
+      const number = (name: string) => input(`optimizer.${name}`, 'float32', []);
+      const gradient = joined(values.slice(0, gradients.length));
+      // Zeros to a round length, so that the sum is taken in parts.
+      const padded = pad(gradient, 0, 0, -layout.length & 63);
+      const norm = sqrt(sumAll(multiply(padded, padded)));
+      const scale = where(less(scalar(clipNorm), norm), divide(scalar(clipNorm), norm), scalar(1));
+      const { first, second, change } = adamWMoments(
+        { gradient, first: vector('first'), second: vector('second') },
+        {
+          firstShare: multiply(scale, scalar(1 - BETA1)),
+          secondShareRoot: multiply(scale, scalar(Math.sqrt(1 - BETA2))),
+          epsilon: number('epsilon'),
+          rate: number('rate'),
+        },
+      );
+      const old = vector('parameters');
+      const { decayed, length } = layout;
+      const fresh = subtract(
+        joined([
+          ...(decayed > 0 ? [multiply(slice(old, 0, 0, decayed), number('keep'))] : []),
+          ...(decayed < length ? [slice(old, 0, decayed, length)] : []),
+        ]),
+        change,
+      );
+      const followed = () => {
+        const [average, momentum] = [vector('average'), number('momentum')];
+        return add(multiply(average, momentum), multiply(fresh, subtract(scalar(1), momentum)));
+      };
+      const [stepLoss, ...told] = values.slice(gradients.length);
+      return {
+        name: 'step',
+        outputs: {
+          report: joined([stepLoss, norm, ...told]),
+          new_parameters: fresh,
+          new_first: first,
+          new_second: second,
+          ...(follows && { new_average: followed() }),
+        },
+      };
+    });
+  });
+
+/** All elements, one after the other. */
+const joined = (parts: readonly Value[]): Value =>
+  concatenate(
+    parts.map((part) => reshape(part, [-1])),
+    0,
+  );
