@@ -5,28 +5,55 @@ import { prepared } from '../files.js';
 import { encoderMethods, usualChoices } from '../methods/encoders.js';
 import { boostedTrees, constant, extraTrees, linearOnValues, randomForest } from '../methods/simple.js';
 import type { BenchmarkTask, Dataset, Pretraining, Suite } from '../suite.js';
-import { readTable, writeTable } from '../tables.js';
+import { readTable, type Table, writeTable } from '../tables.js';
 
 const FILE = 'higgs/higgs.csv.gz';
 
+/** A part of the training rows has three decimals and the others more, by which a classifier could tell them apart. */
+const DECIMALS = 3;
+
+/** The file with all of its numbers rounded alike. */
+async function readEvents(data: string): Promise<Table> {
+  const { columns, rows } = await readTable(join(data, FILE));
+  const round = (cell: Table['rows'][number][number]) =>
+    typeof cell === 'number' ? Number(cell.toFixed(DECIMALS)) : cell;
+  return { columns, rows: rows.map((row) => row.map(round)) };
+}
+
+/** The tasks: how many labels, and the part of them that validation takes. */
+const TASKS = {
+  'higgs-1k': { labels: 1000, validFraction: 0.2, words: '1,000 labels' },
+  'higgs-10k': { labels: 10_000, validFraction: 0.1, words: '10,000 labels' },
+  'higgs-all': { labels: 20_984, validFraction: 0.1, words: 'all labels' },
+} as const;
+
+/** The part of a training row, by its place in the file and among the training rows; undefined where it has no label. */
+function partOfRow(
+  place: number,
+  rank: number,
+  { labels, validFraction }: (typeof TASKS)[keyof typeof TASKS],
+) {
+  return rank >= labels ? undefined : partOf(String(place), 0, { valid: validFraction, test: 0 });
+}
+
 /** The first `labels` training rows, of which some are held out for validation, and all test rows. */
-const labelled = (name: string, labels: number, validFraction: number): Dataset => ({
+const labelled = (name: keyof typeof TASKS): Dataset => ({
   name,
   files: [FILE],
   async open(folders) {
-    const recipe = { labels, validFraction };
+    const { labels, validFraction } = TASKS[name];
+    const recipe = { labels, validFraction, decimals: DECIMALS };
     const path = await prepared(
       folders,
       { name, extension: '.csv', files: [FILE], recipe },
       async (target) => {
-        const { columns, rows } = await readTable(join(folders.data, FILE));
+        const { columns, rows } = await readEvents(folders.data);
         const split = columns.indexOf('split');
-        let kept = 0;
-        const chosen = rows.flatMap((row, i) => {
+        let rank = 0;
+        const chosen = rows.flatMap((row, place) => {
           if (row[split] === 'test') return [row];
-          if (kept++ >= labels) return [];
-          const part = partOf(String(i), 0, { valid: validFraction, test: 0 });
-          return [row.map((cell, column) => (column === split ? part : cell))];
+          const part = partOfRow(place, rank++, TASKS[name]);
+          return part ? [row.map((cell, column) => (column === split ? part : cell))] : [];
         });
         await writeTable(target, { columns, rows: chosen });
       },
@@ -40,15 +67,21 @@ const pretraining: Pretraining = {
     name: 'higgs-unlabelled',
     files: [FILE],
     async open(folders) {
-      let removed = { records: 0, of: 0, reason: 'the test rows of the suite' };
-      const { columns, rows } = await readTable(join(folders.data, FILE));
+      const reason = 'the test rows and the validation rows of every task';
+      const { columns, rows } = await readEvents(folders.data);
       const [split, ...dropped] = ['split', 'source', 'label'].map((name) => columns.indexOf(name));
       const features = columns.flatMap((_, column) => ([split, ...dropped].includes(column) ? [] : [column]));
-      const training = rows.filter((row) => row[split] === 'train');
-      removed = { ...removed, records: rows.length - training.length, of: rows.length };
+      let rank = 0;
+      const training = rows.filter((row, place) => {
+        if (row[split] !== 'train') return false;
+        const own = rank++;
+        return Object.values(TASKS).every((task) => partOfRow(place, own, task) !== 'valid');
+      });
+      const removed = { records: rows.length - training.length, of: rows.length, reason };
+      const recipe = { learned: 'features of training rows', decimals: DECIMALS, without: reason };
       const path = await prepared(
         folders,
-        { name: 'higgs-unlabelled', extension: '.csv', files: [FILE], recipe: 'features of training rows' },
+        { name: 'higgs-unlabelled', extension: '.csv', files: [FILE], recipe },
         (target) =>
           writeTable(target, {
             columns: features.map((column) => columns[column]),
@@ -65,15 +98,15 @@ const pretraining: Pretraining = {
   },
 };
 
-const task = (name: string, labels: number, validFraction: number, words: string): BenchmarkTask => ({
+const task = (name: keyof typeof TASKS): BenchmarkTask => ({
   name,
-  title: `HIGGS, ${words}`,
-  dataset: labelled(name, labels, validFraction),
+  title: `HIGGS, ${TASKS[name].words}`,
+  dataset: labelled(name),
   targets: ['label'],
   task: 'binary',
   metric: 'accuracy',
   splitColumn: 'split',
-  split: `${words} of the 20,984 training rows, ${100 * validFraction} % of them for validation; the given 5,000 test rows`,
+  split: `${TASKS[name].words} of the 20,984 training rows, ${100 * TASKS[name].validFraction} % of them for validation; the given 5,000 test rows`,
   source: 'UCI HIGGS, 25,984 of its 11 million rows',
   pretraining,
   finetuning: {
@@ -88,9 +121,5 @@ const task = (name: string, labels: number, validFraction: number, words: string
 export const higgs: Suite = {
   name: 'higgs',
   title: 'HIGGS: collider events with few labels and many',
-  tasks: [
-    task('higgs-1k', 1000, 0.2, '1,000 labels'),
-    task('higgs-10k', 10_000, 0.1, '10,000 labels'),
-    task('higgs-all', 20_984, 0.1, 'all labels'),
-  ],
+  tasks: (Object.keys(TASKS) as (keyof typeof TASKS)[]).map(task),
 };
