@@ -21,19 +21,19 @@ export const rowCount: Features<number> = {
 
 /**
  * The values of a table's cells or an image's pixels as the tokenizer standardises them, float32[records, dimension].
- * A categorical field is one-hot. A missing numeric cell is 0, which is the mean, or NaN where `missing` says so.
+ * A categorical field is one-hot. A missing numeric cell is NaN.
  */
-export const rawValues = (missing: 'mean' | 'nan'): Features<Float32Array> => ({
-  name: `raw values, missing as ${missing}`,
+export const rawValues: Features<Float32Array> = {
+  name: 'raw values',
   dimension: ({ tokenizer }) => rawDimension(tokenizer.spec),
-  of: (session, part) => rawRows(session.tokenizer.spec, blockOf(session, part), missing),
-});
+  of: (session, part) => rawRows(session.tokenizer.spec, blockOf(session, part)),
+};
 
 const rawDimension = (spec: TokenSpec): number =>
   spec.kind === 'discrete' ? spec.vocabulary * (spec.vocabulary + 1) : valueDimension(spec);
 
-const rawRows = (spec: TokenSpec, block: TokenBlock, missing: 'mean' | 'nan'): Float32Array =>
-  spec.kind === 'discrete' ? pairCounts(spec.vocabulary, block) : valueRows(spec, block, missing);
+const rawRows = (spec: TokenSpec, block: TokenBlock): Float32Array =>
+  spec.kind === 'discrete' ? pairCounts(spec.vocabulary, block) : valueRows(spec, block);
 
 /** Shares of each letter and each pair of neighbours in a sequence, float32[records, vocabulary · (vocabulary + 1)]. */
 function pairCounts(vocabulary: number, { count, offsets, ids }: TokenBlock): Float32Array {

@@ -2,7 +2,7 @@ import { isMolecule } from '../molecules/descriptors.js';
 import type { FeatureSet, RawRecords } from './feature-set.js';
 import { lettersAndRuns, positions } from './letters.js';
 import { descriptors, fingerprints, fingerprintsAndDescriptors } from './molecules.js';
-import { values, valuesWithMissing } from './values.js';
+import { values } from './values.js';
 import { runsOfCharacters, words } from './words.js';
 
 export type { FeatureSet, FeatureState, RawRecords } from './feature-set.js';
@@ -11,7 +11,6 @@ export type { FeatureSet, FeatureState, RawRecords } from './feature-set.js';
 export const featureSets: ReadonlyMap<string, FeatureSet> = new Map(
   [
     values,
-    valuesWithMissing,
     fingerprints,
     descriptors,
     fingerprintsAndDescriptors,
@@ -35,7 +34,7 @@ const MOST_POSITIONS = 16_384;
  * letters and the letter at each position.
  */
 export async function featureSetsFor({ spec, texts }: RawRecords): Promise<readonly FeatureSet[]> {
-  if (spec.kind !== 'discrete') return [values, valuesWithMissing];
+  if (spec.kind !== 'discrete') return [values];
   const looked = (texts ?? []).slice(0, LOOKED_AT);
   const share = (count: number) => (looked.length === 0 ? 0 : count / looked.length);
   let molecules = 0;

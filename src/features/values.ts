@@ -10,10 +10,10 @@ export function valueDimension(spec: TokenSpec): number {
 
 /**
  * The values of a table's cells, a series' steps or an image's pixels as the tokenizer standardises them, float32[records,
- * dimension]. A categorical field is one-hot. A missing numeric cell is 0, which is the mean, or NaN where `missing` says so;
- * what a series that is shorter than the longest lacks is 0.
+ * dimension]. A categorical field is one-hot. A missing numeric cell is NaN; what a series that is shorter than the longest
+ * lacks is 0.
  */
-export function valueRows(spec: TokenSpec, block: TokenBlock, missing: 'mean' | 'nan'): Float32Array {
+export function valueRows(spec: TokenSpec, block: TokenBlock): Float32Array {
   const dimension = valueDimension(spec);
   const rows = new Float32Array(block.count * dimension);
   if (spec.kind === 'continuous') {
@@ -34,8 +34,7 @@ export function valueRows(spec: TokenSpec, block: TokenBlock, missing: 'mean' | 
     spec.fields.forEach((field, position) => {
       const id = block.ids![record * width + position];
       if (field.type === 'numeric') {
-        const absent = id === MISSING_ID && missing === 'nan';
-        rows[column++] = absent ? Number.NaN : block.values![record * width + position];
+        rows[column++] = id === MISSING_ID ? Number.NaN : block.values![record * width + position];
       } else {
         if (id !== MISSING_ID && id !== PRESENT_ID) rows[column + id - field.firstId] = 1;
         column += field.size;
@@ -45,18 +44,10 @@ export function valueRows(spec: TokenSpec, block: TokenBlock, missing: 'mean' | 
   return rows;
 }
 
-/** For linear models, which read no NaN. */
+/** The values themselves. Linear models take what is missing for the mean, trees learn a side for it. */
 export const values = unfitted(
   'values',
-  'the standardised values, categories one-hot, what is missing as the mean',
-  valueDimension,
-  ({ spec, block }) => valueRows(spec, block, 'mean'),
-);
-
-/** For trees, which learn a side for what is missing. */
-export const valuesWithMissing = unfitted(
-  'values, missing kept',
   'the standardised values, categories one-hot, what is missing marked',
   valueDimension,
-  ({ spec, block }) => valueRows(spec, block, 'nan'),
+  ({ spec, block }) => valueRows(spec, block),
 );

@@ -41,32 +41,47 @@ export interface Standardization {
   readonly scale: Float64Array;
 }
 
-/** Fits a standardization to features float32[n, dimension]. Two passes, so a large mean costs no precision. */
+/**
+ * Fits a standardization to features float32[n, dimension], where NaN is missing and left out. Two passes, so a large mean
+ * costs no precision. A feature without a value is left out as a constant is.
+ */
 export function fitStandardization(features: Float32Array, dimension: number): Standardization {
   const n = features.length / dimension;
   const mean = new Float64Array(dimension);
   const scale = new Float64Array(dimension);
+  const known = new Float64Array(dimension);
   for (let row = 0; row < n; row++) {
-    for (let j = 0; j < dimension; j++) mean[j] += features[row * dimension + j];
+    for (let j = 0; j < dimension; j++) {
+      const value = features[row * dimension + j];
+      if (Number.isNaN(value)) continue;
+      mean[j] += value;
+      known[j]++;
+    }
   }
-  for (let j = 0; j < dimension; j++) mean[j] /= n;
+  for (let j = 0; j < dimension; j++) mean[j] /= Math.max(1, known[j]);
   for (let row = 0; row < n; row++) {
-    for (let j = 0; j < dimension; j++) scale[j] += (features[row * dimension + j] - mean[j]) ** 2;
+    for (let j = 0; j < dimension; j++) {
+      const value = features[row * dimension + j];
+      if (!Number.isNaN(value)) scale[j] += (value - mean[j]) ** 2;
+    }
   }
   for (let j = 0; j < dimension; j++) {
-    const deviation = Math.sqrt(scale[j] / n);
+    const deviation = Math.sqrt(scale[j] / Math.max(1, known[j]));
     // Below this a float32 feature varies by rounding alone.
     scale[j] = deviation > 1e-7 * Math.abs(mean[j]) ? 1 / deviation : 0;
   }
   return { mean, scale };
 }
 
-/** (features − mean) · scale, float32[n, dimension]. */
+/** (features − mean) · scale, float32[n, dimension]; a missing value becomes 0, as the mean does. */
 export function standardize({ mean, scale }: Standardization, features: Float32Array): Float32Array {
   const dimension = mean.length;
   const out = new Float32Array(features.length);
   for (let start = 0; start < features.length; start += dimension) {
-    for (let j = 0; j < dimension; j++) out[start + j] = (features[start + j] - mean[j]) * scale[j];
+    for (let j = 0; j < dimension; j++) {
+      const value = features[start + j];
+      out[start + j] = Number.isNaN(value) ? 0 : (value - mean[j]) * scale[j];
+    }
   }
   return out;
 }

@@ -30,14 +30,14 @@ export const linearOnValues = onFeatures({
   name: 'linear',
   description:
     'ridge, logistic or softmax regression on the standardised values, categories one-hot; on the shares of letters and pairs of letters where records are texts',
-  features: rawValues('mean'),
+  features: rawValues,
   probe: linearProbe,
 });
 
 export const boostedTrees = onFeatures({
   name: 'boosted trees',
   description: 'gradient-boosted trees on the values; size of trees and rounds chosen on validation',
-  features: rawValues('nan'),
+  features: rawValues,
   probe: boostedTreesProbe,
 });
 
@@ -59,14 +59,14 @@ export const boostedTreesOnFingerprints = onFeatures({
 export const randomForest = onFeatures({
   name: 'random forest',
   description: '300 trees on the values; rows in a leaf chosen on validation',
-  features: rawValues('nan'),
+  features: rawValues,
   probe: randomForestProbe,
 });
 
 export const extraTrees = onFeatures({
   name: 'extra trees',
   description: '300 extremely randomised trees on the values; rows in a leaf chosen on validation',
-  features: rawValues('nan'),
+  features: rawValues,
   probe: extraTreesProbe,
 });
 
