@@ -18,6 +18,8 @@ type Verbs = {
 export const inspect: Verbs['inspect'] = (options, hooks) => inBackground('inspect', options, hooks);
 /** Learns from a file without labels. */
 export const pretrain: Verbs['pretrain'] = (options, hooks) => inBackground('pretrain', options, hooks);
+/** Predicts labels by simple models, an encoder beside them, and ensembles. */
+export const fit: Verbs['fit'] = (options, hooks) => inBackground('fit', options, hooks);
 /** Trains a pretrained encoder on labels, beside the same encoder untrained. */
 export const finetune: Verbs['finetune'] = (options, hooks) => inBackground('finetune', options, hooks);
 /** Scores a frozen encoder on labels, beside the same encoder untrained. */
@@ -53,6 +55,7 @@ export type { MethodScores, Scores } from './runs/scores.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
 export type { ExportOptions, ExportSummary } from './verbs/export.js';
 export type { FinetuneVerbOptions } from './verbs/finetune.js';
+export type { FitSummary, FitVerbOptions } from './verbs/fit.js';
 export type { Inspection, InspectOptions } from './verbs/inspect.js';
 export type { PredictOptions, PredictSummary } from './verbs/predict.js';
 export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';

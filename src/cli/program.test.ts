@@ -6,6 +6,7 @@ import { InputError, LacunaError } from '../errors.js';
 import { objectives } from '../objectives/index.js';
 import type { Results } from '../report/results.js';
 import type { MethodScores, Scores } from '../runs/scores.js';
+import type { FitSummary } from '../verbs/fit.js';
 import type { Inspection } from '../verbs/inspect.js';
 import type { PretrainSummary } from '../verbs/pretrain.js';
 import { runProgram } from './program.js';
@@ -52,6 +53,43 @@ const scores: Scores = {
   },
   methods: [method],
   file: 'r2/scores.json',
+};
+
+const score = { value: 0.8, low: 0.7, high: 0.9 };
+const rowOf = (name: string, representation: boolean) => ({
+  name,
+  representation,
+  valid: 0.82,
+  test: score,
+  seconds: 3,
+});
+const fitSummary: FitSummary = {
+  task: 'binary',
+  targets: ['y'],
+  metric: 'roc-auc',
+  higherIsBetter: true,
+  split: scores.split,
+  folds: 5,
+  rows: [
+    rowOf('linear on values', false),
+    rowOf('ensemble of the simple models', false),
+    { ...rowOf('ensemble of all', true), weights: { 'linear on values': 1 } },
+  ],
+  simple: 'linear on values',
+  chosen: 'ensemble of all',
+  differences: [
+    { of: 'ensemble of all', against: 'linear on values', value: 0.02, low: 0.01, high: 0.03 },
+    {
+      of: 'ensemble of all',
+      against: 'ensemble of the simple models',
+      value: -0.01,
+      low: -0.03,
+      high: 0.01,
+    },
+  ],
+  representationSeconds: 75,
+  seconds: 90,
+  model: 'models/y',
 };
 
 const inspection: Inspection = {
@@ -142,6 +180,7 @@ async function lacuna(
     };
   const all: Verbs = {
     pretrain: answer(summary),
+    fit: answer(fitSummary),
     finetune: answer(scores),
     probe: answer(scores),
     embed: answer({ file: 'e.npy', rows: 7, rejected: 1, unknown: 0, dimension: 64 }),

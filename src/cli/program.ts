@@ -27,6 +27,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
     load: () => import('./inspect.js'),
   },
   pretrain: { summary: 'learn from a file without labels', load: () => import('./pretrain.js') },
+  fit: {
+    summary: 'predict labels: simple models, an encoder and ensembles in one honest table',
+    load: () => import('./fit.js'),
+  },
   finetune: { summary: 'train a pretrained encoder on labels', load: () => import('./finetune.js') },
   probe: { summary: 'score a frozen encoder on labels', load: () => import('./probe.js') },
   embed: { summary: 'write the embedding of every record', load: () => import('./embed.js') },

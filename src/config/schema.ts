@@ -202,6 +202,19 @@ function build() {
     threads: training.shape.threads,
   });
 
+  const fit = z.strictObject({
+    ...labels,
+    folds: key(
+      z.int().min(1).max(20),
+      'parts of the training and validation records, each held once to choose by; 1: the validation part alone',
+      5,
+    ),
+    columns: key(names(), 'only these columns are learned from', ['smiles']),
+    ignore: key(names(), 'these columns are never learned from', ['id']),
+    pretrain: key(z.boolean(), 'pretrain an encoder on all records but those of the test first', true),
+    trained_encoder: key(z.boolean(), 'train the encoder on the labels too, beside using it frozen', true),
+  });
+
   /** Steps and epochs say the same thing twice. */
   const oneDuration: [
     (section: { steps?: number; epochs?: number }) => boolean,
@@ -221,6 +234,7 @@ function build() {
       training: training.partial().refine(...oneDuration),
       finetune: finetune.partial().refine(...oneDuration),
       probe: probe.partial(),
+      fit: fit.partial(),
     })
     .partial();
 
@@ -303,6 +317,7 @@ export type UserConfig = Omit<ParsedConfig, 'encoder' | 'objective'> & {
 export type Section = Exclude<keyof ParsedConfig, 'plugins'>;
 export type FinetuneOptions = NonNullable<ParsedConfig['finetune']>;
 export type ProbeOptions = NonNullable<ParsedConfig['probe']>;
+export type FitOptions = NonNullable<ParsedConfig['fit']>;
 /** How `embed`, `predict` and the like read their file. */
 export type ReadingOptions = z.infer<Schemas['reading']>;
 /**

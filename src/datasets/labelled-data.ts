@@ -36,6 +36,8 @@ export interface LabelledData extends LabelledRecords {
   readonly hashes: RecordHashes;
   /** The records without a value in any target column, where they were asked for. */
   readonly unlabelledBlock?: TokenBlock;
+  /** The text of each record, where its column was asked for; '' where the cell is missing. */
+  readonly texts?: readonly string[];
   /** Where the parts come from, for people. */
   readonly splitBy: string;
   /** Labels of tokens that the tokenizer crops, which were left out. */
@@ -73,6 +75,8 @@ export interface LabelledOptions {
   readonly heldOut: HeldOut;
   /** Whether the tokens of records without a label are kept, too. */
   readonly keepUnlabelled?: boolean;
+  /** A column of the tokenizer whose texts are kept beside the tokens. */
+  readonly textColumn?: string;
 }
 
 /**
@@ -108,6 +112,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
   const parts: Part[] = [];
   const hashes = { low: [] as number[], high: [] as number[] };
   const cells: (number | string | null)[][] = targets.map(() => []);
+  const texts: string[] = [];
   const tokenColumns = { target: targets[0], mask: options.maskColumn };
   const counts = { croppedLabels: 0, unlabelled: 0 };
   const onCropped = (labels: number) => {
@@ -146,6 +151,8 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     blocks.push(block);
     const { low, high } = hashesOf(batch, tokenizer);
     for (const place of placesOf(block, batch)) {
+      if (options.textColumn !== undefined)
+        texts.push(String(batch.columns[options.textColumn].values[place] ?? ''));
       parts.push(partOfRow[place]!);
       hashes.low.push(low[place]);
       hashes.high.push(high[place]);
@@ -175,6 +182,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     spec: classTexts.named(spec),
     hashes: { low: Uint32Array.from(hashes.low), high: Uint32Array.from(hashes.high) },
     ...(withoutLabel.length > 0 && { unlabelledBlock: concatenateBlocks(withoutLabel) }),
+    ...(options.textColumn !== undefined && { texts }),
     splitBy: describeSplit(rule, split),
     ...counts,
     unassigned: inNoPart.count,

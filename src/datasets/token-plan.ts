@@ -22,6 +22,8 @@ export interface TokenWishes {
     readonly split?: 'random';
     readonly columns?: readonly string[];
     readonly ignore?: readonly string[];
+    /** The labels, where they are known. */
+    readonly targets?: readonly string[];
   };
   readonly tokenizer?: {
     readonly kind?: TokenizerChoice['kind'];
@@ -52,7 +54,7 @@ export function planTokens(source: DataSource, profile: SourceProfile, wishes: T
   const { tokenizer = {}, data = {} } = wishes;
   const choice = chooseTokenizer(
     { ...profile, split: split.column },
-    { kind: tokenizer.kind, columns: data.columns, ignore: data.ignore },
+    { kind: tokenizer.kind, columns: data.columns, ignore: data.ignore, targets: data.targets },
   );
   return { choice: { ...choice, warnings: [...notes, ...choice.warnings] }, split };
 }

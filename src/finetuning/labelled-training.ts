@@ -276,6 +276,12 @@ export class LabelledTrainer {
     return test.score(metric, await this.predict(test.records), options);
   }
 
+  /** Outputs float64[rows, outputs] for a block of the same tokenizer, by the parameters that were kept. */
+  predictWith({ parameters }: Pick<Trained, 'parameters'>, block: TokenBlock): Promise<Float64Array> {
+    this.trainer.state.parameters.set(parameters);
+    return this.predict(block);
+  }
+
   release(): Promise<void> {
     return this.trainer.release();
   }

@@ -31,6 +31,12 @@ export function murckoScaffold(rdkit: MainModule, smiles: string): string | unde
   );
 }
 
+/** The scaffold of each molecule: '' where it has no ring, undefined where RDKit refuses the text. */
+export async function scaffoldsOf(smiles: readonly string[]): Promise<(string | undefined)[]> {
+  const rdkit = await loadRDKit();
+  return smiles.map((text) => murckoScaffold(rdkit, text));
+}
+
 /** Parts of the records for validation and for the test; the rest is for training. */
 export interface SplitFractions {
   readonly valid: number;
@@ -48,11 +54,9 @@ export async function scaffoldSplit(
   smiles: readonly string[],
   { valid, test }: SplitFractions = { valid: 0.1, test: 0.1 },
 ): Promise<(Part | undefined)[]> {
-  const rdkit = await loadRDKit();
   const groups = new Map<string, number[]>();
   let read = 0;
-  for (const [place, text] of smiles.entries()) {
-    const scaffold = murckoScaffold(rdkit, text);
+  for (const [place, scaffold] of (await scaffoldsOf(smiles)).entries()) {
     if (scaffold === undefined) continue;
     read++;
     const group = groups.get(scaffold);

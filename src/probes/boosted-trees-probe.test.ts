@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { packData, unpackData } from '../fit/plain-data.js';
 import { roundsOf } from '../numerics/boosted-trees.js';
 import type { OutputLayout } from '../scoring/metrics.js';
 import { random } from '../tensor/random.js';
 import { boostedTrees } from './boosted-trees-probe.js';
-import { type FittedModel, fromJson, predictFitted, toJson } from './fitted-model.js';
+import { type FittedModel, predictFitted } from './fitted-model.js';
 import { runProbe } from './protocol.js';
 import { represented } from './represented.case.js';
 
@@ -52,7 +53,8 @@ describe('boostedTrees', () => {
     for (const { model, predict } of boostedTrees({ ...rows, valid }, one)) {
       const [{ ensemble }] = model.parts;
       expect(roundsOf(ensemble)).toBeLessThan(200);
-      const kept = fromJson(JSON.parse(JSON.stringify(toJson(model)))) as FittedModel;
+      const { json, tensors } = packData(model, 'model');
+      const kept = unpackData(JSON.parse(JSON.stringify(json)), tensors) as FittedModel;
       expect(predictFitted(kept, valid.features)).toEqual(predict(valid.features));
     }
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { nodeEngine } from '../engine/node.js';
+import { packData, unpackData } from '../fit/plain-data.js';
 import * as g from '../graph/index.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { OutputLayout } from '../scoring/metrics.js';
@@ -7,7 +8,7 @@ import { random } from '../tensor/random.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { boostedTrees } from './boosted-trees-probe.js';
 import { fittedGraph } from './fitted-graph.js';
-import { type FittedModel, fromJson, predictFitted, toJson } from './fitted-model.js';
+import { type FittedModel, predictFitted } from './fitted-model.js';
 import { extraTrees, randomForest } from './forest-probe.js';
 import { linearProbe } from './linear-probe.js';
 import type { Probe } from './protocol.js';
@@ -60,7 +61,8 @@ describe.each(Object.entries(probes))('%s', (name, probe) => {
     const others = rowsFor({ ...task }, name !== 'linearProbe').features.map((value) => value + 0.25);
     for await (const { model, predict } of probe({ ...rows, valid: rows }, task)) {
       const expected = await predict(others);
-      const kept = fromJson(JSON.parse(JSON.stringify(toJson(model)))) as FittedModel;
+      const { json, tensors } = packData(model, 'model');
+      const kept = unpackData(JSON.parse(JSON.stringify(json)), tensors) as FittedModel;
       expect(predictFitted(kept, others)).toEqual(expected);
       const computed = await runGraph(kept, others, task.outputs);
       // Logits of single precision say as much as their probabilities.

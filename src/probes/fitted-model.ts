@@ -57,32 +57,3 @@ const links: Record<TreesFitted['link'], (value: number) => number> = {
   'log odds': (value) => Math.log(kept(value) / (1 - kept(value))),
   logarithm: (value) => Math.log(kept(value)),
 };
-
-const arrays = { Float64Array, Float32Array, Int32Array, Uint8Array, Uint16Array };
-type ArrayName = keyof typeof arrays;
-
-/** Plain data with typed arrays → JSON: an array is `{ "Float64Array": base64 }`, little-endian. */
-export function toJson(value: unknown): unknown {
-  if (ArrayBuffer.isView(value)) {
-    const name = value.constructor.name;
-    if (!(name in arrays)) throw new Error(`toJson: a ${name} is no plain data`);
-    return { [name]: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') };
-  }
-  if (Array.isArray(value)) return value.map(toJson);
-  if (typeof value === 'object' && value !== null) {
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, toJson(inner)]));
-  }
-  return value;
-}
-
-/** What {@link toJson} was given. */
-export function fromJson(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(fromJson);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value);
-  if (entries.length === 1 && entries[0][0] in arrays && typeof entries[0][1] === 'string') {
-    const bytes = Uint8Array.from(Buffer.from(entries[0][1], 'base64'));
-    return new arrays[entries[0][0] as ArrayName](bytes.buffer);
-  }
-  return Object.fromEntries(entries.map(([key, inner]) => [key, fromJson(inner)]));
-}

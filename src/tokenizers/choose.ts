@@ -41,6 +41,8 @@ export interface TokenizerWishes {
   readonly columns?: readonly string[];
   /** Never these columns. */
   readonly ignore?: readonly string[];
+  /** The labels, where they are known: then no other column is left out because it looks like one. */
+  readonly targets?: readonly string[];
 }
 
 const MAY_BE_LABEL = 'may be a label';
@@ -116,9 +118,10 @@ function checkWishes({ path, columns, leftOut = [] }: SourceProfile, wishes: Tok
 /** The text that would be read alone, if it may be and no table is asked for. */
 function dominantText(
   { dominantText: text }: SourceProfile,
-  { kind, columns, ignore }: TokenizerWishes,
+  { kind, columns, ignore, targets }: TokenizerWishes,
 ): string | undefined {
-  if (text === undefined || kind === 'fields' || ignore?.includes(text)) return undefined;
+  if (text === undefined || kind === 'fields') return undefined;
+  if (ignore?.includes(text) || targets?.includes(text)) return undefined;
   return columns && !(columns.length === 1 && columns[0] === text) ? undefined : text;
 }
 
@@ -126,11 +129,12 @@ function dominantText(
 function reasonToLeaveOut(
   profile: ColumnProfile,
   { split, rowsRead }: SourceProfile,
-  { columns, ignore }: TokenizerWishes,
+  { columns, ignore, targets }: TokenizerWishes,
   dominant: string | undefined,
 ): Reason | undefined {
   const { name, type, present, distinct, format, look } = profile;
   const isDate = format?.kind === 'date';
+  if (targets?.includes(name)) return { reason: 'to be predicted' };
   if (ignore?.includes(name)) return { reason: 'ignored as asked' };
   if (columns?.includes(name)) return undefined;
   if (columns) return { reason: 'not among the columns asked for' };
@@ -148,7 +152,8 @@ function reasonToLeaveOut(
   if (present === 0) return { reason: `missing in all of the first ${rowsRead} records` };
   if (isCellType(type) && distinct === 1 && present > 1)
     return { reason: `the same in all of the first ${rowsRead} records` };
-  if (profile.looksLikeLabel === undefined || name === dominant) return undefined;
+  // Where the labels are named, the others are no labels.
+  if (profile.looksLikeLabel === undefined || targets || name === dominant) return undefined;
   return { reason: `${MAY_BE_LABEL}: ${profile.looksLikeLabel}`, sort: MAY_BE_LABEL, warn: true };
 }
 

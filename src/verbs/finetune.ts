@@ -24,7 +24,7 @@ import { summarize } from '../scoring/statistics.js';
 import { checkDefined, undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
 import { version } from '../version.js';
-import { describeRecords, readLabelledFile } from './labelled-file.js';
+import { describeRecords, readingOf, readLabelledFile } from './labelled-file.js';
 
 /** What `finetune` is given. */
 export interface FinetuneVerbOptions {
@@ -69,7 +69,7 @@ export async function finetuneRuns(
       );
     }
   }
-  const { labelled, warnings, learned } = await readLabelledFile(runs, data, targets, config);
+  const { labelled, warnings, learned } = await readLabelledFile(readingOf(runs), data, targets, config);
   const { spec } = labelled;
   const metric = chooseMetric(spec.task, config.metric);
   const { train, valid, test } = splitParts(labelled);

@@ -1,11 +1,13 @@
 /** A labelled file as the runs of an evaluation read it, and what those runs learned of it already. */
 import { HELD_OUT } from '../config/defaults.js';
-import type { FinetuneOptions, ProbeOptions } from '../config/schema.js';
+import type { FinetuneOptions, FitOptions, ProbeOptions } from '../config/schema.js';
 import { type LabelledData, readLabelled } from '../datasets/labelled-data.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
 import { InputError } from '../errors.js';
+import type { Schema } from '../records/cells/schema.js';
 import type { Run } from '../runs/folder.js';
 import { countLearned, type LearnedCount, readLearnedRecords } from '../runs/learned-records.js';
+import type { Tokenizer } from '../tokenizers/index.js';
 import { openData } from './open-data.js';
 
 export interface LabelledFile {
@@ -16,22 +18,38 @@ export interface LabelledFile {
   readonly learned: LearnedCount | undefined;
 }
 
+/** How records become tokens, and the folders of runs that may have learned from some of them. */
+export interface RecordReading {
+  readonly tokenizer: Tokenizer;
+  readonly schema?: Schema;
+  readonly pretrainedSplit?: string;
+  readonly folders: readonly string[];
+}
+
+/** As the first of several runs reads its records. */
+export const readingOf = ([run, ...others]: readonly Run[]): RecordReading => ({
+  tokenizer: run.tokenizer,
+  schema: run.schema,
+  pretrainedSplit: run.config.data.split_column,
+  folders: [run, ...others].map(({ folder }) => folder),
+});
+
 /**
- * Reads a labelled file by the tokenizer of the first run and the options that fine-tuning and probes share, and counts the
- * test records that any of the runs learned from. Throws InputError for what does not fit, and with `strict` for such a record.
+ * Reads a labelled file by a tokenizer and the options that fine-tuning and probes share, and counts the test records that
+ * any of the runs learned from. Throws InputError for what does not fit, and with `strict` for such a record.
  */
 export async function readLabelledFile(
-  [run, ...others]: readonly Run[],
+  reading: RecordReading,
   path: string,
   targets: readonly string[],
-  config: ProbeOptions | FinetuneOptions,
-  { keepUnlabelled = false } = {},
+  config: ProbeOptions | FinetuneOptions | FitOptions,
+  { keepUnlabelled = false, textColumn }: { keepUnlabelled?: boolean; textColumn?: string } = {},
 ): Promise<LabelledFile> {
   const rejected = new RejectedRecords();
   const { on_bad_record: onBadRecord } = config;
-  const source = await openData(path, config, { schema: run.schema, report: rejected.report });
+  const source = await openData(path, config, { schema: reading.schema, report: rejected.report });
   const labelled = await readLabelled(source, {
-    tokenizer: run.tokenizer,
+    tokenizer: reading.tokenizer,
     targets,
     rejected,
     onBadRecord,
@@ -41,23 +59,25 @@ export async function readLabelledFile(
     split: config.split,
     splitColumn: config.split_column,
     validationColumn: config.validation_column,
-    pretrainedSplit: run.config.data.split_column,
+    pretrainedSplit: reading.pretrainedSplit,
     heldOut: {
       valid: config.valid_fraction ?? HELD_OUT.valid,
       test: config.test_fraction ?? HELD_OUT.test,
     },
     keepUnlabelled,
+    textColumn,
   });
   const counts = await Promise.all(
-    [run, ...others].map(async ({ folder }) => countLearned(await readLearnedRecords(folder), labelled)),
+    reading.folders.map(async (folder) => countLearned(await readLearnedRecords(folder), labelled)),
   );
-  const learned = counts.every((count) => count !== undefined)
-    ? counts.reduce((most, count) => (count.records > most.records ? count : most))
-    : undefined;
+  const learned =
+    counts.length > 0 && counts.every((count) => count !== undefined)
+      ? counts.reduce((most, count) => (count.records > most.records ? count : most))
+      : undefined;
   const warnings = [rejected.summary(), ...labelled.notes, describeLearned(learned)].filter(
     (text) => text !== undefined,
   );
-  if (config.strict && learned?.records !== 0) {
+  if (config.strict && reading.folders.length > 0 && learned?.records !== 0) {
     throw new InputError(
       `${path}: ${describeLearned(learned) ?? 'the run does not tell which records it learned from'}; give a test part that pretraining held out, or leave --strict out`,
     );

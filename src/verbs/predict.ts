@@ -5,12 +5,13 @@ import { keptCells, keptColumns } from '../datasets/kept-columns.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { checkTokenizerColumns, placesOf } from '../datasets/token-stream.js';
 import { UnknownValues } from '../datasets/unknown-values.js';
-import { nodeEngine } from '../engine/node.js';
+import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
+import { fitFiles, holdsFit, type OpenFit, openFit } from '../fit/saved-fit.js';
 import { matchParameters } from '../learning/parameters.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { Trainer } from '../learning/trainer.js';
@@ -23,7 +24,7 @@ import { openData } from './open-data.js';
 
 /** What `predict` is given. */
 export interface PredictOptions {
-  /** Folder of a fine-tuned run. */
+  /** Folder of a fine-tuned run, or of the model that `fit` left. */
   readonly run: string;
   readonly data: string;
   /** The file to write: .csv or .parquet. */
@@ -65,6 +66,32 @@ async function readLabels(run: string): Promise<{ spec: LabelSpec; scale: LabelS
 
 const BATCH = 32;
 
+/** What gives the outputs float64[rows, outputs] of records: a fine-tuned encoder, or the model of a fit. */
+async function openPredictor(folder: string, report: (message: string) => void): Promise<OpenFit> {
+  if (await holdsFit(folder)) return openFit(folder, await nodeEngine({ threads: defaultThreads() }));
+  const run = await openRun(folder, report);
+  const { tokenizer, schema, tensors } = run;
+  const model = { ...run.model, head: run.config.finetune?.head };
+  const { spec, scale } = await readLabels(folder);
+  const buckets = predictionLengths(model.spec.maxTokens, model.spec.kind !== 'fields');
+  const engine = await nodeEngine({ threads: run.config.training.threads });
+  const trainer = new Trainer(
+    engine,
+    { build: (tokens) => finetuningGraph(model, spec, BATCH, tokens), weightDecay: 0, clipNorm: 1 },
+    buckets[0],
+  );
+  matchParameters(trainer.layout.slots, tensors, folder);
+  for (const { name } of trainer.layout.slots)
+    trainer.parameters[name].data.set(tensors[name].data as Float32Array);
+  return {
+    spec,
+    tokenizer,
+    schema,
+    predict: ({ block }) => predictBlock(trainer, block, { spec, scale, batchSize: BATCH, buckets }),
+    release: () => trainer.release(),
+  };
+}
+
 /** Predicts the records in input order; bad ones are left out and counted. Nothing is left of `out` when it fails. */
 export async function predict(
   { run: folder, data, out, keep = [], config = {} }: PredictOptions,
@@ -72,41 +99,36 @@ export async function predict(
 ): Promise<PredictSummary> {
   const write = tableWriter(out);
   await refuseOverwrite(await inputFiles(data, config.format), out);
-  await refuseOverwrite(await ownFiles(folder), out);
-  const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
-  const { spec, scale } = await readLabels(folder);
-  const model = { ...run.model, head: run.config.finetune?.head };
+  await refuseOverwrite([...(await ownFiles(folder)), ...fitFiles(folder)], out);
+  const predictor = await openPredictor(folder, (message) => onEvent({ type: 'warning', message }));
+  const { spec, tokenizer, schema } = predictor;
   const rejected = new RejectedRecords();
   const onBadRecord = config.on_bad_record ?? 'auto';
-  const source = await openData(data, config, { schema: run.schema, report: rejected.report });
-  checkTokenizerColumns(source, run.tokenizer);
+  const source = await openData(data, config, { schema, report: rejected.report });
+  checkTokenizerColumns(source, tokenizer);
   await refuseOverwrite(source.files, out);
   const reject = tokenRejecter(source, onBadRecord, rejected);
   const unknown = new UnknownValues(data, config.on_unknown, onBadRecord);
   const predicted = outputColumns(spec);
-  const own = new Set(predicted.map(({ name }) => name.toLowerCase()));
-  const kept = keptColumns(source, keep, (name) => own.has(name.toLowerCase()));
-  const buckets = predictionLengths(run.model.spec.maxTokens, run.model.spec.kind !== 'fields');
-  const engine = await nodeEngine({ threads: run.config.training.threads });
-  const trainer = new Trainer(
-    engine,
-    { build: (tokens) => finetuningGraph(model, spec, BATCH, tokens), weightDecay: 0, clipNorm: 1 },
-    buckets[0],
-  );
-  matchParameters(trainer.layout.slots, run.tensors, folder);
-  for (const { name } of trainer.layout.slots)
-    trainer.parameters[name].data.set(run.tensors[name].data as Float32Array);
+  const taken = new Set(predicted.map(({ name }) => name.toLowerCase()));
+  const kept = keptColumns(source, keep, (name) => taken.has(name.toLowerCase()));
+  const [textColumn] = tokenizer.kind === 'sequence' ? tokenizer.columns : [];
   let count = 0;
 
   async function* predictions(): AsyncGenerator<TableCell[][]> {
     const verbatim = kept.map(({ column }) => column);
-    const columns = [...new Set([...run.tokenizer.columns, ...verbatim])];
+    const columns = [...new Set([...tokenizer.columns, ...verbatim])];
     for await (const batch of source.read({ columns, verbatim })) {
       signal?.throwIfAborted();
-      const block = run.tokenizer.encode(batch, reject, unknown.encoding);
+      const block = tokenizer.encode(batch, reject, unknown.encoding);
       if (block.count === 0) continue;
-      const outputs = await predictBlock(trainer, block, { spec, scale, batchSize: BATCH, buckets });
-      const texts = keptCells(batch, kept, placesOf(block, batch));
+      const places = placesOf(block, batch);
+      const own =
+        textColumn === undefined
+          ? undefined
+          : Array.from(places, (place) => String(batch.columns[textColumn].values[place] ?? ''));
+      const outputs = await predictor.predict({ block, texts: own });
+      const texts = keptCells(batch, kept, places);
       const offsets = labelOffsets(spec, block).map((row) => row * spec.outputs);
       count += block.count;
       yield Array.from({ length: block.count }, (_, record) => [
@@ -122,7 +144,7 @@ export async function predict(
     const texts = kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' }));
     await write(out, [{ name: 'row', type: 'INTEGER' }, ...texts, ...predicted], predictions());
   } finally {
-    await trainer.release();
+    await predictor.release();
   }
   for (const message of [rejected.summary(), unknown.summary('predicted')])
     if (message) onEvent({ type: 'warning', message });

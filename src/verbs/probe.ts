@@ -17,7 +17,7 @@ import { convertParts, splitParts } from '../scoring/parts.js';
 import { summarize } from '../scoring/statistics.js';
 import { checkDefined, undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
-import { describeRecords, readLabelledFile } from './labelled-file.js';
+import { describeRecords, readingOf, readLabelledFile } from './labelled-file.js';
 
 /** What `probe` is given. */
 export interface ProbeVerbOptions {
@@ -48,7 +48,7 @@ export async function probe(
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
   const asked = config.kind ? [protocols[config.kind]] : Object.values(protocols);
   const keepUnlabelled = asked.some(({ unlabelled }: Protocol) => unlabelled);
-  const file = await readLabelledFile([run], data, targets, config, { keepUnlabelled });
+  const file = await readLabelledFile(readingOf([run]), data, targets, config, { keepUnlabelled });
   const { labelled, warnings, learned } = file;
   const { spec, unlabelledBlock } = labelled;
   if (spec.task === 'per-token') {

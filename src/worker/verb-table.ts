@@ -7,6 +7,7 @@ import type { Hooks } from '../learning/progress-event.js';
 import type { EmbedOptions } from '../verbs/embed.js';
 import type { ExportOptions } from '../verbs/export.js';
 import type { FinetuneVerbOptions } from '../verbs/finetune.js';
+import type { FitVerbOptions } from '../verbs/fit.js';
 import type { InspectOptions } from '../verbs/inspect.js';
 import type { PredictOptions } from '../verbs/predict.js';
 import type { PretrainOptions } from '../verbs/pretrain.js';
@@ -17,6 +18,8 @@ export const verbs = {
     (await import('../verbs/inspect.js')).inspect(options),
   pretrain: async (options: PretrainOptions, hooks?: Hooks) =>
     (await import('../verbs/pretrain.js')).pretrain(options, hooks),
+  fit: async (options: FitVerbOptions, hooks?: Hooks) =>
+    (await import('../verbs/fit.js')).fit(options, hooks),
   finetune: async (options: FinetuneVerbOptions, hooks?: Hooks) =>
     (await import('../verbs/finetune.js')).finetune(options, hooks),
   probe: async (options: ProbeVerbOptions, hooks?: Hooks) =>

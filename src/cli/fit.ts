@@ -1,0 +1,30 @@
+import type { Command } from 'commander';
+import { describeFit } from '../fit/describe-fit.js';
+import { requireTargets } from './arguments.js';
+import { addConfigOptions, readConfigOptions } from './config-options.js';
+import type { Session } from './session.js';
+
+const keys = ['fit', 'tokenizer', 'encoder', 'objective', 'training'];
+
+export function define(command: Command, { run }: Session): void {
+  command
+    .description(
+      'Predict labels: simple models, an encoder beside them where one is given or learned first, and ensembles. Validation chooses; each row of the table is scored once on the test part.',
+    )
+    .argument('<data>', 'a file with labels, or the folder of one data set with labels')
+    .requiredOption('--out <model>', 'folder of the new model')
+    .option('--run <run>', 'folder of a pretrained run, whose encoder is tried beside the simple models')
+    .option('--json', 'print one JSON object to stdout');
+  addConfigOptions(command, keys);
+  command.action(
+    async (data: string, { out, run: pretrained, json }: { out: string; run?: string; json?: boolean }) => {
+      const config = await readConfigOptions(command, keys);
+      const targets = requireTargets(config.fit?.target);
+      await run(
+        json,
+        (verbs, hooks) => verbs.fit({ data, targets, out, run: pretrained, config }, hooks),
+        describeFit,
+      );
+    },
+  );
+}

@@ -1,0 +1,182 @@
+/** What `fit` tries: simple models on features, the same on embeddings, and a trained encoder, each on every fold. */
+import type { Engine, HostTensors } from '../engine/engine.js';
+import { encoderNetwork, LabelledTrainer, type TrainingSettings } from '../finetuning/labelled-training.js';
+import type { ModelConfig } from '../learning/model.js';
+import { gatherRows } from '../numerics/matrix.js';
+import { chooseCandidate, type Probe } from '../probes/protocol.js';
+import { takeRecords } from '../records/batch.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import type { MetricName } from '../scoring/metrics.js';
+import type { LabelledPart, SealedPart } from '../scoring/parts.js';
+import type { Fold } from './folds.js';
+
+/** The labelled records of a fit. One label row for each record. */
+export interface FitData {
+  readonly spec: LabelSpec;
+  readonly metric: MetricName;
+  /** Training and validation records together, which the folds part. */
+  readonly development: LabelledPart;
+  readonly test: SealedPart;
+  readonly folds: readonly Fold[];
+  readonly engine: Engine;
+}
+
+/** A model that was fitted to one fold, and what it predicts, float64[rows, outputs]. */
+export interface FittedFold<M> {
+  /** Of the fold's held records. */
+  readonly held: Float64Array;
+  readonly test: Float64Array;
+  /** Plain data, enough to predict again. */
+  readonly model: M;
+}
+
+/** One row of the table. */
+export interface Attempt<M = unknown> {
+  readonly name: string;
+  /** Whether it knows more than the features and the labels. */
+  readonly representation: boolean;
+  /** The features that it reads side by side; none where it reads tokens. */
+  readonly features: readonly string[];
+  fit(fold: Fold): Promise<FittedFold<M>>;
+}
+
+/** Features of the development and the test records, float32[records, dimension] each; NaN is missing. */
+export interface FeatureMatrix {
+  /** One name, or those of what was joined. */
+  readonly names: readonly string[];
+  readonly dimension: number;
+  readonly development: Float32Array;
+  readonly test: Float32Array;
+}
+
+/** The rows of several matrices side by side. */
+export function joinFeatures(matrices: readonly FeatureMatrix[]): FeatureMatrix {
+  if (matrices.length === 1) return matrices[0];
+  return {
+    names: matrices.flatMap(({ names }) => names),
+    dimension: matrices.reduce((sum, { dimension }) => sum + dimension, 0),
+    development: joinRows(matrices.map(({ development, dimension }) => [development, dimension])),
+    test: joinRows(matrices.map(({ test, dimension }) => [test, dimension])),
+  };
+}
+
+/** Rows float32[n, dimension] of several matrices side by side. */
+export function joinRows(
+  matrices: readonly (readonly [rows: Float32Array, dimension: number])[],
+): Float32Array {
+  const width = matrices.reduce((sum, [, dimension]) => sum + dimension, 0);
+  const count = matrices[0][0].length / matrices[0][1];
+  const joined = new Float32Array(count * width);
+  let offset = 0;
+  for (const [rows, dimension] of matrices) {
+    for (let row = 0; row < count; row++)
+      joined.set(rows.subarray(row * dimension, (row + 1) * dimension), row * width + offset);
+    offset += dimension;
+  }
+  return joined;
+}
+
+/** A simple model on features; the held records choose its settings. */
+export function onFeatures(
+  name: string,
+  { development, spec, metric, engine }: Pick<FitData, 'spec' | 'metric' | 'engine' | 'development'>,
+  features: FeatureMatrix,
+  { probe, representation }: { readonly probe: Probe; readonly representation: boolean },
+): Attempt {
+  const { dimension } = features;
+  const rowsOf = (records: Int32Array) => ({
+    count: records.length,
+    dimension,
+    features: gatherRows(
+      new Float32Array(records.length * dimension),
+      features.development,
+      records,
+      dimension,
+    ),
+    labels: gatherRows(
+      new Float64Array(records.length * spec.targets),
+      development.labels,
+      records,
+      spec.targets,
+    ),
+  });
+  return {
+    name,
+    representation,
+    features: features.names,
+    async fit({ train, held }) {
+      const judged = rowsOf(held);
+      const { candidate } = await chooseCandidate(
+        probe({ ...rowsOf(train), valid: judged }, spec, engine),
+        judged,
+        spec,
+        metric,
+      );
+      return {
+        held: await candidate.predict(judged.features),
+        test: await candidate.predict(features.test),
+        model: candidate.model,
+      };
+    },
+  };
+}
+
+/** What a trained encoder keeps of a fold. */
+export interface TrainedEncoder {
+  readonly parameters: Float32Array;
+  readonly scale: LabelledTrainer['scale'];
+}
+
+/** An encoder that is trained on the labels, from pretrained parameters; the held records choose the step. */
+export function trainedEncoder(
+  name: string,
+  { development, test, spec, metric, engine }: FitData,
+  options: {
+    readonly model: Pick<ModelConfig, 'spec' | 'encoder'>;
+    readonly start: { readonly tensors: HostTensors; readonly folder: string };
+    readonly settingsFor: (records: number) => TrainingSettings & { steps: number; learningRate: number };
+    readonly signal?: AbortSignal;
+    readonly onStep?: (steps: number) => Parameters<LabelledTrainer['train']>[0]['onStep'];
+  },
+): Attempt<TrainedEncoder> {
+  const partOf = (records: Int32Array): LabelledPart => ({
+    records: takeRecords(development.records, records),
+    labels: gatherRows(
+      new Float64Array(records.length * spec.targets),
+      development.labels,
+      records,
+      spec.targets,
+    ),
+  });
+  return {
+    name,
+    representation: true,
+    features: [],
+    async fit(fold) {
+      const [train, valid] = [partOf(fold.train), partOf(fold.held)];
+      const settings = options.settingsFor(train.records.count);
+      const trainer = new LabelledTrainer(
+        engine,
+        encoderNetwork(options.model),
+        { spec, metric, train, valid, test },
+        settings,
+      );
+      try {
+        const trained = await trainer.train({
+          ...settings,
+          start: options.start,
+          seed: 0,
+          signal: options.signal,
+          onStep: options.onStep?.(settings.steps),
+        });
+        return {
+          held: await trainer.predictWith(trained, valid.records),
+          test: await trainer.predictWith(trained, test.records),
+          model: { parameters: trained.parameters, scale: trainer.scale },
+        };
+      } finally {
+        await trainer.release();
+      }
+    },
+  };
+}
