@@ -26,12 +26,14 @@ const layers = [
   'probes',
   'finetuning',
   'molecules',
+  'features',
   'datasets',
   'config',
   'plugins',
   'sources',
   'files',
   'runs',
+  'fit',
   'verbs',
   'report',
   'demo',
@@ -43,7 +45,7 @@ const layers = [
 
 /** The only places that may name Node's own modules. */
 const needsNode =
-  /^(engine\/node|plugins|sources\/|files\/|runs\/|verbs\/|demo\/|benchmark\/|worker\/|cli\/)/;
+  /^(engine\/node|plugins|sources\/|files\/|runs\/|fit\/saved-fit|verbs\/|demo\/|benchmark\/|worker\/|cli\/)/;
 
 /** What a page needs: it must bundle for a browser, with all that it imports. */
 const forBrowsers = [

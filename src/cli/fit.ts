@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { describeFit } from '../fit/describe-fit.js';
+import { describeFit } from './describe-fit.js';
 import { requireTargets } from './arguments.js';
 import { addConfigOptions, readConfigOptions } from './config-options.js';
 import type { Session } from './session.js';

@@ -1,0 +1,173 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadRiskMolecules } from '../demo/molecules.js';
+import { describeFit } from '../cli/describe-fit.js';
+import { scoreMetric } from '../scoring/metrics.js';
+import { embed } from './embed.js';
+import { type FitSummary, type FitVerbOptions, fit as fitFile } from './fit.js';
+import { predict } from './predict.js';
+import { pretrain } from './pretrain.js';
+
+let folder: string;
+const file = (name: string) => join(folder, name);
+
+/** Letters that every part has, so that no record is left out. */
+const COMMON = /^[CcNnOoSFl()=123]+$/;
+const count = (text: string, pattern: RegExp) => (text.match(pattern) ?? []).length;
+const parts = ['train', 'train', 'train', 'valid', 'test'];
+const partOf = (row: number) => parts[row % parts.length];
+
+let smiles: string[];
+const carbons = (text: string) => count(text.replaceAll('Cl', ''), /[Cc]/g);
+
+/** One row per molecule: what its text counts, and two labels; `change` alters those of the test. */
+function table(change: (label: number) => number = (label) => label): string {
+  const rows = smiles.map((text, row) => {
+    const own = (label: number) => (partOf(row) === 'test' ? change(label) : label);
+    const halogen = text.includes('Cl') ? 'chlorine' : text.includes('F') ? 'fluorine' : 'none';
+    const oxygens = row % 9 === 0 ? '' : count(text, /[Oo]/g);
+    const labels = [own(text.length), own(Number(text.includes('=')))];
+    return [
+      oxygens,
+      count(text, /[Nn]/g),
+      count(text, /[123]/g),
+      carbons(text),
+      halogen,
+      ...labels,
+      partOf(row),
+    ];
+  });
+  return ['oxygens,nitrogens,digits,carbons,halogen,letters,double,split', ...rows, ''].join('\n');
+}
+
+let made = 0;
+async function run(options: Partial<FitVerbOptions> & { targets: string[] }) {
+  const out = file(`fit-${made++}`);
+  const summary = await fitFile({ data: file('table.csv'), out, ...options });
+  return { out, summary };
+}
+
+/** The test labels of a column, and what a model predicts for their records. */
+async function testPredictions(model: string, data: string, column: number) {
+  await predict({ run: model, data: file(data), out: file('predicted.csv') });
+  const lines = (await readFile(file('predicted.csv'), 'utf8')).trim().split('\n').slice(1);
+  const rows = (await readFile(file(data), 'utf8')).trim().split('\n').slice(1);
+  const test = rows.flatMap((line, row) => (partOf(row) === 'test' ? [[line, lines[row]] as const] : []));
+  await rm(file('predicted.csv'));
+  return {
+    truth: test.map(([line]) => Number(line.split(',')[column])),
+    predicted: test.map(([, line]) => Number(line.split(',')[1])),
+  };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lacuna-fit-'));
+  smiles = (await loadRiskMolecules())
+    .map((molecule) => molecule.smiles)
+    .filter((text) => COMMON.test(text))
+    .filter((_, i) => i % 15 === 0);
+  await writeFile(file('table.csv'), table());
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const chosenScore = ({ rows, chosen }: FitSummary) => rows.find(({ name }) => name === chosen)!.test.value;
+const regression = { task: 'regression', targets: 1, outputs: 1 } as const;
+
+describe('fit on a table', () => {
+  it('scores simple models and their ensemble, and leaves one that predicts what was scored', async () => {
+    const { out, summary } = await run({ targets: ['letters'], config: { fit: { task: 'regression' } } });
+    expect(summary).toMatchObject({ metric: 'rmse', higherIsBetter: false, folds: 5 });
+    expect(summary.rows.map(({ name }) => name)).toEqual([
+      'linear on values',
+      'boosted trees on values',
+      'random forest on values',
+      'extra trees on values',
+      'ensemble of the simple models',
+    ]);
+    const { truth, predicted } = await testPredictions(out, 'table.csv', 5);
+    const error = scoreMetric('rmse', predicted, truth, regression);
+    expect(error).toBeCloseTo(chosenScore(summary), 5);
+    // Atoms and rings say most of how long a text is.
+    const mean = truth.reduce((sum, value) => sum + value, 0) / truth.length;
+    const spread = scoreMetric(
+      'rmse',
+      truth.map(() => mean),
+      truth,
+      regression,
+    );
+    expect(error).toBeLessThan(0.5 * spread);
+    for (const { test } of summary.rows) expect(test.low <= test.value && test.value <= test.high).toBe(true);
+    expect(describeFit(summary)).toContain('never choose by test');
+  });
+
+  it('chooses without the test labels', async () => {
+    await writeFile(
+      file('changed.csv'),
+      table((label) => 100 - label),
+    );
+    const config = { fit: { task: 'regression', folds: 1 } } as const;
+    const [{ summary: first }, { summary: second }] = [
+      await run({ targets: ['letters'], config }),
+      await run({ targets: ['letters'], config, data: file('changed.csv') }),
+    ];
+    expect(second.chosen).toBe(first.chosen);
+    expect(second.rows.map(({ valid, weights }) => [valid, weights])).toEqual(
+      first.rows.map(({ valid, weights }) => [valid, weights]),
+    );
+    expect(second.rows.map(({ test }) => test.value)).not.toEqual(first.rows.map(({ test }) => test.value));
+  });
+
+  it('predicts probabilities of two classes', async () => {
+    const { out, summary } = await run({ targets: ['double'], config: { fit: { ignore: ['letters'] } } });
+    const { truth, predicted } = await testPredictions(out, 'table.csv', 6);
+    expect(predicted.every((p) => p >= 0 && p <= 1)).toBe(true);
+    const auc = scoreMetric('roc-auc', predicted, truth, { task: 'binary', targets: 1, outputs: 1 });
+    expect(auc).toBeCloseTo(chosenScore(summary), 6);
+  });
+
+  it('refuses an encoder given and asked for, and leaves no folder when a target is not there', async () => {
+    await expect(
+      run({ targets: ['letters'], run: file('nothing'), config: { fit: { pretrain: true } } }),
+    ).rejects.toThrow('leave out --run or --pretrain');
+    const before = await readdir(folder);
+    await expect(run({ targets: ['colour'] })).rejects.toThrow('colour');
+    expect(await readdir(folder)).toEqual(before);
+  });
+});
+
+describe('fit with an encoder', () => {
+  it('tries its embeddings and trains it, and the model that is left needs no other folder', async () => {
+    const rows = smiles.map((text, row) => `${text},${carbons(text)},${partOf(row)}`);
+    await writeFile(file('molecules.csv'), ['smiles,carbons,split', ...rows, ''].join('\n'));
+    await pretrain({
+      data: file('molecules.csv'),
+      out: file('run'),
+      config: {
+        data: { columns: ['smiles'] },
+        encoder: { width: 16, layers: 1, latents: 8, heads: 2 },
+        training: { steps: 30, batch_size: 16, threads: 1 },
+      },
+    });
+    const { out, summary } = await run({
+      data: file('molecules.csv'),
+      targets: ['carbons'],
+      run: file('run'),
+      config: { fit: { task: 'regression', folds: 2 } },
+    });
+    const learned = summary.rows.filter(({ representation }) => representation).map(({ name }) => name);
+    expect(learned).toEqual(expect.arrayContaining(['linear on embedding', 'encoder trained on the labels']));
+    expect(summary.rows.map(({ name }) => name)).toContain('boosted trees on descriptors');
+    expect(summary.differences.map(({ against }) => against)).toContain('ensemble of the simple models');
+    expect(describeFit(summary)).toMatch(/The representation (added|cost)/);
+    await rm(file('run'), { recursive: true });
+    const { truth, predicted } = await testPredictions(out, 'molecules.csv', 1);
+    expect(scoreMetric('rmse', predicted, truth, regression)).toBeCloseTo(chosenScore(summary), 4);
+    // A model with an encoder in it embeds, too.
+    if (summary.rows.some(({ name, representation }) => name === summary.chosen && representation)) {
+      const { dimension } = await embed({ run: out, data: file('molecules.csv'), out: file('e.npy') });
+      expect(dimension).toBe(16);
+    }
+  });
+});
