@@ -1,8 +1,9 @@
 /** The table of a fit, and in words what the representation brought. */
+
+import { type Difference, FULL_ENSEMBLE, SIMPLE_ENSEMBLE } from '../fit/select.js';
 import { formatTable } from '../report/table.js';
 import { type MetricName, metrics } from '../scoring/metrics.js';
 import type { FitSummary } from '../verbs/fit.js';
-import { type Difference, FULL_ENSEMBLE, SIMPLE_ENSEMBLE } from '../fit/select.js';
 
 /** Four significant digits, or that there is no number. */
 const number = (value: number): string =>

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { describeFit } from './describe-fit.js';
 import { requireTargets } from './arguments.js';
 import { addConfigOptions, readConfigOptions } from './config-options.js';
+import { describeFit } from './describe-fit.js';
 import type { Session } from './session.js';
 
 const keys = ['fit', 'tokenizer', 'encoder', 'objective', 'training'];

@@ -1,6 +1,5 @@
 /** The model that a fit leaves: written once, and opened again to predict. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import type { Engine } from '../engine/engine.js';
 import { InputError } from '../errors.js';
@@ -16,7 +15,15 @@ import { bucketLengths } from '../records/batch.js';
 import type { Schema } from '../records/cells/schema.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
-import { openRun, type Run, readRunSchema, readTokenizer, runFile, writeJson } from '../runs/folder.js';
+import {
+  openRun,
+  type Run,
+  readRunJson,
+  readRunSchema,
+  readTokenizer,
+  runFile,
+  writeJson,
+} from '../runs/folder.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { tasks } from '../scoring/metrics.js';
 import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
@@ -29,9 +36,6 @@ import type { Selection } from './select.js';
 
 /** The name of the features that an encoder gives. */
 export const EMBEDDING = 'embedding';
-
-const FIT = 'fit.json';
-const MODELS = 'models.safetensors';
 
 const savedSchema = z.object({
   version: z.string(),
@@ -60,16 +64,6 @@ const savedSchema = z.object({
     )
     .min(1),
 });
-
-/** Whether the folder holds a model that `fit` left. */
-export const holdsFit = (folder: string): Promise<boolean> =>
-  readFile(join(folder, FIT)).then(
-    () => true,
-    () => false,
-  );
-
-/** The files of a fit, beside those that a run has too. */
-export const fitFiles = (folder: string): string[] => [join(folder, FIT), join(folder, MODELS)];
 
 /** What is saved beside the parts of a selection. */
 export interface FitToSave {
@@ -106,9 +100,10 @@ export async function saveFit(folder: string, fit: FitToSave): Promise<void> {
     });
     await writeJson(runFile(folder, 'config'), run.config);
   }
-  await writeFileAtomically(join(folder, MODELS), encodeSafetensors(packed.tensors));
-  const { chosen } = selection;
-  await writeJson(join(folder, FIT), { version, spec, metric, chosen, ...(packed.json as object) });
+  await writeFileAtomically(runFile(folder, 'models'), encodeSafetensors(packed.tensors));
+  const { chosen, simple, rows, differences } = selection;
+  const scores = { chosen, simple, rows, differences };
+  await writeJson(runFile(folder, 'fit'), { version, spec, metric, ...scores, ...(packed.json as object) });
 }
 
 /** Records as every part reads them. */
@@ -132,13 +127,14 @@ const BATCH = 32;
 
 /** Opens what {@link saveFit} wrote. Throws InputError where it is not whole. */
 export async function openFit(folder: string, engine: Engine): Promise<OpenFit> {
-  const path = join(folder, FIT);
-  const result = savedSchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
+  const path = runFile(folder, 'fit');
+  const result = savedSchema.safeParse(await readRunJson(folder, 'fit'));
   if (!result.success) {
     throw new InputError(`${path}: is not what fit writes: ${result.error.issues[0].message}`);
   }
   const { spec } = result.data;
-  const { tensors } = decodeSafetensors(await readFile(join(folder, MODELS)), join(folder, MODELS));
+  const models = runFile(folder, 'models');
+  const { tensors } = decodeSafetensors(await readFile(models), models);
   const { parts, features: states } = unpackData(
     { parts: result.data.parts, features: result.data.features },
     tensors,

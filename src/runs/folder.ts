@@ -23,6 +23,8 @@ const files = {
   rejected: 'rejected.jsonl',
   learned: 'learned.safetensors',
   done: 'DONE',
+  fit: 'fit.json',
+  models: 'models.safetensors',
 } as const;
 
 /** The path of one of a run's files. */
@@ -69,10 +71,22 @@ export const hasConfig = (run: string): Promise<boolean> =>
     () => false,
   );
 
+/** Whether the folder holds a model that `fit` left. */
+export const holdsFit = (folder: string): Promise<boolean> =>
+  access(runFile(folder, 'fit')).then(
+    () => true,
+    () => false,
+  );
+
 /** One of a run's JSON files. Throws InputError when it is missing or is not JSON. */
 export async function readRunJson(run: string, file: keyof typeof files): Promise<unknown> {
   const path = runFile(run, file);
-  const text = await readFile(path, 'utf8').catch((cause) => {
+  const text = await readFile(path, 'utf8').catch(async (cause) => {
+    if (file === 'config' && (await holdsFit(run))) {
+      throw new InputError(
+        `${run}: is a model that fit left, with no encoder in it; predict reads it, and an encoder has to be pretrained (lacuna pretrain)`,
+      );
+    }
     throw new InputError(
       `${path}: could not be read (${cause.code ?? cause.message}); is ${run} the folder of a run?`,
       {

@@ -15,7 +15,7 @@ import { selectRecords } from '../records/select-records.js';
 import { PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
 import { type CardExample, shortRecord } from '../runs/card-example.js';
 import { exportedFiles, writeExport } from '../runs/exported-files.js';
-import { openRun, ownFiles, type Run } from '../runs/folder.js';
+import { holdsFit, openRun, ownFiles, type Run } from '../runs/folder.js';
 import { random } from '../tensor/random.js';
 import { openData } from './open-data.js';
 
@@ -53,6 +53,10 @@ export async function exportRun(
 ): Promise<ExportSummary> {
   await refuseOverwriteFolder(await ownFiles(folder), out);
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
+  if (await holdsFit(folder)) {
+    const message = `${folder}: is a model that fit left; only its encoder is exported, without what reads its embeddings`;
+    onEvent({ type: 'warning', message });
+  }
   await refuseOverwriteFolder([run.config.data.path], out);
   const parameters = encoderParameters(run.model, run.tensors, folder);
   const { spec } = run.tokenizer;

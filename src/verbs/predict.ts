@@ -11,11 +11,11 @@ import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
-import { fitFiles, holdsFit, type OpenFit, openFit } from '../fit/saved-fit.js';
+import { type OpenFit, openFit } from '../fit/saved-fit.js';
 import { matchParameters } from '../learning/parameters.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { Trainer } from '../learning/trainer.js';
-import { openRun, ownFiles, readRunJson, runFile } from '../runs/folder.js';
+import { holdsFit, openRun, ownFiles, readRunJson, runFile } from '../runs/folder.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import { className, type LabelSpec } from '../scoring/labels.js';
 import { tasks } from '../scoring/metrics.js';
@@ -99,7 +99,7 @@ export async function predict(
 ): Promise<PredictSummary> {
   const write = tableWriter(out);
   await refuseOverwrite(await inputFiles(data, config.format), out);
-  await refuseOverwrite([...(await ownFiles(folder)), ...fitFiles(folder)], out);
+  await refuseOverwrite(await ownFiles(folder), out);
   const predictor = await openPredictor(folder, (message) => onEvent({ type: 'warning', message }));
   const { spec, tokenizer, schema } = predictor;
   const rejected = new RejectedRecords();
