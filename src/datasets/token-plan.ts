@@ -64,20 +64,23 @@ export async function fitSource(source: DataSource, wishes: TokenWishes, heldOut
   const profile = await profileSource(source, { rows: PLANNING_RECORDS });
   const { choice, split } = planTokens(source, profile, wishes);
   const rule: SplitRule = { ...split, columns: choice.columns, heldOut };
-  return { choice, rule, ...(await fitTokenizer(source, choice, rule, wishes.tokenizer)) };
+  // A label can be predicted from a single token; a hidden token cannot.
+  const alone = wishes.data?.targets !== undefined;
+  return { choice, rule, ...(await fitTokenizer(source, choice, rule, wishes.tokenizer, { alone })) };
 }
 
 /**
  * Fits the chosen tokenizer on the training records, and tells them from the others, in one pass: it begins with the
  * parts that the first records name, and only where none of them is for training, or a later one is the first for
- * validation, does it begin anew. Throws InputError when the records do not suit the tokenizer, or when records are single
- * tokens: hiding one then leaves nothing to predict it from.
+ * validation, does it begin anew. Throws InputError when the records do not suit the tokenizer, or unless `alone` when
+ * records are single tokens: hiding one then leaves nothing to predict it from.
  */
 export async function fitTokenizer(
   source: DataSource,
   choice: TokenizerChoice,
   rule: SplitRule,
   options: TokenWishes['tokenizer'] = {},
+  { alone = false } = {},
 ): Promise<{ tokenizer: Tokenizer; parts: Partition }> {
   let known: ReadonlySet<Part> | undefined;
   for (;;) {
@@ -91,6 +94,7 @@ export async function fitTokenizer(
       }
       const parts = partitionBy(source, rule, known ?? new Set());
       const tokenizer = await fitChosen(source, choice, trainingRecords(pass.batches(), parts), options);
+      if (!alone) refuseSingleTokens(source, choice, tokenizer);
       if (rule.column === undefined || known === undefined) return { tokenizer, parts };
       const named = await pass.finish();
       if (named.has('valid') === known.has('valid')) return { tokenizer, parts };
@@ -152,16 +156,18 @@ async function fitChosen(
   batches: AsyncIterable<RecordBatch>,
   options: NonNullable<TokenWishes['tokenizer']>,
 ): Promise<Tokenizer> {
-  const tokenizer = await tokenizers[kind]
+  return tokenizers[kind]
     .fit(batches, { columns, kinds, maxTokens: options.max_tokens, patch: options.patch, own: options })
     .catch((error: unknown) => {
       if (!(error instanceof InputError) || error.message.startsWith(source.path)) throw error;
       throw new InputError(`${source.path}: ${error.message}`, { cause: error });
     });
+}
+
+function refuseSingleTokens(source: DataSource, { columns }: TokenizerChoice, tokenizer: Tokenizer): void {
   if (tokenizer.spec.maxTokens < 2) {
     throw new InputError(
       `${source.path}: a record would be a single token (column ${columns.join(', ')}), and there must be others to predict a hidden one from; name more columns with --columns`,
     );
   }
-  return tokenizer;
 }

@@ -127,6 +127,14 @@ describe('fit on a table', () => {
     expect(auc).toBeCloseTo(chosenScore(summary), 6);
   });
 
+  it('predicts from a single column', async () => {
+    const { summary } = await run({
+      targets: ['letters'],
+      config: { fit: { task: 'regression', columns: ['carbons'], folds: 1 } },
+    });
+    expect(summary.rows).toHaveLength(5);
+  });
+
   it('refuses an encoder given and asked for, and leaves no folder when a target is not there', async () => {
     await expect(
       run({ targets: ['letters'], run: file('nothing'), config: { fit: { pretrain: true } } }),
