@@ -46,7 +46,7 @@ export function describeFit(summary: FitSummary): string {
 }
 
 /** What the test records say of the choice and of the representation, each a sentence. */
-export function verdict({
+function verdict({
   differences,
   chosen,
   simple,

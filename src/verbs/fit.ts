@@ -121,48 +121,7 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
     message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}; ${describeFolds(parts.folds)}`,
   });
 
-  const records = { development: parts.development.records, test: parts.test.records };
-  const attempts: Attempt[] = [];
-  const matrices: FeatureMatrix[] = [];
-  const states: Record<string, unknown> = {};
-  const raw = (part: 'development' | 'test') => ({
-    spec: reading.tokenizer.spec,
-    block: records[part],
-    texts: texts[part],
-  });
-  for (const set of await featureSetsFor(raw('development'))) {
-    const state = await set.fit(raw('development'));
-    states[set.name] = state;
-    matrices.push({
-      names: [set.name],
-      dimension: state.dimension,
-      development: await set.of(raw('development'), state),
-      test: await set.of(raw('test'), state),
-    });
-  }
-  matrices.forEach((matrix, i) => {
-    attempts.push(...simpleAttempts(matrix, parts, { representation: false, plainest: i === 0 }));
-  });
-  if (run) {
-    const embedding = await embeddingsOf(run, engine, records, hooks.signal);
-    const learned = { representation: true, plainest: false };
-    attempts.push(...simpleAttempts(embedding, parts, learned));
-    // The plainest features and the richest.
-    for (const matrix of new Set([matrices[0], matrices[matrices.length - 1]]))
-      attempts.push(...simpleAttempts(joinFeatures([embedding, matrix]), parts, learned));
-    if (wishes.trained_encoder ?? true) {
-      attempts.push(
-        trainedEncoder('encoder trained on the labels', parts, {
-          model: run.model,
-          start: run,
-          settingsFor: (count) => resolveFinetuning({}, count),
-          signal: hooks.signal,
-          onStep: (steps) => stepReporter(hooks, { steps, batchSize: 1, total: steps }),
-        }),
-      );
-    }
-  }
-
+  const { attempts, features } = await attemptsFor(parts, { texts, run, reading, wishes }, hooks);
   const results: Fitted[] = [];
   for (const [at, attempt] of attempts.entries()) {
     hooks.signal?.throwIfAborted();
@@ -180,7 +139,7 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
     tokenizer: reading.tokenizer,
     schema: reading.schema,
     run,
-    features: states,
+    features,
     selection,
   });
   return {
@@ -200,6 +159,66 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
     seconds: (performance.now() - started) / 1000,
     model: out,
   };
+}
+
+/** What is tried, simplest first, and what each set of features was fitted to, by its name. */
+async function attemptsFor(
+  data: FitData,
+  {
+    texts,
+    run,
+    reading,
+    wishes,
+  }: {
+    readonly texts: Texts;
+    readonly run?: Run;
+    readonly reading: RecordReading;
+    readonly wishes: FitOptions;
+  },
+  hooks: Hooks,
+): Promise<{ attempts: Attempt[]; features: Record<string, unknown> }> {
+  const records = { development: data.development.records, test: data.test.records };
+  const attempts: Attempt[] = [];
+  const matrices: FeatureMatrix[] = [];
+  const features: Record<string, unknown> = {};
+  const raw = (part: 'development' | 'test') => ({
+    spec: reading.tokenizer.spec,
+    block: records[part],
+    texts: texts[part],
+  });
+  for (const set of await featureSetsFor(raw('development'))) {
+    const state = await set.fit(raw('development'));
+    features[set.name] = state;
+    matrices.push({
+      names: [set.name],
+      dimension: state.dimension,
+      development: await set.of(raw('development'), state),
+      test: await set.of(raw('test'), state),
+    });
+  }
+  matrices.forEach((matrix, i) => {
+    attempts.push(...simpleAttempts(matrix, data, { representation: false, plainest: i === 0 }));
+  });
+  if (run) {
+    const embedding = await embeddingsOf(run, data.engine, records, hooks.signal);
+    const learned = { representation: true, plainest: false };
+    attempts.push(...simpleAttempts(embedding, data, learned));
+    // The plainest features and the richest.
+    for (const matrix of new Set([matrices[0], matrices[matrices.length - 1]]))
+      attempts.push(...simpleAttempts(joinFeatures([embedding, matrix]), data, learned));
+    if (wishes.trained_encoder ?? true) {
+      attempts.push(
+        trainedEncoder('encoder trained on the labels', data, {
+          model: run.model,
+          start: run,
+          settingsFor: (count) => resolveFinetuning({}, count),
+          signal: hooks.signal,
+          onStep: (steps) => stepReporter(hooks, { steps, batchSize: 1, total: steps }),
+        }),
+      );
+    }
+  }
+  return { attempts, features };
 }
 
 /** An encoder that learns from the file's own records by the same columns, the test records left out. */
