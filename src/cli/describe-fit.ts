@@ -46,13 +46,7 @@ export function describeFit(summary: FitSummary): string {
 }
 
 /** What the test records say of the choice and of the representation, each a sentence. */
-function verdict({
-  differences,
-  chosen,
-  simple,
-  metric,
-  representationSeconds,
-}: FitSummary): string[] {
+function verdict({ differences, chosen, simple, metric, representationSeconds }: FitSummary): string[] {
   const { title } = metrics[metric as MetricName];
   const found = (of: string, against: string) =>
     differences.find((difference) => difference.of === of && difference.against === against);

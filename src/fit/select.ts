@@ -140,9 +140,8 @@ export function select(fitted: readonly Fitted[], data: FitData): Selection {
   const bestOf = <R extends { valid: number }>(rows: readonly R[]) =>
     rows.reduce((best, row) => (isBetter(metric, row.valid, best.valid) ? row : best));
   const chosen = bestOf(contenders);
-  const bestSimple = bestOf(
-    contenders.filter(({ name, representation }) => !representation && name !== SIMPLE_ENSEMBLE),
-  );
+  const names = new Set(simple.map(({ name }) => name));
+  const bestSimple = bestOf(contenders.filter(({ name }) => names.has(name)));
 
   const scored = new Map(
     contenders.map((row) => [row.name, test.score(metric, row.test, { resamples: RESAMPLES })]),

@@ -36,12 +36,16 @@ export interface BoostedTreesData {
 /** What {@link predictBoostedTrees} reads; tree t is of round t / outputs. */
 export type BoostedTrees = TreeEnsemble;
 
-/** Rounds kept: with validation rows those up to the least loss on them, else all. */
+/**
+ * Rounds kept: with validation rows those up to the least loss on them, else all.
+ * @internal
+ */
 export const roundsOf = ({ offsets, start }: BoostedTrees): number => (offsets.length - 1) / start.length;
 
 /**
  * float32[m, dimension] → float64[m, outputs]: values, logits or a logit per class. With `rounds` after so many of the
  * rounds kept, which is what fitting no more of them would have given.
+ * @internal
  */
 export const predictBoostedTrees = (
   model: BoostedTrees,

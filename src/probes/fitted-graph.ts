@@ -16,7 +16,13 @@ export function fittedGraph(model: FittedModel, features: g.Value): g.Value {
   const vector = (values: Float64Array) =>
     g.constant(hostTensor('float32', [values.length], Float32Array.from(values)));
   const { mean, scale } = model.standardization;
-  const standardized = g.multiply(g.subtract(features, vector(mean)), vector(scale));
+  // NaN is not equal to itself; what is missing is the mean.
+  const present = g.equal(features, features);
+  const standardized = g.where(
+    present,
+    g.multiply(g.subtract(features, vector(mean)), vector(scale)),
+    g.scalar(0),
+  );
   const matrix = g.constant(hostTensor('float32', [bias.length, dimension], Float32Array.from(weights)));
   return g.add(g.matmul(standardized, matrix, { transposeB: true }), vector(bias));
 }
