@@ -127,6 +127,12 @@ export interface TrainedEncoder {
   readonly scale: LabelledTrainer['scale'];
 }
 
+/** How an encoder is trained on so many records. */
+interface EncoderSettings extends TrainingSettings {
+  readonly steps: number;
+  readonly learningRate: number;
+}
+
 /** An encoder that is trained on the labels, from pretrained parameters; the held records choose the step. */
 export function trainedEncoder(
   name: string,
@@ -134,9 +140,10 @@ export function trainedEncoder(
   options: {
     readonly model: Pick<ModelConfig, 'spec' | 'encoder'>;
     readonly start: { readonly tensors: HostTensors; readonly folder: string };
-    readonly settingsFor: (records: number) => TrainingSettings & { steps: number; learningRate: number };
+    readonly settingsFor: (records: number) => EncoderSettings;
     readonly signal?: AbortSignal;
-    readonly onStep?: (steps: number) => Parameters<LabelledTrainer['train']>[0]['onStep'];
+    /** Hears of the steps of all folds. */
+    readonly onStep?: (settings: EncoderSettings) => Parameters<LabelledTrainer['train']>[0]['onStep'];
   },
 ): Attempt<TrainedEncoder> {
   const partOf = (records: Int32Array): LabelledPart => ({
@@ -148,6 +155,7 @@ export function trainedEncoder(
       spec.targets,
     ),
   });
+  let onStep: ReturnType<NonNullable<typeof options.onStep>>;
   return {
     name,
     representation: true,
@@ -155,6 +163,7 @@ export function trainedEncoder(
     async fit(fold) {
       const [train, valid] = [partOf(fold.train), partOf(fold.held)];
       const settings = options.settingsFor(train.records.count);
+      onStep ??= options.onStep?.(settings);
       const trainer = new LabelledTrainer(
         engine,
         encoderNetwork(options.model),
@@ -167,7 +176,7 @@ export function trainedEncoder(
           start: options.start,
           seed: 0,
           signal: options.signal,
-          onStep: options.onStep?.(settings.steps),
+          onStep: onStep,
         });
         return {
           held: await trainer.predictWith(trained, valid.records),

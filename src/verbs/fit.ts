@@ -213,7 +213,8 @@ async function attemptsFor(
           start: run,
           settingsFor: (count) => resolveFinetuning({}, count),
           signal: hooks.signal,
-          onStep: (steps) => stepReporter(hooks, { steps, batchSize: 1, total: steps }),
+          onStep: ({ steps, batchSize }) =>
+            stepReporter(hooks, { steps, batchSize, total: steps * data.folds.length }),
         }),
       );
     }
