@@ -45,6 +45,7 @@ export type { SuiteDescription } from './benchmark/index.js';
 export type { ReportOptions, ReportSummary } from './benchmark/report.js';
 export type { ReadingOptions, UserConfig } from './config/schema.js';
 export { InputError, LacunaError } from './errors.js';
+export type { Difference, FitRow, Score } from './fit/select.js';
 export type { Hooks, ProgressEvent, SeedEvent, StepEvent, ValidEvent } from './learning/progress-event.js';
 export type { Plugin, ReaderPlugin } from './plugins.js';
 export type { Protocol, Represented } from './probes/protocol.js';

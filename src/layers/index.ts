@@ -9,6 +9,7 @@ export {
 } from './attention.js';
 export { type BatchNormOptions, batchNorm } from './batch-norm.js';
 export { type ConvolutionOptions, convolution } from './convolution.js';
+export type { Dropout, DropoutRates } from './dropout.js';
 export { layerNorm, layerNormOf } from './layer-norm.js';
 export { linear, linearOf, linearWeight } from './linear.js';
 export { binaryCrossEntropy, crossEntropy, squaredError, weightedMean } from './losses.js';

@@ -5,12 +5,17 @@ export { labelOffsets, takeLabelRows } from './label-rows.js';
 export { className, describeLabels, encodeLabels, type LabelSpec, type TargetColumn } from './labels.js';
 export {
   accuracy,
+  averagePrecision,
   boundsOf,
   type ColumnScore,
+  calibrationError,
   chooseMetric,
+  determination,
+  f1,
   isBetter,
   type Metric,
   type MetricName,
+  matthews,
   meanAbsoluteError,
   metrics,
   type Numbers,

@@ -103,7 +103,7 @@ export function rocAuc(scores: Numbers, labels: Numbers): number {
 }
 
 /** 1 − Σ (predicted − truth)² / Σ (truth − mean truth)². NaN when the truth is constant. */
-function determination(predicted: Numbers, truth: Numbers): number {
+export function determination(predicted: Numbers, truth: Numbers): number {
   const rows = labelled(truth);
   const mean = rows.reduce((sum, row) => sum + truth[row], 0) / rows.length;
   let [residual, total] = [0, 0];
@@ -119,7 +119,7 @@ function determination(predicted: Numbers, truth: Numbers): number {
  * interpolation), records of one score taken together, as scikit-learn's. NaN when no record is positive.
  * @param labels 1 positive, 0 negative, NaN missing
  */
-function averagePrecision(scores: Numbers, labels: Numbers): number {
+export function averagePrecision(scores: Numbers, labels: Numbers): number {
   const rows = labelled(labels);
   if (rows.some((row) => Number.isNaN(scores[row]))) return Number.NaN;
   rows.sort((a, b) => scores[b] - scores[a]);
@@ -157,7 +157,7 @@ function margins(counts: Float64Array, classes: number) {
  * F1, 2 · precision · recall / (precision + recall): of class 1 where there are two, else the mean over the classes that
  * are in the truth or in the predictions (macro). A class that is never predicted has 0.
  */
-function f1(predictedClass: Numbers, truth: Numbers, classes: number): number {
+export function f1(predictedClass: Numbers, truth: Numbers, classes: number): number {
   const { truly, predicted, both } = margins(confusion(predictedClass, truth, classes), classes);
   const scores = Array.from(both, (hits, index) =>
     truly[index] + predicted[index] === 0 ? Number.NaN : (2 * hits) / (truly[index] + predicted[index]),
@@ -171,7 +171,7 @@ function f1(predictedClass: Numbers, truth: Numbers, classes: number): number {
  * Matthews correlation coefficient, for several classes that of Gorodkin (2004). 0 when all predictions are of one class;
  * NaN when all records are.
  */
-function matthews(predictedClass: Numbers, truth: Numbers, classes: number): number {
+export function matthews(predictedClass: Numbers, truth: Numbers, classes: number): number {
   const { truly, predicted, both } = margins(confusion(predictedClass, truth, classes), classes);
   const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
   const squares = (values: Float64Array) => values.reduce((total, value) => total + value * value, 0);
@@ -188,7 +188,7 @@ function matthews(predictedClass: Numbers, truth: Numbers, classes: number): num
 const CALIBRATION_BINS = 15;
 
 /** Expected calibration error (Guo, Pleiss, Sun & Weinberger, ICML 2017): per bin |accuracy − mean confidence|, by its share of records. */
-function calibrationError(confidence: Numbers, correct: Numbers): number {
+export function calibrationError(confidence: Numbers, correct: Numbers): number {
   const rows = labelled(correct);
   const [hits, sure] = [0, 1].map(() => new Float64Array(CALIBRATION_BINS));
   for (const row of rows) {
