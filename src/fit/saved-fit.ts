@@ -24,8 +24,7 @@ import {
   runFile,
   writeJson,
 } from '../runs/folder.js';
-import type { LabelSpec } from '../scoring/labels.js';
-import { tasks } from '../scoring/metrics.js';
+import { type LabelSpec, labelSpecSchema } from '../scoring/labels.js';
 import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
@@ -39,14 +38,7 @@ export const EMBEDDING = 'embedding';
 
 const savedSchema = z.object({
   version: z.string(),
-  spec: z.object({
-    task: z.enum(tasks),
-    columns: z.array(z.string()).min(1),
-    targets: z.int(),
-    outputs: z.int(),
-    classes: z.array(z.array(z.string())),
-    reason: z.string(),
-  }),
+  spec: labelSpecSchema,
   metric: z.string(),
   chosen: z.string(),
   /** What each set of features was fitted to, by its name. */

@@ -1,5 +1,6 @@
+import { z } from 'zod';
 import { InputError } from '../errors.js';
-import type { Task } from './metrics.js';
+import { type Task, tasks } from './metrics.js';
 
 /** A column to predict: numbers (NaN is missing) or text (null is missing), one per record, or one letter per token. */
 export interface TargetColumn {
@@ -19,6 +20,16 @@ export interface LabelSpec {
   /** Why this task, in a sentence for the user. */
   readonly reason: string;
 }
+
+/** A {@link LabelSpec} that is read from a file. */
+export const labelSpecSchema = z.object({
+  task: z.enum(tasks),
+  columns: z.array(z.string()).min(1),
+  targets: z.int(),
+  outputs: z.int(),
+  classes: z.array(z.array(z.string())),
+  reason: z.string(),
+});
 
 interface ColumnSummary {
   readonly name: string;

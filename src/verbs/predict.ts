@@ -17,8 +17,7 @@ import type { Hooks } from '../learning/progress-event.js';
 import { Trainer } from '../learning/trainer.js';
 import { holdsFit, openRun, ownFiles, readRunJson, runFile } from '../runs/folder.js';
 import { labelOffsets } from '../scoring/label-rows.js';
-import { className, type LabelSpec } from '../scoring/labels.js';
-import { tasks } from '../scoring/metrics.js';
+import { className, type LabelSpec, labelSpecSchema } from '../scoring/labels.js';
 import { inputFiles } from '../sources/data-files.js';
 import { openData } from './open-data.js';
 
@@ -44,14 +43,7 @@ export interface PredictSummary {
 }
 
 const labelsSchema = z.object({
-  spec: z.object({
-    task: z.enum(tasks),
-    columns: z.array(z.string()).min(1),
-    targets: z.int(),
-    outputs: z.int(),
-    classes: z.array(z.array(z.string())),
-    reason: z.string(),
-  }),
+  spec: labelSpecSchema,
   scale: z.object({ mean: z.array(z.number()), deviation: z.array(z.number()) }),
 });
 
