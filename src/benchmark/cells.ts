@@ -10,6 +10,9 @@ import { changed } from './pretrained-encoders.js';
 import type { OpenSession } from './session.js';
 import type { BenchmarkTask, Choice, DataFolders, Fitted, Method } from './suite.js';
 
+/** One more whenever a method or an encoder gives other scores with the same settings: cells of before are not kept. */
+const REVISION = 2;
+
 /** Bootstrap replicates of each test score. */
 const RESAMPLES = 200;
 
@@ -49,6 +52,7 @@ export function cellKey(
   const used = { encoder, finetuning: { steps: finetuning.steps, batchSize: finetuning.batchSize } };
   return hashText(
     JSON.stringify({
+      revision: REVISION,
       task: { name, targets, kind: task.task, metric, splitColumn, maskColumn, dataHash: hashes.labelled },
       tokens: { unlabelledHash: hashes.unlabelled, data, tokenizer },
       method: method.config,

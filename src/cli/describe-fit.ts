@@ -4,15 +4,9 @@ import { type Difference, FULL_ENSEMBLE, SIMPLE_ENSEMBLE } from '../fit/select.j
 import { formatTable } from '../report/table.js';
 import { type MetricName, metrics } from '../scoring/metrics.js';
 import type { FitSummary } from '../verbs/fit.js';
-
-/** Four significant digits, or that there is no number. */
-const number = (value: number): string =>
-  Number.isNaN(value) ? 'undefined' : String(Number(value.toPrecision(4)));
+import { duration, number, score } from './progress.js';
 
 const signed = (value: number): string => `${value < 0 ? '−' : '+'}${number(Math.abs(value))}`;
-
-const clock = (seconds: number): string =>
-  `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, '0')}`;
 
 /** Everything that `fit` found, for a terminal. */
 export function describeFit(summary: FitSummary): string {
@@ -23,10 +17,10 @@ export function describeFit(summary: FitSummary): string {
     rows.map(({ name, valid, test, seconds }) => [
       name === chosen ? '→' : '',
       name,
-      number(valid),
-      number(test.value),
+      score(valid),
+      score(test.value),
       Number.isNaN(test.low) ? '' : `${number(test.low)} – ${number(test.high)}`,
-      clock(seconds),
+      duration(seconds),
     ]),
   );
   const weights = rows.find(({ name }) => name === chosen)?.weights ?? {};
@@ -69,7 +63,7 @@ function verdict({ differences, chosen, simple, metric, representationSeconds }:
               : learned.high < 0
                 ? `cost ${number(-learned.value)} ${title}`
                 : 'added nothing that these test records show'
-          }: all models against the simple ones, ${shown(learned)}. It took ${clock(representationSeconds)}.`,
+          }: all models against the simple ones, ${shown(learned)}. It took ${duration(representationSeconds)}.`,
         ]),
   ];
 }

@@ -15,9 +15,9 @@ const keys = readingKeys();
 export function define(command: Command, { run }: Session): void {
   command
     .description(
-      'Write the predictions of a fine-tuned run for every record, in input order, with its row and any id.',
+      'Write the predictions of a fine-tuned run, or of what fit left, for every record, in input order, with its row and any id.',
     )
-    .argument('<run>', 'folder of a fine-tuned run')
+    .argument('<run>', 'folder of a fine-tuned run, or of the model that fit left')
     .argument('<data>', 'a file, or the folder of one data set')
     .requiredOption('-o, --out <file>', 'file to write: .parquet or .csv')
     .option(

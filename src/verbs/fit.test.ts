@@ -127,18 +127,31 @@ describe('fit on a table', () => {
     expect(auc).toBeCloseTo(chosenScore(summary), 6);
   });
 
-  it('predicts from a single column', async () => {
-    const { summary } = await run({
-      targets: ['letters'],
-      config: { fit: { task: 'regression', columns: ['carbons'], folds: 1 } },
-    });
+  it('predicts from a single column, and tells of keys that it does not use', async () => {
+    const told: string[] = [];
+    const summary = await fitFile(
+      {
+        data: file('table.csv'),
+        out: file('single'),
+        targets: ['letters'],
+        config: {
+          fit: { task: 'regression', columns: ['carbons'], folds: 1 },
+          training: { steps: 9 },
+        },
+      },
+      { onEvent: (event) => event.type === 'warning' && told.push(event.message) },
+    );
     expect(summary.rows).toHaveLength(5);
+    expect(told.join()).toContain('add --pretrain');
   });
 
   it('refuses an encoder given and asked for, and leaves no folder when a target is not there', async () => {
     await expect(
       run({ targets: ['letters'], run: file('nothing'), config: { fit: { pretrain: true } } }),
     ).rejects.toThrow('leave out --run or --pretrain');
+    await expect(
+      run({ targets: ['letters'], run: file('nothing'), config: { fit: { ignore: ['carbons'] } } }),
+    ).rejects.toThrow('leave out --run');
     const before = await readdir(folder);
     await expect(run({ targets: ['colour'] })).rejects.toThrow('colour');
     expect(await readdir(folder)).toEqual(before);

@@ -97,6 +97,7 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
   await assertNewRun(out);
   await refuseOverwriteFolder(await inputFiles(data, wishes.format), out);
   const warn = (message: string) => onEvent({ type: 'warning', message });
+  tellUnread(config, options.run, warn);
   const fitted = options.run === undefined ? await fittedReading(options, config, warn) : undefined;
   const folder = fitted && wishes.pretrain ? await pretrainHere(options, config, fitted, hooks) : options.run;
   const pretraining = (performance.now() - started) / 1000;
@@ -159,6 +160,28 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
     seconds: (performance.now() - started) / 1000,
     model: out,
   };
+}
+
+/**
+ * Says what is asked for and not done, as a file of keys may be another command's, too. Throws InputError where what is
+ * asked for contradicts the run.
+ */
+function tellUnread(
+  { fit: wishes = {}, tokenizer, encoder, objective, training }: UserConfig,
+  run: string | undefined,
+  warn: (message: string) => void,
+): void {
+  const given = (values: object = {}) => Object.keys(values).length > 0;
+  const { threads: _, ...pretraining } = training ?? {};
+  if (!wishes.pretrain && (given(encoder) || given(objective) || given(pretraining)))
+    warn(
+      'the keys of encoder, objective and training are not used, since nothing is pretrained; add --pretrain',
+    );
+  if (run !== undefined && (wishes.columns || wishes.ignore || given(tokenizer))) {
+    throw new InputError(
+      `fit: the run ${run} has its columns and its tokenizer; leave out --columns, --ignore and the section tokenizer, or leave out --run`,
+    );
+  }
 }
 
 /** What is tried, simplest first, and what each set of features was fitted to, by its name. */
