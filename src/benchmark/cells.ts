@@ -49,7 +49,8 @@ export function cellKey(
 ): string {
   const { name, targets, metric, splitColumn, maskColumn, pretraining, finetuning } = task;
   const { data, tokenizer, encoder } = pretraining.config;
-  const used = { encoder, finetuning: { steps: finetuning.steps, batchSize: finetuning.batchSize } };
+  const { choices: _, ...trained } = finetuning;
+  const used = { encoder, finetuning: trained };
   return hashText(
     JSON.stringify({
       revision: REVISION,
@@ -60,6 +61,7 @@ export function cellKey(
       uses: method.uses.map((part) => [part, used[part]]),
       ...(method.pretraining && {
         pretraining: changed(pretraining.config, method.pretraining),
+        pretrainingSeeds: task.pretrainingSeeds,
         ...(budget !== 1 && { budget }),
       }),
       seed,

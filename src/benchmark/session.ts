@@ -4,6 +4,7 @@ import { HELD_OUT } from '../config/defaults.js';
 import { type LabelledData, readLabelled } from '../datasets/labelled-data.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
 import { InputError } from '../errors.js';
+import { fitDataOf } from '../fit/fit-data.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { Run } from '../runs/folder.js';
 import { splitParts } from '../scoring/parts.js';
@@ -42,6 +43,7 @@ export async function openSession(
     task: task.task,
     splitColumn: task.splitColumn,
     maskColumn: task.maskColumn,
+    textColumn: tokenizer.kind === 'sequence' ? tokenizer.columns[0] : undefined,
     heldOut: HELD_OUT,
   });
   const parts = splitParts(labelled);
@@ -50,6 +52,7 @@ export async function openSession(
   const session: OpenSession = {
     task,
     labelled: { spec: labelled.spec, metric: task.metric, ...parts },
+    fitData: () => session.shared('fit data', () => fitDataOf(labelled, { metric: task.metric, engine })),
     tokenizer,
     model,
     engine,
@@ -57,11 +60,9 @@ export async function openSession(
     onStep: (steps) => stepReporter(hooks, { steps, batchSize: task.finetuning.batchSize, total: steps }),
     counts: labelled.counts,
     async texts(part) {
-      const texts = (await session.shared('texts', () => readTexts(path, tokenizer.columns[0]))) as (
-        | string
-        | null
-      )[];
-      return Array.from(parts[part].records.rows, (row) => texts[row] ?? '');
+      const { texts } = labelled;
+      if (texts === undefined) throw new InputError(`${path}: the records of ${task.name} are no texts`);
+      return Array.from(labelled.members[part], (record) => texts[record]);
     },
     async pretrained(changes) {
       const { result: run, seconds } = await measured(() => pretrainings.run(task.pretraining, changes));
@@ -86,18 +87,4 @@ export async function openSession(
     },
   };
   return session;
-}
-
-/** The texts of a column by file row. */
-async function readTexts(path: string, name: string): Promise<(string | null)[]> {
-  const texts: (string | null)[] = [];
-  const source = await openSource(path, { onBadRecord: 'skip' });
-  for await (const { rows, columns } of source.read({ columns: [name] })) {
-    const column = columns[name];
-    if (column.type !== 'text') throw new InputError(`${path}: column ${name} holds no text`);
-    rows.forEach((row, i) => {
-      texts[row] = column.values[i];
-    });
-  }
-  return texts;
 }

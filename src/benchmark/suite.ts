@@ -2,7 +2,9 @@
 
 import type { UserConfig } from '../config/schema.js';
 import type { Engine } from '../engine/engine.js';
-import type { LabelledTask, TrainOptions } from '../finetuning/labelled-training.js';
+import type { LabelledTask, TrainingSettings, TrainOptions } from '../finetuning/labelled-training.js';
+import type { FitData } from '../fit/fit-data.js';
+import type { DropoutRates } from '../layers/dropout.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { Part } from '../records/split.js';
@@ -52,9 +54,11 @@ export interface FinetuningChoice {
   readonly layerDecay: number;
 }
 
-export interface Finetuning {
+export interface Finetuning
+  extends Pick<TrainOptions, 'validations' | 'patience'>,
+    Pick<TrainingSettings, 'batchSize'> {
   readonly steps: number;
-  readonly batchSize: number;
+  readonly dropout?: DropoutRates;
   readonly choices: readonly FinetuningChoice[];
 }
 
@@ -74,6 +78,8 @@ export interface BenchmarkTask {
   readonly pretraining: Pretraining;
   readonly finetuning: Finetuning;
   readonly seeds: number;
+  /** Encoders that a method pretrains, each with a seed of its own, and shares out among the task's seeds; 1 by default. */
+  readonly pretrainingSeeds?: number;
   readonly methods: readonly Method[];
 }
 
@@ -95,6 +101,8 @@ export interface Fitted {
 export interface Session {
   readonly task: BenchmarkTask;
   readonly labelled: LabelledTask;
+  /** The same records as `fit` parts them. */
+  readonly fitData: () => Promise<FitData>;
   readonly tokenizer: Tokenizer;
   /** The text column of the records, where they are texts, in the order of each part's block. */
   readonly texts: (part: Part) => Promise<readonly string[]>;

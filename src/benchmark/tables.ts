@@ -34,3 +34,13 @@ export async function writeTable(path: string, { columns, rows }: Table): Promis
   }
   await writePlainCsv(path, columns, blocks());
 }
+
+/** How many records the files have together. */
+export async function recordsIn(paths: readonly string[]): Promise<number> {
+  let count = 0;
+  for (const path of paths) {
+    const source = await openSource(path, { onBadRecord: 'fail' });
+    for await (const { rows } of source.read({ columns: [source.columns[0].name] })) count += rows.length;
+  }
+  return count;
+}

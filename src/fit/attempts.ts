@@ -1,25 +1,19 @@
 /** What `fit` tries: simple models on features, the same on embeddings, and a trained encoder, each on every fold. */
-import type { Engine, HostTensors } from '../engine/engine.js';
-import { encoderNetwork, LabelledTrainer, type TrainingSettings } from '../finetuning/labelled-training.js';
+import type { HostTensors } from '../engine/engine.js';
+import {
+  encoderNetwork,
+  LabelledTrainer,
+  type TrainingSettings,
+  type TrainOptions,
+} from '../finetuning/labelled-training.js';
+import type { DropoutRates } from '../layers/dropout.js';
 import type { ModelConfig } from '../learning/model.js';
 import { gatherRows } from '../numerics/matrix.js';
 import { chooseCandidate, type Probe } from '../probes/protocol.js';
 import { takeRecords } from '../records/batch.js';
-import type { LabelSpec } from '../scoring/labels.js';
-import type { MetricName } from '../scoring/metrics.js';
-import type { LabelledPart, SealedPart } from '../scoring/parts.js';
+import type { LabelledPart } from '../scoring/parts.js';
+import type { FitData } from './fit-data.js';
 import type { Fold } from './folds.js';
-
-/** The labelled records of a fit. One label row for each record. */
-export interface FitData {
-  readonly spec: LabelSpec;
-  readonly metric: MetricName;
-  /** Training and validation records together, which the folds part. */
-  readonly development: LabelledPart;
-  readonly test: SealedPart;
-  readonly folds: readonly Fold[];
-  readonly engine: Engine;
-}
 
 /** A model that was fitted to one fold, and what it predicts, float64[rows, outputs]. */
 export interface FittedFold<M> {
@@ -128,23 +122,26 @@ export interface TrainedEncoder {
 }
 
 /** How an encoder is trained on so many records. */
-interface EncoderSettings extends TrainingSettings {
-  readonly steps: number;
-  readonly learningRate: number;
+type EncoderSettings = TrainingSettings &
+  Pick<TrainOptions, 'steps' | 'learningRate' | 'validations' | 'patience' | 'weightAverage'> & {
+    readonly dropout?: DropoutRates;
+  };
+
+/** Which encoder is trained on the labels, and how. */
+export interface TrainedEncoderOptions {
+  readonly model: Pick<ModelConfig, 'spec' | 'encoder'>;
+  readonly start: { readonly tensors: HostTensors; readonly folder: string };
+  readonly settingsFor: (records: number) => EncoderSettings;
+  readonly signal?: AbortSignal;
+  /** Hears of the steps of all folds. */
+  readonly onStep?: (settings: EncoderSettings) => Parameters<LabelledTrainer['train']>[0]['onStep'];
 }
 
 /** An encoder that is trained on the labels, from pretrained parameters; the held records choose the step. */
 export function trainedEncoder(
   name: string,
   { development, test, spec, metric, engine }: FitData,
-  options: {
-    readonly model: Pick<ModelConfig, 'spec' | 'encoder'>;
-    readonly start: { readonly tensors: HostTensors; readonly folder: string };
-    readonly settingsFor: (records: number) => EncoderSettings;
-    readonly signal?: AbortSignal;
-    /** Hears of the steps of all folds. */
-    readonly onStep?: (settings: EncoderSettings) => Parameters<LabelledTrainer['train']>[0]['onStep'];
-  },
+  options: TrainedEncoderOptions,
 ): Attempt<TrainedEncoder> {
   const partOf = (records: Int32Array): LabelledPart => ({
     records: takeRecords(development.records, records),
@@ -166,7 +163,7 @@ export function trainedEncoder(
       onStep ??= options.onStep?.(settings);
       const trainer = new LabelledTrainer(
         engine,
-        encoderNetwork(options.model),
+        encoderNetwork({ ...options.model, dropout: settings.dropout }),
         { spec, metric, train, valid, test },
         settings,
       );

@@ -30,11 +30,9 @@ import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
 import { joinRows, type TrainedEncoder } from './attempts.js';
 import { meanPrediction } from './ensemble.js';
+import { EMBEDDING } from './models.js';
 import { packData, unpackData } from './plain-data.js';
 import type { Selection } from './select.js';
-
-/** The name of the features that an encoder gives. */
-export const EMBEDDING = 'embedding';
 
 const savedSchema = z.object({
   version: z.string(),

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Engine } from '../engine/engine.js';
 import { seal } from '../scoring/parts.js';
 import { random } from '../tensor/random.js';
-import type { FitData } from './attempts.js';
+import type { FitData } from './fit-data.js';
 import { groupFolds } from './folds.js';
 import { type Fitted, FULL_ENSEMBLE, fitFolds, SIMPLE_ENSEMBLE, select } from './select.js';
 
@@ -33,6 +33,7 @@ const data: FitData = {
   ),
   folds: groupFolds(Array.from(labels.keys()), 5, 0),
   engine: {} as Engine,
+  texts: {},
 };
 
 /** A model with errors of this size, the same on validation and test. */

@@ -1,8 +1,9 @@
 /** From attempts to a table and the predictor that validation prefers; the test part is scored once for each row. */
 import { gatherRows } from '../numerics/matrix.js';
 import { isBetter, scoreMetric } from '../scoring/metrics.js';
-import type { Attempt, FitData } from './attempts.js';
+import type { Attempt } from './attempts.js';
 import { greedyEnsemble, meanPrediction } from './ensemble.js';
+import type { FitData } from './fit-data.js';
 
 /** An attempt on all folds. */
 export interface Fitted {
@@ -94,9 +95,25 @@ export interface Selection {
 export const SIMPLE_ENSEMBLE = 'ensemble of the simple models';
 export const FULL_ENSEMBLE = 'ensemble of all';
 
-/** Chooses by validation, then opens the test labels once for each row. */
-export function select(fitted: readonly Fitted[], data: FitData): Selection {
-  const { spec, metric, development, test, folds } = data;
+/** A row that validation has scored. */
+interface Contender extends Fitted {
+  readonly valid: number;
+  readonly weights?: Readonly<Record<string, number>>;
+  readonly parts: Selection['parts'];
+}
+
+/** What validation says, before the test labels are looked at. */
+export interface Choice {
+  /** In the order in which they were tried, ensembles last. */
+  readonly contenders: readonly Contender[];
+  /** The single simple model that validation prefers. */
+  readonly simple: Contender;
+  /** What it prefers of all. */
+  readonly chosen: Contender;
+}
+
+/** Chooses by validation among what was fitted, the ensemble of the simple models and that of all. */
+export function choose(fitted: readonly Fitted[], { spec, metric, development, folds }: FitData): Choice {
   const judged = judgedRecords(folds);
   const labels = gatherRows(
     new Float64Array(judged.length * spec.targets),
@@ -122,6 +139,8 @@ export function select(fitted: readonly Fitted[], data: FitData): Selection {
       );
     return {
       name,
+      features: [],
+      models: [],
       held: mean('held'),
       test: mean('test'),
       representation: kept.some(({ fitted: { representation } }) => representation),
@@ -141,8 +160,13 @@ export function select(fitted: readonly Fitted[], data: FitData): Selection {
     rows.reduce((best, row) => (isBetter(metric, row.valid, best.valid) ? row : best));
   const chosen = bestOf(contenders);
   const names = new Set(simple.map(({ name }) => name));
-  const bestSimple = bestOf(contenders.filter(({ name }) => names.has(name)));
+  return { contenders, simple: bestOf(contenders.filter(({ name }) => names.has(name))), chosen };
+}
 
+/** Chooses by validation, then opens the test labels once for each row. */
+export function select(fitted: readonly Fitted[], data: FitData): Selection {
+  const { metric, test } = data;
+  const { contenders, simple: bestSimple, chosen } = choose(fitted, data);
   const scored = new Map(
     contenders.map((row) => [row.name, test.score(metric, row.test, { resamples: RESAMPLES })]),
   );
@@ -154,7 +178,7 @@ export function select(fitted: readonly Fitted[], data: FitData): Selection {
   };
   return {
     rows: contenders.map((row) => {
-      const { name, valid, representation, seconds } = row;
+      const { name, valid, representation, seconds, weights } = row;
       const { value, replicates = [] } = scored.get(name)!;
       return {
         name,
@@ -162,14 +186,14 @@ export function select(fitted: readonly Fitted[], data: FitData): Selection {
         test: interval(value, replicates),
         representation,
         seconds,
-        ...('weights' in row && { weights: row.weights }),
+        ...(weights && { weights }),
       };
     }),
     simple: bestSimple.name,
     chosen: chosen.name,
     differences: [
       ...(chosen.name === bestSimple.name ? [] : [difference(chosen.name, bestSimple.name)]),
-      ...(simple.length < fitted.length ? [difference(FULL_ENSEMBLE, SIMPLE_ENSEMBLE)] : []),
+      ...(scored.has(FULL_ENSEMBLE) ? [difference(FULL_ENSEMBLE, SIMPLE_ENSEMBLE)] : []),
     ],
     parts: chosen.parts,
   };

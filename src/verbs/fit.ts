@@ -7,40 +7,24 @@ import { HELD_OUT, resolveFinetuning } from '../config/defaults.js';
 import { parseConfig } from '../config/parse.js';
 import type { FitOptions, UserConfig } from '../config/schema.js';
 import { fitSource } from '../datasets/token-plan.js';
-import { defaultThreads, type Engine, nodeEngine } from '../engine/node.js';
+import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
-import { featureSetsFor } from '../features/index.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
-import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
-import {
-  type Attempt,
-  type FeatureMatrix,
-  type FitData,
-  joinFeatures,
-  onFeatures,
-  trainedEncoder,
-} from '../fit/attempts.js';
-import { type Fold, groupFolds } from '../fit/folds.js';
-import { learnersFor } from '../fit/learners.js';
-import { EMBEDDING, saveFit } from '../fit/saved-fit.js';
-import { type Difference, type FitRow, type Fitted, fitFolds, select } from '../fit/select.js';
+import type { TrainingSettings } from '../finetuning/labelled-training.js';
+import { type FitData, fitDataOf } from '../fit/fit-data.js';
+import type { Fold } from '../fit/folds.js';
+import { type EncoderToTry, encoderModels, simpleModels } from '../fit/models.js';
+import { saveFit } from '../fit/saved-fit.js';
+import { type Fitted, fitFolds, type Selection, select } from '../fit/select.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { takeRecords } from '../records/batch.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { assertNewRun, openRun, type Run } from '../runs/folder.js';
 import { describeParts, type Scores } from '../runs/scores.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
-import { splitParts } from '../scoring/parts.js';
 import { checkDefined } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
 import { stepReporter } from './finetune.js';
-import {
-  describeRecords,
-  type LabelledFile,
-  type RecordReading,
-  readingOf,
-  readLabelledFile,
-} from './labelled-file.js';
+import { describeRecords, type RecordReading, readingOf, readLabelledFile } from './labelled-file.js';
 import { openData } from './open-data.js';
 import { pretrain } from './pretrain.js';
 
@@ -59,7 +43,7 @@ export interface FitVerbOptions {
 }
 
 /** The table of a fit, what was chosen, and what the representation brought. */
-export interface FitSummary {
+export interface FitSummary extends Omit<Selection, 'parts'> {
   readonly task: string;
   readonly targets: readonly string[];
   readonly metric: string;
@@ -67,22 +51,12 @@ export interface FitSummary {
   readonly split: Scores['split'];
   /** How many models each row has: one for each fold. */
   readonly folds: number;
-  readonly rows: readonly FitRow[];
-  /** The single simple model that validation prefers. */
-  readonly simple: string;
-  /** What validation prefers of all: the model that was kept. */
-  readonly chosen: string;
-  readonly differences: readonly Difference[];
   /** Pretraining here, embedding, and all that used either. */
   readonly representationSeconds: number;
   readonly seconds: number;
   /** Folder of the model. */
   readonly model: string;
 }
-
-/** Up to so many records to learn from and choose by are parted into folds; of more, the validation part is enough. */
-const FEW_RECORDS = 5000;
-const FOLDS = 5;
 
 /** Fits, chooses, scores and writes a model that `predict` can use. Throws InputError for data or options that do not fit. */
 export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<FitSummary> {
@@ -116,13 +90,17 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
   const defined = checkDefined(labelled, metric);
   for (const message of [...file.warnings, ...defined.notes]) warn(message);
   const engine = await nodeEngine({ threads: config.training?.threads ?? defaultThreads() });
-  const { data: parts, texts } = await developmentOf(file, { metric, engine, wishes });
+  const parts = await fitDataOf(labelled, { metric, engine, folds: wishes.folds });
   onEvent({
     type: 'info',
     message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}; ${describeFolds(parts.folds)}`,
   });
 
-  const { attempts, features } = await attemptsFor(parts, { texts, run, reading, wishes }, hooks);
+  const simple = await simpleModels(parts, reading.tokenizer.spec);
+  const attempts = [
+    ...simple.attempts,
+    ...(run ? await encoderModels(parts, simple.matrices, encoderToTry(run, parts, wishes, hooks)) : []),
+  ];
   const results: Fitted[] = [];
   for (const [at, attempt] of attempts.entries()) {
     hooks.signal?.throwIfAborted();
@@ -140,9 +118,10 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
     tokenizer: reading.tokenizer,
     schema: reading.schema,
     run,
-    features,
+    features: simple.states,
     selection,
   });
+  const { parts: _, ...chosen } = selection;
   return {
     task: spec.task,
     targets: spec.columns,
@@ -150,10 +129,7 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
     higherIsBetter: metrics[metric].higherIsBetter,
     split: describeParts(labelled, learned),
     folds: parts.folds.length,
-    rows: selection.rows,
-    simple: selection.simple,
-    chosen: selection.chosen,
-    differences: selection.differences,
+    ...chosen,
     representationSeconds:
       pretraining +
       results.reduce((sum, { representation, seconds }) => sum + (representation ? seconds : 0), 0),
@@ -182,67 +158,6 @@ function tellUnread(
       `fit: the run ${run} has its columns and its tokenizer; leave out --columns, --ignore and the section tokenizer, or leave out --run`,
     );
   }
-}
-
-/** What is tried, simplest first, and what each set of features was fitted to, by its name. */
-async function attemptsFor(
-  data: FitData,
-  {
-    texts,
-    run,
-    reading,
-    wishes,
-  }: {
-    readonly texts: Texts;
-    readonly run?: Run;
-    readonly reading: RecordReading;
-    readonly wishes: FitOptions;
-  },
-  hooks: Hooks,
-): Promise<{ attempts: Attempt[]; features: Record<string, unknown> }> {
-  const records = { development: data.development.records, test: data.test.records };
-  const attempts: Attempt[] = [];
-  const matrices: FeatureMatrix[] = [];
-  const features: Record<string, unknown> = {};
-  const raw = (part: 'development' | 'test') => ({
-    spec: reading.tokenizer.spec,
-    block: records[part],
-    texts: texts[part],
-  });
-  for (const set of await featureSetsFor(raw('development'))) {
-    const state = await set.fit(raw('development'));
-    features[set.name] = state;
-    matrices.push({
-      names: [set.name],
-      dimension: state.dimension,
-      development: await set.of(raw('development'), state),
-      test: await set.of(raw('test'), state),
-    });
-  }
-  matrices.forEach((matrix, i) => {
-    attempts.push(...simpleAttempts(matrix, data, { representation: false, plainest: i === 0 }));
-  });
-  if (run) {
-    const embedding = await embeddingsOf(run, data.engine, records, hooks.signal);
-    const learned = { representation: true, plainest: false };
-    attempts.push(...simpleAttempts(embedding, data, learned));
-    // The plainest features and the richest.
-    for (const matrix of new Set([matrices[0], matrices[matrices.length - 1]]))
-      attempts.push(...simpleAttempts(joinFeatures([embedding, matrix]), data, learned));
-    if (wishes.trained_encoder ?? true) {
-      attempts.push(
-        trainedEncoder('encoder trained on the labels', data, {
-          model: run.model,
-          start: run,
-          settingsFor: (count) => resolveFinetuning({}, count),
-          signal: hooks.signal,
-          onStep: ({ steps, batchSize }) =>
-            stepReporter(hooks, { steps, batchSize, total: steps * data.folds.length }),
-        }),
-      );
-    }
-  }
-  return { attempts, features };
 }
 
 /** An encoder that learns from the file's own records by the same columns, the test records left out. */
@@ -318,54 +233,25 @@ async function fittedReading(
   return { tokenizer: fitted, schema: schemaOf(source), pretrainedSplit: split_column, folders: [] };
 }
 
-interface Texts {
-  readonly development?: readonly string[];
-  readonly test?: readonly string[];
-}
-
-/** Training and validation records together, the test records under their seal, and the folds. */
-async function developmentOf(
-  { labelled }: LabelledFile,
-  { metric, engine, wishes }: Pick<FitData, 'metric' | 'engine'> & { wishes: FitOptions },
-): Promise<{ data: FitData; texts: Texts }> {
-  const { spec, members, hashes } = labelled;
-  const { train, valid, test } = splitParts(labelled);
-  const own = [...members.train, ...members.valid];
-  const textsOf = (records: ArrayLike<number>) =>
-    labelled.texts && Array.from(records, (record) => labelled.texts![record]);
-  const texts = { development: textsOf(own), test: textsOf(members.test) };
-  const labels = new Float64Array(train.labels.length + valid.labels.length);
-  labels.set(train.labels);
-  labels.set(valid.labels, train.labels.length);
-  const folds = wishes.folds ?? (own.length <= FEW_RECORDS ? FOLDS : 1);
-  const byScaffold = wishes.split === 'scaffold' || /scaffold/i.test(labelled.splitBy);
-  const groups = own.map((record) => `${hashes.low[record]}:${hashes.high[record]}`);
-  if (byScaffold && folds > 1 && texts.development !== undefined) {
-    const { scaffoldsOf } = await import('../molecules/scaffold.js');
-    const scaffolds = await scaffoldsOf(texts.development);
-    // Molecules without a ring have no scaffold in common.
-    scaffolds.forEach((scaffold, i) => {
-      if (scaffold) groups[i] = scaffold;
-    });
-  }
+/** The encoder of a run, frozen and, where nothing else is asked for, trained on the labels. */
+function encoderToTry(
+  { model, tensors, folder }: Run,
+  { folds }: FitData,
+  { trained_encoder = true }: FitOptions,
+  hooks: Hooks,
+): EncoderToTry {
   return {
-    data: {
-      spec,
-      metric,
-      engine,
-      development: { records: takeRecords(labelled.block, own), labels },
-      test,
-      folds:
-        folds === 1
-          ? [
-              {
-                train: Int32Array.from(members.train.keys()),
-                held: Int32Array.from(members.valid, (_, i) => members.train.length + i),
-              },
-            ]
-          : groupFolds(groups, folds, 0),
-    },
-    texts,
+    model,
+    tensors,
+    folder,
+    signal: hooks.signal,
+    ...(trained_encoder && {
+      trained: {
+        settingsFor: (count: number) => resolveFinetuning({}, count),
+        onStep: ({ steps, batchSize }: TrainingSettings & { steps: number }) =>
+          stepReporter(hooks, { steps, batchSize, total: steps * folds.length }),
+      },
+    }),
   };
 }
 
@@ -373,32 +259,3 @@ const describeFolds = (folds: readonly Fold[]): string =>
   folds.length === 1
     ? 'chosen by the validation part'
     : `chosen by ${folds.length} folds of the training and validation records`;
-
-/** Every simple model on one set of features. */
-const simpleAttempts = (
-  features: FeatureMatrix,
-  data: FitData,
-  { representation, plainest }: { readonly representation: boolean; readonly plainest: boolean },
-): Attempt[] =>
-  learnersFor(features.dimension, plainest).map(([name, probe]) =>
-    onFeatures(`${name} on ${features.names.join(' + ')}`, data, features, { probe, representation }),
-  );
-
-async function embeddingsOf(
-  run: Run,
-  engine: Engine,
-  { development, test }: Readonly<Record<'development' | 'test', FitData['development']['records']>>,
-  signal?: AbortSignal,
-): Promise<FeatureMatrix> {
-  const embedder = new Embedder(engine, run.model, encoderParameters(run.model, run.tensors, run.folder));
-  try {
-    return {
-      names: [EMBEDDING],
-      dimension: embedder.width,
-      development: await embedder.embed(development, signal),
-      test: await embedder.embed(test, signal),
-    };
-  } finally {
-    await embedder.release();
-  }
-}

@@ -31,11 +31,13 @@ async function fineTune(
   start: Run | undefined,
   seed: number,
   choice: Choice,
+  times = 1,
 ): Promise<Fitted> {
   const { task, labelled, model, engine, hooks, shared } = session;
-  const { steps, batchSize } = task.finetuning;
+  const { steps, batchSize, dropout, validations, patience } = task.finetuning;
+  const asMany = Math.round(times * steps);
   const { learningRate, layerDecay } = choice;
-  const network = encoderNetwork(model);
+  const network = encoderNetwork({ ...model, dropout });
   const trainer = await shared(
     `encoder ${layerDecay}`,
     async () =>
@@ -43,12 +45,14 @@ async function fineTune(
     (made) => made.release(),
   );
   const trained = await trainer.train({
-    steps,
+    steps: asMany,
     learningRate,
+    validations,
+    patience,
     start,
     seed,
     signal: hooks.signal,
-    onStep: session.onStep(steps),
+    onStep: session.onStep(asMany),
   });
   return {
     valid: trained.valid,
@@ -68,6 +72,31 @@ export const fromScratch: Method = {
   fit: (session, seed, choice) => fineTune(session, undefined, seed, choice),
 };
 
+/** Trained on the labels with as many records as pretraining and fine-tuning see together. */
+export const fromScratchForLonger: Method = {
+  ...fromScratch,
+  name: 'from scratch, equal total',
+  description:
+    'the same, for up to as many records as pretraining and fine-tuning see together; validation ends it',
+  config: { records: 'of pretraining, too' },
+  fit: (session, seed, choice) => {
+    const { pretraining, finetuning } = session.task;
+    const { steps = 0, batch_size = 0 } = pretraining.config.training ?? {};
+    const times = 1 + (steps * batch_size) / (finetuning.steps * finetuning.batchSize);
+    return fineTune(session, undefined, seed, choice, times);
+  },
+};
+
+/** The encoder that the pretraining gives for a seed. */
+const startOf = (
+  session: Session,
+  { training, ...changes }: PretrainingChanges,
+  seed: number,
+): Promise<Run> => {
+  const own = seed % (session.task.pretrainingSeeds ?? 1);
+  return session.pretrained({ ...changes, training: { ...training, ...(own > 0 && { seed: own }) } });
+};
+
 /** Pretrained, then fine-tuned. */
 export const finetuned = (name: string, description: string, pretraining: PretrainingChanges): Method => ({
   name,
@@ -78,7 +107,7 @@ export const finetuned = (name: string, description: string, pretraining: Pretra
   config: {},
   choices,
   fit: async (session, seed, choice) =>
-    fineTune(session, await session.pretrained(pretraining), seed, choice),
+    fineTune(session, await startOf(session, pretraining, seed), seed, choice),
 });
 
 async function probeFrozen(session: Session, key: string, parameters: HostTensors): Promise<Fitted> {

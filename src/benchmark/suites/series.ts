@@ -1,6 +1,7 @@
 /** Three problems of the UEA and UCR archives of time series. Each encoder learns from its own training series. */
 import { given } from '../files.js';
 import { encoderMethods, finetuned, usualChoices } from '../methods/encoders.js';
+import { fitMethods } from '../methods/fit.js';
 import { constant, extraTrees, linearOnValues } from '../methods/simple.js';
 import type { BenchmarkTask, Suite } from '../suite.js';
 
@@ -53,7 +54,7 @@ const task = (
       choices: usualChoices,
     },
     seeds: 5,
-    methods: [constant, linearOnValues, extraTrees, ...encoderMethods, ...others],
+    methods: [constant, linearOnValues, extraTrees, ...encoderMethods, ...others, ...fitMethods],
   };
 };
 

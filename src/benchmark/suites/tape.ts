@@ -1,6 +1,5 @@
 /** TAPE (Rao et al., NeurIPS 2019): what a protein's sequence says about its brightness, stability, fold and structure. */
 import { join } from 'node:path';
-import { openSource } from '../../sources/open-source.js';
 import { given, prepared } from '../files.js';
 import { convolution } from '../methods/convolution.js';
 import {
@@ -10,11 +9,12 @@ import {
   fromScratch,
   usualChoices,
 } from '../methods/encoders.js';
+import { fitMethods } from '../methods/fit.js';
 import { linearOnWindow } from '../methods/letter-window.js';
 import { constant, linearOnOneHot, linearOnValues } from '../methods/simple.js';
 import { hasAnyWithin } from '../substrings.js';
 import type { BenchmarkTask, Dataset, Finetuning, Pretraining, Suite } from '../suite.js';
-import { readTable, writeTable } from '../tables.js';
+import { readTable, recordsIn, writeTable } from '../tables.js';
 
 const FILES = {
   fluorescence: 'tape_fluorescence/fluorescence.csv.gz',
@@ -57,19 +57,10 @@ const unlabelled: Dataset = {
       const kept = rows.filter((row) => !contains(String(row[sequence])));
       await writeTable(target, { columns: ['sequence'], rows: kept.map((row) => [row[sequence]]) });
     });
-    const [of, left] = await Promise.all([
-      countRecords(join(folders.data, FILES.unlabelled)),
-      countRecords(path),
-    ]);
-    return { path, removed: { records: of - left, of, reason } };
+    const of = await recordsIn([join(folders.data, FILES.unlabelled)]);
+    return { path, removed: { records: of - (await recordsIn([path])), of, reason } };
   },
 };
-
-async function countRecords(path: string): Promise<number> {
-  let count = 0;
-  for await (const { rows } of (await openSource(path)).read({ columns: ['sequence'] })) count += rows.length;
-  return count;
-}
 
 /** Training and validation chains with the chains of one of the test sets. */
 const secondaryStructureWith = (test: 'cb513' | 'ts115'): Dataset => {
@@ -129,7 +120,7 @@ const fluorescence: BenchmarkTask = {
   metric: 'spearman',
   split: "TAPE's own: train and validation up to 3 mutations, test 4 to 15",
   source: 'Sarkisyan et al., Nature 2016',
-  methods: [constant, linearOnOneHot, convolution(1), ...encoderMethods],
+  methods: [constant, linearOnOneHot, convolution(1), ...encoderMethods, ...fitMethods],
 };
 
 const stability: BenchmarkTask = {
@@ -142,7 +133,7 @@ const stability: BenchmarkTask = {
   metric: 'spearman',
   split: "TAPE's own: test on neighbours of 17 proteins",
   source: 'Rocklin et al., Science 2017',
-  methods: [constant, linearOnOneHot, convolution(3), ...encoderMethods],
+  methods: [constant, linearOnOneHot, convolution(3), ...encoderMethods, ...fitMethods],
 };
 
 const remoteHomology: BenchmarkTask = {
@@ -155,7 +146,7 @@ const remoteHomology: BenchmarkTask = {
   metric: 'accuracy',
   split: "TAPE's own, fold level: no test superfamily is in training",
   source: 'Hou et al., Bioinformatics 2018 (SCOP 1.75)',
-  methods: [constant, linearOnValues, ...encoderMethods],
+  methods: [constant, linearOnValues, ...encoderMethods, ...fitMethods],
 };
 
 const secondaryStructure = (

@@ -1,0 +1,77 @@
+/** The labelled records of a fit: what is learned from and chosen by, the test part under its seal, and the folds. */
+import type { LabelledData } from '../datasets/labelled-data.js';
+import type { Engine } from '../engine/engine.js';
+import { takeRecords } from '../records/batch.js';
+import type { LabelSpec } from '../scoring/labels.js';
+import type { MetricName } from '../scoring/metrics.js';
+import { type LabelledPart, type SealedPart, splitParts } from '../scoring/parts.js';
+import { type Fold, groupFolds } from './folds.js';
+
+/** The labelled records of a fit. One label row for each record. */
+export interface FitData {
+  readonly spec: LabelSpec;
+  readonly metric: MetricName;
+  /** Training and validation records together, which the folds part. */
+  readonly development: LabelledPart;
+  readonly test: SealedPart;
+  /** The text of each record, where records are texts. */
+  readonly texts: { readonly development?: readonly string[]; readonly test?: readonly string[] };
+  readonly folds: readonly Fold[];
+  readonly engine: Engine;
+}
+
+/** Up to so many records to learn from and choose by are parted into folds; of more, the validation part is enough. */
+const FEW_RECORDS = 5000;
+const FOLDS = 5;
+
+/**
+ * Parts labelled records for a fit. Equal records share a fold, and so do molecules of one scaffold where the parts are by
+ * scaffold.
+ * @param options.folds 1 is the validation part that there is; by default 5 where records are few
+ */
+export async function fitDataOf(
+  labelled: LabelledData,
+  options: {
+    readonly metric: MetricName;
+    readonly engine: Engine;
+    readonly folds?: number;
+  },
+): Promise<FitData> {
+  const { spec, members, hashes, block } = labelled;
+  const { metric, engine } = options;
+  const { train, valid, test } = splitParts(labelled);
+  const own = [...members.train, ...members.valid];
+  const textsOf = (records: ArrayLike<number>) =>
+    labelled.texts && Array.from(records, (record) => labelled.texts![record]);
+  const texts = { development: textsOf(own), test: textsOf(members.test) };
+  const labels = new Float64Array(train.labels.length + valid.labels.length);
+  labels.set(train.labels);
+  labels.set(valid.labels, train.labels.length);
+  const folds = options.folds ?? (own.length <= FEW_RECORDS ? FOLDS : 1);
+  const groups = own.map((record) => `${hashes.low[record]}:${hashes.high[record]}`);
+  if (/scaffold/i.test(labelled.splitBy) && folds > 1 && texts.development !== undefined) {
+    const { scaffoldsOf } = await import('../molecules/scaffold.js');
+    const scaffolds = await scaffoldsOf(texts.development);
+    // Molecules without a ring have no scaffold in common.
+    scaffolds.forEach((scaffold, i) => {
+      if (scaffold) groups[i] = scaffold;
+    });
+  }
+  return {
+    spec,
+    metric,
+    engine,
+    texts,
+    development: { records: takeRecords(block, own), labels },
+    test,
+    folds:
+      folds === 1
+        ? [
+            {
+              train: Int32Array.from(members.train.keys()),
+              held: Int32Array.from(members.valid, (_, i) => members.train.length + i),
+            },
+          ]
+        : groupFolds(groups, folds, 0),
+  };
+}

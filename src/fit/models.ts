@@ -1,0 +1,109 @@
+/** Everything that a fit tries on its records, simplest first. */
+import type { HostTensors } from '../engine/engine.js';
+import { featureSetsFor } from '../features/index.js';
+import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
+import type { ModelConfig } from '../learning/model.js';
+import type { TokenSpec } from '../records/token-block.js';
+import {
+  type Attempt,
+  type FeatureMatrix,
+  joinFeatures,
+  onFeatures,
+  type TrainedEncoderOptions,
+  trainedEncoder,
+} from './attempts.js';
+import type { FitData } from './fit-data.js';
+import { learnersFor } from './learners.js';
+
+/** The name of the features that an encoder gives. */
+export const EMBEDDING = 'embedding';
+
+/** Simple models, and the features that they read. */
+export interface SimpleModels {
+  readonly attempts: readonly Attempt[];
+  /** Plainest first. */
+  readonly matrices: readonly FeatureMatrix[];
+  /** What each set of features was fitted to, by its name. */
+  readonly states: Readonly<Record<string, unknown>>;
+}
+
+/** Simple models on every set of features that suits the records. */
+export async function simpleModels(data: FitData, spec: TokenSpec): Promise<SimpleModels> {
+  const raw = (part: 'development' | 'test') => ({
+    spec,
+    block: data[part].records,
+    texts: data.texts[part],
+  });
+  const matrices: FeatureMatrix[] = [];
+  const states: Record<string, unknown> = {};
+  for (const set of await featureSetsFor(raw('development'))) {
+    const state = await set.fit(raw('development'));
+    states[set.name] = state;
+    matrices.push({
+      names: [set.name],
+      dimension: state.dimension,
+      development: await set.of(raw('development'), state),
+      test: await set.of(raw('test'), state),
+    });
+  }
+  const attempts = matrices.flatMap((matrix, i) =>
+    learnersOn(matrix, data, { representation: false, plainest: i === 0 }),
+  );
+  return { attempts, matrices, states };
+}
+
+/** An encoder that a fit tries. */
+export interface EncoderToTry {
+  readonly model: ModelConfig;
+  readonly tensors: HostTensors;
+  /** Where it comes from, for errors. */
+  readonly folder: string;
+  /** How it is trained on the labels, too; left out, it is only frozen. */
+  readonly trained?: Pick<TrainedEncoderOptions, 'settingsFor' | 'onStep'>;
+  readonly signal?: AbortSignal;
+}
+
+/** Simple models on the encoder's embedding, alone and beside the records' own features, and the encoder trained on the labels. */
+export async function encoderModels(
+  data: FitData,
+  matrices: readonly FeatureMatrix[],
+  { model, tensors, folder, trained, signal }: EncoderToTry,
+): Promise<readonly Attempt[]> {
+  const embedder = new Embedder(data.engine, model, encoderParameters(model, tensors, folder));
+  try {
+    const embedding: FeatureMatrix = {
+      names: [EMBEDDING],
+      dimension: embedder.width,
+      development: await embedder.embed(data.development.records, signal),
+      test: await embedder.embed(data.test.records, signal),
+    };
+    // The plainest features and the richest.
+    const beside = [...new Set([matrices[0], matrices[matrices.length - 1]])];
+    const read = [embedding, ...beside.map((matrix) => joinFeatures([embedding, matrix]))];
+    return [
+      ...read.flatMap((matrix) => learnersOn(matrix, data, { representation: true, plainest: false })),
+      ...(trained
+        ? [
+            trainedEncoder('encoder trained on the labels', data, {
+              ...trained,
+              model,
+              start: { tensors, folder },
+              signal,
+            }),
+          ]
+        : []),
+    ];
+  } finally {
+    await embedder.release();
+  }
+}
+
+/** Every simple model on one set of features. */
+const learnersOn = (
+  features: FeatureMatrix,
+  data: FitData,
+  { representation, plainest }: { readonly representation: boolean; readonly plainest: boolean },
+): Attempt[] =>
+  learnersFor(features.dimension, plainest).map(([name, probe]) =>
+    onFeatures(`${name} on ${features.names.join(' + ')}`, data, features, { probe, representation }),
+  );
