@@ -4,6 +4,7 @@ import { higgs } from './suites/higgs.js';
 import { images } from './suites/images.js';
 import { moleculenet } from './suites/moleculenet.js';
 import { series } from './suites/series.js';
+import { sizes } from './suites/sizes.js';
 import { tables } from './suites/tables.js';
 import { tape } from './suites/tape.js';
 import { views } from './suites/views.js';
@@ -18,6 +19,7 @@ export const suites = {
   series,
   views,
   ablations,
+  sizes,
 } as const satisfies Record<string, Suite>;
 
 /** A suite in words, for `bench --list`. */

@@ -39,9 +39,10 @@ export class Pretrainings {
 
   /** The tokenizer that is fitted on the pretraining data, and the architecture on its tokens. */
   model(pretraining: Pretraining): Promise<{ tokenizer: Tokenizer; model: ModelConfig }> {
-    return remember(this.models, pretraining.dataset.name, async () => {
-      const { path } = await pretraining.dataset.open(this.options.folders);
-      const { config } = pretraining;
+    const { dataset, config } = pretraining;
+    const key = JSON.stringify([dataset.name, config.data, config.tokenizer, config.encoder]);
+    return remember(this.models, key, async () => {
+      const { path } = await dataset.open(this.options.folders);
       const source = rememberSmall(await openSource(path, { onBadRecord: 'skip' }));
       const { tokenizer } = await fitSource(source, config, HELD_OUT);
       const resolved = resolveConfig(
@@ -111,6 +112,7 @@ export class Pretrainings {
         batch_size: ownTraining.batch_size,
         records: summary.rows,
         parameters: summary.parameters,
+        ...(run.model.spec.kind !== 'discrete' && { tokens: run.model.spec.maxTokens }),
         ...(removed && { removed }),
         val_loss: summary.val_loss,
         val_loss_marginal: summary.val_loss_marginal,

@@ -50,25 +50,39 @@ interface Images {
   readonly pixels: Uint8Array;
   /** uint8[count] */
   readonly labels: Uint8Array;
+  /** Where the source says it, whether each image is a test image. */
+  readonly test?: readonly boolean[];
 }
 
-/** Images as a folder of IDX files, one pair of images and labels for each part. */
+/**
+ * Images as a folder of IDX files, one pair of images and labels for each part. Given test images are the test part; of the
+ * others `split` says how many are for validation. With `perClass`, only the first so many of each class are kept of the
+ * training and of the validation images.
+ */
 export function drawnImages(
   name: string,
   files: readonly string[],
   split: DrawnSplit,
   read: (data: string) => Promise<Images>,
+  perClass?: number,
 ): Dataset {
   return {
     name,
     files,
     async open(folders) {
-      const options = { name, extension: '', files, recipe: { split, seed: SEED } };
+      const options = { name, extension: '', files, recipe: { split, seed: SEED, perClass } };
       const path = await prepared(folders, options, async (target) => {
-        const { height, width, pixels, labels } = await read(folders.data);
+        const { height, width, pixels, labels, test } = await read(folders.data);
         const size = height * width;
         for (const part of PARTS) {
-          const members = Array.from(labels.keys()).filter((row) => partAt(row, split) === part);
+          const seen = new Map<number, number>();
+          const members = Array.from(labels.keys()).filter((row) => {
+            const own = test?.[row] ? 'test' : partAt(row, split);
+            if (own !== part) return false;
+            const before = seen.get(labels[row]) ?? 0;
+            seen.set(labels[row], before + 1);
+            return part === 'test' || before < (perClass ?? Number.POSITIVE_INFINITY);
+          });
           const file = (kind: string) => join(`${target}.partial`, `${part}-${kind}-ubyte`);
           await writeFileAtomically(file('images-idx3'), [
             idxHeader([members.length, height, width]),
@@ -101,6 +115,7 @@ function idxHeader(axes: readonly number[]): Uint8Array {
 export async function readImages(path: string): Promise<Images> {
   const pixels: Uint8Array[] = [];
   const labels: number[] = [];
+  const test: boolean[] = [];
   let shape: readonly number[] = [];
   for await (const { columns } of (await openSource(path)).read()) {
     const image = columns.pixels;
@@ -111,7 +126,15 @@ export async function readImages(path: string): Promise<Images> {
     shape = image.shape;
     pixels.push(image.values);
     labels.push(...label.values);
+    const parts = columns.split;
+    if (parts?.type === 'text') test.push(...parts.values.map((part) => part === 'test'));
   }
   const [height, width] = shape;
-  return { height, width, pixels: Buffer.concat(pixels), labels: Uint8Array.from(labels) };
+  return {
+    height,
+    width,
+    pixels: Buffer.concat(pixels),
+    labels: Uint8Array.from(labels),
+    ...(test.length > 0 && { test }),
+  };
 }

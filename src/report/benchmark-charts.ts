@@ -81,15 +81,56 @@ export function comparisonPanelsSpec(results: Results, styles: Styles): TopLevel
 }
 
 /** Test score against the number of training records, on a logarithmic axis, a line per method over a suite's tasks. */
-export function labelEfficiencySpec(results: Results, styles: Styles): TopLevelSpec {
-  const tasks = [...results.tasks].sort((a, b) => a.records.train - b.records.train);
+export const labelEfficiencySpec = (results: Results, styles: Styles): TopLevelSpec =>
+  linesSpec(results, styles, {
+    title: 'training labels (logarithmic)',
+    of: ({ records }) => records.train,
+    format: ',d',
+  });
+
+/**
+ * Floating-point operations that the pretraining of a task's encoders took, as usually estimated: 6 for each parameter and
+ * token. undefined where nothing was pretrained or records differ in length.
+ */
+export function pretrainingOperations(results: Results, { name }: Results['tasks'][number]) {
+  const used = new Set(
+    results.cells.filter(({ task }) => task === name).map(({ pretraining }) => pretraining),
+  );
+  const run = results.pretraining.find((known) => used.has(known.name));
+  return run?.tokens && 6 * run.parameters * run.tokens * run.steps * run.batch_size;
+}
+
+/** Test score against the operations of pretraining, both encoders and steps being what differs between the tasks. */
+export const scalingSpec = (results: Results, styles: Styles): TopLevelSpec =>
+  linesSpec(results, styles, {
+    title: 'floating-point operations of pretraining (logarithmic)',
+    of: (task) => pretrainingOperations(results, task),
+    format: '.1e',
+  });
+
+/** A line per method over the tasks for which `of` gives a number. */
+function linesSpec(
+  results: Results,
+  styles: Styles,
+  x: {
+    readonly title: string;
+    readonly of: (task: Results['tasks'][number]) => number | undefined;
+    readonly format: string;
+  },
+): TopLevelSpec {
+  const placed = results.tasks
+    .flatMap((task) => {
+      const at = x.of(task);
+      return at === undefined ? [] : [{ task, at }];
+    })
+    .sort((a, b) => a.at - b.at);
   const lines = results.methods.map(({ name }) => ({
     label: name,
     style: styleOf(styles, name),
-    points: tasks.flatMap((task) =>
+    points: placed.flatMap(({ task, at }) =>
       summariesOf(results, task)
         .filter(({ method }) => method === name)
-        .map(({ mean, low, high }) => ({ x: task.records.train, mean, low, high })),
+        .map(({ mean, low, high }) => ({ x: at, mean, low, high })),
     ),
   }));
   return concatenated(
@@ -99,11 +140,11 @@ export function labelEfficiencySpec(results: Results, styles: Styles): TopLevelS
         width: 620,
         height: 360,
         x: {
-          title: 'training labels (logarithmic)',
+          title: x.title,
           scale: { type: 'log', nice: false, padding: 16 },
-          axis: { grid: false, values: tasks.map(({ records }) => records.train), format: ',d' },
+          axis: { grid: false, values: placed.map(({ at }) => at), format: x.format },
         },
-        y: `test ${metricTitle(tasks[0])}`,
+        y: `test ${metricTitle(results.tasks[0])}`,
       }),
     ],
     1,

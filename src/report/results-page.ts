@@ -1,7 +1,12 @@
 /** The page of all benchmark results: Markdown and figures, made from result files; the words between are a person's. */
 import type { TopLevelSpec } from 'vega-lite';
 import { InputError } from '../errors.js';
-import { comparisonPanelsSpec, labelEfficiencySpec } from './benchmark-charts.js';
+import {
+  comparisonPanelsSpec,
+  labelEfficiencySpec,
+  pretrainingOperations,
+  scalingSpec,
+} from './benchmark-charts.js';
 import { differenceTable, hasDifference, scoreTable, summariesOf } from './benchmark-tables.js';
 import { renderChart } from './charts.js';
 import { beginMarker, endMarker, fillBlocks } from './marked-blocks.js';
@@ -105,6 +110,7 @@ const ABLATIONS = 'ablations';
 const SPECIAL = [
   { name: 'label efficiency', title: 'Label efficiency', of: 'higgs', make: labelEfficiency },
   { name: 'ablation curves', title: 'Curves', of: ABLATIONS, make: ablationCurves },
+  { name: 'scaling', title: 'Scaling', of: 'sizes', make: scaling },
 ];
 
 function suiteBlocks(suite: Results, styles: Styles): Block[] {
@@ -147,6 +153,11 @@ function scores(results: Results): string | undefined {
 const PAIRS = [
   ['SMA', 'random masking'],
   ['SMA', 'from scratch'],
+  ['SMA', 'from scratch, equal total'],
+  ['fit', 'best simple model'],
+  ['fit with SMA', 'best simple model'],
+  ['fit with SMA', 'fit'],
+  ['SMA, frozen', 'random masking, frozen'],
   ['random masking', 'from scratch'],
   ['T-JEPA', 'from scratch'],
   ['MP3', 'from scratch'],
@@ -187,6 +198,15 @@ function labelEfficiency(results: Results, styles: Styles): Figure | undefined {
     labelEfficiencySpec(results, styles),
     `${results.title}: test score of each method against the number of training labels`,
     'Means over the seeds with their 95 % intervals as bands; dashed and hollow where the encoder is frozen.',
+  );
+}
+
+function scaling(results: Results, styles: Styles): Figure | undefined {
+  if (!results.tasks.some((task) => pretrainingOperations(results, task))) return undefined;
+  return chart(
+    scalingSpec(results, styles),
+    `${results.title}: test score of each method against the operations of pretraining`,
+    'Means over the seeds with their 95 % intervals as bands; dashed and hollow where the encoder is frozen. Operations: six for each parameter and token. The encoder from scratch is drawn where the pretrained ones of its size are.',
   );
 }
 

@@ -39,6 +39,8 @@ export const pretrainingSchema = z.strictObject({
   batch_size: z.int(),
   records: z.int(),
   parameters: z.int(),
+  /** Of each record, where all have as many. */
+  tokens: z.int().optional(),
   removed: z.strictObject({ records: z.int(), of: z.int(), reason: z.string() }).optional(),
   val_loss: z.number(),
   /** Where the objective has such a reference. */

@@ -87,15 +87,12 @@ export const fromScratchForLonger: Method = {
   },
 };
 
-/** The encoder that the pretraining gives for a seed. */
+/** The encoder that a pretraining gives with a seed of its own; the first has what the pretraining says. */
 const startOf = (
   session: Session,
   { training, ...changes }: PretrainingChanges,
   seed: number,
-): Promise<Run> => {
-  const own = seed % (session.task.pretrainingSeeds ?? 1);
-  return session.pretrained({ ...changes, training: { ...training, ...(own > 0 && { seed: own }) } });
-};
+): Promise<Run> => session.pretrained({ ...changes, training: { ...training, ...(seed > 0 && { seed }) } });
 
 /** Pretrained, then fine-tuned. */
 export const finetuned = (name: string, description: string, pretraining: PretrainingChanges): Method => ({
@@ -107,7 +104,12 @@ export const finetuned = (name: string, description: string, pretraining: Pretra
   config: {},
   choices,
   fit: async (session, seed, choice) =>
-    fineTune(session, await startOf(session, pretraining, seed), seed, choice),
+    fineTune(
+      session,
+      await startOf(session, pretraining, seed % (session.task.pretrainingSeeds ?? 1)),
+      seed,
+      choice,
+    ),
 });
 
 async function probeFrozen(session: Session, key: string, parameters: HostTensors): Promise<Fitted> {
@@ -157,8 +159,7 @@ export const frozenForEachSeed = (
   config: { pretraining: 'one for each seed' },
   choices: () => [{}],
   async fit(session, seed) {
-    const training = { ...changes.training, seed };
-    const run = await session.pretrained({ ...changes, training });
+    const run = await startOf(session, changes, seed);
     return probeFrozen(session, `${name} ${seed}`, encoderParameters(run.model, run.tensors, run.folder));
   },
 });

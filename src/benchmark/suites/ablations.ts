@@ -1,6 +1,6 @@
 /** What the mask and the length of pretraining matter, on collider events with 10,000 labels: one setting changed at a time. */
 import { finetuned, fromScratch } from '../methods/encoders.js';
-import type { Method, Suite } from '../suite.js';
+import type { Method, Pretraining, Suite } from '../suite.js';
 import { higgs } from './higgs.js';
 
 const MASKING_RATIOS = [0.15, 0.3, 0.5];
@@ -38,10 +38,24 @@ const variants: readonly Method[] = [
   ),
 ];
 
+const onPerceiver = ({ dataset }: Pretraining): Pretraining => ({
+  dataset,
+  config: {
+    encoder: { kind: 'perceiver', latents: 16, width: 64, layers: 3, heads: 4 },
+    objective: { masking_ratio: 0.3, per_query: 4 },
+    training: { steps: 4000, batch_size: 128, learning_rate: 1e-3, valid_steps: 500, checkpoint_steps: 500 },
+  },
+});
+
 export const ablations: Suite = {
   name: 'ablations',
   title: 'Ablations on HIGGS with 10,000 labels: the mask, and the length of pretraining',
   tasks: higgs.tasks
     .filter(({ name }) => name === 'higgs-10k')
-    .map((task) => ({ ...task, seeds: 3, methods: [fromScratch, ...variants] })),
+    .map((task) => ({
+      ...task,
+      pretraining: onPerceiver(task.pretraining),
+      seeds: 3,
+      methods: [fromScratch, ...variants],
+    })),
 };
