@@ -82,7 +82,12 @@ function treeAttributes({ start, offsets, feature, threshold, missingLeft, left,
   const single = value.length === nodes;
   const tree = new Array<number>(nodes);
   const inTree = new Array<number>(nodes);
-  const leaves = { tree: [] as number[], node: [] as number[], output: [] as number[], weight: [] as number[] };
+  const leaves = {
+    tree: [] as number[],
+    node: [] as number[],
+    output: [] as number[],
+    weight: [] as number[],
+  };
   for (let t = 0; t + 1 < offsets.length; t++) {
     for (let at = offsets[t]; at < offsets[t + 1]; at++) {
       tree[at] = t;

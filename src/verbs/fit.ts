@@ -142,6 +142,7 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
     run,
     features,
     selection,
+    data: { path: data, ...readingKeysOf(wishes) },
   });
   return {
     task: spec.task,
