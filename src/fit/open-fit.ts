@@ -25,8 +25,8 @@ export type FeatureRows = ReadonlyMap<string, readonly [rows: Float32Array, dime
 export interface OpenFit extends SavedFit {
   /** float64[records, outputs]: values, or logits of classes. */
   predict(records: FitRecords): Promise<Float64Array>;
-  /** What `predict` computes first: the raw features, and the embeddings where a part reads them. */
-  featuresOf(records: FitRecords): Promise<FeatureRows>;
+  /** What `predict` computes first: the raw features, and the embeddings where a part reads them; not those `given`. */
+  featuresOf(records: FitRecords, given?: FeatureRows): Promise<FeatureRows>;
   /** And then, of these features. */
   predictFrom(block: TokenBlock, features: FeatureRows): Promise<Float64Array>;
   release(): Promise<void>;
@@ -53,9 +53,10 @@ export async function openFit(folder: string, engine: Engine): Promise<OpenFit> 
         )
       : undefined;
 
-  const featuresOf = async ({ block, texts }: FitRecords): Promise<FeatureRows> => {
-    const rows = new Map<string, readonly [Float32Array, number]>();
+  const featuresOf: OpenFit['featuresOf'] = async ({ block, texts }, given = new Map()) => {
+    const rows = new Map(given);
     for (const [name, { set, state }] of sets) {
+      if (rows.has(name)) continue;
       rows.set(name, [await set.of({ spec: tokenizer.spec, block, texts }, state), state.dimension]);
     }
     if (embedder) rows.set(EMBEDDING, [await embedder.embed(block), embedder.width]);
