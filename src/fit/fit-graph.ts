@@ -55,7 +55,8 @@ const MOST_NODES = 2 ** 25;
 export function fitGraph(fit: SavedFit): FitGraph {
   const { spec, tokenizer, parts, run, sets } = fit;
   checkSize(fit);
-  // The layout that encoders were trained with; it is that of a batch of any size.
+  // Both build graphs of one record to know names and shapes, whose leaves are not this graph's.
+  const pretrained = run && encoderParameters(run.model, run.tensors, run.folder);
   const layout = parts.some((part) => 'encoders' in part)
     ? parameterLayout(finetuningGraph(run!.model, spec, 1, tokenizer.spec.maxTokens).parameters)
     : undefined;
@@ -68,7 +69,7 @@ export function fitGraph(fit: SavedFit): FitGraph {
     let trained = 0;
     const makeFeatures = (name: string): g.Value => {
       if (name === EMBEDDING) {
-        Object.assign(parameters, encoderParameters(run!.model, run!.tensors, run!.folder));
+        Object.assign(parameters, pretrained);
         return encoderGraph(run!.model, 'batch', maxTokens).pooled;
       }
       const { set, state } = sets.get(name)!;
