@@ -59,7 +59,7 @@ export const lettersAndRuns = unfitted(
         ? ` A triple of the ids a, b, c has the hash ((${letters.length}² · a + ${letters.length} · b + c) · 2654435761 mod 2³²) mod ${MOST_TRIPLES}.`
         : '';
       return {
-        computation: `How often each letter, each pair and each triple of neighbours stands in the text, of the letters that tokens are made of, divided by the number of letters; last ln(1 + letters).${hash}`,
+        computation: `How often each letter, each pair and each triple of neighbours stands among the first ${spec.maxTokens} letters of the text, divided by the number of these letters; last ln(1 + letters).${hash}`,
         names: [...letters, ...pairs, ...triples, 'ln(1 + letters)'],
       };
     },

@@ -1,5 +1,4 @@
 /** The README of an exported fit: what it predicts and how well, from what, and how to run it. */
-import { basename } from 'node:path';
 import type { CardExample, ModelExample } from '../runs/card-example.js';
 import {
   codeSpan,
@@ -19,6 +18,8 @@ import type { SavedFit } from './saved-fit.js';
 /** What a card tells. */
 export interface FitCardFacts {
   readonly fit: SavedFit;
+  /** Name of the data, without its path. */
+  readonly data: string;
   readonly graph: FitGraph;
   readonly features: readonly DescribedInput[];
   /** A record, and what the file makes of it. */
@@ -28,25 +29,18 @@ export interface FitCardFacts {
 /** Inputs up to this size have their columns in the card. */
 const LISTED_COLUMNS = 1024;
 
+/** Cuts of trees are values of the training records, so the last bit of a value may count. */
+const SINGLE =
+  ' Trees compare values in single precision: compute them in double precision with the mean and sd of `tokenizer.json`, and round once.';
+
 /** The text of the card. */
-export function fitCard({ fit, graph, features, example }: FitCardFacts): string {
+export function fitCard({ fit, data, graph, features, example }: FitCardFacts): string {
   const { spec, tokenizer, parts, run, chosen, version } = fit;
-  const path = fit.data?.path ?? run?.config.data.path;
-  const data = path === undefined ? 'a file' : basename(path);
   const total = parts.reduce((sum, { weight }) => sum + weight, 0);
   const folds = Math.max(...parts.map((part) => ('models' in part ? part.models : part.encoders).length));
   const shares = parts.map(
     ({ name, weight }) => `${name}${parts.length > 1 ? ` (${((100 * weight) / total).toFixed(1)} %)` : ''}`,
   );
-  const facts: [string, string][] = [
-    ['task', `${spec.task}: ${tell(spec)}`],
-    ['learned from', `${data} (columns ${tokenizer.columns.join(', ')})`],
-    ['model', chosen === shares[0] ? chosen : `${chosen}: ${shares.join(', ')}`],
-    ...(folds > 1 ? [['of each', `the mean of ${folds} models, one for each fold`] as [string, string]] : []),
-    ['tokens', `${tokenizer.kind}, at most ${tokenizer.spec.maxTokens}`],
-    ['written by', `lacuna ${version}`],
-  ];
-  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
   const fed = new Set(graph.inputs);
   const inputs: InputDescription[] = [
     ...inputsOf(tokenizer.spec).filter(({ name }) => fed.has(name)),
@@ -56,9 +50,21 @@ export function fitCard({ fit, graph, features, example }: FitCardFacts): string
       meaning: `${set}, [below](#features)`,
     })),
   ];
+  const tokens = inputs.length > features.length;
+  const facts: [string, string][] = [
+    ['task', `${spec.task}: ${tell(spec)}`],
+    ['learned from', `${data} (columns ${tokenizer.columns.join(', ')})`],
+    ['model', chosen === shares[0] ? chosen : `${chosen}: ${shares.join(', ')}`],
+    ...(folds > 1 ? [['of each', `the mean of ${folds} models, one for each fold`] as [string, string]] : []),
+    ...(tokens
+      ? [['tokens', `${tokenizer.kind}, at most ${tokenizer.spec.maxTokens}`] as [string, string]]
+      : []),
+    ['written by', `lacuna ${version}`],
+  ];
+  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
+  const trees = parts.some((part) => 'models' in part && part.models.some(({ kind }) => kind === 'trees'));
   const names = predictionNames(spec).map(codeSpan);
   const { embedding } = graph.program.outputs;
-  const tokens = inputs.length > features.length;
   return `# Predictor of ${spec.columns.join(', ')}
 
 A model of ${data} that \`lacuna fit\` chose by validation.
@@ -75,7 +81,7 @@ ${scores(fit)}
 
 \`model.onnx\` is the whole model and takes batches of any size. \`labels.json\` names what it predicts, ${
     features.length > 0 ? '`features.json` the columns of its features, ' : ''
-  }\`tokenizer.json\` is what turns records into tokens${
+  }\`tokenizer.json\` ${tokens ? 'is what turns' : 'would turn'} records into tokens${
     run ? ', `model.safetensors` has the parameters of its encoders, `config.json` their configuration' : ''
   }.
 
@@ -87,7 +93,7 @@ ${inputs.map(inputRow).join('\n')}
 |---|---|---|
 | \`predictions\` | float32[batch, ${spec.outputs}] | ${cell(`${meanings[spec.task]}: ${names.join(', ')}`)} |
 ${embedding ? `| \`embedding\` | float32[batch, ${embedding.shape[1]}] | what the pretrained encoder makes of each record |\n` : ''}
-${tokens ? `${describeTokens(tokenizer)}\n\n` : ''}${features.length > 0 ? `## Features\n\n${features.map(describeInput).join('\n\n')}\n\n` : ''}## Running it
+${tokens ? `${describeTokens(tokenizer)}${fed.has('values') && trees ? SINGLE : ''}\n\n` : ''}${features.length > 0 ? `## Features\n\nThey are computed of the text of the column ${tokenizer.columns.map(codeSpan).join(', ')}.\n\n${features.map(describeInput).join('\n\n')}\n\n` : ''}## Running it
 
 ${tokens ? describeExample(tokenizer, example) : describeExample(tokenizer, example).replace(/ has (as its first )?\d+ tokens:$/, ':')}
 

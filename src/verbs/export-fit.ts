@@ -1,5 +1,5 @@
 /** The model of a fit as files for other tools, proven on real records before they appear. */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { LacunaError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
@@ -105,6 +105,7 @@ export async function exportFit(
       );
       const card = fitCard({
         fit,
+        data: data ? basename(data.path) : 'a file',
         graph,
         features: described,
         example: {
