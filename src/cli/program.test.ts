@@ -185,7 +185,12 @@ async function lacuna(
     probe: answer(scores),
     embed: answer({ file: 'e.npy', rows: 7, rejected: 1, unknown: 0, dimension: 64 }),
     predict: answer({ file: 'p.csv', rows: 7, rejected: 0, unknown: 0 }),
-    exportRun: answer({ files: ['o/encoder.onnx'], maximumDifference: 1e-7, rows: 64 }),
+    exportRun: answer({
+      files: ['o/encoder.onnx'],
+      compared: 'embeddings',
+      maximumDifference: 1e-7,
+      rows: 64,
+    }),
     inspect: answer(inspection),
     bench: answer({ file: 'b.json', results: noResults, computed: 0, kept: 0, interrupted: false }),
     benchmarks: answer([]),

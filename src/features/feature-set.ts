@@ -1,4 +1,6 @@
 /** Records as numbers without an encoder, for simple predictors. */
+import type { Value } from '../graph/index.js';
+import type { Tokens } from '../layers/token-embedding.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 
 /** Tokenized records, with their texts where they are texts. */
@@ -19,6 +21,14 @@ export interface FeatureState {
   readonly weights?: readonly number[];
 }
 
+/** What the columns of a set are, for whoever has to make its rows elsewhere. */
+export interface FeatureColumns {
+  /** How a row is computed, in sentences. */
+  readonly computation: string;
+  /** In order. */
+  readonly names: readonly string[];
+}
+
 /** One way to turn records of a kind into rows of numbers. */
 export interface FeatureSet {
   readonly name: string;
@@ -28,6 +38,20 @@ export interface FeatureSet {
   fit(train: RawRecords): FeatureState | Promise<FeatureState>;
   /** float32[records, dimension]; NaN is missing. Throws InputError where records lack what the set reads. */
   of(records: RawRecords, state: FeatureState): Float32Array | Promise<Float32Array>;
+  /** The same rows in a graph, float32[batch, dimension], or what they are made of where tokens alone do not tell. */
+  readonly made: MadeOfTokens | MadeOutside;
+}
+
+interface MadeOfTokens {
+  readonly graph: (spec: TokenSpec, tokens: Tokens) => Value;
+}
+
+interface MadeOutside {
+  /** `tokenLabel` is that of the tokenizer. */
+  readonly columns: (
+    tokenizer: { readonly spec: TokenSpec; tokenLabel(position: number, id?: number): string },
+    state: FeatureState,
+  ) => FeatureColumns | Promise<FeatureColumns>;
 }
 
 /** A set of features that learns nothing and whose dimension follows from the kind of tokens. */
@@ -36,9 +60,11 @@ export const unfitted = (
   description: string,
   dimensionOf: (spec: TokenSpec) => number | Promise<number>,
   of: FeatureSet['of'],
+  made: FeatureSet['made'],
 ): FeatureSet => ({
   name,
   description,
   fit: async ({ spec }) => ({ name, dimension: await dimensionOf(spec) }),
   of,
+  made,
 });

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
+import { tokenFeeds, tokenInputs } from '../layers/token-embedding.js';
+import { packBatch } from '../records/batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import { zeros } from '../tensor/tensor.js';
 import { type FeatureSet, featureSets, featureSetsFor, type RawRecords } from './index.js';
 
 /** Texts, one token per letter of `letters`. */
@@ -107,5 +111,59 @@ describe('features without an encoder', () => {
         InputError,
       );
     }
+  });
+
+  const rows = Int32Array.of(0, 1, 2);
+  it.each<[string, TokenSpec, TokenBlock]>([
+    [
+      'values',
+      {
+        kind: 'fields',
+        vocabulary: 7,
+        maxTokens: 3,
+        fields: [
+          { name: 'colour', type: 'categorical', firstId: 2, size: 3 },
+          { name: 'size', type: 'numeric', firstId: 0, size: 0 },
+          { name: 'kind', type: 'categorical', firstId: 5, size: 2 },
+        ],
+      },
+      {
+        count: 3,
+        rows,
+        offsets: Int32Array.of(0, 3, 6, 9),
+        ids: Int32Array.of(2, 0, 6, 4, 1, 5, 1, 0, 0),
+        values: Float32Array.of(0, 0.5, 0, 0, 0, 0, 0, -2, 0),
+      },
+    ],
+    [
+      'values',
+      { kind: 'continuous', channels: 2, maxTokens: 3 },
+      {
+        count: 3,
+        rows,
+        offsets: Int32Array.of(0, 1, 4, 6),
+        values: Float32Array.from({ length: 12 }, (_, i) => i + 1),
+      },
+    ],
+    [
+      'letters by position',
+      { kind: 'discrete', vocabulary: 4, maxTokens: 4 },
+      { count: 3, rows, offsets: Int32Array.of(0, 2, 6, 7), ids: Int32Array.of(3, 2, 1, 2, 3, 2, 2) },
+    ],
+  ])('that tokens tell are the same in a graph: %s, %o', async (name, spec, block) => {
+    const state = await set(name).fit({ spec, block });
+    const expected = await set(name).of({ spec, block }, state);
+    const { made } = set(name);
+    if (!('graph' in made)) throw new Error(`${name} has no graph`);
+    const engine = await nodeEngine({ threads: 1 });
+    const out = made.graph(spec, tokenInputs(spec, 'batch', spec.maxTokens));
+    const executable = await engine.compile({ name, outputs: { out } });
+    const results = { out: zeros('float32', [3, state.dimension]) };
+    const feeds = tokenFeeds(packBatch(block, rows, 3, spec.maxTokens));
+    const used =
+      name === 'values' ? (spec.kind === 'fields' ? ['ids', 'values'] : ['values']) : ['ids', 'lengths'];
+    await executable.run(Object.fromEntries(used.map((input) => [input, feeds[input]])), results);
+    await executable.release();
+    expect(results.out.data).toEqual(expected);
   });
 });

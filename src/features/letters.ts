@@ -1,3 +1,4 @@
+import * as g from '../graph/index.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import { unfitted } from './feature-set.js';
 
@@ -46,6 +47,23 @@ export const lettersAndRuns = unfitted(
   'shares of runs of one, two and three letters, and the length',
   runDimension,
   ({ spec, block }) => runs(spec, block),
+  {
+    columns: ({ spec, tokenLabel }) => {
+      const letters = Array.from({ length: vocabularyOf(spec) }, (_, id) => tokenLabel(0, id));
+      const pairs = letters.flatMap((first) => letters.map((second) => `${first} ${second}`));
+      const hashed = letters.length ** 3 >= MOST_TRIPLES;
+      const triples = hashed
+        ? Array.from({ length: MOST_TRIPLES }, (_, column) => `triples of hash ${column}`)
+        : pairs.flatMap((first) => letters.map((second) => `${first} ${second}`));
+      const hash = hashed
+        ? ` A triple of the ids a, b, c has the hash ((${letters.length}² · a + ${letters.length} · b + c) · 2654435761 mod 2³²) mod ${MOST_TRIPLES}.`
+        : '';
+      return {
+        computation: `How often each letter, each pair and each triple of neighbours stands among the first ${spec.maxTokens} letters of the text, divided by the number of these letters; last ln(1 + letters).${hash}`,
+        names: [...letters, ...pairs, ...triples, 'ln(1 + letters)'],
+      };
+    },
+  },
 );
 
 const positionDimension = (spec: TokenSpec): number =>
@@ -65,5 +83,12 @@ export const positions = unfitted(
       }
     }
     return rows;
+  },
+  {
+    graph: (spec, { ids, padding, batch, count }) => {
+      const letters = g.oneHot(ids!, vocabularyOf(spec));
+      const present = g.logicalNot(g.reshape(padding, [batch, count, 1]));
+      return g.reshape(g.where(present, letters, g.scalar(0)), [batch, positionDimension(spec)]);
+    },
   },
 );

@@ -12,11 +12,18 @@ function textsOf({ texts, block }: RawRecords): readonly string[] {
   );
 }
 
+const FINGERPRINT = `Morgan fingerprint of radius 2 without chirality, by RDKit, ${BITS} bits: 1 where a neighbourhood is hashed to the bit, else 0.`;
+const DESCRIPTORS =
+  "RDKit's descriptors (get_descriptors of @rdkit/rdkit; 0 where not finite), the number of each functional group (fr_…, those of RDKit's Fragments), the number of atoms of each type of Crippen's, and the MACCS keys, 0 or 1.";
+const REFUSED = ' A SMILES that RDKit refuses has zeros.';
+const bitNames = Array.from({ length: BITS }, (_, bit) => `bit ${bit}`);
+
 export const fingerprints = unfitted(
   'fingerprints',
   `Morgan fingerprints of radius 2 with ${BITS} bits`,
   () => BITS,
   async (records) => Float32Array.from((await morganFingerprints(textsOf(records), { bits: BITS })).values),
+  { columns: () => ({ computation: FINGERPRINT + REFUSED, names: bitNames }) },
 );
 
 /** A text that RDKit refuses has zeros, as its fingerprint has. */
@@ -32,6 +39,7 @@ export const descriptors = unfitted(
   "RDKit's descriptors, counts of functional groups and of types of atoms, MACCS keys",
   async () => (await descriptorNames()).length,
   async (records) => (await descriptorRows(records)).values,
+  { columns: async () => ({ computation: DESCRIPTORS + REFUSED, names: await descriptorNames() }) },
 );
 
 export const fingerprintsAndDescriptors = unfitted(
@@ -47,5 +55,11 @@ export const fingerprintsAndDescriptors = unfitted(
       rows.set(values.subarray(row * width, (row + 1) * width), row * (BITS + width) + BITS);
     }
     return rows;
+  },
+  {
+    columns: async () => ({
+      computation: `${FINGERPRINT} Then ${DESCRIPTORS}${REFUSED}`,
+      names: [...bitNames, ...(await descriptorNames())],
+    }),
   },
 );

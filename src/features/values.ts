@@ -1,4 +1,7 @@
+import * as g from '../graph/index.js';
+import type { Tokens } from '../layers/token-embedding.js';
 import { MISSING_ID, PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
+import { hostTensor } from '../tensor/tensor.js';
 import { unfitted } from './feature-set.js';
 
 /** Numbers in a row of {@link valueRows}. */
@@ -37,11 +40,36 @@ export function valueRows(spec: TokenSpec, block: TokenBlock): Float32Array {
         rows[column++] = id === MISSING_ID ? Number.NaN : block.values![record * width + position];
       } else {
         if (id !== MISSING_ID && id !== PRESENT_ID) rows[column + id - field.firstId] = 1;
-        column += field.size;
+        column += Math.max(1, field.size);
       }
     });
   }
   return rows;
+}
+
+/** {@link valueRows} of a batch of tokens, float32[batch, dimension]. */
+function valuesGraph(spec: TokenSpec, { ids, values, batch }: Tokens): g.Value {
+  if (spec.kind === 'continuous') return g.reshape(values!, [batch, valueDimension(spec)]);
+  if (spec.kind === 'discrete') throw new Error('values: letters have no values');
+  // A column is the value of a numeric field, or whether a field has one category.
+  const columns = spec.fields.flatMap(({ type, firstId, size }, position) =>
+    Array.from({ length: Math.max(1, size) }, (_, i) => ({
+      position,
+      numeric: type === 'numeric',
+      id: firstId + i,
+    })),
+  );
+  const constant = (numbers: readonly number[]) =>
+    g.constant(hostTensor('int32', [numbers.length], Int32Array.from(numbers)));
+  const positions = constant(columns.map(({ position }) => position));
+  const atColumns = (tokens: g.Value) =>
+    g.transpose(g.gather(g.transpose(tokens, [1, 0]), positions), [1, 0]);
+  const own = atColumns(ids!);
+  const numbers = atColumns(g.reshape(values!, [batch, spec.maxTokens]));
+  const known = g.where(g.equal(own, constant([MISSING_ID])), g.scalar(Number.NaN), numbers);
+  const categories = g.cast(g.equal(own, constant(columns.map(({ id }) => id))), 'float32');
+  const numeric = g.equal(constant(columns.map((column) => Number(column.numeric))), constant([1]));
+  return g.where(numeric, known, categories);
 }
 
 /** The values themselves. Linear models take what is missing for the mean, trees learn a side for it. */
@@ -50,4 +78,5 @@ export const values = unfitted(
   'the standardised values, categories one-hot, what is missing marked',
   valueDimension,
   ({ spec, block }) => valueRows(spec, block),
+  { graph: valuesGraph },
 );

@@ -34,6 +34,7 @@ const tfIdf = (
   name: string,
   description: string,
   termsOf: (text: string) => Iterable<string>,
+  terms: string,
 ): FeatureSet => ({
   name,
   description,
@@ -76,12 +77,24 @@ const tfIdf = (
     });
     return rows;
   },
+  made: {
+    columns: (_, { vocabulary = [] }) => ({
+      computation: `Terms are ${terms}. A term that a text has c times has (1 + ln c) · w, with the weight w of its column; the row is then divided by its Euclidean length.`,
+      names: vocabulary,
+    }),
+  },
 });
 
-export const words = tfIdf('words', 'TF-IDF of words and pairs of words', wordsOf);
+export const words = tfIdf(
+  'words',
+  'TF-IDF of words and pairs of words',
+  wordsOf,
+  'the words of the text in lower case, a word being letters and digits without a gap (/[\\p{L}\\p{N}]+/u), and pairs of neighbouring words with a space between them',
+);
 
 export const runsOfCharacters = tfIdf(
   'runs of characters',
   'TF-IDF of runs of two to five characters within words',
   runsOf,
+  'the runs of 2 to 5 characters of each word in lower case, words being what white space parts, with a space before and behind each',
 );

@@ -6,6 +6,7 @@ import {
   parameter,
   parametersOf,
   reshape,
+  type Size,
   scope,
   staticSize,
   trackedOf,
@@ -94,17 +95,29 @@ export function finetuningGraph(
   size: number,
   tokens: number,
 ): TrainableGraph {
-  const { trained, evaluated } = outputsInBothModes((training) => {
-    const encoding = encoderGraph(model, size, tokens, { training });
-    return scope('head', () => {
-      if (model.head === 'attention') {
-        return linear('output', askOnce(encoding, model.encoder.heads), spec.outputs);
-      }
-      const read = spec.task === 'per-token' ? readTokens(encoding, model.encoder) : encoding.pooled;
-      return linear('output', layerNorm('norm', read), spec.outputs);
-    });
-  }, model.dropout);
+  const { trained, evaluated } = outputsInBothModes(
+    (training) => finetunedOutputs(model, spec, size, tokens, training),
+    model.dropout,
+  );
   return labelledGraph(trained, spec, evaluated);
+}
+
+/** The outputs of {@link finetuningGraph} alone; unless `training`, the batch size may be a name. */
+export function finetunedOutputs(
+  model: FinetunedModel,
+  spec: LabelSpec,
+  size: Size,
+  tokens: number,
+  training = false,
+): Value {
+  const encoding = encoderGraph(model, size, tokens, { training });
+  return scope('head', () => {
+    if (model.head === 'attention') {
+      return linear('output', askOnce(encoding, model.encoder.heads), spec.outputs);
+    }
+    const read = spec.task === 'per-token' ? readTokens(encoding, model.encoder) : encoding.pooled;
+    return linear('output', layerNorm('norm', read), spec.outputs);
+  });
 }
 
 /**

@@ -47,6 +47,10 @@ const scales: Record<Task, { readonly to: Convert; readonly from: Convert }> = {
   },
 };
 
+/** What outputs float64[rows, outputs] say: values as they are, probabilities of logits. */
+export const predictedValues = (outputs: Float64Array, layout: Layout): Float64Array =>
+  scales[layout.task].to(outputs, layout);
+
 /**
  * The weighted mean of predictions float64[rows, outputs], of values or of probabilities, as values or logits again.
  * @param weights one for each, 0 or more, not all 0

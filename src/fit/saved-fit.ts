@@ -1,19 +1,14 @@
-/** The model that a fit leaves: written once, and opened again to predict. */
+/** The model that a fit leaves, as files: written once, and read again to predict or to be exported. */
 import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import type { Engine } from '../engine/engine.js';
+import type { ReadingOptions } from '../config/schema.js';
 import { InputError } from '../errors.js';
-import { type FeatureState, featureSets } from '../features/index.js';
+import { type FeatureSet, type FeatureState, featureSets } from '../features/index.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { hashConfig } from '../files/config-hash.js';
-import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
-import { finetuningGraph } from '../finetuning/labelled-graph.js';
-import { predictBlock } from '../finetuning/labelled-training.js';
-import { Trainer } from '../learning/trainer.js';
-import { type FittedModel, predictFitted } from '../probes/fitted-model.js';
-import { bucketLengths } from '../records/batch.js';
+import { encoderParameters } from '../finetuning/frozen-encoder.js';
+import type { FittedModel } from '../probes/fitted-model.js';
 import type { Schema } from '../records/cells/schema.js';
-import type { TokenBlock } from '../records/token-block.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import {
   openRun,
@@ -25,20 +20,32 @@ import {
   writeJson,
 } from '../runs/folder.js';
 import { type LabelSpec, labelSpecSchema } from '../scoring/labels.js';
+import { type MetricName, metrics } from '../scoring/metrics.js';
 import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
-import { joinRows, type TrainedEncoder } from './attempts.js';
-import { meanPrediction } from './ensemble.js';
+import type { TrainedEncoder } from './attempts.js';
 import { EMBEDDING } from './models.js';
 import { packData, unpackData } from './plain-data.js';
 import type { Selection } from './select.js';
 
+/** A number, or null where it is undefined. */
+const score = z.number().nullable();
+
 const savedSchema = z.object({
   version: z.string(),
   spec: labelSpecSchema,
-  metric: z.string(),
+  metric: z.enum(Object.keys(metrics) as [MetricName, ...MetricName[]]),
   chosen: z.string(),
+  rows: z.array(
+    z.object({
+      name: z.string(),
+      valid: score,
+      test: z.object({ value: score, low: score, high: score }),
+    }),
+  ),
+  /** The file that was fitted, as it was named, and how it is read; fits of earlier versions do not tell. */
+  data: z.looseObject({ path: z.string() }).optional(),
   /** What each set of features was fitted to, by its name. */
   features: z.record(z.string(), z.unknown()),
   parts: z
@@ -66,11 +73,16 @@ export interface FitToSave {
   /** By the name of the features. */
   readonly features: Readonly<Record<string, unknown>>;
   readonly selection: Selection;
+  /** The file, and how it is read, so that an export can be tried on its records. */
+  readonly data?: FittedData;
 }
+
+/** A file and how it is read. */
+export type FittedData = ReadingOptions & { readonly path: string };
 
 /** Writes the model; fit.json last, which makes it whole. With an encoder in it the folder is a run, too. */
 export async function saveFit(folder: string, fit: FitToSave): Promise<void> {
-  const { spec, metric, tokenizer, schema, run, selection } = fit;
+  const { spec, metric, tokenizer, schema, run, selection, data } = fit;
   const used = new Set(selection.parts.flatMap(({ fitted }) => fitted.features));
   const parts = selection.parts.map(({ fitted: { name, features, models }, weight }) => ({
     name,
@@ -93,104 +105,85 @@ export async function saveFit(folder: string, fit: FitToSave): Promise<void> {
   await writeFileAtomically(runFile(folder, 'models'), encodeSafetensors(packed.tensors));
   const { chosen, simple, rows, differences } = selection;
   const scores = { chosen, simple, rows, differences };
-  await writeJson(runFile(folder, 'fit'), { version, spec, metric, ...scores, ...(packed.json as object) });
+  await writeJson(runFile(folder, 'fit'), {
+    version,
+    spec,
+    metric,
+    data,
+    ...scores,
+    ...(packed.json as object),
+  });
 }
 
-/** Records as every part reads them. */
-export interface FitRecords {
-  readonly block: TokenBlock;
-  /** The text of each record, where the tokenizer reads one column of texts. */
-  readonly texts?: readonly string[];
-}
+/** A part of a kept model: what reads features, or an encoder that was trained on the labels; one for each fold. */
+export type SavedPart = { readonly name: string; readonly weight: number } & (
+  | { readonly features: readonly string[]; readonly models: readonly FittedModel[] }
+  | { readonly features: readonly []; readonly encoders: readonly TrainedEncoder[] }
+);
 
-/** A model that was opened. `release` frees it. */
-export interface OpenFit {
+/** What {@link saveFit} wrote. */
+export interface SavedFit {
+  readonly folder: string;
+  readonly version: string;
   readonly spec: LabelSpec;
+  readonly metric: MetricName;
+  readonly chosen: string;
+  /** The scores of all that was tried; null is undefined. */
+  readonly rows: z.infer<typeof savedSchema>['rows'];
+  readonly data?: FittedData;
   readonly tokenizer: Tokenizer;
   readonly schema?: Schema;
-  /** float64[records, outputs] */
-  predict(records: FitRecords): Promise<Float64Array>;
-  release(): Promise<void>;
+  /** The pretrained encoder that a part needs. */
+  readonly run?: Run;
+  readonly parts: readonly SavedPart[];
+  /** The raw features that the parts read, with what each was fitted to, by name. */
+  readonly sets: ReadonlyMap<string, { readonly set: FeatureSet; readonly state: FeatureState }>;
 }
 
-const BATCH = 32;
-
-/** Opens what {@link saveFit} wrote. Throws InputError where it is not whole. */
-export async function openFit(folder: string, engine: Engine): Promise<OpenFit> {
+/** Reads what {@link saveFit} wrote. Throws InputError where it is not whole. */
+export async function readFit(folder: string): Promise<SavedFit> {
   const path = runFile(folder, 'fit');
   const result = savedSchema.safeParse(await readRunJson(folder, 'fit'));
   if (!result.success) {
-    throw new InputError(`${path}: is not what fit writes: ${result.error.issues[0].message}`);
+    const { path: key, message } = result.error.issues[0];
+    throw new InputError(`${path}: is not what fit writes: ${key.join('.')}: ${message}`);
   }
-  const { spec } = result.data;
+  const { data } = result.data;
   const models = runFile(folder, 'models');
-  const { tensors } = decodeSafetensors(await readFile(models), models);
-  const { parts, features: states } = unpackData(
-    { parts: result.data.parts, features: result.data.features },
-    tensors,
-  ) as Pick<z.infer<typeof savedSchema>, 'parts' | 'features'>;
-  const encoded = parts.some(({ features }) => features.length === 0 || features.includes(EMBEDDING));
-  const run = encoded ? await openRun(folder) : undefined;
-  const embedder = run && new Embedder(engine, run.model, encoderParameters(run.model, run.tensors, folder));
-  const tokenizer = await readTokenizer(folder);
-  const lengths = [Math.ceil(tokenizer.spec.maxTokens / 2), tokenizer.spec.maxTokens];
-  const buckets = bucketLengths(lengths, tokenizer.spec.maxTokens);
-  const trainer =
-    run &&
-    parts.some(({ features: own }) => own.length === 0) &&
-    new Trainer(
-      engine,
-      { build: (tokens) => finetuningGraph(run.model, spec, BATCH, tokens), weightDecay: 0, clipNorm: 1 },
-      buckets[0],
-    );
-
-  const predictPart = async (
-    { features: own, models }: (typeof parts)[number],
-    block: TokenBlock,
-    matrixOf: (name: string) => Promise<readonly [Float32Array, number]>,
-  ): Promise<Float64Array> => {
-    const outputs: Float64Array[] = [];
-    if (own.length > 0) {
-      const joined = joinRows(await Promise.all(own.map(matrixOf)));
-      for (const model of models) outputs.push(predictFitted(model as FittedModel, joined));
-    } else {
-      for (const { parameters, scale } of models as TrainedEncoder[]) {
-        if (!trainer) throw new Error('openFit: no trainer');
-        trainer.state.parameters.set(parameters);
-        outputs.push(await predictBlock(trainer, block, { spec, scale, batchSize: BATCH, buckets }));
-      }
-    }
-    return meanPrediction(outputs, spec);
-  };
-
+  const bytes = await readFile(models).catch((cause) => {
+    throw new InputError(`${models}: could not be read (${cause.code ?? cause.message}); fit again`, {
+      cause,
+    });
+  });
+  const { tensors } = decodeSafetensors(bytes, models);
+  const unpacked = unpackData({ parts: result.data.parts, features: result.data.features }, tensors) as Pick<
+    z.infer<typeof savedSchema>,
+    'parts' | 'features'
+  >;
+  const parts = unpacked.parts.map(
+    ({ models: own, features, ...part }): SavedPart =>
+      features.length > 0
+        ? { ...part, features, models: own as FittedModel[] }
+        : { ...part, features: [], encoders: own as TrainedEncoder[] },
+  );
+  const names = new Set(parts.flatMap(({ features }) => features));
+  const encoded = names.has(EMBEDDING) || parts.some((part) => 'encoders' in part);
+  names.delete(EMBEDDING);
+  const sets = new Map(
+    Array.from(names, (name) => {
+      const [set, state] = [featureSets.get(name), unpacked.features[name] as FeatureState | undefined];
+      if (!set || !state) throw new InputError(`${path}: has no features "${name}"`);
+      return [name, { set, state }];
+    }),
+  );
   return {
-    spec,
-    tokenizer,
+    ...result.data,
+    folder,
+    data: data as FittedData | undefined,
+    tokenizer: await readTokenizer(folder),
     schema: await readRunSchema(folder),
-    async predict({ block, texts }) {
-      const made = new Map<string, Promise<readonly [Float32Array, number]>>();
-      const make = async (name: string): Promise<readonly [Float32Array, number]> => {
-        if (name === EMBEDDING && embedder) return [await embedder.embed(block), embedder.width];
-        const [set, state] = [featureSets.get(name), states[name] as FeatureState | undefined];
-        if (!set || !state) throw new InputError(`${path}: has no features "${name}"`);
-        return [await set.of({ spec: tokenizer.spec, block, texts }, state), state.dimension];
-      };
-      const matrixOf = (name: string) => {
-        const known = made.get(name) ?? make(name);
-        made.set(name, known);
-        return known;
-      };
-      const outputs: Float64Array[] = [];
-      for (const part of parts) outputs.push(await predictPart(part, block, matrixOf));
-      return meanPrediction(
-        outputs,
-        spec,
-        parts.map(({ weight }) => weight),
-      );
-    },
-    async release() {
-      await embedder?.release();
-      if (trainer) await trainer.release();
-    },
+    run: encoded ? await openRun(folder) : undefined,
+    parts,
+    sets,
   };
 }

@@ -36,18 +36,15 @@ function writeAttributes(node: ProtobufWriter, attributes: Attributes): void {
     node.message(5, (attribute) => {
       attribute.string(1, name);
       if (Array.isArray(value) && FLOAT_ATTRIBUTES.has(name)) {
-        for (const item of value) attribute.float(7, Number(item));
-        attribute.integer(20, attributeType.floats);
+        attribute.floats(7, value.map(Number)).integer(20, attributeType.floats);
       } else if (Array.isArray(value) && typeof value[0] === 'string') {
-        for (const item of value) attribute.string(9, String(item));
-        attribute.integer(20, attributeType.strings);
+        attribute.strings(9, value.map(String)).integer(20, attributeType.strings);
       } else if (FLOAT_ATTRIBUTES.has(name))
         attribute.float(2, Number(value)).integer(20, attributeType.float);
       else if (typeof value === 'string') attribute.string(4, value).integer(20, attributeType.string);
-      else if (Array.isArray(value)) {
-        for (const item of value) attribute.integer(8, Number(item));
-        attribute.integer(20, attributeType.integers);
-      } else attribute.integer(3, Number(value)).integer(20, attributeType.integer);
+      else if (Array.isArray(value))
+        attribute.integers(8, value.map(Number)).integer(20, attributeType.integers);
+      else attribute.integer(3, Number(value)).integer(20, attributeType.integer);
     });
   }
 }

@@ -82,15 +82,22 @@ function treeAttributes({ start, offsets, feature, threshold, missingLeft, left,
   const single = value.length === nodes;
   const tree = new Array<number>(nodes);
   const inTree = new Array<number>(nodes);
-  const leaves: { tree: number; node: number; output: number; weight: number }[] = [];
+  const leaves = {
+    tree: [] as number[],
+    node: [] as number[],
+    output: [] as number[],
+    weight: [] as number[],
+  };
   for (let t = 0; t + 1 < offsets.length; t++) {
     for (let at = offsets[t]; at < offsets[t + 1]; at++) {
       tree[at] = t;
       inTree[at] = at - offsets[t];
       if (left[at] !== 0) continue;
       for (let k = 0; k < (single ? 1 : outputs); k++) {
-        const weight = single ? value[at] : value[at * outputs + k];
-        leaves.push({ tree: t, node: inTree[at], output: single ? t % outputs : k, weight });
+        leaves.tree.push(t);
+        leaves.node.push(inTree[at]);
+        leaves.output.push(single ? t % outputs : k);
+        leaves.weight.push(single ? value[at] : value[at * outputs + k]);
       }
     }
   }
@@ -107,9 +114,9 @@ function treeAttributes({ start, offsets, feature, threshold, missingLeft, left,
     nodes_truenodeids: Array.from(left),
     nodes_falsenodeids: Array.from(left, (child) => (child === 0 ? 0 : child + 1)),
     nodes_missing_value_tracks_true: Array.from(missingLeft),
-    target_treeids: leaves.map((leaf) => leaf.tree),
-    target_nodeids: leaves.map((leaf) => leaf.node),
-    target_ids: leaves.map((leaf) => leaf.output),
-    target_weights: leaves.map((leaf) => leaf.weight),
+    target_treeids: leaves.tree,
+    target_nodeids: leaves.node,
+    target_ids: leaves.output,
+    target_weights: leaves.weight,
   };
 }

@@ -1,4 +1,4 @@
-/** The example of a model card: one record as the encoder is given it, in the words of Python and JavaScript. */
+/** The example of a model card: one record as the model is given it, in the words of Python and JavaScript. */
 import { takeRecords } from '../records/batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 
@@ -57,65 +57,124 @@ function list(numbers: ArrayLike<number>, indent: string): string {
   return `[\n${lines.join('\n')}\n${indent}]`;
 }
 
-/** The first numbers of its embedding, as the programs print them. */
-const SHOWN = 4;
+/** An input of an example, for a batch of one record: its first numbers, 0 beyond them. */
+export interface ExampleInput {
+  readonly name: string;
+  readonly dtype: 'int32' | 'float32';
+  readonly shape: readonly number[];
+  readonly numbers: ArrayLike<number>;
+}
 
-const shown = ({ embedding }: CardExample) =>
-  Array.from(embedding.subarray(0, SHOWN), (value) => value.toFixed(5)).join(', ');
-
-/** A Python program that embeds the record, with what it prints. */
-export function pythonExample(spec: TokenSpec, example: CardExample): string {
-  const { block } = example;
-  const tokens = block.offsets[1];
+/** The tokens of one record as inputs. */
+export function tokenExample(spec: TokenSpec, { offsets, ids, values }: TokenBlock): ExampleInput[] {
   const { maxTokens } = spec;
   const channels = spec.kind === 'continuous' ? spec.channels : 1;
-  const lines: string[] = [];
-  if (block.ids) {
-    lines.push(`ids = np.zeros((1, ${maxTokens}), np.int32)`);
-    lines.push(`ids[0, :${tokens}] = ${list(block.ids, '')}`);
-  }
-  if (block.values) {
-    lines.push(`values = np.zeros((1, ${maxTokens}, ${channels}), np.float32)`);
-    lines.push(
-      `values[0, :${tokens}] = np.reshape(${list(block.values.subarray(0, tokens * channels), '')}, (${tokens}, ${channels}))`,
-    );
-  }
-  lines.push(`lengths = np.array([${tokens}], np.int32)`);
-  const feeds = [block.ids && 'ids', block.values && 'values', 'lengths'].filter((name) => name);
+  const tokens = offsets[1];
+  return [
+    ...(ids ? [{ name: 'ids', dtype: 'int32', shape: [1, maxTokens], numbers: ids } as const] : []),
+    ...(values
+      ? [
+          {
+            name: 'values',
+            dtype: 'float32',
+            shape: [1, maxTokens, channels],
+            numbers: values.subarray(0, tokens * channels),
+          } as const,
+        ]
+      : []),
+    { name: 'lengths', dtype: 'int32', shape: [1], numbers: [tokens] },
+  ];
+}
+
+/** A model, what it is given, and what it gives. */
+export interface ModelExample {
+  readonly file: string;
+  readonly inputs: readonly ExampleInput[];
+  readonly output: string;
+  /** The output's numbers, as they are printed. */
+  readonly printed: readonly string[];
+}
+
+/** The first numbers of an output are shown. */
+export const SHOWN = 4;
+
+/** Rows of features of which most are 0: the places of the others, and their values. */
+function sparse({ shape, numbers }: ExampleInput): [place: number, value: number][] | undefined {
+  const filled = Array.from(numbers).flatMap((value, place): [number, number][] =>
+    value === 0 ? [] : [[place, value]],
+  );
+  return shape.length === 2 && numbers.length > 16 && 2 * filled.length < numbers.length ? filled : undefined;
+}
+
+/** A Python program that runs the model on the record, with what it prints. */
+export function pythonExample({ file, inputs, output, printed }: ModelExample): string {
+  const lines = inputs.flatMap((own) => {
+    const { name, dtype, shape, numbers } = own;
+    if (shape.length === 1) return [`${name} = np.array(${list(numbers, '')}, np.${dtype})`];
+    const few = sparse(own);
+    const [, , channels] = shape;
+    const given =
+      channels === undefined
+        ? list(numbers, '')
+        : `np.reshape(${list(numbers, '')}, (${numbers.length / channels}, ${channels}))`;
+    return [
+      `${name} = np.zeros((${shape.join(', ')}), np.${dtype})`,
+      few
+        ? `${name}[0, ${list(
+            few.map(([place]) => place),
+            '',
+          )}] = ${list(
+            few.map(([, value]) => value),
+            '',
+          )}`
+        : `${name}[0, :${numbers.length / (channels ?? 1)}] = ${given}`,
+    ];
+  });
   return `import numpy as np
 import onnxruntime
 
-session = onnxruntime.InferenceSession("encoder.onnx")
+session = onnxruntime.InferenceSession("${file}")
 ${lines.join('\n')}
-feeds = {${feeds.map((name) => `"${name}": ${name}`).join(', ')}}
-(embedding,) = session.run(["embedding"], feeds)
-print(embedding[0, :${SHOWN}])  # ${shown(example)}`;
+feeds = {${inputs.map(({ name }) => `"${name}": ${name}`).join(', ')}}
+(${output},) = session.run(["${output}"], feeds)
+print(${output}[0, :${SHOWN}])  # ${printed.join(', ')}`;
 }
 
+const arrays = { int32: 'Int32Array', float32: 'Float32Array' } as const;
+
 /** The same in JavaScript. */
-export function javascriptExample(spec: TokenSpec, example: CardExample): string {
-  const { block } = example;
-  const tokens = block.offsets[1];
-  const { maxTokens } = spec;
-  const channels = spec.kind === 'continuous' ? spec.channels : 1;
-  const lines: string[] = [];
-  const feeds: string[] = [];
-  if (block.ids) {
-    lines.push(`const ids = new Int32Array(${maxTokens});`, `ids.set(${list(block.ids, '')});`);
-    feeds.push(`  ids: new ort.Tensor('int32', ids, [1, ${maxTokens}]),`);
-  }
-  if (block.values) {
-    lines.push(`const values = new Float32Array(${maxTokens * channels});`);
-    lines.push(`values.set(${list(block.values.subarray(0, tokens * channels), '')});`);
-    feeds.push(`  values: new ort.Tensor('float32', values, [1, ${maxTokens}, ${channels}]),`);
-  }
-  feeds.push(`  lengths: new ort.Tensor('int32', Int32Array.of(${tokens}), [1]),`);
+export function javascriptExample({ file, inputs, output, printed }: ModelExample): string {
+  const lines = inputs.flatMap((own) => {
+    const { name, dtype, shape, numbers } = own;
+    if (shape.length === 1) return [];
+    const few = sparse(own);
+    return [
+      `const ${name} = new ${arrays[dtype]}(${shape.reduce((product, size) => product * size, 1)});`,
+      ...(few
+        ? [
+            `const ${name}Places = ${list(
+              few.map(([place]) => place),
+              '',
+            )};`,
+            `const ${name}Numbers = ${list(
+              few.map(([, value]) => value),
+              '',
+            )};`,
+            `${name}Places.forEach((place, i) => { ${name}[place] = ${name}Numbers[i]; });`,
+          ]
+        : [`${name}.set(${list(numbers, '')});`]),
+    ];
+  });
+  const feeds = inputs.map(({ name, dtype, shape, numbers }) => {
+    const data = shape.length === 1 ? `${arrays[dtype]}.of(${Array.from(numbers, digits).join(', ')})` : name;
+    return `  ${name}: new ort.Tensor('${dtype}', ${data}, [${shape.join(', ')}]),`;
+  });
   return `import * as ort from 'onnxruntime-node';
 
-const session = await ort.InferenceSession.create('encoder.onnx');
+const session = await ort.InferenceSession.create('${file}');
 ${lines.join('\n')}
-const { embedding } = await session.run({
+const { ${output} } = await session.run({
 ${feeds.join('\n')}
 });
-console.log(embedding.data.slice(0, ${SHOWN})); // ${shown(example)}`;
+console.log(${output}.data.slice(0, ${SHOWN})); // ${printed.join(', ')}`;
 }

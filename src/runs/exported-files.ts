@@ -1,5 +1,6 @@
 /** A trained encoder as files that other tools open. */
 import { basename, join } from 'node:path';
+import type { Config } from '../config/schema.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import type { Program } from '../graph/index.js';
 import { encoderGraph, type ModelConfig } from '../learning/model.js';
@@ -62,12 +63,7 @@ export async function writeExport(
 ): Promise<void> {
   const path = (file: keyof typeof exportedFiles) => join(folder, exportedFiles[file]);
   const parameters = Object.entries(run.tensors).filter(([name]) => !name.startsWith('optimizer.'));
-  const { data, training } = run.config;
-  const config = {
-    ...run.config,
-    data: { ...data, path: basename(data.path) },
-    training: { ...training, ...(training.from !== undefined && { from: basename(training.from) }) },
-  };
+  const config = withoutFolders(run.config);
   await writeEncoder(path('encoder'), run.model, run.tokenizer, encoder);
   await writeFileAtomically(
     path('parameters'),
@@ -87,6 +83,20 @@ export async function writeExport(
   });
   await writeFileAtomically(path('card'), [new TextEncoder().encode(card)]);
 }
+
+/** A configuration that names files without the folders they lie in. */
+export function withoutFolders(config: Config): Config {
+  const { data, training } = config;
+  return {
+    ...config,
+    data: { ...data, path: basename(data.path) },
+    training: { ...training, ...(training.from !== undefined && { from: basename(training.from) }) },
+  };
+}
+
+/** The paths of files in a folder, as they are told. */
+export const filesOf = (folder: string, names: readonly string[]): string[] =>
+  names.map((name) => `${folder.replace(/[/\\]+$/, '')}/${name}`);
 
 async function newestLosses(folder: string) {
   const lines = await readMetrics(runFile(folder, 'metrics'));

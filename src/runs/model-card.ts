@@ -4,7 +4,14 @@ import type { Config } from '../config/schema.js';
 import { describeOptions, objectives } from '../objectives/index.js';
 import { MISSING_ID, PRESENT_ID, type TokenSpec } from '../records/token-block.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import { type CardExample, javascriptExample, pythonExample } from './card-example.js';
+import {
+  type CardExample,
+  javascriptExample,
+  type ModelExample,
+  pythonExample,
+  SHOWN,
+  tokenExample,
+} from './card-example.js';
 
 export interface ModelCardFacts {
   readonly config: Config;
@@ -53,7 +60,6 @@ export function modelCard(card: ModelCardFacts): string {
       .map((entry) => entry.join(' '))
       .join(', '),
   ]);
-  const inputs = inputsOf(spec);
   return `# Encoder of ${data}
 
 An encoder that learned from records without labels, by ${config.objective.kind}: ${objectives[config.objective.kind].paper}.
@@ -69,7 +75,7 @@ name, \`tokenizer.json\` what turns records into tokens, \`config.json\` the who
 
 | input | type | meaning |
 |---|---|---|
-${inputs.map(({ name, type, meaning }) => `| \`${name}\` | ${type} | ${meaning} |`).join('\n')}
+${inputsOf(spec).map(inputRow).join('\n')}
 
 | output | type | meaning |
 |---|---|---|
@@ -82,29 +88,42 @@ ${describeTokens(tokenizer)}
 
 ${describeExample(tokenizer, example)}
 
-Python:
-
-\`\`\`python
-${pythonExample(spec, example)}
-\`\`\`
-
-JavaScript:
-
-\`\`\`js
-${javascriptExample(spec, example)}
-\`\`\`
+${programs({
+  file: 'encoder.onnx',
+  inputs: tokenExample(spec, example.block),
+  output: 'embedding',
+  printed: Array.from(example.embedding.subarray(0, SHOWN), (value) => value.toFixed(5)),
+})}
 
 From files rather than tokens: \`lacuna embed\`.
 `;
 }
 
-interface InputDescription {
+/** The programs that run a model on a record. */
+export const programs = (example: ModelExample): string => `Python:
+
+\`\`\`python
+${pythonExample(example)}
+\`\`\`
+
+JavaScript:
+
+\`\`\`js
+${javascriptExample(example)}
+\`\`\``;
+
+export interface InputDescription {
   readonly name: string;
   readonly type: string;
   readonly meaning: string;
 }
 
-function inputsOf(spec: TokenSpec): InputDescription[] {
+/** A row of the table of inputs. */
+export const inputRow = ({ name, type, meaning }: InputDescription): string =>
+  `| \`${name}\` | ${type} | ${meaning} |`;
+
+/** The tokens of a batch as inputs of a model. */
+export function inputsOf(spec: TokenSpec): InputDescription[] {
   const { maxTokens } = spec;
   const channels = spec.kind === 'continuous' ? spec.channels : 1;
   const ids = {
@@ -130,7 +149,7 @@ function inputsOf(spec: TokenSpec): InputDescription[] {
 }
 
 /** How a record becomes tokens by hand. */
-function describeTokens(tokenizer: Tokenizer): string {
+export function describeTokens(tokenizer: Tokenizer): string {
   const { spec } = tokenizer;
   if (spec.kind === 'continuous') return describeValues(tokenizer, spec);
   if (spec.kind === 'fields') return describeFields(tokenizer, spec);
@@ -198,7 +217,10 @@ function describeValues(
 /** A float64 without the digits that a difference leaves. */
 const exact = (value: number): string => String(Number(value.toPrecision(12)));
 
-function describeExample({ columns }: Tokenizer, { cells, block, whole }: CardExample): string {
+export function describeExample(
+  { columns }: Tokenizer,
+  { cells, block, whole }: Omit<CardExample, 'embedding'>,
+): string {
   const tokens = block.offsets[1];
   if (!cells) return `The ${whole ? '' : 'first '}${tokens} tokens of one record:`;
   const named = columns.map((column) => {
@@ -210,4 +232,4 @@ function describeExample({ columns }: Tokenizer, { cells, block, whole }: CardEx
 }
 
 /** Markdown code that may itself hold backticks. */
-const codeSpan = (text: string) => (text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``);
+export const codeSpan = (text: string) => (text.includes('`') ? `\`\` ${text} \`\`` : `\`${text}\``);

@@ -228,3 +228,21 @@ export function className(spec: LabelSpec, target: number, index: number): strin
     throw new Error(`className: target ${target} of a ${spec.task} task has no class ${index}`);
   return name;
 }
+
+/**
+ * What the numbers that are predicted of a record are called: targets for regression, `target=class` for probabilities, of two
+ * classes that of the second. Of tokens none are.
+ */
+export function predictionNames(spec: LabelSpec): string[] {
+  switch (spec.task) {
+    case 'regression':
+      return [...spec.columns];
+    case 'binary':
+    case 'multilabel':
+      return spec.columns.map((column, target) => `${column}=${className(spec, target, 1)}`);
+    case 'multiclass':
+      return spec.classes[0].map((name) => `${spec.columns[0]}=${name}`);
+    case 'per-token':
+      return [];
+  }
+}

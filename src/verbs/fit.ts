@@ -120,6 +120,7 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
     run,
     features: simple.states,
     selection,
+    data: { path: data, ...readingKeysOf(wishes) },
   });
   const { parts: _, ...chosen } = selection;
   return {

@@ -11,13 +11,14 @@ import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
-import { type OpenFit, openFit } from '../fit/saved-fit.js';
+import { predictedValues } from '../fit/ensemble.js';
+import { type OpenFit, openFit } from '../fit/open-fit.js';
 import { matchParameters } from '../learning/parameters.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { Trainer } from '../learning/trainer.js';
 import { holdsFit, openRun, ownFiles, readRunJson, runFile } from '../runs/folder.js';
 import { labelOffsets } from '../scoring/label-rows.js';
-import { className, type LabelSpec, labelSpecSchema } from '../scoring/labels.js';
+import { className, type LabelSpec, labelSpecSchema, predictionNames } from '../scoring/labels.js';
 import { inputFiles } from '../sources/data-files.js';
 import { openData } from './open-data.js';
 
@@ -58,8 +59,10 @@ async function readLabels(run: string): Promise<{ spec: LabelSpec; scale: LabelS
 
 const BATCH = 32;
 
+type Predictor = Pick<OpenFit, 'spec' | 'tokenizer' | 'schema' | 'predict' | 'release'>;
+
 /** What gives the outputs float64[rows, outputs] of records: a fine-tuned encoder, or the model of a fit. */
-async function openPredictor(folder: string, report: (message: string) => void): Promise<OpenFit> {
+async function openPredictor(folder: string, report: (message: string) => void): Promise<Predictor> {
   if (await holdsFit(folder)) return openFit(folder, await nodeEngine({ threads: defaultThreads() }));
   const run = await openRun(folder, report);
   const { tokenizer, schema, tensors } = run;
@@ -152,41 +155,27 @@ const predictionLengths = (maxTokens: number, varying: boolean): number[] =>
  * Tokens: a text with the likeliest class of each token that is read, a cropped text's first ones.
  */
 function outputColumns(spec: LabelSpec): TableColumn[] {
-  const number = (name: string): TableColumn => ({ name, type: 'DOUBLE' });
-  const text = (name: string): TableColumn => ({ name, type: 'VARCHAR' });
-  switch (spec.task) {
-    case 'regression':
-      return spec.columns.map(number);
-    case 'binary':
-    case 'multilabel':
-      return spec.columns.map((column, target) => number(`${column}=${className(spec, target, 1)}`));
-    case 'multiclass':
-      return [text(spec.columns[0]), ...spec.classes[0].map((name) => number(`${spec.columns[0]}=${name}`))];
-    case 'per-token':
-      return [text(spec.columns[0])];
-  }
+  const first: TableColumn[] =
+    spec.task === 'multiclass' || spec.task === 'per-token'
+      ? [{ name: spec.columns[0], type: 'VARCHAR' }]
+      : [];
+  return [...first, ...predictionNames(spec).map((name): TableColumn => ({ name, type: 'DOUBLE' }))];
 }
 
-const logistic = (logit: number) => 1 / (1 + Math.exp(-logit));
 /** As many digits as tell one float32 from the next. */
 const digits = (value: number) => Number(value.toPrecision(9));
 
 function describeOutputs(spec: LabelSpec, outputs: Float64Array): TableCell[] {
   switch (spec.task) {
     case 'regression':
-      return Array.from(outputs, digits);
     case 'binary':
     case 'multilabel':
-      return Array.from(outputs, (logit) => digits(logistic(logit)));
-    case 'multiclass': {
-      const largest = Math.max(...outputs);
-      const weights = Array.from(outputs, (logit) => Math.exp(logit - largest));
-      const total = weights.reduce((sum, weight) => sum + weight, 0);
+      return Array.from(predictedValues(outputs, spec), digits);
+    case 'multiclass':
       return [
-        className(spec, 0, outputs.indexOf(largest)),
-        ...weights.map((weight) => digits(weight / total)),
+        className(spec, 0, outputs.indexOf(Math.max(...outputs))),
+        ...Array.from(predictedValues(outputs, spec), digits),
       ];
-    }
     case 'per-token': {
       const letters: string[] = [];
       for (let start = 0; start < outputs.length; start += spec.outputs) {

@@ -1,0 +1,101 @@
+/** The model that a fit leaves as files that other tools open. */
+import { join } from 'node:path';
+import { InputError } from '../errors.js';
+import type { FeatureColumns } from '../features/index.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
+import { encodeProgram } from '../onnx/encode.js';
+import { withoutFolders } from '../runs/exported-files.js';
+import { writeJson } from '../runs/folder.js';
+import { predictionNames } from '../scoring/labels.js';
+import { encodeSafetensors } from '../tensor/safetensors.js';
+import { version } from '../version.js';
+import type { FitGraph } from './fit-graph.js';
+import type { SavedFit } from './saved-fit.js';
+
+/** The files of an exported fit. */
+export const exportedFitFiles = {
+  model: 'model.onnx',
+  labels: 'labels.json',
+  features: 'features.json',
+  parameters: 'model.safetensors',
+  tokenizer: 'tokenizer.json',
+  schema: 'schema.json',
+  config: 'config.json',
+  card: 'README.md',
+} as const;
+
+/** What each column of an input of features is, and what it is weighted with, where it is. */
+export interface DescribedInput extends FeatureColumns {
+  readonly name: string;
+  readonly set: string;
+  readonly weights?: readonly number[];
+}
+
+/** What the inputs of features are, in their order. */
+export function describeFeatures({ sets, tokenizer }: SavedFit, graph: FitGraph): Promise<DescribedInput[]> {
+  return Promise.all(
+    graph.features.map(async ({ name, set: own, dimension }) => {
+      const { set, state } = sets.get(own)!;
+      if (!('columns' in set.made)) throw new Error(`${own}: is no input`);
+      const columns = await set.made.columns(tokenizer, state);
+      if (columns.names.length !== dimension)
+        throw new Error(`${own}: ${columns.names.length} names of ${dimension} columns`);
+      return { name, set: own, ...columns, weights: state.weights };
+    }),
+  );
+}
+
+/** Larger files are no ONNX: protobuf has messages of less than 2 GB. */
+const LARGEST = 2 ** 31 - 1;
+
+/**
+ * Writes all but the card, and gives the names of what it wrote. Throws InputError for a model that is too large for a
+ * file.
+ */
+export async function writeFitExport(
+  folder: string,
+  fit: SavedFit,
+  graph: FitGraph,
+  features: readonly DescribedInput[],
+): Promise<string[]> {
+  const { spec, tokenizer, schema, run } = fit;
+  const { task, columns: targets, classes } = spec;
+  const labels = { task, targets, classes, predictions: predictionNames(spec) };
+  const inputs = Object.fromEntries(
+    features.map(({ name, set, computation, names, weights }) => [
+      name,
+      { set, computation, columns: names, weights },
+    ]),
+  );
+  const bytes = encodeProgram(graph.program, {
+    parameters: (name) => graph.parameters[name],
+    metadata: {
+      lacuna: version,
+      tokenizer: JSON.stringify(tokenizer.toJSON()),
+      specification: JSON.stringify(tokenizer.spec),
+      labels: JSON.stringify(labels),
+      features: JSON.stringify(inputs),
+    },
+  });
+  if (bytes.length > LARGEST) {
+    throw new InputError(
+      `${fit.folder}: would be an ONNX file of ${(bytes.length / 2 ** 30).toFixed(1)} GiB, and one of 2 cannot be opened; predict with the folder itself, or fit again with --folds 1`,
+    );
+  }
+  const written: string[] = [];
+  const pathOf = (file: keyof typeof exportedFitFiles) => {
+    written.push(exportedFitFiles[file]);
+    return join(folder, exportedFitFiles[file]);
+  };
+  await writeFileAtomically(pathOf('model'), [bytes]);
+  await writeJson(pathOf('labels'), labels);
+  if (features.length > 0) await writeJson(pathOf('features'), inputs);
+  await writeJson(pathOf('tokenizer'), tokenizer.toJSON());
+  if (schema) await writeJson(pathOf('schema'), schema);
+  if (run) {
+    const parameters = encodeSafetensors(graph.parameters, { format: 'lacuna', version });
+    await writeFileAtomically(pathOf('parameters'), parameters);
+    await writeJson(pathOf('config'), withoutFolders(run.config));
+  }
+  return written;
+}
