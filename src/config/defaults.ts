@@ -79,6 +79,7 @@ export function resolveFinetuning(config: FinetuneOptions, records: number): Fin
     layerDecay: config.layer_decay ?? LABELLED_TRAINING.layerDecay,
     seeds: config.seeds ?? 3,
     head: config.head ?? 'mean',
+    ...(config.target_transform && { targetTransform: config.target_transform }),
     ...(dropsAny(dropout) && { dropout }),
   };
 }

@@ -13,6 +13,7 @@ import {
   encoderOptions,
   encoders,
 } from '../encoders/index.js';
+import { targetTransforms } from '../finetuning/label-scale.js';
 import { heads } from '../finetuning/labelled-graph.js';
 import { type DropoutRates, dropoutOptions } from '../layers/dropout.js';
 import {
@@ -174,6 +175,11 @@ function build() {
       z.enum(heads),
       'what the head reads of a record: the mean of the states, or what a learned query finds in them',
       'attention',
+    ),
+    target_transform: key(
+      z.enum(targetTransforms),
+      'what is learned of regression labels: shifted and divided, their normal quantiles, or their logarithms',
+      'quantile',
     ),
     ...optimization,
     validations: key(count(), 'validations of a run, of which the best decides what is kept', 20),

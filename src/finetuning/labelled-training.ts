@@ -26,6 +26,13 @@ import { isBetter, type MetricName, scoreMetric } from '../scoring/metrics.js';
 import type { LabelledPart, SealedPart, TestScore } from '../scoring/parts.js';
 import { random } from '../tensor/random.js';
 import { elementCount, hostTensor } from '../tensor/tensor.js';
+import {
+  type LabelScale,
+  labelScale,
+  scaleLabel,
+  type TargetTransform,
+  unscaleLabel,
+} from './label-scale.js';
 import { type FinetunedModel, finetuningGraph, HEAD } from './labelled-graph.js';
 
 export interface LabelledTask {
@@ -44,6 +51,8 @@ export interface TrainingSettings {
   readonly weightDecay: number;
   /** Largest global norm of a gradient. */
   readonly clipNorm: number;
+  /** What is learned instead of regression labels; `standardize` by default. */
+  readonly targetTransform?: TargetTransform;
 }
 
 /** What is trained: outputs for records, as a graph for batches of any size and length. */
@@ -100,30 +109,6 @@ export interface TrainOptions {
 
 /** Validations per training where nothing is said. */
 const VALIDATIONS = 10;
-
-/** Per target, what a regression label is shifted and divided by: mean and deviation of the training labels. */
-export interface LabelScale {
-  readonly mean: readonly number[];
-  readonly deviation: readonly number[];
-}
-
-function labelScale({ task, targets }: LabelSpec, labels: Float64Array): LabelScale {
-  if (task !== 'regression') {
-    return { mean: new Array(targets).fill(0), deviation: new Array(targets).fill(1) };
-  }
-  const columns = Array.from({ length: targets }, (_, target) =>
-    Array.from(labels).filter((label, i) => i % targets === target && !Number.isNaN(label)),
-  );
-  const mean = columns.map(
-    (values) => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length),
-  );
-  const deviation = columns.map((values, target) => {
-    const variance =
-      values.reduce((sum, value) => sum + (value - mean[target]) ** 2, 0) / Math.max(1, values.length);
-    return Math.sqrt(variance) || 1;
-  });
-  return { mean, deviation };
-}
 
 /**
  * How many layers lie above a parameter's own: 0 for the head and what follows the stack, 1 for the stack's last layer,
@@ -236,8 +221,8 @@ export class LabelledTrainer {
     private readonly settings: TrainingSettings,
   ) {
     const { spec, train, valid, test } = task;
-    const { batchSize, layerDecay, weightDecay, clipNorm } = settings;
-    this.scale = labelScale(spec, train.labels);
+    const { batchSize, layerDecay, weightDecay, clipNorm, targetTransform } = settings;
+    this.scale = labelScale(spec, train.labels, targetTransform);
     this.offsets = labelOffsets(spec, train.records);
     const lengths = [train, valid, test].flatMap(({ records }) => Array.from(blockLengths(records)));
     this.buckets = bucketLengths(lengths, network.maxTokens);
@@ -307,7 +292,6 @@ export class LabelledTrainer {
   /** Labels and their weights for a batch; a missing label has weight 0, and so have rows and tokens that only fill it up. */
   private labelFeeds(batch: Batch, plan: BatchPlan): HostTensors {
     const { train, spec } = this.task;
-    const { mean, deviation } = this.scale;
     const { targets } = spec;
     const shape = spec.task === 'per-token' ? [batch.size, batch.tokens, targets] : [batch.size, targets];
     const labels = new Float32Array(elementCount(shape));
@@ -317,7 +301,7 @@ export class LabelledTrainer {
       const own = train.labels.subarray(this.offsets[record] * targets, this.offsets[record + 1] * targets);
       for (let i = 0; i < own.length; i++) {
         if (Number.isNaN(own[i])) continue;
-        labels[row * perRecord + i] = (own[i] - mean[i % targets]) / deviation[i % targets];
+        labels[row * perRecord + i] = scaleLabel(this.scale, i % targets, own[i]);
         weights[row * perRecord + i] = 1;
       }
     });
@@ -362,8 +346,7 @@ export async function predictBlock(
       const numbers = offsets[record + 1] * width - start;
       for (let i = 0; i < numbers; i++) {
         const value = Number(outputs.data[row * perRecord + i]);
-        predicted[start + i] =
-          spec.task === 'regression' ? value * scale.deviation[i] + scale.mean[i] : value;
+        predicted[start + i] = spec.task === 'regression' ? unscaleLabel(scale, i, value) : value;
       }
     });
   }

@@ -9,8 +9,9 @@ import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
+import { type LabelScale, labelScaleSchema } from '../finetuning/label-scale.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
-import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
+import { predictBlock } from '../finetuning/labelled-training.js';
 import { type OpenFit, openFit } from '../fit/saved-fit.js';
 import { matchParameters } from '../learning/parameters.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -44,7 +45,7 @@ export interface PredictSummary {
 
 const labelsSchema = z.object({
   spec: labelSpecSchema,
-  scale: z.object({ mean: z.array(z.number()), deviation: z.array(z.number()) }),
+  scale: labelScaleSchema,
 });
 
 /** What labels.json of a fine-tuned run holds. Throws InputError when the run has none or it is not whole. */
