@@ -206,7 +206,10 @@ function* epochs(
     for (const plan of plans(epoch)) yield { tokens: plan.tokens, feeds: feeds(plan, step++), epoch };
 }
 
-/** One architecture on one task: its programs serve any number of starts and seeds. `release` frees them. */
+/**
+ * One architecture on one task: its programs serve any number of starts and seeds, and by `on` other parts of the records.
+ * `release` frees them.
+ */
 export class LabelledTrainer {
   readonly trainer: Trainer;
   readonly scale: LabelScale;
@@ -215,15 +218,21 @@ export class LabelledTrainer {
   private readonly offsets: Int32Array;
 
   constructor(
-    engine: Engine,
+    private readonly engine: Engine,
     private readonly network: Network,
     private readonly task: LabelledTask,
     private readonly settings: TrainingSettings,
+    programs?: LabelledTrainer,
   ) {
     const { spec, train, valid, test } = task;
     const { batchSize, layerDecay, weightDecay, clipNorm, targetTransform } = settings;
     this.scale = labelScale(spec, train.labels, targetTransform);
     this.offsets = labelOffsets(spec, train.records);
+    if (programs) {
+      this.buckets = programs.buckets;
+      this.trainer = programs.trainer;
+      return;
+    }
     const lengths = [train, valid, test].flatMap(({ records }) => Array.from(blockLengths(records)));
     this.buckets = bucketLengths(lengths, network.maxTokens);
     this.trainer = new Trainer(
@@ -236,6 +245,14 @@ export class LabelledTrainer {
       },
       this.buckets[0],
     );
+  }
+
+  /**
+   * The same architecture, by the same programs, on other parts of the records that this one was made with. One of them
+   * trains at a time.
+   */
+  on(parts: Pick<LabelledTask, 'train' | 'valid' | 'test'>): LabelledTrainer {
+    return new LabelledTrainer(this.engine, this.network, { ...this.task, ...parts }, this.settings, this);
   }
 
   /** Throws LacunaError when the loss is not finite. */
