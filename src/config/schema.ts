@@ -185,6 +185,11 @@ function build() {
       'what the head reads of a record: the mean of the states, or what a learned query finds in them',
       'attention',
     ),
+    randomize_smiles: key(
+      z.boolean(),
+      'train on another SMILES of each molecule in every epoch, drawn by the seed; all else is by the SMILES of the file',
+      true,
+    ),
     target_transform: key(
       z.enum(targetTransforms),
       'what is learned of regression labels: shifted and divided, their normal quantiles, or their logarithms',

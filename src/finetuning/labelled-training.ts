@@ -41,6 +41,8 @@ export interface LabelledTask {
   readonly train: LabelledPart;
   readonly valid: LabelledPart;
   readonly test: SealedPart;
+  /** The training records as they are in an epoch, in the same order; they are the same in all epochs by default. */
+  readonly trainingRecords?: (seed: number, epoch: number) => TokenBlock;
 }
 
 export interface TrainingSettings {
@@ -131,7 +133,7 @@ export const layerRate = (name: string, layers: number, layerDecay: number): num
 /** What training needs of the data: the batches of an epoch, what each feeds, and a score on the validation part. */
 export interface TrainingData {
   readonly plans: (epoch: number) => readonly BatchPlan[];
-  readonly feeds: (plan: BatchPlan, step: number) => HostTensors;
+  readonly feeds: (plan: BatchPlan, step: number, epoch: number) => HostTensors;
   readonly validate: () => Promise<number>;
   readonly isBetter: (value: number, best: number) => boolean;
 }
@@ -203,7 +205,7 @@ function* epochs(
 ): Generator<StepBatch & { readonly epoch: number }> {
   let step = 0;
   for (let epoch = 0; ; epoch++)
-    for (const plan of plans(epoch)) yield { tokens: plan.tokens, feeds: feeds(plan, step++), epoch };
+    for (const plan of plans(epoch)) yield { tokens: plan.tokens, feeds: feeds(plan, step++, epoch), epoch };
 }
 
 /**
@@ -216,6 +218,8 @@ export class LabelledTrainer {
   private readonly buckets: readonly number[];
   /** Label rows of the training records. */
   private readonly offsets: Int32Array;
+  /** The training records of the epoch that is trained. */
+  private current?: { readonly seed: number; readonly epoch: number; readonly records: TokenBlock };
 
   constructor(
     private readonly engine: Engine,
@@ -234,6 +238,8 @@ export class LabelledTrainer {
       return;
     }
     const lengths = [train, valid, test].flatMap(({ records }) => Array.from(blockLengths(records)));
+    // Records that change in each epoch may become as long as any.
+    if (task.trainingRecords) lengths.push(network.maxTokens);
     this.buckets = bucketLengths(lengths, network.maxTokens);
     this.trainer = new Trainer(
       engine,
@@ -251,7 +257,7 @@ export class LabelledTrainer {
    * The same architecture, by the same programs, on other parts of the records that this one was made with. One of them
    * trains at a time.
    */
-  on(parts: Pick<LabelledTask, 'train' | 'valid' | 'test'>): LabelledTrainer {
+  on(parts: Pick<LabelledTask, 'train' | 'valid' | 'test' | 'trainingRecords'>): LabelledTrainer {
     return new LabelledTrainer(this.engine, this.network, { ...this.task, ...parts }, this.settings, this);
   }
 
@@ -260,8 +266,8 @@ export class LabelledTrainer {
     const { metric, valid, spec } = this.task;
     return trainToBest(this.trainer, options, {
       plans: (epoch) => this.trainingPlans(options.seed, epoch),
-      feeds: (plan, step) => ({
-        ...this.feeds(plan),
+      feeds: (plan, step, epoch) => ({
+        ...this.feeds(plan, this.recordsOf(options.seed, epoch)),
         ...dropoutFeeds(this.network, this.settings.batchSize, (purpose, row) =>
           random(options.seed, `fine-tuning ${purpose}`, step, row),
         ),
@@ -296,13 +302,21 @@ export class LabelledTrainer {
 
   private trainingPlans(seed: number, epoch: number): BatchPlan[] {
     const { batchSize } = this.settings;
-    const { records: block } = this.task.train;
+    const block = this.recordsOf(seed, epoch);
     const dropLast = block.count >= batchSize;
     return epochOrder(block, { seed, epoch, blockIndex: 0, batchSize, buckets: this.buckets, dropLast });
   }
 
-  private feeds(plan: BatchPlan): HostTensors {
-    const batch = packBatch(this.task.train.records, plan.records, this.settings.batchSize, plan.tokens);
+  private recordsOf(seed: number, epoch: number): TokenBlock {
+    const { train, trainingRecords } = this.task;
+    if (!trainingRecords) return train.records;
+    if (this.current?.seed !== seed || this.current.epoch !== epoch)
+      this.current = { seed, epoch, records: trainingRecords(seed, epoch) };
+    return this.current.records;
+  }
+
+  private feeds(plan: BatchPlan, records: TokenBlock): HostTensors {
+    const batch = packBatch(records, plan.records, this.settings.batchSize, plan.tokens);
     return { ...tokenFeeds(batch), ...this.labelFeeds(batch, plan) };
   }
 

@@ -220,6 +220,30 @@ describe('shots', () => {
   });
 });
 
+describe('--randomize-smiles', () => {
+  it('is told, changes what training sees and is the same every time', async () => {
+    const options = { task: 'regression' as const, seeds: 1, from_scratch: true };
+    const told: string[] = [];
+    const randomized = async (out: string) =>
+      finetune(
+        {
+          run: file('run'),
+          data: file('molecules.csv'),
+          targets: ['carbons'],
+          out: file(out),
+          config: { ...config, ...options, randomize_smiles: true },
+        },
+        { onEvent: (event) => event.type === 'info' && told.push(event.message) },
+      );
+    const [first, second] = [await randomized('random-1'), await randomized('random-2')];
+    const count = molecules.filter((_, row) => partOf(row) === 'train').length;
+    expect(told[0]).toBe(`each epoch trains on other SMILES of ${count} of ${count} molecules`);
+    expect(second.methods[0].perSeed).toEqual(first.methods[0].perSeed);
+    const plain = await tune(['carbons'], options);
+    expect(first.methods[0].perSeed).not.toEqual(plain.scores.methods[0].perSeed);
+  });
+});
+
 describe('target transforms', () => {
   it.each(['quantile', 'log'] as const)('%s: learns, and predict undoes it', async (target_transform) => {
     await writeFile(

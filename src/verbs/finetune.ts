@@ -14,6 +14,7 @@ import { hashConfig } from '../files/config-hash.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { checkPositive } from '../finetuning/label-scale.js';
 import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/labelled-training.js';
+import { type RandomizedSmiles, randomizedSmiles } from '../finetuning/randomized-smiles.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
@@ -72,7 +73,9 @@ export async function finetuneRuns(
       );
     }
   }
-  const { labelled, warnings, learned } = await readLabelledFile(readingOf(runs), data, targets, config);
+  const { labelled, warnings, learned } = await readLabelledFile(readingOf(runs), data, targets, config, {
+    ...(config.randomize_smiles && { textColumn: run.tokenizer.columns[0] }),
+  });
   const { spec } = labelled;
   const metric = chooseMetric(spec.task, config.metric);
   checkTransform(config.target_transform, labelled);
@@ -84,6 +87,16 @@ export async function finetuneRuns(
       'finetune.head: labels of tokens are read from the state of each token, not by one query; leave out --head attention',
     );
   }
+  const randomized = config.randomize_smiles
+    ? await openRandomized(run, labelled, (message) => onEvent({ type: 'info', message }))
+    : undefined;
+  /** What a trainer needs of one draw of the parts. */
+  const taskOf = (drawn: LabelledData) => ({
+    ...splitParts(drawn),
+    ...(randomized && {
+      trainingRecords: (seed: number, epoch: number) => randomized.blockOf(drawn.members.train, seed, epoch),
+    }),
+  });
   // One training for each number of shots, sized by the first split.
   const firstSplit = draws.filter(({ split }) => split === 0);
   const trainings = firstSplit.map(({ shots, records }) => ({
@@ -116,18 +129,18 @@ export async function finetuneRuns(
       trainers[place] ??= new LabelledTrainer(
         engine,
         encoderNetwork({ ...run.model, dropout: settings.dropout, head: settings.head }),
-        { spec, metric, ...splitParts(labelled) },
+        { spec, metric, ...taskOf(labelled) },
         settings,
       );
       const onStep = (at: Parameters<typeof report>[0]) => report({ ...at, ...settings, context });
-      const whole = shots === undefined ? trainers[place].on(splitParts(records(0))) : undefined;
+      const whole = shots === undefined ? trainers[place].on(taskOf(records(0))) : undefined;
       for (const start of starts) {
         const method = start?.config.objective.kind ?? UNTRAINED;
         let best: Kept | undefined;
         for (let seed = 0; seed < seeds; seed++) {
           const started = performance.now();
           const drawn = records(seed);
-          const trainer = whole ?? trainers[place].on(splitParts(drawn));
+          const trainer = whole ?? trainers[place].on(taskOf(drawn));
           const trained = await trainer.train({ ...settings, start, seed, signal: hooks.signal, onStep });
           const { value, perTarget } = await trainer.scoreTest(trained);
           const seconds = (performance.now() - started) / 1000;
@@ -173,6 +186,31 @@ interface Kept {
   readonly trainer: LabelledTrainer;
   readonly settings: FinetuningSettings;
   readonly members: LabelledData['members'];
+}
+
+/** The records as molecules to be written anew. Throws InputError where they are none, or their tokens have labels. */
+async function openRandomized(
+  { tokenizer }: Run,
+  { spec, texts = [], members }: LabelledData,
+  tell: (message: string) => void,
+): Promise<RandomizedSmiles> {
+  if (spec.task === 'per-token') {
+    throw new InputError(
+      'finetune.randomize_smiles: labels of tokens belong to the letters of the file, in their order; leave out --randomize-smiles',
+    );
+  }
+  const randomized = await randomizedSmiles(tokenizer, texts);
+  const all = members.train.length;
+  const readable = randomized.readable(members.train);
+  if (readable === 0) {
+    throw new InputError(
+      `finetune.randomize_smiles: RDKit reads none of the ${all} texts in column "${tokenizer.columns[0]}"; leave out --randomize-smiles`,
+    );
+  }
+  const others =
+    readable < all ? `; the ${all - readable} others, which RDKit does not read, keep theirs` : '';
+  tell(`each epoch trains on other SMILES of ${readable} of ${all} molecules${others}`);
+  return randomized;
 }
 
 /** Throws InputError where the labels cannot be transformed. */
