@@ -149,6 +149,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       ...(training.device === 'webgpu' && { device: training.device }),
       ...(training.from !== undefined && { from: training.from }),
       ...(training.recompute && { recompute: true }),
+      ...(training.randomize_smiles && { randomize_smiles: true }),
       ...(training.monitor_target !== undefined && { monitor_target: training.monitor_target }),
       log_steps: training.log_steps ?? 1,
       valid_steps: training.valid_steps ?? clamp(Math.round(steps / 100), 10, 100),

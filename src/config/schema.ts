@@ -131,6 +131,11 @@ function build() {
       'compute the layers a second time for the gradient instead of keeping them: less memory, slower',
       true,
     ),
+    randomize_smiles: key(
+      z.boolean(),
+      'train on another SMILES of each molecule in every epoch, drawn by the seed; all else is by the SMILES of the file',
+      true,
+    ),
     monitor_target: key(
       z.string().min(1),
       'column of labels that validations tell a nearest-neighbour score of; it never becomes a token',
@@ -185,11 +190,7 @@ function build() {
       'what the head reads of a record: the mean of the states, or what a learned query finds in them',
       'attention',
     ),
-    randomize_smiles: key(
-      z.boolean(),
-      'train on another SMILES of each molecule in every epoch, drawn by the seed; all else is by the SMILES of the file',
-      true,
-    ),
+    randomize_smiles: training.shape.randomize_smiles,
     target_transform: key(
       z.enum(targetTransforms),
       'what is learned of regression labels: shifted and divided, their normal quantiles, or their logarithms',
@@ -301,6 +302,7 @@ function build() {
       from: true,
       device: true,
       recompute: true,
+      randomize_smiles: true,
       monitor_target: true,
       schedule: true,
       cooldown_steps: true,

@@ -8,13 +8,13 @@ import { type FinetuningSettings, resolveFinetuning } from '../config/defaults.j
 import { parseConfig } from '../config/parse.js';
 import type { Config, FinetuneOptions } from '../config/schema.js';
 import type { LabelledData } from '../datasets/labelled-data.js';
+import { type RandomizedSmiles, randomizedSmiles } from '../datasets/randomized-smiles.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { checkPositive } from '../finetuning/label-scale.js';
 import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/labelled-training.js';
-import { type RandomizedSmiles, randomizedSmiles } from '../finetuning/randomized-smiles.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/folder.js';

@@ -1,10 +1,32 @@
-/** Training on other SMILES of the same molecules in each epoch. */
+/** Training records as other SMILES of the same molecules in each epoch. */
 import { InputError } from '../errors.js';
 import { moleculeGraph, randomSmiles } from '../molecules/random-smiles.js';
 import { loadRDKit, type MoleculeGraph } from '../molecules/rdkit.js';
+import type { RecordBatch } from '../records/record-batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import type { Tokenizer } from '../tokenizers/index.js';
+
+/**
+ * Rewrites the SMILES of a batch for an epoch: the text of each record follows from the seed, the epoch and its row in the file
+ * alone, and what RDKit does not read stays. Throws InputError where the tokenizer does not read one text.
+ */
+export async function smilesRewriter(
+  tokenizer: Tokenizer,
+  seed: number,
+): Promise<(batch: RecordBatch, epoch: number) => RecordBatch> {
+  const [column] = smilesColumn(tokenizer, 'training');
+  const rdkit = await loadRDKit();
+  return ({ columns, ...batch }, epoch) => {
+    const { type, values } = columns[column];
+    if (type !== 'text') return { columns, ...batch };
+    const written = values.map((smiles, place) => {
+      const graph = smiles === null ? undefined : moleculeGraph(rdkit, smiles);
+      return graph ? randomSmiles(rdkit, graph, drawOf(seed, epoch, batch.rows[place])) : smiles;
+    });
+    return { ...batch, columns: { ...columns, [column]: { type, values: written } } };
+  };
+}
 
 /** Molecules that can be written anew. */
 export interface RandomizedSmiles {
@@ -22,12 +44,7 @@ export async function randomizedSmiles(
   tokenizer: Tokenizer,
   texts: readonly string[],
 ): Promise<RandomizedSmiles> {
-  if (tokenizer.kind !== 'sequence') {
-    throw new InputError(
-      `finetune.randomize_smiles: needs a run that reads molecules as SMILES text, with the sequence tokenizer; this one has ${tokenizer.kind}; leave out --randomize-smiles`,
-    );
-  }
-  const [column] = tokenizer.columns;
+  const [column] = smilesColumn(tokenizer, 'finetune');
   const rdkit = await loadRDKit();
   const graphs = new Map<number, string | undefined>();
   const graphOf = (record: number): MoleculeGraph | undefined => {
@@ -43,9 +60,7 @@ export async function randomizedSmiles(
     blockOf(records, seed, epoch) {
       const values = Array.from(records, (record) => {
         const graph = graphOf(record);
-        return graph
-          ? randomSmiles(rdkit, graph, random(seed, 'random SMILES', epoch, record))
-          : texts[record];
+        return graph ? randomSmiles(rdkit, graph, drawOf(seed, epoch, record)) : texts[record];
       });
       return tokenizer.encode({
         rows: Int32Array.from(records),
@@ -53,4 +68,14 @@ export async function randomizedSmiles(
       });
     },
   };
+}
+
+const drawOf = (seed: number, epoch: number, record: number) => random(seed, 'random SMILES', epoch, record);
+
+/** The column of texts that a tokenizer reads. */
+function smilesColumn({ kind, columns }: Tokenizer, section: 'finetune' | 'training'): readonly string[] {
+  if (kind === 'sequence') return columns;
+  throw new InputError(
+    `${section}.randomize_smiles: needs a run that reads molecules as SMILES text, with the sequence tokenizer; this one has ${kind}; leave out --randomize-smiles`,
+  );
 }
