@@ -73,7 +73,7 @@ export function resolveFinetuning(config: FinetuneOptions, records: number): Fin
     ...(config.patience !== undefined && { patience: config.patience }),
     ...(config.weight_average !== undefined && { weightAverage: config.weight_average }),
     batchSize,
-    learningRate: config.learning_rate ?? 3e-4,
+    learningRate: config.learning_rate ?? 1e-3,
     weightDecay: config.weight_decay ?? LABELLED_TRAINING.weightDecay,
     clipNorm: config.clip_norm ?? LABELLED_TRAINING.clipNorm,
     layerDecay: config.layer_decay ?? LABELLED_TRAINING.layerDecay,
