@@ -141,6 +141,7 @@ describe('the families', () => {
 
 describe('docs/configuration.md', () => {
   const file = 'docs/configuration.md';
+  const lists = { string: 'names', integer: 'integers' };
   const sections = [...new Set([...configKeys().values()].map(({ section }) => section))];
 
   it.each(sections)('has a row for every key of %s, with its type', (section) => {
@@ -150,8 +151,9 @@ describe('docs/configuration.md', () => {
       table,
       keys.map(({ name }) => name),
     );
-    for (const { name, type, choices } of keys) {
-      const kinds = choices.length > 0 ? choices.join(', ') : type === 'array' ? 'names' : type;
+    for (const { name, type, items, choices } of keys) {
+      const kinds =
+        choices.length > 0 ? choices.join(', ') : type === 'array' ? lists[items ?? 'string'] : type;
       // Objectives are many, and have a table of their own.
       const expected = section === 'objective' && name === 'kind' ? 'a name of the table' : kinds;
       expect(table.get(name)![0], `${section}.${name}`).toBe(expected);

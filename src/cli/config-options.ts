@@ -73,16 +73,21 @@ function optionsOf(wanted: readonly string[]): { key: ConfigKey; option: Option 
     .flatMap((key) => flagsOf(key).map((option) => ({ key, option })));
 }
 
-function flagsOf({ section, name, type, choices, description, example }: ConfigKey): Option[] {
+function flagsOf({ section, name, type, items, choices, description, example }: ConfigKey): Option[] {
   const flag = name === 'kind' ? section : name.replaceAll('_', '-');
   const heading = `${section[0].toUpperCase()}${section.slice(1)}:`;
   const option = (flags: string, text: string) => new Option(flags, text).helpGroup(heading);
   if (type === 'boolean') return [option(`--${flag}`, description), option(`--no-${flag}`, 'the opposite')];
   const value = choices.length > 0 ? choices.join(', ') : `e.g. ${String(example)}`;
   return [
-    option(`--${flag} <${type === 'array' ? 'names' : placeholders[type]}>`, `${description} (${value})`),
+    option(
+      `--${flag} <${type === 'array' ? lists[items ?? 'string'] : placeholders[type]}>`,
+      `${description} (${value})`,
+    ),
   ];
 }
+
+const lists = { integer: 'n,n,…', string: 'names' } as const;
 
 const placeholders = { integer: 'n', number: 'x', string: 'name' } as const;
 

@@ -31,3 +31,31 @@ it('says in words why a score is undefined', () => {
   expect(text.match(/undefined {2}/g)).toHaveLength(2);
   expect(text.split('\n').filter((line) => line === `undefined: ${reason}`)).toHaveLength(1);
 });
+
+it('has columns for splits and shots where there are some, and a line for what pretraining brought', () => {
+  const interval = { mean: 0.8, sd: 0.01, low: 0.79, high: 0.81, n: 2 };
+  const row = { metric: 'roc-auc', perSeed: [0.79, 0.81], perSplit: [0.79, 0.81], shots: 10, seconds: 1 };
+  const text = formatEvaluation({
+    ...scores,
+    split: { ...scores.split, splits: 2 },
+    methods: [{ method: 'sma', ...row, ...interval }],
+    differences: [
+      {
+        method: 'sma',
+        minus: 'untrained',
+        metric: 'roc-auc',
+        shots: 10,
+        ...interval,
+        mean: 0.1,
+        low: -0.1,
+        high: 0.3,
+      },
+    ],
+  });
+  expect(text).toContain('1,000 test in the first (');
+  expect(text).toMatch(/method +shots +metric +mean +95 % interval +splits +each split +time/);
+  expect(text).toMatch(/sma +10 +roc-auc .* 2 +0\.7900 {2}0\.8100/);
+  expect(text).toContain(
+    'sma − untrained, 10 shots: roc-auc 0.1000 (-0.1000 – 0.3000), paired by split and seed',
+  );
+});

@@ -3,32 +3,45 @@ import { describeTime } from '../records/cells/cell-format.js';
 import { describeColumnType } from '../records/cells/schema.js';
 import type { ColumnProfile } from '../records/profile.js';
 import { formatTable } from '../report/table.js';
-import type { MethodScores, Scores } from '../runs/scores.js';
+import type { MethodScores, ScoreDifference, Scores } from '../runs/scores.js';
 import type { Inspection } from '../verbs/inspect.js';
 import type { PredictSummary } from '../verbs/predict.js';
 import type { PretrainSummary } from '../verbs/pretrain.js';
 import { count, duration, number, score } from './progress.js';
 
-/** One line per method with its mean over seeds, of validation too where there is one, and the 95 % interval of that mean; below, why a score is undefined. */
+/**
+ * One line per method, and number of shots, with its mean over seeds or splits, of validation too where there is one, and the
+ * 95 % interval of that mean; below, why a score is undefined.
+ */
 export function formatScores(methods: readonly MethodScores[]): string {
   const validated = methods.some(({ validPerSeed }) => validPerSeed !== undefined);
-  const rows = methods.map(({ method, metric, validPerSeed = [], mean, low, high, n, seconds }) => [
-    method,
-    metric,
-    ...(validated ? [score(validPerSeed.reduce((sum, value) => sum + value, 0) / validPerSeed.length)] : []),
-    score(mean),
-    Number.isFinite(low) ? `${number(low)} – ${number(high)}` : '',
-    n,
-    duration(seconds),
-  ]);
+  const fewShots = methods.some(({ shots }) => shots !== undefined);
+  const splits = methods.some(({ perSplit }) => perSplit !== undefined);
+  const rows = methods.map((row) => {
+    const { method, metric, shots = '', validPerSeed = [], perSplit = [], mean, low, high, n, seconds } = row;
+    return [
+      method,
+      ...(fewShots ? [shots] : []),
+      metric,
+      ...(validated
+        ? [score(validPerSeed.reduce((sum, value) => sum + value, 0) / validPerSeed.length)]
+        : []),
+      score(mean),
+      Number.isFinite(low) ? `${number(low)} – ${number(high)}` : '',
+      n,
+      ...(splits ? [perSplit.map(score).join('  ')] : []),
+      duration(seconds),
+    ];
+  });
   const reasons = new Set(methods.map(({ reason }) => reason).filter((reason) => reason !== undefined));
   const table = formatTable(
     [
       'method',
+      ...(fewShots ? ['shots'] : []),
       'metric',
       ...(validated ? ['validation', 'test'] : ['mean']),
       '95 % interval',
-      'seeds',
+      ...(splits ? ['splits', 'each split'] : ['seeds']),
       'time',
     ],
     rows,
@@ -39,6 +52,14 @@ export function formatScores(methods: readonly MethodScores[]): string {
   );
 }
 
+/** What pretraining brought, a line for each row of the table. */
+function formatDifferences(differences: readonly ScoreDifference[], paired: string): string[] {
+  return differences.map(({ method, minus, metric, shots, mean, low, high }) => {
+    const few = shots === undefined ? '' : `, ${shots} shots`;
+    return `${method} − ${minus}${few}: ${metric} ${number(mean)} (${number(low)} – ${number(high)}), paired by ${paired}`;
+  });
+}
+
 /** How many test records pretraining learned from. */
 function learned(counted: Scores['split']['testLearned']): string {
   if (counted === undefined) return 'the run does not tell whether it learned from them';
@@ -46,12 +67,16 @@ function learned(counted: Scores['split']['testLearned']): string {
   return `pretraining learned from ${counted.exact ? '' : 'about '}${count(counted.records)} of them`;
 }
 
-export function formatEvaluation({ split, methods, higherIsBetter, metric, file }: Scores): string {
+export function formatEvaluation(scores: Scores): string {
+  const { split, methods, differences = [], higherIsBetter, metric, file } = scores;
+  const first = split.splits === undefined ? '' : ' in the first';
   const lines = [
-    `split by ${split.by}: ${count(split.train)} train, ${count(split.valid)} valid, ${count(split.test)} test (${learned(split.testLearned)})`,
+    `split by ${split.by}: ${count(split.train)} train, ${count(split.valid)} valid, ${count(split.test)} test${first} (${learned(split.testLearned)})`,
     `test ${metric}, ${higherIsBetter ? 'higher' : 'lower'} is better`,
     '',
     formatScores(methods),
+    ...(differences.length > 0 ? [''] : []),
+    ...formatDifferences(differences, split.splits === undefined ? 'seed' : 'split and seed'),
   ];
   if (file) lines.push('', `scores: ${file}`);
   return lines.join('\n');

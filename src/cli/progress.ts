@@ -62,7 +62,7 @@ export function createProgress(
           return print(event.message, `${paint('yellow', 'warning:')} `);
         case 'seed':
           return print(
-            `${event.method}, seed ${event.seed + 1} of ${event.seeds}: ${event.metric} ${score(event.value)}`,
+            `${event.method}, ${event.context ? `${event.context}, ` : ''}seed ${event.seed + 1} of ${event.seeds}: ${event.metric} ${score(event.value)}`,
           );
         case 'valid':
           if (!terminal) print(`step ${count(event.step)}/${count(event.steps)}  ${describeValid(event)}`);
@@ -82,7 +82,11 @@ export function createProgress(
 }
 
 function describeStep(event: StepEvent): string {
-  const parts = [`step ${count(event.step)}/${count(event.steps)}`, `loss ${number(event.loss)}`];
+  const parts = [
+    ...(event.context === undefined ? [] : [event.context]),
+    `step ${count(event.step)}/${count(event.steps)}`,
+    `loss ${number(event.loss)}`,
+  ];
   if (event.val_loss !== undefined) parts.push(describeValid({ ...event, val_loss: event.val_loss }));
   parts.push(
     `${duration(event.seconds_left)} left`,

@@ -256,7 +256,7 @@ describe('the resolved configuration', () => {
 describe('the settings of a fine-tuning', () => {
   it('follow from the number of labelled records', () => {
     const usual = {
-      learningRate: 3e-4,
+      learningRate: 1e-3,
       weightDecay: 0.01,
       clipNorm: 1,
       layerDecay: 1,

@@ -73,12 +73,13 @@ export function resolveFinetuning(config: FinetuneOptions, records: number): Fin
     ...(config.patience !== undefined && { patience: config.patience }),
     ...(config.weight_average !== undefined && { weightAverage: config.weight_average }),
     batchSize,
-    learningRate: config.learning_rate ?? 3e-4,
+    learningRate: config.learning_rate ?? 1e-3,
     weightDecay: config.weight_decay ?? LABELLED_TRAINING.weightDecay,
     clipNorm: config.clip_norm ?? LABELLED_TRAINING.clipNorm,
     layerDecay: config.layer_decay ?? LABELLED_TRAINING.layerDecay,
     seeds: config.seeds ?? 3,
     head: config.head ?? 'mean',
+    ...(config.target_transform && { targetTransform: config.target_transform }),
     ...(dropsAny(dropout) && { dropout }),
   };
 }
@@ -148,6 +149,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       ...(training.device === 'webgpu' && { device: training.device }),
       ...(training.from !== undefined && { from: training.from }),
       ...(training.recompute && { recompute: true }),
+      ...(training.randomize_smiles && { randomize_smiles: true }),
       ...(training.monitor_target !== undefined && { monitor_target: training.monitor_target }),
       log_steps: training.log_steps ?? 1,
       valid_steps: training.valid_steps ?? clamp(Math.round(steps / 100), 10, 100),

@@ -65,15 +65,16 @@ function offsetOf(node: unknown, [key, ...rest]: Path): number | undefined {
  */
 export function parseSetting(key: string, text: string, origin: string): ParsedConfig {
   const parts = key.split('.');
-  const value = configKeys().has(key) ? fromText(configKeys().get(key)!.type, text) : text;
+  const known = configKeys().get(key);
+  const value = known ? fromText(known, text) : text;
   const nested = parts.reduceRight<unknown>((inner, part) => ({ [part]: inner }), value);
   return check(configSchemas().user, nested, () => origin);
 }
 
-function fromText(type: ConfigKey['type'], text: string): unknown {
+function fromText({ type, items = 'string' }: Pick<ConfigKey, 'type' | 'items'>, text: string): unknown {
   switch (type) {
     case 'array':
-      return text.split(',').map((name) => name.trim());
+      return text.split(',').map((item) => fromText({ type: items }, item.trim()));
     case 'boolean':
       return text === 'true' ? true : text === 'false' ? false : text;
     case 'integer':
@@ -107,6 +108,8 @@ export interface ConfigKey {
   readonly section: Section;
   readonly name: string;
   readonly type: 'integer' | 'number' | 'boolean' | 'string' | 'array';
+  /** What a list is of. */
+  readonly items?: 'integer' | 'string';
   readonly choices: readonly string[];
   readonly description: string;
   readonly example: unknown;
@@ -118,6 +121,7 @@ export interface ConfigKey {
 const keySchema = z.object({
   type: z.enum(['integer', 'number', 'boolean', 'string', 'array']),
   enum: z.array(z.string()).default([]),
+  items: z.object({ type: z.enum(['integer', 'string']) }).optional(),
   minimum: z.number().optional(),
   maximum: z.number().optional(),
   exclusiveMinimum: z.number().optional(),
@@ -144,7 +148,7 @@ function keysOf(schema: z.ZodType): [string, ConfigKey][] {
   const { plugins: _, ...sections } = sectionsSchema.parse(z.toJSONSchema(schema)).properties;
   return Object.entries(sections).flatMap(([section, { properties }]) =>
     Object.entries(properties).map(([name, key]): [string, ConfigKey] => {
-      const { type, enum: choices, description, examples } = key;
+      const { type, items, enum: choices, description, examples } = key;
       const full = `${section}.${name}`;
       return [
         full,
@@ -153,6 +157,7 @@ function keysOf(schema: z.ZodType): [string, ConfigKey][] {
           section: section as Section,
           name,
           type,
+          ...(items && { items: items.type }),
           choices,
           description,
           example: examples[0],
@@ -166,7 +171,8 @@ function keysOf(schema: z.ZodType): [string, ConfigKey][] {
 function expectation(schema: z.infer<typeof keySchema>): string {
   if (schema.enum.length > 0) return `one of ${schema.enum.join(', ')}`;
   if (schema.type === 'boolean') return 'true or false';
-  if (schema.type === 'array') return 'a list of names';
+  if (schema.type === 'array')
+    return schema.items?.type === 'integer' ? 'a list of whole numbers' : 'a list of names';
   if (schema.type === 'string') return 'a name';
   const { minimum, maximum = Number.MAX_SAFE_INTEGER, exclusiveMinimum, exclusiveMaximum } = schema;
   const bounds = [

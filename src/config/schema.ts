@@ -13,6 +13,7 @@ import {
   encoderOptions,
   encoders,
 } from '../encoders/index.js';
+import { targetTransforms } from '../finetuning/label-scale.js';
 import { heads } from '../finetuning/labelled-graph.js';
 import { type DropoutRates, dropoutOptions } from '../layers/dropout.js';
 import {
@@ -25,12 +26,11 @@ import {
 import type { Option } from '../options.js';
 import { protocols } from '../probes/index.js';
 import { formatExtensions } from '../records/formats.js';
+import { SPLIT_DRAWS } from '../records/split.js';
 import { metrics, tasks } from '../scoring/metrics.js';
 import { tokenizerOptions, tokenizers } from '../tokenizers/index.js';
 import { count, fraction, type KeysOf, key, keysOf, memberOf, names, positive } from './keys.js';
 import { readingSchemas } from './reading.js';
-
-const splits = ['random', 'scaffold'] as const;
 
 /** The schemas of a configuration, with the members that all families have now. */
 function build() {
@@ -131,6 +131,11 @@ function build() {
       'compute the layers a second time for the gradient instead of keeping them: less memory, slower',
       true,
     ),
+    randomize_smiles: key(
+      z.boolean(),
+      'train on another SMILES of each molecule in every epoch, drawn by the seed; all else is by the SMILES of the file',
+      true,
+    ),
     monitor_target: key(
       z.string().min(1),
       'column of labels that validations tell a nearest-neighbour score of; it never becomes a token',
@@ -151,8 +156,8 @@ function build() {
       'roc-auc',
     ),
     split: key(
-      z.enum(splits),
-      'how parts are drawn, whatever a column says: record by record, or molecules of one scaffold together',
+      z.enum(SPLIT_DRAWS),
+      'how parts are drawn, whatever a column says: record by record, or molecules of one scaffold together, the largest groups in training or by chance',
       'scaffold',
     ),
     ...splitting,
@@ -163,8 +168,18 @@ function build() {
     ),
   };
 
+  const repeated = {
+    splits: key(count(), 'times that the parts are drawn, with seeds 0, 1, …; every split is scored', 5),
+    shots: key(
+      z.array(count()).min(1),
+      'learning curve: so many training labels of each class, or in all where there are no classes',
+      [1, 5, 10],
+    ),
+  };
+
   const finetune = z.strictObject({
     ...labels,
+    ...repeated,
     mask_column: key(
       z.string().min(1),
       'column of text with 0 or 1 for each token: labels of tokens with 0 are left out (task per-token)',
@@ -174,6 +189,12 @@ function build() {
       z.enum(heads),
       'what the head reads of a record: the mean of the states, or what a learned query finds in them',
       'attention',
+    ),
+    randomize_smiles: training.shape.randomize_smiles,
+    target_transform: key(
+      z.enum(targetTransforms),
+      'what is learned of regression labels: shifted and divided, their normal quantiles, or their logarithms',
+      'quantile',
     ),
     ...optimization,
     validations: key(count(), 'validations of a run, of which the best decides what is kept', 20),
@@ -198,12 +219,19 @@ function build() {
 
   const probe = z.strictObject({
     ...labels,
+    ...repeated,
     kind: key(memberOf(protocols), 'one protocol instead of all', 'linear'),
     threads: training.shape.threads,
   });
 
   const fit = z.strictObject({
     ...labels,
+    // `fit --pretrain` knows of these two whether it may pretrain on the same file.
+    split: key(
+      z.enum(['random', 'scaffold']),
+      'how parts are drawn, whatever a column says: record by record, or molecules of one scaffold together',
+      'scaffold',
+    ),
     folds: key(
       z.int().min(1).max(20),
       'parts of the training and validation records, each held once to choose by; 1: the validation part alone',
@@ -274,6 +302,7 @@ function build() {
       from: true,
       device: true,
       recompute: true,
+      randomize_smiles: true,
       monitor_target: true,
       schedule: true,
       cooldown_steps: true,

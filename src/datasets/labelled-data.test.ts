@@ -81,3 +81,45 @@ describe('a split by scaffold', () => {
     );
   });
 });
+
+describe('several splits', () => {
+  it('are drawn with the seeds 0, 1, … of the same records, the first as a single one', async () => {
+    const asked = { ...halves, validFraction: 0.4, testFraction: 0.3, path, tokenizer: sequence };
+    const one = await readLabelled({ ...asked, split: 'random' });
+    const three = await readLabelled({ ...asked, split: 'random', splits: 3 });
+    expect(one.splits).toEqual([{ members: one.members, counts: one.counts }]);
+    expect(three.splits).toHaveLength(3);
+    expect(three.splits[0]).toEqual(one.splits[0]);
+    expect(three.splitBy).toBe('random draw (40 % valid, 30 % test, 3 splits, seeds 0 to 2)');
+    for (const { members, counts } of three.splits) {
+      const all = [...members.train, ...members.valid, ...members.test].sort((a, b) => a - b);
+      expect(all).toEqual([...three.block.rows.keys()]);
+      expect(counts.train).toBe(members.train.length);
+    }
+    expect(new Set(three.splits.map(({ members }) => String(members.test))).size).toBeGreaterThan(1);
+  });
+
+  it('are drawn by balanced scaffolds, and leave out the same records', async () => {
+    const got = await readLabelled({
+      ...halves,
+      path,
+      tokenizer: sequence,
+      split: 'scaffold-balanced',
+      splits: 2,
+    });
+    expect(got.splitBy).toBe('balanced scaffolds (25 % valid, 25 % test, 2 splits, seeds 0 to 1)');
+    expect(got).toMatchObject({ unassigned: 1, unlabelled: 1 });
+    for (const { members } of got.splits)
+      expect(members.train.length + members.valid.length + members.test.length).toBe(got.block.count);
+  });
+
+  it('are refused where a column gives the parts, or nothing is drawn', async () => {
+    const asked = { ...halves, path, tokenizer: sequence, splits: 5 };
+    await expect(readLabelled(asked)).rejects.toThrow(
+      /column "split" gives the parts, so there is one split and not 5; draw parts whatever it says with --split random/,
+    );
+    await expect(readLabelled({ ...asked, split: 'scaffold' })).rejects.toThrow(
+      /no chance in it, so all 5 would be the same; try --split scaffold-balanced/,
+    );
+  });
+});

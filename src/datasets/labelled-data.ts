@@ -1,12 +1,12 @@
 /** From a file with labels to what an evaluation needs: tokens, labels and the part of each labelled record. */
 import { InputError } from '../errors.js';
-import { scaffoldSplit } from '../molecules/scaffold.js';
+import { balancedScaffoldSplits, scaffoldSplit } from '../molecules/scaffold.js';
 import type { OnBadRecord } from '../records/bad-records.js';
 import { concatenateBlocks } from '../records/batch.js';
 import type { DataSource } from '../records/record-batch.js';
 import type { RecordHashes } from '../records/record-hash.js';
 import { selectRecords } from '../records/select-records.js';
-import { type HeldOut, PARTS, type Part, SPLIT_SEED } from '../records/split.js';
+import { type HeldOut, PARTS, type Part, SPLIT_SEED, type SplitDraw } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { describeLabels, encodeLabels } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
@@ -29,9 +29,17 @@ import { checkTokenizerColumns, hashesOf, placesOf } from './token-stream.js';
 import { UnassignedRecords } from './unassigned-records.js';
 import { type OnUnknown, UnknownValues } from './unknown-values.js';
 
-export interface LabelledData extends LabelledRecords {
+/** Which labelled records are in which part. */
+export interface DrawnSplit {
+  /** The records of each part, ascending. */
+  readonly members: LabelledRecords['members'];
   /** Records in each part. */
   readonly counts: Readonly<Record<Part, number>>;
+}
+
+export interface LabelledData extends LabelledRecords, DrawnSplit {
+  /** The splits that were asked for, drawn with the seeds 0, 1, …; the first is that of `members` and `counts`. */
+  readonly splits: readonly DrawnSplit[];
   /** What each record of the block is to the encoder. */
   readonly hashes: RecordHashes;
   /** The records without a value in any target column, where they were asked for. */
@@ -63,8 +71,10 @@ export interface LabelledOptions {
   readonly task?: Task;
   /** Text of 0 and 1 for each token: which labels of a per-token task count. All by default. */
   readonly maskColumn?: string;
-  /** Draws parts whatever a split column says: record by record, or all molecules of one scaffold together. */
-  readonly split?: 'random' | 'scaffold';
+  /** Draws parts whatever a split column says. */
+  readonly split?: SplitDraw;
+  /** How many times parts are drawn, with the seeds 0, 1, …; once by default. */
+  readonly splits?: number;
   /** By default `pretrainedSplit` or a column that `chooseSplit` finds; without one, parts are drawn. */
   readonly splitColumn?: string;
   /** See `SplitRule`; found beside the split column by default. */
@@ -81,11 +91,11 @@ export interface LabelledOptions {
 
 /**
  * Reads a labelled source into memory, with a tokenizer that was fitted on other data.
- * Throws InputError when a column is not there, the targets fit no task, a part is left without labelled records, or what
- * is to be split by scaffold is not molecules.
+ * Throws InputError when a column is not there, the targets fit no task, a part is left without labelled records, what is
+ * to be split by scaffold is not molecules, or several splits are asked for where nothing is drawn.
  */
 export async function readLabelled(source: DataSource, options: LabelledOptions): Promise<LabelledData> {
-  const { tokenizer, targets, split, heldOut, rejected, onBadRecord = 'auto' } = options;
+  const { tokenizer, targets, split, splits = 1, heldOut, rejected, onBadRecord = 'auto' } = options;
   checkTokenizerColumns(source, tokenizer);
   checkTargets(source, tokenizer, targets);
   const task =
@@ -101,15 +111,18 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
   const rule: SplitRule = { ...told, columns: tokenizer.columns, heldOut };
   const inNoPart = new UnassignedRecords(rule.column);
   const unknown = new UnknownValues(source.path, options.onUnknown, onBadRecord);
-  const partsOf =
-    split === 'scaffold'
-      ? await partitionByScaffold(source, tokenizer, heldOut)
-      : await partition(source, rule);
+  checkRepeated(source.path, splits, rule.column, split);
+  const seeds = Array.from({ length: splits }, (_, seed) => SPLIT_SEED + seed);
+  const partitions: Partition[] =
+    split === 'scaffold' || split === 'scaffold-balanced'
+      ? await partitionByScaffold(source, tokenizer, { heldOut, split, seeds })
+      : await Promise.all(seeds.map((seed) => partition(source, { ...rule, seed })));
   const reject = tokenRejecter(source, onBadRecord, rejected, { auto: 'skip' });
 
   const blocks: TokenBlock[] = [];
   const unlabelledBlocks: TokenBlock[] = [];
-  const parts: Part[] = [];
+  /** Of each split the part of each record. */
+  const parts = seeds.map((): Part[] => []);
   const hashes = { low: [] as number[], high: [] as number[] };
   const cells: (number | string | null)[][] = targets.map(() => []);
   const texts: string[] = [];
@@ -133,7 +146,9 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
       task === 'per-token'
         ? [tokenLabels(source, batch, { tokenizer, columns: tokenColumns, reject, onCropped })]
         : targets.map((target) => labelValues(source, target, batch.columns[target]));
-    const partOfRow = partsOf(batch);
+    const partsOfRow = partitions.map((partOf) => partOf(batch));
+    // A record that one draw puts in no part, such as what is no molecule, is in none of any.
+    const [partOfRow] = partsOfRow;
     inNoPart.add(batch, partOfRow);
     const places: number[] = [];
     const unlabelled: number[] = [];
@@ -153,7 +168,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     for (const place of placesOf(block, batch)) {
       if (options.textColumn !== undefined)
         texts.push(String(batch.columns[options.textColumn].values[place] ?? ''));
-      parts.push(partOfRow[place]!);
+      for (const [split, drawn] of partsOfRow.entries()) parts[split].push(drawn[place]!);
       hashes.low.push(low[place]);
       hashes.high.push(high[place]);
       targetValues.forEach((values, target) => {
@@ -172,18 +187,21 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
 
   const targetColumns = targets.map((name, target) => targetColumn(source, name, cells[target]));
   const spec = describeLabels(targetColumns, task);
-  const members = membersOf(parts);
+  const drawn = parts.map((ofRecords): DrawnSplit => {
+    const members = membersOf(ofRecords);
+    return { members, counts: countParts(source.path, members, rule.column) };
+  });
   const withoutLabel = unlabelledBlocks.filter(({ count }) => count > 0);
   return {
     block: concatenateBlocks(blocks),
     labels: encodeLabels(spec, targetColumns),
-    members,
-    counts: countParts(source.path, members, rule.column),
+    ...drawn[0],
+    splits: drawn,
     spec: classTexts.named(spec),
     hashes: { low: Uint32Array.from(hashes.low), high: Uint32Array.from(hashes.high) },
     ...(withoutLabel.length > 0 && { unlabelledBlock: concatenateBlocks(withoutLabel) }),
     ...(options.textColumn !== undefined && { texts }),
-    splitBy: describeSplit(rule, split),
+    splitBy: describeSplit(rule, split, splits),
     ...counts,
     unassigned: inNoPart.count,
     notes: [...notes, inNoPart.summary(), unknown.summary('read')].filter((note) => note !== undefined),
@@ -197,18 +215,44 @@ function membersOf(parts: readonly Part[]): LabelledData['members'] {
   return { train: of('train'), valid: of('valid'), test: of('test') };
 }
 
-function describeSplit({ column, validation, heldOut }: SplitRule, split: LabelledOptions['split']): string {
+/** Throws InputError where several splits would be one and the same. */
+function checkRepeated(
+  path: string,
+  splits: number,
+  column: string | undefined,
+  split: SplitDraw | undefined,
+): void {
+  if (splits === 1) return;
+  if (column !== undefined) {
+    throw new InputError(
+      `${path}: column "${column}" gives the parts, so there is one split and not ${splits}; draw parts whatever it says with --split random or scaffold-balanced, or leave --splits out`,
+    );
+  }
+  if (split === 'scaffold') {
+    throw new InputError(
+      `${path}: a split by scaffold has no chance in it, so all ${splits} would be the same; try --split scaffold-balanced, or leave --splits out`,
+    );
+  }
+}
+
+function describeSplit(
+  { column, validation, heldOut }: SplitRule,
+  split: SplitDraw | undefined,
+  splits: number,
+): string {
   if (column !== undefined) return `column ${column}${validation === undefined ? '' : ` and ${validation}`}`;
   const fractions = `${percent(heldOut.valid)} valid, ${percent(heldOut.test)} test`;
-  return split === 'scaffold' ? `scaffold (${fractions})` : `random draw (${fractions}, seed ${SPLIT_SEED})`;
+  const seeds = splits === 1 ? `seed ${SPLIT_SEED}` : `${splits} splits, seeds 0 to ${splits - 1}`;
+  if (split === 'scaffold') return `scaffold (${fractions})`;
+  return `${split === 'scaffold-balanced' ? 'balanced scaffolds' : 'random draw'} (${fractions}, ${seeds})`;
 }
 
 /** The parts follow from all molecules of the file, labelled or not, so that they are the same for every target. */
 async function partitionByScaffold(
   source: DataSource,
   { kind, columns: [column] }: Tokenizer,
-  fractions: HeldOut,
-): Promise<Partition> {
+  { heldOut, split, seeds }: { heldOut: HeldOut; split: SplitDraw; seeds: readonly number[] },
+): Promise<Partition[]> {
   if (kind !== 'sequence') {
     throw new InputError(
       `${source.path}: a split by scaffold needs a run that reads molecules as SMILES text, with the sequence tokenizer; this one has ${kind}; try --split random`,
@@ -225,14 +269,19 @@ async function partitionByScaffold(
       smiles.push(text);
     }
   }
-  const parts = await scaffoldSplit(smiles, fractions);
-  if (parts.every((part) => part === undefined)) {
+  const drawn =
+    split === 'scaffold'
+      ? [await scaffoldSplit(smiles, heldOut)]
+      : await balancedScaffoldSplits(smiles, heldOut, seeds);
+  if (drawn[0].every((part) => part === undefined)) {
     throw new InputError(
       `${source.path}: a split by scaffold needs molecules as SMILES; RDKit reads none of the ${smiles.length} texts in column "${column}"; try --split random`,
     );
   }
-  const partOfRow = new Map(rows.map((row, i) => [row, parts[i]]));
-  return (batch) => Array.from(batch.rows, (row) => partOfRow.get(row));
+  return drawn.map((parts): Partition => {
+    const partOfRow = new Map(rows.map((row, i) => [row, parts[i]]));
+    return (batch) => Array.from(batch.rows, (row) => partOfRow.get(row));
+  });
 }
 
 const percent = (fraction: number) => `${Number((100 * fraction).toPrecision(3))} %`;

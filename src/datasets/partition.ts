@@ -28,6 +28,8 @@ export interface SplitRule {
    */
   readonly columns: readonly string[];
   readonly heldOut: HeldOut;
+  /** Of what is drawn; `SPLIT_SEED` by default. */
+  readonly seed?: number;
 }
 
 /** The column whose value draws a record's part, so that records of one id stay together. */
@@ -81,8 +83,8 @@ export function collectNamedParts(batch: RecordBatch, rule: SplitRule, named: Se
  * Throws InputError where the column names no training record.
  */
 export function partitionBy(source: DataSource, rule: SplitRule, named: ReadonlySet<Part>): Partition {
-  const { column, columns } = rule;
-  if (column === undefined) return drawnParts(source, columns, rule.heldOut);
+  const { column, columns, seed } = rule;
+  if (column === undefined) return drawnParts(source, columns, rule.heldOut, seed);
   if (!named.has('train')) {
     throw new InputError(
       `${source.path}: column "${column}" marks no record as train; write words such as train, valid and test there, name another with --split-column, or draw parts with --split random`,
@@ -90,14 +92,19 @@ export function partitionBy(source: DataSource, rule: SplitRule, named: Readonly
   }
   const told = (batch: RecordBatch) => toldParts(batch, rule);
   if (named.has('valid')) return told;
-  const drawn = drawnParts(source, columns, { valid: rule.heldOut.valid, test: 0 });
+  const drawn = drawnParts(source, columns, { valid: rule.heldOut.valid, test: 0 }, seed);
   return (batch) => {
     const draws = drawn(batch);
     return told(batch).map((part, row) => (part === 'train' ? draws[row] : part));
   };
 }
 
-function drawnParts(source: DataSource, columns: readonly string[], heldOut: HeldOut): Partition {
+function drawnParts(
+  source: DataSource,
+  columns: readonly string[],
+  heldOut: HeldOut,
+  seed = SPLIT_SEED,
+): Partition {
   const id = idColumnOf(source);
   // The order in which a file has its columns says nothing of a record.
   const sorted = [...columns].sort();
@@ -106,9 +113,9 @@ function drawnParts(source: DataSource, columns: readonly string[], heldOut: Hel
     const parts: (Part | undefined)[] = [];
     for (let row = 0; row < batch.rows.length; row++) {
       const text = id === undefined ? undefined : cellText(batch.columns[id], row);
-      if (text !== undefined) parts.push(partOf(text, SPLIT_SEED, heldOut));
-      else if (id === undefined) parts.push(partOfKey(low[row], high[row], SPLIT_SEED, heldOut));
-      else parts.push(partOf(String(batch.rows[row]), SPLIT_SEED, heldOut));
+      if (text !== undefined) parts.push(partOf(text, seed, heldOut));
+      else if (id === undefined) parts.push(partOfKey(low[row], high[row], seed, heldOut));
+      else parts.push(partOf(String(batch.rows[row]), seed, heldOut));
     }
     return parts;
   };

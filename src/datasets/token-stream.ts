@@ -55,6 +55,8 @@ export interface TokenStreamOptions {
   readonly capacity: number;
   /** Hears of the hashes of the training records, batch by batch. */
   readonly onLearned?: (hashes: RecordHashes, places: Int32Array) => void;
+  /** What the training records are learned as, the same records in the same order; as they are by default. */
+  readonly rewrite?: (batch: RecordBatch) => RecordBatch;
   /** Hears of the records and their parts, batch by batch, in each pass. */
   readonly onParts?: (batch: RecordBatch, parts: readonly (Part | undefined)[]) => void;
 }
@@ -70,7 +72,7 @@ export async function* trainingBlocks(
   options: TokenStreamOptions,
   validation?: TokenBlock[],
 ): AsyncGenerator<TokenBlock> {
-  const { source, tokenizer, rule, parts, reject, capacity, onLearned, onParts } = options;
+  const { source, tokenizer, rule, parts, reject, capacity, rewrite, onLearned, onParts } = options;
   const encoding = options.encoding ?? KEEP_UNSEEN;
   let heldOut = 0;
   async function* tokens(): AsyncGenerator<TokenBlock> {
@@ -84,7 +86,9 @@ export async function* trainingBlocks(
         heldOut += block.count;
         if (block.count > 0) validation.push(block);
       }
-      const block = tokenizer.encode(batch, reject, { ...encoding, places: placesIn(partOfRow, 'train') });
+      const places = placesIn(partOfRow, 'train');
+      const learned = rewrite && places.length > 0 ? rewrite(batch) : batch;
+      const block = tokenizer.encode(learned, reject, { ...encoding, places });
       if (onLearned) onLearned(hashesOf(batch, tokenizer), placesOf(block, batch));
       if (block.count > 0) yield block;
     }

@@ -26,6 +26,13 @@ import { isBetter, type MetricName, scoreMetric } from '../scoring/metrics.js';
 import type { LabelledPart, SealedPart, TestScore } from '../scoring/parts.js';
 import { random } from '../tensor/random.js';
 import { elementCount, hostTensor } from '../tensor/tensor.js';
+import {
+  type LabelScale,
+  labelScale,
+  scaleLabel,
+  type TargetTransform,
+  unscaleLabel,
+} from './label-scale.js';
 import { type FinetunedModel, finetuningGraph, HEAD } from './labelled-graph.js';
 
 export interface LabelledTask {
@@ -34,6 +41,8 @@ export interface LabelledTask {
   readonly train: LabelledPart;
   readonly valid: LabelledPart;
   readonly test: SealedPart;
+  /** The training records as they are in an epoch, in the same order; they are the same in all epochs by default. */
+  readonly trainingRecords?: (seed: number, epoch: number) => TokenBlock;
 }
 
 export interface TrainingSettings {
@@ -44,6 +53,8 @@ export interface TrainingSettings {
   readonly weightDecay: number;
   /** Largest global norm of a gradient. */
   readonly clipNorm: number;
+  /** What is learned instead of regression labels; `standardize` by default. */
+  readonly targetTransform?: TargetTransform;
 }
 
 /** What is trained: outputs for records, as a graph for batches of any size and length. */
@@ -101,30 +112,6 @@ export interface TrainOptions {
 /** Validations per training where nothing is said. */
 const VALIDATIONS = 10;
 
-/** Per target, what a regression label is shifted and divided by: mean and deviation of the training labels. */
-export interface LabelScale {
-  readonly mean: readonly number[];
-  readonly deviation: readonly number[];
-}
-
-function labelScale({ task, targets }: LabelSpec, labels: Float64Array): LabelScale {
-  if (task !== 'regression') {
-    return { mean: new Array(targets).fill(0), deviation: new Array(targets).fill(1) };
-  }
-  const columns = Array.from({ length: targets }, (_, target) =>
-    Array.from(labels).filter((label, i) => i % targets === target && !Number.isNaN(label)),
-  );
-  const mean = columns.map(
-    (values) => values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length),
-  );
-  const deviation = columns.map((values, target) => {
-    const variance =
-      values.reduce((sum, value) => sum + (value - mean[target]) ** 2, 0) / Math.max(1, values.length);
-    return Math.sqrt(variance) || 1;
-  });
-  return { mean, deviation };
-}
-
 /**
  * How many layers lie above a parameter's own: 0 for the head and what follows the stack, 1 for the stack's last layer,
  * most for the embedding and the latents.
@@ -146,7 +133,7 @@ export const layerRate = (name: string, layers: number, layerDecay: number): num
 /** What training needs of the data: the batches of an epoch, what each feeds, and a score on the validation part. */
 export interface TrainingData {
   readonly plans: (epoch: number) => readonly BatchPlan[];
-  readonly feeds: (plan: BatchPlan, step: number) => HostTensors;
+  readonly feeds: (plan: BatchPlan, step: number, epoch: number) => HostTensors;
   readonly validate: () => Promise<number>;
   readonly isBetter: (value: number, best: number) => boolean;
 }
@@ -218,28 +205,41 @@ function* epochs(
 ): Generator<StepBatch & { readonly epoch: number }> {
   let step = 0;
   for (let epoch = 0; ; epoch++)
-    for (const plan of plans(epoch)) yield { tokens: plan.tokens, feeds: feeds(plan, step++), epoch };
+    for (const plan of plans(epoch)) yield { tokens: plan.tokens, feeds: feeds(plan, step++, epoch), epoch };
 }
 
-/** One architecture on one task: its programs serve any number of starts and seeds. `release` frees them. */
+/**
+ * One architecture on one task: its programs serve any number of starts and seeds, and by `on` other parts of the records.
+ * `release` frees them.
+ */
 export class LabelledTrainer {
   readonly trainer: Trainer;
   readonly scale: LabelScale;
   private readonly buckets: readonly number[];
   /** Label rows of the training records. */
   private readonly offsets: Int32Array;
+  /** The training records of the epoch that is trained. */
+  private current?: { readonly seed: number; readonly epoch: number; readonly records: TokenBlock };
 
   constructor(
-    engine: Engine,
+    private readonly engine: Engine,
     private readonly network: Network,
     private readonly task: LabelledTask,
     private readonly settings: TrainingSettings,
+    programs?: LabelledTrainer,
   ) {
     const { spec, train, valid, test } = task;
-    const { batchSize, layerDecay, weightDecay, clipNorm } = settings;
-    this.scale = labelScale(spec, train.labels);
+    const { batchSize, layerDecay, weightDecay, clipNorm, targetTransform } = settings;
+    this.scale = labelScale(spec, train.labels, targetTransform);
     this.offsets = labelOffsets(spec, train.records);
+    if (programs) {
+      this.buckets = programs.buckets;
+      this.trainer = programs.trainer;
+      return;
+    }
     const lengths = [train, valid, test].flatMap(({ records }) => Array.from(blockLengths(records)));
+    // Records that change in each epoch may become as long as any.
+    if (task.trainingRecords) lengths.push(network.maxTokens);
     this.buckets = bucketLengths(lengths, network.maxTokens);
     this.trainer = new Trainer(
       engine,
@@ -253,13 +253,21 @@ export class LabelledTrainer {
     );
   }
 
+  /**
+   * The same architecture, by the same programs, on other parts of the records that this one was made with. One of them
+   * trains at a time.
+   */
+  on(parts: Pick<LabelledTask, 'train' | 'valid' | 'test' | 'trainingRecords'>): LabelledTrainer {
+    return new LabelledTrainer(this.engine, this.network, { ...this.task, ...parts }, this.settings, this);
+  }
+
   /** Throws LacunaError when the loss is not finite. */
   train(options: TrainOptions): Promise<Trained> {
     const { metric, valid, spec } = this.task;
     return trainToBest(this.trainer, options, {
       plans: (epoch) => this.trainingPlans(options.seed, epoch),
-      feeds: (plan, step) => ({
-        ...this.feeds(plan),
+      feeds: (plan, step, epoch) => ({
+        ...this.feeds(plan, this.recordsOf(options.seed, epoch)),
         ...dropoutFeeds(this.network, this.settings.batchSize, (purpose, row) =>
           random(options.seed, `fine-tuning ${purpose}`, step, row),
         ),
@@ -294,20 +302,27 @@ export class LabelledTrainer {
 
   private trainingPlans(seed: number, epoch: number): BatchPlan[] {
     const { batchSize } = this.settings;
-    const { records: block } = this.task.train;
+    const block = this.recordsOf(seed, epoch);
     const dropLast = block.count >= batchSize;
     return epochOrder(block, { seed, epoch, blockIndex: 0, batchSize, buckets: this.buckets, dropLast });
   }
 
-  private feeds(plan: BatchPlan): HostTensors {
-    const batch = packBatch(this.task.train.records, plan.records, this.settings.batchSize, plan.tokens);
+  private recordsOf(seed: number, epoch: number): TokenBlock {
+    const { train, trainingRecords } = this.task;
+    if (!trainingRecords) return train.records;
+    if (this.current?.seed !== seed || this.current.epoch !== epoch)
+      this.current = { seed, epoch, records: trainingRecords(seed, epoch) };
+    return this.current.records;
+  }
+
+  private feeds(plan: BatchPlan, records: TokenBlock): HostTensors {
+    const batch = packBatch(records, plan.records, this.settings.batchSize, plan.tokens);
     return { ...tokenFeeds(batch), ...this.labelFeeds(batch, plan) };
   }
 
   /** Labels and their weights for a batch; a missing label has weight 0, and so have rows and tokens that only fill it up. */
   private labelFeeds(batch: Batch, plan: BatchPlan): HostTensors {
     const { train, spec } = this.task;
-    const { mean, deviation } = this.scale;
     const { targets } = spec;
     const shape = spec.task === 'per-token' ? [batch.size, batch.tokens, targets] : [batch.size, targets];
     const labels = new Float32Array(elementCount(shape));
@@ -317,7 +332,7 @@ export class LabelledTrainer {
       const own = train.labels.subarray(this.offsets[record] * targets, this.offsets[record + 1] * targets);
       for (let i = 0; i < own.length; i++) {
         if (Number.isNaN(own[i])) continue;
-        labels[row * perRecord + i] = (own[i] - mean[i % targets]) / deviation[i % targets];
+        labels[row * perRecord + i] = scaleLabel(this.scale, i % targets, own[i]);
         weights[row * perRecord + i] = 1;
       }
     });
@@ -362,8 +377,7 @@ export async function predictBlock(
       const numbers = offsets[record + 1] * width - start;
       for (let i = 0; i < numbers; i++) {
         const value = Number(outputs.data[row * perRecord + i]);
-        predicted[start + i] =
-          spec.task === 'regression' ? value * scale.deviation[i] + scale.mean[i] : value;
+        predicted[start + i] = spec.task === 'regression' ? unscaleLabel(scale, i, value) : value;
       }
     });
   }

@@ -12,6 +12,8 @@ export interface StepEvent extends Partial<Monitors> {
   readonly type: 'step';
   readonly step: number;
   readonly steps: number;
+  /** Which of several trainings it is, for people, such as `split 2 of 5, 10 shots`. */
+  readonly context?: string;
   readonly epoch: number;
   readonly loss: number;
   /** The newest validation loss, once there is one. */
@@ -43,6 +45,8 @@ export interface SeedEvent {
   readonly method: string;
   readonly seed: number;
   readonly seeds: number;
+  /** As of {@link StepEvent}. */
+  readonly context?: string;
   readonly metric: string;
   readonly value: number;
 }

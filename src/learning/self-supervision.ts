@@ -38,8 +38,8 @@ export interface Pretraining {
   readonly groups?: Int32Array;
   /** After how many steps the objective has the run begin anew, if it has. */
   readonly restart?: number;
-  /** The training records of one epoch, the same at every call. */
-  readonly blocks: () => Iterable<TokenBlock> | AsyncIterable<TokenBlock>;
+  /** The training records of an epoch, the same at every call for it. */
+  readonly blocks: (epoch: number) => Iterable<TokenBlock> | AsyncIterable<TokenBlock>;
 }
 
 /** Where in a run the next step is. */
@@ -132,7 +132,7 @@ async function* batchesFrom(pretraining: Pretraining, start: Position): AsyncGen
     const skip = epoch === start.epoch ? start.position : 0;
     let position = 0;
     let blockIndex = 0;
-    for await (const block of pretraining.blocks()) {
+    for await (const block of pretraining.blocks(epoch)) {
       for (const { records, tokens } of epochPlans(pretraining, block, epoch, blockIndex++)) {
         if (position++ < skip) continue;
         const batch = packBatch(block, records, batch_size, tokens);

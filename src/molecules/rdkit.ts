@@ -82,6 +82,8 @@ export interface GraphAtom {
 export interface GraphBond {
   /** The places of its two atoms; a dative bond goes from the first to the second. */
   readonly atoms: readonly [number, number];
+  /** The neighbours that the stereo of a double bond goes by. */
+  readonly stereoAtoms?: readonly [number, number];
   /** 1, 2 or 3, also in aromatic rings, which are written as Kekulé did; 0 and 17 (dative) in complexes. */
   readonly bo?: number;
 }

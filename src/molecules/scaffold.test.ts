@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Part } from '../records/split.js';
 import { molecules } from './molecules.case.js';
 import { loadRDKit, withMolecule } from './rdkit.js';
-import { murckoScaffold, scaffoldSplit } from './scaffold.js';
+import { balancedScaffoldSplits, murckoScaffold, scaffoldSplit } from './scaffold.js';
 
 const rdkit = await loadRDKit();
 
@@ -147,6 +147,62 @@ describe('scaffoldSplit', () => {
         },
       ),
       { numRuns: 20 },
+    );
+  });
+});
+
+describe('balancedScaffoldSplits', () => {
+  const substituents = ['C', 'O', 'N', 'F', 'Cl', 'Br'];
+  const rings = [
+    'C1CC1',
+    'C1CCC1',
+    'c1ccoc1',
+    'c1ccncc1',
+    'C1CCCC1',
+    'C1CO1',
+    'C1CCO1',
+    'C1CN1',
+    'C1CCN1',
+    'C1CS1',
+  ];
+  /** Six benzenes, ten others of a ring each, and what is no molecule. */
+  const smiles = [...substituents.map((substituent) => `${substituent}c1ccccc1`), 'nonsense', ...rings];
+
+  it('puts a group larger than half of a held-out part before the others, which fall by the seed', async () => {
+    const fractions = { valid: 0.25, test: 0.25 };
+    const seeds = Array.from({ length: 12 }, (_, seed) => seed);
+    const splits = await balancedScaffoldSplits(smiles, fractions, seeds);
+    for (const parts of splits) {
+      // Of 16 molecules a held-out part has 4, and the benzenes are more than 2.
+      expect(parts.slice(0, 6)).toEqual(Array(6).fill('train'));
+      expect(parts[6]).toBeUndefined();
+      const counts = ['train', 'valid', 'test'].map((name) => parts.filter((part) => part === name).length);
+      expect(counts).toEqual([8, 4, 4]);
+    }
+    expect(new Set(splits.map((parts) => parts.join())).size).toBeGreaterThan(6);
+    expect(await balancedScaffoldSplits(smiles, fractions, [7])).toEqual([splits[7]]);
+  });
+
+  it('keeps scaffolds together, and no part but the test above its fraction', async () => {
+    const molecule = fc.tuple(fc.constantFrom(...substituents), fc.constantFrom('c1ccccc1', ...rings, ''));
+    const fraction = fc.double({ min: 0, max: 0.4, noNaN: true });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(molecule, { maxLength: 30 }),
+        fraction,
+        fraction,
+        fc.nat(),
+        async (drawn, valid, test, seed) => {
+          const texts = drawn.map(([substituent, ring]) => substituent + ring);
+          const [parts] = await balancedScaffoldSplits(texts, { valid, test }, [seed]);
+          for (const ring of new Set(drawn.map(([, ring]) => ring)))
+            expect(new Set(parts.filter((_, i) => drawn[i][1] === ring)).size).toBe(1);
+          const share = (name: Part) => parts.filter((part) => part === name).length;
+          expect(share('train')).toBeLessThanOrEqual((1 - valid - test) * drawn.length);
+          expect(share('valid')).toBeLessThanOrEqual(valid * drawn.length);
+        },
+      ),
+      { numRuns: 30 },
     );
   });
 });

@@ -2,6 +2,7 @@
 
 import type { MainModule } from '@rdkit/rdkit';
 import type { Part } from '../records/split.js';
+import { permutation, random } from '../tensor/random.js';
 import {
   type GraphAtom,
   loadRDKit,
@@ -54,6 +55,49 @@ export async function scaffoldSplit(
   smiles: readonly string[],
   { valid, test }: SplitFractions = { valid: 0.1, test: 0.1 },
 ): Promise<(Part | undefined)[]> {
+  const { groups, read } = await scaffoldGroups(smiles);
+  const sorted = groups.sort((a, b) => b.length - a.length || b[0] - a[0]);
+  return fillParts(smiles.length, sorted, {
+    train: (training) => training <= (1 - valid - test) * read,
+    valid: (validation, training) => training + validation <= (1 - test) * read,
+  });
+}
+
+/**
+ * For each seed the part of each molecule, as in `scaffoldSplit`, but with chance. Follows `scaffold_balanced` of Chemprop
+ * (Yang et al., J. Chem. Inf. Model. 2019): the groups that are larger than half of the validation or of the test part come
+ * first, the others after them, both in an order that the seed draws, and a group goes to training if it fits, else to
+ * validation, else to the test. So no part that is held out is mostly one scaffold.
+ */
+export async function balancedScaffoldSplits(
+  smiles: readonly string[],
+  { valid, test }: SplitFractions,
+  seeds: readonly number[],
+): Promise<(Part | undefined)[][]> {
+  const { groups, read } = await scaffoldGroups(smiles);
+  const half = (Math.min(valid, test) * read) / 2;
+  return seeds.map((seed) => {
+    const shuffled = (some: readonly number[][], size: string) =>
+      Array.from(permutation(some.length, random(seed, `${size} scaffolds`)), (place) => some[place]);
+    const order = [
+      ...shuffled(
+        groups.filter(({ length }) => length > half),
+        'large',
+      ),
+      ...shuffled(
+        groups.filter(({ length }) => length <= half),
+        'small',
+      ),
+    ];
+    return fillParts(smiles.length, order, {
+      train: (training) => training <= (1 - valid - test) * read,
+      valid: (validation) => validation <= valid * read,
+    });
+  });
+}
+
+/** The places of the molecules of each scaffold, in order of the first molecule, and how many RDKit reads. */
+async function scaffoldGroups(smiles: readonly string[]): Promise<{ groups: number[][]; read: number }> {
   const groups = new Map<string, number[]>();
   let read = 0;
   for (const [place, scaffold] of (await scaffoldsOf(smiles)).entries()) {
@@ -63,21 +107,25 @@ export async function scaffoldSplit(
     if (group) group.push(place);
     else groups.set(scaffold, [place]);
   }
-  const sorted = [...groups.values()].sort((a, b) => b.length - a.length || b[0] - a[0]);
-  const mostTraining = (1 - valid - test) * read;
-  const mostBeforeTest = (1 - test) * read;
-  const parts: (Part | undefined)[] = smiles.map(() => undefined);
-  let training = 0;
-  let validation = 0;
-  for (const group of sorted) {
+  return { groups: [...groups.values()], read };
+}
+
+/** Groups to parts, in their order: `fits` says whether training or validation may have so many molecules. */
+function fillParts(
+  count: number,
+  groups: readonly (readonly number[])[],
+  fits: {
+    readonly train: (training: number) => boolean;
+    readonly valid: (validation: number, training: number) => boolean;
+  },
+): (Part | undefined)[] {
+  const parts: (Part | undefined)[] = Array.from({ length: count }, () => undefined);
+  const filled = { train: 0, valid: 0, test: 0 };
+  for (const group of groups) {
     let part: Part = 'test';
-    if (training + group.length <= mostTraining) {
-      part = 'train';
-      training += group.length;
-    } else if (training + validation + group.length <= mostBeforeTest) {
-      part = 'valid';
-      validation += group.length;
-    }
+    if (fits.train(filled.train + group.length)) part = 'train';
+    else if (fits.valid(filled.valid + group.length, filled.train)) part = 'valid';
+    filled[part] += group.length;
     for (const place of group) parts[place] = part;
   }
   return parts;

@@ -7,6 +7,11 @@ export const PARTS = ['train', 'valid', 'test'] as const;
 
 export type Part = (typeof PARTS)[number];
 
+/** How parts can be drawn: record by record, or molecules of one scaffold together, the large groups in training or by chance. */
+export const SPLIT_DRAWS = ['random', 'scaffold', 'scaffold-balanced'] as const;
+
+export type SplitDraw = (typeof SPLIT_DRAWS)[number];
+
 /** The draw of every split, whatever the seed of a training, so that runs of several seeds hold out the same records. */
 export const SPLIT_SEED = 0;
 

@@ -9,7 +9,12 @@ import type { LearnedCount } from './learned-records.js';
 export interface MethodScores extends Interval {
   readonly method: string;
   readonly metric: string;
+  /** Training labels of each class, or in all where a record has no single class; missing where all are used. */
+  readonly shots?: number;
+  /** With several splits, the seeds of one after those of the other. */
   readonly perSeed: readonly number[];
+  /** With several splits, the mean over the seeds of each: what the interval is over. */
+  readonly perSplit?: readonly number[];
   /** Per seed the score on the validation part, where training was stopped by it: settings are chosen by these, never by test. */
   readonly validPerSeed?: readonly number[];
   /** Per seed the score of each target, where there are several. */
@@ -20,6 +25,15 @@ export interface MethodScores extends Interval {
   readonly seconds: number;
 }
 
+/** By how much a method's score is above that of another, paired by split and seed. */
+export interface ScoreDifference extends Interval {
+  readonly method: string;
+  /** The method whose score is taken off. */
+  readonly minus: string;
+  readonly metric: string;
+  readonly shots?: number;
+}
+
 /** The test scores of all methods, beside each other. */
 export interface Scores {
   readonly task: string;
@@ -27,25 +41,37 @@ export interface Scores {
   readonly targets: readonly string[];
   readonly metric: string;
   readonly higherIsBetter: boolean;
-  /** Where the split comes from and how many labelled records each part has. */
+  /** Where the split comes from and how many labelled records each part has; of several splits the first. */
   readonly split: {
     readonly by: string;
     readonly train: number;
     readonly valid: number;
     readonly test: number;
-    /** How many of the test records a run learned from, without their labels; missing where the run does not tell. */
+    /** How many times the parts were drawn, where several times. */
+    readonly splits?: number;
+    /**
+     * How many of the test records a run learned from, without their labels, in the split where it is most; missing where
+     * the run does not tell.
+     */
     readonly testLearned?: LearnedCount;
   };
   readonly methods: readonly MethodScores[];
+  /** What pretraining brought, where there are several splits or seeds to tell how sure that is. */
+  readonly differences?: readonly ScoreDifference[];
   /** The scores.json that was written, if one was. */
   readonly file?: string;
 }
 
 /** What the scores say of the parts. */
 export const describeParts = (
-  { splitBy, counts }: Pick<LabelledData, 'splitBy' | 'counts'>,
+  { splitBy, counts, splits }: Pick<LabelledData, 'splitBy' | 'counts' | 'splits'>,
   learned: LearnedCount | undefined,
-): Scores['split'] => ({ by: splitBy, ...counts, ...(learned && { testLearned: learned }) });
+): Scores['split'] => ({
+  by: splitBy,
+  ...counts,
+  ...(splits.length > 1 && { splits: splits.length }),
+  ...(learned && { testLearned: learned }),
+});
 
 /** Writes scores.json into a run and gives the scores with its path. What is undefined becomes null, with a `reason`. */
 export async function writeScores(run: string, scores: Scores): Promise<Scores> {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import reference from '../../test/fixtures/metrics.json' with { type: 'json' };
-import { studentT, summarize } from './statistics.js';
+import { normalQuantile, studentT, summarize } from './statistics.js';
 
 describe('studentT', () => {
   it.each(reference.studentT)(
@@ -10,6 +10,20 @@ describe('studentT', () => {
       expect(Math.abs(studentT(confidence, degrees) / quantile - 1)).toBeLessThanOrEqual(1e-9);
     },
   );
+});
+
+describe('normalQuantile', () => {
+  // Computed by Python's statistics.NormalDist().inv_cdf.
+  it.each([
+    [0.5, 0],
+    [0.3, -0.5244005127080407],
+    [0.02425, -1.9729610513118845],
+    [0.001, -3.090232306167813],
+    [1e-10, -6.361340902404056],
+    [0.975, 1.9599639845400536],
+  ])('of %d is %d', (probability, quantile) => {
+    expect(Math.abs(normalQuantile(probability) - quantile)).toBeLessThanOrEqual(1e-12);
+  });
 });
 
 describe('summarize', () => {

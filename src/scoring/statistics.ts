@@ -83,3 +83,58 @@ function centralProbability(theta: number, degreesOfFreedom: number): number {
   }
   return odd ? (2 / Math.PI) * (theta + Math.sin(theta) * sum) : Math.sin(theta) * sum;
 }
+
+/**
+ * The z with Φ(z) = `probability` for the standard normal distribution, 0 < probability < 1: the rational approximation of
+ * Acklam (2003), refined by one step of Halley's method with Φ by its own series or continued fraction, to about 15 digits.
+ */
+export function normalQuantile(probability: number): number {
+  if (probability > 0.5) return -normalQuantile(1 - probability);
+  const rough = roughQuantile(probability);
+  const error = (normalProbability(rough) - probability) * Math.sqrt(2 * Math.PI) * Math.exp(rough ** 2 / 2);
+  return rough - error / (1 + (rough * error) / 2);
+}
+
+const CENTRE = [
+  [
+    2.50662827745924, -30.6647980661472, 138.357751867269, -275.928510446969, 220.946098424521,
+    -39.6968302866538,
+  ],
+  [1, -13.2806815528857, 66.8013118877197, -155.698979859887, 161.585836858041, -54.4760987982241],
+];
+const TAIL = [
+  [
+    2.93816398269878, 4.37466414146497, -2.54973253934373, -2.40075827716184, -0.322396458041136,
+    -0.00778489400243029,
+  ],
+  [1, 3.75440866190742, 2.445134137143, 0.32246712907004, 0.00778469570904146],
+];
+
+/** Acklam's approximation for probabilities of at most one half; coefficients from the constant upwards. */
+function roughQuantile(probability: number): number {
+  const polynomial = (coefficients: readonly number[], x: number) =>
+    coefficients.reduceRight((value, coefficient) => value * x + coefficient, 0);
+  if (probability < 0.02425) {
+    const x = Math.sqrt(-2 * Math.log(probability));
+    return polynomial(TAIL[0], x) / polynomial(TAIL[1], x);
+  }
+  const x = probability - 0.5;
+  return (x * polynomial(CENTRE[0], x ** 2)) / polynomial(CENTRE[1], x ** 2);
+}
+
+/** Φ(z) for z ≤ 0: φ(z) (z + z³/3 + z⁵/15 + …) from one half, or Laplace's continued fraction in the tail. */
+function normalProbability(z: number): number {
+  const density = Math.exp(-(z ** 2) / 2) / Math.sqrt(2 * Math.PI);
+  if (z < -3) {
+    let fraction = -z;
+    for (let k = 60; k >= 1; k--) fraction = -z + k / fraction;
+    return density / fraction;
+  }
+  let term = z;
+  let sum = z;
+  for (let k = 3; Math.abs(term) > 1e-18 * Math.abs(sum); k += 2) {
+    term *= z ** 2 / k;
+    sum += term;
+  }
+  return 0.5 + density * sum;
+}

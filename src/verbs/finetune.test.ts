@@ -154,6 +154,125 @@ describe('finetune', () => {
   });
 });
 
+describe('several splits', () => {
+  it('are scored one by one; the first is that of a single one, and its model is written', async () => {
+    const split = { split: 'random', seeds: 1, steps: 20 };
+    const one = await tune(['mutagenic'], split);
+    const events: string[] = [];
+    const out = file('splits');
+    const three = await finetune(
+      {
+        run: file('run'),
+        data: file('molecules.csv'),
+        targets: ['mutagenic'],
+        out,
+        config: { ...config, split: 'random', seeds: 1, steps: 20, splits: 3 },
+      },
+      { onEvent: (event) => event.type === 'seed' && events.push(`${event.method}, ${event.context}`) },
+    );
+    expect(events.slice(0, 3)).toEqual(['sma, split 1 of 3', 'untrained, split 1 of 3', 'sma, split 2 of 3']);
+    expect(three.split).toMatchObject({ splits: 3, train: one.scores.split.train });
+    for (const [i, { perSplit, perSeed, n }] of three.methods.entries()) {
+      expect(perSplit).toHaveLength(3);
+      expect(perSeed).toEqual(perSplit);
+      expect(n).toBe(3);
+      expect(perSplit![0]).toBe(one.scores.methods[i].perSeed[0]);
+    }
+    expect(three.differences).toMatchObject([{ method: 'sma', minus: 'untrained', n: 3 }]);
+    const [sma, untrained] = three.methods;
+    expect(three.differences![0].mean).toBeCloseTo(sma.mean - untrained.mean, 12);
+    const parameters = async (folder: string) => {
+      const [name] = await readdir(join(folder, 'checkpoints'));
+      return (await loadCheckpoint(join(folder, 'checkpoints', name))).tensors;
+    };
+    expect(await parameters(out)).toEqual(await parameters(one.out));
+  });
+
+  it('are refused where the file has a split column', async () => {
+    await expect(tune(['mutagenic'], { splits: 2 })).rejects.toThrow(/column "split" gives the parts/);
+  });
+});
+
+describe('shots', () => {
+  it('give a row for each number, with the same test part', async () => {
+    const { scores } = await tune(['halogen'], { shots: [8, 2], steps: 20, metric: 'accuracy' });
+    expect(scores.methods.map(({ method, shots }) => [method, shots])).toEqual([
+      ['sma', 2],
+      ['untrained', 2],
+      ['sma', 8],
+      ['untrained', 8],
+    ]);
+    for (const { perSeed } of scores.methods)
+      for (const value of perSeed)
+        expect(Math.abs(value * scores.split.test - Math.round(value * scores.split.test))).toBeLessThan(
+          1e-9,
+        );
+    expect(scores.differences!.map(({ shots, n }) => [shots, n])).toEqual([
+      [2, 2],
+      [8, 2],
+    ]);
+  });
+
+  it('are refused where validation cannot choose by them', async () => {
+    await expect(tune(['carbons'], { task: 'regression', metric: 'r2', shots: [1] })).rejects.toThrow(
+      /^1 shots, seed 0: R² is not defined on the validation part/,
+    );
+  });
+});
+
+describe('--randomize-smiles', () => {
+  it('is told, changes what training sees and is the same every time', async () => {
+    const options = { task: 'regression' as const, seeds: 1, from_scratch: true };
+    const told: string[] = [];
+    const randomized = async (out: string) =>
+      finetune(
+        {
+          run: file('run'),
+          data: file('molecules.csv'),
+          targets: ['carbons'],
+          out: file(out),
+          config: { ...config, ...options, randomize_smiles: true },
+        },
+        { onEvent: (event) => event.type === 'info' && told.push(event.message) },
+      );
+    const [first, second] = [await randomized('random-1'), await randomized('random-2')];
+    const count = molecules.filter((_, row) => partOf(row) === 'train').length;
+    expect(told[0]).toBe(`each epoch trains on other SMILES of ${count} of ${count} molecules`);
+    expect(second.methods[0].perSeed).toEqual(first.methods[0].perSeed);
+    const plain = await tune(['carbons'], options);
+    expect(first.methods[0].perSeed).not.toEqual(plain.scores.methods[0].perSeed);
+  });
+});
+
+describe('target transforms', () => {
+  it.each(['quantile', 'log'] as const)('%s: learns, and predict undoes it', async (target_transform) => {
+    await writeFile(
+      file('positive.csv'),
+      table((_, label) => label + 1),
+    );
+    const options = { task: 'regression', steps: 200, seeds: 1, from_scratch: true, target_transform };
+    const { out, scores } = await tune(['carbons'], options, 'positive.csv');
+    const predictions = file(`${target_transform}.csv`);
+    await predict({ run: out, data: file('molecules.csv'), out: predictions });
+    const [, ...lines] = (await readFile(predictions, 'utf8')).trim().split('\n');
+    const rows = [...molecules.keys()].filter((row) => partOf(row) === 'test');
+    const error = rootMeanSquaredError(
+      rows.map((row) => Number(lines[row].split(',')[1])),
+      rows.map((row) => carbons(molecules[row].smiles) + 1),
+    );
+    expect(error).toBeCloseTo(scores.methods[0].perSeed[0], 4);
+  });
+
+  it('are refused where they have no meaning', async () => {
+    await expect(tune(['mutagenic'], { target_transform: 'quantile' })).rejects.toThrow(
+      /quantile is for regression, and this task is binary/,
+    );
+    await expect(tune(['mutagenic'], { task: 'regression', target_transform: 'log' })).rejects.toThrow(
+      /target column mutagenic: --target-transform log needs labels above 0, got 0/,
+    );
+  });
+});
+
 describe('predict', () => {
   it('reads a letter that the run has never seen as unknown, or leaves its record out when asked to', async () => {
     const { out } = await tune(['carbons'], { task: 'regression', steps: 5, seeds: 1 });

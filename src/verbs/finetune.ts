@@ -1,29 +1,33 @@
 /**
  * Fine-tuning: the encoder and a fresh head, trained on labels from a pretrained run and from untrained parameters,
- * with several seeds. Validation chooses the step whose parameters are kept; test is scored once per seed, at the end.
+ * with several seeds, splits and numbers of labels. Validation chooses the step whose parameters are kept; test is scored
+ * once for each, at the end.
  */
 
 import { type FinetuningSettings, resolveFinetuning } from '../config/defaults.js';
 import { parseConfig } from '../config/parse.js';
 import type { Config, FinetuneOptions } from '../config/schema.js';
 import type { LabelledData } from '../datasets/labelled-data.js';
+import { type RandomizedSmiles, randomizedSmiles } from '../datasets/randomized-smiles.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
+import { checkPositive } from '../finetuning/label-scale.js';
 import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/labelled-training.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
-import { describeParts, type MethodScores, type Scores, writeScores } from '../runs/scores.js';
+import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
+import { describeParts, type Scores, writeScores } from '../runs/scores.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { boundsOf, chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
-import { summarize } from '../scoring/statistics.js';
-import { checkDefined, undefinedByPredictions } from '../scoring/undefined-scores.js';
+import { undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
 import { version } from '../version.js';
+import { drawsOf } from './draws.js';
 import { describeRecords, readingOf, readLabelledFile } from './labelled-file.js';
 
 /** What `finetune` is given. */
@@ -69,83 +73,158 @@ export async function finetuneRuns(
       );
     }
   }
-  const { labelled, warnings, learned } = await readLabelledFile(readingOf(runs), data, targets, config);
+  const { labelled, warnings, learned } = await readLabelledFile(readingOf(runs), data, targets, config, {
+    ...(config.randomize_smiles && { textColumn: run.tokenizer.columns[0] }),
+  });
   const { spec } = labelled;
   const metric = chooseMetric(spec.task, config.metric);
-  const { train, valid, test } = splitParts(labelled);
-  const defined = checkDefined(labelled, metric);
+  checkTransform(config.target_transform, labelled);
+  const { seeds } = resolveFinetuning(config, labelled.counts.train);
+  const { draws, defined } = drawsOf(labelled, { shots: config.shots, seeds, metric });
   for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
-  const settings = resolveFinetuning(config, train.records.count);
-  if (settings.head === 'attention' && spec.task === 'per-token') {
+  if (config.head === 'attention' && spec.task === 'per-token') {
     throw new InputError(
       'finetune.head: labels of tokens are read from the state of each token, not by one query; leave out --head attention',
     );
   }
-  const { steps, batchSize, learningRate, seeds } = settings;
+  const randomized = config.randomize_smiles
+    ? await openRandomized(run, labelled, (message) => onEvent({ type: 'info', message }))
+    : undefined;
+  /** What a trainer needs of one draw of the parts. */
+  const taskOf = (drawn: LabelledData) => ({
+    ...splitParts(drawn),
+    ...(randomized && {
+      trainingRecords: (seed: number, epoch: number) => randomized.blockOf(drawn.members.train, seed, epoch),
+    }),
+  });
+  // One training for each number of shots, sized by the first split.
+  const firstSplit = draws.filter(({ split }) => split === 0);
+  const trainings = firstSplit.map(({ shots, records }) => ({
+    shots,
+    settings: resolveFinetuning(config, records(0).counts.train),
+  }));
   onEvent({
     type: 'info',
     message:
       `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}; ` +
       `${labelled.croppedLabels > 0 ? `${labelled.croppedLabels.toLocaleString('en-US')} labels beyond the first ${run.tokenizer.spec.maxTokens} tokens are left out; ` : ''}` +
-      `${steps} steps of ${batchSize}, learning rate ${learningRate}, ${seeds} seeds`,
+      `${trainings.map(({ shots, settings }) => `${shots === undefined ? '' : `${shots} shots: `}${settings.steps} steps of ${settings.batchSize}`).join(', ')}, ` +
+      `learning rate ${trainings[0].settings.learningRate}, ${seeds} seeds`,
   });
 
   const engine = await nodeEngine({ threads: config.threads ?? defaultThreads() });
-  const trainer = new LabelledTrainer(
-    engine,
-    encoderNetwork({ ...run.model, dropout: settings.dropout, head: settings.head }),
-    { spec, metric, train, valid, test },
-    settings,
-  );
   const starts = [...(config.from_scratch ? [] : runs), undefined];
-  const onStep = stepReporter(hooks, { steps, batchSize, total: starts.length * seeds * steps });
-
+  const perDraw = starts.length * seeds * labelled.splits.length;
+  const report = stepReporter(hooks, {
+    ...trainings[0].settings,
+    total: perDraw * trainings.reduce((sum, { settings }) => sum + settings.steps, 0),
+  });
+  const trainers: LabelledTrainer[] = [];
   try {
-    const methods: MethodScores[] = [];
-    let kept: Trained | undefined;
-    for (const start of starts) {
-      const method = start?.config.objective.kind ?? 'untrained';
-      const started = performance.now();
-      const outcomes: Trained[] = [];
-      const scored: { value: number; perTarget: readonly number[] }[] = [];
-      for (let seed = 0; seed < seeds; seed++) {
-        const outcome = await trainer.train({ ...settings, start, seed, signal: hooks.signal, onStep });
-        outcomes.push(outcome);
-        scored.push(await trainer.scoreTest(outcome));
-        onEvent({ type: 'seed', method, seed, seeds, metric, value: scored[seed].value });
-      }
-      const perSeed = scored.map(({ value }) => value);
-      methods.push({
-        method,
-        metric,
-        perSeed,
-        validPerSeed: outcomes.map(({ valid }) => valid),
-        ...(spec.targets > 1 && { perTarget: scored.map(({ perTarget }) => perTarget) }),
-        ...summarize(perSeed, boundsOf(metric)),
-        ...(perSeed.some(Number.isNaN) && { reason: defined.test ?? undefinedByPredictions(metric) }),
-        seconds: (performance.now() - started) / 1000,
-      });
-      // Chosen by validation: the model that `predict` will use is of the first method.
-      kept ??= outcomes.reduce((best, outcome) =>
-        isBetter(metric, outcome.valid, best.valid) ? outcome : best,
+    const rows = new ScoreRows();
+    let kept: Kept | undefined;
+    for (const { split, shots, context, records } of draws) {
+      const place = trainings.findIndex((training) => training.shots === shots);
+      const { settings } = trainings[place];
+      trainers[place] ??= new LabelledTrainer(
+        engine,
+        encoderNetwork({ ...run.model, dropout: settings.dropout, head: settings.head }),
+        { spec, metric, ...taskOf(labelled) },
+        settings,
       );
+      const onStep = (at: Parameters<typeof report>[0]) => report({ ...at, ...settings, context });
+      const whole = shots === undefined ? trainers[place].on(taskOf(records(0))) : undefined;
+      for (const start of starts) {
+        const method = start?.config.objective.kind ?? UNTRAINED;
+        let best: Kept | undefined;
+        for (let seed = 0; seed < seeds; seed++) {
+          const started = performance.now();
+          const drawn = records(seed);
+          const trainer = whole ?? trainers[place].on(taskOf(drawn));
+          const trained = await trainer.train({ ...settings, start, seed, signal: hooks.signal, onStep });
+          const { value, perTarget } = await trainer.scoreTest(trained);
+          const seconds = (performance.now() - started) / 1000;
+          const { valid } = trained;
+          rows.add(
+            { method, metric, shots },
+            { split, value, valid, ...(spec.targets > 1 && { perTarget }), seconds },
+          );
+          onEvent({ type: 'seed', method, seed, seeds, context, metric, value });
+          if (best === undefined || isBetter(metric, valid, best.trained.valid))
+            best = { trained, trainer, settings, members: drawn.members };
+        }
+        // Chosen by validation: the model that `predict` will use is of the first method and split, with the most shots.
+        if (split === 0 && start === starts[0]) kept = best;
+      }
     }
+    const differences = rows.differences();
     const scores: Scores = {
       task: spec.task,
       targets: spec.columns,
       metric,
       higherIsBetter: metrics[metric].higherIsBetter,
       split: describeParts(labelled, learned),
-      methods,
+      methods: rows.summarized(
+        () => boundsOf(metric),
+        () => defined.test ?? undefinedByPredictions(metric),
+      ),
+      ...(differences.length > 0 && { differences }),
     };
     if (kept) {
-      await writeFinetunedRun(out, run, spec, { targets, config, settings, trainer, kept });
-      await writeLearned(out, config.from_scratch ? undefined : run, labelled);
+      await writeFinetunedRun(out, run, spec, { targets, config, kept });
+      await writeLearned(out, config.from_scratch ? undefined : run, labelled.hashes, kept.members.train);
     }
     return await writeScores(out, scores);
   } finally {
-    await trainer.release();
+    for (const trainer of trainers) await trainer?.release();
   }
+}
+
+/** The parameters of the run that is written, and how they came about. */
+interface Kept {
+  readonly trained: Trained;
+  readonly trainer: LabelledTrainer;
+  readonly settings: FinetuningSettings;
+  readonly members: LabelledData['members'];
+}
+
+/** The records as molecules to be written anew. Throws InputError where they are none, or their tokens have labels. */
+async function openRandomized(
+  { tokenizer }: Run,
+  { spec, texts = [], members }: LabelledData,
+  tell: (message: string) => void,
+): Promise<RandomizedSmiles> {
+  if (spec.task === 'per-token') {
+    throw new InputError(
+      'finetune.randomize_smiles: labels of tokens belong to the letters of the file, in their order; leave out --randomize-smiles',
+    );
+  }
+  const randomized = await randomizedSmiles(tokenizer, texts);
+  const all = members.train.length;
+  const readable = randomized.readable(members.train);
+  if (readable === 0) {
+    throw new InputError(
+      `finetune.randomize_smiles: RDKit reads none of the ${all} texts in column "${tokenizer.columns[0]}"; leave out --randomize-smiles`,
+    );
+  }
+  const others =
+    readable < all ? `; the ${all - readable} others, which RDKit does not read, keep theirs` : '';
+  tell(`each epoch trains on other SMILES of ${readable} of ${all} molecules${others}`);
+  return randomized;
+}
+
+/** Throws InputError where the labels cannot be transformed. */
+function checkTransform(
+  transform: FinetuneOptions['target_transform'],
+  { spec, labels }: LabelledData,
+): void {
+  if (transform === undefined || transform === 'standardize') return;
+  if (spec.task !== 'regression') {
+    throw new InputError(
+      `finetune.target_transform: ${transform} is for regression, and this task is ${spec.task}; leave out --target-transform`,
+    );
+  }
+  if (transform === 'log') checkPositive(spec.columns, labels);
 }
 
 /** Progress over all seeds and methods: the time left is that of the whole. */
@@ -155,14 +234,29 @@ export function stepReporter(
 ) {
   const begun = performance.now();
   let done = 0;
-  return (at: { step: number; epoch: number; loss: number; lr: number }): void => {
+  let records = 0;
+  return (at: {
+    step: number;
+    epoch: number;
+    loss: number;
+    lr: number;
+    /** Where trainings differ, those of this one. */
+    steps?: number;
+    batchSize?: number;
+    context?: string;
+  }): void => {
     const seconds = (performance.now() - begun) / 1000;
     done++;
+    records += at.batchSize ?? batchSize;
     onEvent?.({
       type: 'step',
-      ...at,
-      steps,
-      samples_per_second: (done * batchSize) / seconds,
+      step: at.step,
+      steps: at.steps ?? steps,
+      ...(at.context !== undefined && { context: at.context }),
+      epoch: at.epoch,
+      loss: at.loss,
+      lr: at.lr,
+      samples_per_second: records / seconds,
       data_wait: 0,
       seconds_left: (seconds / done) * (total - done),
     });
@@ -174,20 +268,9 @@ async function writeFinetunedRun(
   out: string,
   run: Run,
   spec: LabelSpec,
-  {
-    targets,
-    config,
-    settings,
-    trainer,
-    kept,
-  }: {
-    targets: readonly string[];
-    config: FinetuneOptions;
-    settings: FinetuningSettings;
-    trainer: LabelledTrainer;
-    kept: Trained;
-  },
+  { targets, config, kept }: { targets: readonly string[]; config: FinetuneOptions; kept: Kept },
 ): Promise<void> {
+  const { trained, trainer, settings } = kept;
   const resolved: Config = {
     ...run.config,
     finetune: {
@@ -201,18 +284,19 @@ async function writeFinetunedRun(
       clip_norm: settings.clipNorm,
       head: settings.head,
       validations: settings.validations,
+      ...(settings.patience !== undefined && { patience: settings.patience }),
       ...settings.dropout,
     },
   };
   const { state, parameters } = trainer.trainer;
-  state.parameters.set(kept.parameters);
+  state.parameters.set(trained.parameters);
   await writeJson(runFile(out, 'tokenizer'), run.tokenizer.toJSON());
   if (run.schema) await writeJson(runFile(out, 'schema'), run.schema);
   await writeJson(runFile(out, 'labels'), { spec, scale: trainer.scale });
   await saveCheckpoint(out, {
-    step: kept.step,
+    step: trained.step,
     tensors: parameters,
-    metadata: { epoch: 0, position: kept.step, config_hash: hashConfig({ ...resolved }), version },
+    metadata: { epoch: 0, position: trained.step, config_hash: hashConfig({ ...resolved }), version },
   });
   await writeJson(runFile(out, 'config'), resolved);
 }
@@ -221,11 +305,12 @@ async function writeFinetunedRun(
 async function writeLearned(
   out: string,
   pretrained: Run | undefined,
-  { hashes, members }: LabelledData,
+  hashes: LabelledData['hashes'],
+  train: Int32Array,
 ): Promise<void> {
   const before = pretrained && (await readLearnedRecords(pretrained.folder));
   if (pretrained && !before) return;
   const learned = new LearnedRecordsWriter(before);
-  learned.add(hashes, members.train);
+  learned.add(hashes, train);
   await learned.write(out);
 }

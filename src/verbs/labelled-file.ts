@@ -57,6 +57,7 @@ export async function readLabelledFile(
     task: config.task,
     maskColumn: 'mask_column' in config ? config.mask_column : undefined,
     split: config.split,
+    splits: 'splits' in config ? config.splits : undefined,
     splitColumn: config.split_column,
     validationColumn: config.validation_column,
     pretrainedSplit: reading.pretrainedSplit,
@@ -67,9 +68,11 @@ export async function readLabelledFile(
     keepUnlabelled,
     textColumn,
   });
-  const counts = await Promise.all(
-    reading.folders.map(async (folder) => countLearned(await readLearnedRecords(folder), labelled)),
-  );
+  const counts: (LearnedCount | undefined)[] = [];
+  for (const folder of reading.folders) {
+    const known = await readLearnedRecords(folder);
+    for (const { members } of labelled.splits) counts.push(countLearned(known, { ...labelled, members }));
+  }
   const learned =
     counts.length > 0 && counts.every((count) => count !== undefined)
       ? counts.reduce((most, count) => (count.records > most.records ? count : most))
@@ -86,9 +89,10 @@ export async function readLabelledFile(
 }
 
 /** The parts and their records, and how many records have no label. */
-export function describeRecords({ splitBy, counts, unlabelled }: LabelledData): string {
+export function describeRecords({ splitBy, counts, splits, unlabelled }: LabelledData): string {
   const { train, valid, test } = counts;
-  const without = unlabelled > 0 ? `, ${unlabelled.toLocaleString('en-US')} without a label` : '';
+  const first = splits.length > 1 ? ' in the first' : '';
+  const without = `${first}${unlabelled > 0 ? `, ${unlabelled.toLocaleString('en-US')} without a label` : ''}`;
   return `split by ${splitBy}: ${train} train, ${valid} valid, ${test} test${without}`;
 }
 

@@ -9,8 +9,9 @@ import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
+import { type LabelScale, labelScaleSchema } from '../finetuning/label-scale.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
-import { type LabelScale, predictBlock } from '../finetuning/labelled-training.js';
+import { predictBlock } from '../finetuning/labelled-training.js';
 import { predictedValues } from '../fit/ensemble.js';
 import { type OpenFit, openFit } from '../fit/open-fit.js';
 import { matchParameters } from '../learning/parameters.js';
@@ -45,7 +46,7 @@ export interface PredictSummary {
 
 const labelsSchema = z.object({
   spec: labelSpecSchema,
-  scale: z.object({ mean: z.array(z.number()), deviation: z.array(z.number()) }),
+  scale: labelScaleSchema,
 });
 
 /** What labels.json of a fine-tuned run holds. Throws InputError when the run has none or it is not whole. */

@@ -6,6 +6,7 @@ import { modelOf } from '../config/defaults.js';
 import { mergeConfigs, parseConfig } from '../config/parse.js';
 import type { UserConfig } from '../config/schema.js';
 import { partition } from '../datasets/partition.js';
+import { smilesRewriter } from '../datasets/randomized-smiles.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { fitTokenizer, PLANNING_RECORDS } from '../datasets/token-plan.js';
 import { type TokenStreamOptions, trainingBlocks } from '../datasets/token-stream.js';
@@ -30,7 +31,7 @@ import { Trainer } from '../learning/trainer.js';
 import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { profileSource } from '../records/profile.js';
-import type { DataSource } from '../records/record-batch.js';
+import type { DataSource, RecordBatch } from '../records/record-batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import { latestCheckpoint } from '../runs/checkpoints.js';
 import { writeEncoder } from '../runs/exported-files.js';
@@ -154,6 +155,12 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
       `${path}: ${config.objective.kind} groups all training records before it learns, and these do not fit in memory at once; give fewer records, or choose another objective`,
     );
   }
+  if (training.randomize_smiles && objectiveOf(model).groups) {
+    throw new InputError(
+      `training.randomize_smiles: ${config.objective.kind} groups the training records once, by their first text; leave out --randomize-smiles, or choose another objective`,
+    );
+  }
+  const rewrite = training.randomize_smiles ? await smilesRewriter(tokenizer, training.seed) : undefined;
   // Opened again, since a bad label is no reason to count its record among those left out.
   const labels =
     monitorTarget === undefined
@@ -165,7 +172,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
         );
   const unfit = unfitLearningRate(training.learning_rate);
   if (unfit) warn(unfit);
-  const buckets = bucketsFor(block, validation, spec, inMemory);
+  const buckets = bucketsFor(block, validation, spec, inMemory && rewrite === undefined);
   const engine = await nodeEngine({ threads: training.threads });
   const restart = restartStep(model, training.steps);
   const trainerOptions = {
@@ -221,7 +228,10 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
         buckets,
         groups,
         // A run that is killed in a later pass keeps what it learned in the first, as it has read to its end by then.
-        blocks: inMemory ? () => [block] : passesOf(streamOptions, async () => learned?.write(out)),
+        blocks:
+          inMemory && rewrite === undefined
+            ? () => [block]
+            : passesOf(streamOptions, rewrite, async () => learned?.write(out)),
       },
       checkpoint ? { step: checkpoint.step, ...checkpoint.metadata } : BEGINNING,
       hooks,
@@ -282,14 +292,21 @@ async function firstBlock(streamOptions: TokenStreamOptions, { rule, counts }: R
 /** The blocks of each pass; whose records they are is told in the first, at the end of which `onPassed` is waited for. */
 function passesOf(
   { onLearned, ...options }: TokenStreamOptions,
+  rewrite: ((batch: RecordBatch, epoch: number) => RecordBatch) | undefined,
   onPassed: () => Promise<void>,
-): () => AsyncGenerator<TokenBlock> {
-  async function* firstPass() {
-    yield* trainingBlocks({ ...options, onLearned });
+): (epoch: number) => AsyncGenerator<TokenBlock> {
+  const blocks = (epoch: number, more: Partial<TokenStreamOptions> = {}) =>
+    trainingBlocks({
+      ...options,
+      ...more,
+      ...(rewrite && { rewrite: (batch: RecordBatch) => rewrite(batch, epoch) }),
+    });
+  async function* firstPass(epoch: number) {
+    yield* blocks(epoch, { onLearned });
     await onPassed();
   }
   let passes = 0;
-  return () => (passes++ === 0 ? firstPass() : trainingBlocks(options));
+  return (epoch) => (passes++ === 0 ? firstPass(epoch) : blocks(epoch));
 }
 
 /** Batch lengths. A file that is read block by block may hold longer records than its first block. */

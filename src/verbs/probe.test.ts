@@ -122,6 +122,65 @@ describe('a protocol that asks for the records without a label', () => {
   });
 });
 
+describe('several splits and shots', () => {
+  const halves = { valid_fraction: 0.3, test_fraction: 0.3 };
+  const asked = (config: ProbeOptions) =>
+    probe({
+      run: file('run'),
+      data: file('copies.csv'),
+      targets: ['known'],
+      config: { threads: 1, ...config },
+    });
+
+  it('are scored from one embedding of each record, and the pretrained encoder has an interval then', async () => {
+    given.length = 0;
+    const kind = 'near-unlabelled' as ProbeOptions['kind'];
+    const { methods, split, differences } = await asked({ kind, split: 'random', splits: 3, ...halves });
+    expect(split.splits).toBe(3);
+    expect(methods.map(({ perSplit, perSeed, n }) => [perSplit?.length, perSeed.length, n])).toEqual([
+      [3, 3, 3],
+      [3, 3, 3],
+      [3, 9, 3],
+      [3, 9, 3],
+    ]);
+    expect(differences).toMatchObject([
+      { method: 'sma, near-unlabelled', minus: 'untrained, near-unlabelled', metric: 'roc-auc', n: 3 },
+      { metric: 'mean-distance', n: 3 },
+    ]);
+    // Four encoders, each with three splits of the same embeddings.
+    const rows = given.map(({ parts: { train, valid, test }, dimension }) =>
+      [train, valid, test]
+        .flatMap(({ records }) =>
+          Array.from({ length: records.length / dimension }, (_, row) =>
+            records.slice(row * dimension, (row + 1) * dimension).join(),
+          ),
+        )
+        .sort(),
+    );
+    expect(rows).toHaveLength(12);
+    for (let encoder = 0; encoder < 4; encoder++)
+      for (const other of [1, 2]) expect(rows[3 * encoder + other]).toEqual(rows[3 * encoder]);
+  });
+
+  it('draw training records for each seed, of the pretrained encoder too', async () => {
+    given.length = 0;
+    const kind = 'near-unlabelled' as ProbeOptions['kind'];
+    const { methods } = await asked({ kind, shots: [2, 4] });
+    expect(
+      methods.map(({ method, metric, shots, perSeed }) => [method, metric, shots, perSeed.length]),
+    ).toEqual(
+      ['sma', 'untrained'].flatMap((encoder) =>
+        [2, 4].flatMap((shots) =>
+          ['roc-auc', 'mean-distance'].map((metric) => [`${encoder}, near-unlabelled`, metric, shots, 3]),
+        ),
+      ),
+    );
+    const sizes = given.map(({ parts }) => [parts.train.labels.length, parts.valid.labels.length]);
+    expect(sizes).toEqual(Array.from({ length: 12 }, (_, i) => (i % 2 === 0 ? [4, 4] : [8, 8])));
+    expect(given[0].parts.test.records).toEqual(given[1].parts.test.records);
+  });
+});
+
 describe('a part with one class', () => {
   const oneClass = async (part: string) => {
     const [header, ...lines] = (await readFile(file('labelled.csv'), 'utf8')).trimEnd().split('\n');

@@ -1,6 +1,7 @@
 /** The verb `probe`: how much a frozen encoder's embeddings say about labels, beside the same encoder untrained. */
 import { parseConfig } from '../config/parse.js';
 import type { ProbeOptions } from '../config/schema.js';
+import type { LabelledData } from '../datasets/labelled-data.js';
 import type { HostTensors } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
@@ -9,14 +10,14 @@ import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/
 import type { Hooks } from '../learning/progress-event.js';
 import { type ProtocolName, protocols } from '../probes/index.js';
 import type { Protocol, Represented } from '../probes/protocol.js';
-import type { TokenBlock } from '../records/token-block.js';
 import { openRun, runFile } from '../runs/folder.js';
-import { describeParts, type MethodScores, type Scores, writeScores } from '../runs/scores.js';
+import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
+import { describeParts, type Scores, writeScores } from '../runs/scores.js';
 import { boundsOf, chooseMetric, metrics, type Task } from '../scoring/metrics.js';
-import { convertParts, splitParts } from '../scoring/parts.js';
-import { summarize } from '../scoring/statistics.js';
-import { checkDefined, undefinedByPredictions } from '../scoring/undefined-scores.js';
+import { type Parts, splitParts } from '../scoring/parts.js';
+import { undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
+import { drawsOf } from './draws.js';
 import { describeRecords, readingOf, readLabelledFile } from './labelled-file.js';
 
 /** What `probe` is given. */
@@ -30,13 +31,14 @@ export interface ProbeVerbOptions {
   readonly config?: ProbeOptions;
 }
 
-/** Untrained encoders to compare with. */
-const UNTRAINED_SEEDS = 3;
+/** Untrained encoders to compare with, and draws of shots. */
+const SEEDS = 3;
 
 /**
  * Embeds the labelled records once per encoder and runs every protocol, or the one asked for, on the embeddings. Writes
  * scores.json into the run. A run has one set of pretrained parameters and a probe has no randomness, so the
- * pretrained encoder has one score and no interval; the untrained encoder has one score per seed.
+ * pretrained encoder has one score and no interval, but with several splits or shots, which are drawn anew; the untrained
+ * encoder has one score per seed.
  * Throws InputError for data or options that do not fit.
  */
 export async function probe(
@@ -58,7 +60,8 @@ export async function probe(
   }
   const metric = chooseMetric(spec.task, config.metric);
   const kinds = config.kind ? [config.kind] : protocolsOf(spec.task);
-  const defined = checkDefined(labelled, metric);
+  // With shots a seed draws them, for the pretrained encoder too.
+  const { draws, defined } = drawsOf(labelled, { shots: config.shots, seeds: SEEDS, metric });
   for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
   onEvent({
     type: 'info',
@@ -66,84 +69,88 @@ export async function probe(
   });
 
   const engine = await nodeEngine({ threads: config.threads ?? defaultThreads() });
-  const parts = splitParts(labelled);
-  const represent = async (parameters: HostTensors): Promise<Represented> => {
+  const embed = async (parameters: HostTensors) => {
     const embedder = new Embedder(engine, run.model, parameters);
-    const embed = (block: TokenBlock) => embedder.embed(block, signal);
     try {
       return {
-        parts: await convertParts(parts, embed),
-        ...(unlabelledBlock && { unlabelled: await embed(unlabelledBlock) }),
+        all: await embedder.embed(labelled.block, signal),
+        ...(unlabelledBlock && { unlabelled: await embedder.embed(unlabelledBlock, signal) }),
         dimension: embedder.width,
-        spec,
-        metric,
-        engine,
       };
     } finally {
       await embedder.release();
     }
   };
-  const encoders: [name: string, parameters: HostTensors[]][] = [
-    [run.config.objective.kind, [encoderParameters(run.model, run.tensors, folder)]],
-    ['untrained', Array.from({ length: UNTRAINED_SEEDS }, (_, seed) => untrainedParameters(run.model, seed))],
+  const seeds = Array.from({ length: SEEDS }, (_, seed) => seed);
+  const pretrained = encoderParameters(run.model, run.tensors, folder);
+  const encoders: [name: string, parameters: ((seed: number) => HostTensors)[]][] = [
+    [run.config.objective.kind, [() => pretrained]],
+    [UNTRAINED, seeds.map((seed) => () => untrainedParameters(run.model, seed))],
   ];
 
-  const methods: MethodScores[] = [];
+  const rows = new ScoreRows();
   for (const [encoder, starts] of encoders) {
-    const rows = new Rows();
-    for (const [seed, parameters] of starts.entries()) {
-      const represented = await represent(parameters);
-      for (const kind of kinds) {
-        signal?.throwIfAborted();
-        const method = `${encoder}, ${kind}`;
-        let started = performance.now();
-        for await (const [name, value] of protocols[kind].run(represented)) {
-          rows.add(method, name, value, (performance.now() - started) / 1000);
-          onEvent({ type: 'seed', method, seed, seeds: starts.length, metric: name, value });
-          started = performance.now();
+    let embedded: Awaited<ReturnType<typeof embed>> | undefined;
+    // An encoder embeds the records once, whatever their parts; scores come by seed, then by split.
+    for (const seed of config.shots ? seeds : starts.keys()) {
+      const parameters = starts[seed];
+      if (parameters) embedded = await embed(parameters(seed));
+      const { all, dimension, unlabelled } = embedded!;
+      for (const { split, shots, context, records } of draws) {
+        const drawn = records(seed);
+        const represented: Represented = {
+          parts: representedParts(drawn, all, dimension),
+          ...(unlabelled && { unlabelled }),
+          dimension,
+          spec,
+          metric,
+          engine,
+        };
+        for (const kind of kinds) {
+          signal?.throwIfAborted();
+          const method = `${encoder}, ${kind}`;
+          let started = performance.now();
+          for await (const [name, value] of protocols[kind].run(represented)) {
+            const seconds = (performance.now() - started) / 1000;
+            rows.add({ method, metric: name, shots }, { split, value, seconds });
+            const of = config.shots ? SEEDS : starts.length;
+            onEvent({ type: 'seed', method, seed, seeds: of, context, metric: name, value });
+            started = performance.now();
+          }
         }
       }
     }
-    methods.push(...rows.summarized(metric, defined.test));
   }
+  const differences = rows.differences();
   return writeScores(folder, {
     task: spec.task,
     targets: spec.columns,
     metric,
     higherIsBetter: metrics[metric].higherIsBetter,
     split: describeParts(labelled, learned),
-    methods,
+    methods: rows.summarized(
+      boundsOf,
+      (name) => (name === metric ? defined.test : undefined) ?? undefinedByPredictions(name),
+    ),
+    ...(differences.length > 0 && { differences }),
   });
 }
 
-/** The values of each method under each name, in the order in which they came. */
-class Rows {
-  private readonly rows = new Map<
-    string,
-    { method: string; metric: string; values: number[]; seconds: number }
-  >();
-
-  add(method: string, metric: string, value: number, seconds: number): void {
-    const key = JSON.stringify([method, metric]);
-    const row = this.rows.get(key) ?? { method, metric, values: [], seconds: 0 };
-    row.values.push(value);
-    row.seconds += seconds;
-    this.rows.set(key, row);
-  }
-
-  /** `reason` is why no score by the metric that was asked for is defined, where that is so. */
-  summarized(asked: string, reason: string | undefined): MethodScores[] {
-    return [...this.rows.values()].map(({ method, metric, values, seconds }) => ({
-      method,
-      metric,
-      perSeed: values,
-      ...summarize(values, boundsOf(metric)),
-      ...(values.some(Number.isNaN) && {
-        reason: (metric === asked ? reason : undefined) ?? undefinedByPredictions(metric),
-      }),
-      seconds,
-    }));
-  }
+/** The parts of records whose embeddings are float32[block.count, dimension]. */
+function representedParts(labelled: LabelledData, all: Float32Array, dimension: number): Parts<Float32Array> {
+  const { train, valid, test } = splitParts(labelled);
+  const { members } = labelled;
+  const rows = (records: Int32Array) => {
+    const taken = new Float32Array(records.length * dimension);
+    for (const [row, record] of records.entries())
+      taken.set(all.subarray(record * dimension, (record + 1) * dimension), row * dimension);
+    return taken;
+  };
+  return {
+    train: { ...train, records: rows(members.train) },
+    valid: { ...valid, records: rows(members.valid) },
+    test: test.as(rows(members.test)),
+  };
 }
 
 function protocolsOf(task: Task): ProtocolName[] {
