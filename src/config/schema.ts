@@ -226,12 +226,6 @@ function build() {
 
   const fit = z.strictObject({
     ...labels,
-    // `fit --pretrain` knows of these two whether it may pretrain on the same file.
-    split: key(
-      z.enum(['random', 'scaffold']),
-      'how parts are drawn, whatever a column says: record by record, or molecules of one scaffold together',
-      'scaffold',
-    ),
     folds: key(
       z.int().min(1).max(20),
       'parts of the training and validation records, each held once to choose by; 1: the validation part alone',

@@ -168,9 +168,9 @@ async function pretrainHere(
   { tokenizer: { kind, columns } }: RecordReading,
   hooks: Hooks,
 ): Promise<string> {
-  if (wishes.split === 'scaffold') {
+  if (wishes.split === 'scaffold' || wishes.split === 'scaffold-balanced') {
     throw new InputError(
-      'fit: --pretrain draws its test records one by one, and --split scaffold does not, so test molecules would be learned from; pretrain on another file and name its run with --run',
+      `fit: --pretrain draws its test records one by one, and --split ${wishes.split} does not, so test molecules would be learned from; pretrain on another file and name its run with --run`,
     );
   }
   const folder = join(out, 'pretrained');
