@@ -1,5 +1,6 @@
 /** Records as numbers without an encoder, for simple predictors. */
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import type { MiniRocketKernels } from './minirocket.js';
 
 /** Tokenized records, with their texts where they are texts. */
 export interface RawRecords {
@@ -17,6 +18,8 @@ export interface FeatureState {
   readonly vocabulary?: readonly string[];
   /** The weight of each column. */
   readonly weights?: readonly number[];
+  /** Convolutions of series. */
+  readonly kernels?: MiniRocketKernels;
 }
 
 /** One way to turn records of a kind into rows of numbers. */

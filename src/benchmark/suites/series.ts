@@ -1,7 +1,13 @@
 /** Three problems of the UEA and UCR archives of time series. Each encoder learns from its own training series. */
 import { given } from '../files.js';
 import { encoderMethods, finetuned, usualChoices } from '../methods/encoders.js';
-import { constant, extraTrees, linearOnValues } from '../methods/simple.js';
+import {
+  constant,
+  extraTrees,
+  linearOnMiniRocket,
+  linearOnValues,
+  nearestByTimeWarping,
+} from '../methods/simple.js';
 import type { BenchmarkTask, Suite } from '../suite.js';
 
 const others = [
@@ -53,7 +59,15 @@ const task = (
       choices: usualChoices,
     },
     seeds: 5,
-    methods: [constant, linearOnValues, extraTrees, ...encoderMethods, ...others],
+    methods: [
+      constant,
+      linearOnValues,
+      extraTrees,
+      nearestByTimeWarping,
+      linearOnMiniRocket,
+      ...encoderMethods,
+      ...others,
+    ],
   };
 };
 
