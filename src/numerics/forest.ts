@@ -223,10 +223,10 @@ function treeGrower(
   }
 
   function tryFeature(feature: BinnedFeature, rows: Int32Array, from: number, to: number): void {
-    const { first, size: own, commonest, cuts } = feature;
+    const { first, size: own, commonest, leftOut, cuts } = feature;
     const begin = first * stride;
     if (byColumn) sumColumn(feature.bins, begin, rows, from, to);
-    else sumCommonest(begin, own, begin + commonest * stride);
+    else if (leftOut) sumCommonest(begin, own, begin + commonest * stride);
     const bins = cuts.length + 1;
     const missing = own > bins && sums[begin + bins * stride + outputs] > 0;
     if (thresholds === 'random') tryRandom(feature, begin, bins, missing);
@@ -235,7 +235,7 @@ function treeGrower(
       if (missing) tryAll(feature, begin, bins, true);
     }
     if (byColumn) sums.fill(0, begin, begin + own * stride);
-    else sums.fill(0, begin + commonest * stride, begin + (commonest + 1) * stride);
+    else if (leftOut) sums.fill(0, begin + commonest * stride, begin + (commonest + 1) * stride);
   }
 
   function sumColumn(bins: Uint8Array, begin: number, rows: Int32Array, from: number, to: number): void {

@@ -205,7 +205,7 @@ export function growTree(
     const sums = spare.pop() ?? new Float64Array(2 * binned.size);
     sums.fill(0);
     addUp(sums, binned, rows, pairs, begin, end);
-    for (const feature of features) addCommonest(sums, feature, gradient, hessian);
+    for (const feature of features) if (feature.leftOut) addCommonest(sums, feature, gradient, hessian);
     return sums;
   }
 }
@@ -231,7 +231,7 @@ function addUp(
   }
 }
 
-/** The bin that no row lists has what the others leave of the node's sums. */
+/** The bin that is left out of the lists has what the others leave of the node's sums. */
 function addCommonest(
   sums: Float64Array,
   { first, size, commonest }: BinnedFeature,
@@ -255,6 +255,13 @@ function subtract(from: Float64Array, what: Float64Array): void {
 /** A gain below this share of what the node has already is rounding. */
 const ROUNDING = 1e-10;
 
+/** More than what rounding changes in a score. */
+const SLACK = 1e-12;
+
+/** Whether g²/h + restG²/restH is below a score, without the divisions, of which there would be two at every threshold. */
+const cannotBeat = (g: number, h: number, restG: number, restH: number, score: number): boolean =>
+  g * g * restH + restG * restG * h < score * h * restH;
+
 /**
  * The split of a node with sums G and H that most increases Σ G²/(H + λ) over its sides, with the missing values tried on
  * either; none if nothing increases it. Of equal ones the lowest feature wins,
@@ -269,6 +276,7 @@ function bestSplit(
 ): Split | undefined {
   const present = gradient ** 2 / (hessian + l2);
   let best = present * (1 + ROUNDING);
+  let nearlyBest = best * (1 - SLACK);
   let bestFeature: BinnedFeature | undefined;
   let bestBin = 0;
   let missingLeft = false;
@@ -290,9 +298,11 @@ function bestSplit(
       const restG = gradient - g;
       const restH = hessian - h;
       if (restH < leastHessian) break;
+      if (cannotBeat(g, h + l2, restG, restH + l2, nearlyBest)) continue;
       const score = (g * g) / (h + l2) + (restG * restG) / (restH + l2);
       if (!(score > best)) continue;
       best = score;
+      nearlyBest = best * (1 - SLACK);
       bestFeature = feature;
       bestBin = bin + 1;
       missingLeft = false;
@@ -315,9 +325,11 @@ function bestSplit(
       const restG = gradient - g;
       const restH = hessian - h;
       if (restH < leastHessian) break;
+      if (cannotBeat(g, h + l2, restG, restH + l2, nearlyBest)) continue;
       const score = (g * g) / (h + l2) + (restG * restG) / (restH + l2);
       if (!(score > best)) continue;
       best = score;
+      nearlyBest = best * (1 - SLACK);
       bestFeature = feature;
       bestBin = bin;
       missingLeft = true;
