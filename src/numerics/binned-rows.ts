@@ -1,3 +1,6 @@
+/** Bins of a feature fit in a byte. */
+export const MOST_BINS = 256;
+
 /** A feature of the training rows as numbers of bins. */
 export interface BinnedFeature {
   readonly index: number;
