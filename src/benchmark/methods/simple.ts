@@ -1,6 +1,5 @@
 /** Predictors without an encoder, which every table has beside the encoders. */
 
-import { lettersAndRuns } from '../../features/letters.js';
 import { miniRocketFeatures } from '../../features/minirocket.js';
 import { descriptors, fingerprintsAndDescriptors } from '../../features/molecules.js';
 import { boostedTrees as boostedTreesProbe } from '../../probes/boosted-trees-probe.js';
@@ -108,12 +107,4 @@ export const nearestByTimeWarping = onFeatures({
     'the label of the training series that is nearest by dynamic time warping; the window chosen by leaving one training series out',
   features: wholeSeries,
   probe: timeWarping,
-});
-
-export const boostedTreesOnRuns = onFeatures({
-  name: 'boosted trees, k-mers',
-  description:
-    'gradient-boosted trees on the shares of runs of one, two and three letters, and the length; size of trees and rounds chosen on validation',
-  features: featuresOf(lettersAndRuns),
-  probe: boostedTreesProbe,
 });

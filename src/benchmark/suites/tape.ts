@@ -11,7 +11,7 @@ import {
   usualChoices,
 } from '../methods/encoders.js';
 import { linearOnWindow } from '../methods/letter-window.js';
-import { boostedTreesOnRuns, constant, linearOnOneHot, linearOnValues } from '../methods/simple.js';
+import { constant, linearOnOneHot, linearOnValues } from '../methods/simple.js';
 import { hasAnyWithin } from '../substrings.js';
 import type { BenchmarkTask, Dataset, Finetuning, Pretraining, Suite } from '../suite.js';
 import { readTable, writeTable } from '../tables.js';
@@ -129,7 +129,7 @@ const fluorescence: BenchmarkTask = {
   metric: 'spearman',
   split: "TAPE's own: train and validation up to 3 mutations, test 4 to 15",
   source: 'Sarkisyan et al., Nature 2016',
-  methods: [constant, linearOnOneHot, linearOnValues, boostedTreesOnRuns, convolution(1), ...encoderMethods],
+  methods: [constant, linearOnOneHot, linearOnValues, convolution(1), ...encoderMethods],
 };
 
 const stability: BenchmarkTask = {
@@ -142,7 +142,7 @@ const stability: BenchmarkTask = {
   metric: 'spearman',
   split: "TAPE's own: test on neighbours of 17 proteins",
   source: 'Rocklin et al., Science 2017',
-  methods: [constant, linearOnOneHot, linearOnValues, boostedTreesOnRuns, convolution(3), ...encoderMethods],
+  methods: [constant, linearOnOneHot, linearOnValues, convolution(3), ...encoderMethods],
 };
 
 const remoteHomology: BenchmarkTask = {
