@@ -1,6 +1,7 @@
 /** Records as numbers without an encoder, for the simple predictors. */
 
 import type { FeatureSet } from '../features/feature-set.js';
+import { type SeriesRows, seriesRows } from '../features/series.js';
 import { valueDimension, valueRows } from '../features/values.js';
 import { morganFingerprints } from '../molecules/fingerprint.js';
 import type { OneHotRows } from '../probes/one-hot-ridge.js';
@@ -82,12 +83,12 @@ export const fingerprints: Features<Float32Array> = {
     }),
 };
 
-/** A set of features of texts, fitted to the training part. */
-export function textFeatures(set: FeatureSet): Features<Float32Array> {
+/** A set of features, fitted to the training part. */
+export function featuresOf(set: FeatureSet): Features<Float32Array> {
   const raw = async (session: Session, part: Part) => ({
     spec: session.tokenizer.spec,
     block: blockOf(session, part),
-    texts: await session.texts(part),
+    ...(session.tokenizer.spec.kind === 'discrete' && { texts: await session.texts(part) }),
   });
   const stateOf = (session: Session) =>
     session.shared(`state of ${set.name}`, async () => set.fit(await raw(session, 'train')));
@@ -100,3 +101,10 @@ export function textFeatures(set: FeatureSet): Features<Float32Array> {
       ),
   };
 }
+
+/** Series as steps, for what compares them whole. */
+export const wholeSeries: Features<SeriesRows> = {
+  name: 'series',
+  dimension: ({ tokenizer }) => rawDimension(tokenizer.spec),
+  of: (session, part) => seriesRows(session.tokenizer.spec, blockOf(session, part)),
+};

@@ -2,6 +2,7 @@
 import type { Value } from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
+import type { MiniRocketKernels } from './minirocket.js';
 
 /** Tokenized records, with their texts where they are texts. */
 export interface RawRecords {
@@ -19,6 +20,8 @@ export interface FeatureState {
   readonly vocabulary?: readonly string[];
   /** The weight of each column. */
   readonly weights?: readonly number[];
+  /** Convolutions of series. */
+  readonly kernels?: MiniRocketKernels;
 }
 
 /** What the columns of a set are, for whoever has to make its rows elsewhere. */

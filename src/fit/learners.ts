@@ -17,12 +17,15 @@ const onPlainest: Learners = {
 /** On all others: forests take minutes on many columns. */
 const onOthers: Learners = { linear: linearProbe, 'boosted trees': boostedTrees };
 
-/** More columns than this take linear models minutes. */
+/** More columns than this take linear models minutes where records are as many. */
 const MOST_LINEAR = 1024;
+
+/** So many columns are those of MiniRocket, of fewer records than that: a matter of the records for a linear model, of minutes for trees. */
+const LINEAR_ALONE = 9216;
 
 /** What is tried on features of so many columns; `plainest` are the first of a kind of record. */
 export function learnersFor(dimension: number, plainest: boolean): [name: string, probe: Probe][] {
-  return Object.entries(plainest ? onPlainest : onOthers).filter(
-    ([name]) => name !== 'linear' || plainest || dimension <= MOST_LINEAR,
-  );
+  if (plainest) return Object.entries(onPlainest);
+  const linear = dimension <= MOST_LINEAR || dimension >= LINEAR_ALONE;
+  return Object.entries(onOthers).filter(([name]) => (name === 'linear' ? linear : dimension < LINEAR_ALONE));
 }

@@ -1,3 +1,6 @@
+/** Bins of a feature fit in a byte. */
+export const MOST_BINS = 256;
+
 /** A feature of the training rows as numbers of bins. */
 export interface BinnedFeature {
   readonly index: number;
@@ -11,13 +14,15 @@ export interface BinnedFeature {
   readonly first: number;
   /** The bin that most rows are in. */
   readonly commonest: number;
+  /** Whether no row lists that bin. */
+  readonly leftOut: boolean;
   /** uint8[n]: the bin of each row */
   readonly bins: Uint8Array;
 }
 
 /**
- * Training rows by the bins they are in. Each row lists only bins that are not their feature's commonest, so that columns
- * which are mostly 0, as those of categories and fingerprints are, cost next to nothing.
+ * Training rows by the bins they are in. A bin that many of them are in is left out of their lists, so that columns which are
+ * mostly 0, as those of categories and fingerprints are, cost next to nothing.
  */
 export interface BinnedRows {
   /** Those that have more than one bin. */
@@ -43,13 +48,15 @@ export function binRows(features: Float32Array, dimension: number, most: number)
     if (feature.size === 1) continue;
     binned.push(feature);
     size += feature.size;
-    for (let row = 0; row < n; row++) offsets[row + 1] += Number(feature.bins[row] !== feature.commonest);
+    const { bins, commonest, leftOut } = feature;
+    for (let row = 0; row < n; row++) offsets[row + 1] += Number(!leftOut || bins[row] !== commonest);
   }
   for (let row = 0; row < n; row++) offsets[row + 1] += offsets[row];
   const listed = new Int32Array(offsets[n]);
   const next = offsets.slice(0, n);
-  for (const { first, commonest, bins } of binned) {
-    for (let row = 0; row < n; row++) if (bins[row] !== commonest) listed[next[row]++] = first + bins[row];
+  for (const { first, commonest, leftOut, bins } of binned) {
+    for (let row = 0; row < n; row++)
+      if (!leftOut || bins[row] !== commonest) listed[next[row]++] = first + bins[row];
   }
   return { features: binned, size, offsets, listed };
 }
@@ -76,8 +83,18 @@ function binFeature(values: Float32Array, index: number, most: number, first: nu
       members[bins[row]]++;
     }
   }
-  return { index, cuts, lowest, size, first, commonest: members.indexOf(Math.max(...members)), bins };
+  const commonest = members.indexOf(Math.max(...members));
+  const rows = members[commonest];
+  const leftOut = rows >= LEAST_SHARE * n || rows >= ROWS_PER_BIN * size;
+  return { index, cuts, lowest, size, first, commonest, leftOut, bins };
 }
+
+/**
+ * A bin is left out where it has this share of the rows, or so many for each bin of its feature: its sums are then found from those of
+ * the others, at every node.
+ */
+const LEAST_SHARE = 1 / 8;
+const ROWS_PER_BIN = 12;
 
 /**
  * Cuts of sorted values into at most `most` bins: between all distinct values, or if those are more, so that a value as

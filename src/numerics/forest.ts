@@ -106,6 +106,7 @@ function treeGrower(
   let visits = 0;
   let bestScore = 0;
   let best: Split | undefined;
+  let varied = false; // whether a feature was tried that is not constant at the node
 
   /** Uniform in [0, 1): xorshift32 (Marsaglia 2003), for a draw at every feature of every node. */
   function uniform(): number {
@@ -187,6 +188,7 @@ function treeGrower(
     for (let k = 0; k < outputs; k++) bestScore += (total[k] * total[k]) / total[outputs];
     bestScore += 1e-12 * Math.abs(bestScore);
     best = undefined;
+    varied = false;
     // Those that are not tried come to the front, in case that nothing is found.
     let left = 0;
     for (let i = 0; i < shown; i++) {
@@ -194,7 +196,8 @@ function treeGrower(
       if (featureFraction < 1 && uniform() >= featureFraction) present[left++] = feature;
       else tryFeature(features[feature], rows, begin, end);
     }
-    while (!best && left > 0) {
+    // Where all that were tried are constant here, others are drawn until one is not.
+    while (!varied && left > 0) {
       const drawn = Math.floor(uniform() * left);
       tryFeature(features[present[drawn]], rows, begin, end);
       present[drawn] = present[--left];
@@ -223,10 +226,10 @@ function treeGrower(
   }
 
   function tryFeature(feature: BinnedFeature, rows: Int32Array, from: number, to: number): void {
-    const { first, size: own, commonest, cuts } = feature;
+    const { first, size: own, commonest, leftOut, cuts } = feature;
     const begin = first * stride;
     if (byColumn) sumColumn(feature.bins, begin, rows, from, to);
-    else sumCommonest(begin, own, begin + commonest * stride);
+    else if (leftOut) sumCommonest(begin, own, begin + commonest * stride);
     const bins = cuts.length + 1;
     const missing = own > bins && sums[begin + bins * stride + outputs] > 0;
     if (thresholds === 'random') tryRandom(feature, begin, bins, missing);
@@ -235,7 +238,7 @@ function treeGrower(
       if (missing) tryAll(feature, begin, bins, true);
     }
     if (byColumn) sums.fill(0, begin, begin + own * stride);
-    else sums.fill(0, begin + commonest * stride, begin + (commonest + 1) * stride);
+    else if (leftOut) sums.fill(0, begin + commonest * stride, begin + (commonest + 1) * stride);
   }
 
   function sumColumn(bins: Uint8Array, begin: number, rows: Int32Array, from: number, to: number): void {
@@ -264,7 +267,9 @@ function treeGrower(
       // A cut below a bin without rows is the same as below the next that has some.
       if (side[outputs] >= minRows && sums[at + outputs] > 0) offer(feature, bin, missingLeft);
       if (total[outputs] - side[outputs] < minRows) return;
-      if (sums[at + outputs] > 0) addToSide(at);
+      if (sums[at + outputs] === 0) continue;
+      if (sums[at + outputs] < total[outputs]) varied = true;
+      addToSide(at);
     }
   }
 
@@ -276,13 +281,15 @@ function treeGrower(
     while (low < bins && sums[begin + low * stride + outputs] === 0) low++;
     while (high > low && sums[begin + high * stride + outputs] === 0) high--;
     if (low >= high) {
-      if (!missing) return;
+      if (!missing || low === bins) return;
+      varied = true;
       // All that is missing against all that is known.
       side.fill(0);
       addToSide(begin + bins * stride);
       offer(feature, 0, true);
       return;
     }
+    varied = true;
     const drawn = edgeOf(low) + uniform() * (edgeOf(high) - edgeOf(low));
     let bin = low + 1;
     while (bin < high && edgeOf(bin) <= drawn) bin++;

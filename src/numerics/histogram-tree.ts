@@ -1,4 +1,4 @@
-import type { BinnedFeature, BinnedRows } from './binned-rows.js';
+import { type BinnedFeature, type BinnedRows, MOST_BINS } from './binned-rows.js';
 import type { Tree } from './tree-ensemble.js';
 
 /** One regression tree on first and second derivatives, grown on histograms; see `fitBoostedTrees`. */
@@ -42,10 +42,10 @@ interface Split {
   readonly gain: number;
 }
 
-/** A leaf that can be split, with the histogram of its rows. */
+/** A leaf that can be split, with the histogram of its rows unless these are few. */
 interface OpenLeaf extends Node {
   readonly split: Split;
-  readonly histogram: Float64Array;
+  readonly histogram?: Float64Array;
 }
 
 /** A tree, and where its leaves have their rows. */
@@ -57,7 +57,8 @@ export interface GrownTree {
 
 /**
  * Grows one tree, each time at the leaf that gains most. A split moves the rows that go left to the front of the node's
- * range; of the two sides the one with fewer rows is summed up, and the other is what remains of their parent.
+ * range; of the two sides the one with fewer rows is summed up, and the other is what remains of their parent. Where a node has
+ * few rows and these list most features, each feature's rows are summed up by themselves: most bins of a histogram would be empty.
  * @param features those to split on
  * @param rows int32[m]: the rows to grow on; moved
  * @param pairs float64[m, 2]: first and second derivative of each of them; moved with them
@@ -97,7 +98,11 @@ export function growTree(
     root.hessian += pairs[i + 1];
   }
   let nodes = 1;
-  if (canSplit(root)) consider(root, sumByBin(root));
+  const present = presentBins();
+  const { size, features: all, listed, offsets } = binned;
+  const dense = listed.length >= LISTED * all.length * (offsets.length - 1);
+  const few = dense ? (FEW * size) / all.length : 0;
+  if (canSplit(root)) consider(root, isSmall(root) ? undefined : sumByBin(root));
   else leaves.push(root);
   for (let count = 1; count < maxLeaves && open.length > 0; count++) {
     const leaf = takeBest();
@@ -105,16 +110,20 @@ export function growTree(
     const [small, large] = left.end - left.begin < right.end - right.begin ? [left, right] : [right, left];
     const needed = count + 1 < maxLeaves && (canSplit(small) || canSplit(large));
     if (!needed) {
-      spare.push(leaf.histogram);
+      free(leaf.histogram);
       leaves.push(left, right);
-      continue;
+    } else if (leaf.histogram && !isSmall(large)) {
+      const sums = sumByBin(small);
+      subtract(leaf.histogram, sums);
+      consider(small, sums);
+      consider(large, leaf.histogram);
+    } else {
+      free(leaf.histogram);
+      consider(small);
+      consider(large);
     }
-    const sums = sumByBin(small);
-    subtract(leaf.histogram, sums);
-    consider(small, sums);
-    consider(large, leaf.histogram);
   }
-  for (const leaf of open) spare.push(leaf.histogram);
+  for (const leaf of open) free(leaf.histogram);
   leaves.push(...open);
   for (const { node, gradient, hessian } of leaves) {
     const weighs = hessian >= minChildWeight && hessian + l2 > 0;
@@ -135,14 +144,25 @@ export function growTree(
     return depth < maxDepth && end - begin >= 2 * minRows && hessian >= 2 * minChildWeight;
   }
 
+  function isSmall({ begin, end }: Node): boolean {
+    return end - begin < few;
+  }
+
+  function free(histogram: Float64Array | undefined): void {
+    if (histogram) spare.push(histogram);
+  }
+
   /** Looks for the node's split; without one the node stays a leaf and its histogram is free. */
-  function consider(node: Node, histogram: Float64Array): void {
+  function consider(node: Node, histogram?: Float64Array): void {
     const rowWeight = node.hessian / (node.end - node.begin);
     const least = Math.max(minChildWeight, minRows > 1 ? (minRows - 0.5) * rowWeight : 0);
-    const split = canSplit(node) ? bestSplit(features, histogram, node, least, l2) : undefined;
+    const find = histogram
+      ? (feature: BinnedFeature) => present.ofHistogram(feature, histogram)
+      : (feature: BinnedFeature) => present.ofRows(feature, rows, pairs, node.begin, node.end);
+    const split = canSplit(node) ? bestSplit(features, find, present, node, least, l2) : undefined;
     if (split) open.push({ ...node, split, histogram });
     else {
-      spare.push(histogram);
+      free(histogram);
       leaves.push(node);
     }
   }
@@ -205,7 +225,7 @@ export function growTree(
     const sums = spare.pop() ?? new Float64Array(2 * binned.size);
     sums.fill(0);
     addUp(sums, binned, rows, pairs, begin, end);
-    for (const feature of features) addCommonest(sums, feature, gradient, hessian);
+    for (const feature of features) if (feature.leftOut) addCommonest(sums, feature, gradient, hessian);
     return sums;
   }
 }
@@ -231,7 +251,7 @@ function addUp(
   }
 }
 
-/** The bin that no row lists has what the others leave of the node's sums. */
+/** The bin that is left out of the lists has what the others leave of the node's sums. */
 function addCommonest(
   sums: Float64Array,
   { first, size, commonest }: BinnedFeature,
@@ -248,6 +268,67 @@ function addCommonest(
   sums[2 * (first + commonest) + 1] = h;
 }
 
+/** So much of all that rows could list makes a table dense. */
+const LISTED = 0.5;
+/** A node of a dense table has few rows where they are fewer than so many times the bins of a feature. */
+const FEW = 2;
+
+/** The bins of one feature that have rows of a node, ascending, that of missing values last, and the sums of their derivatives. */
+interface PresentBins {
+  readonly bins: Int32Array;
+  /** float64[bins, 2] */
+  readonly sums: Float64Array;
+  /** Both fill them and return the number of bins. */
+  ofHistogram(feature: BinnedFeature, histogram: Float64Array): number;
+  ofRows(feature: BinnedFeature, rows: Int32Array, pairs: Float64Array, begin: number, end: number): number;
+}
+
+function presentBins(): PresentBins {
+  const bins = new Int32Array(MOST_BINS);
+  const sums = new Float64Array(2 * MOST_BINS);
+  const byBin = new Float64Array(2 * MOST_BINS);
+  const words = new Int32Array(MOST_BINS / 32); // a bit for each bin
+  return {
+    bins,
+    sums,
+    ofHistogram({ first, size }, histogram) {
+      let count = 0;
+      for (let bin = 0; bin < size; bin++) {
+        const gradient = histogram[2 * (first + bin)];
+        const hessian = histogram[2 * (first + bin) + 1];
+        if (gradient === 0 && hessian === 0) continue;
+        bins[count] = bin;
+        sums[2 * count] = gradient;
+        sums[2 * count + 1] = hessian;
+        count++;
+      }
+      return count;
+    },
+    ofRows({ bins: own }, rows, pairs, begin, end) {
+      for (let i = begin; i < end; i++) {
+        const bin = own[rows[i]];
+        byBin[2 * bin] += pairs[2 * i];
+        byBin[2 * bin + 1] += pairs[2 * i + 1];
+        words[bin >> 5] |= 1 << (bin & 31);
+      }
+      let count = 0;
+      for (let at = 0; at < words.length; at++) {
+        for (let word = words[at]; word !== 0; word &= word - 1) {
+          const bin = 32 * at + 31 - Math.clz32(word & -word);
+          bins[count] = bin;
+          sums[2 * count] = byBin[2 * bin];
+          sums[2 * count + 1] = byBin[2 * bin + 1];
+          byBin[2 * bin] = 0;
+          byBin[2 * bin + 1] = 0;
+          count++;
+        }
+        words[at] = 0;
+      }
+      return count;
+    },
+  };
+}
+
 function subtract(from: Float64Array, what: Float64Array): void {
   for (let i = 0; i < from.length; i++) from[i] -= what[i];
 }
@@ -255,71 +336,79 @@ function subtract(from: Float64Array, what: Float64Array): void {
 /** A gain below this share of what the node has already is rounding. */
 const ROUNDING = 1e-10;
 
+/** More than what rounding changes in a score. */
+const SLACK = 1e-12;
+
+/** Whether g²/h + restG²/restH is below a score, without the divisions, of which there would be two at every threshold. */
+const cannotBeat = (g: number, h: number, restG: number, restH: number, score: number): boolean =>
+  g * g * restH + restG * restG * h < score * h * restH;
+
 /**
  * The split of a node with sums G and H that most increases Σ G²/(H + λ) over its sides, with the missing values tried on
- * either; none if nothing increases it. Of equal ones the lowest feature wins,
+ * either; none if nothing increases it. `find` fills `bins` and `sums` for a feature. Of equal ones the lowest feature wins,
  * and with missing values right the lowest threshold, else the highest.
  */
 function bestSplit(
   features: readonly BinnedFeature[],
-  histogram: Float64Array,
+  find: (feature: BinnedFeature) => number,
+  { bins, sums }: PresentBins,
   { gradient, hessian }: Node,
   leastHessian: number,
   l2: number,
 ): Split | undefined {
   const present = gradient ** 2 / (hessian + l2);
   let best = present * (1 + ROUNDING);
+  let nearlyBest = best * (1 - SLACK);
   let bestFeature: BinnedFeature | undefined;
   let bestBin = 0;
   let missingLeft = false;
   let bestG = 0;
   let bestH = 0;
   for (const feature of features) {
-    const start = 2 * feature.first;
-    const bins = feature.cuts.length + 1;
+    const count = find(feature);
+    const missing = count > 0 && bins[count - 1] === feature.cuts.length + 1;
+    const known = missing ? count - 1 : count;
     // Sums of the side without the missing values: from the lowest bin up, or from the highest down.
     let g = 0;
     let h = 0;
-    for (let bin = 0; bin < bins - 1; bin++) {
-      const moreG = histogram[start + 2 * bin];
-      const moreH = histogram[start + 2 * bin + 1];
-      if (moreG === 0 && moreH === 0) continue;
-      g += moreG;
-      h += moreH;
+    // The highest bin can go left only of missing values.
+    for (let i = 0; i < known; i++) {
+      if (bins[i] === feature.cuts.length) break;
+      g += sums[2 * i];
+      h += sums[2 * i + 1];
       if (h < leastHessian) continue;
       const restG = gradient - g;
       const restH = hessian - h;
       if (restH < leastHessian) break;
+      if (cannotBeat(g, h + l2, restG, restH + l2, nearlyBest)) continue;
       const score = (g * g) / (h + l2) + (restG * restG) / (restH + l2);
       if (!(score > best)) continue;
       best = score;
+      nearlyBest = best * (1 - SLACK);
       bestFeature = feature;
-      bestBin = bin + 1;
+      bestBin = bins[i] + 1;
       missingLeft = false;
       bestG = g;
       bestH = h;
     }
-    if (feature.size === bins) continue;
-    const missing = start + 2 * bins;
-    if (histogram[missing] === 0 && histogram[missing + 1] === 0) continue;
+    if (!missing) continue;
     g = 0;
     h = 0;
     // At bin 0 all that is known is on one side and what is missing on the other.
-    for (let bin = bins - 1; bin >= 0; bin--) {
-      const moreG = histogram[start + 2 * bin];
-      const moreH = histogram[start + 2 * bin + 1];
-      if (moreG === 0 && moreH === 0) continue;
-      g += moreG;
-      h += moreH;
+    for (let i = known - 1; i >= 0; i--) {
+      g += sums[2 * i];
+      h += sums[2 * i + 1];
       if (h < leastHessian) continue;
       const restG = gradient - g;
       const restH = hessian - h;
       if (restH < leastHessian) break;
+      if (cannotBeat(g, h + l2, restG, restH + l2, nearlyBest)) continue;
       const score = (g * g) / (h + l2) + (restG * restG) / (restH + l2);
       if (!(score > best)) continue;
       best = score;
+      nearlyBest = best * (1 - SLACK);
       bestFeature = feature;
-      bestBin = bin;
+      bestBin = bins[i];
       missingLeft = true;
       bestG = restG;
       bestH = restH;

@@ -86,7 +86,7 @@ const LEAST_CURVATURE = 1e-6;
  * takes more than 1,000 iterations. All is double precision, but on an engine, which is for large problems: there loss and
  * gradient have relative errors of about 1e-7, a fit also ends when that hides whether the loss still falls, and 150 iterations
  * are the most.
- * @param rows float64[n, d + 1]
+ * @param rows those of the features
  * @param labels float64[n]: with one logit 1, 0 or NaN, whose row is left out; else 0 … logits − 1. Every class occurs.
  * @param width number of logits: one for yes or no, else one per class
  * @param engine computes the loss of several logits and its gradient
@@ -97,7 +97,8 @@ export function logistic(
   width: number,
   engine?: Engine,
 ): (lambda: number) => Promise<LogisticFit> {
-  const columns = dimension + 1;
+  const rank = axes.variances.length;
+  const columns = rank + 1;
   const occurrences = new Float64Array(Math.max(width, 2));
   for (const label of labels) if (!Number.isNaN(label)) occurrences[label]++;
   const n = occurrences.reduce((sum, count) => sum + count, 0);
@@ -107,7 +108,7 @@ export function logistic(
   // Weights along the axes and intercept of each logit: [width, columns].
   let point: Float64Array = new Float64Array(width * columns);
   bias.forEach((value, k) => {
-    point[k * columns + dimension] = value;
+    point[k * columns + rank] = value;
   });
 
   const minimum = (lossSum: LossSum, lambda: number, limits: Limits) => {
@@ -119,7 +120,7 @@ export function logistic(
       let squares = 0;
       for (let i = 0; i < at.length; i++) {
         gradient[i] /= n;
-        if (i % columns === dimension) continue;
+        if (i % columns === rank) continue;
         squares += at[i] * at[i];
         gradient[i] += lambda * at[i];
       }
@@ -129,10 +130,10 @@ export function logistic(
       for (let k = 0; k < width; k++) {
         const scale = Math.max(curvature[k] / n, LEAST_CURVATURE);
         const start = k * columns;
-        for (let j = 0; j < dimension; j++) {
+        for (let j = 0; j < rank; j++) {
           out[start + j] = vector[start + j] / (scale * axes.variances[j] + lambda);
         }
-        out[start + dimension] = vector[start + dimension] / scale;
+        out[start + rank] = vector[start + rank] / scale;
       }
     };
     return minimize({ evaluate, precondition }, point, limits);
@@ -145,16 +146,14 @@ export function logistic(
       ? await withSoftmaxLoss(engine, { rows, labels, width }, (sum) => minimum(sum, lambda, ON_ENGINE))
       : await minimum(plainSum, lambda, PLAIN);
     point = solution.point;
-    const along = new Float64Array(width * dimension);
+    const along = new Float64Array(width * rank);
     for (let k = 0; k < width; k++) {
-      along.set(point.subarray(k * columns, k * columns + dimension), k * dimension);
+      along.set(point.subarray(k * columns, k * columns + rank), k * rank);
     }
-    const weights = new Float64Array(width * dimension);
-    multiplyTransposed(weights, along, axes.axesTransposed, width, dimension, dimension);
     return {
       dimension,
-      weights,
-      bias: Float64Array.from({ length: width }, (_, k) => point[k * columns + dimension]),
+      weights: axes.combine(along),
+      bias: Float64Array.from({ length: width }, (_, k) => point[k * columns + rank]),
       loss: solution.value,
       iterations: solution.iterations,
     };

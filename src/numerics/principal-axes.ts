@@ -1,19 +1,35 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { accumulateTransposed, BLOCK_ROWS, forEachBlock, multiplyTransposed } from './matrix.js';
 
-/** Mean and covariance (over n) of the rows of a matrix, the covariance as Σᵢ variances[i] · axes[i] axes[i]ᵀ. */
+/** Mean and covariance (over n) of the rows of a matrix, the covariance as Σᵢ variances[i] · axisᵢ axisᵢᵀ. */
 export interface PrincipalAxes {
   readonly dimension: number;
   readonly mean: Float64Array;
+  /** One for each axis. With fewer rows than columns the axes are those along which rows differ. */
   readonly variances: Float64Array;
-  /** float64[dimension, dimension], one orthonormal axis a row */
-  readonly axes: Float64Array;
-  /** The same, one axis a column. */
-  readonly axesTransposed: Float64Array;
+  /** Σᵢ coordinates[i] · axisᵢ: float64[m, axes] → float64[m, dimension]. */
+  combine(coordinates: Float64Array): Float64Array;
 }
 
-/** Principal axes of x float32[n, dimension], whose columns should not be far from mean 0. O(n d² + d³). */
-export function principalAxes(x: Float32Array, dimension: number): PrincipalAxes {
+/** Rows of a matrix in the coordinates of their principal axes, which are uncorrelated. */
+export interface PrincipalRows {
+  readonly dimension: number;
+  readonly axes: PrincipalAxes;
+  /** float64[n, axes + 1]: coordinates up to a shift, then a 1 that the intercept is the weight of. */
+  readonly rows: Float64Array;
+}
+
+/**
+ * Rows x float32[n, dimension], whose columns should not be far from mean 0, in the coordinates of their principal axes. With fewer
+ * rows than columns the axes are found in the space of the rows, O(n² d + n³), else of the columns, O(n d² + d³). A linear
+ * model with a penalty ‖w‖² and a free intercept has weights in the span of the rows less their mean, so these axes are all
+ * that it needs.
+ */
+export function principalRows(x: Float32Array, dimension: number): PrincipalRows {
+  return x.length / dimension < dimension ? fewRows(x, dimension) : manyRows(x, dimension);
+}
+
+function manyRows(x: Float32Array, dimension: number): PrincipalRows {
   const n = x.length / dimension;
   const mean = new Float64Array(dimension);
   const moments = new Float64Array(dimension * dimension);
@@ -23,43 +39,99 @@ export function principalAxes(x: Float32Array, dimension: number): PrincipalAxes
     accumulateTransposed(moments, block, block, dimension, dimension, count);
   });
   for (let j = 0; j < dimension; j++) mean[j] /= n;
-  const covariance = new Matrix(dimension, dimension);
   for (let i = 0; i < dimension; i++) {
     for (let j = 0; j < dimension; j++) {
-      covariance.set(i, j, moments[i * dimension + j] / n - mean[i] * mean[j]);
+      moments[i * dimension + j] = moments[i * dimension + j] / n - mean[i] * mean[j];
     }
   }
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(covariance, {
-    assumeSymmetric: true,
-  });
-  return {
+  const { values, vectors, vectorsTransposed } = eigen(moments, dimension);
+  const axes: PrincipalAxes = {
     dimension,
     mean,
-    variances: Float64Array.from(realEigenvalues, (value) => Math.max(value, 0)),
-    axes: Float64Array.from(eigenvectorMatrix.transpose().to1DArray()),
-    axesTransposed: Float64Array.from(eigenvectorMatrix.to1DArray()),
+    variances: values.map((value) => Math.max(value, 0)),
+    combine(given) {
+      const out = new Float64Array(given.length);
+      multiplyTransposed(out, given, vectorsTransposed, given.length / dimension, dimension, dimension);
+      return out;
+    },
   };
-}
-
-/** Rows of a matrix in the coordinates of their principal axes, which are uncorrelated. */
-export interface PrincipalRows {
-  readonly dimension: number;
-  readonly axes: PrincipalAxes;
-  /** float64[n, dimension + 1]: coordinates, not centred, then a 1 that the intercept is the weight of. */
-  readonly rows: Float64Array;
-}
-
-/** Rows x float32[n, dimension] in the coordinates of their principal axes. O(n d² + d³). */
-export function principalRows(x: Float32Array, dimension: number): PrincipalRows {
-  const axes = principalAxes(x, dimension);
   const columns = dimension + 1;
-  const rows = new Float64Array((x.length / dimension) * columns).fill(1);
+  const rows = new Float64Array(n * columns).fill(1);
   const coordinates = new Float64Array(BLOCK_ROWS * dimension);
   forEachBlock(x, dimension, (block, first, count) => {
-    multiplyTransposed(coordinates, block, axes.axes, count, dimension, dimension);
+    multiplyTransposed(coordinates, block, vectors, count, dimension, dimension);
     for (let row = 0; row < count; row++) {
       rows.set(coordinates.subarray(row * dimension, (row + 1) * dimension), (first + row) * columns);
     }
   });
   return { dimension, axes, rows };
+}
+
+/** An axis with a smaller share of the largest variance is rounding. */
+const LEAST_VARIANCE = 1e-12;
+
+/**
+ * Of the products of centred rows, C Cᵀ = U S² Uᵀ: the axes are the rows of S⁻¹ Uᵀ C, which is never made, and the rows'
+ * coordinates are U S.
+ */
+function fewRows(x: Float32Array, dimension: number): PrincipalRows {
+  const n = x.length / dimension;
+  const mean = new Float64Array(dimension);
+  for (let row = 0; row < n; row++) {
+    for (let j = 0; j < dimension; j++) mean[j] += x[row * dimension + j] / n;
+  }
+  const centered = new Float64Array(x.length);
+  for (let row = 0; row < n; row++) {
+    for (let j = 0; j < dimension; j++) {
+      centered[row * dimension + j] = x[row * dimension + j] - mean[j];
+    }
+  }
+  const products = new Float64Array(n * n);
+  multiplyTransposed(products, centered, centered, n, n, dimension);
+  const { values, vectors } = eigen(products, n);
+  const least = LEAST_VARIANCE * values.reduce((most, value) => Math.max(most, value), 0);
+  const kept = Array.from(values.keys()).filter((i) => values[i] > least);
+  const rank = kept.length;
+  const scales = Float64Array.from(kept, (i) => Math.sqrt(values[i]));
+  // Uᵀ and U of the axes that are kept.
+  const left = new Float64Array(rank * n);
+  kept.forEach((i, axis) => {
+    left.set(vectors.subarray(i * n, (i + 1) * n), axis * n);
+  });
+  const rows = new Float64Array(n * (rank + 1)).fill(1);
+  for (let axis = 0; axis < rank; axis++) {
+    for (let row = 0; row < n; row++) rows[row * (rank + 1) + axis] = left[axis * n + row] * scales[axis];
+  }
+  const axes: PrincipalAxes = {
+    dimension,
+    mean,
+    variances: Float64Array.from(kept, (i) => values[i] / n),
+    combine(coordinates) {
+      const m = rank === 0 ? 0 : coordinates.length / rank;
+      const scaled = new Float64Array(rank * m);
+      for (let i = 0; i < m; i++) {
+        for (let axis = 0; axis < rank; axis++)
+          scaled[axis * m + i] = coordinates[i * rank + axis] / scales[axis];
+      }
+      const ofRows = new Float64Array(n * m);
+      accumulateTransposed(ofRows, left, scaled, n, m, rank);
+      const out = new Float64Array(m * dimension);
+      accumulateTransposed(out, ofRows, centered, m, dimension, n);
+      return out;
+    },
+  };
+  return { dimension, axes, rows };
+}
+
+/** Eigenvalues of a symmetric matrix float64[size, size], and its eigenvectors as rows and as columns. */
+function eigen(matrix: Float64Array, size: number) {
+  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(
+    Matrix.from1DArray(size, size, matrix),
+    { assumeSymmetric: true },
+  );
+  return {
+    values: Float64Array.from(realEigenvalues),
+    vectors: Float64Array.from(eigenvectorMatrix.transpose().to1DArray()),
+    vectorsTransposed: Float64Array.from(eigenvectorMatrix.to1DArray()),
+  };
 }

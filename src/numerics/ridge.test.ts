@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { random } from '../tensor/random.js';
 import { applyLinear } from './linear-model.js';
+import { principalRows } from './principal-axes.js';
 import { ridge } from './ridge.js';
 
 describe('ridge', () => {
@@ -11,7 +12,7 @@ describe('ridge', () => {
     const source = random(1, 'ridge');
     const x = Float32Array.from({ length: n * dimension }, () => 2 + source.normal());
     const y = Float64Array.from({ length: n }, () => source.normal());
-    const solve = ridge(x, y, dimension);
+    const solve = ridge(principalRows(x, dimension), y);
     for (const lambda of [10, 0.1, 1e-4]) {
       const model = solve(lambda);
       const residual = applyLinear(model, x).map((value, row) => value - y[row]);

@@ -6,8 +6,8 @@ import { LacunaError } from '../errors.js';
 import { applyLinear, fitStandardization, standardize } from '../numerics/linear-model.js';
 import { logistic } from '../numerics/logistic.js';
 import { minimize } from '../numerics/minimize.js';
-import { principalAxes, principalRows } from '../numerics/principal-axes.js';
-import { ridge, solveShifted } from '../numerics/ridge.js';
+import { principalRows } from '../numerics/principal-axes.js';
+import { ridge } from '../numerics/ridge.js';
 import type { OutputLayout } from '../scoring/metrics.js';
 import { random } from '../tensor/random.js';
 import reference from './fixtures/reference.json' with { type: 'json' };
@@ -29,52 +29,43 @@ describe('standardization', () => {
   });
 });
 
-describe('principalAxes', () => {
-  it('inverts covariance + shift', () => {
-    const x = normal(40 * 5, 1);
-    const principal = principalAxes(x, 5);
-    const vector = Float64Array.of(1, -2, 3, 0, 5);
-    const solved = solveShifted(principal, 0.2, vector);
-    for (let i = 0; i < 5; i++) {
-      let back = 0.2 * solved[i];
-      for (let j = 0; j < 5; j++) {
-        let covariance = 0;
-        for (let row = 0; row < 40; row++) {
-          covariance += ((x[row * 5 + i] - principal.mean[i]) * (x[row * 5 + j] - principal.mean[j])) / 40;
+describe('principalRows', () => {
+  it.each([
+    [70, 4, 4],
+    [7, 20, 6],
+  ])(
+    'of %i rows and %i columns have uncorrelated coordinates of those variances, which turn back into the rows',
+    (n, dimension, rank) => {
+      const x = normal(n * dimension, 1).map((value, i) => value * (1 + (i % dimension)) + 0.3 * (i % 3));
+      const { axes, rows } = principalRows(x, dimension);
+      expect(axes.variances).toHaveLength(rank);
+      const mean = (column: (row: number) => number) =>
+        Array.from({ length: n }, (_, row) => column(row)).reduce((sum, value) => sum + value, 0) / n;
+      const centred = (row: number, i: number) => at(row, i) - mean((other) => at(other, i));
+      const at = (row: number, i: number) => rows[row * (rank + 1) + i];
+      for (let i = 0; i < rank; i++) {
+        for (let j = 0; j < rank; j++) {
+          const covariance = mean((row) => centred(row, i) * centred(row, j));
+          expect(covariance).toBeCloseTo(i === j ? axes.variances[i] : 0, 4);
         }
-        back += covariance * solved[j];
       }
-      expect(back).toBeCloseTo(vector[i], 10);
-    }
-  });
-
-  it('gives rows coordinates of those variances, uncorrelated, that turn back into the rows', () => {
-    const x = normal(70 * 4, 1).map((value, i) => value * (1 + (i % 4)) + 0.3 * (i % 3));
-    const { axes, rows } = principalRows(x, 4);
-    const mean = (column: (row: number) => number) =>
-      Array.from({ length: 70 }, (_, row) => column(row)).reduce((sum, value) => sum + value, 0) / 70;
-    const at = (row: number, i: number) => rows[row * 5 + i];
-    for (let i = 0; i < 4; i++) {
-      for (let j = 0; j < 4; j++) {
-        const moment = mean((row) => at(row, i) * at(row, j));
-        const covariance = moment - mean((row) => at(row, i)) * mean((row) => at(row, j));
-        expect(covariance).toBeCloseTo(i === j ? axes.variances[i] : 0, 5);
+      const coordinates = Float64Array.from({ length: n * rank }, (_, k) =>
+        centred(Math.floor(k / rank), k % rank),
+      );
+      const back = axes.combine(coordinates);
+      for (let row = 0; row < n; row++) {
+        expect(at(row, rank)).toBe(1);
+        for (let j = 0; j < dimension; j++)
+          expect(back[row * dimension + j] + axes.mean[j]).toBeCloseTo(x[row * dimension + j], 4);
       }
-    }
-    for (let row = 0; row < 70; row++) {
-      expect(at(row, 4)).toBe(1);
-      for (let j = 0; j < 4; j++) {
-        const back = [0, 1, 2, 3].reduce((sum, i) => sum + at(row, i) * axes.axes[i * 4 + j], 0);
-        expect(back).toBeCloseTo(x[row * 4 + j], 5);
-      }
-    }
-  });
+    },
+  );
 });
 
 describe('ridge', () => {
   it('agrees with scikit-learn', () => {
     const { x, y, solutions } = reference.ridge;
-    const solve = ridge(Float32Array.from(x.flat()), Float64Array.from(y), 4);
+    const solve = ridge(principalRows(Float32Array.from(x.flat()), 4), Float64Array.from(y));
     for (const { lambda, weights, bias } of solutions) {
       const model = solve(lambda);
       weights.forEach((weight, j) => {
@@ -85,7 +76,7 @@ describe('ridge', () => {
   });
 
   it('has a solution with fewer rows than features', () => {
-    const solve = ridge(normal(3 * 8, 2), Float64Array.of(1, 2, 4), 8);
+    const solve = ridge(principalRows(normal(3 * 8, 2), 8), Float64Array.of(1, 2, 4));
     const fitted = applyLinear(solve(1e-8), normal(3 * 8, 2));
     [1, 2, 4].forEach((value, row) => {
       expect(fitted[row]).toBeCloseTo(value, 5);

@@ -4,7 +4,7 @@ import { fitStandardization, type LinearModel, stackModels, standardize } from '
 import { logistic } from '../numerics/logistic.js';
 import { gatherRows } from '../numerics/matrix.js';
 import { engineIfLarge } from '../numerics/matrix-product.js';
-import { principalRows } from '../numerics/principal-axes.js';
+import { type PrincipalRows, principalRows } from '../numerics/principal-axes.js';
 import { ridge } from '../numerics/ridge.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
@@ -57,22 +57,29 @@ export async function* solutions(
 }
 
 const fitters: Record<Task, (train: TrainingRows, spec: LabelSpec, engine?: Engine) => Fit> = {
-  regression: (train, spec) =>
-    perTarget(train, spec, (labels) => {
-      const { features, dimension } = train;
-      const rows: number[] = [];
-      labels.forEach((label, row) => {
-        if (!Number.isNaN(label)) rows.push(row);
-      });
-      if (rows.length === labels.length) return ridge(features, labels, dimension);
-      const x = gatherRows(new Float32Array(rows.length * dimension), features, rows, dimension);
-      return ridge(x, gatherRows(new Float64Array(rows.length), labels, rows, 1), dimension);
-    }),
+  regression: ridgePerTarget,
   binary: logisticPerTarget,
   multilabel: logisticPerTarget,
   multiclass: softmax,
   'per-token': softmax,
 };
+
+function ridgePerTarget(train: TrainingRows, spec: LabelSpec): Fit {
+  const { features, dimension } = train;
+  let all: PrincipalRows | undefined;
+  return perTarget(train, spec, (labels) => {
+    const rows: number[] = [];
+    labels.forEach((label, row) => {
+      if (!Number.isNaN(label)) rows.push(row);
+    });
+    if (rows.length === labels.length) {
+      all ??= principalRows(features, dimension);
+      return ridge(all, labels);
+    }
+    const x = gatherRows(new Float32Array(rows.length * dimension), features, rows, dimension);
+    return ridge(principalRows(x, dimension), gatherRows(new Float64Array(rows.length), labels, rows, 1));
+  });
+}
 
 function logisticPerTarget(train: TrainingRows, spec: LabelSpec): Fit {
   const { features, dimension } = train;

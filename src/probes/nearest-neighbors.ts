@@ -106,7 +106,12 @@ function unitRows(features: Float32Array, dimension: number): Float32Array {
   return out;
 }
 
-type Vote = (found: Neighbors, neighbors: number, train: TrainingRows, spec: LabelSpec) => Float64Array;
+type Vote = (
+  found: Neighbors,
+  neighbors: number,
+  train: Pick<TrainingRows, 'labels'>,
+  spec: LabelSpec,
+) => Float64Array;
 
 const TEMPERATURE = 0.07;
 const equalWeight = () => 1;
@@ -164,8 +169,8 @@ const classVote: Vote = ({ k, rows, similarities }, neighbors, { labels }, { out
   return outputs;
 };
 
-// A yes/no answer is the share of yes minus one half, so that, like a logit, positive means yes.
-const voting: Record<Task, Vote> = {
+/** What neighbours say, float64[queries, outputs]: a yes/no answer is the share of yes minus one half, so that, like a logit, positive means yes. */
+export const voting: Record<Task, Vote> = {
   regression: meanVote(equalWeight, 0),
   binary: meanVote(similarityWeight, 0.5),
   multilabel: meanVote(similarityWeight, 0.5),

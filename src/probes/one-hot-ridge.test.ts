@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { principalRows } from '../numerics/principal-axes.js';
 import { ridge } from '../numerics/ridge.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { random } from '../tensor/random.js';
@@ -37,7 +38,7 @@ describe('ridge regression on one-hot features', () => {
       const predicted = candidate.predict(features) as Float64Array;
       for (const target of [0, 1]) {
         const own = labels.filter((_, i) => i % 2 === target);
-        const model = ridge(dense, own, dimension)(candidate.chosen.regularization);
+        const model = ridge(principalRows(dense, dimension), own)(candidate.chosen.regularization);
         for (let row = 0; row < count; row++) {
           let expected = model.bias[0];
           for (let j = 0; j < dimension; j++) expected += model.weights[j] * dense[row * dimension + j];

@@ -41,12 +41,16 @@ export interface GridSpec {
 export type TokenSpec =
   /** ids only. Rows are shorter than `maxTokens` or equal to it. */
   | { readonly kind: 'discrete'; readonly vocabulary: number; readonly maxTokens: number }
-  /** values only, `channels` per token, standardised. Rows are shorter than `maxTokens` or equal to it. */
+  /**
+   * values only, `channels` per token, standardised. Rows are shorter than `maxTokens` or equal to it. Where tokens are patches of
+   * a series, `patch` is their steps, which lie one after the other in a token, each with the channels of the series together.
+   */
   | {
       readonly kind: 'continuous';
       readonly channels: number;
       readonly maxTokens: number;
       readonly grid?: GridSpec;
+      readonly patch?: number;
     }
   /**
    * One token per column or part of one, in the order of `fields`; every row has exactly `maxTokens` = `fields.length` tokens.

@@ -17,7 +17,7 @@ tokenizerCases('series', { family: series, options, batch: batchOf(sunspots), em
 describe('series', () => {
   it('gives each step a token with mean 0 and variance 1 over the training records', async () => {
     const tokenizer = await fitOn(sunspots);
-    expect(tokenizer.spec).toEqual({ kind: 'continuous', channels: 1, maxTokens: 14 });
+    expect(tokenizer.spec).toEqual({ kind: 'continuous', channels: 1, maxTokens: 14, patch: 1 });
     const { values, offsets } = tokenizer.encode(batchOf(sunspots));
     expect([...offsets.subarray(0, 5)]).toEqual([0, 11, 20, 29, 43]);
     expect(values!.reduce((a, b) => a + b) / values!.length).toBeCloseTo(0, 5);

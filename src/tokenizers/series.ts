@@ -180,7 +180,7 @@ function seriesTokenizer(state: SeriesState): Tokenizer {
 
   return {
     kind: 'series',
-    spec: { kind: 'continuous', channels: tokenChannels, maxTokens },
+    spec: { kind: 'continuous', channels: tokenChannels, maxTokens, patch },
     columns: [name],
     fitted: state.fitted,
 

@@ -1,5 +1,6 @@
 /** Predictors without an encoder, which every table has beside the encoders. */
 
+import { miniRocketFeatures } from '../../features/minirocket.js';
 import { descriptors, fingerprintsAndDescriptors } from '../../features/molecules.js';
 import { boostedTrees as boostedTreesProbe } from '../../probes/boosted-trees-probe.js';
 import { constantProbe } from '../../probes/constant.js';
@@ -9,7 +10,8 @@ import {
 } from '../../probes/forest-probe.js';
 import { linearProbe } from '../../probes/linear-probe.js';
 import { oneHotRidge } from '../../probes/one-hot-ridge.js';
-import { fingerprints, positionOneHot, rawValues, rowCount, textFeatures } from '../features.js';
+import { timeWarping } from '../../probes/time-warping.js';
+import { featuresOf, fingerprints, positionOneHot, rawValues, rowCount, wholeSeries } from '../features.js';
 import { onFeatures } from './on-features.js';
 
 export const constant = onFeatures({
@@ -73,7 +75,7 @@ export const extraTrees = onFeatures({
 export const linearOnDescriptors = onFeatures({
   name: 'linear, descriptors',
   description: "ridge or logistic regression on RDKit's descriptors and counts of groups",
-  features: textFeatures(descriptors),
+  features: featuresOf(descriptors),
   probe: linearProbe,
 });
 
@@ -81,13 +83,28 @@ export const boostedTreesOnMolecules = onFeatures({
   name: 'boosted trees, molecules',
   description:
     'gradient-boosted trees on descriptors and fingerprints; size of trees and rounds chosen on validation',
-  features: textFeatures(fingerprintsAndDescriptors),
+  features: featuresOf(fingerprintsAndDescriptors),
   probe: boostedTreesProbe,
 });
 
 export const randomForestOnMolecules = onFeatures({
   name: 'random forest, molecules',
   description: '300 trees on descriptors and fingerprints; rows in a leaf chosen on validation',
-  features: textFeatures(fingerprintsAndDescriptors),
+  features: featuresOf(fingerprintsAndDescriptors),
   probe: randomForestProbe,
+});
+
+export const linearOnMiniRocket = onFeatures({
+  name: 'linear, MiniRocket',
+  description: 'ridge, logistic or softmax regression on 9,996 features of MiniRocket',
+  features: featuresOf(miniRocketFeatures),
+  probe: linearProbe,
+});
+
+export const nearestByTimeWarping = onFeatures({
+  name: 'nearest neighbour, time warping',
+  description:
+    'the label of the training series that is nearest by dynamic time warping; the window chosen by leaving one training series out',
+  features: wholeSeries,
+  probe: timeWarping,
 });

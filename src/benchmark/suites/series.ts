@@ -2,7 +2,13 @@
 import { given } from '../files.js';
 import { encoderMethods, finetuned, usualChoices } from '../methods/encoders.js';
 import { fitMethods } from '../methods/fit.js';
-import { constant, extraTrees, linearOnValues } from '../methods/simple.js';
+import {
+  constant,
+  extraTrees,
+  linearOnMiniRocket,
+  linearOnValues,
+  nearestByTimeWarping,
+} from '../methods/simple.js';
 import type { BenchmarkTask, Suite } from '../suite.js';
 
 const others = [
@@ -54,7 +60,16 @@ const task = (
       choices: usualChoices,
     },
     seeds: 5,
-    methods: [constant, linearOnValues, extraTrees, ...encoderMethods, ...others, ...fitMethods],
+    methods: [
+      constant,
+      linearOnValues,
+      extraTrees,
+      nearestByTimeWarping,
+      linearOnMiniRocket,
+      ...encoderMethods,
+      ...others,
+      ...fitMethods,
+    ],
   };
 };
 

@@ -120,7 +120,7 @@ const fluorescence: BenchmarkTask = {
   metric: 'spearman',
   split: "TAPE's own: train and validation up to 3 mutations, test 4 to 15",
   source: 'Sarkisyan et al., Nature 2016',
-  methods: [constant, linearOnOneHot, convolution(1), ...encoderMethods, ...fitMethods],
+  methods: [constant, linearOnOneHot, linearOnValues, convolution(1), ...encoderMethods, ...fitMethods],
 };
 
 const stability: BenchmarkTask = {
@@ -133,7 +133,7 @@ const stability: BenchmarkTask = {
   metric: 'spearman',
   split: "TAPE's own: test on neighbours of 17 proteins",
   source: 'Rocklin et al., Science 2017',
-  methods: [constant, linearOnOneHot, convolution(3), ...encoderMethods, ...fitMethods],
+  methods: [constant, linearOnOneHot, linearOnValues, convolution(3), ...encoderMethods, ...fitMethods],
 };
 
 const remoteHomology: BenchmarkTask = {
