@@ -102,8 +102,8 @@ const pretraining: Pretraining = {
       mask_self: true,
       schedule_fraction: 0.25,
     },
-    // 50 passes.
-    training: { steps: 7200, batch_size: 128, learning_rate: 1e-3, valid_steps: 720, checkpoint_steps: 720 },
+    // 25 passes.
+    training: { steps: 3600, batch_size: 128, learning_rate: 1e-3, valid_steps: 360, checkpoint_steps: 360 },
   },
 };
 
