@@ -41,7 +41,7 @@ async function chosenOf(
 const common = { random: false, choices: () => [{}] } as const;
 
 /** The simple model that `fit` would keep if it made no ensemble. */
-export const bestSimpleModel: Method = {
+const bestSimpleModel: Method = {
   ...common,
   name: 'best simple model',
   description: 'of every simple model that `fit` tries, the one that its validation prefers',
@@ -51,7 +51,7 @@ export const bestSimpleModel: Method = {
 };
 
 /** `fit` without an encoder. */
-export const fitSimple: Method = {
+const fitSimple: Method = {
   ...common,
   name: 'fit',
   description: 'what `fit` chooses of the simple models and their greedy ensemble',
@@ -61,7 +61,7 @@ export const fitSimple: Method = {
 };
 
 /** `fit` with a pretrained encoder. */
-export const fitWith = (name: string, description: string, pretraining: PretrainingChanges): Method => ({
+const fitWith = (name: string, description: string, pretraining: PretrainingChanges): Method => ({
   ...common,
   name,
   description,
