@@ -14,15 +14,19 @@ export function define(command: Command, { run }: Session): void {
     .argument('<data>', 'a file with labels, or the folder of one data set with labels')
     .requiredOption('--out <model>', 'folder of the new model')
     .option('--run <run>', 'folder of a pretrained run, whose encoder is tried beside the simple models')
+    .option('--resume', 'go on with the fit that was stopped in the folder of the model')
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(
-    async (data: string, { out, run: pretrained, json }: { out: string; run?: string; json?: boolean }) => {
+    async (
+      data: string,
+      { out, run: pretrained, resume, json }: { out: string; run?: string; resume?: boolean; json?: boolean },
+    ) => {
       const config = await readConfigOptions(command, keys);
       const targets = requireTargets(config.fit?.target);
       await run(
         json,
-        (verbs, hooks) => verbs.fit({ data, targets, out, run: pretrained, config }, hooks),
+        (verbs, hooks) => verbs.fit({ data, targets, out, resume, run: pretrained, config }, hooks),
         describeFit,
       );
     },

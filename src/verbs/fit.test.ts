@@ -102,6 +102,35 @@ describe('fit on a table', () => {
     expect(describeFit(summary)).toContain('never choose by test');
   });
 
+  it('goes on where it was stopped, to the same rows, and not with other options', async () => {
+    const stopped = { data: file('table.csv'), targets: ['letters'], out: file('stopped') };
+    const config = { fit: { task: 'regression', folds: 2 } } as const;
+    const controller = new AbortController();
+    const first = fitFile(
+      { ...stopped, config },
+      {
+        signal: controller.signal,
+        onEvent: (event) => {
+          if (event.type === 'info' && event.message.startsWith('2 of')) controller.abort();
+        },
+      },
+    );
+    await expect(first).rejects.toThrow();
+    await expect(fitFile({ ...stopped, config })).rejects.toThrow('not empty');
+    const other = { fit: { task: 'regression', folds: 3 } } as const;
+    await expect(fitFile({ ...stopped, config: other, resume: true })).rejects.toThrow('other options');
+    const told: string[] = [];
+    const resumed = await fitFile(
+      { ...stopped, config, resume: true },
+      { onEvent: (event) => event.type === 'info' && told.push(event.message) },
+    );
+    expect(told.filter((message) => message.endsWith('done before'))).toHaveLength(2);
+    const { summary } = await run({ targets: ['letters'], config });
+    const withoutTime = ({ rows }: FitSummary) => rows.map(({ seconds: _, ...row }) => row);
+    expect(withoutTime(resumed)).toEqual(withoutTime(summary));
+    expect(await readdir(stopped.out)).toEqual(await readdir(summary.model));
+  });
+
   it('chooses without the test labels', async () => {
     await writeFile(
       file('changed.csv'),

@@ -13,16 +13,19 @@ import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { type FitData, fitDataOf } from '../fit/fit-data.js';
 import type { Fold } from '../fit/folds.js';
+import { begunFit, keptAttempts } from '../fit/kept-attempts.js';
 import { type EncoderToTry, encoderModels, simpleModels } from '../fit/models.js';
 import { saveFit } from '../fit/saved-fit.js';
 import { type Fitted, fitFolds, type Selection, select } from '../fit/select.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { schemaOf } from '../records/cells/schema.js';
-import { assertNewRun, openRun, type Run } from '../runs/folder.js';
+import { assertNewRun, hasConfig, openRun, type Run } from '../runs/folder.js';
 import { describeParts, type Scores } from '../runs/scores.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { checkDefined } from '../scoring/undefined-scores.js';
+import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
+import { version } from '../version.js';
 import { stepReporter } from './finetune.js';
 import { describeRecords, type RecordReading, readingOf, readLabelledFile } from './labelled-file.js';
 import { openData } from './open-data.js';
@@ -36,6 +39,8 @@ export interface FitVerbOptions {
   readonly targets: readonly string[];
   /** Folder of the new model. */
   readonly out: string;
+  /** Go on with the fit that was stopped in this folder. */
+  readonly resume?: boolean;
   /** Folder of a pretrained run, whose encoder is tried beside the simple models. */
   readonly run?: string;
   /** Its section `fit`, and for `pretrain` those of a pretraining. */
@@ -68,11 +73,20 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
   if (wishes.pretrain && options.run !== undefined) {
     throw new InputError('fit: an encoder is given and another one asked for; leave out --run or --pretrain');
   }
-  await assertNewRun(out);
+  if (!(options.resume && (await begunFit(out)))) await assertNewRun(out);
   await refuseOverwriteFolder(await inputFiles(data, wishes.format), out);
   const warn = (message: string) => onEvent({ type: 'warning', message });
   tellUnread(config, options.run, warn);
+  const { threads: _, ...training } = config.training ?? {};
+  const kept = await keptAttempts(out, {
+    version,
+    data: await checksum(await openData(data, wishes)),
+    targets,
+    run: options.run,
+    config: { ...config, training },
+  });
   const fitted = options.run === undefined ? await fittedReading(options, config, warn) : undefined;
+  if (wishes.pretrain) await kept.begin();
   const folder = fitted && wishes.pretrain ? await pretrainHere(options, config, fitted, hooks) : options.run;
   const pretraining = (performance.now() - started) / 1000;
   const run = folder === undefined ? undefined : await openRun(folder, warn);
@@ -101,15 +115,19 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
     ...simple.attempts,
     ...(run ? await encoderModels(parts, simple.matrices, encoderToTry(run, parts, wishes, hooks)) : []),
   ];
+  await kept.begin();
   const results: Fitted[] = [];
   for (const [at, attempt] of attempts.entries()) {
-    hooks.signal?.throwIfAborted();
-    const made = await fitFolds(attempt, parts);
+    if (hooks.signal?.aborted) {
+      onEvent({ type: 'info', message: `${at} of ${attempts.length} are kept; go on with --resume` });
+      hooks.signal.throwIfAborted();
+    }
+    const before = await kept.read(attempt.name);
+    const made = before ?? (await fitFolds(attempt, parts));
+    if (!before) await kept.write(made);
     results.push(made);
-    onEvent({
-      type: 'info',
-      message: `${at + 1} of ${attempts.length}: ${attempt.name}, ${made.seconds.toFixed(1)} s`,
-    });
+    const spent = before ? 'done before' : `${made.seconds.toFixed(1)} s`;
+    onEvent({ type: 'info', message: `${at + 1} of ${attempts.length}: ${attempt.name}, ${spent}` });
   }
   const selection = select(results, parts);
   await saveFit(out, {
@@ -122,7 +140,8 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
     selection,
     data: { path: data, ...readingKeysOf(wishes) },
   });
-  const { parts: _, ...chosen } = selection;
+  await kept.remove();
+  const { parts: __, ...chosen } = selection;
   return {
     task: spec.task,
     targets: spec.columns,
@@ -179,6 +198,7 @@ async function pretrainHere(
     {
       data,
       out: folder,
+      resume: await hasConfig(folder),
       config: {
         ...config,
         tokenizer: { ...config.tokenizer, kind },
