@@ -112,7 +112,7 @@ export class Pretrainings {
         batch_size: ownTraining.batch_size,
         records: summary.rows,
         parameters: summary.parameters,
-        ...(run.model.spec.kind !== 'discrete' && { tokens: run.model.spec.maxTokens }),
+        tokens: await meanTokens(run, path),
         ...(removed && { removed }),
         val_loss: summary.val_loss,
         val_loss_marginal: summary.val_loss_marginal,
@@ -133,6 +133,16 @@ export class Pretrainings {
     }
     return results;
   }
+}
+
+/** Tokens of a record of the first batch, in the mean. */
+export async function meanTokens({ tokenizer }: Pick<Run, 'tokenizer'>, path: string): Promise<number> {
+  const source = await openSource(path, { onBadRecord: 'skip' });
+  for await (const batch of source.read({ columns: tokenizer.columns })) {
+    const { count, offsets } = tokenizer.encode(batch);
+    return offsets[count] / count;
+  }
+  throw new Error(`${path}: no record`);
 }
 
 /** What the tasks test on is not in the data; see the suites. */

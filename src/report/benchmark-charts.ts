@@ -13,7 +13,7 @@ import {
   type Styles,
   styleOf,
 } from './panel.js';
-import type { Results } from './results.js';
+import { pretrainingOperations, type Results } from './results.js';
 
 /**
  * One panel per task with an axis of its own, one row per method: every seed, their mean and its 95 % interval. The constant
@@ -88,23 +88,20 @@ export const labelEfficiencySpec = (results: Results, styles: Styles): TopLevelS
     format: ',d',
   });
 
-/**
- * Floating-point operations that the pretraining of a task's encoders took, as usually estimated: 6 for each parameter and
- * token. undefined where nothing was pretrained or records differ in length.
- */
-export function pretrainingOperations(results: Results, { name }: Results['tasks'][number]) {
+/** Of the pretraining of a task's first encoder; undefined where there is none. */
+export function operationsFor(results: Results, { name }: Results['tasks'][number]): number | undefined {
   const used = new Set(
     results.cells.filter(({ task }) => task === name).map(({ pretraining }) => pretraining),
   );
   const run = results.pretraining.find((known) => used.has(known.name));
-  return run?.tokens && 6 * run.parameters * run.tokens * run.steps * run.batch_size;
+  return run && pretrainingOperations(run);
 }
 
 /** Test score against the operations of pretraining, both encoders and steps being what differs between the tasks. */
 export const scalingSpec = (results: Results, styles: Styles): TopLevelSpec =>
   linesSpec(results, styles, {
     title: 'floating-point operations of pretraining (logarithmic)',
-    of: (task) => pretrainingOperations(results, task),
+    of: (task) => operationsFor(results, task),
     format: '.1e',
   });
 

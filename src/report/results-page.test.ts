@@ -66,6 +66,7 @@ const higgs: Results = {
   methods: methods('constant', 'linear', 'SMA, frozen', 'from scratch', 'random masking', 'SMA'),
   pretraining: [
     encoder('events-random-masking-1', 'random-masking', {
+      tokens: 80,
       removed: { records: 5, of: 1239, reason: 'test rows' },
     }),
     encoder('events-sma-2', 'sma', { val_loss: 1 }),
@@ -141,10 +142,10 @@ describe('the tables', () => {
   it('say how encoders were pretrained; only SMA draws queries', async () => {
     expect(await made('higgs pretraining')).toBe(
       `
-| objective      | masking ratio | per query | steps | records | records removed before | parameters | validation loss | marginal | loss / marginal | processor seconds |
-| -------------- | ------------: | --------: | ----: | ------: | ---------------------: | ---------: | --------------: | -------: | --------------: | ----------------: |
-| random-masking |           0.5 |           | 2,000 |   1,234 |  5 of 1,239: test rows |     56,789 |           1.500 |    2.000 |           0.750 |                61 |
-| sma            |           0.5 |         4 | 2,000 |   1,234 |                        |     56,789 |           1.000 |    2.000 |           0.500 |                61 |`.trim(),
+| objective      | masking ratio | per query | steps | records | records removed before | parameters | validation loss | marginal | loss / marginal | operations | processor seconds |
+| -------------- | ------------: | --------: | ----: | ------: | ---------------------: | ---------: | --------------: | -------: | --------------: | ---------: | ----------------: |
+| random-masking |           0.5 |           | 2,000 |   1,234 |  5 of 1,239: test rows |     56,789 |           1.500 |    2.000 |           0.750 |    4.4e+11 |                61 |
+| sma            |           0.5 |         4 | 2,000 |   1,234 |                        |     56,789 |           1.000 |    2.000 |           0.500 |            |                61 |`.trim(),
     );
   });
 

@@ -1,12 +1,7 @@
 /** The page of all benchmark results: Markdown and figures, made from result files; the words between are a person's. */
 import type { TopLevelSpec } from 'vega-lite';
 import { InputError } from '../errors.js';
-import {
-  comparisonPanelsSpec,
-  labelEfficiencySpec,
-  pretrainingOperations,
-  scalingSpec,
-} from './benchmark-charts.js';
+import { comparisonPanelsSpec, labelEfficiencySpec, operationsFor, scalingSpec } from './benchmark-charts.js';
 import { differenceTable, hasDifference, scoreTable, summariesOf } from './benchmark-tables.js';
 import { renderChart } from './charts.js';
 import { beginMarker, endMarker, fillBlocks } from './marked-blocks.js';
@@ -202,7 +197,7 @@ function labelEfficiency(results: Results, styles: Styles): Figure | undefined {
 }
 
 function scaling(results: Results, styles: Styles): Figure | undefined {
-  if (!results.tasks.some((task) => pretrainingOperations(results, task))) return undefined;
+  if (!results.tasks.some((task) => operationsFor(results, task))) return undefined;
   return chart(
     scalingSpec(results, styles),
     `${results.title}: test score of each method against the operations of pretraining`,

@@ -2,7 +2,7 @@
 import { type MethodSummary, summariesOf } from './benchmark-tables.js';
 import { isEncoderMethod } from './method-styles.js';
 import { fixed, grouped, meanAndInterval } from './numbers.js';
-import type { Cell, Results } from './results.js';
+import { type Cell, pretrainingOperations, type Results } from './results.js';
 import { formatTable, type Cell as TableCell } from './table.js';
 
 const markdown = (header: readonly string[], rows: readonly (readonly TableCell[])[]) =>
@@ -40,6 +40,7 @@ export function pretrainingTable({ pretraining }: Results): string {
     ...(run.val_loss_marginal === undefined
       ? ['', '']
       : [fixed(run.val_loss_marginal), fixed(run.val_loss / run.val_loss_marginal)]),
+    pretrainingOperations(run)?.toExponential(1) ?? '',
     grouped(Math.round(run.seconds)),
   ]);
   const header = [
@@ -53,6 +54,7 @@ export function pretrainingTable({ pretraining }: Results): string {
     'validation loss',
     'marginal',
     'loss / marginal',
+    'operations',
     'processor seconds',
   ];
   return markdown(header, rows);

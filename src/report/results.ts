@@ -39,8 +39,8 @@ export const pretrainingSchema = z.strictObject({
   batch_size: z.int(),
   records: z.int(),
   parameters: z.int(),
-  /** Of each record, where all have as many. */
-  tokens: z.int().optional(),
+  /** Of a record, in the mean; results of earlier versions do not tell. */
+  tokens: z.number().optional(),
   removed: z.strictObject({ records: z.int(), of: z.int(), reason: z.string() }).optional(),
   val_loss: z.number(),
   /** Where the objective has such a reference. */
@@ -83,6 +83,13 @@ export type Cell = z.infer<typeof cellSchema>;
 export type MaskExample = z.infer<typeof maskExampleSchema>;
 export type PretrainingResult = z.infer<typeof pretrainingSchema>;
 export type Results = z.infer<typeof resultsSchema>;
+
+/**
+ * Floating-point operations of a pretraining as usually estimated: 6 for each parameter and token that was read. undefined
+ * where the number of tokens is not known.
+ */
+export const pretrainingOperations = (run: PretrainingResult): number | undefined =>
+  run.tokens && 6 * run.parameters * run.tokens * run.steps * run.batch_size;
 
 /** Results as they were written. Throws InputError that names the first key at fault. */
 export function parseResults(text: string, path: string): Results {
