@@ -4,28 +4,57 @@ import { extraTrees, randomForest } from '../probes/forest-probe.js';
 import { linearProbe } from '../probes/linear-probe.js';
 import type { Probe } from '../probes/protocol.js';
 
-type Learners = Readonly<Record<string, Probe>>;
+/** What a simple model is fitted to. */
+export interface FitSize {
+  /** Records that are learned from. */
+  readonly rows: number;
+  readonly columns: number;
+  /** Outputs of the model. */
+  readonly outputs: number;
+  /** Times that it is fitted. */
+  readonly folds: number;
+}
 
-/** On the plainest features, simplest first, which of equals is chosen. */
-const onPlainest: Learners = {
-  linear: linearProbe,
-  'boosted trees': boostedTrees,
-  'random forest': randomForest,
-  'extra trees': extraTrees,
+interface Learner {
+  readonly probe: Probe;
+  /** On the plainest features of a kind of record alone: forests take minutes on many columns. */
+  readonly onPlainest?: true;
+  /** A count of operations, and the most that are worth a wait of some minutes. */
+  readonly cost: (size: FitSize) => number;
+  readonly most: number;
+}
+
+/** Passes over the records that a logistic regression takes, about. */
+const ITERATIONS = 50;
+
+const treeCost = ({ rows, columns, outputs, folds }: FitSize) => rows * columns * outputs * folds;
+const forestCost = (size: FitSize) => treeCost({ ...size, columns: Math.sqrt(size.columns) });
+
+/** Simplest first, which of equals is chosen. */
+const learners: Readonly<Record<string, Learner>> = {
+  linear: {
+    probe: linearProbe,
+    cost: ({ rows, columns, outputs, folds }) =>
+      rows * columns * folds * Math.max(Math.min(rows, columns), ITERATIONS * outputs),
+    most: 2e11,
+  },
+  'boosted trees': { probe: boostedTrees, cost: treeCost, most: 5e8 },
+  'random forest': { probe: randomForest, onPlainest: true, cost: forestCost, most: 5e8 },
+  'extra trees': { probe: extraTrees, onPlainest: true, cost: forestCost, most: 5e8 },
 };
 
-/** On all others: forests take minutes on many columns. */
-const onOthers: Learners = { linear: linearProbe, 'boosted trees': boostedTrees };
-
-/** More columns than this take linear models minutes where records are as many. */
-const MOST_LINEAR = 1024;
-
-/** So many columns are those of MiniRocket, of fewer records than that: a matter of the records for a linear model, of minutes for trees. */
-const LINEAR_ALONE = 9216;
-
-/** What is tried on features of so many columns; `plainest` are the first of a kind of record. */
-export function learnersFor(dimension: number, plainest: boolean): [name: string, probe: Probe][] {
-  if (plainest) return Object.entries(onPlainest);
-  const linear = dimension <= MOST_LINEAR || dimension >= LINEAR_ALONE;
-  return Object.entries(onOthers).filter(([name]) => (name === 'linear' ? linear : dimension < LINEAR_ALONE));
+/** What is tried on features of a size, and the names of what would take too long; `plainest` are the first of a kind of record. */
+export function learnersFor(
+  size: FitSize,
+  plainest: boolean,
+): {
+  readonly tried: readonly (readonly [name: string, probe: Probe])[];
+  readonly tooSlow: readonly string[];
+} {
+  const suited = Object.entries(learners).filter(([, { onPlainest }]) => plainest || !onPlainest);
+  const slow = ([, { cost, most }]: (typeof suited)[number]) => cost(size) > most;
+  return {
+    tried: suited.filter((learner) => !slow(learner)).map(([name, { probe }]) => [name, probe]),
+    tooSlow: suited.filter(slow).map(([name]) => name),
+  };
 }

@@ -1,5 +1,6 @@
 /** Everything that a fit tries on its records, simplest first. */
 import type { HostTensors } from '../engine/engine.js';
+import { InputError } from '../errors.js';
 import { featureSetsFor } from '../features/index.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import type { ModelConfig } from '../learning/model.js';
@@ -21,13 +22,17 @@ export const EMBEDDING = 'embedding';
 /** Simple models, and the features that they read. */
 export interface SimpleModels {
   readonly attempts: readonly Attempt[];
+  /** Names of those that are left out, since they would take too long. */
+  readonly tooSlow: readonly string[];
   /** Plainest first. */
   readonly matrices: readonly FeatureMatrix[];
   /** What each set of features was fitted to, by its name. */
   readonly states: Readonly<Record<string, unknown>>;
 }
 
-/** Simple models on every set of features that suits the records. */
+/**
+ * Simple models on every set of features that suits the records. Throws InputError where each would take too long.
+ */
 export async function simpleModels(data: FitData, spec: TokenSpec): Promise<SimpleModels> {
   const raw = (part: 'development' | 'test') => ({
     spec,
@@ -46,10 +51,17 @@ export async function simpleModels(data: FitData, spec: TokenSpec): Promise<Simp
       test: await set.of(raw('test'), state),
     });
   }
-  const attempts = matrices.flatMap((matrix, i) =>
+  const found = matrices.map((matrix, i) =>
     learnersOn(matrix, data, { representation: false, plainest: i === 0 }),
   );
-  return { attempts, matrices, states };
+  const attempts = found.flatMap((own) => own.attempts);
+  const tooSlow = found.flatMap((own) => own.tooSlow);
+  if (attempts.length === 0) {
+    throw new InputError(
+      `fit: every simple model would take too long on ${data.development.records.count} records with ${data.spec.outputs} outputs (${tooSlow.join(', ')}); learn from fewer records or classes, or use finetune`,
+    );
+  }
+  return { attempts, tooSlow, matrices, states };
 }
 
 /** An encoder that a fit tries. */
@@ -81,7 +93,9 @@ export async function encoderModels(
     const beside = [...new Set([matrices[0], matrices[matrices.length - 1]])];
     const read = [embedding, ...beside.map((matrix) => joinFeatures([embedding, matrix]))];
     return [
-      ...read.flatMap((matrix) => learnersOn(matrix, data, { representation: true, plainest: false })),
+      ...read.flatMap(
+        (matrix) => learnersOn(matrix, data, { representation: true, plainest: false }).attempts,
+      ),
       ...(trained
         ? [
             trainedEncoder('encoder trained on the labels', data, {
@@ -98,12 +112,25 @@ export async function encoderModels(
   }
 }
 
-/** Every simple model on one set of features. */
-const learnersOn = (
+/** Every simple model on one set of features that does not take too long. */
+function learnersOn(
   features: FeatureMatrix,
   data: FitData,
   { representation, plainest }: { readonly representation: boolean; readonly plainest: boolean },
-): Attempt[] =>
-  learnersFor(features.dimension, plainest).map(([name, probe]) =>
-    onFeatures(`${name} on ${features.names.join(' + ')}`, data, features, { probe, representation }),
-  );
+): { readonly attempts: readonly Attempt[]; readonly tooSlow: readonly string[] } {
+  const { folds, spec } = data;
+  const on = features.names.join(' + ');
+  const size = {
+    rows: folds[0].train.length,
+    columns: features.dimension,
+    outputs: spec.outputs,
+    folds: folds.length,
+  };
+  const { tried, tooSlow } = learnersFor(size, plainest);
+  return {
+    attempts: tried.map(([name, probe]) =>
+      onFeatures(`${name} on ${on}`, data, features, { probe, representation }),
+    ),
+    tooSlow: tooSlow.map((name) => `${name} on ${on}`),
+  };
+}

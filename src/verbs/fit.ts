@@ -111,6 +111,8 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
   });
 
   const simple = await simpleModels(parts, reading.tokenizer.spec);
+  if (simple.tooSlow.length > 0)
+    warn(`left out, since they would take too long: ${simple.tooSlow.join(', ')}`);
   const attempts = [
     ...simple.attempts,
     ...(run ? await encoderModels(parts, simple.matrices, encoderToTry(run, parts, wishes, hooks)) : []),
