@@ -37,6 +37,8 @@ export interface FeatureSet {
   readonly name: string;
   /** What the numbers are, in a clause. */
   readonly description: string;
+  /** Whether it is made for linear models alone. */
+  readonly forLinearModels?: true;
   /** What the set learns from the training part; most learn nothing but their dimension. */
   fit(train: RawRecords): FeatureState | Promise<FeatureState>;
   /** float32[records, dimension]; NaN is missing. Throws InputError where records lack what the set reads. */

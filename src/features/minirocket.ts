@@ -185,6 +185,7 @@ const SEED = 0;
 export const miniRocketFeatures: FeatureSet = {
   name: 'MiniRocket',
   description: 'shares of the steps at which 84 dilated kernels exceed quantiles of the training series',
+  forLinearModels: true,
   fit({ spec, block }) {
     const kernels = fitMiniRocket(seriesRows(spec, block), random(SEED, 'MiniRocket'));
     return { name: 'MiniRocket', dimension: kernels.biases.length, kernels };

@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { learnersFor } from './learners.js';
+import { type FitSize, learnersFor } from './learners.js';
 
-const names = (size: Partial<Parameters<typeof learnersFor>[0]>, plainest: boolean) => {
-  const { tried, tooSlow } = learnersFor(
-    { rows: 1000, columns: 30, outputs: 1, folds: 1, ...size },
-    plainest,
-  );
+const names = (size: Partial<FitSize>, plainest: boolean) => {
+  const all = { rows: 1000, columns: 30, density: 1, outputs: 1, folds: 1, ...size };
+  const { tried, tooSlow } = learnersFor(all, { plainest, linearAlone: false });
   return [tried.map(([name]) => name), tooSlow];
 };
 
@@ -16,10 +14,19 @@ describe('the simple models that are tried', () => {
   });
 
   it('are linear on many columns where rows are few, and what takes too long is named', () => {
-    expect(names({ rows: 500, columns: 10_000, folds: 5 }, false)).toEqual([['linear', 'boosted trees'], []]);
-    expect(names({ rows: 50_000, columns: 4500 }, false)).toEqual([['boosted trees'], ['linear']]);
+    expect(names({ rows: 500, columns: 4000, folds: 5 }, false)).toEqual([['linear', 'boosted trees'], []]);
+    expect(names({ rows: 50_000, columns: 4500, density: 0.1 }, false)).toEqual([
+      ['boosted trees'],
+      ['linear'],
+    ]);
     const [tried, tooSlow] = names({ rows: 12_000, columns: 4500, outputs: 1195 }, true);
     expect(tried).toEqual([]);
     expect(tooSlow).toHaveLength(4);
+  });
+
+  it('are linear alone on features that are made for that', () => {
+    const size = { rows: 60, columns: 9996, density: 1, outputs: 2, folds: 5 };
+    const { tried } = learnersFor(size, { plainest: false, linearAlone: true });
+    expect(tried.map(([name]) => name)).toEqual(['linear']);
   });
 });

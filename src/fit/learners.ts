@@ -9,6 +9,8 @@ export interface FitSize {
   /** Records that are learned from. */
   readonly rows: number;
   readonly columns: number;
+  /** Share of the numbers that are not 0. */
+  readonly density: number;
   /** Outputs of the model. */
   readonly outputs: number;
   /** Times that it is fitted. */
@@ -27,7 +29,12 @@ interface Learner {
 /** Passes over the records that a logistic regression takes, about. */
 const ITERATIONS = 50;
 
-const treeCost = ({ rows, columns, outputs, folds }: FitSize) => rows * columns * outputs * folds;
+/** Leaves of a tree and bins of a column, at most; and about how often a row is read for one tree. */
+const [LEAVES, BINS, READINGS] = [31, 255, 8];
+
+/** Of one round: rows are added to the bins of every column, and the bins of every node searched. Zeros are skipped. */
+const treeCost = ({ rows, columns, density, outputs, folds }: FitSize) =>
+  folds * outputs * columns * density * (READINGS * rows + LEAVES * Math.min(rows, BINS));
 const forestCost = (size: FitSize) => treeCost({ ...size, columns: Math.sqrt(size.columns) });
 
 /** Simplest first, which of equals is chosen. */
@@ -38,20 +45,26 @@ const learners: Readonly<Record<string, Learner>> = {
       rows * columns * folds * Math.max(Math.min(rows, columns), ITERATIONS * outputs),
     most: 2e11,
   },
-  'boosted trees': { probe: boostedTrees, cost: treeCost, most: 5e8 },
-  'random forest': { probe: randomForest, onPlainest: true, cost: forestCost, most: 5e8 },
-  'extra trees': { probe: extraTrees, onPlainest: true, cost: forestCost, most: 5e8 },
+  'boosted trees': { probe: boostedTrees, cost: treeCost, most: 3e8 },
+  'random forest': { probe: randomForest, onPlainest: true, cost: forestCost, most: 3e8 },
+  'extra trees': { probe: extraTrees, onPlainest: true, cost: forestCost, most: 3e8 },
 };
 
-/** What is tried on features of a size, and the names of what would take too long; `plainest` are the first of a kind of record. */
+/**
+ * What is tried on features of a size, and the names of what would take too long.
+ * @param use.plainest whether the features are the first of a kind of record
+ * @param use.linearAlone whether they are made for linear models
+ */
 export function learnersFor(
   size: FitSize,
-  plainest: boolean,
+  { plainest, linearAlone }: { readonly plainest: boolean; readonly linearAlone: boolean },
 ): {
   readonly tried: readonly (readonly [name: string, probe: Probe])[];
   readonly tooSlow: readonly string[];
 } {
-  const suited = Object.entries(learners).filter(([, { onPlainest }]) => plainest || !onPlainest);
+  const suited = Object.entries(learners).filter(([name, { onPlainest }]) =>
+    linearAlone ? name === 'linear' : plainest || !onPlainest,
+  );
   const slow = ([, { cost, most }]: (typeof suited)[number]) => cost(size) > most;
   return {
     tried: suited.filter((learner) => !slow(learner)).map(([name, { probe }]) => [name, probe]),

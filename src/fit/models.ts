@@ -41,7 +41,8 @@ export async function simpleModels(data: FitData, spec: TokenSpec): Promise<Simp
   });
   const matrices: FeatureMatrix[] = [];
   const states: Record<string, unknown> = {};
-  for (const set of await featureSetsFor(raw('development'))) {
+  const sets = await featureSetsFor(raw('development'));
+  for (const set of sets) {
     const state = await set.fit(raw('development'));
     states[set.name] = state;
     matrices.push({
@@ -52,7 +53,11 @@ export async function simpleModels(data: FitData, spec: TokenSpec): Promise<Simp
     });
   }
   const found = matrices.map((matrix, i) =>
-    learnersOn(matrix, data, { representation: false, plainest: i === 0 }),
+    learnersOn(matrix, data, {
+      representation: false,
+      plainest: i === 0,
+      linearAlone: sets[i].forLinearModels,
+    }),
   );
   const attempts = found.flatMap((own) => own.attempts);
   const tooSlow = found.flatMap((own) => own.tooSlow);
@@ -93,9 +98,7 @@ export async function encoderModels(
     const beside = [...new Set([matrices[0], matrices[matrices.length - 1]])];
     const read = [embedding, ...beside.map((matrix) => joinFeatures([embedding, matrix]))];
     return [
-      ...read.flatMap(
-        (matrix) => learnersOn(matrix, data, { representation: true, plainest: false }).attempts,
-      ),
+      ...read.flatMap((matrix) => learnersOn(matrix, data, { representation: true }).attempts),
       ...(trained
         ? [
             trainedEncoder('encoder trained on the labels', data, {
@@ -116,21 +119,33 @@ export async function encoderModels(
 function learnersOn(
   features: FeatureMatrix,
   data: FitData,
-  { representation, plainest }: { readonly representation: boolean; readonly plainest: boolean },
+  {
+    representation,
+    plainest = false,
+    linearAlone = false,
+  }: { readonly representation: boolean; readonly plainest?: boolean; readonly linearAlone?: boolean },
 ): { readonly attempts: readonly Attempt[]; readonly tooSlow: readonly string[] } {
   const { folds, spec } = data;
   const on = features.names.join(' + ');
   const size = {
     rows: folds[0].train.length,
     columns: features.dimension,
+    density: densityOf(features.development),
     outputs: spec.outputs,
     folds: folds.length,
   };
-  const { tried, tooSlow } = learnersFor(size, plainest);
+  const { tried, tooSlow } = learnersFor(size, { plainest, linearAlone });
   return {
     attempts: tried.map(([name, probe]) =>
       onFeatures(`${name} on ${on}`, data, features, { probe, representation }),
     ),
     tooSlow: tooSlow.map((name) => `${name} on ${on}`),
   };
+}
+
+/** Share of the numbers that are not 0. */
+function densityOf(values: Float32Array): number {
+  let others = 0;
+  for (const value of values) if (value !== 0) others++;
+  return others / Math.max(1, values.length);
 }
