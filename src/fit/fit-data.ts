@@ -21,7 +21,7 @@ export interface FitData {
 }
 
 /** Up to so many records to learn from and choose by are parted into folds; of more, the validation part is enough. */
-const FEW_RECORDS = 5000;
+const FEW_RECORDS = 20_000;
 const FOLDS = 5;
 
 /**
