@@ -41,6 +41,8 @@ export interface FeatureMatrix {
   readonly dimension: number;
   readonly development: Float32Array;
   readonly test: Float32Array;
+  /** Whether they are made for linear models alone. */
+  readonly linearAlone?: boolean;
 }
 
 /** The rows of several matrices side by side. */
@@ -51,6 +53,7 @@ export function joinFeatures(matrices: readonly FeatureMatrix[]): FeatureMatrix 
     dimension: matrices.reduce((sum, { dimension }) => sum + dimension, 0),
     development: joinRows(matrices.map(({ development, dimension }) => [development, dimension])),
     test: joinRows(matrices.map(({ test, dimension }) => [test, dimension])),
+    linearAlone: matrices.some(({ linearAlone }) => linearAlone),
   };
 }
 

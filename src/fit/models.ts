@@ -41,8 +41,7 @@ export async function simpleModels(data: FitData, spec: TokenSpec): Promise<Simp
   });
   const matrices: FeatureMatrix[] = [];
   const states: Record<string, unknown> = {};
-  const sets = await featureSetsFor(raw('development'));
-  for (const set of sets) {
+  for (const set of await featureSetsFor(raw('development'))) {
     const state = await set.fit(raw('development'));
     states[set.name] = state;
     matrices.push({
@@ -50,14 +49,11 @@ export async function simpleModels(data: FitData, spec: TokenSpec): Promise<Simp
       dimension: state.dimension,
       development: await set.of(raw('development'), state),
       test: await set.of(raw('test'), state),
+      linearAlone: set.forLinearModels,
     });
   }
   const found = matrices.map((matrix, i) =>
-    learnersOn(matrix, data, {
-      representation: false,
-      plainest: i === 0,
-      linearAlone: sets[i].forLinearModels,
-    }),
+    learnersOn(matrix, data, { representation: false, plainest: i === 0 }),
   );
   const attempts = found.flatMap((own) => own.attempts);
   const tooSlow = found.flatMap((own) => own.tooSlow);
@@ -119,11 +115,7 @@ export async function encoderModels(
 function learnersOn(
   features: FeatureMatrix,
   data: FitData,
-  {
-    representation,
-    plainest = false,
-    linearAlone = false,
-  }: { readonly representation: boolean; readonly plainest?: boolean; readonly linearAlone?: boolean },
+  { representation, plainest = false }: { readonly representation: boolean; readonly plainest?: boolean },
 ): { readonly attempts: readonly Attempt[]; readonly tooSlow: readonly string[] } {
   const { folds, spec } = data;
   const on = features.names.join(' + ');
@@ -134,7 +126,7 @@ function learnersOn(
     outputs: spec.outputs,
     folds: folds.length,
   };
-  const { tried, tooSlow } = learnersFor(size, { plainest, linearAlone });
+  const { tried, tooSlow } = learnersFor(size, { plainest, linearAlone: features.linearAlone ?? false });
   return {
     attempts: tried.map(([name, probe]) =>
       onFeatures(`${name} on ${on}`, data, features, { probe, representation }),
