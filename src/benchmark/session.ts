@@ -52,7 +52,8 @@ export async function openSession(
   const session: OpenSession = {
     task,
     labelled: { spec: labelled.spec, metric: task.metric, ...parts },
-    fitData: () => session.shared('fit data', () => fitDataOf(labelled, { metric: task.metric, engine })),
+    fitData: (folds) =>
+      session.shared(`fit data ${folds}`, () => fitDataOf(labelled, { metric: task.metric, engine, folds })),
     tokenizer,
     model,
     engine,

@@ -101,8 +101,8 @@ export interface Fitted {
 export interface Session {
   readonly task: BenchmarkTask;
   readonly labelled: LabelledTask;
-  /** The same records as `fit` parts them. */
-  readonly fitData: () => Promise<FitData>;
+  /** The same records as `fit` parts them, or in so many folds. */
+  readonly fitData: (folds?: number) => Promise<FitData>;
   readonly tokenizer: Tokenizer;
   /** The text column of the records, where they are texts, in the order of each part's block. */
   readonly texts: (part: Part) => Promise<readonly string[]>;

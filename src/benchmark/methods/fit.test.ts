@@ -64,7 +64,6 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 it('is chosen by validation alone, and the encoder is only in the last', async () => {
   const [single, simple, all] = await run('first', (y) => y);
-  expect(simple.valid!).toBeLessThanOrEqual(single.valid!);
   expect(all.valid!).toBeLessThanOrEqual(simple.valid!);
   expect([single, simple].map(({ pretraining }) => pretraining)).toEqual([undefined, undefined]);
   expect(all.pretraining).toMatch(/^sums-sma-/);

@@ -1,35 +1,38 @@
 /** What `fit` gives on a task: an ensemble that validation chooses, of the simple models or of these and an encoder. */
 import { LABELLED_TRAINING } from '../../config/defaults.js';
 import type { Attempt } from '../../fit/attempts.js';
+import type { FitData } from '../../fit/fit-data.js';
 import { encoderModels, type SimpleModels, simpleModels } from '../../fit/models.js';
 import { choose, type Fitted as FittedAttempt, fitFolds } from '../../fit/select.js';
 import type { Fitted, Method, PretrainingChanges, Session } from '../suite.js';
 
-async function fitAll(session: Session, attempts: readonly Attempt[]): Promise<readonly FittedAttempt[]> {
-  const data = await session.fitData();
+async function fitAll(
+  { hooks }: Session,
+  data: FitData,
+  attempts: readonly Attempt[],
+): Promise<readonly FittedAttempt[]> {
   const fitted: FittedAttempt[] = [];
   for (const attempt of attempts) {
-    session.hooks.signal?.throwIfAborted();
-    session.hooks.onEvent?.({ type: 'info', message: attempt.name });
+    hooks.signal?.throwIfAborted();
+    hooks.onEvent?.({ type: 'info', message: attempt.name });
     fitted.push(await fitFolds(attempt, data));
   }
   return fitted;
 }
 
 /** The simple models of a task, fitted once for every method that has them. */
-const simpleOf = (session: Session): Promise<SimpleModels & { fitted: readonly FittedAttempt[] }> =>
-  session.shared('simple models', async () => {
-    const simple = await simpleModels(await session.fitData(), session.tokenizer.spec);
-    return { ...simple, fitted: await fitAll(session, simple.attempts) };
+const simpleOf = (
+  session: Session,
+  folds?: number,
+): Promise<SimpleModels & { readonly data: FitData; readonly fitted: readonly FittedAttempt[] }> =>
+  session.shared(`simple models ${folds}`, async () => {
+    const data = await session.fitData(folds);
+    const simple = await simpleModels(data, session.tokenizer.spec);
+    return { ...simple, data, fitted: await fitAll(session, data, simple.attempts) };
   });
 
 /** What validation prefers of all, or `only` among the simple models themselves. */
-async function chosenOf(
-  session: Session,
-  fitted: readonly FittedAttempt[],
-  only: 'simple' | 'chosen',
-): Promise<Fitted> {
-  const data = await session.fitData();
+function chosenOf(data: FitData, fitted: readonly FittedAttempt[], only: 'simple' | 'chosen'): Fitted {
   const { valid, test } = choose(fitted, data)[only];
   return {
     valid,
@@ -40,14 +43,18 @@ async function chosenOf(
 
 const common = { random: false, choices: () => [{}] } as const;
 
-/** The simple model that `fit` would keep if it made no ensemble. */
+/** What a user would have without ensembles and folds. */
 const bestSimpleModel: Method = {
   ...common,
   name: 'best simple model',
-  description: 'of every simple model that `fit` tries, the one that its validation prefers',
+  description:
+    'of every simple model that `fit` tries, each fitted once to the training part, the one that the validation part prefers',
   uses: [],
-  config: { fit: 'simple, single' },
-  fit: async (session) => chosenOf(session, (await simpleOf(session)).fitted, 'simple'),
+  config: { fit: 'simple, single, once' },
+  async fit(session) {
+    const { data, fitted } = await simpleOf(session, 1);
+    return chosenOf(data, fitted, 'simple');
+  },
 };
 
 /** `fit` without an encoder. */
@@ -57,7 +64,10 @@ const fitSimple: Method = {
   description: 'what `fit` chooses of the simple models and their greedy ensemble',
   uses: [],
   config: { fit: 'simple' },
-  fit: async (session) => chosenOf(session, (await simpleOf(session)).fitted, 'chosen'),
+  async fit(session) {
+    const { data, fitted } = await simpleOf(session);
+    return chosenOf(data, fitted, 'chosen');
+  },
 };
 
 /** `fit` with a pretrained encoder. */
@@ -71,9 +81,9 @@ const fitWith = (name: string, description: string, pretraining: PretrainingChan
   async fit(session) {
     const { task, model, hooks } = session;
     const { choices, ...settings } = task.finetuning;
-    const { matrices, fitted } = await simpleOf(session);
+    const { data, matrices, fitted } = await simpleOf(session);
     const run = await session.pretrained(pretraining);
-    const attempts = await encoderModels(await session.fitData(), matrices, {
+    const attempts = await encoderModels(data, matrices, {
       ...run,
       model: { ...run.model, ...model },
       signal: hooks.signal,
@@ -82,7 +92,7 @@ const fitWith = (name: string, description: string, pretraining: PretrainingChan
         onStep: ({ steps }) => session.onStep(steps),
       },
     });
-    return chosenOf(session, [...fitted, ...(await fitAll(session, attempts))], 'chosen');
+    return chosenOf(data, [...fitted, ...(await fitAll(session, data, attempts))], 'chosen');
   },
 });
 
