@@ -183,7 +183,8 @@ describe('docs/configuration.md', () => {
         .map((kind) => resolve({ objective: { kind }, training: { from: 'another' } }).objective)
         .concat(resolve({}).objective),
     );
-    const config: Readonly<Record<string, unknown>> = { ...resolve({}), objective };
+    const encoder = { ...resolve({ encoder: { kind: 'perceiver' } }).encoder, ...resolve({}).encoder };
+    const config: Readonly<Record<string, unknown>> = { ...resolve({}), encoder, objective };
     let compared = 0;
     for (const section of ['data', 'encoder', 'objective', 'training']) {
       const values = Object.entries(config[section] as object);

@@ -85,8 +85,8 @@ describe('the resolved configuration', () => {
       const { encoder, training } = at(maxTokens);
       return [encoder.width, encoder.embed_width, encoder.latents, training.batch_size];
     };
-    expect(sizes(16)).toEqual([128, 128, 16, 128]);
-    expect(sizes(100)).toEqual([128, 128, 32, 64]);
+    expect(sizes(16)).toEqual([128, 128, undefined, 128]);
+    expect(sizes(129)).toEqual([128, 128, 64, 32]);
     expect(sizes(256)).toEqual([128, 128, 128, 32]);
     expect(sizes(257)).toEqual([256, 256, 128, 16]);
     expect(sizes(4096)).toEqual([256, 256, 128, 16]);
@@ -214,13 +214,15 @@ describe('the resolved configuration', () => {
   it('has what its objective wants of the encoder, unless the configuration says otherwise', () => {
     const spec: TokenSpec = { kind: 'discrete', vocabulary: 30, maxTokens: 64 };
     const kind = (user: UserConfig) => resolve(user, spec, 100).encoder.kind;
-    expect(kind({})).toBe('perceiver');
+    expect(kind({})).toBe('transformer');
+    expect(kind({ encoder: { latents: 8 } })).toBe('perceiver');
+    expect(kind({ encoder: { registers: 1 } })).toBe('transformer');
+    expect(resolve({}, { ...spec, maxTokens: 129 }, 100).encoder.kind).toBe('perceiver');
     expect(kind({ objective: { kind: 't-jepa' } })).toBe('transformer');
     // Attention of all tokens to all is for short records.
     const long = resolve({ objective: { kind: 't-jepa' } }, { ...spec, maxTokens: 257 }, 100);
     expect(long.encoder.kind).toBe('perceiver');
     expect(kind({ objective: { kind: 't-jepa' }, encoder: { kind: 'convolution' } })).toBe('convolution');
-    expect(kind({ objective: { kind: 't-jepa' }, training: { from: 'runs/first' } })).toBe('perceiver');
     const registers = (user: UserConfig) => {
       const config = resolve(user, spec, 100);
       expect(modelOf(config, spec).encoder.registers).toBe(config.encoder.registers);
@@ -228,7 +230,7 @@ describe('the resolved configuration', () => {
     };
     expect(registers({})).toBe(undefined);
     expect(registers({ encoder: { kind: 'transformer', registers: 2 } })).toBe(2);
-    expect(() => registers({ encoder: { registers: 2 } })).toThrow(
+    expect(() => registers({ encoder: { kind: 'perceiver', registers: 2 } })).toThrow(
       'encoder.registers: is not an option of perceiver, which has width,',
     );
     expect(registers({ objective: { kind: 't-jepa' } })).toBe(1);

@@ -193,6 +193,15 @@ function resolveSchedule(
   return { schedule: 'cosine' };
 }
 
+/** Records of at most so many tokens are short: attention between all of them costs little, and validation prefers it. */
+const SHORT = 128;
+
+/** A transformer where records are short and nothing is asked for that only a perceiver has. */
+function usualKind({ maxTokens }: TokenSpec, asked: readonly string[]): 'transformer' | 'perceiver' {
+  const known = { ...encoderSizes, ...encoderNamed('transformer').options };
+  return maxTokens <= SHORT && asked.every((name) => name in known) ? 'transformer' : 'perceiver';
+}
+
 /** A run that starts from another has that one's encoder, whatever the objective wants. */
 function resolveEncoder(
   { kind: asked, ...chosen }: NonNullable<ParsedConfig['encoder']>,
@@ -201,7 +210,7 @@ function resolveEncoder(
   from: boolean,
 ): EncoderSpec {
   const wanted = from ? undefined : objectiveNamed(objective.kind ?? 'sma').encoderDefaults?.(spec);
-  const kind = asked ?? wanted?.kind ?? 'perceiver';
+  const kind = asked ?? wanted?.kind ?? usualKind(spec, Object.keys(chosen));
   const encoder = encoderNamed(kind);
   const { kind: _, ...wantedOptions } = wanted?.kind === kind ? wanted : { kind };
   const width = chosen.width ?? (spec.maxTokens > 256 ? 256 : 128);

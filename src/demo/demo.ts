@@ -36,7 +36,7 @@ export interface DemoSummary {
 }
 
 /** Sized so that all of it takes under three minutes on two cores. */
-const ENCODER = { latents: 16, width: 64, layers: 2, heads: 4 };
+const ENCODER = { kind: 'perceiver', latents: 16, width: 64, layers: 2, heads: 4 } as const;
 const OBJECTIVES = ['sma', 'random-masking'] as const;
 const PICTURED = 6;
 
