@@ -44,7 +44,8 @@ export class Pretrainings {
     return remember(this.models, key, async () => {
       const { path } = await dataset.open(this.options.folders);
       const source = rememberSmall(await openSource(path, { onBadRecord: 'skip' }));
-      const { tokenizer } = await fitSource(source, config, HELD_OUT);
+      const heldOut = heldOutOf(config);
+      const { tokenizer } = await fitSource(source, config, heldOut);
       const resolved = resolveConfig(
         { ...config, objective: {} },
         {
@@ -52,7 +53,7 @@ export class Pretrainings {
           format: source.format,
           hash: '',
           tokenizer,
-          heldOut: HELD_OUT,
+          heldOut,
           records: 1,
           threads: 1,
           versions: {},
@@ -71,7 +72,7 @@ export class Pretrainings {
       ...base,
       data: {
         ...base.data,
-        valid_fraction: HELD_OUT.valid,
+        valid_fraction: heldOutOf(base).valid,
         test_fraction: HELD_OUT.test,
         on_bad_record: 'skip',
       },
@@ -147,6 +148,11 @@ export async function meanTokens({ tokenizer }: Pick<Run, 'tokenizer'>, path: st
 
 /** What the tasks test on is not in the data; see the suites. */
 const HELD_OUT = { valid: 0.02, test: 0 };
+
+const heldOutOf = ({ data }: Pretraining['config']) => ({
+  ...HELD_OUT,
+  valid: data?.valid_fraction ?? HELD_OUT.valid,
+});
 
 /** The objective and the training of a pretraining that a method changes. */
 export const changed = (

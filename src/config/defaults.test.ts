@@ -230,7 +230,7 @@ describe('the resolved configuration', () => {
     };
     expect(registers({})).toBe(undefined);
     expect(registers({ encoder: { kind: 'transformer', registers: 2 } })).toBe(2);
-    expect(() => registers({ encoder: { kind: 'perceiver', registers: 2 } })).toThrow(
+    expect(() => registers({ encoder: { latents: 4, registers: 2 } as UserConfig['encoder'] })).toThrow(
       'encoder.registers: is not an option of perceiver, which has width,',
     );
     expect(registers({ objective: { kind: 't-jepa' } })).toBe(1);

@@ -26,8 +26,14 @@ interface Learner {
   readonly most: number;
 }
 
-/** Passes over the records that a logistic regression takes, about. */
-const ITERATIONS = 50;
+/** Passes over the records that a logistic regression takes, about; and operations of an eigendecomposition of n axes, as a part of n³. */
+const [ITERATIONS, AXES] = [50, 15];
+
+/** Products of all pairs of columns, or of rows where those are fewer, their principal axes, and the passes of a regression. */
+const linearCost = ({ rows, columns, outputs, folds }: FitSize) => {
+  const axes = Math.min(rows, columns);
+  return folds * (rows * columns * Math.max(axes, ITERATIONS * outputs) + AXES * axes ** 3);
+};
 
 /** Leaves of a tree and bins of a column, at most; and about how often a row is read for one tree. */
 const [LEAVES, BINS, READINGS] = [31, 255, 8];
@@ -39,12 +45,7 @@ const forestCost = (size: FitSize) => treeCost({ ...size, columns: Math.sqrt(siz
 
 /** Simplest first, which of equals is chosen. */
 const learners: Readonly<Record<string, Learner>> = {
-  linear: {
-    probe: linearProbe,
-    cost: ({ rows, columns, outputs, folds }) =>
-      rows * columns * folds * Math.max(Math.min(rows, columns), ITERATIONS * outputs),
-    most: 2e11,
-  },
+  linear: { probe: linearProbe, cost: linearCost, most: 3e11 },
   'boosted trees': { probe: boostedTrees, cost: treeCost, most: 3e8 },
   'random forest': { probe: randomForest, onPlainest: true, cost: forestCost, most: 3e8 },
   'extra trees': { probe: extraTrees, onPlainest: true, cost: forestCost, most: 3e8 },
