@@ -215,7 +215,7 @@ async function collectResults(
     tasks,
     methods: [...methods.values()]
       .filter(({ name }) => used.has(name))
-      .map(({ name, description }) => ({ name, description })),
+      .map(({ name, description, random }) => ({ name, description, ...(!random && { random }) })),
     pretraining: await pretrainings.results(new Set(cells.flatMap((cell) => cell.pretraining ?? []))),
     cells,
     ...(masks && { masks }),

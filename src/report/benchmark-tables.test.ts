@@ -57,6 +57,13 @@ describe('the table of differences', () => {
     expect(cellsOf(1)).toEqual(['+0.100', '', '', '', '', '', '1']);
   });
 
+  it('is over the test records alone where chance plays no part in either method', () => {
+    const results = resultsOf(1);
+    const methods = results.methods.map((method) => ({ ...method, random: false as const }));
+    const table = differenceTable({ ...results, methods }, 'SMA', 'random masking', 'markdown');
+    expect(table).toContain('+0.100 to +0.100');
+  });
+
   it('stays inside what a difference of the metric can be', () => {
     const results = resultsOf(2);
     const tests = [1, 0, 0.6, 0.3];

@@ -86,9 +86,18 @@ const FEWEST_SEEDS = 3;
 /**
  * Paired by seed. Over seeds and records: each of the replicates that the cells hold draws test records, the same for
  * both methods, and then as many seeds with replacement (Efron & Tibshirani, 1993, the percentile interval).
- * That interval is not a number for fewer than three seeds; undefined where the methods have no seed in common or a score is missing.
+ * That interval is not a number for fewer than three seeds, unless chance plays no part in either method: then it is over the
+ * records alone. undefined where the methods have no seed in common or a score is missing.
  */
-function pairedDifference(a: readonly Cell[], b: readonly Cell[]): Difference | undefined {
+function pairedDifference(
+  results: Results,
+  task: string,
+  names: readonly [string, string],
+): Difference | undefined {
+  const [a, b] = names.map((name) => cellsOf(results, task, name));
+  const chance = names.some(
+    (name) => results.methods.find((method) => method.name === name)?.random !== false,
+  );
   const pairs = a.flatMap((first) => {
     const second = b.find(({ seed }) => seed === first.seed);
     return second && first.test !== null && second.test !== null ? [[first, second] as const] : [];
@@ -106,7 +115,7 @@ function pairedDifference(a: readonly Cell[], b: readonly Cell[]): Difference | 
     return sum / pairs.length;
   });
   const sorted = Float64Array.from(drawn.filter((value) => !Number.isNaN(value))).sort();
-  const enough = pairs.length >= FEWEST_SEEDS;
+  const enough = pairs.length >= FEWEST_SEEDS || !chance;
   const at = (share: number) =>
     (enough ? sorted[Math.round(share * (sorted.length - 1))] : undefined) ?? Number.NaN;
   const summary = summarize(differences, differenceBounds(pairs[0][0].metric));
@@ -126,14 +135,12 @@ const signedInterval = ({ low, high }: { low: number; high: number }) =>
 
 /** Whether two methods have a seed of some task in common. */
 export const hasDifference = (results: Results, a: string, b: string): boolean =>
-  results.tasks.some(
-    ({ name }) => pairedDifference(cellsOf(results, name, a), cellsOf(results, name, b)) !== undefined,
-  );
+  results.tasks.some(({ name }) => pairedDifference(results, name, [a, b]) !== undefined);
 
 /** One row per task for a − b; the p-values are adjusted for the rows of the table. */
 export function differenceTable(results: Results, a: string, b: string, style?: Style): string {
   const compared = results.tasks.flatMap((task) => {
-    const difference = pairedDifference(cellsOf(results, task.name, a), cellsOf(results, task.name, b));
+    const difference = pairedDifference(results, task.name, [a, b]);
     return difference ? [{ task, difference }] : [];
   });
   const probabilities = compared.map(({ difference }) => difference.probability);

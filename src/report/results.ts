@@ -70,7 +70,14 @@ const resultsSchema = z.strictObject({
       records: z.strictObject({ train: z.int(), valid: z.int(), test: z.int() }),
     }),
   ),
-  methods: z.array(z.strictObject({ name: z.string(), description: z.string() })),
+  methods: z.array(
+    z.strictObject({
+      name: z.string(),
+      description: z.string(),
+      /** Where chance plays no part, so that there is one seed. */
+      random: z.literal(false).optional(),
+    }),
+  ),
   pretraining: z.array(pretrainingSchema),
   cells: z.array(cellSchema),
   /** Each text once for every pretrained objective; left out where records are no texts. */
