@@ -137,7 +137,7 @@ export class Pretrainings {
 }
 
 /** Tokens of a record of the first batch, in the mean. */
-export async function meanTokens({ tokenizer }: Pick<Run, 'tokenizer'>, path: string): Promise<number> {
+async function meanTokens({ tokenizer }: Pick<Run, 'tokenizer'>, path: string): Promise<number> {
   const source = await openSource(path, { onBadRecord: 'skip' });
   for await (const batch of source.read({ columns: tokenizer.columns })) {
     const { count, offsets } = tokenizer.encode(batch);
