@@ -52,7 +52,7 @@ export type { Protocol, Represented } from './probes/protocol.js';
 export type { Schema } from './records/cells/schema.js';
 export type { BadRecord } from './records/record-batch.js';
 export type { LearnedCount } from './runs/learned-records.js';
-export type { MethodScores, Scores } from './runs/scores.js';
+export type { MethodScores, ScoreDifference, Scores } from './runs/scores.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
 export type { ExportOptions, ExportSummary } from './verbs/export.js';
 export type { FinetuneVerbOptions } from './verbs/finetune.js';

@@ -52,6 +52,7 @@ function spreadDilations(steps: number, features: number) {
  * Chooses channels for each kernel and dilation, 1 to min(channels, 9) of them with their number's logarithm uniform, and takes
  * the biases from quantiles of the convolution of one training series, drawn for each kernel and dilation.
  * @param features at least 84; rounded down to a multiple of that
+ * @internal
  */
 export function fitMiniRocket(
   { steps, channels, values }: SeriesRows,
@@ -98,7 +99,10 @@ function draw(n: number, count: number, source: Random): number[] {
   return drawn;
 }
 
-/** Shares of positive steps, float32[count, features]. Every other kernel is not padded, alternating with the dilation. */
+/**
+ * Shares of positive steps, float32[count, features]. Every other kernel is not padded, alternating with the dilation.
+ * @internal
+ */
 export function miniRocket(
   { steps, channels, values }: SeriesRows,
   { dilations, featuresOf, channelsOf, biases }: MiniRocketKernels,
