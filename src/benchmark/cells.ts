@@ -123,7 +123,7 @@ export async function computeCell(
     ...(test.perTarget.length > 1 && { perTarget: test.perTarget.map(finite) }),
     replicates: (test.replicates ?? []).map((value) => finite(Number(value.toPrecision(6)))),
     chosen: { ...fitted.chosen, ...best.choice },
-    seconds: best.seconds + scoring,
+    seconds: (fitted.earlierSeconds ?? 0) + best.seconds + scoring,
     seconds_choosing: total - best.seconds,
     ...(run && { pretraining: run.folder.replace(/^.*[\\/]/, '') }),
     key,

@@ -94,6 +94,8 @@ export interface Fitted {
   readonly valid: number;
   /** What validation chose inside the method. */
   readonly chosen: Readonly<Record<string, number>>;
+  /** Processor time of what it shares with an earlier cell, in seconds; 0 by default. */
+  readonly earlierSeconds?: number;
   score(options: { resamples: number }): Promise<TestScore>;
 }
 

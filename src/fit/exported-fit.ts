@@ -4,7 +4,7 @@ import { InputError } from '../errors.js';
 import type { FeatureColumns } from '../features/index.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { encodeProgram } from '../onnx/encode.js';
-import { withoutFolders } from '../runs/exported-files.js';
+import { exportedFiles, withoutFolders } from '../runs/exported-files.js';
 import { writeJson } from '../runs/folder.js';
 import { predictionNames } from '../scoring/labels.js';
 import { encodeSafetensors } from '../tensor/safetensors.js';
@@ -12,16 +12,14 @@ import { version } from '../version.js';
 import type { FitGraph } from './fit-graph.js';
 import type { SavedFit } from './saved-fit.js';
 
+const { encoder: _, ...common } = exportedFiles;
+
 /** The files of an exported fit. */
 export const exportedFitFiles = {
+  ...common,
   model: 'model.onnx',
   labels: 'labels.json',
   features: 'features.json',
-  parameters: 'model.safetensors',
-  tokenizer: 'tokenizer.json',
-  schema: 'schema.json',
-  config: 'config.json',
-  card: 'README.md',
 } as const;
 
 /** What each column of an input of features is, and what it is weighted with, where it is. */

@@ -19,11 +19,19 @@ import { learnersFor } from './learners.js';
 /** The name of the features that an encoder gives. */
 export const EMBEDDING = 'embedding';
 
-/** Simple models, and the features that they read. */
-export interface SimpleModels {
+/** What is tried, and what is not. */
+export interface Tried {
   readonly attempts: readonly Attempt[];
   /** Names of those that are left out, since they would take too long. */
   readonly tooSlow: readonly string[];
+}
+
+/** The same for people. */
+export const describeTooSlow = (tooSlow: readonly string[]): string =>
+  `left out, since they would take too long: ${tooSlow.join(', ')}`;
+
+/** Simple models, and the features that they read. */
+export interface SimpleModels extends Tried {
   /** Plainest first. */
   readonly matrices: readonly FeatureMatrix[];
   /** What each set of features was fitted to, by its name. */
@@ -81,7 +89,7 @@ export async function encoderModels(
   data: FitData,
   matrices: readonly FeatureMatrix[],
   { model, tensors, folder, trained, signal }: EncoderToTry,
-): Promise<readonly Attempt[]> {
+): Promise<Tried> {
   const embedder = new Embedder(data.engine, model, encoderParameters(model, tensors, folder));
   try {
     const embedding: FeatureMatrix = {
@@ -93,19 +101,20 @@ export async function encoderModels(
     // The plainest features and the richest.
     const beside = [...new Set([matrices[0], matrices[matrices.length - 1]])];
     const read = [embedding, ...beside.map((matrix) => joinFeatures([embedding, matrix]))];
-    return [
-      ...read.flatMap((matrix) => learnersOn(matrix, data, { representation: true }).attempts),
-      ...(trained
-        ? [
-            trainedEncoder('encoder trained on the labels', data, {
-              ...trained,
-              model,
-              start: { tensors, folder },
-              signal,
-            }),
-          ]
-        : []),
-    ];
+    const found = read.map((matrix) => learnersOn(matrix, data, { representation: true }));
+    const attempts = found.flatMap((own) => own.attempts);
+    if (trained) {
+      const start = { tensors, folder };
+      attempts.push(
+        trainedEncoder('encoder trained on the labels', data, {
+          ...trained,
+          model,
+          start,
+          signal,
+        }) as Attempt,
+      );
+    }
+    return { attempts, tooSlow: found.flatMap((own) => own.tooSlow) };
   } finally {
     await embedder.release();
   }
@@ -116,7 +125,7 @@ function learnersOn(
   features: FeatureMatrix,
   data: FitData,
   { representation, plainest = false }: { readonly representation: boolean; readonly plainest?: boolean },
-): { readonly attempts: readonly Attempt[]; readonly tooSlow: readonly string[] } {
+): Tried {
   const { folds, spec } = data;
   const on = features.names.join(' + ');
   const size = {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeFit } from '../cli/describe-fit.js';
 import { loadRiskMolecules } from '../demo/molecules.js';
+import type { ProgressEvent } from '../learning/progress-event.js';
 import { scoreMetric } from '../scoring/metrics.js';
 import { embed } from './embed.js';
 import { type FitSummary, type FitVerbOptions, fit as fitFile } from './fit.js';
@@ -129,6 +130,28 @@ describe('fit on a table', () => {
     const withoutTime = ({ rows }: FitSummary) => rows.map(({ seconds: _, ...row }) => row);
     expect(withoutTime(resumed)).toEqual(withoutTime(summary));
     expect(await readdir(stopped.out)).toEqual(await readdir(summary.model));
+  });
+
+  it('leaves nothing where it refuses, and goes on with a pretraining that was stopped', async () => {
+    const options = { data: file('table.csv'), targets: ['letters'], out: file('pretraining') };
+    const fitKeys = { task: 'regression', folds: 1, pretrain: true, trained_encoder: false } as const;
+    const refused = { fit: { ...fitKeys, split: 'scaffold' } } as const;
+    await expect(fitFile({ ...options, config: refused })).rejects.toThrow('would be learned from');
+    expect(await readdir(folder)).not.toContain('pretraining');
+    const config = {
+      fit: fitKeys,
+      encoder: { kind: 'transformer', width: 8, layers: 1, heads: 1 },
+      training: { steps: 4, batch_size: 8 },
+    } as const;
+    const controller = new AbortController();
+    const stop = (event: ProgressEvent) => {
+      if (event.type === 'step') controller.abort();
+    };
+    const first = fitFile({ ...options, config }, { signal: controller.signal, onEvent: stop });
+    await expect(first).rejects.toThrow();
+    const { rows } = await fitFile({ ...options, config, resume: true });
+    expect(rows.map(({ name }) => name)).toContain('linear on embedding + values');
+    await expect(fitFile({ ...options, config, resume: true })).rejects.toThrow('no run to go on with');
   });
 
   it('chooses without the test labels', async () => {

@@ -14,12 +14,12 @@ import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { type FitData, fitDataOf } from '../fit/fit-data.js';
 import type { Fold } from '../fit/folds.js';
 import { begunFit, keptAttempts } from '../fit/kept-attempts.js';
-import { type EncoderToTry, encoderModels, simpleModels } from '../fit/models.js';
+import { describeTooSlow, type EncoderToTry, encoderModels, simpleModels } from '../fit/models.js';
 import { saveFit } from '../fit/saved-fit.js';
 import { type Fitted, fitFolds, type Selection, select } from '../fit/select.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { schemaOf } from '../records/cells/schema.js';
-import { assertNewRun, hasConfig, openRun, type Run } from '../runs/folder.js';
+import { assertNewRun, hasConfig, holdsFit, openRun, type Run } from '../runs/folder.js';
 import { describeParts, type Scores } from '../runs/scores.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { checkDefined } from '../scoring/undefined-scores.js';
@@ -73,23 +73,25 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
   if (wishes.pretrain && options.run !== undefined) {
     throw new InputError('fit: an encoder is given and another one asked for; leave out --run or --pretrain');
   }
-  if (!(options.resume && (await begunFit(out)))) await assertNewRun(out);
+  const { resume } = options;
+  const begun =
+    resume && ((await begunFit(out)) || ((await hasConfig(join(out, PRETRAINED))) && !(await holdsFit(out))));
+  if (!begun) await assertNewRun(out, { resume });
   await refuseOverwriteFolder(await inputFiles(data, wishes.format), out);
   const warn = (message: string) => onEvent({ type: 'warning', message });
   tellUnread(config, options.run, warn);
-  const { threads: _, ...training } = config.training ?? {};
+  const fitted = options.run === undefined ? await fittedReading(options, config, warn) : undefined;
+  const folder = fitted && wishes.pretrain ? await pretrainHere(options, config, fitted, hooks) : options.run;
+  const pretraining = (performance.now() - started) / 1000;
+  const run = folder === undefined ? undefined : await openRun(folder, warn);
   const kept = await keptAttempts(out, {
     version,
     data: await checksum(await openData(data, wishes)),
     targets,
-    run: options.run,
-    config: { ...config, training },
+    fit: wishes,
+    tokenizer: config.tokenizer,
+    run: run && { step: run.step, config: withoutThreads(run.config) },
   });
-  const fitted = options.run === undefined ? await fittedReading(options, config, warn) : undefined;
-  if (wishes.pretrain) await kept.begin();
-  const folder = fitted && wishes.pretrain ? await pretrainHere(options, config, fitted, hooks) : options.run;
-  const pretraining = (performance.now() - started) / 1000;
-  const run = folder === undefined ? undefined : await openRun(folder, warn);
   const reading = run ? readingOf([run]) : fitted!;
   const textColumn = reading.tokenizer.kind === 'sequence' ? reading.tokenizer.columns[0] : undefined;
   const file = await readLabelledFile(reading, data, targets, wishes, { textColumn });
@@ -111,12 +113,11 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
   });
 
   const simple = await simpleModels(parts, reading.tokenizer.spec);
-  if (simple.tooSlow.length > 0)
-    warn(`left out, since they would take too long: ${simple.tooSlow.join(', ')}`);
-  const attempts = [
-    ...simple.attempts,
-    ...(run ? await encoderModels(parts, simple.matrices, encoderToTry(run, parts, wishes, hooks)) : []),
-  ];
+  const encoded =
+    run && (await encoderModels(parts, simple.matrices, encoderToTry(run, parts, wishes, hooks)));
+  const attempts = [...simple.attempts, ...(encoded?.attempts ?? [])];
+  const tooSlow = [...simple.tooSlow, ...(encoded?.tooSlow ?? [])];
+  if (tooSlow.length > 0) warn(describeTooSlow(tooSlow));
   await kept.begin();
   const results: Fitted[] = [];
   for (const [at, attempt] of attempts.entries()) {
@@ -160,9 +161,18 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
   };
 }
 
+/** Of a pretraining, in the folder of the model. */
+const PRETRAINED = 'pretrained';
+
+/** A configuration as far as what is learned depends on it. */
+const withoutThreads = ({ training: { threads: _, ...training }, ...config }: Run['config']) => ({
+  ...config,
+  training,
+});
+
 /**
  * Says what is asked for and not done, as a file of keys may be another command's, too. Throws InputError where what is
- * asked for contradicts the run.
+ * asked for contradicts the run or itself.
  */
 function tellUnread(
   { fit: wishes = {}, tokenizer, encoder, objective, training }: UserConfig,
@@ -171,6 +181,11 @@ function tellUnread(
 ): void {
   const given = (values: object = {}) => Object.keys(values).length > 0;
   const { threads: _, ...pretraining } = training ?? {};
+  if (wishes.pretrain && (wishes.split === 'scaffold' || wishes.split === 'scaffold-balanced')) {
+    throw new InputError(
+      `fit: --pretrain draws its test records one by one, and --split ${wishes.split} does not, so test molecules would be learned from; pretrain on another file and name its run with --run`,
+    );
+  }
   if (!wishes.pretrain && (given(encoder) || given(objective) || given(pretraining)))
     warn(
       'the keys of encoder, objective and training are not used, since nothing is pretrained; add --pretrain',
@@ -189,32 +204,22 @@ async function pretrainHere(
   { tokenizer: { kind, columns } }: RecordReading,
   hooks: Hooks,
 ): Promise<string> {
-  if (wishes.split === 'scaffold' || wishes.split === 'scaffold-balanced') {
-    throw new InputError(
-      `fit: --pretrain draws its test records one by one, and --split ${wishes.split} does not, so test molecules would be learned from; pretrain on another file and name its run with --run`,
-    );
-  }
-  const folder = join(out, 'pretrained');
+  const folder = join(out, PRETRAINED);
+  const resume = await hasConfig(folder);
   const { split_column, validation_column } = wishes;
+  const parts = {
+    ...readingKeysOf(wishes),
+    columns: [...columns],
+    ...(wishes.split === 'random' && { split: 'random' as const }),
+    ...(split_column !== undefined && { split_column }),
+    ...(validation_column !== undefined && { validation_column }),
+    valid_fraction: wishes.valid_fraction ?? HELD_OUT.valid,
+    test_fraction: wishes.test_fraction ?? HELD_OUT.test,
+  };
+  // A resumed run keeps its parts; what is asked for of its model is compared.
+  const tokenizer = { ...config.tokenizer, kind };
   const { interrupted } = await pretrain(
-    {
-      data,
-      out: folder,
-      resume: await hasConfig(folder),
-      config: {
-        ...config,
-        tokenizer: { ...config.tokenizer, kind },
-        data: {
-          ...readingKeysOf(wishes),
-          columns: [...columns],
-          ...(wishes.split === 'random' && { split: 'random' }),
-          ...(split_column !== undefined && { split_column }),
-          ...(validation_column !== undefined && { validation_column }),
-          valid_fraction: wishes.valid_fraction ?? HELD_OUT.valid,
-          test_fraction: wishes.test_fraction ?? HELD_OUT.test,
-        },
-      },
-    },
+    { data, out: folder, resume, config: { ...config, tokenizer, ...(!resume && { data: parts }) } },
     hooks,
   );
   if (interrupted) hooks.signal?.throwIfAborted();

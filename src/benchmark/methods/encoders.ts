@@ -17,6 +17,14 @@ export const usualChoices: BenchmarkTask['finetuning']['choices'] = [
   { learningRate: 3e-4, layerDecay: 0.75 },
 ];
 
+/** A training on labels that is long, drops a tenth, and ends when validation no longer gets better. */
+export const longTraining = {
+  dropout: { attention_dropout: 0.1, dropout: 0.1, drop_path: 0.1 },
+  validations: 20,
+  patience: 6,
+  choices: usualChoices,
+} as const satisfies Partial<BenchmarkTask['finetuning']>;
+
 type Objective = NonNullable<UserConfig['objective']>;
 
 const choices = ({ finetuning }: BenchmarkTask): readonly Choice[] =>

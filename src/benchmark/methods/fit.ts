@@ -2,8 +2,9 @@
 import { LABELLED_TRAINING } from '../../config/defaults.js';
 import type { Attempt } from '../../fit/attempts.js';
 import type { FitData } from '../../fit/fit-data.js';
-import { encoderModels, type SimpleModels, simpleModels } from '../../fit/models.js';
+import { describeTooSlow, encoderModels, type SimpleModels, simpleModels } from '../../fit/models.js';
 import { choose, type Fitted as FittedAttempt, fitFolds } from '../../fit/select.js';
+import { measured } from '../measured.js';
 import type { Fitted, Method, PretrainingChanges, Session } from '../suite.js';
 
 async function fitAll(
@@ -20,23 +21,45 @@ async function fitAll(
   return fitted;
 }
 
-/** The simple models of a task, fitted once for every method that has them. */
-const simpleOf = (
-  session: Session,
-  folds?: number,
-): Promise<SimpleModels & { readonly data: FitData; readonly fitted: readonly FittedAttempt[] }> =>
-  session.shared(`simple models ${folds}`, async () => {
-    const data = await session.fitData(folds);
-    const simple = await simpleModels(data, session.tokenizer.spec);
-    return { ...simple, data, fitted: await fitAll(session, data, simple.attempts) };
+/** Simple models that are fitted. */
+interface FittedSimple extends SimpleModels {
+  readonly data: FitData;
+  readonly fitted: readonly FittedAttempt[];
+  /** Processor time of these, where an earlier cell paid for it. */
+  readonly earlierSeconds: number;
+}
+
+/** The simple models of a task, fitted once for every method that has them in as many folds. */
+async function simpleOf(session: Session, folds?: number): Promise<FittedSimple> {
+  const data = await session.fitData(folds);
+  let now = false;
+  const { result, seconds } = await session.shared(`simple models, ${data.folds.length} folds`, () => {
+    now = true;
+    return measured(async () => {
+      const simple = await simpleModels(data, session.tokenizer.spec);
+      tellLeftOut(session, simple.tooSlow);
+      return { ...simple, fitted: await fitAll(session, data, simple.attempts) };
+    });
   });
+  return { ...result, data, earlierSeconds: now ? 0 : seconds };
+}
+
+function tellLeftOut({ hooks }: Session, tooSlow: readonly string[]): void {
+  if (tooSlow.length === 0) return;
+  hooks.onEvent?.({ type: 'warning', message: describeTooSlow(tooSlow) });
+}
 
 /** What validation prefers of all, or `only` among the simple models themselves. */
-function chosenOf(data: FitData, fitted: readonly FittedAttempt[], only: 'simple' | 'chosen'): Fitted {
+function chosenOf(
+  { data, earlierSeconds }: Pick<FittedSimple, 'data' | 'earlierSeconds'>,
+  fitted: readonly FittedAttempt[],
+  only: 'simple' | 'chosen',
+): Fitted {
   const { valid, test } = choose(fitted, data)[only];
   return {
     valid,
     chosen: {},
+    earlierSeconds,
     score: async (options) => data.test.score(data.metric, test, options),
   };
 }
@@ -52,8 +75,8 @@ const bestSimpleModel: Method = {
   uses: [],
   config: { fit: 'simple, single, once' },
   async fit(session) {
-    const { data, fitted } = await simpleOf(session, 1);
-    return chosenOf(data, fitted, 'simple');
+    const simple = await simpleOf(session, 1);
+    return chosenOf(simple, simple.fitted, 'simple');
   },
 };
 
@@ -65,8 +88,8 @@ const fitSimple: Method = {
   uses: [],
   config: { fit: 'simple' },
   async fit(session) {
-    const { data, fitted } = await simpleOf(session);
-    return chosenOf(data, fitted, 'chosen');
+    const simple = await simpleOf(session);
+    return chosenOf(simple, simple.fitted, 'chosen');
   },
 };
 
@@ -81,9 +104,10 @@ const fitWith = (name: string, description: string, pretraining: PretrainingChan
   async fit(session) {
     const { task, model, hooks } = session;
     const { choices, ...settings } = task.finetuning;
-    const { data, matrices, fitted } = await simpleOf(session);
+    const simple = await simpleOf(session);
+    const { data, matrices } = simple;
     const run = await session.pretrained(pretraining);
-    const attempts = await encoderModels(data, matrices, {
+    const { attempts, tooSlow } = await encoderModels(data, matrices, {
       ...run,
       model: { ...run.model, ...model },
       signal: hooks.signal,
@@ -92,7 +116,8 @@ const fitWith = (name: string, description: string, pretraining: PretrainingChan
         onStep: ({ steps }) => session.onStep(steps),
       },
     });
-    return chosenOf(data, [...fitted, ...(await fitAll(session, data, attempts))], 'chosen');
+    tellLeftOut(session, tooSlow);
+    return chosenOf(simple, [...simple.fitted, ...(await fitAll(session, data, attempts))], 'chosen');
   },
 });
 

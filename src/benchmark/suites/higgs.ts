@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { partOf } from '../../records/split.js';
 import { prepared } from '../files.js';
-import { encoderMethods, fromScratchForLonger, usualChoices } from '../methods/encoders.js';
+import { encoderMethods, fromScratchForLonger, longTraining } from '../methods/encoders.js';
 import { fitMethods } from '../methods/fit.js';
 import { boostedTrees, constant, extraTrees, linearOnValues, randomForest } from '../methods/simple.js';
 import type { BenchmarkTask, Dataset, Pretraining, Suite } from '../suite.js';
@@ -121,10 +121,7 @@ const task = (name: keyof typeof TASKS): BenchmarkTask => ({
   finetuning: {
     steps: TASKS[name].steps,
     batchSize: 64,
-    dropout: { attention_dropout: 0.1, dropout: 0.1, drop_path: 0.1 },
-    validations: 20,
-    patience: 6,
-    choices: usualChoices,
+    ...longTraining,
   },
   seeds: 6,
   pretrainingSeeds: 3,

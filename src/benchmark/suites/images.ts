@@ -1,7 +1,7 @@
 /** Small images of three kinds. Each encoder learns from its own training images. */
 import { join } from 'node:path';
 import { grouped } from '../../report/numbers.js';
-import { encoderMethods, usualChoices } from '../methods/encoders.js';
+import { encoderMethods, longTraining } from '../methods/encoders.js';
 import { fitMethods } from '../methods/fit.js';
 import { constant, extraTrees, linearOnValues } from '../methods/simple.js';
 import { type DrawnSplit, drawnImages, readImages } from '../splits.js';
@@ -108,10 +108,7 @@ const task = (
   finetuning: {
     steps,
     batchSize: 32,
-    dropout: { attention_dropout: 0.1, dropout: 0.1, drop_path: 0.1 },
-    validations: 20,
-    patience: 6,
-    choices: usualChoices,
+    ...longTraining,
   },
   seeds: 3,
   methods: [constant, linearOnValues, extraTrees, ...encoderMethods, ...fitMethods],

@@ -4,7 +4,7 @@ import { sameMolecules } from '../../molecules/same-molecules.js';
 import { partOf } from '../../records/split.js';
 import { permutation, random } from '../../tensor/random.js';
 import { given, prepared } from '../files.js';
-import { encoderMethods, usualChoices } from '../methods/encoders.js';
+import { encoderMethods, longTraining } from '../methods/encoders.js';
 import { fitMethods } from '../methods/fit.js';
 import {
   boostedTreesOnFingerprints,
@@ -232,10 +232,9 @@ function tasksOf(property: Property): BenchmarkTask[] {
     finetuning: {
       steps: property.steps,
       batchSize: 32,
-      dropout: { attention_dropout: 0.1, dropout: 0.1, drop_path: 0.1 },
+      ...longTraining,
       validations: 30,
       patience: 8,
-      choices: usualChoices,
     },
     seeds: 3,
     methods: [

@@ -1,6 +1,6 @@
 /** Two tables: who earns more than 50,000 dollars, and what a house costs. Each encoder learns from its own training rows. */
 import { given } from '../files.js';
-import { encoderMethods, finetuned, fromScratchForLonger, usualChoices } from '../methods/encoders.js';
+import { encoderMethods, finetuned, fromScratchForLonger, longTraining } from '../methods/encoders.js';
 import { fitMethods } from '../methods/fit.js';
 import { perceptron } from '../methods/perceptron.js';
 import { boostedTrees, constant, extraTrees, linearOnValues, randomForest } from '../methods/simple.js';
@@ -61,10 +61,7 @@ const common = {
   finetuning: {
     steps: 4000,
     batchSize: 64,
-    dropout: { attention_dropout: 0.1, dropout: 0.1, drop_path: 0.1 },
-    validations: 20,
-    patience: 6,
-    choices: usualChoices,
+    ...longTraining,
   },
   seeds: 3,
   methods: [
