@@ -39,7 +39,7 @@ export interface FeatureSet {
   readonly description: string;
   /** Whether it is made for linear models alone. */
   readonly forLinearModels?: true;
-  /** What the set learns from the training part; most learn nothing but their dimension. */
+  /** What the set learns from records without their labels, in a fit also of those that judge; most learn nothing but their dimension. */
   fit(train: RawRecords): FeatureState | Promise<FeatureState>;
   /** float32[records, dimension]; NaN is missing. Throws InputError where records lack what the set reads. */
   of(records: RawRecords, state: FeatureState): Float32Array | Promise<Float32Array>;
@@ -52,6 +52,8 @@ interface MadeOfTokens {
 }
 
 interface MadeOutside {
+  /** Whether the rows are computed of the text or of the tokens' values. */
+  readonly of: 'text' | 'values';
   /** `tokenLabel` is that of the tokenizer. */
   readonly columns: (
     tokenizer: { readonly spec: TokenSpec; tokenLabel(position: number, id?: number): string },

@@ -48,6 +48,7 @@ export const lettersAndRuns = unfitted(
   runDimension,
   ({ spec, block }) => runs(spec, block),
   {
+    of: 'text',
     columns: ({ spec, tokenLabel }) => {
       const letters = Array.from({ length: vocabularyOf(spec) }, (_, id) => tokenLabel(0, id));
       const pairs = letters.flatMap((first) => letters.map((second) => `${first} ${second}`));

@@ -199,6 +199,7 @@ export const miniRocketFeatures: FeatureSet = {
     return miniRocket(seriesRows(spec, block), kernels);
   },
   made: {
+    of: 'values',
     columns: (_, { kernels }) => {
       if (!kernels) throw new Error('MiniRocket: a state without kernels');
       return {

@@ -23,7 +23,7 @@ export const fingerprints = unfitted(
   `Morgan fingerprints of radius 2 with ${BITS} bits`,
   () => BITS,
   async (records) => Float32Array.from((await morganFingerprints(textsOf(records), { bits: BITS })).values),
-  { columns: () => ({ computation: FINGERPRINT + REFUSED, names: bitNames }) },
+  { of: 'text', columns: () => ({ computation: FINGERPRINT + REFUSED, names: bitNames }) },
 );
 
 /** A text that RDKit refuses has zeros, as its fingerprint has. */
@@ -39,7 +39,10 @@ export const descriptors = unfitted(
   "RDKit's descriptors, counts of functional groups and of types of atoms, MACCS keys",
   async () => (await descriptorNames()).length,
   async (records) => (await descriptorRows(records)).values,
-  { columns: async () => ({ computation: DESCRIPTORS + REFUSED, names: await descriptorNames() }) },
+  {
+    of: 'text',
+    columns: async () => ({ computation: DESCRIPTORS + REFUSED, names: await descriptorNames() }),
+  },
 );
 
 export const fingerprintsAndDescriptors = unfitted(
@@ -57,6 +60,7 @@ export const fingerprintsAndDescriptors = unfitted(
     return rows;
   },
   {
+    of: 'text',
     columns: async () => ({
       computation: `${FINGERPRINT} Then ${DESCRIPTORS}${REFUSED}`,
       names: [...bitNames, ...(await descriptorNames())],

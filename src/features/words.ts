@@ -78,6 +78,7 @@ const tfIdf = (
     return rows;
   },
   made: {
+    of: 'text',
     columns: (_, { vocabulary = [] }) => ({
       computation: `Terms are ${terms}. A term that a text has c times has (1 + ln c) · w, with the weight w of its column; the row is then divided by its Euclidean length.`,
       names: vocabulary,

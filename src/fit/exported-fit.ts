@@ -26,6 +26,8 @@ export const exportedFitFiles = {
 export interface DescribedInput extends FeatureColumns {
   readonly name: string;
   readonly set: string;
+  /** What its rows are computed of. */
+  readonly of: 'text' | 'values';
   readonly weights?: readonly number[];
 }
 
@@ -38,7 +40,7 @@ export function describeFeatures({ sets, tokenizer }: SavedFit, graph: FitGraph)
       const columns = await set.made.columns(tokenizer, state);
       if (columns.names.length !== dimension)
         throw new Error(`${own}: ${columns.names.length} names of ${dimension} columns`);
-      return { name, set: own, ...columns, weights: state.weights };
+      return { name, set: own, of: set.made.of, ...columns, weights: state.weights };
     }),
   );
 }

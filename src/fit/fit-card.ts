@@ -51,6 +51,7 @@ export function fitCard({ fit, data, graph, features, example }: FitCardFacts): 
     })),
   ];
   const tokens = inputs.length > features.length;
+  const ofValues = features.some(({ of }) => of === 'values');
   const facts: [string, string][] = [
     ['task', `${spec.task}: ${tell(spec)}`],
     ['learned from', `${data} (columns ${tokenizer.columns.join(', ')})`],
@@ -93,9 +94,9 @@ ${inputs.map(inputRow).join('\n')}
 |---|---|---|
 | \`predictions\` | float32[batch, ${spec.outputs}] | ${cell(`${meanings[spec.task]}: ${names.join(', ')}`)} |
 ${embedding ? `| \`embedding\` | float32[batch, ${embedding.shape[1]}] | what the pretrained encoder makes of each record |\n` : ''}
-${tokens ? `${describeTokens(tokenizer)}${fed.has('values') && trees ? SINGLE : ''}\n\n` : ''}${features.length > 0 ? `## Features\n\nThey are computed of the text of the column ${tokenizer.columns.map(codeSpan).join(', ')}.\n\n${features.map(describeInput).join('\n\n')}\n\n` : ''}## Running it
+${tokens || ofValues ? `${describeTokens(tokenizer)}${fed.has('values') && trees ? SINGLE : ''}\n\n` : ''}${features.length > 0 ? `## Features\n\nThey are computed of ${ofValues ? 'these values' : 'the text'} of the column ${tokenizer.columns.map(codeSpan).join(', ')}.\n\n${features.map(describeInput).join('\n\n')}\n\n` : ''}## Running it
 
-${tokens ? describeExample(tokenizer, example) : describeExample(tokenizer, example).replace(/ has (as its first )?\d+ tokens:$/, ':')}
+${describeExample(tokenizer, example, tokens)}
 
 ${programs({ file: 'model.onnx', inputs: example.inputs, output: 'predictions', printed: example.printed })}
 

@@ -21,7 +21,7 @@ interface Learner {
   readonly probe: Probe;
   /** On the plainest features of a kind of record alone: forests take minutes on many columns. */
   readonly onPlainest?: true;
-  /** A count of operations, and the most that are worth a wait of some minutes. */
+  /** A count of operations, and the most that are worth a wait: about ten minutes of one core. */
   readonly cost: (size: FitSize) => number;
   readonly most: number;
 }
@@ -41,14 +41,15 @@ const [LEAVES, BINS, READINGS] = [31, 255, 8];
 /** Of one round: rows are added to the bins of every column, and the bins of every node searched. Zeros are skipped. */
 const treeCost = ({ rows, columns, density, outputs, folds }: FitSize) =>
   folds * outputs * columns * density * (READINGS * rows + LEAVES * Math.min(rows, BINS));
-const forestCost = (size: FitSize) => treeCost({ ...size, columns: Math.sqrt(size.columns) });
+/** Of all trees of a forest as a multiple: the square root of the columns is looked at, zeros too. */
+const forestCost = (size: FitSize) => treeCost({ ...size, columns: Math.sqrt(size.columns), density: 1 });
 
 /** Simplest first, which of equals is chosen. */
 const learners: Readonly<Record<string, Learner>> = {
   linear: { probe: linearProbe, cost: linearCost, most: 3e11 },
-  'boosted trees': { probe: boostedTrees, cost: treeCost, most: 3e8 },
-  'random forest': { probe: randomForest, onPlainest: true, cost: forestCost, most: 3e8 },
-  'extra trees': { probe: extraTrees, onPlainest: true, cost: forestCost, most: 3e8 },
+  'boosted trees': { probe: boostedTrees, cost: treeCost, most: 1.5e8 },
+  'random forest': { probe: randomForest, onPlainest: true, cost: forestCost, most: 2e7 },
+  'extra trees': { probe: extraTrees, onPlainest: true, cost: forestCost, most: 2e7 },
 };
 
 /**

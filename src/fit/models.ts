@@ -22,13 +22,12 @@ export const EMBEDDING = 'embedding';
 /** What is tried, and what is not. */
 export interface Tried {
   readonly attempts: readonly Attempt[];
-  /** Names of those that are left out, since they would take too long. */
-  readonly tooSlow: readonly string[];
+  /** What is left out and why, each in words. */
+  readonly leftOut: readonly string[];
 }
 
-/** The same for people. */
-export const describeTooSlow = (tooSlow: readonly string[]): string =>
-  `left out, since they would take too long: ${tooSlow.join(', ')}`;
+/** The same as a sentence. */
+export const describeLeftOut = (leftOut: readonly string[]): string => `left out: ${leftOut.join('; ')}`;
 
 /** Simple models, and the features that they read. */
 export interface SimpleModels extends Tried {
@@ -39,7 +38,7 @@ export interface SimpleModels extends Tried {
 }
 
 /**
- * Simple models on every set of features that suits the records. Throws InputError where each would take too long.
+ * Simple models on every set of features that suits the records. Throws InputError where none is left.
  */
 export async function simpleModels(data: FitData, spec: TokenSpec): Promise<SimpleModels> {
   const raw = (part: 'development' | 'test') => ({
@@ -49,8 +48,13 @@ export async function simpleModels(data: FitData, spec: TokenSpec): Promise<Simp
   });
   const matrices: FeatureMatrix[] = [];
   const states: Record<string, unknown> = {};
+  const leftOut: string[] = [];
   for (const set of await featureSetsFor(raw('development'))) {
     const state = await set.fit(raw('development'));
+    if (state.dimension === 0) {
+      leftOut.push(`${set.name}, of which these records have none`);
+      continue;
+    }
     states[set.name] = state;
     matrices.push({
       names: [set.name],
@@ -64,13 +68,13 @@ export async function simpleModels(data: FitData, spec: TokenSpec): Promise<Simp
     learnersOn(matrix, data, { representation: false, plainest: i === 0 }),
   );
   const attempts = found.flatMap((own) => own.attempts);
-  const tooSlow = found.flatMap((own) => own.tooSlow);
+  leftOut.push(...found.flatMap((own) => own.leftOut));
   if (attempts.length === 0) {
     throw new InputError(
-      `fit: every simple model would take too long on ${data.development.records.count} records with ${data.spec.outputs} outputs (${tooSlow.join(', ')}); learn from fewer records or classes, or use finetune`,
+      `fit: no simple model can be fitted to ${data.development.records.count} records with ${data.spec.outputs} outputs (${describeLeftOut(leftOut)}); learn from fewer records or classes or from other columns, or use finetune`,
     );
   }
-  return { attempts, tooSlow, matrices, states };
+  return { attempts, leftOut, matrices, states };
 }
 
 /** An encoder that a fit tries. */
@@ -114,7 +118,7 @@ export async function encoderModels(
         }) as Attempt,
       );
     }
-    return { attempts, tooSlow: found.flatMap((own) => own.tooSlow) };
+    return { attempts, leftOut: found.flatMap((own) => own.leftOut) };
   } finally {
     await embedder.release();
   }
@@ -140,7 +144,7 @@ function learnersOn(
     attempts: tried.map(([name, probe]) =>
       onFeatures(`${name} on ${on}`, data, features, { probe, representation }),
     ),
-    tooSlow: tooSlow.map((name) => `${name} on ${on}`),
+    leftOut: tooSlow.map((name) => `${name} on ${on}, which would take too long`),
   };
 }
 

@@ -152,7 +152,7 @@ export function logistic(
     }
     return {
       dimension,
-      weights: axes.combine(along),
+      weights: axes.combine(along, width),
       bias: Float64Array.from({ length: width }, (_, k) => point[k * columns + rank]),
       loss: solution.value,
       iterations: solution.iterations,

@@ -7,8 +7,8 @@ export interface PrincipalAxes {
   readonly mean: Float64Array;
   /** One for each axis. With fewer rows than columns the axes are those along which rows differ. */
   readonly variances: Float64Array;
-  /** Σᵢ coordinates[i] · axisᵢ: float64[m, axes] → float64[m, dimension]. */
-  combine(coordinates: Float64Array): Float64Array;
+  /** Σᵢ coordinates[i] · axisᵢ: float64[m, axes] → float64[m, dimension]; zeros where there is no axis. */
+  combine(coordinates: Float64Array, m: number): Float64Array;
 }
 
 /** Rows of a matrix in the coordinates of their principal axes, which are uncorrelated. */
@@ -49,9 +49,9 @@ function manyRows(x: Float32Array, dimension: number): PrincipalRows {
     dimension,
     mean,
     variances: values.map((value) => Math.max(value, 0)),
-    combine(given) {
-      const out = new Float64Array(given.length);
-      multiplyTransposed(out, given, vectorsTransposed, given.length / dimension, dimension, dimension);
+    combine(given, m) {
+      const out = new Float64Array(m * dimension);
+      multiplyTransposed(out, given, vectorsTransposed, m, dimension, dimension);
       return out;
     },
   };
@@ -106,8 +106,7 @@ function fewRows(x: Float32Array, dimension: number): PrincipalRows {
     dimension,
     mean,
     variances: Float64Array.from(kept, (i) => values[i] / n),
-    combine(coordinates) {
-      const m = rank === 0 ? 0 : coordinates.length / rank;
+    combine(coordinates, m) {
       const scaled = new Float64Array(rank * m);
       for (let i = 0; i < m; i++) {
         for (let axis = 0; axis < rank; axis++)

@@ -24,4 +24,12 @@ describe('ridge', () => {
       }
     }
   });
+
+  it.each([1, 3])('predicts the mean where %i rows do not differ', (n) => {
+    const x = Float32Array.from({ length: n * 5 }, (_, i) => i % 5);
+    const y = Float64Array.from({ length: n }, (_, i) => i);
+    const { weights, bias } = ridge(principalRows(x, 5), y)(1);
+    expect(weights).toEqual(new Float64Array(5));
+    expect(bias[0]).toBeCloseTo((n - 1) / 2, 12);
+  });
 });

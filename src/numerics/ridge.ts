@@ -27,7 +27,7 @@ export function ridge(
   );
   return (lambda) => {
     const along = axes.variances.map((variance, i) => sums[i] / n / (variance + lambda));
-    const weights = axes.combine(along);
+    const weights = axes.combine(along, 1);
     const shift = new Float64Array(1);
     multiplyTransposed(shift, weights, axes.mean, 1, 1, dimension);
     return { dimension, weights, bias: Float64Array.of(yMean - shift[0]) };

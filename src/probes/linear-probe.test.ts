@@ -52,7 +52,7 @@ describe('principalRows', () => {
       const coordinates = Float64Array.from({ length: n * rank }, (_, k) =>
         centred(Math.floor(k / rank), k % rank),
       );
-      const back = axes.combine(coordinates);
+      const back = axes.combine(coordinates, n);
       for (let row = 0; row < n; row++) {
         expect(at(row, rank)).toBe(1);
         for (let j = 0; j < dimension; j++)

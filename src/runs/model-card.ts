@@ -217,17 +217,21 @@ function describeValues(
 /** A float64 without the digits that a difference leaves. */
 const exact = (value: number): string => String(Number(value.toPrecision(12)));
 
+/** A record that the program below reads, as its tokens or, where `asTokens` is false, as features of the whole record. */
 export function describeExample(
   { columns }: Tokenizer,
   { cells, block, whole }: Omit<CardExample, 'embedding'>,
+  asTokens = true,
 ): string {
   const tokens = block.offsets[1];
+  if (!cells && !asTokens) return 'The features of one record:';
   if (!cells) return `The ${whole ? '' : 'first '}${tokens} tokens of one record:`;
   const named = columns.map((column) => {
     const cell = cells[column] ?? null;
     const short = cell !== null && cell.length > 400 ? `${cell.slice(0, 400)}…` : cell;
     return `${codeSpan(column)} ${short === null ? 'missing' : codeSpan(JSON.stringify(short))}`;
   });
+  if (!asTokens) return `The record with ${named.join(', ')}:`;
   return `The record with ${named.join(', ')} has ${whole ? '' : 'as its first '}${tokens} tokens:`;
 }
 

@@ -316,3 +316,20 @@ describe('the export of a fit', () => {
     expect(await readdir(folder)).not.toContain('broken out');
   });
 });
+
+it('is refused where single precision cannot hold the target, and leaves nothing', async () => {
+  const source = random(4, 'times');
+  const lines = Array.from({ length: ROWS }, () => {
+    const x = source.normal();
+    return `${x},${1_700_000_000 + Math.round(1000 * x)}`;
+  });
+  await writeFile(file('times.csv'), ['x,time', ...lines, ''].join('\n'));
+  await fitFile({
+    data: file('times.csv'),
+    targets: ['time'],
+    out: file('times'),
+    config: { fit: { task: 'regression', folds: 1, columns: ['x'] } },
+  });
+  await expect(exportRun({ run: file('times'), out: file('times-out') })).rejects.toThrow('single precision');
+  expect(await readdir(folder)).not.toContain('times-out');
+});

@@ -18,15 +18,16 @@ import { random } from '../tensor/random.js';
 import type { ExportOptions, ExportSummary } from './export.js';
 import { drawnRecords, firstRecords, largestDifference, runModelFile } from './tried-records.js';
 
-/** Single precision; of values as a part of the largest one. */
-const TOLERANCE = 1e-5;
+/** Single precision; of values as a part of the largest one, and a hundred times as much of their spread. */
+const [TOLERANCE, OF_SPREAD] = [1e-5, 100];
 
 /**
  * Writes model.onnx, which predicts, with labels.json, tokenizer.json, README.md and what else a reader of the inputs needs,
  * and compares the file, opened by ONNX Runtime alone, with `predict`. Trees of embeddings are compared on the embeddings of
  * the file, since a threshold may lie between two roundings of one number; the embeddings are compared themselves. Throws
  * LacunaError, leaving no folder, when an embedding, a probability, or a value as a part of the largest of its target differs
- * by more than 1e-5; and InputError for a model that is too large for ONNX.
+ * by more than 1e-5, or a value by more than 1e-3 of the spread of its target; and InputError for a model that is too large
+ * for ONNX.
  */
 export async function exportFit(
   { run: folder, out }: ExportOptions,
@@ -81,7 +82,7 @@ export async function exportFit(
       const refuse = (what: string, difference: number) => {
         if (difference <= TOLERANCE) return;
         throw new LacunaError(
-          `${out}: the exported model's ${what} differ from those of ${folder} by ${difference}, expected at most ${TOLERANCE}; nothing was written`,
+          `${out}: the exported model's ${what} differ from those of ${folder} by ${difference}, expected at most ${TOLERANCE}; nothing was written. Where a target's values are large beside their differences, single precision cannot hold them: fit the target less a constant`,
         );
       };
       if (embedded) refuse('embeddings', largestDifference(embedded[0], got.embedding));
@@ -93,7 +94,9 @@ export async function exportFit(
       const scale = Array.from({ length: spec.outputs }, (_, output) => {
         if (spec.task !== 'regression') return 1;
         const own = expected.filter((_value, i) => i % spec.outputs === output);
-        return own.reduce((most, value) => Math.max(most, Math.abs(value)), 0) || 1;
+        const [least, most] = [Math.min(...own), Math.max(...own)];
+        const largest = Math.max(-least, most) || 1;
+        return most > least ? Math.min(largest, OF_SPREAD * (most - least)) : largest;
       });
       const difference = largestDifference(expected, got.predictions, (i) => scale[i % spec.outputs]);
       refuse('predictions', difference);
@@ -105,7 +108,7 @@ export async function exportFit(
       );
       const card = fitCard({
         fit,
-        data: data ? basename(data.path) : 'a file',
+        data: fit.data ? basename(fit.data.path) : 'a file',
         graph,
         features: described,
         example: {

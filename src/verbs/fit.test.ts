@@ -244,3 +244,26 @@ describe('fit with an encoder', () => {
     }
   });
 });
+
+describe('fit on texts', () => {
+  it('leaves out words where none is in two texts, and says so', async () => {
+    const word = (row: number) => String.fromCharCode(97 + (row % 26), 97 + Math.floor(row / 26));
+    const lines = Array.from(
+      { length: 60 },
+      (_, row) => `${word(row)}${row} ${word(row + 99)}${row},${row % 2}`,
+    );
+    await writeFile(file('texts.csv'), ['text,label', ...lines, ''].join('\n'));
+    const told: string[] = [];
+    const summary = await fitFile(
+      {
+        data: file('texts.csv'),
+        targets: ['label'],
+        out: file('texts'),
+        config: { fit: { folds: 2, metric: 'accuracy' } },
+      },
+      { onEvent: (event) => event.type === 'warning' && told.push(event.message) },
+    );
+    expect(told.join('\n')).toContain('left out: words, of which these records have none');
+    expect(summary.rows[0].name).toBe('linear on runs of characters');
+  });
+});

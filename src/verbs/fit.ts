@@ -14,7 +14,7 @@ import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { type FitData, fitDataOf } from '../fit/fit-data.js';
 import type { Fold } from '../fit/folds.js';
 import { begunFit, keptAttempts } from '../fit/kept-attempts.js';
-import { describeTooSlow, type EncoderToTry, encoderModels, simpleModels } from '../fit/models.js';
+import { describeLeftOut, type EncoderToTry, encoderModels, simpleModels } from '../fit/models.js';
 import { saveFit } from '../fit/saved-fit.js';
 import { type Fitted, fitFolds, type Selection, select } from '../fit/select.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -116,8 +116,8 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
   const encoded =
     run && (await encoderModels(parts, simple.matrices, encoderToTry(run, parts, wishes, hooks)));
   const attempts = [...simple.attempts, ...(encoded?.attempts ?? [])];
-  const tooSlow = [...simple.tooSlow, ...(encoded?.tooSlow ?? [])];
-  if (tooSlow.length > 0) warn(describeTooSlow(tooSlow));
+  const leftOut = [...simple.leftOut, ...(encoded?.leftOut ?? [])];
+  if (leftOut.length > 0) warn(describeLeftOut(leftOut));
   await kept.begin();
   const results: Fitted[] = [];
   for (const [at, attempt] of attempts.entries()) {

@@ -39,12 +39,11 @@ async function fineTune(
   start: Run | undefined,
   seed: number,
   choice: Choice,
-  times = 1,
 ): Promise<Fitted> {
   const { task, labelled, model, engine, hooks, shared } = session;
   const { steps, batchSize, dropout, validations, patience } = task.finetuning;
+  const { learningRate, layerDecay, times = 1 } = choice;
   const asMany = Math.round(times * steps);
-  const { learningRate, layerDecay } = choice;
   const network = encoderNetwork({ ...model, dropout });
   const trainer = await shared(
     `encoder ${layerDecay}`,
@@ -80,6 +79,12 @@ export const fromScratch: Method = {
   fit: (session, seed, choice) => fineTune(session, undefined, seed, choice),
 };
 
+/** How many times the records of fine-tuning are those of pretraining and fine-tuning together. */
+function timesTheRecords({ pretraining, finetuning }: BenchmarkTask): number {
+  const { steps = 0, batch_size = 0 } = pretraining.config.training ?? {};
+  return 1 + (steps * batch_size) / (finetuning.steps * finetuning.batchSize);
+}
+
 /** Trained on the labels with as many records as pretraining and fine-tuning see together. */
 export const fromScratchForLonger: Method = {
   ...fromScratch,
@@ -87,12 +92,8 @@ export const fromScratchForLonger: Method = {
   description:
     'the same, for up to as many records as pretraining and fine-tuning see together; validation ends it',
   config: { records: 'of pretraining, too' },
-  fit: (session, seed, choice) => {
-    const { pretraining, finetuning } = session.task;
-    const { steps = 0, batch_size = 0 } = pretraining.config.training ?? {};
-    const times = 1 + (steps * batch_size) / (finetuning.steps * finetuning.batchSize);
-    return fineTune(session, undefined, seed, choice, times);
-  },
+  choices: (task) => choicesFromScratch(task).map((choice) => ({ ...choice, times: timesTheRecords(task) })),
+  fit: (session, seed, choice) => fineTune(session, undefined, seed, choice),
 };
 
 /** The encoder that a pretraining gives with a seed of its own; the first has what the pretraining says. */

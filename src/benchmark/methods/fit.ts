@@ -2,7 +2,7 @@
 import { LABELLED_TRAINING } from '../../config/defaults.js';
 import type { Attempt } from '../../fit/attempts.js';
 import type { FitData } from '../../fit/fit-data.js';
-import { describeTooSlow, encoderModels, type SimpleModels, simpleModels } from '../../fit/models.js';
+import { describeLeftOut, encoderModels, type SimpleModels, simpleModels } from '../../fit/models.js';
 import { choose, type Fitted as FittedAttempt, fitFolds } from '../../fit/select.js';
 import { measured } from '../measured.js';
 import type { Fitted, Method, PretrainingChanges, Session } from '../suite.js';
@@ -37,16 +37,16 @@ async function simpleOf(session: Session, folds?: number): Promise<FittedSimple>
     now = true;
     return measured(async () => {
       const simple = await simpleModels(data, session.tokenizer.spec);
-      tellLeftOut(session, simple.tooSlow);
+      tellLeftOut(session, simple.leftOut);
       return { ...simple, fitted: await fitAll(session, data, simple.attempts) };
     });
   });
   return { ...result, data, earlierSeconds: now ? 0 : seconds };
 }
 
-function tellLeftOut({ hooks }: Session, tooSlow: readonly string[]): void {
-  if (tooSlow.length === 0) return;
-  hooks.onEvent?.({ type: 'warning', message: describeTooSlow(tooSlow) });
+function tellLeftOut({ hooks }: Session, leftOut: readonly string[]): void {
+  if (leftOut.length === 0) return;
+  hooks.onEvent?.({ type: 'warning', message: describeLeftOut(leftOut) });
 }
 
 /** What validation prefers of all, or `only` among the simple models themselves. */
@@ -101,22 +101,24 @@ const fitWith = (name: string, description: string, pretraining: PretrainingChan
   uses: ['encoder', 'finetuning'],
   pretraining,
   config: { fit: 'encoder' },
-  async fit(session) {
+  choices: ({ finetuning: { choices } }) => [{ ...choices[0] }],
+  async fit(session, _seed, choice) {
     const { task, model, hooks } = session;
-    const { choices, ...settings } = task.finetuning;
+    const { choices: _, ...settings } = task.finetuning;
+    const { learningRate, layerDecay } = choice;
     const simple = await simpleOf(session);
     const { data, matrices } = simple;
     const run = await session.pretrained(pretraining);
-    const { attempts, tooSlow } = await encoderModels(data, matrices, {
+    const { attempts, leftOut } = await encoderModels(data, matrices, {
       ...run,
       model: { ...run.model, ...model },
       signal: hooks.signal,
       trained: {
-        settingsFor: () => ({ ...LABELLED_TRAINING, ...settings, ...choices[0] }),
+        settingsFor: () => ({ ...LABELLED_TRAINING, ...settings, learningRate, layerDecay }),
         onStep: ({ steps }) => session.onStep(steps),
       },
     });
-    tellLeftOut(session, tooSlow);
+    tellLeftOut(session, leftOut);
     return chosenOf(simple, [...simple.fitted, ...(await fitAll(session, data, attempts))], 'chosen');
   },
 });
