@@ -1,3 +1,4 @@
+import { describeShots } from '../datasets/shots.js';
 import { describeBadRecord } from '../records/bad-records.js';
 import { describeTime } from '../records/cells/cell-format.js';
 import { describeColumnType } from '../records/cells/schema.js';
@@ -55,23 +56,26 @@ export function formatScores(methods: readonly MethodScores[]): string {
 /** What pretraining brought, a line for each row of the table. */
 function formatDifferences(differences: readonly ScoreDifference[], paired: string): string[] {
   return differences.map(({ method, minus, metric, shots, mean, low, high }) => {
-    const few = shots === undefined ? '' : `, ${shots} shots`;
+    const few = shots === undefined ? '' : `, ${describeShots(shots)}`;
     return `${method} − ${minus}${few}: ${metric} ${number(mean)} (${number(low)} – ${number(high)}), paired by ${paired}`;
   });
 }
 
-/** How many test records pretraining learned from. */
-function learned(counted: Scores['split']['testLearned']): string {
+/** How many test records pretraining learned from, of the split where they are most. */
+function learned({ testLearned: counted, splits }: Scores['split']): string {
   if (counted === undefined) return 'the run does not tell whether it learned from them';
   if (counted.records === 0) return 'pretraining learned from none of them';
-  return `pretraining learned from ${counted.exact ? '' : 'about '}${count(counted.records)} of them`;
+  const learnedFrom = `${counted.exact ? '' : 'about '}${count(counted.records)}`;
+  return splits === undefined
+    ? `pretraining learned from ${learnedFrom} of them`
+    : `of a split pretraining learned from up to ${learnedFrom} of ${count(counted.of)} test records`;
 }
 
 export function formatEvaluation(scores: Scores): string {
   const { split, methods, differences = [], higherIsBetter, metric, file } = scores;
   const first = split.splits === undefined ? '' : ' in the first';
   const lines = [
-    `split by ${split.by}: ${count(split.train)} train, ${count(split.valid)} valid, ${count(split.test)} test${first} (${learned(split.testLearned)})`,
+    `split by ${split.by}: ${count(split.train)} train, ${count(split.valid)} valid, ${count(split.test)} test${first} (${learned(split)})`,
     `test ${metric}, ${higherIsBetter ? 'higher' : 'lower'} is better`,
     '',
     formatScores(methods),

@@ -28,6 +28,36 @@ export async function smilesRewriter(
   };
 }
 
+/** Texts that are looked at before a pretraining. */
+const LOOKED_AT = 1000;
+
+/** How many of the first texts of a batch are molecules that can be written anew. */
+export async function countReadable({ columns: [column] }: Tokenizer, { columns }: RecordBatch) {
+  const rdkit = await loadRDKit();
+  const texts = columns[column].values.slice(0, LOOKED_AT) as ArrayLike<string | null>;
+  const found = Array.from(texts, (text) => text !== null && moleculeGraph(rdkit, text) !== undefined);
+  return { all: found.length, readable: found.filter(Boolean).length };
+}
+
+/**
+ * What becomes of texts, of which so many are molecules, in words. Throws InputError where none is.
+ * @param section of the configuration, for the error
+ */
+export function describeReadable(
+  { columns: [column] }: Tokenizer,
+  { all, readable }: { readonly all: number; readonly readable: number },
+  section: 'finetune' | 'training',
+): string {
+  if (readable === 0) {
+    throw new InputError(
+      `${section}.randomize_smiles: RDKit reads none of ${all} texts in column "${column}"; leave out --randomize-smiles`,
+    );
+  }
+  const others =
+    readable < all ? `; the ${all - readable} others, which RDKit does not read, keep theirs` : '';
+  return `each epoch trains on other SMILES of ${readable} of ${all} molecules${others}`;
+}
+
 /** Molecules that can be written anew. */
 export interface RandomizedSmiles {
   /** How many of some records RDKit reads: the others keep their text. */

@@ -31,14 +31,19 @@ export function drawShots(
   return { train: draw('train'), valid: draw('valid'), test: members.test };
 }
 
+/** `1 shot`, `5 shots` */
+export const describeShots = (shots: number): string => `${shots} ${shots === 1 ? 'shot' : 'shots'}`;
+
 /** Where training cannot give as many records as were asked for, in words; undefined where it can. */
 export function describeShortage(
   { labels, members: { train }, spec }: Pick<LabelledRecords, 'labels' | 'members' | 'spec'>,
   shots: number,
 ): string | undefined {
+  const counts = new Map<number, number>();
+  for (const record of train) counts.set(labels[record], (counts.get(labels[record]) ?? 0) + 1);
   const few = hasClasses(spec)
     ? spec.classes[0].flatMap((_, index) => {
-        const count = train.reduce((sum, record) => sum + Number(labels[record] === index), 0);
+        const count = counts.get(index) ?? 0;
         return count < shots ? [`${count} of ${spec.columns[0]} ${className(spec, 0, index)}`] : [];
       })
     : train.length < shots
@@ -46,7 +51,7 @@ export function describeShortage(
       : [];
   return few.length === 0
     ? undefined
-    : `${shots} shots: the training part has only ${few.join(', ')}; all of them are taken`;
+    : `${describeShots(shots)}: the training part has only ${few.join(', ')}; all of them are taken`;
 }
 
 /** Whether a record is of one class, so that shots are counted by class. */

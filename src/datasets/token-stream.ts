@@ -87,10 +87,12 @@ export async function* trainingBlocks(
         if (block.count > 0) validation.push(block);
       }
       const places = placesIn(partOfRow, 'train');
-      const learned = rewrite && places.length > 0 ? rewrite(batch) : batch;
-      const block = tokenizer.encode(learned, reject, { ...encoding, places });
-      if (onLearned) onLearned(hashesOf(batch, tokenizer), placesOf(block, batch));
-      if (block.count > 0) yield block;
+      const block = tokenizer.encode(batch, reject, { ...encoding, places });
+      const own = placesOf(block, batch);
+      if (onLearned) onLearned(hashesOf(batch, tokenizer), own);
+      if (block.count === 0) continue;
+      // What the file holds was looked at; letters that only another writing has are no fault of its.
+      yield rewrite ? tokenizer.encode(rewrite(batch), undefined, { ...KEEP_UNSEEN, places: own }) : block;
     }
   }
   yield* gatherBlocks(tokens(), capacity);

@@ -122,6 +122,7 @@ export function fitGraph(fit: SavedFit): FitGraph {
 function trainedGraph({ model }: Run, spec: LabelSpec, { scale }: TrainedEncoder, prefix: string): g.Value {
   const outputs = g.outerScope(prefix, () => finetunedOutputs(model, spec, 'batch', model.spec.maxTokens));
   if (spec.task !== 'regression') return outputs;
+  if (scale.log || scale.quantiles) throw new Error('fitGraph: a label scale that is not linear');
   const vector = (values: readonly number[]) =>
     g.constant(hostTensor('float32', [values.length], Float32Array.from(values)));
   return g.add(g.multiply(outputs, vector(scale.deviation)), vector(scale.mean));

@@ -96,5 +96,6 @@ describe('ScoreRows', () => {
     ]);
     expect(rowsOf({ sma: [[1]], untrained: [[2]] }).differences()).toEqual([]);
     expect(rowsOf({ sma: [[1]], untrained: [[2, 3]] }).differences()).toEqual([]);
+    expect(rowsOf({ sma: [[1, Number.NaN]], untrained: [[2, 3]] }).differences()).toEqual([]);
   });
 });

@@ -84,7 +84,8 @@ export class ScoreRows {
           : own[0].length === others[0].length
             ? own[0].map((value, seed) => value - others[0][seed])
             : [];
-      if (paired.length < 2) return [];
+      // The rows say why a score is undefined.
+      if (paired.length < 2 || paired.some(Number.isNaN)) return [];
       return [{ ...row, minus: partner.method, ...summarize(paired, differenceBounds(row.metric)) }];
     });
   }

@@ -19,8 +19,13 @@ export interface Definedness {
 /**
  * Looks where the labels of a part leave a metric undefined. Throws InputError where that is so of validation, by which
  * everything is chosen.
+ * @param remedy what to try, for the error
  */
-export function checkDefined(labelled: LabelledRecords, name: MetricName): Definedness {
+export function checkDefined(
+  labelled: LabelledRecords,
+  name: MetricName,
+  remedy = 'give more labels, larger --valid-fraction and --test-fraction, a split column',
+): Definedness {
   const { title }: Metric = metrics[name];
   const { spec } = labelled;
   const [train, valid, test] = (['train', 'valid', 'test'] as const).map((part) =>
@@ -30,7 +35,7 @@ export function checkDefined(labelled: LabelledRecords, name: MetricName): Defin
   if (all(valid)) {
     const also = all(test) ? ', nor on the test part' : '';
     throw new InputError(
-      `${title} is not defined on the validation part${also}, so nothing can be chosen by it: ${reasonOf(valid, 'valid')}; give more labels, larger --valid-fraction and --test-fraction, a split column${alternatives(name, spec)}`,
+      `${title} is not defined on the validation part${also}, so nothing can be chosen by it: ${reasonOf(valid, 'valid')}; ${remedy}${alternatives(name, spec)}`,
     );
   }
   const notes: string[] = [];

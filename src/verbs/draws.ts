@@ -1,6 +1,6 @@
 /** The splits and the numbers of training labels that an evaluation goes through. */
 import type { LabelledData } from '../datasets/labelled-data.js';
-import { describeShortage, drawShots } from '../datasets/shots.js';
+import { describeShortage, describeShots, drawShots } from '../datasets/shots.js';
 import { InputError } from '../errors.js';
 import type { MetricName } from '../scoring/metrics.js';
 import { checkDefined, type Definedness } from '../scoring/undefined-scores.js';
@@ -36,7 +36,7 @@ export function drawsOf(
     notes.push(...defined.notes.map((note) => (splitContext ? `${splitContext}: ${note}` : note)));
     if (ascending.length === 0) draws.push({ split, context: splitContext, records: () => whole });
     for (const count of ascending) {
-      const context = [splitContext, `${count} shots`].filter(Boolean).join(', ');
+      const context = [splitContext, describeShots(count)].filter(Boolean).join(', ');
       const shortage = describeShortage(whole, count);
       if (shortage) notes.push(splitContext ? `${splitContext}: ${shortage}` : shortage);
       const records = (seed: number) => {
@@ -48,8 +48,13 @@ export function drawsOf(
         };
         return { ...whole, members, counts };
       };
-      for (let seed = 0; seed < seeds; seed++)
-        within(`${context}, seed ${seed}`, () => checkDefined(records(seed), metric));
+      const remedy = `validation has as few records as training: leave ${count} out of --shots`;
+      const told = Array.from({ length: seeds }, (_, seed) =>
+        within(`${context}, seed ${seed}`, () => checkDefined(records(seed), metric, remedy)),
+      );
+      // The seeds draw alike: the first that has something to tell tells it.
+      const few = told.map((own) => own.notes.filter((note) => !defined.notes.includes(note)));
+      notes.push(...(few.find((own) => own.length > 0) ?? []).map((note) => `${context}: ${note}`));
       draws.push({ split, shots: count, context, records });
     }
   }

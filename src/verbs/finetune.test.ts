@@ -215,7 +215,7 @@ describe('shots', () => {
 
   it('are refused where validation cannot choose by them', async () => {
     await expect(tune(['carbons'], { task: 'regression', metric: 'r2', shots: [1] })).rejects.toThrow(
-      /^1 shots, seed 0: R² is not defined on the validation part/,
+      /^1 shot, seed 0: R² is not defined on the validation part/,
     );
   });
 });

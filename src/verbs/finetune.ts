@@ -8,7 +8,8 @@ import { type FinetuningSettings, resolveFinetuning } from '../config/defaults.j
 import { parseConfig } from '../config/parse.js';
 import type { Config, FinetuneOptions } from '../config/schema.js';
 import type { LabelledData } from '../datasets/labelled-data.js';
-import { type RandomizedSmiles, randomizedSmiles } from '../datasets/randomized-smiles.js';
+import { describeReadable, type RandomizedSmiles, randomizedSmiles } from '../datasets/randomized-smiles.js';
+import { describeShots } from '../datasets/shots.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
@@ -66,6 +67,8 @@ export async function finetuneRuns(
     runs.push(await openRun(folder, (message) => onEvent({ type: 'warning', message })));
   }
   const [run, ...others] = runs;
+  if (new Set(runs.map(({ config: { objective } }) => objective.kind)).size < runs.length)
+    throw new InputError('finetune: expected runs of different objectives, which name the methods');
   for (const other of others) {
     if (JSON.stringify(other.tokenizer) !== JSON.stringify(run.tokenizer)) {
       throw new InputError(
@@ -108,7 +111,7 @@ export async function finetuneRuns(
     message:
       `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}; ` +
       `${labelled.croppedLabels > 0 ? `${labelled.croppedLabels.toLocaleString('en-US')} labels beyond the first ${run.tokenizer.spec.maxTokens} tokens are left out; ` : ''}` +
-      `${trainings.map(({ shots, settings }) => `${shots === undefined ? '' : `${shots} shots: `}${settings.steps} steps of ${settings.batchSize}`).join(', ')}, ` +
+      `${trainings.map(({ shots, settings }) => `${shots === undefined ? '' : `${describeShots(shots)}: `}${settings.steps} steps of ${settings.batchSize}`).join(', ')}, ` +
       `learning rate ${trainings[0].settings.learningRate}, ${seeds} seeds`,
   });
 
@@ -200,16 +203,8 @@ async function openRandomized(
     );
   }
   const randomized = await randomizedSmiles(tokenizer, texts);
-  const all = members.train.length;
-  const readable = randomized.readable(members.train);
-  if (readable === 0) {
-    throw new InputError(
-      `finetune.randomize_smiles: RDKit reads none of the ${all} texts in column "${tokenizer.columns[0]}"; leave out --randomize-smiles`,
-    );
-  }
-  const others =
-    readable < all ? `; the ${all - readable} others, which RDKit does not read, keep theirs` : '';
-  tell(`each epoch trains on other SMILES of ${readable} of ${all} molecules${others}`);
+  const [all, readable] = [members.train.length, randomized.readable(members.train)];
+  tell(describeReadable(tokenizer, { all, readable }, 'finetune'));
   return randomized;
 }
 

@@ -6,7 +6,7 @@ import { modelOf } from '../config/defaults.js';
 import { mergeConfigs, parseConfig } from '../config/parse.js';
 import type { UserConfig } from '../config/schema.js';
 import { partition } from '../datasets/partition.js';
-import { smilesRewriter } from '../datasets/randomized-smiles.js';
+import { countReadable, describeReadable, smilesRewriter } from '../datasets/randomized-smiles.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { fitTokenizer, PLANNING_RECORDS } from '../datasets/token-plan.js';
 import { type TokenStreamOptions, trainingBlocks } from '../datasets/token-stream.js';
@@ -161,6 +161,16 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     );
   }
   const rewrite = training.randomize_smiles ? await smilesRewriter(tokenizer, training.seed) : undefined;
+  if (rewrite && !stored) {
+    for await (const batch of source.read({ columns: tokenizer.columns })) {
+      const counted = await countReadable(tokenizer, batch);
+      emit({
+        type: 'info',
+        message: `of the first texts, ${describeReadable(tokenizer, counted, 'training')}`,
+      });
+      break;
+    }
+  }
   // Opened again, since a bad label is no reason to count its record among those left out.
   const labels =
     monitorTarget === undefined

@@ -68,4 +68,34 @@ it('is refused where no SMILES are read, or records are grouped by their text', 
       config: { ...config(true), objective: { kind: 'g-simclr' } },
     }),
   ).rejects.toThrow(/g-simclr groups the training records once/);
+  const words = Array.from({ length: 60 }, (_, i) => `word${i}`);
+  await writeFile(file('words.csv'), ['text', ...words, ''].join('\n'));
+  await expect(
+    pretrain({
+      data: file('words.csv'),
+      out: file('words'),
+      config: { ...config(true), tokenizer: { kind: 'sequence' } },
+    }),
+  ).rejects.toThrow('RDKit reads none of 60 texts');
+  expect(await readdir(folder)).not.toContain('words');
+});
+
+it('takes letters that only another writing has for no fault of the file', async () => {
+  const chains = Array.from({ length: 60 }, (_, i) => `${'C'.repeat(3 + (i % 9))}${['O', 'N', ''][i % 3]}C`);
+  await writeFile(file('chains.csv'), ['smiles', ...chains, ''].join('\n'));
+  const first = {
+    data: file('chains.csv'),
+    out: file('chains'),
+    config: { ...config(), tokenizer: { kind: 'sequence' } },
+  } as const;
+  await pretrain(first);
+  const { rejected } = await pretrain({
+    data: file('chains.csv'),
+    out: file('further'),
+    config: {
+      data: { on_unknown: 'fail', valid_fraction: 0.2 },
+      training: { ...config(true).training, from: file('chains') },
+    },
+  });
+  expect(rejected).toBe(0);
 });
