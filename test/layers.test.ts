@@ -45,7 +45,7 @@ const layers = [
 
 /** The only places that may name Node's own modules. */
 const needsNode =
-  /^(engine\/node|plugins|sources\/|files\/|runs\/|fit\/(saved-fit|exported-fit|kept-attempts)|verbs\/|demo\/|benchmark\/|worker\/|cli\/)/;
+  /^(engine\/(node|open-engine|graphics-cards)|plugins|sources\/|files\/|runs\/|fit\/(saved-fit|exported-fit|kept-attempts)|verbs\/|demo\/|benchmark\/|worker\/|cli\/)/;
 
 /** What a page needs: it must bundle for a browser, with all that it imports. */
 const forBrowsers = [

@@ -7,7 +7,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
-import { defaultThreads, nodeEngine } from '../engine/node.js';
+import type { DeviceName, Engine } from '../engine/engine.js';
+import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -45,6 +46,8 @@ export interface BenchOptions {
   /** Multiplies the seeds and all steps; 1 by default. */
   readonly budget?: number;
   readonly threads?: number;
+  /** What networks are computed on, one for all tasks, so that their costs can be compared; the CPU by default. */
+  readonly device?: Exclude<DeviceName, 'auto'>;
 }
 
 /** What `bench` did. */
@@ -81,9 +84,14 @@ export async function runSuite(
   await restoreCells(suite, file, out).catch((error: Error) => {
     hooks.onEvent?.({ type: 'warning', message: `${error.message}; what it holds is not used` });
   });
-  const engine = await nodeEngine({ threads: options.threads ?? defaultThreads() });
+  const { threads, device = 'cpu' } = options;
+  const engine = await openEngine({
+    threads,
+    device,
+    report: (message) => hooks.onEvent?.({ type: 'info', message }),
+  });
   const pretrainings = new Pretrainings(
-    { folders, out: join(out, 'pretrained'), threads: options.threads, budget },
+    { folders, out: join(out, 'pretrained'), threads, device, budget },
     hooks,
   );
 
@@ -101,7 +109,7 @@ export async function runSuite(
   } catch (error) {
     if (!signal?.aborted) throw error;
   }
-  const results = await collectResults(context, pretrainings);
+  const results = await collectResults(context, pretrainings, engine);
   await writeJson(file, results);
   return { file, results, ...counts, interrupted: signal?.aborted === true };
 }
@@ -184,6 +192,7 @@ async function restoreCells(suite: Suite, file: string, out: string): Promise<vo
 async function collectResults(
   { suite, out, folders, budget }: Context,
   pretrainings: Pretrainings,
+  { device }: Engine,
 ): Promise<Results> {
   const cells: Cell[] = [];
   const tasks: Results['tasks'] = [];
@@ -219,7 +228,7 @@ async function collectResults(
     pretraining: await pretrainings.results(new Set(cells.flatMap((cell) => cell.pretraining ?? []))),
     cells,
     ...(masks && { masks }),
-    machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}`,
+    machine: `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown processor'}${device ? `, ${device.name}` : ''}`,
     versions: { lacuna: version, node: process.versions.node },
   };
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { modelOf, resolveConfig } from '../config/defaults.js';
 import type { UserConfig } from '../config/schema.js';
 import { fitSource } from '../datasets/token-plan.js';
+import type { DeviceName } from '../engine/engine.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { ownOptions } from '../objectives/index.js';
@@ -31,6 +32,7 @@ export class Pretrainings {
       /** Keeps the runs. */
       readonly out: string;
       readonly threads?: number;
+      readonly device?: DeviceName;
       /** Multiplies the steps. */
       readonly budget: number;
     },
@@ -65,7 +67,7 @@ export class Pretrainings {
 
   /** The run of an objective, which goes on or starts where it is not done. Throws the signal's reason when stopped. */
   async run({ dataset, config: base }: Pretraining, changes: PretrainingChanges): Promise<Run> {
-    const { threads, budget } = this.options;
+    const { threads, device, budget } = this.options;
     const { objective, training: changedTraining } = changed(base, changes);
     const { kind = 'sma' } = objective;
     const config: UserConfig = {
@@ -77,13 +79,13 @@ export class Pretrainings {
         on_bad_record: 'skip',
       },
       objective,
-      training: { ...changedTraining, ...(threads && { threads }) },
+      training: { ...changedTraining, ...(threads && { threads }), ...(device && { device }) },
     };
     // The objectives of a comparison share a base; each is given what concerns it.
     const own = { ...ownOptions(kind, base.objective ?? {}), ...changes.objective };
     if (config.training?.steps) config.training.steps = scaledCount(config.training.steps, budget, 20);
     const { path, removed } = await dataset.open(this.options.folders);
-    const { threads: _, ...training } = config.training ?? {};
+    const { threads: _, device: __, ...training } = config.training ?? {};
     const hash = hashText(JSON.stringify([await hashOf(path), { ...config, training }])).slice(0, 8);
     const name = `${dataset.name}-${kind}-${hash}`;
     return remember(this.runs, name, async () => {

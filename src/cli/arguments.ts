@@ -1,4 +1,5 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+import { type DeviceName, devices } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 
 /** A whole number that is not negative, for an option that is not a configuration key. */
@@ -6,6 +7,13 @@ export function parseCount(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError('Expected a whole number of at least 0.');
   return Number(text);
 }
+
+/** For commands whose configuration has no such key. */
+export const deviceOption = (of: readonly DeviceName[] = devices): Option =>
+  new Option(
+    '--device <name>',
+    `what networks are computed on: the processor, a GPU through WebGPU${of.includes('auto') ? ', or (auto) the GPU where it is faster' : ''}`,
+  ).choices(of);
 
 /** Names with commas between them, added to those of the same option before. */
 export const appendNames = (text: string, before: readonly string[] = []): string[] => [

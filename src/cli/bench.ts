@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import type { BenchOptions } from '../benchmark/bench.js';
 import { InputError } from '../errors.js';
-import { parseCount } from './arguments.js';
+import { deviceOption, parseCount } from './arguments.js';
 import { formatBenchmark, formatSuites } from './format-benchmark.js';
 import type { Session } from './session.js';
 
@@ -10,6 +11,7 @@ interface Options {
   readonly only?: Record<'task' | 'method', string[]>;
   readonly budget: number;
   readonly threads?: number;
+  readonly device?: BenchOptions['device'];
   readonly list?: boolean;
   readonly json?: boolean;
 }
@@ -25,6 +27,7 @@ export function define(command: Command, { run }: Session): void {
     .option('--only <task=name,method=name>', 'only these tasks and methods (repeatable)', parseOnly)
     .option('--budget <x>', 'multiplies the seeds and all steps', parseBudget, 1)
     .option('--threads <n>', 'threads of the engine', parseCount)
+    .addOption(deviceOption(['cpu', 'webgpu']))
     .option('--list', 'describe the suites, their tasks, splits, metrics and sources')
     .option('--json', 'print one JSON object to stdout')
     .action(async (suite: string | undefined, { list, json, data, out, only, ...options }: Options) => {

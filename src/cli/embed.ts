@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { appendNames } from './arguments.js';
+import type { DeviceName } from '../engine/engine.js';
+import { appendNames, deviceOption } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
@@ -7,6 +8,7 @@ import type { Session } from './session.js';
 interface Options {
   readonly out: string;
   readonly keep?: string[];
+  readonly device?: DeviceName;
   readonly json?: boolean;
 }
 
@@ -26,13 +28,14 @@ export function define(command: Command, { run }: Session): void {
       "columns of the data to write beside, in the file's own characters; all means all (repeatable)",
       appendNames,
     )
+    .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
-  command.action(async (trained: string, data: string, { out, keep, json }: Options) => {
+  command.action(async (trained: string, data: string, { out, keep, device, json }: Options) => {
     const { data: config = {} } = await readConfigOptions(command, keys);
     await run(
       json,
-      (verbs, hooks) => verbs.embed({ run: trained, data, out, keep, config }, hooks),
+      (verbs, hooks) => verbs.embed({ run: trained, data, out, keep, config, device }, hooks),
       (written) => `${formatWritten(written)}, ${written.dimension} dimensions`,
     );
   });

@@ -146,7 +146,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       ...dropoutRates(training),
       seed: training.seed ?? 0,
       threads: training.threads ?? inputs.threads,
-      ...(training.device === 'webgpu' && { device: training.device }),
+      ...(training.device !== undefined && training.device !== 'cpu' && { device: training.device }),
       ...(training.from !== undefined && { from: training.from }),
       ...(training.recompute && { recompute: true }),
       ...(training.randomize_smiles && { randomize_smiles: true }),

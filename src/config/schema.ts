@@ -13,6 +13,7 @@ import {
   encoderOptions,
   encoders,
 } from '../encoders/index.js';
+import { devices } from '../engine/engine.js';
 import { targetTransforms } from '../finetuning/label-scale.js';
 import { heads } from '../finetuning/labelled-graph.js';
 import { type DropoutRates, dropoutOptions } from '../layers/dropout.js';
@@ -117,9 +118,9 @@ function build() {
     seed: key(z.int().min(0), 'all random numbers follow from it', 0),
     threads: key(count(), 'threads of the engine', 2),
     device: key(
-      z.enum(['cpu', 'webgpu']),
-      'what pretraining is computed on: the processor, or a GPU through WebGPU',
-      'webgpu',
+      z.enum(devices),
+      'what networks are computed on: the processor, a GPU through WebGPU, or (auto) the GPU where it is faster',
+      'auto',
     ),
     from: key(
       z.string().min(1),
@@ -214,6 +215,7 @@ function build() {
       0.75,
     ),
     threads: training.shape.threads,
+    device: training.shape.device,
     from_scratch: key(z.boolean(), 'train the untrained encoder alone', true),
   });
 
@@ -222,6 +224,7 @@ function build() {
     ...repeated,
     kind: key(memberOf(protocols), 'one protocol instead of all', 'linear'),
     threads: training.shape.threads,
+    device: training.shape.device,
   });
 
   const fit = z.strictObject({

@@ -1,5 +1,6 @@
 import type { Program } from '../graph/program.js';
 import type { HostTensor } from '../tensor/tensor.js';
+import type { DeviceEngine } from './webgpu.js';
 
 /** Tensors by name. */
 export type HostTensors = Readonly<Record<string, HostTensor>>;
@@ -15,6 +16,11 @@ export interface Executable {
   /** Frees the native session. */
   release(): Promise<void>;
 }
+
+/** What networks are computed on: `auto` is the GPU where there is one that would be faster. */
+export const devices = ['cpu', 'webgpu', 'auto'] as const;
+
+export type DeviceName = (typeof devices)[number];
 
 /** How programs are run. */
 export interface EngineOptions {
@@ -33,8 +39,19 @@ export interface CompileOptions {
   readonly parameters?: HostTensors;
 }
 
-/** Compiles programs; one per device or thread count. */
+/** Compiles programs for the CPU. */
 export interface Engine {
   /** Throws what the runtime throws where it refuses the program. */
   compile(program: Program, options?: CompileOptions): Promise<Executable>;
+  /** What networks are computed on, where it is not the CPU: training, predicting and embedding look for it. */
+  readonly device?: DeviceEngine;
 }
+
+/** The versions of what computes, and the adapter that it computes on. */
+export const versionsOn = (
+  { device }: Engine,
+  versions: Readonly<Record<string, string>>,
+): Record<string, string> => ({ ...versions, ...(device && { adapter: device.name }) });
+
+/** What compiles the programs of a network whose tensors are on the host before and after: the device where there is one. */
+export const networkCompiler = (engine: Engine): Pick<Engine, 'compile'> => engine.device?.forHost ?? engine;

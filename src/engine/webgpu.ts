@@ -4,6 +4,8 @@ import { LacunaError } from '../errors.js';
 import { input, type Program, stopGradient } from '../graph/index.js';
 import { encodeProgram } from '../onnx/encode.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+import type { CompileOptions, Engine } from './engine.js';
+import { graphicsCards } from './graphics-cards.js';
 
 /** A float32 tensor on the device. It takes memory there until it is disposed of. */
 export interface DeviceTensor {
@@ -27,6 +29,10 @@ export interface DeviceExecutable {
 
 /** Compiles programs for a device, and moves tensors there and back. */
 export interface DeviceEngine {
+  /** The graphics cards that this machine says it has; the runtime does not tell which of them it took. */
+  readonly name: string;
+  /** Compiles programs that run on the device, whose tensors are on the host before and after. */
+  readonly forHost: Pick<Engine, 'compile'>;
   /** Throws what the runtime throws where it refuses the program, or Error where the device has no kernel for it. */
   compile(program: Program): Promise<DeviceExecutable>;
   /** A copy on the device. */
@@ -43,15 +49,22 @@ const isHost = (tensor: HostTensor | DeviceTensor): tensor is HostTensor => 'dty
 export async function webgpuEngine(): Promise<DeviceEngine> {
   const runtime = await import('onnxruntime-node');
   const ort = runtime.default ?? runtime;
-  const open = (program: Program, location: 'cpu' | 'gpu-buffer'): Promise<InferenceSession> =>
-    ort.InferenceSession.create(encodeProgram(program, { device: 'webgpu' }), {
-      executionProviders: ['webgpu'],
-      graphOptimizationLevel: 'all',
-      intraOpNumThreads: 1,
-      enableMemPattern: false,
-      logSeverityLevel: 3,
-      preferredOutputLocation: location,
-    });
+  const open = (
+    program: Program,
+    location: 'cpu' | 'gpu-buffer',
+    { parameters }: CompileOptions = {},
+  ): Promise<InferenceSession> =>
+    ort.InferenceSession.create(
+      encodeProgram(program, { device: 'webgpu', parameters: parameters && ((name) => parameters[name]) }),
+      {
+        executionProviders: ['webgpu'],
+        graphOptimizationLevel: 'all',
+        intraOpNumThreads: 1,
+        enableMemPattern: false,
+        logSeverityLevel: 3,
+        preferredOutputLocation: location,
+      },
+    );
 
   const copy = (shape: readonly number[]): Program => ({
     name: 'copy',
@@ -68,22 +81,37 @@ export async function webgpuEngine(): Promise<DeviceEngine> {
     for (const session of copies.values()) await (await session).release();
     copies.clear();
   };
+  const described = (program: Program, session: InferenceSession, feeds: MixedTensors) =>
+    Object.fromEntries(
+      session.inputNames.map((name) => {
+        const tensor = feeds[name];
+        if (tensor === undefined)
+          throw new Error(
+            `${program.name}: input "${name}" is missing; given are ${Object.keys(feeds).join(', ')}`,
+          );
+        return [name, isHost(tensor) ? new ort.Tensor(tensor.dtype, tensor.data, tensor.shape) : tensor];
+      }),
+    ) as Record<string, Tensor>;
   const engine: DeviceEngine = {
+    name: await graphicsCards(),
+    forHost: {
+      async compile(program, options) {
+        const session = await open(program, 'cpu', options);
+        return {
+          async run(feeds, results) {
+            const computed = await session.run(described(program, session, feeds));
+            for (const [name, { data }] of Object.entries(results))
+              (data as Float32Array).set(computed[name].data as Float32Array);
+          },
+          release: () => session.release(),
+        };
+      },
+    },
     async compile(program) {
       const session = await open(program, 'gpu-buffer');
       return {
-        async run(feeds) {
-          const described = session.inputNames.map((name) => {
-            const tensor = feeds[name];
-            if (tensor === undefined)
-              throw new Error(
-                `${program.name}: input "${name}" is missing; given are ${Object.keys(feeds).join(', ')}`,
-              );
-            return [name, isHost(tensor) ? new ort.Tensor(tensor.dtype, tensor.data, tensor.shape) : tensor];
-          });
-          const results = await session.run(Object.fromEntries(described));
-          return results as unknown as Record<string, DeviceTensor>;
-        },
+        run: async (feeds) =>
+          (await session.run(described(program, session, feeds))) as unknown as Record<string, DeviceTensor>,
         release: () => session.release(),
       };
     },
@@ -95,8 +123,9 @@ export async function webgpuEngine(): Promise<DeviceEngine> {
     const probe = await engine.upload(hostTensor('float32', [1], Float32Array.of(1)));
     probe.dispose();
   } catch (cause) {
+    const reason = (cause as Error).message.replace(/^.*was false\. /s, '').trim();
     throw new LacunaError(
-      `training.device webgpu: no GPU answered (${(cause as Error).message}); try --device cpu, or install a Vulkan driver and its loader (libvulkan1; beside NVIDIA's driver also libglvnd0, libgl1 and libegl1)`,
+      `no GPU answered (${reason}); try --device cpu, or install a Vulkan driver and its loader (libvulkan1; beside NVIDIA's driver also libglvnd0, libgl1 and libegl1)`,
       { cause },
     );
   }

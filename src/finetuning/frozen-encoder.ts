@@ -1,5 +1,5 @@
 /** Records into embeddings with a frozen encoder: the encoder's forward pass alone, its weights fixed in the program. */
-import type { Engine, Executable, HostTensors } from '../engine/engine.js';
+import { type Engine, type Executable, type HostTensors, networkCompiler } from '../engine/engine.js';
 import type { Program } from '../graph/index.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import { encoderGraph, encoderLayout, type ModelConfig } from '../learning/model.js';
@@ -29,9 +29,9 @@ export function encoderParameters(model: EncoderModel, tensors: HostTensors, ori
 /** Batch lengths beside the longest: each is one more program to compile, and saves padding. */
 const BUCKETS = 8;
 
-/** Tokens per run, which keep a run's memory in tens of megabytes and its overhead small. */
-const TOKENS_PER_BATCH = 2048;
-const MAX_BATCH = 64;
+/** Tokens per run, which keep a run's memory in tens of megabytes and its overhead small; a device has more of both. */
+const TOKENS_PER_BATCH = { cpu: 2048, device: 16_384 };
+const MAX_BATCH = { cpu: 64, device: 512 };
 
 interface Compiled {
   readonly executable: Executable;
@@ -99,10 +99,11 @@ export class Embedder {
   }
 
   private async compile(tokens: number): Promise<Compiled> {
-    const batch = Math.min(MAX_BATCH, Math.max(1, Math.floor(TOKENS_PER_BATCH / tokens)));
+    const where = this.engine.device ? 'device' : 'cpu';
+    const batch = Math.min(MAX_BATCH[where], Math.max(1, Math.floor(TOKENS_PER_BATCH[where] / tokens)));
     const { pooled } = encoderGraph(this.model, batch, tokens);
     const program: Program = { name: 'embedding', outputs: { embedding: pooled } };
-    const executable = await this.engine.compile(program, { parameters: this.parameters });
+    const executable = await networkCompiler(this.engine).compile(program, { parameters: this.parameters });
     return { executable, results: { embedding: zeros('float32', [batch, this.width]) }, batch };
   }
 }

@@ -12,7 +12,13 @@ import { smallModel } from '../objectives/objective.case.js';
 import { packBatch } from '../records/batch.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
-import { encoderNetwork, layerRate, type TrainOptions, trainToBest } from './labelled-training.js';
+import {
+  encoderNetwork,
+  layerRate,
+  type TrainingSettings,
+  type TrainOptions,
+  trainToBest,
+} from './labelled-training.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const { tokenizer, block } = (await realRecords()).discrete;
@@ -105,7 +111,7 @@ describe.each(['perceiver', 'transformer'] as const)(
 );
 
 /** One parameter of an encoder and one of a head, whose loss is the sum of their squares times what is fed. */
-function twoNumbers(): Trainer {
+function twoNumbers(averaged = false): Trainer {
   const build = (): TrainableGraph => {
     const number = (name: string, value: number) => g.parameter(name, [1], { kind: 'constant', value });
     const [body, head] = [number('encoder.weight', 3), number('head.weight', 2)];
@@ -113,7 +119,7 @@ function twoNumbers(): Trainer {
     const loss = g.reshape(g.multiply(squares, g.input('factor', 'float32', [1])), []);
     return { loss, parameters: g.parametersOf([loss]), metrics: {}, evaluation: { loss } };
   };
-  const trainer = new Trainer(engine, { build, weightDecay: 0, clipNorm: 1 }, 1);
+  const trainer = new Trainer(engine, { build, weightDecay: 0, clipNorm: 1, averaged }, 1);
   trainers.push(trainer);
   return trainer;
 }
@@ -126,10 +132,10 @@ describe('a training that validates', () => {
   /** Trains two numbers; the validations give these values in turn. `seen` are the parameters at each. */
   async function trained(
     values: readonly number[],
-    options: Partial<TrainOptions> = {},
+    options: Partial<TrainOptions & Pick<TrainingSettings, 'weightAverage'>> = {},
     feeds: (step: number) => HostTensors = () => one,
   ) {
-    const trainer = twoNumbers();
+    const trainer = twoNumbers(options.weightAverage !== undefined);
     const seen: Float32Array[] = [];
     let fed = 0;
     const result = await trainToBest(

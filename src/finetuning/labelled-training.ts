@@ -6,11 +6,12 @@ import type { Engine, HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
 import type { DropoutRates } from '../layers/dropout.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
+import { trainerOn } from '../learning/device-trainer.js';
 import { dropoutFeeds } from '../learning/model.js';
 import { initializeParameters, matchParameters, type ParameterLayout } from '../learning/parameters.js';
 import { learningRateAt } from '../learning/schedule.js';
 import { NonFiniteStep, type StepBatch, trainingSteps } from '../learning/steps.js';
-import { type TrainableGraph, Trainer } from '../learning/trainer.js';
+import type { TrainableGraph, Trainer } from '../learning/trainer.js';
 import {
   type Batch,
   type BatchPlan,
@@ -53,6 +54,11 @@ export interface TrainingSettings {
   readonly weightDecay: number;
   /** Largest global norm of a gradient. */
   readonly clipNorm: number;
+  /**
+   * Decay per step of a running average of the parameters (Polyak & Juditsky, 1992), which is validated too and kept where it
+   * is better. In the first steps it follows faster, with (1 + step) / (10 + step). None by default.
+   */
+  readonly weightAverage?: number;
   /** What is learned instead of regression labels; `standardize` by default. */
   readonly targetTransform?: TargetTransform;
 }
@@ -100,11 +106,6 @@ export interface TrainOptions {
   readonly validations?: number;
   /** After so many validations none of which was better than the best before, training ends; never by default. */
   readonly patience?: number;
-  /**
-   * Decay per step of a running average of the parameters (Polyak & Juditsky, 1992), which is validated too and kept where it
-   * is better. In the first steps it follows faster, with (1 + step) / (10 + step). None by default.
-   */
-  readonly weightAverage?: number;
   readonly signal?: AbortSignal;
   readonly onStep?: (at: { step: number; epoch: number; loss: number; lr: number }) => void;
 }
@@ -145,7 +146,7 @@ export interface TrainingData {
  */
 export async function trainToBest(
   trainer: Trainer,
-  options: TrainOptions,
+  options: TrainOptions & Pick<TrainingSettings, 'weightAverage'>,
   { plans, feeds, validate, isBetter }: TrainingData,
 ): Promise<Trained> {
   const { steps, learningRate, start, seed, signal, onStep, weightAverage } = options;
@@ -157,30 +158,30 @@ export async function trainToBest(
     batches: epochs(plans, feeds),
     steps,
     rate: (step) => learningRateAt(step, steps, Math.ceil(steps / 10), learningRate),
+    // The first steps are forgotten sooner.
+    momentum:
+      weightAverage === undefined ? undefined : (step) => Math.min(weightAverage, (2 + step) / (11 + step)),
     signal,
   });
-  const { parameters } = trainer.state;
-  const average = weightAverage === undefined ? undefined : parameters.slice();
   let best: Trained | undefined;
   let since = 0;
-  /** Validates these parameters at a step, as those that the trainer has. */
-  const consider = async (candidate: Float32Array, step: number) => {
+  /** Validates the parameters that the trainer has after a step. */
+  const consider = async (step: number) => {
     const valid = await validate();
     if (best !== undefined && !isBetter(valid, best.valid)) return;
-    best = { parameters: candidate.slice(), valid, step };
+    await trainer.fetchState();
+    best = { parameters: trainer.state.parameters.slice(), valid, step };
     since = -1;
   };
   try {
     for await (const { step, loss, learningRate: lr, batch } of taken) {
       onStep?.({ step, epoch: batch.epoch, loss, lr });
-      if (average) follow(average, parameters, Math.min(weightAverage!, (1 + step) / (10 + step)));
       if (step % validSteps !== 0 && step !== steps) continue;
-      await consider(parameters, step);
-      if (average) {
-        const current = parameters.slice();
-        parameters.set(average);
-        await consider(average, step);
-        parameters.set(current);
+      await consider(step);
+      if (weightAverage !== undefined) {
+        trainer.exchangeAverage();
+        await consider(step);
+        trainer.exchangeAverage();
       }
       if (++since >= patience) break;
     }
@@ -191,11 +192,6 @@ export async function trainToBest(
   signal?.throwIfAborted();
   if (best === undefined) throw new Error('fine-tuning validated nothing');
   return best;
-}
-
-/** average ← decay · average + (1 − decay) · parameters */
-function follow(average: Float32Array, parameters: Float32Array, decay: number): void {
-  for (let i = 0; i < average.length; i++) average[i] = decay * average[i] + (1 - decay) * parameters[i];
 }
 
 /** The batches of one epoch after the other, without end. */
@@ -241,13 +237,14 @@ export class LabelledTrainer {
     // Records that change in each epoch may become as long as any.
     if (task.trainingRecords) lengths.push(network.maxTokens);
     this.buckets = bucketLengths(lengths, network.maxTokens);
-    this.trainer = new Trainer(
+    this.trainer = trainerOn(
       engine,
       {
         build: (tokens) => network.build(spec, batchSize, tokens),
         weightDecay,
         clipNorm,
         rateOf: (name) => layerRate(name, network.layers, layerDecay),
+        averaged: settings.weightAverage !== undefined,
       },
       this.buckets[0],
     );
@@ -264,29 +261,34 @@ export class LabelledTrainer {
   /** Throws LacunaError when the loss is not finite. */
   train(options: TrainOptions): Promise<Trained> {
     const { metric, valid, spec } = this.task;
-    return trainToBest(this.trainer, options, {
-      plans: (epoch) => this.trainingPlans(options.seed, epoch),
-      feeds: (plan, step, epoch) => ({
-        ...this.feeds(plan, this.recordsOf(options.seed, epoch)),
-        ...dropoutFeeds(this.network, this.settings.batchSize, (purpose, row) =>
-          random(options.seed, `fine-tuning ${purpose}`, step, row),
-        ),
-      }),
-      validate: async () => scoreMetric(metric, await this.predict(valid.records), valid.labels, spec),
-      isBetter: (value, best) => isBetter(metric, value, best),
-    });
+    const { weightAverage } = this.settings;
+    return trainToBest(
+      this.trainer,
+      { ...options, weightAverage },
+      {
+        plans: (epoch) => this.trainingPlans(options.seed, epoch),
+        feeds: (plan, step, epoch) => ({
+          ...this.feeds(plan, this.recordsOf(options.seed, epoch)),
+          ...dropoutFeeds(this.network, this.settings.batchSize, (purpose, row) =>
+            random(options.seed, `fine-tuning ${purpose}`, step, row),
+          ),
+        }),
+        validate: async () => scoreMetric(metric, await this.predict(valid.records), valid.labels, spec),
+        isBetter: (value, best) => isBetter(metric, value, best),
+      },
+    );
   }
 
   /** The one place where test labels are read. */
   async scoreTest({ parameters }: Trained, options?: { resamples?: number }): Promise<TestScore> {
-    this.trainer.state.parameters.set(parameters);
+    await this.trainer.setParameters(parameters);
     const { metric, test } = this.task;
     return test.score(metric, await this.predict(test.records), options);
   }
 
   /** Outputs float64[rows, outputs] for a block of the same tokenizer, by the parameters that were kept. */
-  predictWith({ parameters }: Pick<Trained, 'parameters'>, block: TokenBlock): Promise<Float64Array> {
-    this.trainer.state.parameters.set(parameters);
+  async predictWith({ parameters }: Pick<Trained, 'parameters'>, block: TokenBlock): Promise<Float64Array> {
+    await this.trainer.setParameters(parameters);
     return this.predict(block);
   }
 

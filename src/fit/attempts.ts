@@ -126,7 +126,7 @@ export interface TrainedEncoder {
 
 /** How an encoder is trained on so many records. */
 type EncoderSettings = TrainingSettings &
-  Pick<TrainOptions, 'steps' | 'learningRate' | 'validations' | 'patience' | 'weightAverage'> & {
+  Pick<TrainOptions, 'steps' | 'learningRate' | 'validations' | 'patience'> & {
     readonly dropout?: DropoutRates;
   };
 

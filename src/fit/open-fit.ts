@@ -3,7 +3,8 @@ import type { Engine } from '../engine/engine.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { predictBlock } from '../finetuning/labelled-training.js';
-import { Trainer } from '../learning/trainer.js';
+import { trainerOn } from '../learning/device-trainer.js';
+import type { ModelConfig } from '../learning/model.js';
 import { predictFitted } from '../probes/fitted-model.js';
 import { bucketLengths } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
@@ -35,10 +36,14 @@ export interface OpenFit extends SavedFit {
 
 const BATCH = 32;
 
-/** Opens what `saveFit` wrote. Throws InputError where it is not whole. */
-export async function openFit(folder: string, engine: Engine): Promise<OpenFit> {
+/** Opens what `saveFit` wrote, on an engine for its encoder, if it has one. Throws InputError where it is not whole. */
+export async function openFit(
+  folder: string,
+  openEngine: (encoder: ModelConfig | undefined) => Promise<Engine>,
+): Promise<OpenFit> {
   const fit = await readFit(folder);
   const { spec, tokenizer, run, parts, sets } = fit;
+  const engine = await openEngine(run?.model);
   const embedder =
     run && parts.some(({ features }) => (features as readonly string[]).includes(EMBEDDING))
       ? new Embedder(engine, run.model, encoderParameters(run.model, run.tensors, folder))
@@ -47,7 +52,7 @@ export async function openFit(folder: string, engine: Engine): Promise<OpenFit> 
   const buckets = bucketLengths([Math.ceil(maxTokens / 2), maxTokens], maxTokens);
   const trainer =
     run && parts.some((part) => 'encoders' in part)
-      ? new Trainer(
+      ? trainerOn(
           engine,
           { build: (tokens) => finetuningGraph(run.model, spec, BATCH, tokens), weightDecay: 0, clipNorm: 1 },
           buckets[0],
@@ -75,7 +80,7 @@ export async function openFit(folder: string, engine: Engine): Promise<OpenFit> 
       for (const model of part.models) outputs.push(predictFitted(model, joined));
     } else {
       for (const { parameters, scale } of part.encoders) {
-        trainer!.state.parameters.set(parameters);
+        await trainer!.setParameters(parameters);
         outputs.push(await predictBlock(trainer!, block, { spec, scale, batchSize: BATCH, buckets }));
       }
     }

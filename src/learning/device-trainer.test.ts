@@ -99,6 +99,8 @@ function fakeDevice(reports: number[][]) {
     return made;
   };
   const device: DeviceEngine = {
+    name: 'a device of a test',
+    forHost: cpu,
     compile: async () => ({
       run: async () => ({
         report: tensor(reports.shift()!),
@@ -158,6 +160,22 @@ describe('a device that may be wrong', () => {
     expect(alive.size).toBe(3);
     await trainer.fetchState();
     expect(trainer.state.secondMoment[0]).toBe(9);
+    await trainer.release();
+    expect(alive.size).toBe(0);
+  });
+
+  it('exchanges parameters and average there, and takes other parameters in their place', async () => {
+    const { device, alive } = fakeDevice([[36, 24]]);
+    const trainer = new DeviceTrainer(device, cpu, { ...options, averaged: true }, 1);
+    trainer.begin(Float32Array.of(3));
+    await trainer.step(1, {}, settings);
+    trainer.exchangeAverage();
+    await trainer.fetchState();
+    expect([trainer.state.parameters[0], trainer.state.average![0]]).toEqual([3, 7]);
+    await trainer.setParameters(Float32Array.of(5));
+    await trainer.fetchState();
+    expect([trainer.state.parameters[0], trainer.state.average![0]]).toEqual([5, 7]);
+    expect(alive.size).toBe(4);
     await trainer.release();
     expect(alive.size).toBe(0);
   });

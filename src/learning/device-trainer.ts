@@ -87,6 +87,24 @@ export class DeviceTrainer extends Trainer {
     await super.restart();
   }
 
+  override async setParameters(parameters: Float32Array): Promise<void> {
+    await super.setParameters(parameters);
+    if (this.onDevice === undefined) return;
+    const old = this.onDevice;
+    this.onDevice = { ...old, parameters: await this.upload(parameters) };
+    old.parameters.dispose();
+  }
+
+  override exchangeAverage(): void {
+    if (this.onDevice === undefined) {
+      super.exchangeAverage();
+      return;
+    }
+    const { average, parameters } = this.onDevice;
+    if (average === undefined) throw new Error('exchangeAverage: no average is kept');
+    this.onDevice = { ...this.onDevice, parameters: average, average: parameters };
+  }
+
   override async step(tokens: number, feeds: HostTensors, settings: StepSettings): Promise<TakenStep> {
     if (settings.sum) throw new Error('a gradient on a device is not summed over machines');
     const expected = this.checked ? undefined : await this.firstStepOnCpu(tokens, feeds);
@@ -166,15 +184,17 @@ export class DeviceTrainer extends Trainer {
   /** The state on the device, brought there from `state` unless it is newer there. */
   private async deviceState(): Promise<DeviceState> {
     const { parameters, firstMoment, secondMoment, average } = this.state;
-    const upload = (vector: Float32Array) =>
-      this.device.upload(hostTensor('float32', [vector.length], vector as Float32Array<ArrayBuffer>));
     this.onDevice ??= {
-      parameters: await upload(parameters),
-      first: await upload(firstMoment),
-      second: await upload(secondMoment),
-      ...(average && { average: await upload(average) }),
+      parameters: await this.upload(parameters),
+      first: await this.upload(firstMoment),
+      second: await this.upload(secondMoment),
+      ...(average && { average: await this.upload(average) }),
     };
     return this.onDevice;
+  }
+
+  private upload(vector: Float32Array): Promise<DeviceTensor> {
+    return this.device.upload(hostTensor('float32', [vector.length], vector as Float32Array<ArrayBuffer>));
   }
 
   private async firstStepOnCpu(tokens: number, feeds: HostTensors): Promise<{ loss: number; norm: number }> {
@@ -308,3 +328,9 @@ const joined = (parts: readonly Value[]): Value =>
     parts.map((part) => reshape(part, [-1])),
     0,
   );
+
+/** A trainer that computes on the engine's device, where it has one. */
+export const trainerOn = (engine: Engine, options: TrainerOptions, lengthForLayout: number): Trainer =>
+  engine.device
+    ? new DeviceTrainer(engine.device, engine, options, lengthForLayout)
+    : new Trainer(engine, options, lengthForLayout);

@@ -1,6 +1,7 @@
 /** The graphs of a run: an encoder, with an objective on it or alone. */
 import type { EncodeOptions, Encoding } from '../encoders/encoder.js';
 import { type EncoderSpec, encoderNamed } from '../encoders/index.js';
+import type { Work } from '../engine/device-choice.js';
 import type { HostTensors } from '../engine/engine.js';
 import {
   add,
@@ -218,3 +219,9 @@ export function encoderGraph(
   const how = { ...options, ...(dropout && { dropout }) };
   return { ...encoderNamed(encoder.kind).encode(spec, tokens, encoder, how), tokens };
 }
+
+/** What the encoder takes for a batch of records of the longest length, for the choice of a device. */
+export const encoderWork = (
+  model: Pick<ModelConfig, 'spec' | 'encoder'>,
+  { batch = 64, passes }: { readonly batch?: number; readonly passes: number },
+): Work => ({ outputs: [encoderGraph(model, batch, model.spec.maxTokens).pooled], passes });

@@ -158,7 +158,7 @@ export function pretrainingSteps(
     steps: training.steps,
     rate: (step, steps) => scheduledRate(training, step, steps),
     restart,
-    momentum: momentum && ((progress) => momentum(model.objective, progress)),
+    momentum: momentum && ((step, steps) => momentum(model.objective, step / steps)),
     signal,
   });
 }

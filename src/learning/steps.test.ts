@@ -215,7 +215,8 @@ describe('the steps of a training', () => {
   it('have the target network follow by the momentum of the share that was done before each', async () => {
     const trainer = squareTrainer();
     const shares: number[] = [];
-    const momentum = (progress: number) => {
+    const momentum = (step: number, steps: number) => {
+      const progress = step / steps;
       shares.push(progress);
       return 0.5 + progress / 2;
     };

@@ -23,8 +23,8 @@ export interface StepOptions<B extends StepBatch> {
   readonly rate: (step: number, steps: number) => number;
   /** After so many steps the networks go back to where they began: see `Trainer.restart`. */
   readonly restart?: number;
-  /** Momentum of the target network, where there is one, at a share of the training that is done, 0 … 1. */
-  readonly momentum?: (progress: number) => number;
+  /** Momentum of the average at a step, counted from 0, of so many, where there is an average. */
+  readonly momentum?: (step: number, steps: number) => number;
   /** Without it the gradient is that of the batch alone. */
   readonly sum?: SumGradients;
   /** The loop ends before the next step when it aborts. */
@@ -82,7 +82,7 @@ export async function* trainingSteps<B extends StepBatch>(
     const { loss, norm, metrics } = await trainer.step(batch.tokens, batch.feeds, {
       step: step + 1 - begins,
       learningRate,
-      momentum: momentum?.(step / steps),
+      momentum: momentum?.(step, steps),
       sum,
       meanwhile: () => batches.ahead(),
     });

@@ -232,7 +232,8 @@ describe('a target network', () => {
     expect(() => new Trainer(engine, { ...options, build: alone }, 1)).toThrow('to average, found nothing');
     const trainer = trainerFor(irisLoss);
     expect(trainer.state.average).toBeUndefined();
-    expect(() => trainer.follow(0.5)).toThrow('the model has no target network');
+    expect(() => trainer.follow(0.5)).toThrow('no average is kept');
+    expect(() => trainer.exchangeAverage()).toThrow('no average is kept');
   });
 });
 

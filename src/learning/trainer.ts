@@ -34,6 +34,8 @@ export interface TrainerOptions {
   readonly rateOf?: (name: string) => number;
   /** Whether layers are computed a second time for the gradient, to save memory. */
   readonly recompute?: boolean;
+  /** Whether a running average of the parameters is kept though no target network has it. */
+  readonly averaged?: boolean;
   /** Whether the networks go back to where they began at some step, so that this has to be kept. */
   readonly restarts?: boolean;
 }
@@ -43,7 +45,7 @@ export interface StepSettings {
   /** Counted from 1 in the stage that the schedule is for. */
   readonly step: number;
   readonly learningRate: number;
-  /** Momentum of the target network after the step, where there is one. */
+  /** Momentum of the average after the step, where there is one. */
   readonly momentum?: number;
   /** Without it the gradient is that of the batch alone. */
   readonly sum?: SumGradients;
@@ -73,7 +75,7 @@ const trackedName = (parameter: string): string => `tracked.${parameter}`;
 
 /** The flat vectors of a training, float32[layout.length] each. */
 export interface TrainerState extends AdamWState {
-  /** A running average of the parameters, where the graph has a target network. */
+  /** A running average of the parameters, which a target network has, or `averaged` asked for. */
   readonly average?: Float32Array;
   /** Where the training began, where it goes back there. */
   readonly start?: Float32Array;
@@ -108,7 +110,7 @@ export class Trainer {
     const { parameters, targets = [] } = this.graph(lengthForLayout);
     this.layout = parameterLayout(parameters);
     const flat = () => new Float32Array(this.layout.length);
-    const average = targets.length > 0 ? flat() : undefined;
+    const average = targets.length > 0 || options.averaged ? flat() : undefined;
     this.state = {
       parameters: flat(),
       gradient: flat(),
@@ -134,12 +136,26 @@ export class Trainer {
     this.resetMoments();
   }
 
+  /** Replaces the parameters alone. */
+  async setParameters(parameters: Float32Array): Promise<void> {
+    this.state.parameters.set(parameters);
+  }
+
+  /** The parameters and their average change places. */
+  exchangeAverage(): void {
+    const { average, parameters } = this.state;
+    if (average === undefined) throw new Error('exchangeAverage: no average is kept');
+    const kept = parameters.slice();
+    parameters.set(average);
+    average.set(kept);
+  }
+
   private resetMoments(): void {
     this.state.firstMoment.fill(0);
     this.state.secondMoment.fill(0);
   }
 
-  /** A whole optimizer step on one batch: gradient, norm, update, target network. */
+  /** A whole optimizer step on one batch: gradient, norm, update, average. */
   async step(tokens: number, feeds: HostTensors, settings: StepSettings): Promise<TakenStep> {
     const { step, learningRate, momentum, sum } = settings;
     const { loss: own, weight, metrics } = await this.gradient(tokens, feeds);
@@ -214,10 +230,10 @@ export class Trainer {
     }
   }
 
-  /** Moves the target network: average ← momentum · average + (1 − momentum) · parameters. */
+  /** Moves the average: average ← momentum · average + (1 − momentum) · parameters. */
   follow(momentum: number): void {
     const { average, parameters } = this.state;
-    if (average === undefined) throw new Error('follow: the model has no target network');
+    if (average === undefined) throw new Error('follow: no average is kept');
     for (let i = 0; i < average.length; i++)
       average[i] = momentum * average[i] + (1 - momentum) * parameters[i];
   }

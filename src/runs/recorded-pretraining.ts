@@ -46,7 +46,13 @@ const peakMemory = (): number => Math.round(process.resourceUsage().maxRSS / 102
 
 /** What a run is known by in its checkpoints: its configuration, wherever data and plug-ins lie. */
 export const runHash = (config: Config): string =>
-  hashConfig({ ...config, data: { hash: config.data.hash }, plugins: undefined });
+  hashConfig({
+    ...config,
+    data: { hash: config.data.hash },
+    training: { ...config.training, device: undefined },
+    versions: { ...config.versions, adapter: undefined },
+    plugins: undefined,
+  });
 
 /** Trains to the last step, or until the signal asks to stop; a checkpoint is left either way. */
 export async function runPretraining(

@@ -58,6 +58,8 @@ export interface Scores {
   readonly methods: readonly MethodScores[];
   /** What pretraining brought, where there are several splits or seeds to tell how sure that is. */
   readonly differences?: readonly ScoreDifference[];
+  /** What the networks were computed on, where it was not the CPU. */
+  readonly adapter?: string;
   /** The scores.json that was written, if one was. */
   readonly file?: string;
 }

@@ -5,11 +5,13 @@ import { keptCells, keptColumns } from '../datasets/kept-columns.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { checkTokenizerColumns, placesOf } from '../datasets/token-stream.js';
 import { UnknownValues } from '../datasets/unknown-values.js';
-import { nodeEngine } from '../engine/node.js';
+import type { DeviceName } from '../engine/engine.js';
+import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
+import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { openRun, ownFiles } from '../runs/folder.js';
 import { inputFiles } from '../sources/data-files.js';
@@ -26,6 +28,8 @@ export interface EmbedOptions {
   /** Columns of the data that are written beside the embeddings, in the file's own characters; `all` alone means all. */
   readonly keep?: readonly string[];
   readonly config?: ReadingOptions;
+  /** What the encoder is computed on; the CPU by default. */
+  readonly device?: DeviceName;
 }
 
 /** What `embed` wrote. */
@@ -67,7 +71,12 @@ export async function embed(
   const reject = tokenRejecter(source, onBadRecord, rejected);
   const unknown = new UnknownValues(options.data, config.on_unknown, onBadRecord);
   const kept = keptColumns(source, keep, (name) => /^embedding(_\d+)?$/i.test(name));
-  const engine = await nodeEngine({ threads: run.config.training.threads });
+  const engine = await openEngine({
+    threads: run.config.training.threads,
+    device: options.device,
+    work: () => encoderWork(run.model, { passes: 1 }),
+    report: (message) => onEvent({ type: 'info', message }),
+  });
   const embedder = new Embedder(engine, run.model, encoderParameters(run.model, run.tensors, options.run));
   let rows = 0;
 

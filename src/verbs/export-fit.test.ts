@@ -183,7 +183,7 @@ async function predictedRows(run: string, data: string, outputs: number): Promis
 
 /** What model.onnx makes of the first records of the file. */
 async function ranRows(run: string, out: string, outputs: number): Promise<number[]> {
-  const opened = await openFit(run, await nodeEngine({ threads: 1 }));
+  const opened = await openFit(run, () => nodeEngine({ threads: 1 }));
   const { tokenizer, data, sets } = opened;
   const { block, texts } = (await firstRecords(data!, opened))!;
   const rows = await opened.featuresOf({ block, texts });
@@ -253,7 +253,7 @@ describe('the export of a fit', () => {
     await saved(run, ['good'], 'binary', ['boosted trees on embedding and values']);
     const { maximumDifference } = await exportRun({ run, out });
     expect(maximumDifference).toBeLessThan(1e-5);
-    const opened = await openFit(run, await nodeEngine({ threads: 1 }));
+    const opened = await openFit(run, () => nodeEngine({ threads: 1 }));
     const { block } = (await firstRecords(opened.data!, opened))!;
     const rows = (await opened.featuresOf({ block })).get('embedding')![0];
     await opened.release();

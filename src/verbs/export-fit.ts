@@ -33,8 +33,7 @@ export async function exportFit(
   { run: folder, out }: ExportOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<ExportSummary> {
-  const engine = await nodeEngine({ threads: defaultThreads() });
-  const fit = await openFit(folder, engine);
+  const fit = await openFit(folder, () => nodeEngine({ threads: defaultThreads() }));
   try {
     const { spec, tokenizer } = fit;
     const data = fit.data ?? fit.run?.config.data;

@@ -10,12 +10,14 @@ import type { Config, FinetuneOptions } from '../config/schema.js';
 import type { LabelledData } from '../datasets/labelled-data.js';
 import { describeReadable, type RandomizedSmiles, randomizedSmiles } from '../datasets/randomized-smiles.js';
 import { describeShots } from '../datasets/shots.js';
-import { defaultThreads, nodeEngine } from '../engine/node.js';
+import { type Engine, versionsOn } from '../engine/engine.js';
+import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { checkPositive } from '../finetuning/label-scale.js';
 import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/labelled-training.js';
+import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
@@ -115,7 +117,11 @@ export async function finetuneRuns(
       `learning rate ${trainings[0].settings.learningRate}, ${seeds} seeds`,
   });
 
-  const engine = await nodeEngine({ threads: config.threads ?? defaultThreads() });
+  const engine = await openEngine({
+    ...config,
+    work: () => encoderWork(run.model, { batch: trainings[0].settings.batchSize, passes: 3 }),
+    report: (message) => onEvent({ type: 'info', message }),
+  });
   const starts = [...(config.from_scratch ? [] : runs), undefined];
   const perDraw = starts.length * seeds * labelled.splits.length;
   const report = stepReporter(hooks, {
@@ -172,9 +178,10 @@ export async function finetuneRuns(
         () => defined.test ?? undefinedByPredictions(metric),
       ),
       ...(differences.length > 0 && { differences }),
+      ...(engine.device && { adapter: engine.device.name }),
     };
     if (kept) {
-      await writeFinetunedRun(out, run, spec, { targets, config, kept });
+      await writeFinetunedRun(out, run, spec, { targets, config, kept, engine });
       await writeLearned(out, config.from_scratch ? undefined : run, labelled.hashes, kept.members.train);
     }
     return await writeScores(out, scores);
@@ -263,7 +270,12 @@ async function writeFinetunedRun(
   out: string,
   run: Run,
   spec: LabelSpec,
-  { targets, config, kept }: { targets: readonly string[]; config: FinetuneOptions; kept: Kept },
+  {
+    targets,
+    config,
+    kept,
+    engine,
+  }: { targets: readonly string[]; config: FinetuneOptions; kept: Kept; engine: Engine },
 ): Promise<void> {
   const { trained, trainer, settings } = kept;
   const resolved: Config = {
@@ -281,10 +293,12 @@ async function writeFinetunedRun(
       validations: settings.validations,
       ...(settings.patience !== undefined && { patience: settings.patience }),
       ...settings.dropout,
+      device: engine.device && 'webgpu',
     },
+    versions: versionsOn(engine, run.config.versions),
   };
-  const { state, parameters } = trainer.trainer;
-  state.parameters.set(trained.parameters);
+  const { parameters } = trainer.trainer;
+  await trainer.trainer.setParameters(trained.parameters);
   await writeJson(runFile(out, 'tokenizer'), run.tokenizer.toJSON());
   if (run.schema) await writeJson(runFile(out, 'schema'), run.schema);
   await writeJson(runFile(out, 'labels'), { spec, scale: trainer.scale });

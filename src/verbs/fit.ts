@@ -7,7 +7,7 @@ import { HELD_OUT, resolveFinetuning } from '../config/defaults.js';
 import { parseConfig } from '../config/parse.js';
 import type { FitOptions, UserConfig } from '../config/schema.js';
 import { fitSource } from '../datasets/token-plan.js';
-import { defaultThreads, nodeEngine } from '../engine/node.js';
+import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
@@ -17,6 +17,7 @@ import { begunFit, keptAttempts } from '../fit/kept-attempts.js';
 import { describeLeftOut, type EncoderToTry, encoderModels, simpleModels } from '../fit/models.js';
 import { saveFit } from '../fit/saved-fit.js';
 import { type Fitted, fitFolds, type Selection, select } from '../fit/select.js';
+import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { assertNewRun, hasConfig, holdsFit, openRun, type Run } from '../runs/folder.js';
@@ -105,7 +106,12 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
   const metric = chooseMetric(spec.task, wishes.metric);
   const defined = checkDefined(labelled, metric);
   for (const message of [...file.warnings, ...defined.notes]) warn(message);
-  const engine = await nodeEngine({ threads: config.training?.threads ?? defaultThreads() });
+  const engine = await openEngine({
+    threads: config.training?.threads,
+    device: run && config.training?.device,
+    work: () => encoderWork(run!.model, { passes: 3 }),
+    report: (message) => onEvent({ type: 'info', message }),
+  });
   const parts = await fitDataOf(labelled, { metric, engine, folds: wishes.folds });
   onEvent({
     type: 'info',
@@ -165,7 +171,7 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
 const PRETRAINED = 'pretrained';
 
 /** A configuration as far as what is learned depends on it. */
-const withoutThreads = ({ training: { threads: _, ...training }, ...config }: Run['config']) => ({
+const withoutThreads = ({ training: { threads: _, device: __, ...training }, ...config }: Run['config']) => ({
   ...config,
   training,
 });
@@ -180,7 +186,7 @@ function tellUnread(
   warn: (message: string) => void,
 ): void {
   const given = (values: object = {}) => Object.keys(values).length > 0;
-  const { threads: _, ...pretraining } = training ?? {};
+  const { threads: _, device: __, ...pretraining } = training ?? {};
   if (wishes.pretrain && (wishes.split === 'scaffold' || wishes.split === 'scaffold-balanced')) {
     throw new InputError(
       `fit: --pretrain draws its test records one by one, and --split ${wishes.split} does not, so test molecules would be learned from; pretrain on another file and name its run with --run`,

@@ -4,6 +4,7 @@ import type { Config, UserConfig } from '../config/schema.js';
 import { profileSource, type SourceProfile } from '../records/profile.js';
 import type { ColumnValues, DataSource } from '../records/record-batch.js';
 import type { Run } from '../runs/folder.js';
+import { runHash } from '../runs/recorded-pretraining.js';
 import { fields } from '../tokenizers/fields.js';
 import { molecules } from '../tokenizers/real-records.case.js';
 import { sequence } from '../tokenizers/sequence.js';
@@ -206,6 +207,13 @@ describe('a run that starts from another', () => {
 describe('a resumed run', () => {
   const resumed = (asked: UserConfig, config: Config = first) =>
     planRun({ asked, stored: { ...stored, config }, source: labelled.source });
+
+  it('may go on on another device', () => {
+    const onDevice = { ...first, training: { ...first.training, device: 'webgpu' as const } };
+    expect(configOf(resumed({}, onDevice)).training.device).toBe('webgpu');
+    expect(configOf(resumed({ training: { device: 'cpu' } }, onDevice)).training.device).toBe('cpu');
+    expect(runHash(configOf(resumed({ training: { device: 'auto' } })))).toBe(runHash(first));
+  });
 
   it('does what it did: its configuration, tokenizer and parts, and starts from nothing', () => {
     const made = resumed({});

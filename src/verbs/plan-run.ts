@@ -181,7 +181,10 @@ function planResumed({ folder, config, tokenizer }: StoredRun, asked: UserConfig
     monitorTarget: config.training.monitor_target,
     counts: false,
     messages: [],
-    config: () => config,
+    config: () => {
+      const { device } = asked.training ?? {};
+      return device === undefined ? config : { ...config, training: { ...config.training, device } };
+    },
   };
 }
 
@@ -196,7 +199,8 @@ function checkSameConfig(user: UserConfig, stored: Config, out: string): void {
     if (!(section in stored)) continue;
     for (const [key, asked] of Object.entries(values ?? {})) {
       const kept = (stored as unknown as Record<string, Record<string, unknown> | undefined>)[section]?.[key];
-      if (canonical(kept) !== canonical(asked)) {
+      // Another device computes the same run, up to rounding.
+      if (key !== 'device' && canonical(kept) !== canonical(asked)) {
         throw new InputError(
           `${out}: the run has ${section}.${key} = ${JSON.stringify(kept)}, not ${JSON.stringify(asked)}; a resumed run keeps its configuration, so leave the option out or start a new run`,
         );

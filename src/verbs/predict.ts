@@ -5,7 +5,8 @@ import { keptCells, keptColumns } from '../datasets/kept-columns.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { checkTokenizerColumns, placesOf } from '../datasets/token-stream.js';
 import { UnknownValues } from '../datasets/unknown-values.js';
-import { defaultThreads, nodeEngine } from '../engine/node.js';
+import type { DeviceName, Engine } from '../engine/engine.js';
+import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
@@ -14,9 +15,10 @@ import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { predictBlock } from '../finetuning/labelled-training.js';
 import { predictedValues } from '../fit/ensemble.js';
 import { type OpenFit, openFit } from '../fit/open-fit.js';
+import { trainerOn } from '../learning/device-trainer.js';
+import { encoderWork } from '../learning/model.js';
 import { matchParameters } from '../learning/parameters.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { Trainer } from '../learning/trainer.js';
 import { holdsFit, openRun, ownFiles, readRunJson, runFile } from '../runs/folder.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import { className, type LabelSpec, labelSpecSchema, predictionNames } from '../scoring/labels.js';
@@ -33,6 +35,8 @@ export interface PredictOptions {
   /** Columns of the data that are written beside the predictions, in the file's own characters; `all` alone means all. */
   readonly keep?: readonly string[];
   readonly config?: ReadingOptions;
+  /** What an encoder is computed on; the CPU by default. */
+  readonly device?: DeviceName;
 }
 
 /** What `predict` wrote. */
@@ -60,18 +64,24 @@ async function readLabels(run: string): Promise<{ spec: LabelSpec; scale: LabelS
 
 const BATCH = 32;
 
+type EncoderModel = Parameters<typeof encoderWork>[0];
+
 type Predictor = Pick<OpenFit, 'spec' | 'tokenizer' | 'schema' | 'predict' | 'release'>;
 
 /** What gives the outputs float64[rows, outputs] of records: a fine-tuned encoder, or the model of a fit. */
-async function openPredictor(folder: string, report: (message: string) => void): Promise<Predictor> {
-  if (await holdsFit(folder)) return openFit(folder, await nodeEngine({ threads: defaultThreads() }));
-  const run = await openRun(folder, report);
+async function openPredictor(
+  folder: string,
+  engineFor: (encoder: EncoderModel | undefined, threads?: number) => Promise<Engine>,
+  warn: (message: string) => void,
+): Promise<Predictor> {
+  if (await holdsFit(folder)) return openFit(folder, engineFor);
+  const run = await openRun(folder, warn);
   const { tokenizer, schema, tensors } = run;
   const model = { ...run.model, head: run.config.finetune?.head };
   const { spec, scale } = await readLabels(folder);
   const buckets = predictionLengths(model.spec.maxTokens, model.spec.kind !== 'fields');
-  const engine = await nodeEngine({ threads: run.config.training.threads });
-  const trainer = new Trainer(
+  const engine = await engineFor(model, run.config.training.threads);
+  const trainer = trainerOn(
     engine,
     { build: (tokens) => finetuningGraph(model, spec, BATCH, tokens), weightDecay: 0, clipNorm: 1 },
     buckets[0],
@@ -90,13 +100,23 @@ async function openPredictor(folder: string, report: (message: string) => void):
 
 /** Predicts the records in input order; bad ones are left out and counted. Nothing is left of `out` when it fails. */
 export async function predict(
-  { run: folder, data, out, keep = [], config = {} }: PredictOptions,
+  { run: folder, data, out, keep = [], config = {}, device }: PredictOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<PredictSummary> {
   const write = tableWriter(out);
   await refuseOverwrite(await inputFiles(data, config.format), out);
   await refuseOverwrite(await ownFiles(folder), out);
-  const predictor = await openPredictor(folder, (message) => onEvent({ type: 'warning', message }));
+  const predictor = await openPredictor(
+    folder,
+    (encoder, threads) =>
+      openEngine({
+        threads,
+        device: encoder && device,
+        work: () => encoderWork(encoder!, { passes: 1 }),
+        report: (message) => onEvent({ type: 'info', message }),
+      }),
+    (message) => onEvent({ type: 'warning', message }),
+  );
   const { spec, tokenizer, schema } = predictor;
   const rejected = new RejectedRecords();
   const onBadRecord = config.on_bad_record ?? 'auto';

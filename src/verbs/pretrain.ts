@@ -4,7 +4,7 @@
  */
 import { modelOf } from '../config/defaults.js';
 import { mergeConfigs, parseConfig } from '../config/parse.js';
-import type { UserConfig } from '../config/schema.js';
+import type { Config, UserConfig } from '../config/schema.js';
 import { partition } from '../datasets/partition.js';
 import { countReadable, describeReadable, smilesRewriter } from '../datasets/randomized-smiles.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
@@ -13,21 +13,21 @@ import { type TokenStreamOptions, trainingBlocks } from '../datasets/token-strea
 import { UnassignedRecords } from '../datasets/unassigned-records.js';
 import { UnknownValues } from '../datasets/unknown-values.js';
 import { checkMonitorTarget, readMonitorLabels } from '../datasets/watched-labels.js';
-import { defaultThreads, nodeEngine } from '../engine/node.js';
-import { webgpuEngine } from '../engine/webgpu.js';
+import { versionsOn } from '../engine/engine.js';
+import { defaultThreads } from '../engine/node.js';
+import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { unfitLearningRate } from '../learning/adamw.js';
-import { DeviceTrainer } from '../learning/device-trainer.js';
+import { trainerOn } from '../learning/device-trainer.js';
 import { marginalPrediction } from '../learning/marginal.js';
-import { objectiveOf, restartStep } from '../learning/model.js';
+import { encoderWork, objectiveOf, restartStep } from '../learning/model.js';
 import { monitoredRecords } from '../learning/monitors.js';
 import { initializeParameters } from '../learning/parameters.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { recordGroups } from '../learning/record-groups.js';
 import { BEGINNING, pretrainingGraphFor } from '../learning/self-supervision.js';
-import { Trainer } from '../learning/trainer.js';
 import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { profileSource } from '../records/profile.js';
@@ -183,7 +183,16 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   const unfit = unfitLearningRate(training.learning_rate);
   if (unfit) warn(unfit);
   const buckets = bucketsFor(block, validation, spec, inMemory && rewrite === undefined);
-  const engine = await nodeEngine({ threads: training.threads });
+  const engine = await openEngine({
+    ...training,
+    work: () => encoderWork(model, { batch: training.batch_size, passes: 3 }),
+    report: (message) => emit({ type: 'info', message }),
+  });
+  const written: Config = {
+    ...config,
+    training: { ...training, device: engine.device && 'webgpu' },
+    versions: versionsOn(engine, config.versions),
+  };
   const restart = restartStep(model, training.steps);
   const trainerOptions = {
     build: (tokens: number) => pretrainingGraphFor(model, training.batch_size, tokens),
@@ -192,10 +201,7 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
     recompute: training.recompute,
     restarts: restart !== undefined,
   };
-  const trainer =
-    training.device === 'webgpu'
-      ? new DeviceTrainer(await webgpuEngine(), engine, trainerOptions, buckets[0])
-      : new Trainer(engine, trainerOptions, buckets[0]);
+  const trainer = trainerOn(engine, trainerOptions, buckets[0]);
 
   try {
     const checkpoint = resume ? await latestCheckpoint(out, warn) : undefined;
@@ -218,11 +224,11 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
       await writeJson(runFile(out, 'tokenizer'), tokenizer.toJSON());
       await writeJson(runFile(out, 'schema'), schemaOf(source));
       await learned?.write(out);
-      await writeJson(runFile(out, 'config'), config);
+      await writeJson(runFile(out, 'config'), written);
     }
     emit({
       type: 'info',
-      message: describeRun(config, spec, trainer.layout.length, records, buckets, checkpoint),
+      message: describeRun(written, spec, trainer.layout.length, records, buckets, checkpoint),
     });
     const result = await runPretraining(
       {

@@ -3,10 +3,11 @@ import { parseConfig } from '../config/parse.js';
 import type { ProbeOptions } from '../config/schema.js';
 import type { LabelledData } from '../datasets/labelled-data.js';
 import type { HostTensors } from '../engine/engine.js';
-import { defaultThreads, nodeEngine } from '../engine/node.js';
+import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/frozen-encoder.js';
+import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type ProtocolName, protocols } from '../probes/index.js';
 import type { Protocol, Represented } from '../probes/protocol.js';
@@ -68,7 +69,11 @@ export async function probe(
     message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}`,
   });
 
-  const engine = await nodeEngine({ threads: config.threads ?? defaultThreads() });
+  const engine = await openEngine({
+    ...config,
+    work: () => encoderWork(run.model, { passes: 1 }),
+    report: (message) => onEvent({ type: 'info', message }),
+  });
   const embed = async (parameters: HostTensors) => {
     const embedder = new Embedder(engine, run.model, parameters);
     try {
@@ -133,6 +138,7 @@ export async function probe(
       (name) => (name === metric ? defined.test : undefined) ?? undefinedByPredictions(name),
     ),
     ...(differences.length > 0 && { differences }),
+    ...(engine.device && { adapter: engine.device.name }),
   });
 }
 
