@@ -3,6 +3,7 @@
  * `onEvent` hears of its progress. They throw InputError for bad input and LacunaError for other expected failures.
  */
 import type { Hooks } from './learning/progress-event.js';
+import type { load as loadModel } from './models/load.js';
 import { inBackground, type PluginOptions } from './worker/background.js';
 import type { Verbs as VerbTable } from './worker/verb-table.js';
 
@@ -33,6 +34,10 @@ export const exportRun: Verbs['exportRun'] = (options, hooks) => inBackground('e
 /** The whole story on real molecules. */
 export const demo: Verbs['demo'] = (options, hooks) => inBackground('demo', options, hooks);
 
+/** A model in memory, which embeds and predicts plain objects or texts. */
+export const load = async (...given: Parameters<typeof loadModel>): ReturnType<typeof loadModel> =>
+  (await import('./models/load.js')).load(...given);
+
 /** Runs a benchmark suite, or what is missing of it. */
 export const bench: Verbs['bench'] = (options, hooks) => inBackground('bench', options, hooks);
 /** Fills the tables and figures of a page from the result files of benchmarks. */
@@ -47,9 +52,12 @@ export type { ReadingOptions, UserConfig } from './config/schema.js';
 export { InputError, LacunaError } from './errors.js';
 export type { Difference, FitRow, Score } from './fit/select.js';
 export type { Hooks, ProgressEvent, SeedEvent, StepEvent, ValidEvent } from './learning/progress-event.js';
+export type { CallOptions, Model, Prediction } from './models/load.js';
+export type { OpenModelOptions } from './models/open-model.js';
 export type { Plugin, ReaderPlugin } from './plugins.js';
 export type { Protocol, Represented } from './probes/protocol.js';
 export type { Schema } from './records/cells/schema.js';
+export type { MemoryRecord } from './records/memory-records.js';
 export type { BadRecord } from './records/record-batch.js';
 export type { LearnedCount } from './runs/learned-records.js';
 export type { MethodScores, ScoreDifference, Scores } from './runs/scores.js';

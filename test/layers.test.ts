@@ -34,6 +34,7 @@ const layers = [
   'files',
   'runs',
   'fit',
+  'models',
   'verbs',
   'report',
   'demo',

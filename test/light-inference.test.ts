@@ -44,6 +44,23 @@ it.each([
   expect((await readFile(file(out))).length).toBeGreaterThan(40 * 16 * 4);
 });
 
+it('a model in memory', async () => {
+  const program = file('ask.mjs');
+  const library = new URL('../dist/index.js', import.meta.url);
+  await writeFile(
+    program,
+    `import { load } from ${JSON.stringify(library.href)};
+     const model = await load(process.argv[2]);
+     const [embedding] = await model.embed([{ first: 0.5, second: '0.25' }]);
+     if (embedding.length !== 16) throw new Error('expected 16 numbers');
+     await model.dispose();`,
+  );
+  const loaded = loadedModules(program, [file('table')]);
+  expect(loaded).toContain('dist/models/load.js');
+  expect(loaded).toContain('node_modules/onnxruntime-node');
+  expect(loaded.split('\n').filter((url) => heavy.test(url))).toEqual([]);
+});
+
 it('a database is loaded where there is use for it', () => {
   const out = file('p.parquet');
   const loaded = loadedModules(main, ['embed', file('proteins'), file('p.fasta'), '--out', out]);

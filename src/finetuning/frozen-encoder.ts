@@ -4,7 +4,7 @@ import type { Program } from '../graph/index.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import { encoderGraph, encoderLayout, type ModelConfig } from '../learning/model.js';
 import { initializeParameters, matchParameters, parameterViews } from '../learning/parameters.js';
-import { blockLengths, bucketLengths, packBatch } from '../records/batch.js';
+import { blockLengths, bucketLengths, lengthSteps, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { type HostTensor, zeros } from '../tensor/tensor.js';
 
@@ -33,6 +33,9 @@ const BUCKETS = 8;
 const TOKENS_PER_BATCH = { cpu: 2048, device: 16_384 };
 const MAX_BATCH = { cpu: 64, device: 512 };
 
+/** Records of a whole block that are so few that a batch of as many suits them. */
+const FEW = [1, 8];
+
 interface Compiled {
   readonly executable: Executable;
   /** float32[batch, width], written by each run. */
@@ -44,7 +47,7 @@ interface Compiled {
 export class Embedder {
   /** Numbers in one embedding. */
   readonly width: number;
-  private readonly programs = new Map<number, Promise<Compiled>>();
+  private readonly programs = new Map<string, Promise<Compiled>>();
   private buckets: readonly number[] = [];
 
   /** `parameters` are those of `encoderParameters` or `untrainedParameters`. */
@@ -61,12 +64,12 @@ export class Embedder {
     const { width } = this;
     const embeddings = new Float32Array(block.count * width);
     const lengths = blockLengths(block);
-    if (this.buckets.length === 0) this.buckets = this.chooseBuckets(lengths);
+    const buckets = this.bucketsFor(lengths);
     const order = longestFirst(lengths);
     for (let start = 0; start < order.length; ) {
       signal?.throwIfAborted();
-      const tokens = this.buckets.find((bucket) => lengths[order[start]] <= bucket)!;
-      const { executable, results, batch: size } = await this.compiled(tokens);
+      const tokens = buckets.find((bucket) => lengths[order[start]] <= bucket)!;
+      const { executable, results, batch: size } = await this.compiled(tokens, block.count);
       const records = order.subarray(start, start + size);
       await executable.run(tokenFeeds(packBatch(block, records, size, tokens)), results);
       for (let row = 0; row < records.length; row++) {
@@ -82,25 +85,37 @@ export class Embedder {
     this.programs.clear();
   }
 
-  /** Those that suit the first block serve the others too: a file's blocks are much alike. */
+  /**
+   * A few records, as a service is asked for, have the steps that any length can use. Those that suit the first large block
+   * serve the others too: a file's blocks are much alike.
+   */
+  private bucketsFor(lengths: Int32Array): readonly number[] {
+    const { maxTokens } = this.model.spec;
+    if (lengths.length <= FEW[FEW.length - 1]) return lengthSteps(maxTokens);
+    if (this.buckets.length === 0) this.buckets = this.chooseBuckets(lengths);
+    return this.buckets;
+  }
+
   private chooseBuckets(lengths: Int32Array): readonly number[] {
     const { maxTokens } = this.model.spec;
     const buckets = bucketLengths(lengths, maxTokens, BUCKETS);
     return buckets.at(-1) === maxTokens ? buckets : [...buckets, maxTokens];
   }
 
-  private compiled(tokens: number): Promise<Compiled> {
-    let compiled = this.programs.get(tokens);
+  private compiled(tokens: number, records: number): Promise<Compiled> {
+    const where = this.engine.device ? 'device' : 'cpu';
+    const full = Math.min(MAX_BATCH[where], Math.max(1, Math.floor(TOKENS_PER_BATCH[where] / tokens)));
+    const batch = FEW.find((size) => records <= size && size <= full) ?? full;
+    const key = `${batch} ${tokens}`;
+    let compiled = this.programs.get(key);
     if (compiled === undefined) {
-      compiled = this.compile(tokens);
-      this.programs.set(tokens, compiled);
+      compiled = this.compile(batch, tokens);
+      this.programs.set(key, compiled);
     }
     return compiled;
   }
 
-  private async compile(tokens: number): Promise<Compiled> {
-    const where = this.engine.device ? 'device' : 'cpu';
-    const batch = Math.min(MAX_BATCH[where], Math.max(1, Math.floor(TOKENS_PER_BATCH[where] / tokens)));
+  private async compile(batch: number, tokens: number): Promise<Compiled> {
     const { pooled } = encoderGraph(this.model, batch, tokens);
     const program: Program = { name: 'embedding', outputs: { embedding: pooled } };
     const executable = await networkCompiler(this.engine).compile(program, { parameters: this.parameters });

@@ -29,6 +29,8 @@ export interface OpenFit extends SavedFit {
   predict(records: FitRecords): Promise<Float64Array>;
   /** What `predict` computes first: the raw features, and the embeddings where a part reads them; not those `given`. */
   featuresOf(records: FitRecords, given?: FeatureRows): Promise<FeatureRows>;
+  /** What embeds, where there is an encoder. */
+  readonly encoder?: Embedder;
   /** And then, of these features. */
   predictFrom(block: TokenBlock, features: FeatureRows): Promise<Float64Array>;
   release(): Promise<void>;
@@ -44,10 +46,8 @@ export async function openFit(
   const fit = await readFit(folder);
   const { spec, tokenizer, run, parts, sets } = fit;
   const engine = await openEngine(run?.model);
-  const embedder =
-    run && parts.some(({ features }) => (features as readonly string[]).includes(EMBEDDING))
-      ? new Embedder(engine, run.model, encoderParameters(run.model, run.tensors, folder))
-      : undefined;
+  const readsEmbedding = parts.some(({ features }) => (features as readonly string[]).includes(EMBEDDING));
+  const embedder = run && new Embedder(engine, run.model, encoderParameters(run.model, run.tensors, folder));
   const { maxTokens } = tokenizer.spec;
   const buckets = bucketLengths([Math.ceil(maxTokens / 2), maxTokens], maxTokens);
   const trainer =
@@ -65,7 +65,7 @@ export async function openFit(
       if (rows.has(name)) continue;
       rows.set(name, [await set.of({ spec: tokenizer.spec, block, texts }, state), state.dimension]);
     }
-    if (embedder) rows.set(EMBEDDING, [await embedder.embed(block), embedder.width]);
+    if (embedder && readsEmbedding) rows.set(EMBEDDING, [await embedder.embed(block), embedder.width]);
     return rows;
   };
 
@@ -99,6 +99,7 @@ export async function openFit(
 
   return {
     ...fit,
+    encoder: embedder,
     featuresOf,
     predictFrom,
     predict: async (records) => predictFrom(records.block, await featuresOf(records)),

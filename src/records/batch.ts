@@ -41,6 +41,14 @@ export function blockLengths({ count, offsets }: TokenBlock): Int32Array {
 /** A further bucket (one more compiled program) must save this share of the tokens that the best choice computes. */
 const BUCKET_GAIN = 0.02;
 
+/** Ascending lengths up to `maxTokens`, each at most half as long again as the one before: 16, 24, 32, 48, 64, …. */
+export function lengthSteps(maxTokens: number): number[] {
+  const steps: number[] = [];
+  for (let length = 16; length < maxTokens; length *= 2)
+    steps.push(...[length, 1.5 * length].filter((step) => step < maxTokens));
+  return [...steps, maxTokens];
+}
+
 /**
  * At most `buckets` ascending lengths, multiples of 8 (or `maxTokens`), that minimise the padding of `lengths`;
  * the last one holds the longest record. Exact: a dynamic program over the histogram of lengths.

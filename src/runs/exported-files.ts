@@ -67,7 +67,7 @@ export async function writeExport(
   await writeEncoder(path('encoder'), run.model, run.tokenizer, encoder);
   await writeFileAtomically(
     path('parameters'),
-    encodeSafetensors(Object.fromEntries(parameters), { format: 'lacuna', version }),
+    encodeSafetensors(Object.fromEntries(parameters), { format: 'lacuna', version, step: String(run.step) }),
   );
   await writeJson(path('tokenizer'), run.tokenizer.toJSON());
   if (run.schema) await writeJson(path('schema'), run.schema);

@@ -8,6 +8,7 @@ import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import type { ModelConfig } from '../learning/model.js';
 import { parseSchema, type Schema } from '../records/cells/schema.js';
+import { decodeSafetensors } from '../tensor/safetensors.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { restoreTokenizer, type Tokenizer } from '../tokenizers/index.js';
 import { CHECKPOINTS, latestCheckpoint } from './checkpoints.js';
@@ -25,6 +26,8 @@ const files = {
   done: 'DONE',
   fit: 'fit.json',
   models: 'models.safetensors',
+  /** Of an export. */
+  parameters: 'model.safetensors',
 } as const;
 
 /** The path of one of a run's files. */
@@ -64,19 +67,18 @@ export async function assertNewRun(run: string, { resume = false } = {}): Promis
   }
 }
 
-/** Whether the folder holds a run that has got as far as its configuration. */
-export const hasConfig = (run: string): Promise<boolean> =>
-  access(runFile(run, 'config')).then(
+/** Whether the folder has one of a run's files. */
+export const hasFile = (run: string, file: keyof typeof files): Promise<boolean> =>
+  access(runFile(run, file)).then(
     () => true,
     () => false,
   );
 
+/** Whether the folder holds a run that has got as far as its configuration. */
+export const hasConfig = (run: string): Promise<boolean> => hasFile(run, 'config');
+
 /** Whether the folder holds a model that `fit` left. */
-export const holdsFit = (folder: string): Promise<boolean> =>
-  access(runFile(folder, 'fit')).then(
-    () => true,
-    () => false,
-  );
+export const holdsFit = (folder: string): Promise<boolean> => hasFile(folder, 'fit');
 
 /** One of a run's JSON files. Throws InputError when it is missing or is not JSON. */
 export async function readRunJson(run: string, file: keyof typeof files): Promise<unknown> {
@@ -125,12 +127,8 @@ export const readTokenizer = async (run: string): Promise<Tokenizer> =>
 
 /** How the columns of a run's training file were read, or undefined for a run of an earlier version. */
 export async function readRunSchema(run: string): Promise<Schema | undefined> {
-  const path = runFile(run, 'schema');
-  const exists = await access(path).then(
-    () => true,
-    () => false,
-  );
-  return exists ? parseSchema(await readRunJson(run, 'schema'), path) : undefined;
+  const found = await hasFile(run, 'schema');
+  return found ? parseSchema(await readRunJson(run, 'schema'), runFile(run, 'schema')) : undefined;
 }
 
 export interface Run {
@@ -146,11 +144,22 @@ export interface Run {
   readonly tensors: Readonly<Record<string, HostTensor>>;
 }
 
-/** A run as its newest intact checkpoint left it. Throws InputError when the folder holds none. */
+/** What an export keeps instead of checkpoints, where the folder is one. */
+async function readExported(
+  folder: string,
+  config: Config,
+): Promise<Pick<Run, 'step' | 'tensors'> | undefined> {
+  if (!(await hasFile(folder, 'parameters'))) return undefined;
+  const path = runFile(folder, 'parameters');
+  const { tensors, metadata } = decodeSafetensors(await readFile(path), path);
+  return { tensors, step: Number(metadata.step ?? config.training.steps) };
+}
+
+/** A run as its newest intact checkpoint left it, or its export. Throws InputError when the folder holds none. */
 export async function openRun(folder: string, report?: (message: string) => void): Promise<Run> {
   const config = await readRunConfig(folder);
   const tokenizer = await readTokenizer(folder);
-  const checkpoint = await latestCheckpoint(folder, report);
+  const checkpoint = (await latestCheckpoint(folder, report)) ?? (await readExported(folder, config));
   if (checkpoint === undefined) {
     throw new InputError(
       `${folder}: has no checkpoint yet; run pretrain to its first checkpoint, then try again`,

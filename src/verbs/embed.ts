@@ -3,17 +3,16 @@
 import type { ReadingOptions } from '../config/schema.js';
 import { keptCells, keptColumns } from '../datasets/kept-columns.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
-import { checkTokenizerColumns, placesOf } from '../datasets/token-stream.js';
+import { checkTokenizerColumns } from '../datasets/token-stream.js';
 import { UnknownValues } from '../datasets/unknown-values.js';
 import type { DeviceName } from '../engine/engine.js';
-import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js';
-import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
-import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { openRun, ownFiles } from '../runs/folder.js';
+import { encodedRecords } from '../models/encoded-records.js';
+import { encoderOf, openModel } from '../models/open-model.js';
+import { ownFiles } from '../runs/folder.js';
 import { inputFiles } from '../sources/data-files.js';
 import { openData } from './open-data.js';
 
@@ -62,32 +61,29 @@ export async function embed(
     );
   await refuseOverwrite(await inputFiles(options.data, config.format), out);
   await refuseOverwrite(await ownFiles(options.run), out);
-  const run = await openRun(options.run, (message) => onEvent({ type: 'warning', message }));
+  const model = await openModel(options.run, { device: options.device }, { onEvent });
+  const encoder = encoderOf(model);
+  const { tokenizer, schema } = model;
   const rejected = new RejectedRecords();
   const onBadRecord = config.on_bad_record ?? 'auto';
-  const source = await openData(options.data, config, { schema: run.schema, report: rejected.report });
-  checkTokenizerColumns(source, run.tokenizer);
+  const source = await openData(options.data, config, { schema, report: rejected.report });
+  checkTokenizerColumns(source, tokenizer);
   await refuseOverwrite(source.files, out);
   const reject = tokenRejecter(source, onBadRecord, rejected);
   const unknown = new UnknownValues(options.data, config.on_unknown, onBadRecord);
   const kept = keptColumns(source, keep, (name) => /^embedding(_\d+)?$/i.test(name));
-  const engine = await openEngine({
-    threads: run.config.training.threads,
-    device: options.device,
-    work: () => encoderWork(run.model, { passes: 1 }),
-    report: (message) => onEvent({ type: 'info', message }),
-  });
-  const embedder = new Embedder(engine, run.model, encoderParameters(run.model, run.tensors, options.run));
   let rows = 0;
 
   async function* embedded(): AsyncGenerator<EmbeddedRecords> {
     const verbatim = kept.map(({ column }) => column);
-    const columns = [...new Set([...run.tokenizer.columns, ...verbatim])];
-    for await (const batch of source.read({ columns, verbatim })) {
-      const block = run.tokenizer.encode(batch, reject, unknown.encoding);
-      if (block.count === 0) continue;
-      const embeddings = await embedder.embed(block, signal);
-      const texts = keptCells(batch, kept, placesOf(block, batch));
+    const { encoding } = unknown;
+    for await (const { batch, block, places } of encodedRecords(tokenizer, source, {
+      verbatim,
+      reject,
+      encoding,
+    })) {
+      const embeddings = await encoder.embed(block, signal);
+      const texts = keptCells(batch, kept, places);
       const before = rows;
       rows += block.count;
       yield { rows: block.rows, texts, embeddings };
@@ -100,11 +96,11 @@ export async function embed(
 
   try {
     const names = kept.map(({ name }) => name);
-    await write(out, embedder.width, names, embedded());
+    await write(out, encoder.width, names, embedded());
   } finally {
-    await embedder.release();
+    await model.release();
   }
   for (const message of [rejected.summary(), unknown.summary('embedded')])
     if (message) onEvent({ type: 'warning', message });
-  return { file: out, rows, rejected: rejected.count, unknown: unknown.count, dimension: embedder.width };
+  return { file: out, rows, rejected: rejected.count, unknown: unknown.count, dimension: encoder.width };
 }

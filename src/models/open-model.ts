@@ -1,0 +1,195 @@
+/** A run, an export of one, or what `fit` left, opened to be used: the one way from a folder to embeddings and predictions. */
+import { z } from 'zod';
+import {
+  type DeviceName,
+  type Engine,
+  type Executable,
+  type HostTensors,
+  networkCompiler,
+} from '../engine/engine.js';
+import { openEngine } from '../engine/open-engine.js';
+import { InputError } from '../errors.js';
+import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
+import { type LabelScale, labelScaleSchema } from '../finetuning/label-scale.js';
+import { type FinetunedModel, finetunedOutputs } from '../finetuning/labelled-graph.js';
+import { predictBlock } from '../finetuning/labelled-training.js';
+import type { FitRecords } from '../fit/open-fit.js';
+import { parametersOf, staticSize, type Value } from '../graph/index.js';
+import { encoderWork } from '../learning/model.js';
+import { matchParameters, parameterLayout } from '../learning/parameters.js';
+import type { Hooks } from '../learning/progress-event.js';
+import { lengthSteps } from '../records/batch.js';
+import type { Schema } from '../records/cells/schema.js';
+import type { TokenBlock } from '../records/token-block.js';
+import { hasFile, holdsFit, openRun, type Run, readRunJson, runFile } from '../runs/folder.js';
+import { type LabelSpec, labelSpecSchema } from '../scoring/labels.js';
+import { type HostTensor, zeros } from '../tensor/tensor.js';
+import type { Tokenizer } from '../tokenizers/index.js';
+
+/** What makes embeddings. */
+export interface ModelEncoder {
+  /** Numbers in an embedding. */
+  readonly width: number;
+  /** float32[block.count, width] */
+  embed(block: TokenBlock, signal?: AbortSignal): Promise<Float32Array>;
+}
+
+/** What predicts labels. */
+export interface ModelPredictor {
+  readonly labels: LabelSpec;
+  /** float64[rows, outputs]: values, or logits of classes. */
+  predict(records: FitRecords): Promise<Float64Array>;
+}
+
+/** A model and how its records are read. `release` frees it. */
+export interface OpenModel {
+  readonly folder: string;
+  readonly tokenizer: Tokenizer;
+  /** Runs of earlier versions have none. */
+  readonly schema?: Schema;
+  /** The run of its encoder, where it has one. */
+  readonly run?: Run;
+  readonly encoder?: ModelEncoder;
+  readonly predictor?: ModelPredictor;
+  release(): Promise<void>;
+}
+
+/** Throws InputError where the model has no encoder. */
+export function encoderOf({ folder, encoder }: OpenModel): ModelEncoder {
+  if (encoder) return encoder;
+  throw new InputError(
+    `${folder}: is a model that fit left, with no encoder in it; predict reads it, and an encoder has to be pretrained (lacuna pretrain)`,
+  );
+}
+
+/** Throws InputError where the model predicts nothing. */
+export function predictorOf({ folder, predictor }: OpenModel): ModelPredictor {
+  if (predictor) return predictor;
+  throw new InputError(
+    `${folder}: predicts nothing, since it has learned no labels; train it on some with lacuna finetune`,
+  );
+}
+
+/** How a model is opened. */
+export interface OpenModelOptions {
+  /** Threads of the engine; those of its pretraining, or one for each core, by default. */
+  readonly threads?: number;
+  /** What networks are computed on; the CPU by default. */
+  readonly device?: DeviceName;
+}
+
+const labelsSchema = z.object({ spec: labelSpecSchema, scale: labelScaleSchema });
+
+/** What labels.json of a fine-tuned run holds, or undefined for a run without it. Throws InputError when it is not whole. */
+async function readLabels(folder: string): Promise<{ spec: LabelSpec; scale: LabelScale } | undefined> {
+  if (!(await hasFile(folder, 'labels'))) return undefined;
+  const result = labelsSchema.safeParse(await readRunJson(folder, 'labels'));
+  if (result.success) return result.data;
+  throw new InputError(
+    `${runFile(folder, 'labels')}: is not what finetune writes: ${result.error.issues[0].message}`,
+  );
+}
+
+/** Throws InputError where the folder holds no model. */
+export async function openModel(
+  folder: string,
+  { threads, device }: OpenModelOptions = {},
+  { onEvent = () => {} }: Pick<Hooks, 'onEvent'> = {},
+): Promise<OpenModel> {
+  const engineFor = (encoder: Parameters<typeof encoderWork>[0] | undefined, own?: number) =>
+    openEngine({
+      threads: threads ?? own,
+      device: encoder && device,
+      work: () => encoderWork(encoder!, { passes: 1 }),
+      report: (message) => onEvent({ type: 'info', message }),
+    });
+  if (await holdsFit(folder)) {
+    // A model without trees and matrices waits for none of their libraries.
+    const { openFit } = await import('../fit/open-fit.js');
+    const { tokenizer, schema, run, spec, encoder, predict, release } = await openFit(folder, engineFor);
+    return { folder, tokenizer, schema, run, encoder, predictor: { labels: spec, predict }, release };
+  }
+  const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
+  const labels = await readLabels(folder);
+  const engine = await engineFor(run.model, run.config.training.threads);
+  const encoder = new Embedder(engine, run.model, encoderParameters(run.model, run.tensors, folder));
+  const predictor = labels && new FinetunedPredictor(engine, run, labels);
+  const { tokenizer, schema } = run;
+  return {
+    folder,
+    tokenizer,
+    schema,
+    run,
+    encoder,
+    predictor,
+    async release() {
+      await encoder.release();
+      await predictor?.release();
+    },
+  };
+}
+
+/** Records in a batch, where there are as many: a service asks for one, a file for all that it has. */
+const BATCHES = [1, 32];
+
+interface Compiled {
+  readonly executable: Executable;
+  readonly results: { readonly outputs: HostTensor };
+}
+
+/** A fine-tuned network with its parameters fixed in its programs, each compiled when its length first comes. */
+class FinetunedPredictor implements ModelPredictor {
+  readonly labels: LabelSpec;
+  private readonly programs = new Map<string, Promise<Compiled>>();
+  private readonly buckets: readonly number[];
+  private readonly model: FinetunedModel;
+
+  /** Throws InputError where the run's parameters are not those of its network. */
+  constructor(
+    private readonly engine: Engine,
+    private readonly run: Run,
+    private readonly learned: { readonly spec: LabelSpec; readonly scale: LabelScale },
+  ) {
+    this.labels = learned.spec;
+    this.model = { ...run.model, head: run.config.finetune?.head };
+    const { maxTokens, kind } = run.model.spec;
+    this.buckets = kind === 'fields' ? [maxTokens] : lengthSteps(maxTokens);
+    const { slots } = parameterLayout(parametersOf([this.outputs(1, maxTokens)]));
+    matchParameters(slots, run.tensors, run.folder);
+  }
+
+  async predict({ block }: FitRecords): Promise<Float64Array> {
+    const batchSize = BATCHES.find((size) => size >= block.count) ?? BATCHES[BATCHES.length - 1];
+    const evaluate = async (tokens: number, feeds: HostTensors): Promise<HostTensors> => {
+      const { executable, results } = await this.compiled(batchSize, tokens);
+      await executable.run(feeds, results);
+      return results;
+    };
+    return predictBlock({ evaluate }, block, { ...this.learned, batchSize, buckets: this.buckets });
+  }
+
+  async release(): Promise<void> {
+    for (const program of this.programs.values()) await (await program).executable.release();
+    this.programs.clear();
+  }
+
+  private outputs(batch: number, tokens: number): Value {
+    return finetunedOutputs(this.model, this.labels, batch, tokens);
+  }
+
+  private compiled(batch: number, tokens: number): Promise<Compiled> {
+    const key = `${batch} ${tokens}`;
+    const known = this.programs.get(key);
+    if (known) return known;
+    const outputs = this.outputs(batch, tokens);
+    const program = { name: 'prediction', outputs: { outputs } };
+    const compiled = networkCompiler(this.engine)
+      .compile(program, { parameters: this.run.tensors })
+      .then((executable) => ({
+        executable,
+        results: { outputs: zeros('float32', outputs.shape.map(staticSize)) },
+      }));
+    this.programs.set(key, compiled);
+    return compiled;
+  }
+}

@@ -1,0 +1,110 @@
+/** Records that are in memory, read as those of a JSON Lines file are. */
+import { InputError } from '../errors.js';
+import type { Schema } from './cells/schema.js';
+import { numberList, objectReader } from './object-records.js';
+import { sourceOf, typed } from './open-bytes.js';
+import { jsonCell } from './readers/jsonl.js';
+import type { ColumnValues, DataSource, PixelShape, RecordBatch } from './record-batch.js';
+
+/** A record: its cells by column, or the cell alone where a model reads one column. */
+export type MemoryRecord = string | ArrayLike<number> | Readonly<Record<string, unknown>>;
+
+/** What the records of a model are. */
+export interface MemoryColumns {
+  /** The columns that the model reads. */
+  readonly columns: readonly string[];
+  /** How the columns of its training file were read. */
+  readonly schema?: Schema;
+}
+
+/** How records without a file are called in messages. */
+const NAME = 'records';
+
+const isCell = (record: MemoryRecord): record is string | ArrayLike<number> =>
+  typeof record === 'string' || Array.isArray(record) || ArrayBuffer.isView(record);
+
+/** A typed array as the list that JSON would have. */
+const asList = (value: unknown): unknown =>
+  ArrayBuffer.isView(value) && 'length' in value ? Array.from(value as unknown as ArrayLike<number>) : value;
+
+/** Throws InputError that names the first record which is none, or has not the columns. A bad cell is found as it is read. */
+export async function memorySource(
+  records: readonly MemoryRecord[],
+  { columns, schema }: MemoryColumns,
+): Promise<DataSource> {
+  if (!Array.isArray(records)) throw new InputError('records: expected an array of records');
+  if (records.length === 0) throw new InputError('records: expected at least one record, got none');
+  const objects = records.map((record, row) => asObject(record, row, columns));
+  const images = schema?.columns.find(({ name, type }) => type === 'pixels' && columns.includes(name));
+  const about = { path: NAME, files: [], format: 'jsonl' as const, bytes: 0 };
+  if (images?.shape) return pixelSource(objects, images.name, images.shape, about);
+  const reader = await objectReader(NAME, {
+    async *records() {
+      for (const [row, object] of objects.entries()) yield { row, size: 0, object };
+    },
+    nestedCell: jsonCell,
+    listCell: numberList,
+    missing: schema?.missing,
+    expected: 'an object, or a text or list where the model reads one column',
+  });
+  const options = { schema, onBadRecord: 'fail' as const };
+  return sourceOf(await typed(NAME, 'jsonl', reader, options), about, options);
+}
+
+function asObject(
+  record: MemoryRecord,
+  row: number,
+  columns: readonly string[],
+): Readonly<Record<string, unknown>> {
+  if (isCell(record)) {
+    if (columns.length === 1) return { [columns[0]]: asList(record) };
+    throw new InputError(
+      `records: record ${row} is ${typeof record === 'string' ? 'a text' : 'a list'}, and the model reads the columns ${columns.join(', ')}; give objects with these keys`,
+    );
+  }
+  if (typeof record !== 'object' || record === null)
+    throw new InputError(`records: record ${row}: expected an object or a text, got ${String(record)}`);
+  const lacking = columns.filter((name) => !Object.hasOwn(record, name));
+  if (lacking.length > 0)
+    throw new InputError(
+      `records: record ${row} has no ${lacking.join(', ')}; the model reads ${columns.join(', ')}; a missing value is null`,
+    );
+  return Object.fromEntries(columns.map((name) => [name, asList(record[name])]));
+}
+
+/** Images, each a list of height × width × channels numbers 0 … 255. */
+function pixelSource(
+  objects: readonly Readonly<Record<string, unknown>>[],
+  name: string,
+  shape: PixelShape,
+  about: Pick<DataSource, 'path' | 'files' | 'format' | 'bytes'>,
+): DataSource {
+  const size = shape.reduce((product, side) => product * side, 1);
+  const values = new Uint8Array(objects.length * size);
+  objects.forEach((object, row) => {
+    const pixels = object[name];
+    if (!Array.isArray(pixels) || pixels.length !== size)
+      throw new InputError(
+        `records: record ${row}, column "${name}": expected ${size} numbers, ${shape.join(' × ')}, got ${Array.isArray(pixels) ? pixels.length : typeof pixels}`,
+      );
+    const odd = pixels.findIndex((value) => !(Number.isInteger(value) && value >= 0 && value <= 255));
+    if (odd >= 0)
+      throw new InputError(
+        `records: record ${row}, column "${name}": expected integers 0 … 255, got ${String(pixels[odd])} at ${odd}`,
+      );
+    values.set(pixels as number[], row * size);
+  });
+  const columns: Record<string, ColumnValues> = { [name]: { type: 'pixels', values, shape } };
+  const batch: RecordBatch = { rows: Int32Array.from(objects.keys()), columns };
+  return sourceOf(
+    {
+      columns: [{ name, type: 'pixels', shape }],
+      leftOut: [],
+      async *read() {
+        yield batch;
+      },
+    },
+    about,
+    { onBadRecord: 'fail' },
+  );
+}
