@@ -29,6 +29,8 @@ export const probe: Verbs['probe'] = (options, hooks) => inBackground('probe', o
 export const embed: Verbs['embed'] = (options, hooks) => inBackground('embed', options, hooks);
 /** Writes the predictions of a fine-tuned run. */
 export const predict: Verbs['predict'] = (options, hooks) => inBackground('predict', options, hooks);
+/** Answers HTTP requests with a model until the signal aborts. */
+export const serve: Verbs['serve'] = (options, hooks) => inBackground('serve', options, hooks);
 /** Writes a run as files that other tools open. */
 export const exportRun: Verbs['exportRun'] = (options, hooks) => inBackground('exportRun', options, hooks);
 /** The whole story on real molecules. */
@@ -61,6 +63,7 @@ export type { MemoryRecord } from './records/memory-records.js';
 export type { BadRecord } from './records/record-batch.js';
 export type { LearnedCount } from './runs/learned-records.js';
 export type { MethodScores, ScoreDifference, Scores } from './runs/scores.js';
+export type { ServiceLimits } from './serving/service.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
 export type { ExportOptions, ExportSummary } from './verbs/export.js';
 export type { FinetuneVerbOptions } from './verbs/finetune.js';
@@ -69,5 +72,6 @@ export type { Inspection, InspectOptions } from './verbs/inspect.js';
 export type { PredictOptions, PredictSummary } from './verbs/predict.js';
 export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';
 export type { ProbeVerbOptions } from './verbs/probe.js';
+export type { ServeOptions, ServeSummary } from './verbs/serve.js';
 export { version } from './version.js';
 export type { PluginOptions } from './worker/background.js';

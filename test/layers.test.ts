@@ -35,6 +35,7 @@ const layers = [
   'runs',
   'fit',
   'models',
+  'serving',
   'verbs',
   'report',
   'demo',
@@ -46,7 +47,7 @@ const layers = [
 
 /** The only places that may name Node's own modules. */
 const needsNode =
-  /^(engine\/(node|open-engine|graphics-cards)|plugins|sources\/|files\/|runs\/|fit\/(saved-fit|exported-fit|kept-attempts)|verbs\/|demo\/|benchmark\/|worker\/|cli\/)/;
+  /^(engine\/(node|open-engine|graphics-cards)|plugins|sources\/|files\/|runs\/|fit\/(saved-fit|exported-fit|kept-attempts)|verbs\/|demo\/|benchmark\/|serving\/|worker\/|cli\/)/;
 
 /** What a page needs: it must bundle for a browser, with all that it imports. */
 const forBrowsers = [

@@ -12,6 +12,7 @@ import type { InspectOptions } from '../verbs/inspect.js';
 import type { PredictOptions } from '../verbs/predict.js';
 import type { PretrainOptions } from '../verbs/pretrain.js';
 import type { ProbeVerbOptions } from '../verbs/probe.js';
+import type { ServeOptions } from '../verbs/serve.js';
 
 export const verbs = {
   inspect: async (options: InspectOptions, _hooks?: Hooks) =>
@@ -28,6 +29,8 @@ export const verbs = {
     (await import('../verbs/embed.js')).embed(options, hooks),
   predict: async (options: PredictOptions, hooks?: Hooks) =>
     (await import('../verbs/predict.js')).predict(options, hooks),
+  serve: async (options: ServeOptions, hooks?: Hooks) =>
+    (await import('../verbs/serve.js')).serve(options, hooks),
   exportRun: async (options: ExportOptions, hooks?: Hooks) =>
     (await import('../verbs/export.js')).exportRun(options, hooks),
   bench: async (options: BenchOptions, hooks?: Hooks) =>

@@ -1,0 +1,50 @@
+import type { Command } from 'commander';
+import type { DeviceName } from '../engine/engine.js';
+import { deviceOption, parseCount } from './arguments.js';
+import type { Session } from './session.js';
+
+interface Options {
+  readonly host?: string;
+  readonly port?: number;
+  readonly threads?: number;
+  readonly device?: DeviceName;
+  readonly maxRecords?: number;
+  readonly maxBytes?: number;
+  readonly maxSeconds?: number;
+  readonly maxWaiting?: number;
+  readonly json?: boolean;
+}
+
+export function define(command: Command, { run }: Session): void {
+  command
+    .description(
+      'Answer HTTP requests with a model: POST /embed and /predict with {"records": […]}, GET /health, /metrics and /openapi.json. A newer model in the folder takes the place of the one before. Where other machines reach the address, requests need the token of the environment variable LACUNA_TOKEN.',
+    )
+    .argument('<run>', 'folder of a run, of its export, or of the model that fit left')
+    .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
+    .option('--port <n>', 'port to listen on; 0 is any that is free (default: 8080)', parseCount)
+    .option('--max-records <n>', 'records in a request (default: 1000)', parseCount)
+    .option('--max-bytes <n>', 'bytes of a request (default: 10000000)', parseCount)
+    .option('--max-seconds <n>', 'seconds for an answer (default: 30)', parseCount)
+    .option(
+      '--max-waiting <n>',
+      'requests that wait; later ones are told to come again (default: 256)',
+      parseCount,
+    )
+    .option('--threads <n>', 'threads of the engine', parseCount)
+    .addOption(deviceOption())
+    .option('--json', 'print one JSON object to stdout')
+    .action(async (folder: string, options: Options) => {
+      const { json, host, port, threads, device, maxRecords, maxBytes, maxSeconds, maxWaiting } = options;
+      const limits = { records: maxRecords, bytes: maxBytes, seconds: maxSeconds, waiting: maxWaiting };
+      const given = Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
+      const token = process.env.LACUNA_TOKEN || undefined;
+      await run(
+        json,
+        (verbs, hooks) =>
+          verbs.serve({ run: folder, host, port, token, threads, device, limits: given }, hooks),
+        ({ address, swaps }) =>
+          `stopped serving at ${address}${swaps > 0 ? ` after ${swaps} newer models` : ''}`,
+      );
+    });
+}

@@ -1,0 +1,110 @@
+/** The verb `serve`: a model as an HTTP service, until it is told to stop. */
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import type { DeviceName } from '../engine/engine.js';
+import { InputError } from '../errors.js';
+import type { Hooks } from '../learning/progress-event.js';
+import { ServedModel } from '../serving/served-model.js';
+import { DEFAULT_LIMITS, type ServiceLimits, service } from '../serving/service.js';
+
+/** What `serve` is given. */
+export interface ServeOptions {
+  /** Folder of a run, of its export, or of the model that `fit` left. */
+  readonly run: string;
+  /** The address to listen on; 127.0.0.1 by default, which this machine alone reaches. */
+  readonly host?: string;
+  /** 8080 by default; 0 is any that is free. */
+  readonly port?: number;
+  /** What every request must carry, as `Authorization: Bearer TOKEN`; needed where other machines reach the address. */
+  readonly token?: string;
+  readonly limits?: Partial<ServiceLimits>;
+  readonly threads?: number;
+  /** What networks are computed on; the CPU by default. */
+  readonly device?: DeviceName;
+}
+
+/** What `serve` did. */
+export interface ServeSummary {
+  readonly address: string;
+  /** How often a newer model took the place of the one before. */
+  readonly swaps: number;
+  /** To be told to stop is how a service ends. */
+  readonly interrupted: false;
+}
+
+/** Milliseconds between two looks at the folder, and without a change before it is opened. */
+const [LOOK, REST] = [1000, 300];
+
+const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
+const isLoopback = (host: string) => LOOPBACK.includes(host) || host === '::1' || /^127\./.test(host);
+
+/**
+ * Answers until the signal aborts; requests that have come by then are answered. When another model lies in the folder,
+ * it takes the place of the one before, without a request that fails. Throws InputError where the folder holds no model, the
+ * port is taken, or the address can be reached from elsewhere and there is no token.
+ */
+export async function serve(
+  { run, host = '127.0.0.1', port = 8080, token, limits, threads, device }: ServeOptions,
+  { signal, onEvent = () => {} }: Hooks = {},
+): Promise<ServeSummary> {
+  if (!isLoopback(host) && !token)
+    throw new InputError(
+      `${host}: other machines reach this address, so a token is needed: set LACUNA_TOKEN, or listen on 127.0.0.1`,
+    );
+  const served = await ServedModel.open(run, { threads, device });
+  const app = service({
+    served,
+    limits: { ...DEFAULT_LIMITS, ...limits },
+    token,
+    hosts: isLoopback(host) ? [...LOOPBACK, host] : undefined,
+  });
+  const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
+  try {
+    const address = await listening(server, host, port);
+    onEvent({ type: 'info', message: `serving ${run} at ${address}; Ctrl-C stops` });
+    while (!signal?.aborted) {
+      await pause(LOOK, signal);
+      if (signal?.aborted || !(await served.changed(REST))) continue;
+      await served.reload().then(
+        () => onEvent({ type: 'info', message: `${run}: the model that is there now is served` }),
+        ({ message }: Error) =>
+          onEvent({ type: 'warning', message: `${message}; the model before is still served` }),
+      );
+    }
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeIdleConnections();
+    });
+    return { address, swaps: served.swaps, interrupted: false };
+  } finally {
+    server.closeAllConnections();
+    await served.release();
+  }
+}
+
+/** Throws InputError where the address cannot be had. */
+function listening(server: Server, host: string, port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const why =
+        cause.code === 'EADDRINUSE' ? 'is taken; name another --port' : `cannot be had (${cause.code})`;
+      reject(new InputError(`${host}:${port} ${why}`, { cause }));
+    });
+    server.listen(port, host, () => {
+      const own = server.address() as AddressInfo;
+      resolve(`http://${own.family === 'IPv6' ? `[${own.address}]` : own.address}:${own.port}`);
+    });
+  });
+}
+
+const pause = (milliseconds: number, signal?: AbortSignal) =>
+  new Promise<void>((resolve) => {
+    const timer = setTimeout(done, milliseconds);
+    function done() {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    }
+    signal?.addEventListener('abort', done, { once: true });
+  });
