@@ -25,6 +25,12 @@ export interface DeviceExecutable {
   release(): Promise<void>;
 }
 
+/** How programs are run on a device. */
+export interface DeviceOptions {
+  /** Writes a trace of each program, with the times of its kernels on the device, to files that start so. */
+  readonly profilePrefix?: string;
+}
+
 /** Compiles programs for a device, and moves tensors there and back. */
 export interface DeviceEngine {
   /** Throws what the runtime throws where it refuses the program, or Error where the device has no kernel for it. */
@@ -40,10 +46,14 @@ export interface DeviceEngine {
 const isHost = (tensor: HostTensor | DeviceTensor): tensor is HostTensor => 'dtype' in tensor;
 
 /** An engine on this machine's GPU. Throws LacunaError where there is none that a driver offers. */
-export async function webgpuEngine(): Promise<DeviceEngine> {
+export async function webgpuEngine({ profilePrefix }: DeviceOptions = {}): Promise<DeviceEngine> {
   const runtime = await import('onnxruntime-node');
   const ort = runtime.default ?? runtime;
-  const open = (program: Program, location: 'cpu' | 'gpu-buffer'): Promise<InferenceSession> =>
+  const open = (
+    program: Program,
+    location: 'cpu' | 'gpu-buffer',
+    tracing: InferenceSession.SessionOptions = {},
+  ): Promise<InferenceSession> =>
     ort.InferenceSession.create(encodeProgram(program, { device: 'webgpu' }), {
       executionProviders: ['webgpu'],
       graphOptimizationLevel: 'all',
@@ -51,6 +61,7 @@ export async function webgpuEngine(): Promise<DeviceEngine> {
       enableMemPattern: false,
       logSeverityLevel: 3,
       preferredOutputLocation: location,
+      ...tracing,
     });
 
   const copy = (shape: readonly number[]): Program => ({
@@ -70,7 +81,8 @@ export async function webgpuEngine(): Promise<DeviceEngine> {
   };
   const engine: DeviceEngine = {
     async compile(program) {
-      const session = await open(program, 'gpu-buffer');
+      const tracing = profilePrefix ? { enableProfiling: true, profileFilePrefix: profilePrefix } : {};
+      const session = await open(program, 'gpu-buffer', tracing);
       return {
         async run(feeds) {
           const described = session.inputNames.map((name) => {
@@ -84,7 +96,10 @@ export async function webgpuEngine(): Promise<DeviceEngine> {
           const results = await session.run(Object.fromEntries(described));
           return results as unknown as Record<string, DeviceTensor>;
         },
-        release: () => session.release(),
+        async release() {
+          if (profilePrefix) session.endProfiling();
+          await session.release();
+        },
       };
     },
     upload: async ({ data, shape }) => copyTo('gpu-buffer', new ort.Tensor('float32', data, shape)),
