@@ -6,7 +6,7 @@ import { markdownTable, number, spread } from './table.mjs';
  * @typedef {import('./table.mjs').Summary} Summary
  * @typedef {{
  *   contender: string, version: string, threads: number, error?: string, step?: Summary, samplesPerSecond?: number,
- *   gigaflops?: number, shareOfSgemm?: number, launches?: number, kernelMilliseconds?: number, nodesOnCpu?: number,
+ *   gigaflops?: number, shareOfSgemm?: number, launches?: number, nodes?: number, kernelMilliseconds?: number, nodesOnCpu?: number,
  *   peakMemory?: number, lossDifference?: number, embed?: Summary, embeddingDifference?: number,
  * }} Row
  */

@@ -63,7 +63,7 @@ export async function countLaunches(/** @type {string} */ folder) {
   });
   let told = '';
   for await (const chunk of child.stdout) told += chunk;
-  /** @type {{ launches?: number, kernelMilliseconds?: number, nodesOnCpu?: number }} */
+  /** @type {{ launches?: number, nodes?: number, kernelMilliseconds?: number, nodesOnCpu?: number }} */
   const counted = told === '' ? {} : JSON.parse(told);
   return counted;
 }

@@ -1,6 +1,6 @@
 /**
  * How many kernels a training step launches on a device, from the runtime's trace of one:
- * `node speed/launches.mjs FOLDER` prints `{"launches": …, "kernelMilliseconds": …, "nodesOnCpu": …}`.
+ * `node speed/launches.mjs FOLDER` prints `{"launches": …, "nodes": …, "kernelMilliseconds": …, "nodesOnCpu": …}`.
  */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -33,7 +33,9 @@ try {
   const nodes = events.filter(({ name }) => name.endsWith('_kernel_time'));
   console.log(
     JSON.stringify({
-      launches: kernels.length / STEPS,
+      // Where the device measures no times there are no such events.
+      launches: kernels.length > 0 ? kernels.length / STEPS : undefined,
+      nodes: nodes.length / STEPS,
       kernelMilliseconds: kernels.slice(kernels.length / STEPS).reduce((sum, { dur }) => sum + dur, 0) / 1000,
       nodesOnCpu: nodes.filter(({ args }) => args.provider === 'CPUExecutionProvider').length / STEPS,
     }),

@@ -30,22 +30,20 @@ has() { find_library "$1" >/dev/null; }
 
 # What the machine lacks is taken from lib/, where it is there; what the machine has is its own.
 mkdir "$work/missing"
+lacking=""
 for library in libstdc++.so.6 libgcc_s.so.1 \
   libvulkan.so.1 libGLdispatch.so.0 libGL.so.1 libGLX.so.0 libEGL.so.1 libGLESv2.so.2 libOpenGL.so.0; do
-  if has "$library"; then continue; fi
-  if [ -e "$here/lib/$library" ]; then
-    echo "$library is missing here; that of the bundle is used"
-  else
-    case "$library" in
-    libstdc++* | libgcc*) echo "$library is missing, which Node needs: install libstdc++6, or put it into $here/lib" ;;
-    libvulkan*) echo "$library is missing, without which no GPU answers: install libvulkan1, or put it into $here/lib" ;;
-    *) echo "$library is missing, which NVIDIA's driver may need: install libglvnd0 libgl1 libglx0 libegl1 libgles2 libopengl0, or put it into $here/lib" ;;
-    esac
-  fi
+  if ! has "$library" && ! [ -e "$here/lib/$library" ]; then lacking="$lacking $library"; fi
 done
 for file in "$here"/lib/*.so*; do
   if [ -e "$file" ] && ! has "$(basename "$file")"; then ln -s "$file" "$work/missing/"; fi
 done
+taken=$(ls "$work/missing" | tr '\n' ' ')
+if [ -n "$taken" ]; then echo "missing here and taken from $here/lib: $taken"; fi
+if [ -n "$lacking" ]; then
+  echo "missing here:$lacking"
+  echo "Node needs libstdc++6, a GPU libvulkan1, NVIDIA's driver also libglvnd0 libgl1 libglx0 libegl1 libgles2 libopengl0 (packages of Debian); install them or put the files into $here/lib"
+fi
 export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$work/missing"
 
 # Containers often have NVIDIA's libraries without the file that tells Vulkan's loader of them.
