@@ -48,8 +48,12 @@ export LD_LIBRARY_PATH="${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$work/missing"
 
 # Containers often have NVIDIA's libraries without the file that tells Vulkan's loader of them.
 if [ -z "${VK_ICD_FILENAMES:-}${VK_DRIVER_FILES:-}" ]; then
-  if ls /usr/share/vulkan/icd.d/*nvidia*.json /etc/vulkan/icd.d/*nvidia*.json /usr/local/share/vulkan/icd.d/*nvidia*.json 2>/dev/null | grep -q .; then
-    echo "the Vulkan driver of NVIDIA is installed"
+  told=$(ls /usr/share/vulkan/icd.d/*nvidia*.json /etc/vulkan/icd.d/*nvidia*.json /usr/local/share/vulkan/icd.d/*nvidia*.json 2>/dev/null |
+    sed -n 1p)
+  if [ -n "$told" ]; then
+    # So that no other driver, such as one that computes on the CPU, answers in its place.
+    echo "Vulkan is told of NVIDIA's driver by $told"
+    export VK_ICD_FILENAMES="$told"
   elif has libGLX_nvidia.so.0; then
     driver=libGLX_nvidia.so.0
     needed=$(ldd "$(find_library $driver)" 2>/dev/null | sed -n 's/^[[:space:]]*\(.*\) => not found/\1/p' | tr '\n' ' ')
@@ -62,7 +66,7 @@ if [ -z "${VK_ICD_FILENAMES:-}${VK_DRIVER_FILES:-}" ]; then
     echo "{\"file_format_version\": \"1.0.0\", \"ICD\": {\"library_path\": \"$driver\", \"api_version\": \"1.3.0\"}}" >"$work/nvidia_icd.json"
     export VK_ICD_FILENAMES="$work/nvidia_icd.json"
   else
-    echo "libGLX_nvidia.so.0 is not here: NVIDIA's driver for graphics is missing (in a container: NVIDIA_DRIVER_CAPABILITIES=all)"
+    echo "libGLX_nvidia.so.0 is not here: NVIDIA's driver for graphics is missing (in a container: NVIDIA_DRIVER_CAPABILITIES=all); another driver may answer"
   fi
 fi
 # Drivers keep compiled shaders and sockets there.
