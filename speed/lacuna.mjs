@@ -2,9 +2,10 @@
 import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { nodeEngine } from '../dist/engine/node.js';
+import { webgpuEngine } from '../dist/engine/webgpu.js';
 import { Embedder, encoderParameters } from '../dist/finetuning/frozen-encoder.js';
 import { version } from '../dist/version.js';
-import { deviceEngine, trainerOf } from './trainer.mjs';
+import { trainerOf } from './trainer.mjs';
 import { batchOfWorkload, readWorkload } from './workload.mjs';
 
 const [folder, threads, variant] = process.argv.slice(2);
@@ -19,7 +20,7 @@ const engine = await nodeEngine({ threads: Number(threads) });
 async function trainer() {
   const trainer = trainerOf(files, engine, {
     recompute: variant === 'recompute',
-    device: await deviceEngine(variant),
+    device: variant === 'webgpu' ? await webgpuEngine() : undefined,
   });
   const feeds = Array.from({ length: workload.batches }, (_, index) => batchOfWorkload(batches, index));
   let step = 0;

@@ -4,8 +4,9 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { nodeEngine } from '../dist/engine/node.js';
+import { pretrainingGraphFor } from '../dist/learning/self-supervision.js';
+import { Trainer } from '../dist/learning/trainer.js';
 import { configurationNamed, configurations } from './configurations.mjs';
-import { trainerOf } from './trainer.mjs';
 import { batchOfWorkload, readWorkload, writeWorkload } from './workload.mjs';
 
 const HELP = `npm run speed -- profile CONFIGURATION [options]
@@ -63,19 +64,29 @@ try {
   await writeWorkload(folder, configuration);
   const traces = join(folder, 'traces');
   await mkdir(traces);
-  const files = await readWorkload(folder);
-  const { maxTokens } = configuration.model.spec;
-  const { learningRate } = files.workload.optimizer;
+  const { model, batch } = configuration;
+  const { weights, batches, workload } = await readWorkload(folder);
+  const { maxTokens } = model.spec;
+  const { learningRate, weightDecay, clipNorm } = workload.optimizer;
   const engine = await nodeEngine({
     threads: Number(options.threads),
     profilePrefix: join(traces, 'trace'),
   });
-  const trainer = trainerOf(files, engine);
-  const feeds = batchOfWorkload(files.batches, 0);
+  const trainer = new Trainer(
+    engine,
+    { build: (tokens) => pretrainingGraphFor(model, batch, tokens), weightDecay, clipNorm },
+    maxTokens,
+  );
+  for (const [parameter, { data }] of Object.entries(trainer.parameters)) {
+    data.set(/** @type {Float32Array} */ (weights[parameter].data));
+  }
+  const feeds = batchOfWorkload(batches, 0);
   let elapsed = 0;
   for (let step = 1; step <= steps + WARM_UP_STEPS; step++) {
     const started = performance.now();
-    await trainer.step(maxTokens, feeds, { step, learningRate });
+    await trainer.gradient(maxTokens, feeds);
+    const norm = trainer.gradientNorm();
+    await trainer.update(step, learningRate, norm);
     if (step > WARM_UP_STEPS) elapsed += performance.now() - started;
   }
   await trainer.release();

@@ -1,4 +1,3 @@
-import { webgpuEngine } from '../dist/engine/webgpu.js';
 import { DeviceTrainer } from '../dist/learning/device-trainer.js';
 import { pretrainingGraphFor } from '../dist/learning/self-supervision.js';
 import { Trainer } from '../dist/learning/trainer.js';
@@ -27,12 +26,6 @@ export function trainerOf({ workload, weights }, engine, { recompute = false, de
     data.set(/** @type {Float32Array} */ (weights[name].data));
   return trainer;
 }
-
-/** The engine of the device of that name; undefined for the CPU, which needs no other. */
-export const deviceEngine = async (
-  /** @type {string | undefined} */ name,
-  /** @type {import('../dist/engine/webgpu.js').DeviceOptions} */ options = {},
-) => (name === 'webgpu' ? webgpuEngine(options) : undefined);
 
 /** The device that was asked for; where there is no such, ends the program with the names of those there are. */
 export function deviceNamed(/** @type {string} */ name) {

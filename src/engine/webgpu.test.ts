@@ -1,6 +1,3 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import * as g from '../graph/index.js';
 import { evaluate, floats, integers, largestDifference, normals } from './evaluate.case.js';
@@ -51,23 +48,4 @@ it.runIf(device).each(Object.entries(outputs))('%s: on a device as on the CPU', 
   const largest = Math.max(...expected.map(Math.abs));
   expect(largestDifference(found, expected)).toBeLessThan(1e-5 * largest);
   await program.release();
-});
-
-it.runIf(device)('writes the times of the kernels of each program where a trace is asked for', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'lacuna-test-'));
-  try {
-    const traced = await webgpuEngine({ profilePrefix: join(folder, 'trace') });
-    const program = await traced.compile({
-      name: 'test',
-      outputs: { output: g.matmul(w, x, { transposeA: true }) },
-    });
-    await traced.download((await program.run(feeds)).output);
-    await program.release();
-    const [file, ...others] = await readdir(folder);
-    expect(others).toEqual([]);
-    const events: { cat: string; name: string }[] = JSON.parse(await readFile(join(folder, file), 'utf8'));
-    expect(events.some(({ cat, name }) => cat === 'Api' && name.includes('MatMul'))).toBe(true);
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 });

@@ -25,12 +25,6 @@ export interface DeviceExecutable {
   release(): Promise<void>;
 }
 
-/** How programs are run on a device. */
-export interface DeviceOptions {
-  /** Writes a trace of each program, with the times of its kernels on the device, to files that start so. */
-  readonly profilePrefix?: string;
-}
-
 /** Compiles programs for a device, and moves tensors there and back. */
 export interface DeviceEngine {
   /** Throws what the runtime throws where it refuses the program, or Error where the device has no kernel for it. */
@@ -46,14 +40,10 @@ export interface DeviceEngine {
 const isHost = (tensor: HostTensor | DeviceTensor): tensor is HostTensor => 'dtype' in tensor;
 
 /** An engine on this machine's GPU. Throws LacunaError where there is none that a driver offers. */
-export async function webgpuEngine({ profilePrefix }: DeviceOptions = {}): Promise<DeviceEngine> {
+export async function webgpuEngine(): Promise<DeviceEngine> {
   const runtime = await import('onnxruntime-node');
   const ort = runtime.default ?? runtime;
-  const open = (
-    program: Program,
-    location: 'cpu' | 'gpu-buffer',
-    tracing: InferenceSession.SessionOptions = {},
-  ): Promise<InferenceSession> =>
+  const open = (program: Program, location: 'cpu' | 'gpu-buffer'): Promise<InferenceSession> =>
     ort.InferenceSession.create(encodeProgram(program, { device: 'webgpu' }), {
       executionProviders: ['webgpu'],
       graphOptimizationLevel: 'all',
@@ -61,7 +51,6 @@ export async function webgpuEngine({ profilePrefix }: DeviceOptions = {}): Promi
       enableMemPattern: false,
       logSeverityLevel: 3,
       preferredOutputLocation: location,
-      ...tracing,
     });
 
   const copy = (shape: readonly number[]): Program => ({
@@ -81,8 +70,7 @@ export async function webgpuEngine({ profilePrefix }: DeviceOptions = {}): Promi
   };
   const engine: DeviceEngine = {
     async compile(program) {
-      const tracing = profilePrefix ? { enableProfiling: true, profileFilePrefix: profilePrefix } : {};
-      const session = await open(program, 'gpu-buffer', tracing);
+      const session = await open(program, 'gpu-buffer');
       return {
         async run(feeds) {
           const described = session.inputNames.map((name) => {
@@ -96,10 +84,7 @@ export async function webgpuEngine({ profilePrefix }: DeviceOptions = {}): Promi
           const results = await session.run(Object.fromEntries(described));
           return results as unknown as Record<string, DeviceTensor>;
         },
-        async release() {
-          if (profilePrefix) session.endProfiling();
-          await session.release();
-        },
+        release: () => session.release(),
       };
     },
     upload: async ({ data, shape }) => copyTo('gpu-buffer', new ort.Tensor('float32', data, shape)),
