@@ -3,10 +3,22 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { comparisonTable } from './comparison-table.mjs';
 import { configurationNamed, configurations } from './configurations.mjs';
-import { Contender, contenders, isInstalled, sgemm } from './contender.mjs';
+import {
+  Contender,
+  contenders,
+  countLaunches,
+  isInstalled,
+  onCuda,
+  onDevice,
+  sgemm,
+  withoutCuda,
+} from './contender.mjs';
+import { describeMachine, thisMachine } from './machine.mjs';
 import { stepOperations } from './operations.mjs';
-import { markdownTable, number, spread, summary } from './table.mjs';
+import { summary } from './table.mjs';
+import { deviceNamed } from './trainer.mjs';
 import { writeWorkload } from './workload.mjs';
 import { writeResults } from './written-results.mjs';
 
@@ -16,6 +28,8 @@ Trains the same model in turns with Lacuna and the peers that are installed (see
 Configurations: ${Object.keys(configurations).join(', ')}; all of them by default.
 
   --threads N     threads of every contender; as many as cores by default
+  --device NAME   webgpu: a GPU beside the CPU, with PyTorch on CUDA where there is one; cpu by default
+  --batch N       records of a batch, instead of the configuration's
   --repeats N     turns of each contender, 7 by default
   --only NAMES    these contenders beside Lacuna, separated by commas
   --no-embed      leave out embedding
@@ -27,6 +41,8 @@ const { values: options, positionals: names } = parseArgs({
   allowNegative: true,
   options: {
     threads: { type: 'string', default: String(availableParallelism()) },
+    device: { type: 'string', default: 'cpu' },
+    batch: { type: 'string' },
     repeats: { type: 'string', default: '7' },
     only: { type: 'string' },
     embed: { type: 'boolean', default: true },
@@ -41,6 +57,8 @@ if (options.help) {
 }
 const repeats = Number(options.repeats);
 const threads = Number(options.threads);
+const device = deviceNamed(options.device);
+const machine = thisMachine(device);
 const only = options.only?.split(',');
 for (const name of names) configurationNamed(name);
 
@@ -50,14 +68,7 @@ const TURN_MILLISECONDS = 500;
 /** Losses further apart than this are not the same arithmetic. */
 const LOSS_TOLERANCE = 1e-3;
 
-/**
- * @typedef {import('./table.mjs').Summary} Summary
- * @typedef {{
- *   contender: string, version: string, threads: number, error?: string, step?: Summary, samplesPerSecond?: number,
- *   gigaflops?: number, shareOfSgemm?: number, peakMemory?: number, lossDifference?: number, embed?: Summary,
- *   embeddingDifference?: number,
- * }} Row
- */
+/** @typedef {import('./comparison-table.mjs').Row} Row */
 
 /** A contender with what it has done so far. */
 class Turn {
@@ -120,13 +131,17 @@ function largestDifference(
 }
 
 async function measure(/** @type {string} */ name) {
-  const configuration = configurationNamed(name);
-  const { model, batch } = configuration;
+  const { model, batch: ownBatch } = configurationNamed(name);
+  const batch = options.batch === undefined ? ownBatch : Number(options.batch);
+  const configuration = { model, batch };
   const folder = await mkdtemp(join(tmpdir(), 'lacuna-speed-'));
   /** @type {Turn[]} */
   const turns = [];
+  /** @type {Awaited<ReturnType<typeof countLaunches>>} */
+  let launches = {};
   try {
     await writeWorkload(folder, configuration);
+    if (device !== 'cpu') launches = await countLaunches(folder);
     const start = (
       /** @type {import('./contender.mjs').ContenderKind} */ {
         name,
@@ -142,11 +157,12 @@ async function measure(/** @type {string} */ name) {
     start(sgemm);
     const [lacuna, ...peers] = contenders;
     start(lacuna);
+    if (device !== 'cpu') start(onDevice);
     if (options.variants) {
       if (threads > 1) start({ ...lacuna, name: 'lacuna, 1 thread' }, 1);
       start({ ...lacuna, name: 'lacuna --recompute', parameters: ['recompute'], embeds: false });
     }
-    for (const peer of peers) {
+    for (const peer of cuda === undefined ? [...onCuda, ...peers] : peers) {
       if (only && !only.includes(peer.name)) continue;
       if (isInstalled(peer) && peer.trains?.(model.encoder) !== false) start(peer);
     }
@@ -180,7 +196,8 @@ async function measure(/** @type {string} */ name) {
     for (const { process } of turns) process.stop();
     await rm(folder, { recursive: true, force: true });
   }
-  return rowsOf(turns, stepOperations(configuration), batch);
+  const rows = rowsOf(turns, stepOperations(configuration), batch);
+  return rows.map((row) => (row.contender === onDevice.name ? { ...row, ...launches } : row));
 }
 
 /** @returns {Row[]} */
@@ -210,47 +227,27 @@ function rowsOf(/** @type {Turn[]} */ turns, /** @type {number} */ operations, /
   });
 }
 
-function printTable(/** @type {string} */ name, /** @type {readonly Row[]} */ rows) {
-  const [, lacuna] = rows;
-  const ratio = (/** @type {Summary | undefined} */ s, /** @type {Summary | undefined} */ base) =>
-    s && base ? `${number(s.median / base.median, 2)}×` : '';
-  const head =
-    'contender|step, ms (quartiles)|time ÷ lacuna|samples/s|GFLOP/s|of sgemm|peak MiB|loss differs by|embedding, ms (quartiles)|time ÷ lacuna';
-  const body = rows.map((row) =>
-    [
-      row.contender,
-      row.error ?? spread(row.step),
-      row.contender === sgemm.name ? '' : ratio(row.step, lacuna.step),
-      number(row.samplesPerSecond),
-      number(row.gigaflops),
-      number(row.shareOfSgemm, 2),
-      number(row.peakMemory, 0),
-      row.lossDifference === undefined ? '' : row.lossDifference.toExponential(1),
-      spread(row.embed),
-      ratio(row.embed, lacuna.embed),
-    ].join('|'),
-  );
-  const cells = [head, ...body].map((line) => line.split('|'));
-  console.log(`\n${name}\n\n${markdownTable(cells)}`);
-}
-
+const cuda = device === 'cpu' ? '' : withoutCuda();
+if (cuda) console.error(`${onCuda.map(({ name }) => name).join(' and ')} are left out: ${cuda}`);
 for (const peer of contenders) {
   if (!isInstalled(peer)) console.error(`${peer.name} is not installed; speed/peers says how`);
 }
 /** @type {Record<string, Row[]>} */
 const results = {};
 let wrong = 0;
+console.log(describeMachine(machine, threads));
 for (const name of names.length > 0 ? names : Object.keys(configurations)) {
   const rows = await measure(name);
   results[name] = rows;
-  printTable(name, rows);
-  for (const { contender, lossDifference = 0, embeddingDifference = 0 } of rows) {
+  console.log(`\n${name}\n\n${comparisonTable(rows)}`);
+  for (const { contender, error, lossDifference = 0, embeddingDifference = 0 } of rows) {
+    if (contender === onDevice.name && error !== undefined) wrong++;
     if (lossDifference <= LOSS_TOLERANCE && embeddingDifference <= LOSS_TOLERANCE) continue;
     wrong++;
     console.error(
       `${name}: ${contender} does not compute the same: losses differ by ${lossDifference}, embeddings by ${embeddingDifference}`,
     );
   }
-  await writeResults(options.json, repeats, results);
+  await writeResults(options.json, repeats, results, machine);
 }
 process.exit(wrong > 0 ? 1 : 0);

@@ -1,5 +1,5 @@
 /** One process that is measured, spoken to in lines of JSON; peers/README.md has the conversation. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
@@ -33,6 +33,40 @@ export const contenders = [
   { name: 'tensorflow-js', ...tensorFlow, trains: ({ width }) => width <= 256 },
   { name: 'tensorflow-js-own-kernels', ...tensorFlow, parameters: ['own-kernels'] },
 ];
+
+/** Steps on the device that was asked for, beside those on the CPU. @type {ContenderKind} */
+export const onDevice = {
+  name: 'lacuna --device webgpu',
+  command: [process.execPath, here('lacuna.mjs')],
+  parameters: ['webgpu'],
+};
+
+/** PyTorch on the same card, in float32. @type {readonly ContenderKind[]} */
+export const onCuda = [
+  { name: 'pytorch-cuda', ...pytorch('on_cuda.py'), parameters: ['eager'] },
+  { name: 'pytorch-cuda-compiled', ...pytorch('on_cuda.py'), parameters: ['compiled'] },
+];
+
+/** Why PyTorch cannot compute on a card here; undefined where it can. */
+export function withoutCuda() {
+  if (!isInstalled(onCuda[0])) return 'PyTorch is not installed; speed/peers says how';
+  const program = 'import torch; print(torch.__version__, torch.cuda.is_available())';
+  const [version, available] =
+    spawnSync(python, ['-c', program], { encoding: 'utf8' }).stdout?.split(/\s+/) ?? [];
+  return available === 'True' ? undefined : `PyTorch ${version ?? ''} of ${python} finds no CUDA device`;
+}
+
+/** Counts the kernels of a step on a device; see launches.mjs. */
+export async function countLaunches(/** @type {string} */ folder) {
+  const child = spawn(process.execPath, [here('launches.mjs'), folder], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let told = '';
+  for await (const chunk of child.stdout) told += chunk;
+  /** @type {{ launches?: number, nodes?: number, kernelMilliseconds?: number, nodesOnCpu?: number }} */
+  const counted = told === '' ? {} : JSON.parse(told);
+  return counted;
+}
 
 /** The machine's matrix product, in turn with the others. */
 export const sgemm = { name: 'sgemm', command: [process.execPath, here('sgemm.mjs')] };

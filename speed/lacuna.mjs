@@ -1,35 +1,27 @@
-/** Lacuna as a contender: `node speed/lacuna.mjs FOLDER THREADS [recompute]`; peers/README.md has the conversation. */
+/** Lacuna as a contender: `node speed/lacuna.mjs FOLDER THREADS [recompute | webgpu]`; peers/README.md has the conversation. */
 import { writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { nodeEngine } from '../dist/engine/node.js';
+import { webgpuEngine } from '../dist/engine/webgpu.js';
 import { Embedder, encoderParameters } from '../dist/finetuning/frozen-encoder.js';
-import { pretrainingGraphFor } from '../dist/learning/self-supervision.js';
-import { Trainer } from '../dist/learning/trainer.js';
 import { version } from '../dist/version.js';
+import { trainerOf } from './trainer.mjs';
 import { batchOfWorkload, readWorkload } from './workload.mjs';
 
-const [folder, threads, recompute] = process.argv.slice(2);
-const { workload, weights, batches, records } = await readWorkload(folder);
-const { model, batch: size, optimizer } = workload;
+const [folder, threads, variant] = process.argv.slice(2);
+const files = await readWorkload(folder);
+const { workload, weights, batches, records } = files;
+const { model, optimizer } = workload;
 const { maxTokens } = model.spec;
 const engine = await nodeEngine({ threads: Number(threads) });
 
 /** @typedef {{ milliseconds: number[], losses?: number[] }} Reply */
 
 async function trainer() {
-  const trainer = new Trainer(
-    engine,
-    {
-      build: (tokens) => pretrainingGraphFor(model, size, tokens),
-      weightDecay: optimizer.weightDecay,
-      clipNorm: optimizer.clipNorm,
-      recompute: recompute === 'recompute',
-    },
-    maxTokens,
-  );
-  for (const [name, { data }] of Object.entries(trainer.parameters)) {
-    data.set(/** @type {Float32Array} */ (weights[name].data));
-  }
+  const trainer = trainerOf(files, engine, {
+    recompute: variant === 'recompute',
+    device: variant === 'webgpu' ? await webgpuEngine() : undefined,
+  });
   const feeds = Array.from({ length: workload.batches }, (_, index) => batchOfWorkload(batches, index));
   let step = 0;
   return async (/** @type {number} */ count) => {
@@ -37,9 +29,11 @@ async function trainer() {
     const reply = { milliseconds: [], losses: [] };
     for (let i = 0; i < count; i++) {
       const started = performance.now();
-      const { loss } = await trainer.gradient(maxTokens, feeds[step % feeds.length]);
-      const norm = trainer.gradientNorm();
-      await trainer.update(++step, optimizer.learningRate, norm);
+      const batch = feeds[step % feeds.length];
+      const { loss } = await trainer.step(maxTokens, batch, {
+        step: ++step,
+        learningRate: optimizer.learningRate,
+      });
       reply.milliseconds.push(performance.now() - started);
       reply.losses.push(loss);
     }
@@ -83,14 +77,19 @@ let train;
 let embed;
 const say = (/** @type {object} */ message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 say({ version: `lacuna ${version}, node ${process.versions.node}` });
-for await (const line of createInterface({ input: process.stdin })) {
-  const command = JSON.parse(line);
-  if (command.do === 'train') {
-    train ??= await trainer();
-    say(await train(command.steps));
-  } else {
-    embed ??= embedder();
-    say(await embed(command.out));
+try {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const command = JSON.parse(line);
+    if (command.do === 'train') {
+      train ??= await trainer();
+      say(await train(command.steps));
+    } else {
+      embed ??= embedder();
+      say(await embed(command.out));
+    }
   }
+} catch (error) {
+  console.error(/** @type {Error} */ (error).message);
+  process.exit(1);
 }
 process.exit(0);

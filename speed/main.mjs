@@ -3,10 +3,12 @@ const HELP = `npm run speed -- [compare] [CONFIGURATION…] [options]   Lacuna a
 npm run speed -- objectives FILE… [options]             each objective beside the encoder passes it needs
 npm run speed -- reading [ROWS]                         reading beside DuckDB alone
 npm run speed -- profile CONFIGURATION [options]        the time of a step by operator and by layer
+npm run speed -- agreement [options]                    training on a GPU beside training on the CPU: whether they agree
+npm run speed -- show FILE…                             tables of numbers that a comparison wrote
 
-Each of the four lists its options with --help after its name.`;
+Each lists its options with --help after its name.`;
 
-const measurements = ['compare', 'objectives', 'reading', 'profile'];
+const measurements = ['compare', 'objectives', 'reading', 'profile', 'agreement', 'show'];
 
 const [first] = process.argv.slice(2);
 if (first === '--help') console.log(HELP);

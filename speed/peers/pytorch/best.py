@@ -67,7 +67,7 @@ class Linear(nn.Module):
     def forward(self, x, activation="none"):
         if not torch.is_grad_enabled():
             return onednn_linear(x, self.weight, activation)
-        y = Product.apply(x, self.weight)
+        y = F.linear(x, self.weight) if x.is_cuda else Product.apply(x, self.weight)
         return F.gelu(y) if activation == "gelu" else y
 
 
@@ -172,9 +172,12 @@ class Model(nn.Module):
         self.perceiver = encoder["kind"] == "perceiver"
         if self.perceiver:
             self.latents = parameter(workload, "encoder.latents")
-            self.reader = CrossAttention(workload, "encoder.cross_attention", encoder["crossHeads"])
+            self.reader = CrossAttention(workload, "encoder.cross_attention", encoder["cross_heads"])
+        else:
+            self.first_layer = CrossAttention(workload, "encoder.first_layer", encoder["heads"])
         self.layers = nn.ModuleList(
-            SelfAttentionBlock(workload, f"encoder.layers.{layer}", attend) for layer in range(encoder["layers"])
+            SelfAttentionBlock(workload, f"encoder.layers.{layer}", attend)
+            for layer in range(0 if self.perceiver else 1, encoder["layers"])
         )
 
     def embedded(self, ids, values, positions):
@@ -190,6 +193,15 @@ class Model(nn.Module):
         mixed = self.attend(query.expand(len(embedded), -1, -1, -1), key, value, additive(excluded))
         return reader.mlp(self.latents + reader.output(joined(mixed)))
 
+    def transform(self, x, mask):
+        """The states of the tokens; keys and values of the first layer are the tokens as embedded."""
+        first = self.first_layer
+        query = split(first.query(first.norm(x)), first.heads)
+        x = first.mlp(x + first.output(joined(self.attend(query, *first.keys_and_values(x), mask))))
+        for layer in self.layers:
+            x = layer(x, mask)
+        return x
+
     def forward(self, batch):
         """The embeddings float32[batch, width]."""
         ids, padding = batch["ids"], padding_of(batch)
@@ -199,9 +211,7 @@ class Model(nn.Module):
             for layer in self.layers:
                 x = layer(x)
             return x.mean(dim=1)
-        mask = additive(padding)
-        for layer in self.layers:
-            x = layer(x, mask)
+        x = self.transform(x, additive(padding))
         return (x * ~padding[..., None]).sum(dim=1) / batch["lengths"][:, None]
 
 
@@ -225,7 +235,7 @@ class MaskedAutoencoder(Model):
         def choose_hidden(query, key):
             nonlocal places
             # Attention of the chosen queries alone: the others have no say.
-            chosen = batch["chosen_queries"].topk(self.chosen, dim=1).indices
+            chosen = batch["chosen_queries"].amax(dim=1).topk(self.chosen, dim=1).indices
             asked = query[0].transpose(0, 1)[chosen].transpose(1, 2)
             scores = asked @ key.transpose(-1, -2) * (1 / math.sqrt(query.shape[-1]))
             attention = scores.masked_fill(padding[:, None, None], EXCLUDED).softmax(dim=-1)
@@ -246,9 +256,7 @@ class MaskedAutoencoder(Model):
         seen = excluded.to(torch.uint8).argsort(dim=1, stable=True)[:, : ids.shape[1] - used.shape[1]]
         mask = additive(excluded.gather(1, seen))
         x = self.embedded(ids.gather(1, seen), None, F.embedding(seen, self.positions))
-        for layer in self.layers:
-            x = layer(x, mask)
-        return places, x, mask
+        return places, self.transform(x, mask), mask
 
     def decode(self, states, places, mask):
         """What is asked depends on the position alone, so it is computed once for each, not for each hidden token."""
@@ -292,7 +300,7 @@ def main() -> None:
     def make_step():
         model = MaskedAutoencoder(workload, compiled_attention if perceiver else fused_attention)
         if perceiver:
-            model.chosen = int(workload.batches[0]["chosen_queries"][0].sum())
+            model.chosen = workload.chosen_queries
         parameters = list(model.parameters())
         optimizer = adamw(workload, {parameter.name_in_file: parameter for parameter in parameters}, fused=True)
         loss_of = torch.compile(model, dynamic=False) if perceiver else model

@@ -27,12 +27,17 @@ class Workload:
     def batch_size(self) -> int:
         return len(self.batches[0]["lengths"])
 
+    @property
+    def chosen_queries(self) -> int:
+        """Rows of the attention map that are drawn for each record; the same number in all."""
+        return int((self.batches[0]["chosen_queries"][0] > 0).any(dim=0).sum())
+
 
 def is_linear(name: str) -> bool:
     return name.endswith(".weight") and name != "embedding.projection.weight"
 
 
-def read_workload(folder: Path) -> Workload:
+def read_workload(folder: Path, device: str = "cpu") -> Workload:
     described = json.loads((folder / "workload.json").read_text())
     model = described["model"]
     spec = model["spec"]
@@ -40,8 +45,8 @@ def read_workload(folder: Path) -> Workload:
         raise SystemExit(f"{folder}: expected letters or numeric columns, found other tokens; choose another configuration")
     if "select_initial_ratio" in model["objective"]:
         raise SystemExit(f"{folder}: expected no select_initial_ratio, found a schedule; leave it out")
-    weights = load_file(folder / "weights.safetensors")
-    tensors = load_file(folder / "batches.safetensors")
+    weights = load_file(folder / "weights.safetensors", device)
+    tensors = load_file(folder / "batches.safetensors", device)
     batches = [
         {name.removeprefix(f"{index}."): tensor for name, tensor in tensors.items() if name.startswith(f"{index}.")}
         for index in range(described["batches"])
@@ -56,7 +61,7 @@ def read_workload(folder: Path) -> Workload:
             name: tensor.t().contiguous() if is_linear(name) else tensor for name, tensor in weights.items()
         },
         batches=[with_long_ids(batch) for batch in batches],
-        records=with_long_ids(load_file(folder / "records.safetensors")),
+        records=with_long_ids(load_file(folder / "records.safetensors", device)),
     )
 
 

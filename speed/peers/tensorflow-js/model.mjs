@@ -230,8 +230,10 @@ export function modelOf(tf, { spec, encoder, objective }, parameters) {
         return hidden;
       });
     for (let layer = 0; layer < encoder.layers; layer++) {
-      const options = { heads, excluded, hide: layer === 0 ? hideFirst : undefined };
-      states = block(states, `encoder.layers.${layer}`, options);
+      // Keys and values of the first layer are the tokens as embedded.
+      const [name, first] =
+        layer === 0 ? ['first_layer', { source: states, hide: hideFirst }] : [`layers.${layer}`, {}];
+      states = block(states, `encoder.${name}`, { heads, excluded, ...first });
     }
     return { states, unreadable: excluded };
   }
