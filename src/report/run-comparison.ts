@@ -1,0 +1,280 @@
+/** Runs beside each other as one page: curves, settings that differ, what watches for collapse, scores and cost. */
+import type { Config } from '../config/schema.js';
+import type { Monitors } from '../learning/monitors.js';
+import type { Metrics } from '../runs/metrics-log.js';
+import type { MethodScores, Scores } from '../runs/scores.js';
+import { metrics as scoreMetrics } from '../scoring/metrics.js';
+import { summarize } from '../scoring/statistics.js';
+import { INK, learningCurvesSpec, PALETTE, renderChart } from './charts.js';
+import { svgMarkup } from './html.js';
+import { type Line, linePanel } from './line-panel.js';
+import { grouped, meanAndInterval } from './numbers.js';
+import type { Block, Page, Section } from './page.js';
+import { concatenated } from './panel.js';
+
+/** A run as its folder has it at this moment. */
+export interface ComparedRun {
+  /** What it is called on the page, each differently. */
+  readonly name: string;
+  readonly config: Config;
+  /** The lines of metrics.jsonl. */
+  readonly metrics: readonly Metrics[];
+  readonly scores?: Scores;
+  readonly done: boolean;
+  /** What was warned of while it was watched. */
+  readonly warnings?: readonly string[];
+}
+
+/** What the monitors say, in the order of the page. */
+const monitorMeanings: Readonly<Record<keyof Monitors, string>> = {
+  effective_rank: 'effective rank: how many directions the embeddings use; towards 1 all records look alike',
+  embedding_std_mean:
+    'mean deviation of an embedding’s numbers over records; towards 0 all records look alike',
+  embedding_std_min: 'least deviation of a number; at 0 that number says nothing',
+  alignment: 'alignment: distance of two views of one record; small means robust to hidden tokens',
+  uniformity: 'uniformity: more negative means spread evenly over the sphere',
+  nearest_neighbor_accuracy: 'accuracy of the nearest neighbour on the watched labels',
+  nearest_neighbor_r2: 'R² of the nearest neighbour on the watched labels',
+  target_distance: 'how far the averaged network lags behind the trained one',
+};
+
+const number = (line: Metrics, name: string): number | null =>
+  typeof line[name] === 'number' ? (line[name] as number) : null;
+
+/** The newest value of a line's key, or undefined. */
+function newest(run: ComparedRun, name: string): number | undefined {
+  for (let i = run.metrics.length - 1; i >= 0; i--) {
+    const value = number(run.metrics[i], name);
+    if (value !== null) return value;
+  }
+  return undefined;
+}
+
+const shown = (value: number | undefined, digits = 4): string =>
+  value === undefined ? '–' : String(Number(value.toPrecision(digits)));
+
+/** The page. A run without a step yet is in its tables alone. */
+export async function comparisonPage(runs: readonly ComparedRun[]): Promise<Page> {
+  const sections: Section[] = [
+    { title: 'How far they are', blocks: [progressTable(runs), ...warningBlocks(runs)] },
+    { title: 'Learning without labels', blocks: await curveBlocks(runs) },
+    { title: 'What the embeddings look like', blocks: await monitorBlocks(runs) },
+    { title: 'Scores', blocks: scoreBlocks(runs) },
+    { title: 'Settings that differ', blocks: [settingsTable(runs)] },
+  ];
+  return {
+    title: runs.length === 1 ? `The run ${runs[0].name}` : `${runs.length} runs side by side`,
+    intro: 'Choose by what validation says. Losses of objectives that hide other tokens are no ranking.',
+    sections: sections.filter(({ blocks }) => blocks.length > 0),
+  };
+}
+
+function progressTable(runs: readonly ComparedRun[]): Block {
+  return {
+    kind: 'table',
+    caption: 'The newest of each run. The marginal is the loss of predicting every token by its frequency.',
+    columns: [
+      { title: 'run' },
+      { title: 'step', numeric: true },
+      { title: 'loss', numeric: true },
+      { title: 'validation', numeric: true },
+      { title: 'marginal', numeric: true },
+      { title: 'gradient norm', numeric: true },
+      { title: 'learning rate', numeric: true },
+      { title: 'records/s', numeric: true },
+      { title: 'MiB', numeric: true },
+      { title: 'minutes', numeric: true },
+      { title: '' },
+    ],
+    rows: runs.map((run) => {
+      const step = run.metrics.at(-1)?.step ?? 0;
+      const { steps } = run.config.training;
+      const seconds = newest(run, 'seconds');
+      return [
+        run.name,
+        `${grouped(step)}/${grouped(steps)}`,
+        shown(newest(run, 'loss')),
+        shown(newest(run, 'val_loss')),
+        shown(newest(run, 'val_loss_marginal')),
+        shown(newest(run, 'gradient_norm'), 3),
+        shown(newest(run, 'lr'), 3),
+        shown(newest(run, 'samples_per_second'), 3),
+        shown(newest(run, 'peak_memory_mib')),
+        seconds === undefined ? '–' : (seconds / 60).toFixed(1),
+        run.done ? 'done' : '',
+      ];
+    }),
+  };
+}
+
+const warningBlocks = (runs: readonly ComparedRun[]): Block[] =>
+  runs.flatMap(({ name, warnings = [] }) =>
+    warnings.map((text): Block => ({ kind: 'finding', text: `${name}: ${text}` })),
+  );
+
+async function curveBlocks(runs: readonly ComparedRun[]): Promise<Block[]> {
+  const curves = runs
+    .map((run) => ({
+      name: run.name,
+      marginal: newest(run, 'val_loss_marginal') ?? Number.NaN,
+      points: run.metrics.map((line) => ({
+        step: line.step,
+        loss: number(line, 'loss'),
+        val_loss: number(line, 'val_loss'),
+      })),
+    }))
+    .filter(({ points }) => points.some(({ loss }) => loss !== null));
+  if (curves.length === 0) return [];
+  const told = curves.map(({ name }) => name).join(', ');
+  return [
+    {
+      kind: 'figure',
+      picture: svgMarkup(await renderChart(learningCurvesSpec(curves)), `Loss against step: ${told}`),
+      caption:
+        'Thin lines: training, smoothed; thick lines with points: validation; dashed: predicting the marginal of the tokens.',
+    },
+  ];
+}
+
+async function monitorBlocks(runs: readonly ComparedRun[]): Promise<Block[]> {
+  const panels = Object.keys(monitorMeanings).flatMap((name) => {
+    const lines = runs.flatMap((run, i): Line[] => {
+      const points = run.metrics.flatMap((line) => {
+        const mean = number(line, name);
+        return mean === null ? [] : [{ x: line.step, mean, low: Number.NaN, high: Number.NaN }];
+      });
+      const style = { color: PALETTE[i % PALETTE.length] ?? INK, frozen: false };
+      return points.length > 0 ? [{ label: run.name, style, points }] : [];
+    });
+    if (lines.length === 0) return [];
+    return [
+      linePanel(lines, {
+        title: name,
+        width: 300,
+        height: 150,
+        x: { title: 'step', scale: { zero: false }, axis: { tickCount: 4 } },
+        y: '',
+      }),
+    ];
+  });
+  if (panels.length === 0) return [];
+  const told = Object.entries(monitorMeanings)
+    .filter(([name]) => runs.some((run) => newest(run, name) !== undefined))
+    .map(([name, meaning]) => `${name}: ${meaning}.`);
+  return [
+    {
+      kind: 'figure',
+      picture: svgMarkup(
+        await renderChart(concatenated(panels, 2)),
+        `Monitors against step: ${told.join(' ')}`,
+      ),
+      caption: 'Of validation records, at each validation.',
+    },
+    {
+      kind: 'details',
+      summary: 'What each monitor means',
+      blocks: [{ kind: 'text', text: told.join('\n') }],
+    },
+  ];
+}
+
+/** A row of a table of scores. */
+interface ScoredMethod {
+  readonly run: ComparedRun;
+  readonly scores: Scores;
+  readonly method: MethodScores;
+}
+
+/** What must be the same of two evaluations that are compared. */
+const taskOf = ({ scores, method }: ScoredMethod): string =>
+  JSON.stringify([scores.task, scores.targets, method.metric, method.shots, scores.split]);
+
+function scoreBlocks(runs: readonly ComparedRun[]): Block[] {
+  const rows = runs.flatMap((run) =>
+    (run.scores?.methods ?? []).map((method): ScoredMethod => ({ run, scores: run.scores!, method })),
+  );
+  return [...new Set(rows.map(taskOf))].flatMap((task): Block[] => {
+    const own = rows.filter((row) => taskOf(row) === task);
+    const [{ scores, method }] = own;
+    const better = scoreMetrics[method.metric as keyof typeof scoreMetrics]?.higherIsBetter;
+    const name = `${method.metric} of ${scores.targets.join(', ')}${method.shots === undefined ? '' : `, ${method.shots} shots`}`;
+    const table: Block = {
+      kind: 'table',
+      caption: `${name} on ${scores.split.test} test records${better === undefined ? '' : `; ${better ? 'higher' : 'lower'} is better`}. Mean over seeds and half of its 95 % interval.`,
+      columns: [
+        { title: 'run' },
+        { title: 'method' },
+        { title: 'validation', numeric: true },
+        { title: 'test', numeric: true },
+        { title: 'seeds', numeric: true },
+        { title: 'seconds', numeric: true },
+      ],
+      rows: own.map(({ run, method: { validPerSeed, ...scored } }) => [
+        run.name,
+        scored.method,
+        validPerSeed ? shown(summarize(validPerSeed).mean) : '–',
+        meanAndInterval(scored),
+        String(scored.perSeed.length),
+        scored.seconds.toFixed(1),
+      ]),
+    };
+    const differences = pairedDifferences(own);
+    return differences.length === 0
+      ? [table]
+      : [
+          table,
+          {
+            kind: 'table',
+            caption: `Differences of ${name}, paired by seed, with their 95 % intervals.`,
+            columns: [
+              { title: 'difference' },
+              { title: 'mean', numeric: true },
+              { title: 'from', numeric: true },
+              { title: 'to', numeric: true },
+            ],
+            rows: differences,
+          },
+        ];
+  });
+}
+
+/** The first method of the other runs less that of the first run, where both have the same seeds, at least two. */
+function pairedDifferences(rows: readonly ScoredMethod[]): string[][] {
+  const first = [...new Set(rows.map(({ run }) => run))].map((run) => rows.find((row) => row.run === run)!);
+  const [reference, ...others] = first;
+  return others.flatMap(({ run, method }) => {
+    const { perSeed } = method;
+    const seeds = reference.method.perSeed;
+    if (perSeed.length !== seeds.length || seeds.length < 2) return [];
+    const { mean, low, high } = summarize(perSeed.map((value, seed) => value - seeds[seed]));
+    if (!Number.isFinite(mean)) return [];
+    return [[`${run.name} − ${reference.run.name}`, shown(mean, 3), shown(low, 3), shown(high, 3)]];
+  });
+}
+
+/** All keys whose values are not the same in every run; of one run its configuration. */
+function settingsTable(runs: readonly ComparedRun[]): Block {
+  const flat = runs.map(({ config }) => flattened(config));
+  const keys = [...new Set(flat.flatMap((values) => Object.keys(values)))];
+  const differing =
+    runs.length === 1 ? keys : keys.filter((key) => new Set(flat.map((own) => own[key])).size > 1);
+  return {
+    kind: 'table',
+    caption: runs.length === 1 ? 'The configuration.' : 'Keys that are the same in all runs are left out.',
+    columns: [{ title: 'key' }, ...runs.map(({ name }) => ({ title: name }))],
+    rows: differing.map((key) => [key, ...flat.map((own) => own[key] ?? '–')]),
+  };
+}
+
+/** `{ a: { b: 1 } }` as `a.b`. */
+function flattened(value: object, prefix = ''): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => {
+      const name = prefix + key;
+      if (inner === undefined) return [];
+      if (typeof inner === 'object' && inner !== null && !Array.isArray(inner))
+        return Object.entries(flattened(inner, `${name}.`));
+      return [[name, Array.isArray(inner) ? inner.join(', ') : String(inner)]];
+    }),
+  );
+}
