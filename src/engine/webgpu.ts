@@ -44,7 +44,9 @@ const failing = async <T>(work: Promise<T>): Promise<T> => {
   try {
     return await work;
   } catch (cause) {
-    throw new DeviceLost(`training.device webgpu: the device failed (${(cause as Error).message})`, { cause });
+    throw new DeviceLost(`training.device webgpu: the device failed (${(cause as Error).message})`, {
+      cause,
+    });
   }
 };
 

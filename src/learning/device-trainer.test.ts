@@ -1,13 +1,13 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { nodeEngine } from '../engine/node.js';
-import { type DeviceEngine, type DeviceTensor, webgpuEngine } from '../engine/webgpu.js';
+import { type DeviceEngine, DeviceLost, type DeviceTensor, webgpuEngine } from '../engine/webgpu.js';
 import * as g from '../graph/index.js';
-import { batchNorm } from '../layers/batch-norm.js';
 import { onRealRecords, range, smallModel } from '../objectives/objective.case.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
-import { DeviceTrainer } from './device-trainer.js';
+import { combinations, modelOnRecords } from './device-models.case.js';
+import { DeviceTrainer, stepProgram } from './device-trainer.js';
 import { objectiveOf } from './model.js';
-import { initializeParameters } from './parameters.js';
+import { initializeParameters, parameterLayout } from './parameters.js';
 import { pretrainingGraphFor } from './self-supervision.js';
 import { Trainer } from './trainer.js';
 
@@ -28,6 +28,7 @@ describe.runIf(answers)('training on a device', () => {
     ['sma', 'transformer', 'discrete'],
     ['random-masking', 'transformer', 'discrete'],
     ['t-jepa', 'transformer', 'fields'],
+    ['byol', 'residual-network', 'continuous'],
   ] as const)(
     '%s with %s on %s: losses, metrics and state are those of the CPU',
     async (kind, encoder, tokens) => {
@@ -84,6 +85,22 @@ describe.runIf(answers)('training on a device', () => {
       for (const trainer of trainers) await trainer.release();
     },
   );
+});
+
+describe.runIf(answers)('the step of every objective, encoder and kind of token', async () => {
+  const device = await webgpuEngine();
+  afterAll(() => device.release());
+
+  // What is trained by them, `npm run device-check` compares with the CPU.
+  it.each(combinations)('%s on %s on %s is wholly on the device', async (...combination) => {
+    const found = modelOnRecords(combination);
+    if (found === undefined) return;
+    const graph = found.build(found.spec.maxTokens);
+    const follows = objectiveOf(found.model).momentum !== undefined;
+    const options = { clipNorm: 1, rated: true, follows };
+    // A program with a part on the processor is refused.
+    await (await device.compile(stepProgram(graph, parameterLayout(graph.parameters), options))).release();
+  });
 });
 
 /** A device that gives these reports and leaves the state as it is; `alive` are its tensors. */
@@ -162,14 +179,45 @@ describe('a device that may be wrong', () => {
     expect(alive.size).toBe(0);
   });
 
-  it.skip('is not used where moments of batches are tracked', () => {
-    const normalized = () => {
-      const x = g.reshape(g.parameter('w', [4], { kind: 'constant', value: 1 }), [4, 1]);
-      const loss = g.sumAll(batchNorm('norm', x, { training: true }));
-      return { loss, parameters: g.parametersOf([loss]), metrics: {}, evaluation: { loss } };
-    };
-    expect(() => new DeviceTrainer(fakeDevice([]).device, cpu, { ...options, build: normalized }, 1)).toThrow(
-      'has batch normalisation',
-    );
+  it('frees its tensors where it begins again, goes back to the beginning and is released', async () => {
+    const { device, alive } = fakeDevice([
+      [36, 24],
+      [36, 24],
+      [36, 24],
+    ]);
+    const trainer = new DeviceTrainer(device, cpu, { ...options, restarts: true, rateOf: () => 0.5 }, 1);
+    trainer.begin(Float32Array.of(3));
+    expect(alive.size).toBe(0);
+    await trainer.step(1, {}, settings);
+    // Parameters, two moments, rates.
+    expect(alive.size).toBe(4);
+    await trainer.restart();
+    expect(alive.size).toBe(4);
+    await trainer.fetchState();
+    expect([trainer.state.parameters[0], trainer.state.firstMoment[0]]).toEqual([3, 0]);
+    await trainer.step(1, {}, settings);
+    trainer.begin(Float32Array.of(4));
+    expect(alive.size).toBe(0);
+    await trainer.fetchState();
+    expect(trainer.state.parameters[0]).toBe(4);
+    await trainer.step(1, {}, settings);
+    await trainer.release();
+    expect(alive.size).toBe(0);
+  });
+
+  it('keeps what was brought back last whole, where it fails while more is brought', async () => {
+    const { device } = fakeDevice([[36, 24]]);
+    const trainer = begun(device);
+    await trainer.step(1, {}, settings);
+    let downloads = 0;
+    const { download } = device;
+    Object.assign(device, {
+      download: async (tensor: DeviceTensor) => {
+        if (++downloads === 3) throw new DeviceLost('gone');
+        return download(tensor);
+      },
+    });
+    await expect(trainer.fetchState()).rejects.toThrow(DeviceLost);
+    expect([trainer.state.parameters[0], trainer.state.firstMoment[0]]).toEqual([3, 0]);
   });
 });

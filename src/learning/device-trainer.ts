@@ -31,8 +31,8 @@ import { type ParameterLayout, TARGET } from './parameters.js';
 import {
   type StepSettings,
   type TakenStep,
-  type TrainableGraph,
   TRACKING_RATE,
+  type TrainableGraph,
   Trainer,
   type TrainerOptions,
   trackedValues,
@@ -84,9 +84,18 @@ export class DeviceTrainer extends Trainer {
   }
 
   override async restart(): Promise<void> {
-    await this.fetchState();
-    this.dropDeviceState();
-    await super.restart();
+    const { start } = this.state;
+    if (start === undefined) return super.restart();
+    const old = await this.deviceState();
+    const zeros = new Float32Array(this.layout.length);
+    this.onDevice = {
+      ...old,
+      parameters: await this.upload(start),
+      first: await this.upload(zeros),
+      second: await this.upload(zeros),
+      ...(old.average && { average: old.parameters }),
+    };
+    freeAllBut(this.onDevice, old);
   }
 
   override async step(tokens: number, feeds: HostTensors, settings: StepSettings): Promise<TakenStep> {
@@ -113,9 +122,6 @@ export class DeviceTrainer extends Trainer {
     settings.meanwhile?.();
     const [loss, norm, ...rest] = await this.device.download(report);
     report.dispose();
-    const finite = Number.isFinite(loss) && Number.isFinite(norm);
-    if (expected) checkAgainstCpu({ loss, norm }, expected);
-    this.checked = true;
     const next: DeviceState = {
       parameters: fresh.new_parameters,
       first: fresh.new_first,
@@ -123,10 +129,11 @@ export class DeviceTrainer extends Trainer {
       ...(old.average && { average: fresh.new_average ?? old.average }),
       ...(old.rates && { rates: old.rates }),
     };
-    if (finite) this.onDevice = next;
-    const kept = new Set<DeviceTensor>(Object.values(finite ? next : old));
-    for (const tensor of Object.values<DeviceTensor>(finite ? { ...old } : { ...next }))
-      if (!kept.has(tensor)) tensor.dispose();
+    const finite = Number.isFinite(loss) && Number.isFinite(norm);
+    this.onDevice = finite ? next : old;
+    freeAllBut(this.onDevice, finite ? old : next);
+    if (expected) checkAgainstCpu({ loss, norm }, expected);
+    this.checked = true;
     const metrics = Object.fromEntries(Object.keys(graph.metrics).map((name, i) => [name, rest[i]]));
     return { loss, norm, metrics };
   }
@@ -170,21 +177,23 @@ export class DeviceTrainer extends Trainer {
   }
 
   private dropDeviceState(): void {
-    for (const tensor of Object.values<DeviceTensor>({ ...this.onDevice })) tensor.dispose();
+    freeAllBut(undefined, this.onDevice);
     this.onDevice = undefined;
+  }
+
+  private upload(vector: Float32Array): Promise<DeviceTensor> {
+    return this.device.upload(hostTensor('float32', [vector.length], vector as Float32Array<ArrayBuffer>));
   }
 
   /** The state on the device, brought there from `state` unless it is newer there. */
   private async deviceState(): Promise<DeviceState> {
     const { parameters, firstMoment, secondMoment, average } = this.state;
-    const upload = (vector: Float32Array) =>
-      this.device.upload(hostTensor('float32', [vector.length], vector as Float32Array<ArrayBuffer>));
     this.onDevice ??= {
-      parameters: await upload(parameters),
-      first: await upload(firstMoment),
-      second: await upload(secondMoment),
-      ...(average && { average: await upload(average) }),
-      ...(this.rates && { rates: await upload(this.rates) }),
+      parameters: await this.upload(parameters),
+      first: await this.upload(firstMoment),
+      second: await this.upload(secondMoment),
+      ...(average && { average: await this.upload(average) }),
+      ...(this.rates && { rates: await this.upload(this.rates) }),
     };
     return this.onDevice;
   }
@@ -221,6 +230,12 @@ export class DeviceTrainer extends Trainer {
     this.programs.set(key, program);
     return program;
   }
+}
+
+/** Disposes of a state's tensors that are not of another one, too. */
+function freeAllBut(kept: DeviceState | undefined, state: DeviceState | undefined): void {
+  const needed = new Set<DeviceTensor>(Object.values({ ...kept }));
+  for (const tensor of Object.values<DeviceTensor>({ ...state })) if (!needed.has(tensor)) tensor.dispose();
 }
 
 const stateFeeds = ({ parameters, first, second, average, rates }: DeviceState) => ({
@@ -322,7 +337,10 @@ export const stepProgram = (
       const rates = rated ? vector('optimizer.rates') : undefined;
       const kept = decayed(vector('state.parameters'), number('decay'), rates, layout);
       const moved = new Map([...tracked.keys()].map((name, i) => [name, seen[i]]));
-      const fresh = subtract(kept, withTracked(rates ? multiply(change, rates) : change, kept, moved, layout));
+      const fresh = subtract(
+        kept,
+        withTracked(rates ? multiply(change, rates) : change, kept, moved, layout),
+      );
       const followed = () => {
         const [average, momentum] = [vector('state.average'), number('momentum')];
         return add(multiply(average, momentum), multiply(fresh, subtract(scalar(1), momentum)));
