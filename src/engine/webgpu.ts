@@ -116,7 +116,7 @@ export async function webgpuEngine(): Promise<DeviceEngine> {
     probe.dispose();
   } catch (cause) {
     throw new LacunaError(
-      `training.device webgpu: no GPU answered (${(cause as Error).message}); try --device cpu, or install a Vulkan driver and its loader (libvulkan1; beside NVIDIA's driver also libglvnd0, libgl1 and libegl1)`,
+      `training.device webgpu: no GPU answered (${(cause as Error).message.trim().split('. ').at(-1)}); try --device cpu, or install a Vulkan driver and its loader (libvulkan1; beside NVIDIA's driver also libglvnd0, libgl1 and libegl1)`,
       { cause },
     );
   }

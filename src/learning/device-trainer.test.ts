@@ -1,8 +1,9 @@
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeEngine } from '../engine/node.js';
 import { type DeviceEngine, DeviceLost, type DeviceTensor, webgpuEngine } from '../engine/webgpu.js';
 import * as g from '../graph/index.js';
 import { onRealRecords, range, smallModel } from '../objectives/objective.case.js';
+import { restoreTrainer, trainerTensors } from '../runs/trainer-state.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { combinations, modelOnRecords } from './device-models.case.js';
 import { DeviceTrainer, stepProgram } from './device-trainer.js';
@@ -87,14 +88,52 @@ describe.runIf(answers)('training on a device', () => {
   );
 });
 
-describe.runIf(answers)('the step of every objective, encoder and kind of token', async () => {
-  const device = await webgpuEngine();
+describe.runIf(answers)('a training that is gone on with on the same device', () => {
+  it.each([
+    ['sma', 'transformer', 'discrete'],
+    ['byol', 'residual-network', 'continuous'],
+  ] as const)('%s with %s on %s has the bits of one that was not stopped', async (...combination) => {
+    const { spec, model, build, feedsOf, pack } = modelOnRecords(combination)!;
+    const { momentum } = objectiveOf(model);
+    const options = { build, weightDecay: 0.01, clipNorm: 1 };
+    const trainerOnDevice = async () => new DeviceTrainer(await webgpuEngine(), cpu, options, spec.maxTokens);
+    const train = async (trainer: DeviceTrainer, from: number, to: number) => {
+      for (let step = from; step <= to; step++) {
+        const feeds = feedsOf(pack(range(4)), step);
+        await trainer.step(spec.maxTokens, feeds, { step, learningRate: 1e-3, momentum: momentum && 0.9 });
+      }
+      await trainer.fetchState();
+    };
+    const [whole, first, second] = [
+      await trainerOnDevice(),
+      await trainerOnDevice(),
+      await trainerOnDevice(),
+    ];
+    for (const trainer of [whole, first]) trainer.begin(initializeParameters(trainer.layout, 3));
+    await train(whole, 1, 4);
+    await train(first, 1, 2);
+    const metadata = { epoch: 0, position: 2, config_hash: '', version: '' };
+    restoreTrainer(second, { path: 'memory', step: 2, metadata, tensors: trainerTensors(first) });
+    await train(second, 3, 4);
+    // The gradient is that of the first step, on the CPU.
+    for (const name of ['parameters', 'firstMoment', 'secondMoment', 'average'] as const)
+      expect(second.state[name], name).toEqual(whole.state[name]);
+    expect(first.state.parameters).not.toEqual(whole.state.parameters);
+    for (const trainer of [whole, first, second]) await trainer.release();
+  });
+});
+
+describe.runIf(answers)('the step of every objective, encoder and kind of token', () => {
+  let device: DeviceEngine;
+  beforeAll(async () => {
+    device = await webgpuEngine();
+  });
   afterAll(() => device.release());
 
   // What is trained by them, `npm run device-check` compares with the CPU.
-  it.each(combinations)('%s on %s on %s is wholly on the device', async (...combination) => {
+  it.for(combinations)('%s on %s on %s is wholly on the device', async (combination, { skip }) => {
     const found = modelOnRecords(combination);
-    if (found === undefined) return;
+    if (found === undefined) return skip('they do not go together');
     const graph = found.build(found.spec.maxTokens);
     const follows = objectiveOf(found.model).momentum !== undefined;
     const options = { clipNorm: 1, rated: true, follows };
@@ -103,9 +142,10 @@ describe.runIf(answers)('the step of every objective, encoder and kind of token'
   });
 });
 
-/** A device that gives these reports and leaves the state as it is; `alive` are its tensors. */
+/** A device that gives these reports and leaves the state as it is; `alive` are its tensors, `programs` what is compiled. */
 function fakeDevice(reports: number[][]) {
   const alive = new Set<DeviceTensor>();
+  const programs = new Set<string>();
   const tensor = (data: ArrayLike<number>) => {
     const made = {
       dims: [data.length],
@@ -116,20 +156,23 @@ function fakeDevice(reports: number[][]) {
     return made;
   };
   const device: DeviceEngine = {
-    compile: async () => ({
-      run: async () => ({
-        report: tensor(reports.shift()!),
-        new_parameters: tensor([7]),
-        new_first: tensor([8]),
-        new_second: tensor([9]),
-      }),
-      release: async () => {},
-    }),
+    compile: async ({ name }) => {
+      programs.add(name);
+      return {
+        run: async () => ({
+          report: tensor(reports.shift()!),
+          new_parameters: tensor([7]),
+          new_first: tensor([8]),
+          new_second: tensor([9]),
+        }),
+        release: async () => void programs.delete(name),
+      };
+    },
     upload: async ({ data }) => tensor(data),
     download: async (made) => (made as ReturnType<typeof tensor>).data,
-    release: async () => {},
+    release: async () => void programs.add('released'),
   };
-  return { device, alive };
+  return { device, alive, programs };
 }
 
 describe('a device that may be wrong', () => {
@@ -180,7 +223,7 @@ describe('a device that may be wrong', () => {
   });
 
   it('frees its tensors where it begins again, goes back to the beginning and is released', async () => {
-    const { device, alive } = fakeDevice([
+    const { device, alive, programs } = fakeDevice([
       [36, 24],
       [36, 24],
       [36, 24],
@@ -201,8 +244,11 @@ describe('a device that may be wrong', () => {
     await trainer.fetchState();
     expect(trainer.state.parameters[0]).toBe(4);
     await trainer.step(1, {}, settings);
+    // The program of one length is compiled once.
+    expect([...programs]).toEqual(['step']);
     await trainer.release();
     expect(alive.size).toBe(0);
+    expect([...programs]).toEqual(['released']);
   });
 
   it('keeps what was brought back last whole, where it fails while more is brought', async () => {

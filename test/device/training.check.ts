@@ -13,23 +13,35 @@ const cpu = await nodeEngine({ threads: 1 });
 // While it is there, the runtime keeps what it compiled for the device.
 const keeper = await webgpuEngine();
 
-/** The largest difference of a loss in twenty steps, as a part of it, by combination. */
-const worst: Record<string, number> = {};
+interface Differences {
+  /** The largest of the device's losses from those of the CPU, as a part of them. */
+  readonly device: number;
+  /** The same of a second training on the CPU, whose parameters start one rounding apart. */
+  readonly rounding: number;
+}
+
+const LARGEST = 1e-5;
+
+const found: Record<string, Differences> = {};
 afterAll(async () => {
   await keeper.release();
-  for (const [name, difference] of Object.entries(worst))
-    console.log(`${name}\t${difference.toExponential(1)}`);
-  const all = Object.values(worst).sort((a, b) => a - b);
+  const exponential = (value: number | undefined) => value?.toExponential(1);
+  for (const [name, { device, rounding }] of Object.entries(found))
+    if (device >= LARGEST)
+      console.log(`${name}: ${exponential(device)}; the CPU's own ${exponential(rounding)}`);
+  const devices = Object.values(found)
+    .map(({ device }) => device)
+    .sort((a, b) => a - b);
   console.log(
-    `${all.length} combinations; losses of ${STEPS} steps differ by at most ${all.at(-1)?.toExponential(1)} of them, by ${all[all.length >> 1]?.toExponential(1)} in the middle`,
+    `losses of ${STEPS} steps and of an evaluation in ${devices.length} combinations: ${devices.filter((value) => value < LARGEST).length} within ${LARGEST}, half of them within ${exponential(devices[devices.length >> 1])}, all within ${exponential(devices.at(-1))}`,
   );
 });
 
 /** Programs that have a part on the processor are refused, so what is trained here is wholly on the device. */
-it.each(combinations)('%s on %s on %s', { timeout: 600_000 }, async (...combination) => {
-  const found = modelOnRecords(combination);
-  if (found === undefined) return;
-  const { spec, model, build, feedsOf, pack } = found;
+it.for(combinations)('%s on %s on %s', async (combination, { skip }) => {
+  const made = modelOnRecords(combination);
+  if (made === undefined) return skip('they do not go together');
+  const { spec, model, build, feedsOf, pack } = made;
   const { momentum } = objectiveOf(model);
   const options = {
     build,
@@ -40,13 +52,17 @@ it.each(combinations)('%s on %s on %s', { timeout: 600_000 }, async (...combinat
   const trainers = [
     new Trainer(cpu, options, spec.maxTokens),
     new DeviceTrainer(await webgpuEngine(), cpu, options, spec.maxTokens),
+    new Trainer(cpu, options, spec.maxTokens),
   ];
-  let difference = 0;
-  const compare = ([expected, seen]: number[]) => {
-    difference = Math.max(difference, Math.abs(seen / expected - 1));
+  let [device, rounding] = [0, 0];
+  const compare = ([expected, seen, other]: number[]) => {
+    device = Math.max(device, Math.abs(seen / expected - 1));
+    rounding = Math.max(rounding, Math.abs(other / expected - 1));
   };
   try {
-    for (const trainer of trainers) trainer.begin(initializeParameters(trainer.layout, 3));
+    const start = initializeParameters(trainers[0].layout, 3);
+    const apart = start.map((value, i) => value * (1 + (i % 2 === 0 ? 1 : -1) * 2 ** -23));
+    for (const [i, trainer] of trainers.entries()) trainer.begin(i === 2 ? apart : start);
     for (let step = 1; step <= STEPS; step++) {
       const feeds = feedsOf(pack(range(ROWS).map((row) => (row + step * ROWS) % 16)), step);
       const losses: number[] = [];
@@ -61,8 +77,9 @@ it.each(combinations)('%s on %s on %s', { timeout: 600_000 }, async (...combinat
     for (const trainer of trainers)
       losses.push(Number((await trainer.evaluate(spec.maxTokens, feeds)).loss.data[0]));
     compare(losses);
-    worst[combination.join(' ')] = difference;
-    expect(difference).toBeLessThan(1e-5);
+    found[combination.join(' ')] = { device, rounding };
+    // Where training itself makes more of a rounding, a device need not make less.
+    expect(device).toBeLessThan(Math.max(LARGEST, 3 * rounding));
   } finally {
     for (const trainer of trainers) await trainer.release();
   }
