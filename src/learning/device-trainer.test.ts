@@ -1,16 +1,19 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type EncoderKind, encoders } from '../encoders/index.js';
 import { nodeEngine } from '../engine/node.js';
 import { type DeviceEngine, DeviceLost, type DeviceTensor, webgpuEngine } from '../engine/webgpu.js';
+import { finetuningGraph, heads } from '../finetuning/labelled-graph.js';
 import * as g from '../graph/index.js';
 import { onRealRecords, range, smallModel } from '../objectives/objective.case.js';
 import { restoreTrainer, trainerTensors } from '../runs/trainer-state.js';
+import { tasks } from '../scoring/metrics.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
-import { combinations, modelOnRecords } from './device-models.case.js';
+import { combinations, modelOnRecords, ROWS } from './device-models.case.js';
 import { DeviceTrainer, stepProgram } from './device-trainer.js';
 import { objectiveOf } from './model.js';
 import { initializeParameters, parameterLayout } from './parameters.js';
 import { pretrainingGraphFor } from './self-supervision.js';
-import { Trainer } from './trainer.js';
+import { type TrainableGraph, Trainer } from './trainer.js';
 
 // SwiftShader, a Vulkan driver without a GPU, is enough: see docs/performance.md.
 const answers = await webgpuEngine().then(
@@ -123,22 +126,36 @@ describe.runIf(answers)('a training that is gone on with on the same device', ()
   });
 });
 
-describe.runIf(answers)('the step of every objective, encoder and kind of token', () => {
+describe.runIf(answers)('a step is wholly on the device', () => {
   let device: DeviceEngine;
   beforeAll(async () => {
     device = await webgpuEngine();
   });
   afterAll(() => device.release());
+  // A program with a part on the processor is refused.
+  const compile = async (graph: TrainableGraph, follows: boolean) => {
+    const options = { clipNorm: 1, rated: true, follows };
+    await (await device.compile(stepProgram(graph, parameterLayout(graph.parameters), options))).release();
+  };
 
   // What is trained by them, `npm run device-check` compares with the CPU.
-  it.for(combinations)('%s on %s on %s is wholly on the device', async (combination, { skip }) => {
+  it.for(combinations)('of %s on %s on %s', async (combination, { skip }) => {
     const found = modelOnRecords(combination);
     if (found === undefined) return skip('they do not go together');
-    const graph = found.build(found.spec.maxTokens);
-    const follows = objectiveOf(found.model).momentum !== undefined;
-    const options = { clipNorm: 1, rated: true, follows };
-    // A program with a part on the processor is refused.
-    await (await device.compile(stepProgram(graph, parameterLayout(graph.parameters), options))).release();
+    const { spec, model, build } = found;
+    await compile(build(spec.maxTokens), objectiveOf(model).momentum !== undefined);
+  });
+
+  const finetunings = tasks.flatMap((task) =>
+    heads.flatMap((head) =>
+      (Object.keys(encoders) as EncoderKind[]).map((encoder) => [task, head, encoder] as const),
+    ),
+  );
+  it.each(finetunings)('of fine-tuning: %s by the head %s on %s', async (task, head, encoder) => {
+    const small = smallModel(real.discrete.tokenizer.spec, 'random-masking', {}, encoder);
+    const outputs = task === 'multiclass' || task === 'per-token' ? 3 : 1;
+    const labels = { task, columns: ['label'], targets: 1, outputs, classes: [], reason: '' };
+    await compile(finetuningGraph({ ...small, head }, labels, ROWS, small.spec.maxTokens), false);
   });
 });
 

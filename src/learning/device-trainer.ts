@@ -280,11 +280,8 @@ function fromFlatVectors(values: readonly Value[], layout: ParameterLayout): Val
   });
 }
 
-/**
- * The program with its parameters taken from the flat vectors.
- * @internal
- */
-export function withFlatVectors({ name, outputs }: Program, layout: ParameterLayout): Program {
+/** The program with its parameters taken from the flat vectors. */
+function withFlatVectors({ name, outputs }: Program, layout: ParameterLayout): Program {
   const values = fromFlatVectors(Object.values(outputs), layout);
   return { name, outputs: Object.fromEntries(Object.keys(outputs).map((key, i) => [key, values[i]])) };
 }
