@@ -7,6 +7,7 @@ import { objectiveOf } from '../../src/learning/model.js';
 import { initializeParameters } from '../../src/learning/parameters.js';
 import { Trainer } from '../../src/learning/trainer.js';
 import { range } from '../../src/objectives/objective.case.js';
+import { random } from '../../src/tensor/random.js';
 
 const STEPS = 20;
 const cpu = await nodeEngine({ threads: 1 });
@@ -16,11 +17,13 @@ const keeper = await webgpuEngine();
 interface Differences {
   /** The largest of the device's losses from those of the CPU, as a part of them. */
   readonly device: number;
-  /** The same of a second training on the CPU, whose parameters start one rounding apart. */
+  /** The same of trainings on the CPU whose parameters start one rounding apart. */
   readonly rounding: number;
 }
 
 const LARGEST = 1e-5;
+/** Trainings whose parameters start apart. */
+const APART = 3;
 
 const found: Record<string, Differences> = {};
 afterAll(async () => {
@@ -52,17 +55,20 @@ it.for(combinations)('%s on %s on %s', async (combination, { skip }) => {
   const trainers = [
     new Trainer(cpu, options, spec.maxTokens),
     new DeviceTrainer(await webgpuEngine(), cpu, options, spec.maxTokens),
-    new Trainer(cpu, options, spec.maxTokens),
+    ...range(APART).map(() => new Trainer(cpu, options, spec.maxTokens)),
   ];
   let [device, rounding] = [0, 0];
-  const compare = ([expected, seen, other]: number[]) => {
+  const compare = ([expected, seen, ...others]: number[]) => {
     device = Math.max(device, Math.abs(seen / expected - 1));
-    rounding = Math.max(rounding, Math.abs(other / expected - 1));
+    for (const other of others) rounding = Math.max(rounding, Math.abs(other / expected - 1));
   };
   try {
     const start = initializeParameters(trainers[0].layout, 3);
-    const apart = start.map((value, i) => value * (1 + (i % 2 === 0 ? 1 : -1) * 2 ** -23));
-    for (const [i, trainer] of trainers.entries()) trainer.begin(i === 2 ? apart : start);
+    for (const [i, trainer] of trainers.entries()) {
+      const source = random(i, 'rounding');
+      const sign = () => (i < 2 ? 0 : source.uniform() < 0.5 ? -1 : 1);
+      trainer.begin(start.map((value) => value * (1 + sign() * 2 ** -23)));
+    }
     for (let step = 1; step <= STEPS; step++) {
       const feeds = feedsOf(pack(range(ROWS).map((row) => (row + step * ROWS) % 16)), step);
       const losses: number[] = [];
