@@ -32,7 +32,7 @@ describe.runIf(answers)('training on a device', () => {
     ['sma', 'transformer', 'discrete'],
     ['random-masking', 'transformer', 'discrete'],
     ['t-jepa', 'transformer', 'fields'],
-    ['byol', 'residual-network', 'continuous'],
+    ['simclr', 'residual-network', 'continuous'],
   ] as const)(
     '%s with %s on %s: losses, metrics and state are those of the CPU',
     async (kind, encoder, tokens) => {
