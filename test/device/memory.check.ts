@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { nodeEngine } from '../../src/engine/node.js';
 import { type DeviceEngine, type DeviceTensor, webgpuEngine } from '../../src/engine/webgpu.js';
@@ -8,6 +10,8 @@ import { initializeParameters } from '../../src/learning/parameters.js';
 import { range } from '../../src/objectives/objective.case.js';
 
 const STEPS = 2000;
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
 const cpu = await nodeEngine({ threads: 1 });
 
 /** An engine that knows which of its tensors are not yet disposed of. */
@@ -39,7 +43,7 @@ function counted(device: DeviceEngine): { engine: DeviceEngine; alive: Set<Devic
 
 /** Resident memory in MiB, in which a software adapter has its buffers, too. */
 function residentMemory(): number {
-  global.gc?.();
+  collectGarbage();
   const pages = Number(readFileSync('/proc/self/statm', 'utf8').split(' ')[1]);
   return (pages * 4096) / 2 ** 20;
 }
