@@ -68,7 +68,17 @@ export interface TakenStep {
 }
 
 /** By which part a tracked parameter moves, at each update, towards the value of the batch; as PyTorch's momentum. */
-const TRACKING_RATE = 0.1;
+export const TRACKING_RATE = 0.1;
+
+/**
+ * What the tracked parameters follow, by name. A target network's are its average. Of a layer that is built several times,
+ * as for two views, the last is followed.
+ */
+export function trackedValues({ loss, parameters }: TrainableGraph): ReadonlyMap<string, Value> {
+  const own = new Set(parameters.map(({ name }) => name));
+  const tracked = trackedOf([loss]).filter(({ name }) => own.has(name));
+  return new Map(tracked.map(({ name, value }) => [name, value]));
+}
 
 /** The name under which a gradient program gives the value that a tracked parameter follows. */
 const trackedName = (parameter: string): string => `tracked.${parameter}`;
@@ -188,15 +198,14 @@ export class Trainer {
     tokens: number,
     feeds: HostTensors,
   ): Promise<{ loss: number; weight: number; metrics: Record<string, number> }> {
-    const { loss, weight, parameters, metrics } = this.graph(tokens);
+    const graph = this.graph(tokens);
+    const { loss, weight, parameters, metrics } = graph;
     const { executable, results } = await this.compile(`gradient ${tokens}`, () => {
-      // A target network's are its average. Of a layer that is built several times, as for two views, the last is followed.
-      const own = new Set(parameters.map(({ name }) => name));
-      const tracked = trackedOf([loss]).filter(({ name }) => own.has(name));
+      const tracked = [...trackedValues(graph)].map(([name, value]) => [trackedName(name), value]);
       const outputs: Record<string, Value> = {
         ...metrics,
         ...(weight && { weight }),
-        ...Object.fromEntries(tracked.map(({ name, value }) => [trackedName(name), value])),
+        ...Object.fromEntries(tracked),
       };
       return gradientProgram('gradient', loss, parameters, outputs, { recompute: this.options.recompute });
     });
