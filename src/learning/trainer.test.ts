@@ -314,7 +314,6 @@ describe('the programs of a trainer', () => {
       'gradient',
       'evaluation',
       'embedding',
-      'adamw',
       'evaluation',
     ]);
     await trainer.release();
