@@ -14,7 +14,7 @@ export interface MatmulAttributes {
 const swapLastTwo = (rank: number): number[] =>
   Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
 
-/** Transposes the last two axes. The runtime fuses this into the product that follows. */
+/** Transposes the last two axes. */
 function lowerTransposed(lowering: Lowering, operand: string, rank: number): string {
   return lowering.emit('Transpose', [operand], { perm: swapLastTwo(rank) })[0];
 }
@@ -63,6 +63,12 @@ export const matrix = {
       if (rankA === 2 && rankB === 2 && (transposeA || transposeB)) {
         const attributes = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 };
         lowering.emit('Gemm', [a, b], attributes, results);
+        return;
+      }
+      if ((transposeA || transposeB) && lowering.device === 'cpu') {
+        // The runtime would fuse the product so itself, but for operands that it has joined with a transposition before.
+        const attributes = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 };
+        lowering.emit('com.microsoft.FusedMatMul', [a, b], attributes, results);
         return;
       }
       const left = transposeA ? lowerTransposed(lowering, a, rankA) : a;
