@@ -89,17 +89,19 @@ export const matrix = {
 
 /** Columns of a stack are as many as these times those of the other, or more: it is much the wider one. */
 const MUCH_WIDER = 2;
+/** So few columns do not make up for what their product spends on transposing the other operand. */
+const FEW_COLUMNS = 64;
 
 /**
- * The product, where a stack aᵀ · b of a wide `a` is taken as (bᵀ · a)ᵀ: the runtime is slow to transpose the wide
- * operand of a product, which costs more than to transpose a narrow result.
+ * The product, where a stack aᵀ · b of a wide `a` and a narrow `b` is taken as (bᵀ · a)ᵀ: the runtime is slow to transpose
+ * the wide operand of a product, which costs more than to transpose a narrow result.
  */
 function multiplyMatrices(a: Value, b: Value, attributes: MatmulAttributes): Value {
   const { transposeA, transposeB } = attributes;
   const rank = a.shape.length;
   if (transposeA && !transposeB && rank > 2 && rank === b.shape.length) {
-    const [columnsA, columnsB] = [a.shape[rank - 1], b.shape[rank - 1]];
-    if (Number(columnsA) >= MUCH_WIDER * Number(columnsB)) {
+    const [columnsA, columnsB] = [a, b].map(({ shape }) => Number(shape[rank - 1]));
+    if (columnsB <= FEW_COLUMNS && columnsA >= MUCH_WIDER * columnsB) {
       const product = apply(matrix.matmul, [b, a], attributes)[0];
       return transpose(product, swapLastTwo(rank));
     }
