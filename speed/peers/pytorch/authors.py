@@ -88,7 +88,7 @@ class Encoder(nn.Module):
         super().__init__()
         width = config["width"]
         self.latents = nn.Parameter(torch.empty(config["latents"], width))
-        self.cross_attention = Block(width, config["embedWidth"], config["crossHeads"], 1)
+        self.cross_attention = Block(width, config["embed_width"], config["cross_heads"], 1)
         self.layers = nn.ModuleList(
             Block(width, width, config["heads"], config["widening"]) for _ in range(config["layers"])
         )
@@ -104,7 +104,7 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     def __init__(self, spec: dict, encoder: dict, heads: int):
         super().__init__()
-        width = encoder["embedWidth"]
+        width = encoder["embed_width"]
         self.states_norm = nn.LayerNorm(encoder["width"])
         self.cross_attention = Block(width, encoder["width"], heads, 1, residual=False)
         self.output_norm = nn.LayerNorm(width, eps=1e-12)
@@ -125,7 +125,7 @@ def hide_most_attended(attention, padding, chosen_queries, counts):
     averaged = attention.mean(dim=1)
     hidden = torch.zeros_like(padding)
     for row in range(len(averaged)):
-        rows = chosen_queries[row].nonzero().squeeze(1)
+        rows = chosen_queries[row].sum(dim=0).nonzero().squeeze(1)
         attended = averaged[row, rows].sum(dim=0).masked_fill(padding[row], -1)
         hidden[row, attended.topk(int(counts[row])).indices] = True
     return hidden
@@ -135,7 +135,7 @@ class SelfGuidedMasking(nn.Module):
     def __init__(self, workload: Workload):
         super().__init__()
         spec, encoder = workload.spec, workload.encoder
-        self.embedding = Embedding(spec, encoder["embedWidth"])
+        self.embedding = Embedding(spec, encoder["embed_width"])
         self.encoder = Encoder(encoder)
         self.decoder = Decoder(spec, encoder, workload.objective["decoder_heads"])
 

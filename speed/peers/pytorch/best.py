@@ -126,17 +126,24 @@ class MLP(nn.Module):
 
 
 class SelfAttentionBlock(nn.Module):
-    def __init__(self, workload: Workload, name: str, attend):
+    def __init__(self, workload: Workload, name: str, attend, first=False):
         super().__init__()
         self.heads, self.attend = workload.encoder["heads"], attend
         inner = f"{name}.attention"
         self.norm = Norm(workload, f"{name}.attention_norm")
-        self.query_key_value = Linear(workload, f"{inner}.query", f"{inner}.key", f"{inner}.value")
+        # Keys and values of a transformer's first layer are the tokens as embedded, not normalised again.
+        self.query = Linear(workload, f"{inner}.query") if first else None
+        names = ("key", "value") if first else ("query", "key", "value")
+        self.projections = Linear(workload, *(f"{inner}.{part}" for part in names))
         self.output = Linear(workload, f"{inner}.output")
         self.mlp = MLP(workload, name)
 
     def forward(self, x, mask=None):
-        parts = self.query_key_value(self.norm(x)).chunk(3, dim=-1)
+        normalized = self.norm(x)
+        if self.query is None:
+            parts = self.projections(normalized).chunk(3, dim=-1)
+        else:
+            parts = (self.query(normalized), *self.projections(x).chunk(2, dim=-1))
         mixed = self.attend(*(split(part, self.heads) for part in parts), mask)
         return self.mlp(x + self.output(joined(mixed)))
 
@@ -172,9 +179,12 @@ class Model(nn.Module):
         self.perceiver = encoder["kind"] == "perceiver"
         if self.perceiver:
             self.latents = parameter(workload, "encoder.latents")
-            self.reader = CrossAttention(workload, "encoder.cross_attention", encoder["crossHeads"])
+            self.reader = CrossAttention(workload, "encoder.cross_attention", encoder["cross_heads"])
         self.layers = nn.ModuleList(
-            SelfAttentionBlock(workload, f"encoder.layers.{layer}", attend) for layer in range(encoder["layers"])
+            SelfAttentionBlock(workload, "encoder.first_layer", attend, first=True)
+            if layer == 0 and not self.perceiver
+            else SelfAttentionBlock(workload, f"encoder.layers.{layer}", attend)
+            for layer in range(encoder["layers"])
         )
 
     def embedded(self, ids, values, positions):
@@ -225,7 +235,7 @@ class MaskedAutoencoder(Model):
         def choose_hidden(query, key):
             nonlocal places
             # Attention of the chosen queries alone: the others have no say.
-            chosen = batch["chosen_queries"].topk(self.chosen, dim=1).indices
+            chosen = batch["chosen_queries"].sum(dim=1).topk(self.chosen, dim=1).indices
             asked = query[0].transpose(0, 1)[chosen].transpose(1, 2)
             scores = asked @ key.transpose(-1, -2) * (1 / math.sqrt(query.shape[-1]))
             attention = scores.masked_fill(padding[:, None, None], EXCLUDED).softmax(dim=-1)
