@@ -115,7 +115,7 @@ describe('an encoded program', () => {
       a: new ort.Tensor('float32', random(1), [2, 4, 3]),
       b: new ort.Tensor('float32', random(2), [2, 4, 3]),
     };
-    const results = [];
+    const results: number[][] = [];
     for (const [device, ownOperators] of [
       ['any', false],
       ['cpu', true],
