@@ -107,7 +107,7 @@ export class Trainer {
   private readonly gradients: Readonly<Record<string, HostTensor>>;
   private readonly graphs = new Map<number, TrainableGraph>();
   private readonly compiled = new Map<string, Promise<Compiled>>();
-  private optimizer: Promise<AdamW> | undefined;
+  private optimizer: AdamW | undefined;
   /** What the gradient in `state` came with. */
   private latest: HostTensors = {};
 
@@ -229,8 +229,8 @@ export class Trainer {
    */
   async update(step: number, learningRate: number, norm: number): Promise<void> {
     const { weightDecay, clipNorm, rateOf } = this.options;
-    this.optimizer ??= adamW(this.engine, this.layout, this.state, { weightDecay, rateOf });
-    await (await this.optimizer).update(step, learningRate, norm > clipNorm ? clipNorm / norm : 1);
+    this.optimizer ??= adamW(this.layout, this.state, { weightDecay, rateOf });
+    this.optimizer.update(step, learningRate, norm > clipNorm ? clipNorm / norm : 1);
     for (const { name } of this.layout.slots) {
       const batch = this.latest[trackedName(name)]?.data;
       const running = this.parameters[name].data;
@@ -263,7 +263,6 @@ export class Trainer {
   /** Frees all native sessions. */
   async release(): Promise<void> {
     for (const compiled of this.compiled.values()) await (await compiled).executable.release();
-    await (await this.optimizer)?.release();
     this.compiled.clear();
   }
 
