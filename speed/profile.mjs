@@ -81,28 +81,29 @@ try {
     data.set(/** @type {Float32Array} */ (weights[parameter].data));
   }
   const feeds = batchOfWorkload(batches, 0);
-  let elapsed = 0;
+  let [elapsed, optimizer] = [0, 0];
   for (let step = 1; step <= steps + WARM_UP_STEPS; step++) {
     const started = performance.now();
     await trainer.gradient(maxTokens, feeds);
     const norm = trainer.gradientNorm();
+    const updating = performance.now();
     await trainer.update(step, learningRate, norm);
-    if (step > WARM_UP_STEPS) elapsed += performance.now() - started;
+    if (step <= WARM_UP_STEPS) continue;
+    elapsed += performance.now() - started;
+    optimizer += (performance.now() - updating) / steps;
   }
   await trainer.release();
 
   /** @type {Map<string, number>} */
-  const byOperator = new Map();
+  const byOperator = new Map([['AdamW', optimizer]]);
   /** @type {Map<string, { forward: number, backward: number }>} */
   const byLayer = new Map();
-  let total = 0;
+  let total = optimizer;
   for (const file of await readdir(traces)) {
     for (const { name: node, dur, args } of await kernelsOf(join(traces, file))) {
       const milliseconds = dur / 1000 / steps;
       total += milliseconds;
-      const optimizer = node.startsWith('optimizer');
-      const operator = optimizer ? `AdamW ${args.op_name}` : args.op_name;
-      byOperator.set(operator, (byOperator.get(operator) ?? 0) + milliseconds);
+      byOperator.set(args.op_name, (byOperator.get(args.op_name) ?? 0) + milliseconds);
       const { layer, backward } = placeOf(node);
       const times = byLayer.get(layer) ?? { forward: 0, backward: 0 };
       times[backward ? 'backward' : 'forward'] += milliseconds;
@@ -110,7 +111,7 @@ try {
     }
   }
   console.log(
-    `${name}, ${options.threads} threads: ${(elapsed / steps).toFixed(1)} ms per step while traced, of which ${total.toFixed(1)} ms in operators\n`,
+    `${name}, ${options.threads} threads: ${(elapsed / steps).toFixed(1)} ms per step while traced, of which ${total.toFixed(1)} ms in operators and AdamW\n`,
   );
   for (const [operator, milliseconds] of [...byOperator].sort((a, b) => b[1] - a[1])) {
     console.log(`${operator.padEnd(44)}${number(milliseconds)} ms ${share(milliseconds, total)}`);

@@ -60,7 +60,10 @@ export async function nodeEngine(options: EngineOptions): Promise<Engine> {
 
   return {
     async compile(program: Program, { parameters } = {}): Promise<Executable> {
-      const model = encodeProgram(program, { parameters: parameters && ((name) => parameters[name]) });
+      const model = encodeProgram(program, {
+        parameters: parameters && ((name) => parameters[name]),
+        device: 'cpu',
+      });
       const session = await ort.InferenceSession.create(model, sessionOptions);
       return {
         async run(feeds, results) {

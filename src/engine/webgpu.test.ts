@@ -49,3 +49,11 @@ it.runIf(device).each(Object.entries(outputs))('%s: on a device as on the CPU', 
   expect(largestDifference(found, expected)).toBeLessThan(1e-5 * largest);
   await program.release();
 });
+
+it.runIf(device)('a program with a part that the device has no kernel for is refused', async () => {
+  const places64 = g.input('places', 'int64', [4, 2, 3]);
+  const output = g.cast(g.add(places64, places64), 'float32');
+  await expect(device!.compile({ name: 'sums', outputs: { output } })).rejects.toThrow(
+    'training.device webgpu: sums cannot be computed there',
+  );
+});

@@ -20,7 +20,7 @@ export type MixedTensors = Readonly<Record<string, HostTensor | DeviceTensor>>;
 export interface DeviceExecutable {
   /**
    * Hands the work to the device and returns without waiting for it: the outputs are on the device, new at every run, and
-   * the caller's to dispose of. Inputs on the device are left as they are.
+   * the caller's to dispose of. Inputs on the device are left as they are. Throws DeviceLost.
    */
   run(feeds: MixedTensors): Promise<Record<string, DeviceTensor>>;
   /** Frees the native session. */
@@ -33,15 +33,28 @@ export interface DeviceEngine {
   readonly name: string;
   /** Compiles programs that run on the device, whose tensors are on the host before and after. */
   readonly forHost: Pick<Engine, 'compile'>;
-  /** Throws what the runtime throws where it refuses the program, or Error where the device has no kernel for it. */
+  /** Throws LacunaError where the runtime refuses the program, as it does where the device has no kernel for a part of it. */
   compile(program: Program): Promise<DeviceExecutable>;
-  /** A copy on the device. */
+  /** A copy on the device. Throws DeviceLost. */
   upload(tensor: HostTensor<'float32'>): Promise<DeviceTensor>;
-  /** A copy of what is on the device, when all that it depends on is computed. */
+  /** A copy of what is on the device, when all that it depends on is computed. Throws DeviceLost. */
   download(tensor: DeviceTensor): Promise<Float32Array>;
   /** Frees the native sessions of moving tensors. */
   release(): Promise<void>;
 }
+
+/** A device that failed at a program that it had taken: what it holds may be lost. */
+export class DeviceLost extends LacunaError {}
+
+const failing = async <T>(work: Promise<T>): Promise<T> => {
+  try {
+    return await work;
+  } catch (cause) {
+    throw new DeviceLost(`training.device webgpu: the device failed (${(cause as Error).message})`, {
+      cause,
+    });
+  }
+};
 
 const isHost = (tensor: HostTensor | DeviceTensor): tensor is HostTensor => 'dtype' in tensor;
 
@@ -63,6 +76,8 @@ export async function webgpuEngine(): Promise<DeviceEngine> {
         enableMemPattern: false,
         logSeverityLevel: 3,
         preferredOutputLocation: location,
+        // What is not on the device would be copied to the processor and back at every run.
+        extra: { session: { disable_cpu_ep_fallback: '1' } },
       },
     );
 
@@ -75,7 +90,7 @@ export async function webgpuEngine(): Promise<DeviceEngine> {
     const key = `${location} [${original.dims}]`;
     const session = copies.get(key) ?? open(copy(original.dims), location);
     copies.set(key, session);
-    return (await (await session).run({ original })).copy;
+    return (await failing((await session).run({ original }))).copy;
   };
   const release = async () => {
     for (const session of copies.values()) await (await session).release();
@@ -108,10 +123,18 @@ export async function webgpuEngine(): Promise<DeviceEngine> {
       },
     },
     async compile(program) {
-      const session = await open(program, 'gpu-buffer');
+      const session = await open(program, 'gpu-buffer').catch((cause: Error) => {
+        throw new LacunaError(
+          `training.device webgpu: ${program.name} cannot be computed there (${cause.message}); try --device cpu`,
+          { cause },
+        );
+      });
       return {
         run: async (feeds) =>
-          (await session.run(described(program, session, feeds))) as unknown as Record<string, DeviceTensor>,
+          (await failing(session.run(described(program, session, feeds)))) as unknown as Record<
+            string,
+            DeviceTensor
+          >,
         release: () => session.release(),
       };
     },

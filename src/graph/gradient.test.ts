@@ -61,6 +61,7 @@ const table: Record<keyof typeof g.primitives, Case> = {
   softplus: { shapes: [[3, 4]], build: g.softplus },
   relu: { shapes: [[3, 4]], build: g.relu, draw: awayFromZero },
   gelu: { shapes: [[3, 4]], build: g.gelu },
+  hardSigmoid: { shapes: [[3, 4]], build: g.hardSigmoid },
   equal: { shapes: [[4]], build: (x) => g.multiply(x, g.cast(g.equal(x, x), 'float32')) },
   less: {
     shapes: [[4]],

@@ -25,6 +25,7 @@ export {
   erf,
   exp,
   gelu,
+  hardSigmoid,
   less,
   log,
   logicalAnd,

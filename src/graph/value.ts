@@ -66,8 +66,11 @@ export interface OperationNode<A extends Attributes = Attributes> extends NodeBa
   readonly attributes: A;
 }
 
-/** What computes a program. The kernels of WebGPU are fewer: none of LogSoftmax, of GatherElements, or that casts int64. */
-export type Device = 'cpu' | 'webgpu';
+/**
+ * What computes a program: any runtime of ONNX, with its standard operators alone, or ONNX Runtime on a CPU or by WebGPU.
+ * The kernels of WebGPU are fewer: none of LogSoftmax, of GatherElements, or that casts int64.
+ */
+export type Device = 'any' | 'cpu' | 'webgpu';
 
 /** Writes one node's ONNX operators. Operands and results are tensor names. */
 export interface Lowering {

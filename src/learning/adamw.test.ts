@@ -1,14 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Engine } from '../engine/engine.js';
 import { normals } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
-import { parameter } from '../graph/index.js';
+import { input, multiply, parameter, subtract } from '../graph/index.js';
 import type { ParameterNode } from '../graph/value.js';
-import { adamW, unfitLearningRate, vectorNorm } from './adamw.js';
+import { hostTensor } from '../tensor/tensor.js';
+import { adamW, adamWMoments, unfitLearningRate, vectorNorm } from './adamw.js';
+import { KERNEL_ELEMENTS } from './adamw-kernel.js';
 import { parameterLayout } from './parameters.js';
-
-const engine = await nodeEngine({ threads: 1 });
 
 const node = (name: string, size: number, decay: boolean) =>
   parameter(name, [size], { kind: 'constant', value: 0 }, { decay }).node as ParameterNode;
@@ -30,7 +29,7 @@ const rateAt = (step: number) => 0.01 * (1 + Math.cos(step / 30));
 
 describe('AdamW', () => {
   it('is the plain loop over 100 steps, for decayed and plain elements, in slices and across them', async () => {
-    const sizes = { decayed: (1 << 18) + 4321, plain: 777 };
+    const sizes = { decayed: 2 * KERNEL_ELEMENTS + 4321, plain: 777 };
     const layout = parameterLayout([node('plain', sizes.plain, false), node('decayed', sizes.decayed, true)]);
     const flat = () => new Float32Array(layout.length);
     const state = {
@@ -43,14 +42,22 @@ describe('AdamW', () => {
     const direction = normals('direction', layout.length);
     const gradientAt = (i: number) => (step: number) =>
       Math.fround(direction[i] * Math.sin(step * (1 + (i % 7))));
-    const optimizer = await adamW(engine, layout, state, { weightDecay: 0.05 });
+    const optimizer = adamW(layout, state, { weightDecay: 0.05 });
     for (let step = 1; step <= 100; step++) {
       for (let i = 0; i < layout.length; i++) state.gradient[i] = gradientAt(i)(step);
-      await optimizer.update(step, rateAt(step), scaleAt(step));
+      optimizer.update(step, rateAt(step), scaleAt(step));
     }
-    await optimizer.release();
-    const edges = [0, 1, 262143, 262144, 262145, layout.decayed - 1, layout.decayed, layout.length - 1];
-    for (let i = 500; i < layout.length; i += 3989) edges.push(i);
+    const edges = [
+      0,
+      1,
+      KERNEL_ELEMENTS - 1,
+      KERNEL_ELEMENTS,
+      KERNEL_ELEMENTS + 1,
+      layout.decayed - 1,
+      layout.decayed,
+      layout.length - 1,
+    ];
+    for (let i = 500; i < layout.length; i += 389) edges.push(i);
     for (const i of edges) {
       const expected = reference(start[i], i < layout.decayed, gradientAt(i), 100);
       expect(Math.abs(state.parameters[i] - expected.value), `element ${i}`).toBeLessThan(1e-4);
@@ -59,29 +66,69 @@ describe('AdamW', () => {
     }
   });
 
-  it('is one program for all its slices, which is freed with it', async () => {
-    const open: string[] = [];
-    const counted: Engine = {
-      async compile(program) {
-        const { run, release } = await engine.compile(program);
-        open.push(program.name);
-        return {
-          run,
-          async release() {
-            open.pop();
-            await release();
-          },
-        };
-      },
+  it('is, bit for bit, the update that a device computes as operators', async () => {
+    const size = 1001;
+    const layout = parameterLayout([node('w', size, true)]);
+    const state = {
+      parameters: normals('start', size),
+      gradient: normals('direction', size),
+      firstMoment: normals('first', size),
+      secondMoment: normals('second', size).map(Math.abs),
     };
-    const layout = parameterLayout([node('a', 3, true), node('b', 3, false)]);
-    const flat = () => new Float32Array(6);
-    const state = { parameters: flat(), gradient: flat(), firstMoment: flat(), secondMoment: flat() };
-    const optimizer = await adamW(counted, layout, state, { weightDecay: 0.1 });
-    await optimizer.update(1, 0.1, 1);
-    expect(open).toEqual(['adamw']);
-    await optimizer.release();
-    expect(open).toEqual([]);
+    const [rate, scale, step] = [0.01, 0.3, 7];
+    const correction = Math.sqrt(1 - 0.999 ** step);
+    const numbers = {
+      firstShare: (1 - 0.9) * scale,
+      secondShareRoot: Math.sqrt(1 - 0.999) * scale,
+      epsilon: 1e-8 * correction,
+      rate: (rate * correction) / (1 - 0.9 ** step),
+      keep: 1 - rate * 0.1,
+    };
+    const number = (name: keyof typeof numbers) => input(name, 'float32', []);
+    const vector = (name: string) => input(name, 'float32', [size]);
+    const { first, second, change } = adamWMoments(
+      { gradient: vector('gradient'), first: vector('firstMoment'), second: vector('secondMoment') },
+      {
+        firstShare: number('firstShare'),
+        secondShareRoot: number('secondShareRoot'),
+        epsilon: number('epsilon'),
+        rate: number('rate'),
+      },
+    );
+    const parameters = subtract(multiply(vector('parameters'), number('keep')), change);
+    const engine = await nodeEngine({ threads: 1 });
+    const executable = await engine.compile({
+      name: 'update',
+      outputs: { parameters_: parameters, first, second },
+    });
+    const result = () => hostTensor('float32', [size], new Float32Array(size));
+    const results = { parameters_: result(), first: result(), second: result() };
+    const vectors = Object.entries(state).map(([name, data]) => [name, hostTensor('float32', [size], data)]);
+    const scalars = Object.entries(numbers).map(([name, value]) => [
+      name,
+      hostTensor('float32', [], Float32Array.of(value)),
+    ]);
+    await executable.run(Object.fromEntries([...vectors, ...scalars]), results);
+    await executable.release();
+
+    adamW(layout, state, { weightDecay: 0.1 }).update(step, rate, scale);
+    expect(state.parameters).toEqual(results.parameters_.data);
+    expect(state.firstMoment).toEqual(results.first.data);
+    expect(state.secondMoment).toEqual(results.second.data);
+  });
+
+  it('lets moments that fade end as zero', () => {
+    const layout = parameterLayout([node('w', 4, false)]);
+    const tiny = () => new Float32Array(4).fill(2 ** -126);
+    const state = {
+      parameters: new Float32Array(4).fill(3),
+      gradient: new Float32Array(4),
+      firstMoment: tiny(),
+      secondMoment: tiny(),
+    };
+    adamW(layout, state, { weightDecay: 0.1 }).update(1, 0.1, 1);
+    expect([...state.firstMoment, ...state.secondMoment]).toEqual(new Array(8).fill(0));
+    expect([...state.parameters]).toEqual([3, 3, 3, 3]);
   });
 
   it('moves a fresh parameter by the learning rate whatever the size of its gradient', async () => {
@@ -92,9 +139,8 @@ describe('AdamW', () => {
       firstMoment: new Float32Array(3),
       secondMoment: new Float32Array(3),
     };
-    const optimizer = await adamW(engine, layout, state, { weightDecay: 0.1 });
-    await optimizer.update(1, 0.25, 1);
-    await optimizer.release();
+    const optimizer = adamW(layout, state, { weightDecay: 0.1 });
+    optimizer.update(1, 0.25, 1);
     [-0.25, 0.25, -0.25].forEach((moved, i) => {
       expect(state.parameters[i]).toBeCloseTo(moved, 4);
     });
@@ -111,9 +157,8 @@ describe('AdamW', () => {
         secondMoment: flat(),
       };
       const before = state.parameters.slice();
-      const optimizer = await adamW(engine, layout, state, { weightDecay: 0.1, rateOf });
-      await optimizer.update(1, 0.01, 1);
-      await optimizer.release();
+      const optimizer = adamW(layout, state, { weightDecay: 0.1, rateOf });
+      optimizer.update(1, 0.01, 1);
       return state.parameters.map((value, i) => value - before[i]);
     };
     const whole = await update();

@@ -1,21 +1,6 @@
-import type { Engine } from '../engine/engine.js';
-import {
-  add,
-  divide,
-  input,
-  multiply,
-  type Program,
-  scalar,
-  scope,
-  sqrt,
-  subtract,
-  type Value,
-} from '../graph/index.js';
-import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+import { add, divide, multiply, scalar, sqrt, type Value } from '../graph/index.js';
+import { adamWKernel, KERNEL_ELEMENTS } from './adamw-kernel.js';
 import type { ParameterLayout } from './parameters.js';
-
-/** Elements per run: enough that a run's fixed cost is small, few enough that intermediates stay in the cache. */
-const SLICE = 1 << 18;
 
 /** Constants of AdamW: those of PyTorch. */
 export const [BETA1, BETA2, EPSILON] = [0.9, 0.999, 1e-8];
@@ -41,9 +26,7 @@ export interface AdamWState {
 /** An optimizer that is ready to take steps. */
 export interface AdamW {
   /** Step `step` (from 1) in place, with the gradient multiplied by `scale` first. */
-  update(step: number, learningRate: number, scale: number): Promise<void>;
-  /** Frees the native session. */
-  release(): Promise<void>;
+  update(step: number, learningRate: number, scale: number): void;
 }
 
 /** A peak rate above this moves each parameter further in a step than most have to go in all. */
@@ -62,92 +45,56 @@ export function unfitLearningRate(learningRate: number): string | undefined {
 export function adamWMoments(
   { gradient, first, second }: Readonly<Record<'gradient' | 'first' | 'second', Value>>,
   numbers: Readonly<Record<'firstShare' | 'secondShareRoot' | 'epsilon' | 'rate', Value>>,
-  [beta1, beta2] = [BETA1, BETA2],
 ): { first: Value; second: Value; change: Value } {
-  const newFirst = add(multiply(first, scalar(beta1)), multiply(gradient, numbers.firstShare));
+  const newFirst = add(multiply(first, scalar(BETA1)), multiply(gradient, numbers.firstShare));
   const root = multiply(gradient, numbers.secondShareRoot);
-  const newSecond = add(multiply(second, scalar(beta2)), multiply(root, root));
+  const newSecond = add(multiply(second, scalar(BETA2)), multiply(root, root));
   const change = multiply(divide(newFirst, add(sqrt(newSecond), numbers.epsilon)), numbers.rate);
   return { first: newFirst, second: newSecond, change };
 }
 
-/** The update of any number of elements. Each operator is a pass over memory, so numbers are multiplied on the host. */
-function adamWProgram(beta1: number, beta2: number): Program {
-  return scope('optimizer', () => {
-    const vector = (name: string) => input(name, 'float32', ['elements']);
-    const number = (name: string) => input(name, 'float32', []);
-    const { first, second, change } = adamWMoments(
-      { gradient: vector('gradient'), first: vector('first'), second: vector('second') },
-      {
-        firstShare: number('first_share'),
-        secondShareRoot: number('second_share_root'),
-        epsilon: number('epsilon'),
-        rate: number('rate'),
-      },
-      [beta1, beta2],
-    );
-    const parameters = subtract(multiply(vector('parameters'), number('keep')), change);
-    return {
-      name: 'adamw',
-      outputs: { new_parameters: parameters, new_first: first, new_second: second },
-    };
-  });
-}
-
 /**
  * AdamW (Loshchilov & Hutter, ICLR 2019) as PyTorch computes it: decay is decoupled, moments are bias-corrected, and
- * epsilon is added after the square root. One program of elementwise operators, run over slices of the flat vectors.
- * `state` is updated in place.
+ * epsilon is added after the square root. Moments below 2⁻¹²⁶ are 0. `state` is updated in place, part by part.
  */
-export async function adamW(
-  engine: Engine,
+export function adamW(
   layout: ParameterLayout,
   state: AdamWState,
   { beta1 = BETA1, beta2 = BETA2, epsilon = EPSILON, weightDecay, rateOf = () => 1 }: AdamWOptions,
-): Promise<AdamW> {
-  const executable = await engine.compile(adamWProgram(beta1, beta2));
-
-  const slices: {
-    decays: boolean;
-    rate: number;
-    feeds: Record<string, HostTensor>;
-    results: Record<string, HostTensor>;
-  }[] = [];
-  const addSlices = ({ start, end, decays, rate }: UpdateRange) => {
-    for (let offset = start; offset < end; offset += SLICE) {
-      const length = Math.min(SLICE, end - offset);
-      const view = (flat: Float32Array) =>
-        hostTensor('float32', [length], flat.subarray(offset, offset + length));
-      const [values, first, second] = [state.parameters, state.firstMoment, state.secondMoment].map(view);
-      slices.push({
-        decays,
-        rate,
-        feeds: { parameters: values, first, second, gradient: view(state.gradient) },
-        results: { new_parameters: values, new_first: first, new_second: second },
-      });
-    }
-  };
-  for (const range of updateRanges(layout, rateOf)) addSlices(range);
-
-  const number0 = (value: number) => hostTensor('float32', [], Float32Array.of(value));
+): AdamW {
+  const kernel = adamWKernel();
+  const ranges = updateRanges(layout, rateOf);
+  const updated = [
+    [state.parameters, kernel.parameters],
+    [state.firstMoment, kernel.first],
+    [state.secondMoment, kernel.second],
+  ] as const;
   return {
-    async update(step, learningRate, scale) {
+    update(step, learningRate, scale) {
       const correction = Math.sqrt(1 - beta2 ** step);
       const shared = {
-        first_share: number0((1 - beta1) * scale),
-        second_share_root: number0(Math.sqrt(1 - beta2) * scale),
-        epsilon: number0(epsilon * correction),
+        firstShare: (1 - beta1) * scale,
+        secondShareRoot: Math.sqrt(1 - beta2) * scale,
+        epsilon: epsilon * correction,
+        beta1,
+        beta2,
       };
-      for (const { decays, rate, feeds, results } of slices) {
+      for (const { start, end, decays, rate } of ranges) {
         const own = rate * learningRate;
-        const scalars = {
-          rate: number0((own * correction) / (1 - beta1 ** step)),
-          keep: number0(decays ? 1 - own * weightDecay : 1),
+        const numbers = {
+          ...shared,
+          rate: (own * correction) / (1 - beta1 ** step),
+          keep: decays ? 1 - own * weightDecay : 1,
         };
-        await executable.run({ ...feeds, ...shared, ...scalars }, results);
+        for (let from = start; from < end; from += KERNEL_ELEMENTS) {
+          const to = Math.min(end, from + KERNEL_ELEMENTS);
+          kernel.gradient.set(state.gradient.subarray(from, to));
+          for (const [flat, part] of updated) part.set(flat.subarray(from, to));
+          kernel.run(to - from, numbers);
+          for (const [flat, part] of updated) flat.set(part.subarray(0, to - from), from);
+        }
       }
     },
-    release: () => executable.release(),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Training with all state on a device: one program per step and batch length, of which a few numbers come back. */
 import type { Engine, HostTensors } from '../engine/engine.js';
 import type { DeviceEngine, DeviceExecutable, DeviceTensor } from '../engine/webgpu.js';
-import { InputError, LacunaError } from '../errors.js';
+import { LacunaError } from '../errors.js';
 import {
   add,
   concatenate,
@@ -21,7 +21,6 @@ import {
   staticSize,
   subtract,
   sumAll,
-  trackedOf,
   type Value,
   where,
 } from '../graph/index.js';
@@ -32,9 +31,11 @@ import { type ParameterLayout, TARGET } from './parameters.js';
 import {
   type StepSettings,
   type TakenStep,
+  TRACKING_RATE,
   type TrainableGraph,
   Trainer,
   type TrainerOptions,
+  trackedValues,
 } from './trainer.js';
 
 /** How far the first step of a device may be from the CPU's, as a part of it. */
@@ -46,6 +47,8 @@ interface DeviceState {
   readonly first: DeviceTensor;
   readonly second: DeviceTensor;
   readonly average?: DeviceTensor;
+  /** What the learning rate is multiplied by; it stays as it is. */
+  readonly rates?: DeviceTensor;
 }
 
 const number0 = (value: number): HostTensor => hostTensor('float32', [], Float32Array.of(value));
@@ -61,19 +64,18 @@ export class DeviceTrainer extends Trainer {
   private onDevice: DeviceState | undefined;
   private checked = false;
   private readonly programs = new Map<string, Promise<DeviceExecutable>>();
+  /** float32[layout.length], where parameters have rates of their own. */
+  private readonly rates: Float32Array | undefined;
 
-  /** Throws InputError for a model with moments that are tracked (batch normalisation), and for rates per parameter. */
+  /** `lengthForLayout` is any length; it is the first to be built. The device is released with the trainer. */
   constructor(
     private readonly device: DeviceEngine,
     cpu: Engine,
-    options: Omit<TrainerOptions, 'rateOf'>,
+    options: TrainerOptions,
     lengthForLayout: number,
   ) {
     super(cpu, options, lengthForLayout);
-    if (trackedOf([this.graph(lengthForLayout).loss]).length > 0)
-      throw new InputError(
-        'training.device webgpu: the encoder or the objective has batch normalisation, which is computed on the CPU alone; try --device cpu',
-      );
+    this.rates = options.rateOf && ratesOf(this.layout, options.rateOf);
   }
 
   override begin(parameters: Float32Array): void {
@@ -82,9 +84,18 @@ export class DeviceTrainer extends Trainer {
   }
 
   override async restart(): Promise<void> {
-    await this.fetchState();
-    this.dropDeviceState();
-    await super.restart();
+    const { start } = this.state;
+    if (start === undefined) return super.restart();
+    const old = await this.deviceState();
+    const zeros = new Float32Array(this.layout.length);
+    this.onDevice = {
+      ...old,
+      parameters: await this.upload(start),
+      first: await this.upload(zeros),
+      second: await this.upload(zeros),
+      ...(old.average && { average: old.parameters }),
+    };
+    freeAllBut(this.onDevice, old);
   }
 
   override async setParameters(parameters: Float32Array): Promise<void> {
@@ -115,29 +126,32 @@ export class DeviceTrainer extends Trainer {
     const numbers = {
       'optimizer.rate': number0((learningRate * correction) / (1 - BETA1 ** step)),
       'optimizer.epsilon': number0(EPSILON * correction),
-      'optimizer.keep': number0(1 - learningRate * this.options.weightDecay),
+      'optimizer.decay': number0(learningRate * this.options.weightDecay),
       ...(momentum !== undefined && { 'optimizer.momentum': number0(momentum) }),
     };
     const executable = await this.program(`step ${tokens}`, () =>
-      stepProgram(graph, this.layout, this.options, momentum !== undefined),
+      stepProgram(graph, this.layout, {
+        ...this.options,
+        rated: this.rates !== undefined,
+        follows: momentum !== undefined,
+      }),
     );
     const { report, ...fresh } = await executable.run({ ...feeds, ...numbers, ...stateFeeds(old) });
     settings.meanwhile?.();
     const [loss, norm, ...rest] = await this.device.download(report);
     report.dispose();
-    const finite = Number.isFinite(loss) && Number.isFinite(norm);
-    if (expected) checkAgainstCpu({ loss, norm }, expected);
-    this.checked = true;
     const next: DeviceState = {
       parameters: fresh.new_parameters,
       first: fresh.new_first,
       second: fresh.new_second,
       ...(old.average && { average: fresh.new_average ?? old.average }),
+      ...(old.rates && { rates: old.rates }),
     };
-    if (finite) this.onDevice = next;
-    const kept = new Set<DeviceTensor>(Object.values(finite ? next : old));
-    for (const tensor of Object.values<DeviceTensor>(finite ? { ...old } : { ...next }))
-      if (!kept.has(tensor)) tensor.dispose();
+    const finite = Number.isFinite(loss) && Number.isFinite(norm);
+    this.onDevice = finite ? next : old;
+    freeAllBut(this.onDevice, finite ? old : next);
+    if (expected) checkAgainstCpu({ loss, norm }, expected);
+    this.checked = true;
     const metrics = Object.fromEntries(Object.keys(graph.metrics).map((name, i) => [name, rest[i]]));
     return { loss, norm, metrics };
   }
@@ -161,11 +175,15 @@ export class DeviceTrainer extends Trainer {
   override async fetchState(): Promise<void> {
     if (this.onDevice === undefined) return;
     const { parameters, first, second, average } = this.onDevice;
-    const { state } = this;
-    state.parameters.set(await this.device.download(parameters));
-    state.firstMoment.set(await this.device.download(first));
-    state.secondMoment.set(await this.device.download(second));
-    if (average) state.average?.set(await this.device.download(average));
+    // All of it or nothing, should the device fail in between.
+    const fetched = {
+      parameters: await this.device.download(parameters),
+      firstMoment: await this.device.download(first),
+      secondMoment: await this.device.download(second),
+      average: average && (await this.device.download(average)),
+    };
+    for (const name of ['parameters', 'firstMoment', 'secondMoment', 'average'] as const)
+      if (fetched[name]) this.state[name]?.set(fetched[name]);
   }
 
   override async release(): Promise<void> {
@@ -177,8 +195,12 @@ export class DeviceTrainer extends Trainer {
   }
 
   private dropDeviceState(): void {
-    for (const tensor of Object.values<DeviceTensor>({ ...this.onDevice })) tensor.dispose();
+    freeAllBut(undefined, this.onDevice);
     this.onDevice = undefined;
+  }
+
+  private upload(vector: Float32Array): Promise<DeviceTensor> {
+    return this.device.upload(hostTensor('float32', [vector.length], vector as Float32Array<ArrayBuffer>));
   }
 
   /** The state on the device, brought there from `state` unless it is newer there. */
@@ -189,17 +211,16 @@ export class DeviceTrainer extends Trainer {
       first: await this.upload(firstMoment),
       second: await this.upload(secondMoment),
       ...(average && { average: await this.upload(average) }),
+      ...(this.rates && { rates: await this.upload(this.rates) }),
     };
     return this.onDevice;
-  }
-
-  private upload(vector: Float32Array): Promise<DeviceTensor> {
-    return this.device.upload(hostTensor('float32', [vector.length], vector as Float32Array<ArrayBuffer>));
   }
 
   private async firstStepOnCpu(tokens: number, feeds: HostTensors): Promise<{ loss: number; norm: number }> {
     await this.fetchState();
     const { loss } = await this.gradient(tokens, feeds);
+    // It is not computed there again.
+    await super.release();
     return { loss, norm: this.gradientNorm() };
   }
 
@@ -209,10 +230,9 @@ export class DeviceTrainer extends Trainer {
     feeds: HostTensors,
     outputs: Program['outputs'],
   ): Promise<HostTensors> {
-    const executable = await this.program(`${name} ${tokens}`, () => {
-      const values = fromFlatVectors(Object.values(outputs), this.layout);
-      return { name, outputs: Object.fromEntries(Object.keys(outputs).map((key, i) => [key, values[i]])) };
-    });
+    const executable = await this.program(`${name} ${tokens}`, () =>
+      withFlatVectors({ name, outputs }, this.layout),
+    );
     const results: Record<string, HostTensor> = {};
     const computed = await executable.run({ ...feeds, ...stateFeeds(await this.deviceState()) });
     for (const [key, tensor] of Object.entries(computed)) {
@@ -230,12 +250,26 @@ export class DeviceTrainer extends Trainer {
   }
 }
 
-const stateFeeds = ({ parameters, first, second, average }: DeviceState) => ({
+/** Disposes of a state's tensors that are not of another one, too. */
+function freeAllBut(kept: DeviceState | undefined, state: DeviceState | undefined): void {
+  const needed = new Set<DeviceTensor>(Object.values({ ...kept }));
+  for (const tensor of Object.values<DeviceTensor>({ ...state })) if (!needed.has(tensor)) tensor.dispose();
+}
+
+const stateFeeds = ({ parameters, first, second, average, rates }: DeviceState) => ({
   'state.parameters': parameters,
   'state.first': first,
   'state.second': second,
   ...(average && { 'state.average': average }),
+  ...(rates && { 'optimizer.rates': rates }),
 });
+
+/** float32[layout.length]: what the learning rate of each element is multiplied by; undefined where that is 1 for all. */
+function ratesOf(layout: ParameterLayout, rateOf: (name: string) => number): Float32Array | undefined {
+  const rates = new Float32Array(layout.length);
+  for (const { name, offset, length } of layout.slots) rates.fill(rateOf(name), offset, offset + length);
+  return rates.every((rate) => rate === 1) ? undefined : rates;
+}
 
 function checkAgainstCpu(
   found: { readonly loss: number; readonly norm: number },
@@ -264,30 +298,50 @@ function fromFlatVectors(values: readonly Value[], layout: ParameterLayout): Val
   });
 }
 
+/** The program with its parameters taken from the flat vectors. */
+function withFlatVectors({ name, outputs }: Program, layout: ParameterLayout): Program {
+  const values = fromFlatVectors(Object.values(outputs), layout);
+  return { name, outputs: Object.fromEntries(Object.keys(outputs).map((key, i) => [key, values[i]])) };
+}
+
 /**
- * Forward, gradient, norm, clipping, AdamW and the target network. Outputs: the new vectors, and `report`
- * float32[2 + metrics]: loss, norm, and the metrics in their order.
+ * Forward, gradient, norm, clipping, AdamW, tracked parameters and the target network. Outputs: the new vectors, and
+ * `report` float32[2 + metrics]: loss, norm, and the metrics in their order. `rated` is whether `optimizer.rates` is given,
+ * `follows` whether the average moves.
+ * @internal
  */
-const stepProgram = (
-  { loss, parameters, metrics }: TrainableGraph,
+export const stepProgram = (
+  graph: TrainableGraph,
   layout: ParameterLayout,
-  { clipNorm, recompute }: Pick<TrainerOptions, 'clipNorm' | 'recompute'>,
-  follows: boolean,
+  {
+    clipNorm,
+    recompute,
+    rated,
+    follows,
+  }: Pick<TrainerOptions, 'clipNorm' | 'recompute'> & { rated: boolean; follows: boolean },
 ): Program =>
   sharingLeaves(() => {
+    const { loss, parameters, metrics } = graph;
     const { outputs } = gradientProgram('step', loss, parameters, {}, { recompute });
     const gradients = layout.slots.map(({ name }) => outputs[gradientName(name)]);
-    const values = fromFlatVectors([...gradients, loss, ...Object.values(metrics)], layout);
+    const tracked = trackedValues(graph);
+    const told = [loss, ...Object.values(metrics)];
+    const values = fromFlatVectors([...gradients, ...told, ...tracked.values()], layout);
+    const [flatGradients, [stepLoss, ...stepMetrics], seen] = [
+      values.slice(0, gradients.length),
+      values.slice(gradients.length, gradients.length + told.length),
+      values.slice(gradients.length + told.length),
+    ];
     return scope('optimizer', () => {
-      const vector = (name: string) => input(`state.${name}`, 'float32', [layout.length]);
+      const vector = (name: string) => input(name, 'float32', [layout.length]);
       const number = (name: string) => input(`optimizer.${name}`, 'float32', []);
-      const gradient = joined(values.slice(0, gradients.length));
+      const gradient = joined(flatGradients);
       // Zeros to a round length, so that the sum is taken in parts.
       const padded = pad(gradient, 0, 0, -layout.length & 63);
       const norm = sqrt(sumAll(multiply(padded, padded)));
       const scale = where(less(scalar(clipNorm), norm), divide(scalar(clipNorm), norm), scalar(1));
       const { first, second, change } = adamWMoments(
-        { gradient, first: vector('first'), second: vector('second') },
+        { gradient, first: vector('state.first'), second: vector('state.second') },
         {
           firstShare: multiply(scale, scalar(1 - BETA1)),
           secondShareRoot: multiply(scale, scalar(Math.sqrt(1 - BETA2))),
@@ -295,24 +349,21 @@ const stepProgram = (
           rate: number('rate'),
         },
       );
-      const old = vector('parameters');
-      const { decayed, length } = layout;
+      const rates = rated ? vector('optimizer.rates') : undefined;
+      const kept = decayed(vector('state.parameters'), number('decay'), rates, layout);
+      const moved = new Map([...tracked.keys()].map((name, i) => [name, seen[i]]));
       const fresh = subtract(
-        joined([
-          ...(decayed > 0 ? [multiply(slice(old, 0, 0, decayed), number('keep'))] : []),
-          ...(decayed < length ? [slice(old, 0, decayed, length)] : []),
-        ]),
-        change,
+        kept,
+        withTracked(rates ? multiply(change, rates) : change, kept, moved, layout),
       );
       const followed = () => {
-        const [average, momentum] = [vector('average'), number('momentum')];
+        const [average, momentum] = [vector('state.average'), number('momentum')];
         return add(multiply(average, momentum), multiply(fresh, subtract(scalar(1), momentum)));
       };
-      const [stepLoss, ...told] = values.slice(gradients.length);
       return {
         name: 'step',
         outputs: {
-          report: joined([stepLoss, norm, ...told]),
+          report: joined([stepLoss, norm, ...stepMetrics]),
           new_parameters: fresh,
           new_first: first,
           new_second: second,
@@ -321,6 +372,46 @@ const stepProgram = (
       };
     });
   });
+
+/** The parameters after weight decay. */
+function decayed(
+  old: Value,
+  decay: Value,
+  rates: Value | undefined,
+  { decayed: end, length }: ParameterLayout,
+): Value {
+  if (end === 0) return old;
+  const part = rates ? multiply(slice(rates, 0, 0, end), decay) : decay;
+  return joined([
+    multiply(slice(old, 0, 0, end), subtract(scalar(1), part)),
+    ...(end < length ? [slice(old, 0, end, length)] : []),
+  ]);
+}
+
+/** What is subtracted from the parameters: the change, but for tracked ones, which move towards their values in the batch. */
+function withTracked(
+  change: Value,
+  parameters: Value,
+  tracked: ReadonlyMap<string, Value>,
+  layout: ParameterLayout,
+): Value {
+  if (tracked.size === 0) return change;
+  const parts: Value[] = [];
+  let start = 0;
+  const changeUntil = (end: number) => {
+    if (start < end) parts.push(slice(change, 0, start, end));
+  };
+  for (const { name, shape, offset, length } of layout.slots) {
+    const seen = tracked.get(name);
+    if (seen === undefined) continue;
+    changeUntil(offset);
+    start = offset + length;
+    const running = reshape(slice(parameters, 0, offset, start), shape);
+    parts.push(multiply(subtract(running, seen), scalar(TRACKING_RATE)));
+  }
+  changeUntil(layout.length);
+  return joined(parts);
+}
 
 /** All elements, one after the other. */
 const joined = (parts: readonly Value[]): Value =>

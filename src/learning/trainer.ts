@@ -68,7 +68,17 @@ export interface TakenStep {
 }
 
 /** By which part a tracked parameter moves, at each update, towards the value of the batch; as PyTorch's momentum. */
-const TRACKING_RATE = 0.1;
+export const TRACKING_RATE = 0.1;
+
+/**
+ * What the tracked parameters follow, by name. A target network's are its average. Of a layer that is built several times,
+ * as for two views, the last is followed.
+ */
+export function trackedValues({ loss, parameters }: TrainableGraph): ReadonlyMap<string, Value> {
+  const own = new Set(parameters.map(({ name }) => name));
+  const tracked = trackedOf([loss]).filter(({ name }) => own.has(name));
+  return new Map(tracked.map(({ name, value }) => [name, value]));
+}
 
 /** The name under which a gradient program gives the value that a tracked parameter follows. */
 const trackedName = (parameter: string): string => `tracked.${parameter}`;
@@ -97,7 +107,7 @@ export class Trainer {
   private readonly gradients: Readonly<Record<string, HostTensor>>;
   private readonly graphs = new Map<number, TrainableGraph>();
   private readonly compiled = new Map<string, Promise<Compiled>>();
-  private optimizer: Promise<AdamW> | undefined;
+  private optimizer: AdamW | undefined;
   /** What the gradient in `state` came with. */
   private latest: HostTensors = {};
 
@@ -188,15 +198,14 @@ export class Trainer {
     tokens: number,
     feeds: HostTensors,
   ): Promise<{ loss: number; weight: number; metrics: Record<string, number> }> {
-    const { loss, weight, parameters, metrics } = this.graph(tokens);
+    const graph = this.graph(tokens);
+    const { loss, weight, parameters, metrics } = graph;
     const { executable, results } = await this.compile(`gradient ${tokens}`, () => {
-      // A target network's are its average. Of a layer that is built several times, as for two views, the last is followed.
-      const own = new Set(parameters.map(({ name }) => name));
-      const tracked = trackedOf([loss]).filter(({ name }) => own.has(name));
+      const tracked = [...trackedValues(graph)].map(([name, value]) => [trackedName(name), value]);
       const outputs: Record<string, Value> = {
         ...metrics,
         ...(weight && { weight }),
-        ...Object.fromEntries(tracked.map(({ name, value }) => [trackedName(name), value])),
+        ...Object.fromEntries(tracked),
       };
       return gradientProgram('gradient', loss, parameters, outputs, { recompute: this.options.recompute });
     });
@@ -220,8 +229,8 @@ export class Trainer {
    */
   async update(step: number, learningRate: number, norm: number): Promise<void> {
     const { weightDecay, clipNorm, rateOf } = this.options;
-    this.optimizer ??= adamW(this.engine, this.layout, this.state, { weightDecay, rateOf });
-    await (await this.optimizer).update(step, learningRate, norm > clipNorm ? clipNorm / norm : 1);
+    this.optimizer ??= adamW(this.layout, this.state, { weightDecay, rateOf });
+    this.optimizer.update(step, learningRate, norm > clipNorm ? clipNorm / norm : 1);
     for (const { name } of this.layout.slots) {
       const batch = this.latest[trackedName(name)]?.data;
       const running = this.parameters[name].data;
@@ -254,7 +263,6 @@ export class Trainer {
   /** Frees all native sessions. */
   async release(): Promise<void> {
     for (const compiled of this.compiled.values()) await (await compiled).executable.release();
-    await (await this.optimizer)?.release();
     this.compiled.clear();
   }
 

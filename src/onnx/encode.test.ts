@@ -103,6 +103,36 @@ describe('an encoded program', () => {
     await session.release();
   });
 
+  it('takes products with a transposed operand as ONNX does, or as the CPU kernels of ONNX Runtime, with one result', async () => {
+    const random = (seed: number) => Float32Array.from({ length: 24 }, (_, i) => Math.sin(seed + i));
+    const a = g.input('a', 'float32', [2, 4, 3]);
+    const b = g.input('b', 'float32', [2, 4, 3]);
+    const outputs = {
+      rows: g.matmul(a, b, { transposeB: true }),
+      columns: g.matmul(a, b, { transposeA: true }),
+    };
+    const feeds = {
+      a: new ort.Tensor('float32', random(1), [2, 4, 3]),
+      b: new ort.Tensor('float32', random(2), [2, 4, 3]),
+    };
+    const results: number[][] = [];
+    for (const [device, ownOperators] of [
+      ['any', false],
+      ['cpu', true],
+    ] as const) {
+      const bytes = encodeProgram({ name: 'products', outputs }, { device });
+      expect(Buffer.from(bytes).includes('com.microsoft')).toBe(ownOperators);
+      const session = await open(bytes);
+      const { rows, columns } = await session.run(feeds);
+      results.push([...Array.from(rows.data, Number), ...Array.from(columns.data, Number)]);
+      await session.release();
+    }
+    expect(results[0]).toHaveLength(2 * (16 + 9));
+    results[0].forEach((value, i) => {
+      expect(results[1][i]).toBeCloseTo(value, 6);
+    });
+  });
+
   it('is the same bytes for the same graph', () => {
     const digest = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64');
     expect(digest(encodeProgram(everyDtype()))).toBe(digest(encodeProgram(everyDtype())));

@@ -16,20 +16,27 @@ const IR_VERSION = 10;
 const OPERATOR_SET = 21;
 const elementType: Record<DType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 };
 const attributeType = { float: 1, integer: 2, string: 3, floats: 6, integers: 7, strings: 8 };
-/** Domains of operators beside ONNX's own, by the prefix of the operators' names. */
-const domains: Readonly<Record<string, number>> = { 'ai.onnx.ml': 3 };
+/** Versions of the domains of operators beside ONNX's own, by the prefix of the operators' names. */
+const domains: Readonly<Record<string, number>> = { 'ai.onnx.ml': 3, 'com.microsoft': 1 };
 
 export interface EncodeOptions {
   /** Values for the parameters, stored in the file; without them parameters are inputs of the model. */
   readonly parameters?: (name: string) => HostTensor;
-  /** What the model is to run on; `'cpu'` by default. */
+  /** What the model is to run on; `'any'` by default. */
   readonly device?: Device;
   /** Key-value pairs stored with the model. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** Attributes that ONNX declares as floats although their value may happen to be whole. */
-const FLOAT_ATTRIBUTES = new Set(['epsilon', 'nodes_values', 'target_weights', 'base_values']);
+const FLOAT_ATTRIBUTES = new Set([
+  'alpha',
+  'beta',
+  'epsilon',
+  'nodes_values',
+  'target_weights',
+  'base_values',
+]);
 
 function writeAttributes(node: ProtobufWriter, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
@@ -83,7 +90,7 @@ function orderForMemory(nodes: readonly Node[]): Node[] {
 /** The model file. Inputs, parameters and outputs keep their names; everything between is numbered. */
 export function encodeProgram(
   program: Program,
-  { parameters, device = 'cpu', metadata = {} }: EncodeOptions = {},
+  { parameters, device = 'any', metadata = {} }: EncodeOptions = {},
 ): Uint8Array {
   const nodes = orderForMemory(reachableNodes(Object.values(program.outputs)));
   const names = new Map<Value, string>();

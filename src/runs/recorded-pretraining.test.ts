@@ -4,12 +4,14 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { modelOf, resolveConfig } from '../config/defaults.js';
 import type { UserConfig } from '../config/schema.js';
+import type { HostTensors } from '../engine/engine.js';
 import { nodeEngine } from '../engine/node.js';
+import { DeviceLost } from '../engine/webgpu.js';
 import { LacunaError } from '../errors.js';
 import { marginalPrediction } from '../learning/marginal.js';
 import { initializeParameters } from '../learning/parameters.js';
 import { monitor, pretrainingGraphFor, validate } from '../learning/self-supervision.js';
-import { Trainer } from '../learning/trainer.js';
+import { type StepSettings, Trainer } from '../learning/trainer.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { realRecords } from '../tokenizers/real-records.case.js';
 import { latestCheckpoint } from './checkpoints.js';
@@ -226,4 +228,61 @@ describe('a run that diverges', () => {
       await context.trainer.release();
     },
   );
+});
+
+describe('a run whose device is lost', () => {
+  /** A trainer whose state is elsewhere but for what was fetched, until it is lost in a step. */
+  class Remote extends Trainer {
+    private taken = 0;
+    private here = structuredClone(this.state);
+    lostIn = Number.POSITIVE_INFINITY;
+
+    override async step(tokens: number, feeds: HostTensors, settings: StepSettings) {
+      if (++this.taken === this.lostIn) {
+        for (const [name, vector] of Object.entries(this.here))
+          this.state[name as 'parameters'].set(vector as Float32Array);
+        throw new DeviceLost('the device failed (lost)');
+      }
+      return super.step(tokens, feeds, settings);
+    }
+
+    override async fetchState() {
+      this.here = structuredClone(this.state);
+    }
+  }
+
+  it('leaves a checkpoint of what was brought back last, from which it ends as if nothing had been', async () => {
+    const training = { valid_steps: 5, checkpoint_steps: 100 };
+    const whole = contextOf('fields', training);
+    await runPretraining(whole);
+    await rm(join(out, 'checkpoints'), { recursive: true });
+
+    const context = contextOf('fields', training);
+    const { trainer: ordinary, model } = context;
+    const build = (tokens: number) => pretrainingGraphFor(model, 4, tokens);
+    const { weight_decay: weightDecay, clip_norm: clipNorm } = context.config.training;
+    const trainer = new Remote(engine, { build, weightDecay, clipNorm }, model.spec.maxTokens);
+    trainer.begin(ordinary.state.parameters);
+    trainer.lostIn = 8;
+    await expect(runPretraining({ ...context, trainer })).rejects.toThrow(
+      /^step 8: the device failed \(lost\); what was learned until step 5, .*step-00000005.safetensors; go on with --resume$/,
+    );
+    const checkpoint = (await latestCheckpoint(out))!;
+    expect(checkpoint.step).toBe(5);
+    restoreTrainer(ordinary, checkpoint);
+    await runPretraining(context, { step: checkpoint.step, ...checkpoint.metadata });
+    expect(ordinary.state.parameters).toEqual(whole.trainer.state.parameters);
+    for (const used of [whole.trainer, ordinary, trainer]) await used.release();
+  });
+
+  it('says where nothing was brought back', async () => {
+    const context = contextOf('fields', { valid_steps: 5 });
+    const trainer = Object.assign(context.trainer, {
+      step: () => Promise.reject(new DeviceLost('the device failed (lost)')),
+    });
+    await expect(runPretraining({ ...context, trainer })).rejects.toThrow(
+      'step 1: the device failed (lost); nothing was brought back since step 0; go on with --resume',
+    );
+    expect(await latestCheckpoint(out)).toBeUndefined();
+  });
 });

@@ -1,6 +1,7 @@
 /** A pretraining run on disk: each step logged, each validation told, checkpoints on the way. */
 
 import type { Config } from '../config/schema.js';
+import { DeviceLost } from '../engine/webgpu.js';
 import { LacunaError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
 import { collapseSigns, type Monitors, untrainedMonitors } from '../learning/monitors.js';
@@ -54,7 +55,10 @@ export const runHash = (config: Config): string =>
     plugins: undefined,
   });
 
-/** Trains to the last step, or until the signal asks to stop; a checkpoint is left either way. */
+/**
+ * Trains to the last step, or until the signal asks to stop; a checkpoint is left either way. Throws LacunaError where it
+ * diverges or a device is lost, with a checkpoint of the last state that can be had.
+ */
 export async function runPretraining(
   run: RecordedPretraining,
   start: Position = BEGINNING,
@@ -72,20 +76,26 @@ export async function runPretraining(
   const advice = `try a lower --learning-rate than ${training.learning_rate}`;
 
   let at = start;
+  // What `trainer.state` is of, as far as it is known to be: it is behind where a device holds the newest.
+  let fetched = start;
   let loss = typeof lastLogged === 'number' ? lastLogged : Number.NaN;
   let valid: Validation = { val_loss: Number.NaN };
   let monitors: Monitors | undefined;
   const warned = new Set<string>();
+  const write = ({ step, epoch, position }: Position): Promise<string> => {
+    log.flush();
+    const metadata = { epoch, position, config_hash, version };
+    return saveCheckpoint(out, { step, tensors: trainerTensors(trainer), metadata, landmark });
+  };
   const save = async (): Promise<string> => {
     await trainer.fetchState();
+    fetched = at;
     if (!isFiniteState(trainer)) {
       throw new LacunaError(
         `step ${at.step}: the parameters are not finite after it, so no checkpoint of it was written; ${advice}`,
       );
     }
-    log.flush();
-    const metadata = { epoch: at.epoch, position: at.position, config_hash, version };
-    return saveCheckpoint(out, { step: at.step, tensors: trainerTensors(trainer), metadata, landmark });
+    return write(at);
   };
   const diverged = async ({ message, batch }: NonFiniteStep<PretrainingBatch>): Promise<LacunaError> => {
     await trainer.fetchState();
@@ -95,6 +105,13 @@ export async function runPretraining(
     return new LacunaError(
       `${message}; ${kept}. Its batch holds the file rows ${[...batch.fileRows].join(', ')}; ${advice}`,
     );
+  };
+  const lost = async ({ message, cause }: DeviceLost): Promise<LacunaError> => {
+    const kept =
+      fetched.step > start.step && isFiniteState(trainer)
+        ? `what was learned until step ${fetched.step}, the last that was brought back, is kept in ${await write(fetched)}`
+        : `nothing was brought back since step ${start.step}`;
+    return new LacunaError(`step ${at.step + 1}: ${message}; ${kept}; go on with --resume`, { cause });
   };
 
   try {
@@ -114,6 +131,8 @@ export async function runPretraining(
       if (validates) {
         valid = await validate(run);
         monitors = await monitor(run);
+        // A monitor looks at the parameters.
+        fetched = at;
         onEvent({ type: 'valid', step, steps, epoch, ...valid, ...monitors });
         const signs = step >= training.warmup_steps ? collapseSigns(monitors, config, untrained) : [];
         for (const [name, sign] of signs) {
@@ -160,7 +179,8 @@ export async function runPretraining(
       checkpoint,
     };
   } catch (error) {
-    throw error instanceof NonFiniteStep ? await diverged(error) : error;
+    if (error instanceof NonFiniteStep) throw await diverged(error);
+    throw error instanceof DeviceLost ? await lost(error) : error;
   } finally {
     log.dispose();
   }

@@ -62,12 +62,12 @@ const comparison = (name: string, operator: string): Primitive => ({
   gradient: 'none',
 });
 
-/** Φ'(x), the standard normal density. */
-const normalDensity = (x: Value) =>
-  multiply(exp(multiply(multiply(x, x), scalar(-0.5))), scalar(1 / Math.sqrt(2 * Math.PI)));
-/** Φ(x), the standard normal distribution function. */
-const normalDistribution = (x: Value) =>
-  multiply(add(erf(multiply(x, scalar(Math.SQRT1_2))), scalar(1)), scalar(0.5));
+/** Φ(x) and Φ'(x): the standard normal distribution function and its density, whose factor is part of the exponent. */
+function normal(x: Value): { distribution: Value; density: Value } {
+  const scaled = multiply(x, scalar(Math.SQRT1_2));
+  const exponent = subtract(scalar(-Math.log(2 * Math.PI) / 2), multiply(scaled, scaled));
+  return { distribution: hardSigmoid(erf(scaled)), density: exp(exponent) };
+}
 
 export const elementwise = {
   add: binary('add', 'Add', (_a, _b, g) => [g, g]),
@@ -92,9 +92,24 @@ export const elementwise = {
   // A product with 0 or 1 is faster than a choice, and only the result has to be kept.
   relu: unary('relu', 'Relu', (_x, g, result) => multiply(g, cast(less(scalar(0), result), 'float32'))),
   // One pass forward; its pattern of primitives would keep four intermediates alive.
-  gelu: unary('gelu', 'Gelu', (x, g) =>
-    multiply(g, add(normalDistribution(x), multiply(x, normalDensity(x)))),
-  ),
+  gelu: unary('gelu', 'Gelu', (x, g) => {
+    const { distribution, density } = normal(x);
+    return multiply(g, add(distribution, multiply(x, density)));
+  }),
+  // ½ + ½ x, within 0 and 1.
+  hardSigmoid: {
+    name: 'hardSigmoid',
+    infer: ([x]) => {
+      requireDtype(x, 'float32');
+      return [{ dtype: 'float32', shape: x.shape }];
+    },
+    lower: (lowering, operands, results) => {
+      lowering.emit('HardSigmoid', operands, { alpha: 0.5, beta: 0.5 }, results);
+    },
+    gradient: ({ inputs: [x] }, [g]) => [
+      where(less(multiply(x, x), scalar(1)), multiply(g!, scalar(0.5)), scalar(0)),
+    ],
+  } satisfies Primitive,
   equal: comparison('equal', 'Equal'),
   less: comparison('less', 'Less'),
   logicalNot: {
@@ -168,6 +183,8 @@ export const erf = (x: Value): Value => apply(elementwise.erf, [x], none)[0];
 export const tanh = (x: Value): Value => apply(elementwise.tanh, [x], none)[0];
 /** 1 / (1 + exp(−x)): float32[…] → float32[…]. */
 export const sigmoid = (x: Value): Value => apply(elementwise.sigmoid, [x], none)[0];
+/** ½ + ½ x where that is between 0 and 1, else the nearer of them: float32[…] → float32[…]. */
+export const hardSigmoid = (x: Value): Value => apply(elementwise.hardSigmoid, [x], none)[0];
 /** log(1 + exp(x)), without overflow. */
 export const softplus = (x: Value): Value => apply(elementwise.softplus, [x], none)[0];
 /** max(x, 0): float32[…] → float32[…]; its gradient at 0 is 0. */

@@ -78,7 +78,7 @@ export const indexing = {
       return [{ dtype: data.dtype, shape: indices.shape }];
     },
     lower: (lowering, operands, results, { inputs, attributes: { axis } }) => {
-      if (lowering.device === 'cpu') lowering.emit('GatherElements', operands, { axis }, results);
+      if (lowering.device !== 'webgpu') lowering.emit('GatherElements', operands, { axis }, results);
       else gatherFromFlat(lowering, operands, results, inputs, axis);
     },
     gradient: ({ inputs: [data, indices], attributes: { axis } }, [g]) => [
@@ -121,7 +121,7 @@ export const indexing = {
       const wide = `${positions}_int64`;
       const sorted = { axis: -1, largest: 1, sorted: 1 };
       lowering.emit('TopK', [x, lowering.int64([k])], sorted, [values, wide]);
-      if (lowering.device === 'cpu') {
+      if (lowering.device !== 'webgpu') {
         lowering.emit('Cast', [wide], { to: 6 }, [positions]);
         return;
       }

@@ -14,7 +14,7 @@ export interface MatmulAttributes {
 const swapLastTwo = (rank: number): number[] =>
   Array.from({ length: rank }, (_, axis) => (axis < rank - 2 ? axis : 2 * rank - 3 - axis));
 
-/** Transposes the last two axes. The runtime fuses this into the product that follows. */
+/** Transposes the last two axes. */
 function lowerTransposed(lowering: Lowering, operand: string, rank: number): string {
   return lowering.emit('Transpose', [operand], { perm: swapLastTwo(rank) })[0];
 }
@@ -65,6 +65,12 @@ export const matrix = {
         lowering.emit('Gemm', [a, b], attributes, results);
         return;
       }
+      if ((transposeA || transposeB) && lowering.device === 'cpu') {
+        // The runtime would fuse the product so itself, but for operands that it has joined with a transposition before.
+        const attributes = { transA: transposeA ? 1 : 0, transB: transposeB ? 1 : 0 };
+        lowering.emit('com.microsoft.FusedMatMul', [a, b], attributes, results);
+        return;
+      }
       const left = transposeA ? lowerTransposed(lowering, a, rankA) : a;
       const right = transposeB ? lowerTransposed(lowering, b, rankB) : b;
       lowering.emit('MatMul', [left, right], undefined, results);
@@ -83,17 +89,19 @@ export const matrix = {
 
 /** Columns of a stack are as many as these times those of the other, or more: it is much the wider one. */
 const MUCH_WIDER = 2;
+/** So few columns do not make up for what their product spends on transposing the other operand. */
+const FEW_COLUMNS = 64;
 
 /**
- * The product, where a stack aᵀ · b of a wide `a` is taken as (bᵀ · a)ᵀ: the runtime is slow to transpose the wide
- * operand of a product, which costs more than to transpose a narrow result.
+ * The product, where a stack aᵀ · b of a wide `a` and a narrow `b` is taken as (bᵀ · a)ᵀ: the runtime is slow to transpose
+ * the wide operand of a product, which costs more than to transpose a narrow result.
  */
 function multiplyMatrices(a: Value, b: Value, attributes: MatmulAttributes): Value {
   const { transposeA, transposeB } = attributes;
   const rank = a.shape.length;
   if (transposeA && !transposeB && rank > 2 && rank === b.shape.length) {
-    const [columnsA, columnsB] = [a.shape[rank - 1], b.shape[rank - 1]];
-    if (Number(columnsA) >= MUCH_WIDER * Number(columnsB)) {
+    const [columnsA, columnsB] = [a, b].map(({ shape }) => Number(shape[rank - 1]));
+    if (columnsB <= FEW_COLUMNS && columnsA >= MUCH_WIDER * columnsB) {
       const product = apply(matrix.matmul, [b, a], attributes)[0];
       return transpose(product, swapLastTwo(rank));
     }

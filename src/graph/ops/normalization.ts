@@ -28,7 +28,7 @@ export const normalization = {
     name: 'logSoftmax',
     infer: inferSame,
     lower: (lowering, [x], results, { inputs }) => {
-      if (lowering.device === 'cpu') {
+      if (lowering.device !== 'webgpu') {
         lowering.emit('LogSoftmax', [x], { axis: -1 }, results);
         return;
       }
