@@ -29,6 +29,8 @@ export const probe: Verbs['probe'] = (options, hooks) => inBackground('probe', o
 export const embed: Verbs['embed'] = (options, hooks) => inBackground('embed', options, hooks);
 /** Writes the predictions of a fine-tuned run. */
 export const predict: Verbs['predict'] = (options, hooks) => inBackground('predict', options, hooks);
+/** Runs beside each other as one page. */
+export const compare: Verbs['compare'] = (options, hooks) => inBackground('compare', options, hooks);
 /** Answers HTTP requests with a model until the signal aborts. */
 export const serve: Verbs['serve'] = (options, hooks) => inBackground('serve', options, hooks);
 /** Writes a run as files that other tools open. */
@@ -64,6 +66,7 @@ export type { BadRecord } from './records/record-batch.js';
 export type { LearnedCount } from './runs/learned-records.js';
 export type { MethodScores, ScoreDifference, Scores } from './runs/scores.js';
 export type { ServiceLimits } from './serving/service.js';
+export type { CompareOptions, CompareSummary } from './verbs/compare.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
 export type { ExportOptions, ExportSummary } from './verbs/export.js';
 export type { FinetuneVerbOptions } from './verbs/finetune.js';

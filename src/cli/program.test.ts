@@ -192,6 +192,7 @@ async function lacuna(
       rows: 64,
     }),
     inspect: answer(inspection),
+    compare: answer({ file: 'c.html', runs: 2 }),
     serve: answer({ address: 'http://127.0.0.1:8080', swaps: 0, interrupted: false }),
     bench: answer({ file: 'b.json', results: noResults, computed: 0, kept: 0, interrupted: false }),
     benchmarks: answer([]),

@@ -9,16 +9,19 @@ const x = g.input('x', 'float32', [100, 50]);
 const w = g.input('w', 'float32', [50, 20]);
 const outputs = [g.tanh(g.matmul(x, w))];
 
-it('estimates products by their operations and every operator by a launch', () => {
-  const rates = { products: 1e6, launch: 0.25 };
-  expect(estimatedSeconds({ outputs, passes: 1 }, rates)).toBeCloseTo((2 * 100 * 50 * 20) / 1e6 + 2 * 0.25);
-  expect(estimatedSeconds({ outputs, passes: 3 }, rates)).toBeCloseTo(3 * (0.2 + 0.5));
+it('estimates products by their operations, every operator by a launch, and the run itself', () => {
+  const rates = { run: 0.5, products: 1e6, launch: 0.25 };
+  expect(estimatedSeconds({ outputs, passes: 1 }, rates)).toBeCloseTo(
+    0.5 + (2 * 100 * 50 * 20) / 1e6 + 2 * 0.25,
+  );
+  expect(estimatedSeconds({ outputs, passes: 3 }, rates)).toBeCloseTo(0.5 + 3 * (0.2 + 0.5));
 });
 
 it('measures a CPU: some operations a second, and a launch shorter than a hundredth of a second', async () => {
-  const { products, launch } = await measureRates(await nodeEngine({ threads: 1 }));
+  const { run, products, launch } = await measureRates(await nodeEngine({ threads: 1 }));
   expect(products).toBeGreaterThan(1e6);
   expect(products).toBeLessThan(1e14);
+  expect(run).toBeGreaterThan(0);
   expect(launch).toBeGreaterThan(0);
   expect(launch).toBeLessThan(0.01);
 });

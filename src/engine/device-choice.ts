@@ -8,6 +8,8 @@ import type { Engine } from './engine.js';
 export interface Rates {
   /** Floating-point operations a second, in products of matrices. */
   readonly products: number;
+  /** Seconds for a run by itself: a megabyte there, a number back. */
+  readonly run: number;
   /** Seconds for an operator on next to nothing. */
   readonly launch: number;
 }
@@ -51,13 +53,14 @@ export async function measureRates(compiler: Pick<Engine, 'compile'>): Promise<R
   const products = await seconds(sumAll(repeated(PRODUCTS, x, (y) => matmul(y, x))));
   const least = 1e-6;
   return {
+    run: alone,
     products: (PRODUCTS * 2 * SIDE ** 3) / Math.max(products - alone, least),
     launch: Math.max(launches - alone, least) / LAUNCHES,
   };
 }
 
 /** About how many seconds the work takes. */
-export function estimatedSeconds({ outputs, passes }: Work, { products, launch }: Rates): number {
+export function estimatedSeconds({ outputs, passes }: Work, { run, products, launch }: Rates): number {
   const launches = reachableNodes(outputs).filter(({ kind }) => kind === 'operation').length;
-  return passes * (productOperations(outputs) / products + launches * launch);
+  return run + passes * (productOperations(outputs) / products + launches * launch);
 }

@@ -168,6 +168,7 @@ export function learningCurvesSpec(curves: readonly LearningCurve[]): TopLevelSp
 function marginalLabel(curves: readonly LearningCurve[]): string {
   const values = new Set(curves.map(({ marginal }) => marginal.toPrecision(3)));
   const each = curves.map(({ name, marginal }) => `${name} ${marginal.toPrecision(3)}`);
+  if (values.size > 2) return 'predicting the training marginal';
   return `predicting the training marginal: ${values.size === 1 ? [...values][0] : each.join(', ')}`;
 }
 

@@ -38,6 +38,12 @@ const monitorMeanings: Readonly<Record<keyof Monitors, string>> = {
   target_distance: 'how far the averaged network lags behind the trained one',
 };
 
+/** What a run is called in figures and tables: a letter, or a number where there are too many. */
+function letterOf(runs: readonly ComparedRun[], run: ComparedRun): string {
+  const place = runs.indexOf(run);
+  return runs.length <= 26 ? String.fromCharCode(65 + place) : String(place + 1);
+}
+
 const number = (line: Metrics, name: string): number | null =>
   typeof line[name] === 'number' ? (line[name] as number) : null;
 
@@ -56,7 +62,7 @@ const shown = (value: number | undefined, digits = 4): string =>
 /** The page. A run without a step yet is in its tables alone. */
 export async function comparisonPage(runs: readonly ComparedRun[]): Promise<Page> {
   const sections: Section[] = [
-    { title: 'How far they are', blocks: [progressTable(runs), ...warningBlocks(runs)] },
+    { title: 'How far they are', blocks: [...progressTables(runs), ...warningBlocks(runs)] },
     { title: 'Learning without labels', blocks: await curveBlocks(runs) },
     { title: 'What the embeddings look like', blocks: await monitorBlocks(runs) },
     { title: 'Scores', blocks: scoreBlocks(runs) },
@@ -69,42 +75,64 @@ export async function comparisonPage(runs: readonly ComparedRun[]): Promise<Page
   };
 }
 
-function progressTable(runs: readonly ComparedRun[]): Block {
-  return {
-    kind: 'table',
-    caption: 'The newest of each run. The marginal is the loss of predicting every token by its frequency.',
-    columns: [
-      { title: 'run' },
-      { title: 'step', numeric: true },
-      { title: 'loss', numeric: true },
-      { title: 'validation', numeric: true },
-      { title: 'marginal', numeric: true },
-      { title: 'gradient norm', numeric: true },
-      { title: 'learning rate', numeric: true },
-      { title: 'records/s', numeric: true },
-      { title: 'MiB', numeric: true },
-      { title: 'minutes', numeric: true },
-      { title: '' },
-    ],
-    rows: runs.map((run) => {
-      const step = run.metrics.at(-1)?.step ?? 0;
-      const { steps } = run.config.training;
-      const seconds = newest(run, 'seconds');
-      return [
-        run.name,
-        `${grouped(step)}/${grouped(steps)}`,
-        shown(newest(run, 'loss')),
-        shown(newest(run, 'val_loss')),
-        shown(newest(run, 'val_loss_marginal')),
-        shown(newest(run, 'gradient_norm'), 3),
-        shown(newest(run, 'lr'), 3),
-        shown(newest(run, 'samples_per_second'), 3),
-        shown(newest(run, 'peak_memory_mib')),
-        seconds === undefined ? '–' : (seconds / 60).toFixed(1),
-        run.done ? 'done' : '',
-      ];
-    }),
-  };
+/** The runs by letters, which figures and tables call them by. */
+function progressTables(runs: readonly ComparedRun[]): Block[] {
+  const begun = runs.filter(({ metrics }) => metrics.length > 0);
+  const marked = (run: ComparedRun, cells: readonly string[]) => [
+    `${letterOf(runs, run)}  ${run.name}`,
+    ...cells,
+  ];
+  return [
+    {
+      kind: 'table',
+      caption: 'The newest of each run. The marginal is the loss of predicting every token by its frequency.',
+      columns: [
+        { title: 'run' },
+        { title: 'step', numeric: true },
+        { title: 'loss', numeric: true },
+        { title: 'validation', numeric: true },
+        { title: 'marginal', numeric: true },
+        { title: 'gradient norm', numeric: true },
+        { title: '' },
+      ],
+      rows: runs.map((run) =>
+        marked(run, [
+          run.metrics.length === 0
+            ? '–'
+            : `${grouped(run.metrics.at(-1)!.step)}/${grouped(run.config.training.steps)}`,
+          shown(newest(run, 'loss')),
+          shown(newest(run, 'val_loss')),
+          shown(newest(run, 'val_loss_marginal')),
+          shown(newest(run, 'gradient_norm'), 3),
+          run.done ? 'done' : '',
+        ]),
+      ),
+    },
+    ...(begun.length === 0
+      ? []
+      : [
+          {
+            kind: 'table' as const,
+            caption: 'What it costs.',
+            columns: [
+              { title: 'run' },
+              { title: 'learning rate', numeric: true },
+              { title: 'records/s', numeric: true },
+              { title: 'peak MiB', numeric: true },
+              { title: 'minutes', numeric: true },
+            ],
+            rows: begun.map((run) => {
+              const seconds = newest(run, 'seconds');
+              return marked(run, [
+                shown(newest(run, 'lr'), 3),
+                shown(newest(run, 'samples_per_second'), 3),
+                shown(newest(run, 'peak_memory_mib')),
+                seconds === undefined ? '–' : (seconds / 60).toFixed(1),
+              ]);
+            }),
+          },
+        ]),
+  ];
 }
 
 const warningBlocks = (runs: readonly ComparedRun[]): Block[] =>
@@ -115,7 +143,7 @@ const warningBlocks = (runs: readonly ComparedRun[]): Block[] =>
 async function curveBlocks(runs: readonly ComparedRun[]): Promise<Block[]> {
   const curves = runs
     .map((run) => ({
-      name: run.name,
+      name: letterOf(runs, run),
       marginal: newest(run, 'val_loss_marginal') ?? Number.NaN,
       points: run.metrics.map((line) => ({
         step: line.step,
@@ -144,7 +172,7 @@ async function monitorBlocks(runs: readonly ComparedRun[]): Promise<Block[]> {
         return mean === null ? [] : [{ x: line.step, mean, low: Number.NaN, high: Number.NaN }];
       });
       const style = { color: PALETTE[i % PALETTE.length] ?? INK, frozen: false };
-      return points.length > 0 ? [{ label: run.name, style, points }] : [];
+      return points.length > 0 ? [{ label: letterOf(runs, run), style, points }] : [];
     });
     if (lines.length === 0) return [];
     return [
@@ -210,15 +238,15 @@ function scoreBlocks(runs: readonly ComparedRun[]): Block[] {
         { title: 'seconds', numeric: true },
       ],
       rows: own.map(({ run, method: { validPerSeed, ...scored } }) => [
-        run.name,
+        letterOf(runs, run),
         scored.method,
         validPerSeed ? shown(summarize(validPerSeed).mean) : '–',
-        meanAndInterval(scored),
+        scored.perSeed.length > 1 ? meanAndInterval(scored) : shown(scored.mean),
         String(scored.perSeed.length),
         scored.seconds.toFixed(1),
       ]),
     };
-    const differences = pairedDifferences(own);
+    const differences = pairedDifferences(runs, own);
     return differences.length === 0
       ? [table]
       : [
@@ -239,7 +267,7 @@ function scoreBlocks(runs: readonly ComparedRun[]): Block[] {
 }
 
 /** The first method of the other runs less that of the first run, where both have the same seeds, at least two. */
-function pairedDifferences(rows: readonly ScoredMethod[]): string[][] {
+function pairedDifferences(runs: readonly ComparedRun[], rows: readonly ScoredMethod[]): string[][] {
   const first = [...new Set(rows.map(({ run }) => run))].map((run) => rows.find((row) => row.run === run)!);
   const [reference, ...others] = first;
   return others.flatMap(({ run, method }) => {
@@ -248,7 +276,14 @@ function pairedDifferences(rows: readonly ScoredMethod[]): string[][] {
     if (perSeed.length !== seeds.length || seeds.length < 2) return [];
     const { mean, low, high } = summarize(perSeed.map((value, seed) => value - seeds[seed]));
     if (!Number.isFinite(mean)) return [];
-    return [[`${run.name} − ${reference.run.name}`, shown(mean, 3), shown(low, 3), shown(high, 3)]];
+    return [
+      [
+        `${letterOf(runs, run)} − ${letterOf(runs, reference.run)}`,
+        shown(mean, 3),
+        shown(low, 3),
+        shown(high, 3),
+      ],
+    ];
   });
 }
 
@@ -261,10 +296,13 @@ function settingsTable(runs: readonly ComparedRun[]): Block {
   return {
     kind: 'table',
     caption: runs.length === 1 ? 'The configuration.' : 'Keys that are the same in all runs are left out.',
-    columns: [{ title: 'key' }, ...runs.map(({ name }) => ({ title: name }))],
-    rows: differing.map((key) => [key, ...flat.map((own) => own[key] ?? '–')]),
+    columns: [{ title: 'key' }, ...runs.map((run) => ({ title: letterOf(runs, run) }))],
+    rows: differing.map((key) => [key, ...flat.map((own) => shortened(own[key] ?? '–'))]),
   };
 }
+
+/** Longer values would push the others off the page. */
+const shortened = (text: string): string => (text.length > 48 ? `${text.slice(0, 47)}…` : text);
 
 /** `{ a: { b: 1 } }` as `a.b`. */
 function flattened(value: object, prefix = ''): Record<string, string> {

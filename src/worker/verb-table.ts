@@ -4,6 +4,7 @@ import type { BenchOptions } from '../benchmark/bench.js';
 import type { ReportOptions } from '../benchmark/report.js';
 import type { DemoOptions } from '../demo/demo.js';
 import type { Hooks } from '../learning/progress-event.js';
+import type { CompareOptions } from '../verbs/compare.js';
 import type { EmbedOptions } from '../verbs/embed.js';
 import type { ExportOptions } from '../verbs/export.js';
 import type { FinetuneVerbOptions } from '../verbs/finetune.js';
@@ -29,6 +30,8 @@ export const verbs = {
     (await import('../verbs/embed.js')).embed(options, hooks),
   predict: async (options: PredictOptions, hooks?: Hooks) =>
     (await import('../verbs/predict.js')).predict(options, hooks),
+  compare: async (options: CompareOptions, _hooks?: Hooks) =>
+    (await import('../verbs/compare.js')).compare(options),
   serve: async (options: ServeOptions, hooks?: Hooks) =>
     (await import('../verbs/serve.js')).serve(options, hooks),
   exportRun: async (options: ExportOptions, hooks?: Hooks) =>
