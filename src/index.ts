@@ -31,6 +31,8 @@ export const embed: Verbs['embed'] = (options, hooks) => inBackground('embed', o
 export const predict: Verbs['predict'] = (options, hooks) => inBackground('predict', options, hooks);
 /** Runs beside each other as one page. */
 export const compare: Verbs['compare'] = (options, hooks) => inBackground('compare', options, hooks);
+/** Runs on a live page until the signal aborts. */
+export const watch: Verbs['watch'] = (options, hooks) => inBackground('watch', options, hooks);
 /** Answers HTTP requests with a model until the signal aborts. */
 export const serve: Verbs['serve'] = (options, hooks) => inBackground('serve', options, hooks);
 /** Writes a run as files that other tools open. */
@@ -76,5 +78,6 @@ export type { PredictOptions, PredictSummary } from './verbs/predict.js';
 export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';
 export type { ProbeVerbOptions } from './verbs/probe.js';
 export type { ServeOptions, ServeSummary } from './verbs/serve.js';
+export type { WatchOptions, WatchSummary } from './verbs/watch.js';
 export { version } from './version.js';
 export type { PluginOptions } from './worker/background.js';

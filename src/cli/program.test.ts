@@ -193,6 +193,7 @@ async function lacuna(
     }),
     inspect: answer(inspection),
     compare: answer({ file: 'c.html', runs: 2 }),
+    watch: answer({ address: 'http://127.0.0.1:8081', interrupted: false }),
     serve: answer({ address: 'http://127.0.0.1:8080', swaps: 0, interrupted: false }),
     bench: answer({ file: 'b.json', results: noResults, computed: 0, kept: 0, interrupted: false }),
     benchmarks: answer([]),

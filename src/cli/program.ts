@@ -36,6 +36,7 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
   embed: { summary: 'write the embedding of every record', load: () => import('./embed.js') },
   predict: { summary: 'write the predictions of a fine-tuned run', load: () => import('./predict.js') },
   compare: { summary: 'runs beside each other on one page', load: () => import('./compare.js') },
+  watch: { summary: 'runs on a live page while they go on', load: () => import('./watch.js') },
   serve: { summary: 'answer HTTP requests with a model', load: () => import('./serve.js') },
   bench: {
     summary: 'run a benchmark suite, simple baselines beside the encoders',

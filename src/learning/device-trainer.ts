@@ -59,6 +59,7 @@ const number0 = (value: number): HostTensor => hostTensor('float32', [], Float32
  *
  * The first step is computed on the CPU as well. Throws LacunaError where loss or norm differ by more than a thousandth:
  * a driver may be silently wrong.
+ * @internal
  */
 export class DeviceTrainer extends Trainer {
   private onDevice: DeviceState | undefined;

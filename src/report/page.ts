@@ -34,18 +34,27 @@ export interface Page {
   readonly sections: readonly Section[];
 }
 
-/** One self-contained HTML document: no script, no font, no image is fetched, and its own policy forbids that any be. */
-export function reportPage({ title, intro, sections }: Page): string {
+/** What a page has beside its content. */
+export interface PageFrame {
+  /** Its content security policy. */
+  readonly policy: Markup;
+  readonly head?: Markup;
+}
+
+const CLOSED: PageFrame = { policy: html`default-src 'none'; style-src 'unsafe-inline'` };
+
+/** One self-contained HTML document: no script, no font, no image is fetched, and by default its own policy forbids that any be. */
+export function reportPage({ title, intro, sections }: Page, { policy, head }: PageFrame = CLOSED): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
 <title>${title}</title>
 <style>${pageStyle}</style>
-</head>
+${head ?? ''}</head>
 <body>
 <main>
 <header>

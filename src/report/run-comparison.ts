@@ -302,7 +302,7 @@ function settingsTable(runs: readonly ComparedRun[]): Block {
 }
 
 /** Longer values would push the others off the page. */
-const shortened = (text: string): string => (text.length > 48 ? `${text.slice(0, 47)}…` : text);
+const shortened = (text: string): string => (text.length > 28 ? `${text.slice(0, 27)}…` : text);
 
 /** `{ a: { b: 1 } }` as `a.b`. */
 function flattened(value: object, prefix = ''): Record<string, string> {

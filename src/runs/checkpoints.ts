@@ -47,6 +47,10 @@ function checkpointsFolder(runDir: string): string {
 export const checkpointPath = (runDir: string, step: number): string =>
   join(checkpointsFolder(runDir), `step-${String(step).padStart(8, '0')}.safetensors`);
 
+/** The step of a run's newest checkpoint, intact or not; undefined before the first. */
+export const newestStep = async (runDir: string): Promise<number | undefined> =>
+  (await listCheckpoints(runDir))[0]?.step;
+
 /** Checkpoint files of a run, newest first. */
 async function listCheckpoints(runDir: string): Promise<{ step: number; path: string }[]> {
   const folder = checkpointsFolder(runDir);

@@ -160,9 +160,12 @@ function testFraction(
   };
 }
 
-/** A run that is resumed does what it did. */
-function planResumed({ folder, config, tokenizer }: StoredRun, asked: UserConfig): RunPlan {
-  checkSameConfig(asked, config, folder);
+/** Which records a run learns from and which it holds out. Throws InputError for a run of an early version. */
+export function ruleOf({
+  folder,
+  config,
+  tokenizer,
+}: Pick<StoredRun, 'folder' | 'config' | 'tokenizer'>): SplitRule {
   const {
     split_column: column,
     validation_column: validation,
@@ -174,9 +177,16 @@ function planResumed({ folder, config, tokenizer }: StoredRun, asked: UserConfig
       `${folder}: was begun by an earlier version, which drew validation records by their place in the file; start a new run`,
     );
   }
+  return { column, validation, columns: tokenizer.columns, heldOut: { valid, test: test ?? 0 } };
+}
+
+/** A run that is resumed does what it did. */
+function planResumed(stored: StoredRun, asked: UserConfig): RunPlan {
+  const { folder, config, tokenizer } = stored;
+  checkSameConfig(asked, config, folder);
   return {
     tokenizer: { ready: tokenizer },
-    rule: { column, validation, columns: tokenizer.columns, heldOut: { valid, test: test ?? 0 } },
+    rule: ruleOf(stored),
     start: {},
     monitorTarget: config.training.monitor_target,
     counts: false,

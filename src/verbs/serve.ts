@@ -1,11 +1,9 @@
 /** The verb `serve`: a model as an HTTP service, until it is told to stop. */
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { ServedModel } from '../serving/served-model.js';
+import { hostsOf, isLoopback, openServer, pause } from '../serving/server.js';
 import { DEFAULT_LIMITS, type ServiceLimits, service } from '../serving/service.js';
 
 /** What `serve` is given. */
@@ -36,9 +34,6 @@ export interface ServeSummary {
 /** Milliseconds between two looks at the folder, and without a change before it is opened. */
 const [LOOK, REST] = [1000, 300];
 
-const LOOPBACK = ['127.0.0.1', 'localhost', '[::1]'];
-const isLoopback = (host: string) => LOOPBACK.includes(host) || host === '::1' || /^127\./.test(host);
-
 /**
  * Answers until the signal aborts; requests that have come by then are answered. When another model lies in the folder,
  * it takes the place of the one before, without a request that fails. Throws InputError where the folder holds no model, the
@@ -57,11 +52,11 @@ export async function serve(
     served,
     limits: { ...DEFAULT_LIMITS, ...limits },
     token,
-    hosts: isLoopback(host) ? [...LOOPBACK, host] : undefined,
+    hosts: hostsOf(host),
   });
-  const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
+  const server = await openServer(app, { host, port });
+  const { address } = server;
   try {
-    const address = await listening(server, host, port);
     onEvent({ type: 'info', message: `serving ${run} at ${address}; Ctrl-C stops` });
     while (!signal?.aborted) {
       await pause(LOOK, signal);
@@ -72,39 +67,10 @@ export async function serve(
           onEvent({ type: 'warning', message: `${message}; the model before is still served` }),
       );
     }
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-      server.closeIdleConnections();
-    });
+    await server.finish();
     return { address, swaps: served.swaps, interrupted: false };
   } finally {
-    server.closeAllConnections();
+    server.cut();
     await served.release();
   }
 }
-
-/** Throws InputError where the address cannot be had. */
-function listening(server: Server, host: string, port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const why =
-        cause.code === 'EADDRINUSE' ? 'is taken; name another --port' : `cannot be had (${cause.code})`;
-      reject(new InputError(`${host}:${port} ${why}`, { cause }));
-    });
-    server.listen(port, host, () => {
-      const own = server.address() as AddressInfo;
-      resolve(`http://${own.family === 'IPv6' ? `[${own.address}]` : own.address}:${own.port}`);
-    });
-  });
-}
-
-const pause = (milliseconds: number, signal?: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    const timer = setTimeout(done, milliseconds);
-    function done() {
-      clearTimeout(timer);
-      signal?.removeEventListener('abort', done);
-      resolve();
-    }
-    signal?.addEventListener('abort', done, { once: true });
-  });

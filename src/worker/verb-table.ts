@@ -14,6 +14,7 @@ import type { PredictOptions } from '../verbs/predict.js';
 import type { PretrainOptions } from '../verbs/pretrain.js';
 import type { ProbeVerbOptions } from '../verbs/probe.js';
 import type { ServeOptions } from '../verbs/serve.js';
+import type { WatchOptions } from '../verbs/watch.js';
 
 export const verbs = {
   inspect: async (options: InspectOptions, _hooks?: Hooks) =>
@@ -32,6 +33,8 @@ export const verbs = {
     (await import('../verbs/predict.js')).predict(options, hooks),
   compare: async (options: CompareOptions, _hooks?: Hooks) =>
     (await import('../verbs/compare.js')).compare(options),
+  watch: async (options: WatchOptions, hooks?: Hooks) =>
+    (await import('../verbs/watch.js')).watch(options, hooks),
   serve: async (options: ServeOptions, hooks?: Hooks) =>
     (await import('../verbs/serve.js')).serve(options, hooks),
   exportRun: async (options: ExportOptions, hooks?: Hooks) =>

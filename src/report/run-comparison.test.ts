@@ -1,0 +1,94 @@
+import { describe, expect, it } from 'vitest';
+import type { Config } from '../config/schema.js';
+import type { Scores } from '../runs/scores.js';
+import { reportPage } from './page.js';
+import { type ComparedRun, comparisonPage } from './run-comparison.js';
+
+const configOf = (changes: object): Config =>
+  ({ encoder: { kind: 'transformer', width: 64 }, training: { steps: 10, seed: 0 }, ...changes }) as Config;
+const scoresOf = (perSeed: number[], test = 40): Scores => ({
+  task: 'binary',
+  targets: ['toxic'],
+  metric: 'roc-auc',
+  higherIsBetter: true,
+  split: { by: 'at random', train: 100, valid: 20, test },
+  methods: [
+    {
+      method: 'sma',
+      metric: 'roc-auc',
+      perSeed,
+      validPerSeed: perSeed,
+      mean: 0.8,
+      sd: 0.1,
+      low: 0.7,
+      high: 0.9,
+      n: perSeed.length,
+      seconds: 2,
+    },
+  ],
+});
+const run = (name: string, changes: Partial<ComparedRun> = {}): ComparedRun => ({
+  name,
+  config: configOf({}),
+  metrics: [
+    { step: 0, effective_rank: 2 },
+    { step: 5, loss: 2, lr: 1e-3, gradient_norm: 1, samples_per_second: 100, seconds: 60 },
+    { step: 10, loss: 1, val_loss: 1.5, val_loss_marginal: 2.5, effective_rank: 4, seconds: 120 },
+  ],
+  done: true,
+  ...changes,
+});
+const textOf = async (runs: readonly ComparedRun[]) => reportPage(await comparisonPage(runs));
+
+describe('the page of several runs', () => {
+  it('has the newest of each run, curves, monitors with what they mean, and what differs alone', async () => {
+    const other = run('second', { config: configOf({ encoder: { kind: 'transformer', width: 128 } }) });
+    const page = await comparisonPage([run('first'), other]);
+    expect(page.sections.map(({ title }) => title)).toEqual([
+      'How far they are',
+      'Learning without labels',
+      'What the embeddings look like',
+      'Settings that differ',
+    ]);
+    const [progress] = page.sections[0].blocks;
+    expect(progress.kind === 'table' && progress.rows[0]).toEqual([
+      'A  first',
+      '10/10',
+      '1',
+      '1.5',
+      '2.5',
+      '1',
+      'done',
+    ]);
+    const [settings] = page.sections[3].blocks;
+    expect(settings.kind === 'table' && settings.rows).toEqual([['encoder.width', '64', '128']]);
+    const text = reportPage(page);
+    expect(text).toContain('towards 1 all records look alike');
+    expect(text).not.toMatch(/(src|href)="http/);
+  });
+
+  it('pairs scores of one task by seed, and those of other test records not at all', async () => {
+    const [first, second] = [
+      [0.7, 0.8, 0.75],
+      [0.8, 0.9, 0.85],
+    ].map((perSeed) => scoresOf(perSeed));
+    const page = await comparisonPage([run('a', { scores: first }), run('b', { scores: second })]);
+    const blocks = page.sections.find(({ title }) => title === 'Scores')!.blocks;
+    const differences = blocks.at(-1)!;
+    expect(differences.kind === 'table' && differences.rows).toEqual([['B − A', '0.1', '0.1', '0.1']]);
+    const apart = await textOf([
+      run('a', { scores: first }),
+      run('b', { scores: scoresOf([0.8, 0.9, 0.85], 41) }),
+    ]);
+    expect(apart).not.toContain('Differences of');
+  });
+
+  it('takes a run that has no step yet, names from files as text, and warnings', async () => {
+    const text = await textOf([
+      run('<b>new</b>', { metrics: [], done: false, warnings: ['the effective rank fell below 2'] }),
+    ]);
+    expect(text).toContain('&lt;b&gt;new&lt;/b&gt;');
+    expect(text).toContain('the effective rank fell below 2');
+    expect(text).toContain('The configuration.');
+  });
+});
