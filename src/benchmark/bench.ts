@@ -27,6 +27,7 @@ import {
   taskFolder,
   taskHashes,
 } from './cells.js';
+import { folderOf, suiteOfFile } from './file-suite.js';
 import { exists, hasFiles, requireFiles } from './files.js';
 import { suites } from './index.js';
 import { maskExamples } from './mask-examples.js';
@@ -36,9 +37,12 @@ import type { BenchmarkTask, Choice, DataFolders, Suite } from './suite.js';
 
 /** What `bench` is given. */
 export interface BenchOptions {
+  /** The name of a suite, or with targets a file of one's own. */
   readonly suite: string;
-  /** Folder of the published data. */
-  readonly data: string;
+  /** Columns of the file to predict. */
+  readonly targets?: readonly string[];
+  /** Folder of the published data; of a file, its own. */
+  readonly data?: string;
   /** Folder of prepared data, pretrained encoders, cells and results. What is there and still fits is kept. */
   readonly out: string;
   /** Only these tasks and methods. */
@@ -63,13 +67,20 @@ export interface BenchSummary {
 
 /** Runs what is missing of a suite. Throws InputError for an unknown suite, task or method, and for missing files. */
 export async function bench(options: BenchOptions, hooks: Hooks = {}): Promise<BenchSummary> {
-  return runSuite(findSuite(options.suite), options, hooks);
+  const { suite, targets, data } = options;
+  if (targets) {
+    const own = await suiteOfFile(suite, targets);
+    return runSuite(own, { ...options, data: folderOf(suite) }, hooks);
+  }
+  const found = findSuite(suite);
+  if (data === undefined) throw new InputError('no data: name the folder of the published data with --data');
+  return runSuite(found, { ...options, data }, hooks);
 }
 
 /** `bench` of a suite that need not be in the list. */
 export async function runSuite(
   given: Suite,
-  options: Omit<BenchOptions, 'suite'>,
+  options: Omit<BenchOptions, 'suite' | 'targets' | 'data'> & { readonly data: string },
   hooks: Hooks = {},
 ): Promise<BenchSummary> {
   const { data, out, budget = 1 } = options;
@@ -245,7 +256,9 @@ async function readTaskRecord(path: string): Promise<TaskRecord | undefined> {
 
 function findSuite(name: string): Suite {
   if (Object.hasOwn(suites, name)) return suites[name as keyof typeof suites];
-  throw new InputError(`unknown suite ${name}: expected one of ${Object.keys(suites).join(', ')}`);
+  throw new InputError(
+    `unknown suite ${name}: expected one of ${Object.keys(suites).join(', ')}; of a file of your own, name the column to predict with --target`,
+  );
 }
 
 /** The suite with its seeds and labelled steps multiplied; `Pretrainings` multiplies its own. */

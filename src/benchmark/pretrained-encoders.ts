@@ -75,7 +75,7 @@ export class Pretrainings {
       data: {
         ...base.data,
         valid_fraction: heldOutOf(base).valid,
-        test_fraction: HELD_OUT.test,
+        test_fraction: heldOutOf(base).test,
         on_bad_record: 'skip',
       },
       objective,
@@ -152,8 +152,8 @@ async function meanTokens({ tokenizer }: Pick<Run, 'tokenizer'>, path: string): 
 const HELD_OUT = { valid: 0.02, test: 0 };
 
 const heldOutOf = ({ data }: Pretraining['config']) => ({
-  ...HELD_OUT,
   valid: data?.valid_fraction ?? HELD_OUT.valid,
+  test: data?.test_fraction ?? HELD_OUT.test,
 });
 
 /** The objective and the training of a pretraining that a method changes. */

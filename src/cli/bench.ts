@@ -1,11 +1,12 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BenchOptions } from '../benchmark/bench.js';
 import { InputError } from '../errors.js';
-import { deviceOption, parseCount } from './arguments.js';
+import { appendNames, deviceOption, parseCount } from './arguments.js';
 import { formatBenchmark, formatSuites } from './format-benchmark.js';
 import type { Session } from './session.js';
 
 interface Options {
+  readonly target?: string[];
   readonly data?: string;
   readonly out?: string;
   readonly only?: Record<'task' | 'method', string[]>;
@@ -19,9 +20,10 @@ interface Options {
 export function define(command: Command, { run }: Session): void {
   command
     .description(
-      'Run a benchmark: every method on every task with several seeds, simple baselines beside the encoders. Cells that are done are kept, so the same command goes on after a stop.',
+      'Run a benchmark: every method on every task with several seeds, simple baselines beside the encoders. With --target the suite is a file of your own: simple models, fit, and encoders from scratch, frozen and pretrained. Cells that are done are kept, so the same command goes on after a stop.',
     )
-    .argument('[suite]', 'name of a suite; --list describes them')
+    .argument('[suite]', 'name of a suite, which --list describes, or a file')
+    .option('--target <columns>', 'columns of the file to predict', appendNames)
     .option('--data <folder>', 'folder of the published data')
     .option('--out <folder>', 'folder for prepared data, encoders, cells and the result file')
     .option('--only <task=name,method=name>', 'only these tasks and methods (repeatable)', parseOnly)
@@ -30,22 +32,23 @@ export function define(command: Command, { run }: Session): void {
     .addOption(deviceOption(['cpu', 'webgpu']))
     .option('--list', 'describe the suites, their tasks, splits, metrics and sources')
     .option('--json', 'print one JSON object to stdout')
-    .action(async (suite: string | undefined, { list, json, data, out, only, ...options }: Options) => {
-      if (list) {
-        await run(json, async (verbs) => ({ suites: await verbs.benchmarks() }), formatSuites);
-        return;
-      }
-      if (suite === undefined) throw new InputError('no suite: name one, or see lacuna bench --list');
-      if (data === undefined)
-        throw new InputError('no data: name the folder of the published data with --data');
-      if (out === undefined) throw new InputError('no folder for the results: name one with --out');
-      const chosen = only && { tasks: only.task, methods: only.method };
-      await run(
-        json,
-        (verbs, hooks) => verbs.bench({ suite, data, out, only: chosen, ...options }, hooks),
-        formatBenchmark,
-      );
-    });
+    .action(
+      async (suite: string | undefined, { list, json, target, data, out, only, ...options }: Options) => {
+        if (list) {
+          await run(json, async (verbs) => ({ suites: await verbs.benchmarks() }), formatSuites);
+          return;
+        }
+        if (suite === undefined) throw new InputError('no suite: name one, or see lacuna bench --list');
+        if (out === undefined) throw new InputError('no folder for the results: name one with --out');
+        const chosen = only && { tasks: only.task, methods: only.method };
+        await run(
+          json,
+          (verbs, hooks) =>
+            verbs.bench({ suite, targets: target, data, out, only: chosen, ...options }, hooks),
+          formatBenchmark,
+        );
+      },
+    );
 }
 
 /** `task=esol,task=bbbp,method=SMA`; a value may hold commas itself, so a comma counts only before another `key=`. */

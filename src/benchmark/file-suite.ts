@@ -1,0 +1,60 @@
+/** A benchmark of one's own file: what is in it decides the task, the metric and the methods. */
+import { basename, dirname, resolve } from 'node:path';
+import { HELD_OUT, resolveFinetuning } from '../config/defaults.js';
+import type { UserConfig } from '../config/schema.js';
+import { readLabelled } from '../datasets/labelled-data.js';
+import { RejectedRecords } from '../datasets/rejected-records.js';
+import { fitSource } from '../datasets/token-plan.js';
+import { chooseMetric } from '../scoring/metrics.js';
+import { openSource } from '../sources/open-source.js';
+import { given } from './files.js';
+import { encoderMethods, longTraining } from './methods/encoders.js';
+import { fitMethods } from './methods/fit.js';
+import { constant } from './methods/simple.js';
+import type { BenchmarkTask, Suite } from './suite.js';
+
+/** The folder that the suite of a file is read from. */
+export const folderOf = (path: string): string => dirname(resolve(path));
+
+/**
+ * One task: the targets from the file's other columns, with simple models, `fit`, and the encoder that suits the file from
+ * scratch, frozen and fine-tuned, pretrained on the file's own records but those that are held out. Throws InputError for
+ * what cannot be learned from.
+ */
+export async function suiteOfFile(path: string, targets: readonly string[]): Promise<Suite> {
+  const source = await openSource(path, { onBadRecord: 'skip' });
+  const heldOut = { valid: HELD_OUT.valid, test: HELD_OUT.test };
+  const { tokenizer } = await fitSource(source, { data: { targets: [...targets] } }, heldOut);
+  const labelled = await readLabelled(source, {
+    tokenizer,
+    targets,
+    rejected: new RejectedRecords(),
+    onBadRecord: 'skip',
+    heldOut,
+  });
+  const { spec, counts, splitBy } = labelled;
+  const file = basename(path);
+  const dataset = given(file, file);
+  const config: UserConfig = {
+    // The same draw as that of the labels, so that no held-out record is learned from.
+    data: { columns: [...tokenizer.columns], valid_fraction: heldOut.valid, test_fraction: heldOut.test },
+    tokenizer: { kind: tokenizer.kind },
+    encoder: {},
+  };
+  const { steps, batchSize } = resolveFinetuning({}, counts.train);
+  const task: BenchmarkTask = {
+    name: targets.join('-').replaceAll(/[^\w.-]+/g, '-'),
+    title: `${targets.join(', ')} of ${file}`,
+    dataset,
+    targets,
+    task: spec.task,
+    metric: chooseMetric(spec.task, undefined),
+    split: `by ${splitBy}`,
+    source: file,
+    pretraining: { dataset, config },
+    finetuning: { steps, batchSize, ...longTraining },
+    seeds: 3,
+    methods: [constant, ...encoderMethods, ...(spec.task === 'per-token' ? [] : fitMethods)],
+  };
+  return { name: file.replaceAll(/[^\w.-]+/g, '-'), title: `${file}`, tasks: [task] };
+}
