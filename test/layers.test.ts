@@ -22,6 +22,7 @@ const layers = [
   'objectives',
   'learning',
   'numerics',
+  'search',
   'scoring',
   'molecules',
   'features',

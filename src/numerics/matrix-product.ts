@@ -18,25 +18,40 @@ export function engineIfLarge(engine: Engine | undefined, multiplications: numbe
   return multiplications >= LARGE ? engine : undefined;
 }
 
-/** Gives `use` the engine's product, in single precision, and frees it afterwards; without an engine, {@link product}. */
-export async function withProduct<T>(
-  engine: Engine | undefined,
-  use: (multiply: MatrixProduct) => Promise<T>,
-): Promise<T> {
-  if (engine === undefined) return use(product);
+/** A product that is computed by an engine, or by {@link product}; `release` frees it. */
+export interface OpenProduct {
+  readonly multiply: MatrixProduct;
+  release(): Promise<void>;
+}
+
+/** The engine's product, in single precision; without an engine, {@link product}. */
+export async function openProduct(engine: Engine | undefined): Promise<OpenProduct> {
+  if (engine === undefined) return { multiply: product, release: async () => {} };
   const [a, b] = [input('a', 'float32', ['m', 'inner']), input('b', 'float32', ['n', 'inner'])];
   const outputs = { out: matmul(a, b, { transposeB: true }) };
   const executable = await engine.compile({ name: 'product', outputs });
-  try {
-    return await use(async (a, b, inner) => {
+  return {
+    async multiply(a, b, inner) {
       const [m, n] = [a.length / inner, b.length / inner];
       const out = zeros('float32', [m, n]);
       const feeds = { a: hostTensor('float32', [m, inner], a), b: hostTensor('float32', [n, inner], b) };
       await executable.run(feeds, { out });
       return out.data;
-    });
+    },
+    release: () => executable.release(),
+  };
+}
+
+/** Gives `use` a product and frees it afterwards. */
+export async function withProduct<T>(
+  engine: Engine | undefined,
+  use: (multiply: MatrixProduct) => Promise<T>,
+): Promise<T> {
+  const { multiply, release } = await openProduct(engine);
+  try {
+    return await use(multiply);
   } finally {
-    await executable.release();
+    await release();
   }
 }
 

@@ -1,6 +1,7 @@
-import { engineIfLarge, type MatrixProduct, withProduct } from '../numerics/matrix-product.js';
+import { engineIfLarge, withProduct } from '../numerics/matrix-product.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
+import { type Neighbors, nearestNeighbors, unitRows } from '../search/nearest-neighbors.js';
 import type { Probe, TrainingRows } from './protocol.js';
 
 /** Numbers of neighbours tried, as many as the training part has. */
@@ -34,77 +35,6 @@ export const nearestNeighborsProbe = function* (train, spec, engine?) {
     };
   }
 } satisfies Probe;
-
-/** The k rows most similar to each query, most similar first; of equally similar ones the earlier row. */
-export interface Neighbors {
-  readonly k: number;
-  /** int32[queries, k] */
-  readonly rows: Int32Array;
-  /** float32[queries, k] */
-  readonly similarities: Float32Array;
-}
-
-const QUERY_BLOCK = 256;
-const BASE_BLOCK = 4096;
-
-/**
- * Exact search by inner product, so by cosine similarity when rows have unit length. Works through blocks of
- * 256 × 4096 similarities (4 MiB), so memory does not grow with queries × base.
- * @param queries float32[m, dimension]
- * @param base float32[n, dimension], n ≥ k
- */
-export async function nearestNeighbors(
-  queries: Float32Array,
-  base: Float32Array,
-  dimension: number,
-  k: number,
-  multiply: MatrixProduct,
-): Promise<Neighbors> {
-  const m = queries.length / dimension;
-  const n = base.length / dimension;
-  const rows = new Int32Array(m * k);
-  const similarities = new Float32Array(m * k).fill(Number.NEGATIVE_INFINITY);
-  for (let query = 0; query < m; query += QUERY_BLOCK) {
-    const queryEnd = Math.min(query + QUERY_BLOCK, m);
-    const a = queries.subarray(query * dimension, queryEnd * dimension);
-    for (let first = 0; first < n; first += BASE_BLOCK) {
-      const end = Math.min(first + BASE_BLOCK, n);
-      const scores = await multiply(a, base.subarray(first * dimension, end * dimension), dimension);
-      for (let q = query; q < queryEnd; q++) {
-        keepLargest(scores.subarray((q - query) * (end - first)), end - first, first, q * k, k);
-      }
-    }
-  }
-  return { k, rows, similarities };
-
-  /** Merges `count` new scores, of rows `first` …, into the sorted list of k at `start`. */
-  function keepLargest(scores: Float32Array, count: number, first: number, start: number, k: number): void {
-    const last = start + k - 1;
-    for (let i = 0; i < count; i++) {
-      const score = scores[i];
-      if (!(score > similarities[last])) continue;
-      let slot = last;
-      for (; slot > start && similarities[slot - 1] < score; slot--) {
-        similarities[slot] = similarities[slot - 1];
-        rows[slot] = rows[slot - 1];
-      }
-      similarities[slot] = score;
-      rows[slot] = first + i;
-    }
-  }
-}
-
-/** Rows scaled to unit length; a row of zeros stays zero, and is as similar to one row as to another. */
-function unitRows(features: Float32Array, dimension: number): Float32Array {
-  const out = new Float32Array(features.length);
-  for (let start = 0; start < features.length; start += dimension) {
-    let squares = 0;
-    for (let i = start; i < start + dimension; i++) squares += features[i] * features[i];
-    const scale = squares > 0 ? 1 / Math.sqrt(squares) : 0;
-    for (let i = start; i < start + dimension; i++) out[i] = features[i] * scale;
-  }
-  return out;
-}
 
 type Vote = (
   found: Neighbors,
