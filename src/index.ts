@@ -31,6 +31,8 @@ export const embed: Verbs['embed'] = (options, hooks) => inBackground('embed', o
 export const predict: Verbs['predict'] = (options, hooks) => inBackground('predict', options, hooks);
 /** Runs beside each other as one page. */
 export const compare: Verbs['compare'] = (options, hooks) => inBackground('compare', options, hooks);
+/** The records of a file on a plane, as one page. */
+export const map: Verbs['map'] = (options, hooks) => inBackground('map', options, hooks);
 /** Runs on a live page until the signal aborts. */
 export const watch: Verbs['watch'] = (options, hooks) => inBackground('watch', options, hooks);
 /** Answers HTTP requests with a model until the signal aborts. */
@@ -74,6 +76,7 @@ export type { ExportOptions, ExportSummary } from './verbs/export.js';
 export type { FinetuneVerbOptions } from './verbs/finetune.js';
 export type { FitSummary, FitVerbOptions } from './verbs/fit.js';
 export type { Inspection, InspectOptions } from './verbs/inspect.js';
+export type { MapOptions, MapSummary } from './verbs/map.js';
 export type { PredictOptions, PredictSummary } from './verbs/predict.js';
 export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';
 export type { ProbeVerbOptions } from './verbs/probe.js';

@@ -192,6 +192,7 @@ async function lacuna(
       rows: 64,
     }),
     inspect: answer(inspection),
+    map: answer({ file: 'm.html', rows: 7, rejected: 0 }),
     compare: answer({ file: 'c.html', runs: 2 }),
     watch: answer({ address: 'http://127.0.0.1:8081', interrupted: false }),
     serve: answer({ address: 'http://127.0.0.1:8080', swaps: 0, interrupted: false }),

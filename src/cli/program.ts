@@ -35,6 +35,7 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
   probe: { summary: 'score a frozen encoder on labels', load: () => import('./probe.js') },
   embed: { summary: 'write the embedding of every record', load: () => import('./embed.js') },
   predict: { summary: 'write the predictions of a fine-tuned run', load: () => import('./predict.js') },
+  map: { summary: 'draw the records of a file on a plane', load: () => import('./map.js') },
   compare: { summary: 'runs beside each other on one page', load: () => import('./compare.js') },
   watch: { summary: 'runs on a live page while they go on', load: () => import('./watch.js') },
   serve: { summary: 'answer HTTP requests with a model', load: () => import('./serve.js') },

@@ -10,6 +10,7 @@ import type { ExportOptions } from '../verbs/export.js';
 import type { FinetuneVerbOptions } from '../verbs/finetune.js';
 import type { FitVerbOptions } from '../verbs/fit.js';
 import type { InspectOptions } from '../verbs/inspect.js';
+import type { MapOptions } from '../verbs/map.js';
 import type { PredictOptions } from '../verbs/predict.js';
 import type { PretrainOptions } from '../verbs/pretrain.js';
 import type { ProbeVerbOptions } from '../verbs/probe.js';
@@ -33,6 +34,7 @@ export const verbs = {
     (await import('../verbs/predict.js')).predict(options, hooks),
   compare: async (options: CompareOptions, _hooks?: Hooks) =>
     (await import('../verbs/compare.js')).compare(options),
+  map: async (options: MapOptions, hooks?: Hooks) => (await import('../verbs/map.js')).map(options, hooks),
   watch: async (options: WatchOptions, hooks?: Hooks) =>
     (await import('../verbs/watch.js')).watch(options, hooks),
   serve: async (options: ServeOptions, hooks?: Hooks) =>
