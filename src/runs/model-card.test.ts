@@ -34,13 +34,14 @@ async function exported(name: string, text: string) {
 async function runExample(out: string, card: string) {
   const code = /```js\n([\s\S]*?)```/.exec(card)?.[1] ?? '';
   const said = code.split('//').at(-1)!.split(',').map(Number);
+  const program = join(out, 'program.js');
   await writeFile(
-    `${out}.mjs`,
+    program,
     code
       .replace('console.log(', 'process.stdout.write(JSON.stringify(Array.from(')
       .replace(/\); \/\/.*/, ')));'),
   );
-  const printed = execFileSync(process.execPath, [`${out}.mjs`], { cwd: out, encoding: 'utf8' });
+  const printed = execFileSync(process.execPath, [program], { cwd: out, encoding: 'utf8' });
   return { said, printed: JSON.parse(printed) as number[] };
 }
 
@@ -63,7 +64,7 @@ describe('the card of an exported run', () => {
     const ids = new Map([...card.matchAll(/(\d+) `([A-Z])`/g)].map(([, id, letter]) => [letter, Number(id)]));
     const tokens = [...peptides[0]].map((letter) => ids.get(letter));
     expect(card).toContain(`ids[0, :9] = [${tokens.join(', ')}]`);
-    expect(card).toContain(`ids.set([${tokens.join(', ')}]);`);
+    expect(card).toContain(`const records = [{"text":"${peptides[0]}"}];`);
   });
 
   it('says all that makes a row of a table into tokens', async () => {
@@ -120,7 +121,7 @@ describe('shortRecord', () => {
   it('takes the first tokens of a long record, and a whole one where there is one of some tokens', () => {
     const spec = { kind: 'discrete', vocabulary: 9, maxTokens: 600 } as const;
     const long = shortRecord(block, spec);
-    expect([long.record, long.whole, long.block.offsets[1], long.block.ids!.length]).toEqual([
+    expect([long.place, long.whole, long.block.offsets[1], long.block.ids!.length]).toEqual([
       2,
       false,
       256,
