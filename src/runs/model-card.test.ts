@@ -9,6 +9,7 @@ import { exportRun } from '../verbs/export.js';
 import { pretrain } from '../verbs/pretrain.js';
 import { shortRecord } from './card-example.js';
 import { openRun } from './folder.js';
+import { codeSpan } from './model-card.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -107,6 +108,36 @@ describe('the card of an exported run', () => {
         expect(values![3 * i + 2]).toBeCloseTo(standardised('count', count), 5);
       }
     }
+  });
+});
+
+describe('names from a file in a card', () => {
+  it('are no markup, whatever they are', async () => {
+    const names = ['a|b', '*bold*', '<b>x</b>', '`tick`', '[link](http://x)', 'two ``ticks', '# title'];
+    const rows = Array.from({ length: 90 }, (_, i) =>
+      names.map((name, k) => (k % 2 === 0 ? `${name}${(i * 7 + k) % 3}` : (i * (k + 3)) % 17)),
+    );
+    const quoted = (cells: readonly unknown[]) => cells.map((cell) => `"${cell}"`).join(',');
+    const { card } = await exported('*odd*.csv', `${[names, ...rows].map(quoted).join('\n')}\n`);
+    const prose = card.replace(/```(js|python)[\s\S]*?\n```/g, '');
+    // What is left without code is of the card itself.
+    const bare = prose.replace(/(?<!`)(`+)(?!`)([\s\S]*?[^`])\1(?!`)/g, 'CODE');
+    for (const name of ['*', '<', '[link]', '`', '# title']) expect(bare).not.toContain(name);
+    // Each row of a table has the cells of its head.
+    for (const table of prose.split(/\n\n/).filter((part) => part.startsWith('|'))) {
+      const cells = table.split('\n').map((row) => row.split(/(?<!\\)\|/).length);
+      expect(new Set(cells).size).toBe(1);
+    }
+  });
+
+  it.each([
+    ['plain', '`plain`'],
+    ['a`b', '`` a`b ``'],
+    ['``', '``` `` ```'],
+    ['two\nlines', '`two lines`'],
+    ['right\u202eleft', '`right left`'],
+  ])('%j is %s', (text, code) => {
+    expect(codeSpan(text)).toBe(code);
   });
 });
 

@@ -189,8 +189,11 @@ const tableConfig = (left: string): UserConfig => ({
   data: { columns: ['date', 'rain', 'warmest', 'coldest', 'wind', 'sky'].filter((name) => name !== left) },
 });
 
-const molecules = async () =>
-  (await loadRiskMolecules()).filter((_, i) => i % 30 === 0 && i < 3600).map((row) => row);
+let loaded: ReturnType<typeof loadRiskMolecules> | undefined;
+const molecules = async () => {
+  loaded ??= loadRiskMolecules();
+  return (await loaded).filter((_, i) => i % 30 === 0 && i < 3600);
+};
 const sequences = async () => {
   const lines = (await molecules()).map(({ smiles, mutagenic, irritant }, row) =>
     [
@@ -402,4 +405,99 @@ describe('the export of a fine-tuned run', () => {
       expect(largest(numbers, expected)).toBeLessThan(1e-5);
     },
   );
+
+  it('predicts the classes of tokens, of each as many as the record has', async () => {
+    const own = {
+      data: sequences,
+      records: texts,
+      targets: ['case'],
+      config: ofSmiles,
+      finetune: { task: 'per-token' },
+    };
+    const { data, tuned, service, summary } = await deployed('per token', own);
+    expect([summary.compared, summary.maximumDifference < 1e-5]).toEqual(['predictions', true]);
+    await predict({ run: tuned, data, out: `${tuned}.csv` });
+    const [, ...lines] = (await readFile(`${tuned}.csv`, 'utf8')).trim().split('\n');
+    const { predictions, dims, lengths } = await serve(service, await texts());
+    expect(dims).toEqual([20, 40, 2]);
+    for (const [record, length] of lengths.entries()) {
+      const first = (token: number) => predictions[(record * 40 + token) * 2];
+      const letters = Array.from({ length }, (_, token) => (first(token) > 0.5 ? 'L' : 'O')).join('');
+      expect(letters).toBe(lines[record].split(',')[1]);
+    }
+    const labels = JSON.parse(await readFile(join(service, 'labels.json'), 'utf8'));
+    expect(labels).toMatchObject({ task: 'per-token', predictions: ['case=L', 'case=O'] });
+    expect(await printed(service)).toEqual(await said(service));
+  });
+
+  it('says in its card what it learned, how well, and what it is not to be trusted with', async () => {
+    const { out } = await deployed('card', cases['two targets learned as quantiles']);
+    const card = await readFile(join(out, 'README.md'), 'utf8');
+    for (const text of [
+      '# Predictor of `wind`, `rain`',
+      '| pretrained on | `weather.csv` (columns `date`, `warmest`, `coldest`, `sky`), checksum `sha256:',
+      '| objective | sma, ',
+      ', 3 steps |',
+      '| fine-tuned on | `weather.csv`, 54 records, 18 of validation, parts by column split |',
+      '| fine-tuning | at most 6 steps of 8, learning rate 0.003, ',
+      'learned as quantiles; validation kept step ',
+      '`untrained`',
+      '95 % interval',
+      '## Limits',
+      'It never predicts outside the training labels: `wind` from ',
+      'A category that no training record had',
+      `import { openTokenizer } from './tokenize.js';`,
+    ])
+      expect(card).toContain(text);
+    const scores = JSON.parse(await readFile(join(out, 'scores.json'), 'utf8'));
+    expect(scores).toMatchObject({ data: 'weather.csv', targets: ['wind', 'rain'] });
+    for (const { mean } of scores.methods) expect(card).toContain(`| ${mean.toPrecision(4)} |`);
+    expect(await printed(out)).toEqual(await said(out));
+  });
+
+  it.each(['images', 'series'])('has a program in its card that reads a record: %s', async (name) => {
+    const { service } = await deployed(`card of ${name}`, cases[name]);
+    expect(await printed(service)).toEqual(await said(service));
+  });
+
+  it('predicts when the data is gone, checked on drawn tokens', async () => {
+    const { data, tuned } = await deployed('gone', cases['several classes of a table']);
+    await rm(data);
+    const told: string[] = [];
+    const onEvent = (event: { type: string; message?: string }) =>
+      told.push(`${event.type} ${event.message}`);
+    const { files } = await exportRun({ run: tuned, out: file('gone again') }, { onEvent });
+    expect(told.join()).toContain('the export is checked on drawn tokens');
+    expect(files.some((path) => path.endsWith('tokenize.js'))).toBe(true);
+    await cp(file('gone again'), file('gone service'), { recursive: true });
+    expect(await printed(file('gone service'))).toEqual(await said(file('gone service')));
+  });
 });
+
+/** What the JavaScript program of a card prints, and the Python program where that can be run, in four digits. */
+async function printed(service: string): Promise<string[]> {
+  const card = await readFile(join(service, 'README.md'), 'utf8');
+  const run = async (language: string, name: string, command: string) => {
+    const program = new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``).exec(card)![1];
+    await writeFile(join(service, name), program);
+    return shortened(execFileSync(command, [name], { cwd: service, encoding: 'utf8' }));
+  };
+  const own = [await run('js', 'program.js', process.execPath)];
+  if (hasPython) own.push(await run('python', 'program.py', 'python3'));
+  return own;
+}
+
+/** What they say they print. */
+async function said(service: string): Promise<string[]> {
+  const card = await readFile(join(service, 'README.md'), 'utf8');
+  const [python, javascript] = Array.from(
+    card.matchAll(/^(?:print|console\.log).*(?:#|\/\/) (.*)$/gm),
+    ([, numbers]) => shortened(numbers),
+  );
+  return hasPython ? [javascript, python] : [javascript];
+}
+
+const shortened = (text: string) =>
+  (text.replace(/Float32Array\(\d+\)/, '').match(/-?\d[\d.e+-]*/g) ?? [])
+    .map((number) => Number(number).toPrecision(4))
+    .join(' ');
