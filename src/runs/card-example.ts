@@ -196,7 +196,8 @@ export function javascriptExample({ file, inputs: all, output, printed, tokenize
     const data = shape.length === 1 ? `${arrays[dtype]}.of(${Array.from(numbers, digits).join(', ')})` : name;
     return `  ${name}: new ort.Tensor('${dtype}', ${data}, [${shape.join(', ')}]),`;
   });
-  const shown = `console.log(${output}.data.slice(0, ${SHOWN})); // ${(tokenized?.printed ?? printed).join(', ')}`;
+  const numbers = tokenized?.printed ?? printed;
+  const shown = `console.log(${output}.data.slice(0, ${numbers.length})); // ${numbers.join(', ')}`;
   if (!tokenized) {
     return `import * as ort from 'onnxruntime-node';
 

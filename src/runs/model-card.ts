@@ -1,6 +1,7 @@
 /** The README of an exported model: what it is, what it learned from, and how to run it. */
 
 import type { Config } from '../config/schema.js';
+import type { LabelScale } from '../finetuning/label-scale.js';
 import { describeOptions, objectives } from '../objectives/index.js';
 import { MISSING_ID, PRESENT_ID, type TokenSpec } from '../records/token-block.js';
 import { className, type LabelSpec, predictedNumbers } from '../scoring/labels.js';
@@ -40,20 +41,31 @@ export function modelCard(card: ModelCardFacts): string {
   const { encoder, objective, versions, finetune } = config;
   const { spec } = tokenizer;
   const columns = tokenizer.columns.map(codeSpan).join(', ');
-  const pretrained = finetune?.from_scratch ? 'not pretrained: ' : '';
+  const fromScratch = learned !== undefined && finetune?.from_scratch === true;
+  // Those of a probe may stand in their place.
+  const tuning = learned && scores?.methods.some(({ validPerSeed }) => validPerSeed) ? scores : undefined;
+  const labelled = tuning?.data;
+  const origins = [
+    ...(fromScratch && labelled ? [] : [data]),
+    ...(labelled && labelled !== data ? [labelled] : []),
+  ];
   const facts: [string, string][] = [
     ...(learned
       ? [['task', `${learned.spec.task}: ${describeTargets(learned.spec)}`] as [string, string]]
       : []),
     [
-      learned ? 'pretrained on' : 'learned from',
-      `${pretrained}${codeSpan(data)} (columns ${columns}), checksum \`${config.data.hash}\``,
+      fromScratch ? 'tokens fitted on' : learned ? 'pretrained on' : 'learned from',
+      `${codeSpan(data)} (columns ${columns}), checksum \`${config.data.hash}\``,
     ],
-    [
-      'objective',
-      `${objective.kind}, ${describeOptions(objective)}, ${learned ? config.training.steps : step} steps`,
-    ],
-    ...(learned ? labelFacts(card, learned) : []),
+    ...(fromScratch
+      ? []
+      : [
+          [
+            'objective',
+            `${objective.kind}, ${describeOptions(objective)}, ${learned ? config.training.steps : step} steps`,
+          ] as [string, string],
+        ]),
+    ...(learned ? labelFacts(card, learned, tuning) : []),
     [
       'encoder',
       `${encoder.kind}, width ${encoder.width}, ${encoder.layers} layers, ${parameters.toLocaleString('en-US')} parameters`,
@@ -93,9 +105,11 @@ export function modelCard(card: ModelCardFacts): string {
   return `# ${learned ? `Predictor of ${learned.spec.columns.map(codeSpan).join(', ')}` : `Encoder of ${codeSpan(data)}`}
 
 ${
-  learned
-    ? `An encoder that learned from records without labels, by ${objective.kind} (${paper}), and then was fine-tuned on labels.`
-    : `An encoder that learned from records without labels, by ${objective.kind}: ${paper}.`
+  fromScratch
+    ? 'An encoder that was trained on labels alone, without pretraining.'
+    : learned
+      ? `An encoder that learned from records without labels, by ${objective.kind} (${paper}), and then was fine-tuned on labels.`
+      : `An encoder that learned from records without labels, by ${objective.kind}: ${paper}.`
 }
 
 | | |
@@ -121,7 +135,7 @@ ${describeTokens(tokenizer)}
 
 ## Limits
 
-${describeLimits(tokenizer, { data, learned, scores })}
+${describeLimits(tokenizer, { data: origins, ...learned, split: tuning?.split })}
 
 ## Running it
 
@@ -138,7 +152,11 @@ export const tableRow = (cells: readonly string[]): string =>
   `| ${cells.map((cell) => cell.replaceAll('|', '\\|').replaceAll('\n', ' ')).join(' | ')} |`;
 
 /** How the labels were learned. */
-function labelFacts({ config, step, scores }: ModelCardFacts, { scale }: LearnedLabels): [string, string][] {
+function labelFacts(
+  { config, step }: ModelCardFacts,
+  { scale }: LearnedLabels,
+  scores: Scores | undefined,
+): [string, string][] {
   const { finetune = {} } = config;
   const parts = scores?.split;
   const counts = parts ? `${parts.train} records, ${parts.valid} of validation, parts by ${parts.by}` : '';
@@ -153,11 +171,9 @@ function labelFacts({ config, step, scores }: ModelCardFacts, { scale }: Learned
     ),
     ...(transform ? [`learned as ${transform}`] : []),
   ];
+  const data = [scores?.data === undefined ? '' : codeSpan(scores.data), counts].filter(Boolean).join(', ');
   return [
-    [
-      'fine-tuned on',
-      [...(scores?.data === undefined ? [] : [codeSpan(scores.data)]), counts].filter(Boolean).join(', '),
-    ],
+    ...(data ? [['fine-tuned on', data] as [string, string]] : []),
     ['fine-tuning', `${settings.join(', ')}; validation kept step ${step}`],
   ];
 }
@@ -233,12 +249,22 @@ test records.
 ${[...rows, ...paired].join('\n')}`;
 }
 
-/** What the model must not be trusted with. */
-function describeLimits(
-  { kind, spec, columns }: Tokenizer,
-  { data, learned, scores }: Pick<ModelCardFacts, 'data' | 'learned' | 'scores'>,
+/** What limits follow from. */
+export interface LimitFacts {
+  /** Names of the files that it learned from. */
+  readonly data: readonly string[];
+  /** What it predicts, and the way back to the labels where it is not linear. */
+  readonly spec?: LabelSpec;
+  readonly scale?: LabelScale;
+  /** Of the records that its scores are of. */
+  readonly split?: Scores['split'];
+}
+
+/** What a model must not be trusted with, as a list in Markdown. */
+export function describeLimits(
+  { kind, spec: { maxTokens }, columns }: Tokenizer,
+  { data, spec, scale, split }: LimitFacts,
 ): string {
-  const { maxTokens } = spec;
   const cropped: Record<string, string> = {
     sequence: `Letters beyond the first ${maxTokens} of a text are not read, and letters that no training record had are all alike.`,
     fields: `A category that no training record had is missing or unknown to it, and a number more than ${CLIPPED_SD} standard deviations from the mean stands at that bound. Columns other than ${columns.map(codeSpan).join(', ')} are not read.`,
@@ -246,26 +272,23 @@ function describeLimits(
     series: `Steps beyond the first ${maxTokens} tokens are not read, and a value more than ${CLIPPED_SD} standard deviations from the mean stands at that bound.`,
   };
   const limits = [
-    `It answers any record, also one unlike all of ${codeSpan(data)}${scores?.data === undefined || !learned ? '' : ` and ${codeSpan(scores.data)}`}, and nothing in the answer tells: do not trust it with records of another origin unless you have scored it on some.`,
+    `It answers any record, also one unlike all of ${data.map(codeSpan).join(' and ')}, and nothing in the answer tells: do not trust it with records of another origin unless you have scored it on some.`,
     cropped[kind] ?? `Tokens beyond the first ${maxTokens} of a record are not read.`,
   ];
-  if (learned && scores) {
-    const { testLearned, test } = scores.split;
+  if (spec)
     limits.push(
-      `Its scores are of ${test} records of the same file. Where near copies lie in both parts, or the world changes, it does worse.`,
+      `Its scores are of ${split ? `${split.test} ` : ''}records of the same file. Where near copies lie in both parts, or the world changes, it does worse.`,
     );
-    if (testLearned && testLearned.records > 0)
-      limits.push(
-        `Pretraining saw ${testLearned.exact ? '' : 'about '}${testLearned.records} of ${testLearned.of} test records, without their labels.`,
-      );
-  }
-  if (learned?.spec.task === 'regression') {
-    const bounds = learned.scale.quantiles?.map(
-      ({ labels }, target) =>
-        `${codeSpan(learned.spec.columns[target])} from ${labels[0]} to ${labels[labels.length - 1]}`,
+  const seen = split?.testLearned;
+  if (spec && seen && seen.records > 0)
+    limits.push(
+      `Pretraining saw ${seen.exact ? '' : 'about '}${seen.records} of ${seen.of} test records, without their labels.`,
     );
-    if (bounds) limits.push(`It never predicts outside the training labels: ${bounds.join(', ')}.`);
-  } else if (learned)
+  const bounds = scale?.quantiles?.map(
+    ({ labels }, target) => `${codeSpan(spec!.columns[target])} from ${labels[0]} to ${labels.at(-1)}`,
+  );
+  if (bounds) limits.push(`It never predicts outside the training labels: ${bounds.join(', ')}.`);
+  if (spec && spec.task !== 'regression')
     limits.push(
       'Its probabilities were not calibrated: measure how often it is right before a threshold is put on them.',
     );

@@ -7,10 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UserConfig } from '../config/schema.js';
 import { loadRiskMolecules } from '../demo/molecules.js';
 import { load } from '../models/load.js';
+import { openRun } from '../runs/folder.js';
 import { exportRun } from './export.js';
 import { finetune } from './finetune.js';
 import { predict } from './predict.js';
 import { pretrain } from './pretrain.js';
+import { probe } from './probe.js';
+import { firstRecords, proveTokens } from './tried-records.js';
 
 /** The weather of Seattle in the first days of 2012 (NOAA): date, mm of rain, warmest, coldest, wind, and in a word. */
 const weather = `2012-01-01,0.0,12.8,5.0,4.7,drizzle
@@ -458,6 +461,33 @@ describe('the export of a fine-tuned run', () => {
   it.each(['images', 'series'])('has a program in its card that reads a record: %s', async (name) => {
     const { service } = await deployed(`card of ${name}`, cases[name]);
     expect(await printed(service)).toEqual(await said(service));
+  });
+
+  it('does not take the scores of a probe for its own, nor a run from scratch for a pretrained one', async () => {
+    const own = cases['several classes of a table'];
+    const { data, tuned } = await deployed('scratch', { ...own, finetune: { from_scratch: true } });
+    await probe({ run: tuned, data, targets: ['sky'], config: { kind: 'linear' } });
+    await exportRun({ run: tuned, out: file('probed') });
+    const card = await readFile(join(file('probed'), 'README.md'), 'utf8');
+    expect(card).toContain('was trained on labels alone, without pretraining');
+    expect(card).toContain('| tokens fitted on | `weather.csv` (columns');
+    expect(card).toContain(', linear` | ');
+    for (const text of ['| pretrained on |', '| objective |', '| fine-tuned on |'])
+      expect(card).not.toContain(text);
+  });
+
+  it('is refused where tokenize.js makes another token, and names the record', async () => {
+    const { out, tuned } = await deployed('other tokens', cases['several classes of a table']);
+    const run = await openRun(tuned);
+    const { block, records } = (await firstRecords(run.config.data, run))!;
+    await proveTokens(out, { block, records }, run.tokenizer.spec);
+    const values = block.values!.slice();
+    values[3 * run.tokenizer.spec.maxTokens] += 1e-3;
+    await expect(
+      proveTokens(out, { block: { ...block, values }, records }, run.tokenizer.spec),
+    ).rejects.toThrow(
+      /^tokenize\.js: makes other values than the run's tokenizer of record 3, \{"date":"2012-01-04",/,
+    );
   });
 
   it('predicts when the data is gone, checked on drawn tokens', async () => {

@@ -105,7 +105,7 @@ export async function exportRun(
       const got = await runModelFile(file, spec, { block }, widths);
       const numbers =
         learned && perToken ? realTokens(got.predictions, block, learned.spec.outputs) : got[output];
-      const scale = learned ? predictionScale(expected.predictions!, learned.spec) : () => 1;
+      const scale = learned ? predictionScale(expected.predictions!, learned.spec, learned.scale) : () => 1;
       const differences = {
         embeddings: largestDifference(expected.embedding, got.embedding),
         ...(learned && { predictions: largestDifference(expected.predictions!, numbers, scale) }),

@@ -6,6 +6,7 @@ import type { InferenceSession } from 'onnxruntime-node';
 import type { ReadingOptions } from '../config/schema.js';
 import { placesOf } from '../datasets/token-stream.js';
 import { InputError, LacunaError } from '../errors.js';
+import type { LabelScale } from '../finetuning/label-scale.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import { packBatch } from '../records/batch.js';
 import { isCellType, type RecordBatch } from '../records/record-batch.js';
@@ -192,18 +193,23 @@ const OF_SPREAD = 100;
 
 /**
  * What a difference of the number at a place of predictions[rows, outputs] is divided by: 1 for probabilities; of a regression
- * the largest value of the target, or a hundred times the spread of its values where that is less.
+ * the largest value of the target, or a hundred times the spread of its values where that is less, but of labels learned as
+ * quantiles at least the slope of the steepest step back, so that the difference is one of the network's output.
  */
 export function predictionScale(
   predictions: Float64Array,
   { task, outputs }: Pick<LabelSpec, 'task' | 'outputs'>,
+  { quantiles }: Pick<LabelScale, 'quantiles'> = {},
 ): (place: number) => number {
   if (task !== 'regression') return () => 1;
   const scale = Array.from({ length: outputs }, (_, output) => {
     const own = predictions.filter((_value, i) => i % outputs === output);
     const [least, most] = [Math.min(...own), Math.max(...own)];
     const largest = Math.max(-least, most) || 1;
-    return most > least ? Math.min(largest, OF_SPREAD * (most - least)) : largest;
+    const usual = most > least ? Math.min(largest, OF_SPREAD * (most - least)) : largest;
+    const { labels = [], scores = [] } = quantiles?.[output] ?? {};
+    const slopes = labels.slice(1).map((label, k) => (label - labels[k]) / (scores[k + 1] - scores[k]));
+    return Math.max(usual, ...slopes);
   });
   return (place) => scale[place % outputs];
 }
