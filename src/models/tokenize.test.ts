@@ -83,6 +83,10 @@ describe('tokenize.js', () => {
     // A batch of one is one of them.
     const one = await tokenize([rows[7]]);
     expect(one.ids.data).toEqual(ids.data.slice(7 * tokens, 8 * tokens));
+    // Lists of integers alone are lists still.
+    const whole = [0, 1, 2].map((place) => ({ ...rows[7], place: [place, 1, 2] }));
+    const both = await tokenize([rows[7], ...whole]);
+    expect((await tokenize(whole)).values.data).toEqual(both.values.data.slice(tokens));
   });
 
   it('reads numbers and dates as they were written in the file', async () => {
@@ -112,5 +116,20 @@ describe('tokenize.js', () => {
     const code = await readFile(join(out, 'tokenize.js'), 'utf8');
     expect(code).not.toMatch(/\bimport\b|\brequire\(|\bprocess\b|\bBuffer\b/);
     expect(JSON.parse(await readFile(join(out, 'package.json'), 'utf8'))).toEqual({ type: 'module' });
+  });
+
+  it('reads a series of integers, of one step, or with a gap, as it reads others', async () => {
+    const series = rows.map(({ place }, row) => [...place, row % 5, 1.5]);
+    const lines = series.map((steps) => `${steps.join(',')}:a`);
+    const head = '@problemName s\n@timeStamps false\n@univariate true\n@classLabel true a\n@data';
+    const { tokenize, expected } = await exported('series.ts', `${head}\n${lines.join('\n')}\n`);
+    expect(dataOf(await tokenize(series))).toEqual(expected);
+    const odd = [[1, 2, 3, 4, 5], [7], [null, 2, 3] as number[], Float32Array.of(3, 2, 1)];
+    const together = await tokenize([series[0], ...odd]);
+    expect(Array.from(together.lengths.data)).toEqual([5, 5, 1, 3, 3]);
+    for (const [i, record] of odd.entries()) {
+      const own = (await tokenize([record])).values.data;
+      expect(own).toEqual(together.values.data.slice((i + 1) * own.length, (i + 2) * own.length));
+    }
   });
 });

@@ -45,6 +45,7 @@ export async function memorySource(
     },
     nestedCell: jsonCell,
     listCell: numberList,
+    series: new Set(schema?.columns.flatMap(({ name, type }) => (type === 'series' ? [name] : []))),
     missing: schema?.missing,
     expected: 'an object, or a text or list where the model reads one column',
   });

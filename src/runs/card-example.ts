@@ -109,7 +109,7 @@ export interface ModelExample {
 }
 
 /** The first numbers of an output are shown. */
-export const SHOWN = 4;
+const SHOWN = 4;
 
 /** The first numbers of an output in six digits. */
 export const shownNumbers = (numbers: Float32Array): string[] =>

@@ -19,6 +19,6 @@ export async function readLabels(folder: string): Promise<LearnedLabels | undefi
   const result = labelsSchema.safeParse(await readRunJson(folder, 'labels'));
   if (result.success) return result.data;
   throw new InputError(
-    `${runFile(folder, 'labels')}: is not what finetune writes: ${result.error.issues[0].message}`,
+    `${runFile(folder, 'labels')}: is not what finetune writes: ${result.error.issues[0].message}; of an export of what fit left, name the folder that fit left`,
   );
 }
