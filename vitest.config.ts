@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    // Of an export, wherever a test makes one from src.
+    globalSetup: 'test/build-tokenize.ts',
     setupFiles: ['test/property-seed.ts'],
     // Generous, since a busy machine is no failure.
     testTimeout: 180_000,

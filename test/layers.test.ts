@@ -64,6 +64,7 @@ const forBrowsers = [
   'finetuning/frozen-encoder.ts',
   'datasets/labelled-data.ts',
   'datasets/token-plan.ts',
+  'models/tokenize.ts',
   'config/parse.ts',
   'config/defaults.ts',
   'records/open-bytes.ts',

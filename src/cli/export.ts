@@ -5,7 +5,7 @@ import type { Session } from './session.js';
 export function define(command: Command, { run }: Session): void {
   command
     .description(
-      'Write a run, or the model that fit left, as ONNX with its tokenizer and a model card, checked on real records.',
+      'Write a run, or the model that fit left, as ONNX that embeds or predicts, with a tokenize.js that feeds it and a model card, checked on real records.',
     )
     .argument('<run>', 'folder of a run, or of a model that fit left')
     .requiredOption('-o, --out <folder>', 'folder to write to')

@@ -110,7 +110,11 @@ export function finetunedOutputs(
   tokens: number,
   training = false,
 ): Value {
-  const encoding = encoderGraph(model, size, tokens, { training });
+  return headOutputs(encoderGraph(model, size, tokens, { training }), model, spec);
+}
+
+/** What the head makes of an encoding, float32[size, spec.outputs], or float32[size, tokens, spec.outputs] for labels of tokens. */
+export function headOutputs(encoding: Encoding, model: FinetunedModel, spec: LabelSpec): Value {
   return scope('head', () => {
     if (model.head === 'attention') {
       return linear('output', askOnce(encoding, model.encoder.heads), spec.outputs);

@@ -1,26 +1,18 @@
 /** The model that a fit leaves as files that other tools open. */
-import { join } from 'node:path';
 import { InputError } from '../errors.js';
 import type { FeatureColumns } from '../features/index.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { encodeProgram } from '../onnx/encode.js';
-import { exportedFiles, withoutFolders } from '../runs/exported-files.js';
-import { writeJson } from '../runs/folder.js';
-import { predictionNames } from '../scoring/labels.js';
+import {
+  describePredictions,
+  type ExportFolder,
+  withoutFolders,
+  writeTokenizer,
+} from '../runs/exported-files.js';
 import { encodeSafetensors } from '../tensor/safetensors.js';
 import { version } from '../version.js';
 import type { FitGraph } from './fit-graph.js';
 import type { SavedFit } from './saved-fit.js';
-
-const { encoder: _, ...common } = exportedFiles;
-
-/** The files of an exported fit. */
-export const exportedFitFiles = {
-  ...common,
-  model: 'model.onnx',
-  labels: 'labels.json',
-  features: 'features.json',
-} as const;
 
 /** What each column of an input of features is, and what it is weighted with, where it is. */
 export interface DescribedInput extends FeatureColumns {
@@ -48,19 +40,15 @@ export function describeFeatures({ sets, tokenizer }: SavedFit, graph: FitGraph)
 /** Larger files are no ONNX: protobuf has messages of less than 2 GB. */
 const LARGEST = 2 ** 31 - 1;
 
-/**
- * Writes all but the card, and gives the names of what it wrote. Throws InputError for a model that is too large for a
- * file.
- */
+/** Writes all but the card. Throws InputError for a model that is too large for a file. */
 export async function writeFitExport(
-  folder: string,
+  files: ExportFolder,
   fit: SavedFit,
   graph: FitGraph,
   features: readonly DescribedInput[],
-): Promise<string[]> {
-  const { spec, tokenizer, schema, run } = fit;
-  const { task, columns: targets, classes } = spec;
-  const labels = { task, targets, classes, predictions: predictionNames(spec) };
+): Promise<void> {
+  const { spec, tokenizer, run } = fit;
+  const labels = describePredictions(spec);
   const inputs = Object.fromEntries(
     features.map(({ name, set, computation, names, weights }) => [
       name,
@@ -82,20 +70,13 @@ export async function writeFitExport(
       `${fit.folder}: would be an ONNX file of ${(bytes.length / 2 ** 30).toFixed(1)} GiB, and one of 2 cannot be opened; predict with the folder itself, or fit again with --folds 1`,
     );
   }
-  const written: string[] = [];
-  const pathOf = (file: keyof typeof exportedFitFiles) => {
-    written.push(exportedFitFiles[file]);
-    return join(folder, exportedFitFiles[file]);
-  };
-  await writeFileAtomically(pathOf('model'), [bytes]);
-  await writeJson(pathOf('labels'), labels);
-  if (features.length > 0) await writeJson(pathOf('features'), inputs);
-  await writeJson(pathOf('tokenizer'), tokenizer.toJSON());
-  if (schema) await writeJson(pathOf('schema'), schema);
+  await writeFileAtomically(files.path('model'), [bytes]);
+  await files.json('labels', labels);
+  if (features.length > 0) await files.json('features', inputs);
+  await writeTokenizer(files, fit);
   if (run) {
     const parameters = encodeSafetensors(graph.parameters, { format: 'lacuna', version });
-    await writeFileAtomically(pathOf('parameters'), parameters);
-    await writeJson(pathOf('config'), withoutFolders(run.config));
+    await writeFileAtomically(files.path('parameters'), parameters);
+    await files.json('config', withoutFolders(run.config));
   }
-  return written;
 }

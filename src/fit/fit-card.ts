@@ -3,14 +3,17 @@ import type { CardExample, ModelExample } from '../runs/card-example.js';
 import {
   codeSpan,
   describeExample,
+  describeLimits,
+  describeTargets,
   describeTokens,
   type InputDescription,
   inputRow,
   inputsOf,
+  predictionsRow,
   programs,
+  tableRow,
 } from '../runs/model-card.js';
-import { className, type LabelSpec, predictionNames } from '../scoring/labels.js';
-import { metrics, type Task } from '../scoring/metrics.js';
+import { metrics } from '../scoring/metrics.js';
 import type { DescribedInput } from './exported-fit.js';
 import type { FitGraph } from './fit-graph.js';
 import type { SavedFit } from './saved-fit.js';
@@ -23,7 +26,7 @@ export interface FitCardFacts {
   readonly graph: FitGraph;
   readonly features: readonly DescribedInput[];
   /** A record, and what the file makes of it. */
-  readonly example: Omit<CardExample, 'embedding'> & Pick<ModelExample, 'inputs' | 'printed'>;
+  readonly example: CardExample & Omit<ModelExample, 'file' | 'output' | 'rank'>;
 }
 
 /** Inputs up to this size have their columns in the card. */
@@ -53,8 +56,8 @@ export function fitCard({ fit, data, graph, features, example }: FitCardFacts): 
   const tokens = inputs.length > features.length;
   const ofValues = features.some(({ of }) => of === 'values');
   const facts: [string, string][] = [
-    ['task', `${spec.task}: ${tell(spec)}`],
-    ['learned from', `${data} (columns ${tokenizer.columns.join(', ')})`],
+    ['task', `${spec.task}: ${describeTargets(spec)}`],
+    ['learned from', `${codeSpan(data)} (columns ${tokenizer.columns.map(codeSpan).join(', ')})`],
     ['model', chosen === shares[0] ? chosen : `${chosen}: ${shares.join(', ')}`],
     ...(folds > 1 ? [['of each', `the mean of ${folds} models, one for each fold`] as [string, string]] : []),
     ...(tokens
@@ -62,17 +65,15 @@ export function fitCard({ fit, data, graph, features, example }: FitCardFacts): 
       : []),
     ['written by', `lacuna ${version}`],
   ];
-  const cell = (text: string) => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
   const trees = parts.some((part) => 'models' in part && part.models.some(({ kind }) => kind === 'trees'));
-  const names = predictionNames(spec).map(codeSpan);
   const { embedding } = graph.program.outputs;
-  return `# Predictor of ${spec.columns.join(', ')}
+  return `# Predictor of ${spec.columns.map(codeSpan).join(', ')}
 
-A model of ${data} that \`lacuna fit\` chose by validation.
+A model of ${codeSpan(data)} that \`lacuna fit\` chose by validation.
 
 | | |
 |---|---|
-${facts.map(([name, value]) => `| ${name} | ${cell(value)} |`).join('\n')}
+${facts.map((cells) => tableRow(cells)).join('\n')}
 
 ## Scores
 
@@ -84,7 +85,7 @@ ${scores(fit)}
     features.length > 0 ? '`features.json` the columns of its features, ' : ''
   }\`tokenizer.json\` ${tokens ? 'is what turns' : 'would turn'} records into tokens${
     run ? ', `model.safetensors` has the parameters of its encoders, `config.json` their configuration' : ''
-  }.
+  }${example.tokenized ? '. `tokenize.js` makes the tokens of records, in Node and in browsers, and needs no package' : ''}.
 
 | input | type | meaning |
 |---|---|---|
@@ -92,34 +93,20 @@ ${inputs.map(inputRow).join('\n')}
 
 | output | type | meaning |
 |---|---|---|
-| \`predictions\` | float32[batch, ${spec.outputs}] | ${cell(`${meanings[spec.task]}: ${names.join(', ')}`)} |
+${tableRow(predictionsRow(spec, tokenizer.spec))}
 ${embedding ? `| \`embedding\` | float32[batch, ${embedding.shape[1]}] | what the pretrained encoder makes of each record |\n` : ''}
-${tokens || ofValues ? `${describeTokens(tokenizer)}${fed.has('values') && trees ? SINGLE : ''}\n\n` : ''}${features.length > 0 ? `## Features\n\nThey are computed of ${ofValues ? 'these values' : 'the text'} of the column ${tokenizer.columns.map(codeSpan).join(', ')}.\n\n${features.map(describeInput).join('\n\n')}\n\n` : ''}## Running it
+${tokens || ofValues ? `${describeTokens(tokenizer)}${fed.has('values') && trees ? SINGLE : ''}\n\n` : ''}${features.length > 0 ? `## Features\n\nThey are computed of ${ofValues ? 'these values' : 'the text'} of the column ${tokenizer.columns.map(codeSpan).join(', ')}.\n\n${features.map(describeInput).join('\n\n')}\n\n` : ''}## Limits
+
+${describeLimits(tokenizer, { data: [data], spec })}
+
+## Running it
 
 ${describeExample(tokenizer, example, tokens)}
 
-${programs({ file: 'model.onnx', inputs: example.inputs, output: 'predictions', printed: example.printed })}
+${programs({ ...example, file: 'model.onnx', output: 'predictions', rank: 2 })}
 
 From files rather than numbers: \`lacuna predict\` with the folder of the fit.
 `;
-}
-
-const meanings: Record<Task, string> = {
-  regression: 'the value of each target in the units of its column',
-  binary: 'the probability of the second class',
-  multilabel: 'for each target the probability of its second class',
-  multiclass: 'the probability of each class; the likeliest is what is predicted',
-  'per-token': 'the probability of each class',
-};
-
-function tell(spec: LabelSpec): string {
-  if (spec.task === 'regression') return spec.columns.join(', ');
-  return spec.columns
-    .map((column, target) => {
-      const classes = spec.classes[target].map((_, i) => className(spec, target, i));
-      return `${column}, classes ${classes.join(', ')}`;
-    })
-    .join('; ');
 }
 
 /** As a table in Markdown; what was chosen is marked. */

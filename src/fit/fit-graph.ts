@@ -2,6 +2,7 @@
 import { InputError } from '../errors.js';
 import { encoderParameters } from '../finetuning/frozen-encoder.js';
 import { finetunedOutputs, finetuningGraph } from '../finetuning/labelled-graph.js';
+import { inLabelUnits, predicted } from '../finetuning/predicted-graph.js';
 import * as g from '../graph/index.js';
 import { type Tokens, tokenInputs } from '../layers/token-embedding.js';
 import { encoderGraph } from '../learning/model.js';
@@ -10,8 +11,7 @@ import { fittedGraph } from '../probes/fitted-graph.js';
 import type { FittedModel } from '../probes/fitted-model.js';
 import type { Run } from '../runs/folder.js';
 import type { LabelSpec } from '../scoring/labels.js';
-import type { Task } from '../scoring/metrics.js';
-import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+import type { HostTensor } from '../tensor/tensor.js';
 import type { TrainedEncoder } from './attempts.js';
 import { EMBEDDING } from './models.js';
 import type { SavedFit, SavedPart } from './saved-fit.js';
@@ -35,15 +35,6 @@ export interface FitGraph {
   /** The names of all inputs. */
   readonly inputs: readonly string[];
 }
-
-/** From outputs to what is averaged and given: values, or the probabilities of classes. */
-const predicted: Record<Task, (outputs: g.Value) => g.Value> = {
-  regression: (outputs) => outputs,
-  binary: g.sigmoid,
-  multilabel: g.sigmoid,
-  multiclass: g.softmax,
-  'per-token': g.softmax,
-};
 
 /** Nodes of trees, of which each takes about 30 bytes; a file of 2 GB cannot be opened. */
 const MOST_NODES = 2 ** 25;
@@ -121,11 +112,7 @@ export function fitGraph(fit: SavedFit): FitGraph {
 /** The outputs of an encoder that was trained on the labels, in their units, its parameters under a prefix. */
 function trainedGraph({ model }: Run, spec: LabelSpec, { scale }: TrainedEncoder, prefix: string): g.Value {
   const outputs = g.outerScope(prefix, () => finetunedOutputs(model, spec, 'batch', model.spec.maxTokens));
-  if (spec.task !== 'regression') return outputs;
-  if (scale.log || scale.quantiles) throw new Error('fitGraph: a label scale that is not linear');
-  const vector = (values: readonly number[]) =>
-    g.constant(hostTensor('float32', [values.length], Float32Array.from(values)));
-  return g.add(g.multiply(outputs, vector(scale.deviation)), vector(scale.mean));
+  return inLabelUnits(outputs, spec, scale);
 }
 
 function checkSize({ folder, parts }: SavedFit): void {

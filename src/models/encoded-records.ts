@@ -1,7 +1,10 @@
 /** Records of a source as a model reads them. */
-import { placesOf } from '../datasets/token-stream.js';
-import type { DataSource, RecordBatch } from '../records/record-batch.js';
-import type { TokenBlock } from '../records/token-block.js';
+import { checkTokenizerColumns, placesOf } from '../datasets/token-stream.js';
+import { InputError } from '../errors.js';
+import type { Schema } from '../records/cells/schema.js';
+import { type MemoryRecord, memorySource } from '../records/memory-records.js';
+import type { DataSource, PixelShape, RecordBatch } from '../records/record-batch.js';
+import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import type { EncodeOptions, RejectRecord, Tokenizer } from '../tokenizers/tokenizer.js';
 
 /** Consecutive records. */
@@ -38,4 +41,25 @@ export async function* encodedRecords(
     const texts = textColumn === undefined ? undefined : Array.from(places, textOf);
     yield { batch, block, places, texts };
   }
+}
+
+/** Records that are in memory, in their order. Throws InputError that names the first which cannot be read. */
+export async function* encodedMemory(
+  { tokenizer, schema }: { readonly tokenizer: Tokenizer; readonly schema?: Schema },
+  records: readonly MemoryRecord[],
+): AsyncGenerator<EncodedRecords> {
+  const { columns, spec } = tokenizer;
+  const source = await memorySource(records, { columns, schema, shape: imageShape(spec) });
+  checkTokenizerColumns(source, tokenizer);
+  const reject = (row: number, column: string, message: string) => {
+    throw new InputError(`records: record ${row}, column "${column}": ${message}`);
+  };
+  yield* encodedRecords(tokenizer, source, { reject });
+}
+
+/** The shape of the images that become these tokens, where images do. */
+function imageShape(spec: TokenSpec): PixelShape | undefined {
+  if (spec.kind !== 'continuous' || !spec.grid) return undefined;
+  const { rows, columns, patch } = spec.grid;
+  return [rows * patch, columns * patch, spec.channels / patch ** 2];
 }

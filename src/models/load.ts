@@ -1,11 +1,9 @@
 /** A model in memory: records in as plain objects or texts, embeddings and predictions out. */
-import { checkTokenizerColumns } from '../datasets/token-stream.js';
-import { InputError } from '../errors.js';
 import type { TableCell } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { type MemoryRecord, memorySource } from '../records/memory-records.js';
+import type { MemoryRecord } from '../records/memory-records.js';
 import { labelOffsets } from '../scoring/label-rows.js';
-import { type EncodedRecords, encodedRecords } from './encoded-records.js';
+import { type EncodedRecords, encodedMemory } from './encoded-records.js';
 import { encoderOf, type OpenModelOptions, openModel, predictorOf } from './open-model.js';
 import { predictedCells, predictedColumns } from './predicted-columns.js';
 
@@ -47,7 +45,7 @@ export async function load(
   hooks: Pick<Hooks, 'onEvent'> = {},
 ): Promise<Model> {
   const model = await openModel(folder, options, hooks);
-  const { tokenizer, schema, encoder, predictor } = model;
+  const { tokenizer, encoder, predictor } = model;
   let last: Promise<unknown> = Promise.resolve();
   let disposed = false;
   const afterOthers = <T>(call: () => Promise<T>): Promise<T> => {
@@ -62,13 +60,8 @@ export async function load(
     { signal }: CallOptions,
     make: (encoded: EncodedRecords) => Promise<readonly T[]>,
   ): Promise<T[]> => {
-    const source = await memorySource(records, { columns: tokenizer.columns, schema });
-    checkTokenizerColumns(source, tokenizer);
-    const reject = (row: number, column: string, message: string) => {
-      throw new InputError(`records: record ${row}, column "${column}": ${message}`);
-    };
     const made: T[] = [];
-    for await (const encoded of encodedRecords(tokenizer, source, { reject })) {
+    for await (const encoded of encodedMemory(model, records)) {
       signal?.throwIfAborted();
       made.push(...(await make(encoded)));
     }

@@ -1,5 +1,4 @@
 /** A run, an export of one, or what `fit` left, opened to be used: the one way from a folder to embeddings and predictions. */
-import { z } from 'zod';
 import {
   type DeviceName,
   type Engine,
@@ -10,7 +9,6 @@ import {
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
-import { type LabelScale, labelScaleSchema } from '../finetuning/label-scale.js';
 import { type FinetunedModel, finetunedOutputs } from '../finetuning/labelled-graph.js';
 import { predictBlock } from '../finetuning/labelled-training.js';
 import type { FitRecords } from '../fit/open-fit.js';
@@ -21,8 +19,9 @@ import type { Hooks } from '../learning/progress-event.js';
 import { lengthSteps } from '../records/batch.js';
 import type { Schema } from '../records/cells/schema.js';
 import type { TokenBlock } from '../records/token-block.js';
-import { hasFile, holdsFit, openRun, type Run, readRunJson, runFile } from '../runs/folder.js';
-import { type LabelSpec, labelSpecSchema } from '../scoring/labels.js';
+import { holdsFit, openRun, type Run } from '../runs/folder.js';
+import { type LearnedLabels, readLabels } from '../runs/labels.js';
+import type { LabelSpec } from '../scoring/labels.js';
 import { type HostTensor, zeros } from '../tensor/tensor.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 
@@ -76,18 +75,6 @@ export interface OpenModelOptions {
   readonly threads?: number;
   /** What networks are computed on; the CPU by default. */
   readonly device?: DeviceName;
-}
-
-const labelsSchema = z.object({ spec: labelSpecSchema, scale: labelScaleSchema });
-
-/** What labels.json of a fine-tuned run holds, or undefined for a run without it. Throws InputError when it is not whole. */
-async function readLabels(folder: string): Promise<{ spec: LabelSpec; scale: LabelScale } | undefined> {
-  if (!(await hasFile(folder, 'labels'))) return undefined;
-  const result = labelsSchema.safeParse(await readRunJson(folder, 'labels'));
-  if (result.success) return result.data;
-  throw new InputError(
-    `${runFile(folder, 'labels')}: is not what finetune writes: ${result.error.issues[0].message}`,
-  );
 }
 
 /** Throws InputError where the folder holds no model. */
@@ -148,7 +135,7 @@ class FinetunedPredictor implements ModelPredictor {
   constructor(
     private readonly engine: Engine,
     private readonly run: Run,
-    private readonly learned: { readonly spec: LabelSpec; readonly scale: LabelScale },
+    private readonly learned: LearnedLabels,
   ) {
     this.labels = learned.spec;
     this.model = { ...run.model, head: run.config.finetune?.head };

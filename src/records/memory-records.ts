@@ -15,6 +15,8 @@ export interface MemoryColumns {
   readonly columns: readonly string[];
   /** How the columns of its training file were read. */
   readonly schema?: Schema;
+  /** Where the one column holds images: the shape of each. */
+  readonly shape?: PixelShape;
 }
 
 /** How records without a file are called in messages. */
@@ -30,20 +32,20 @@ const asList = (value: unknown): unknown =>
 /** Throws InputError that names the first record which is none, or has not the columns. A bad cell is found as it is read. */
 export async function memorySource(
   records: readonly MemoryRecord[],
-  { columns, schema }: MemoryColumns,
+  { columns, schema, shape }: MemoryColumns,
 ): Promise<DataSource> {
   if (!Array.isArray(records)) throw new InputError('records: expected an array of records');
   if (records.length === 0) throw new InputError('records: expected at least one record, got none');
   const objects = records.map((record, row) => asObject(record, row, columns));
-  const images = schema?.columns.find(({ name, type }) => type === 'pixels' && columns.includes(name));
   const about = { path: NAME, files: [], format: 'jsonl' as const, bytes: 0 };
-  if (images?.shape) return pixelSource(objects, images.name, images.shape, about);
+  if (shape) return pixelSource(objects, columns[0], shape, about);
   const reader = await objectReader(NAME, {
     async *records() {
       for (const [row, object] of objects.entries()) yield { row, size: 0, object };
     },
     nestedCell: jsonCell,
     listCell: numberList,
+    series: new Set(schema?.columns.flatMap(({ name, type }) => (type === 'series' ? [name] : []))),
     missing: schema?.missing,
     expected: 'an object, or a text or list where the model reads one column',
   });

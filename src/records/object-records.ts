@@ -36,6 +36,8 @@ export interface ObjectFormat {
   nestedCell(value: object | bigint): Cell;
   /** The numbers of a list, or undefined for any other value. Without it no list is a column. */
   listCell?(value: unknown): ListCell | undefined;
+  /** Columns that are known to hold lists, also where the lists of these records could be cells. */
+  readonly series?: ReadonlySet<string>;
   /** Words for a missing cell, beside the empty one, where numbers stand; the usual ones by default. */
   readonly missing?: readonly string[];
   /** What the file should hold, in a few words. */
@@ -111,6 +113,7 @@ async function sampleColumns(path: string, format: ObjectFormat) {
   const leftOut: LeftOutColumn[] = [];
   for (const [name, sample] of samples) {
     if (name === '') leftOut.push({ name: '(no name)', reason: 'a value without a name; give it one' });
+    else if (format.series?.has(name)) columns.push({ name, type: 'series' });
     else if (sample.leftOut) leftOut.push({ name, reason: sample.leftOut });
     else if (sample.lists) columns.push({ name, type: 'series' });
     else if (sample.booleans > 0 && sample.booleans === sample.present) {

@@ -2,16 +2,22 @@
 import { takeRecords } from '../records/batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 
-/** A record and what the encoder makes of it. */
+/** A record as JSON has it: cells, and lists of numbers, by column. */
+export type PlainRecord = Readonly<
+  Record<
+    string,
+    string | number | null | readonly (number | null)[] | readonly (readonly (number | null)[])[]
+  >
+>;
+
+/** A record as the model is given it. */
 export interface CardExample {
-  /** The cells that became its tokens, by column; none where there was no record, or its columns hold no cells. */
-  readonly cells?: Readonly<Record<string, string | null>>;
+  /** What became its tokens; none where no record could be read. */
+  readonly record?: PlainRecord;
   /** The tokens of this record alone. */
   readonly block: TokenBlock;
   /** Whether they are all of its tokens. */
   readonly whole: boolean;
-  /** float32[width] */
-  readonly embedding: Float32Array;
 }
 
 /** Numbers of an example, so that a card stays readable. */
@@ -27,22 +33,22 @@ const FEWEST_TOKENS = 4;
 export function shortRecord(
   block: TokenBlock,
   spec: TokenSpec,
-): Pick<CardExample, 'block' | 'whole'> & { readonly record: number } {
+): Pick<CardExample, 'block' | 'whole'> & { readonly place: number } {
   const lengths = Array.from({ length: block.count }, (_, i) => block.offsets[i + 1] - block.offsets[i]);
   const rank = (length: number) => (length < FEWEST_TOKENS ? Number.MAX_SAFE_INTEGER - length : length);
-  const record = lengths.reduce((best, length, i) => (rank(length) < rank(lengths[best]) ? i : best), 0);
-  const one = takeRecords(block, [record]);
+  const place = lengths.reduce((best, length, i) => (rank(length) < rank(lengths[best]) ? i : best), 0);
+  const one = takeRecords(block, [place]);
   const channels = spec.kind === 'continuous' ? spec.channels : 1;
   const most = spec.kind === 'fields' ? spec.maxTokens : Math.max(1, Math.floor(MOST_NUMBERS / channels));
   const tokens = one.offsets[1] - one.offsets[0];
-  if (tokens <= most) return { record, block: one, whole: true };
+  if (tokens <= most) return { place, block: one, whole: true };
   const first: TokenBlock = {
     ...one,
     offsets: Int32Array.of(0, most),
     ...(one.ids && { ids: one.ids.slice(0, most) }),
     ...(one.values && { values: one.values.slice(0, most * channels) }),
   };
-  return { record, block: first, whole: false };
+  return { place, block: first, whole: false };
 }
 
 /** As many digits as tell one float32 from the next. */
@@ -91,12 +97,32 @@ export interface ModelExample {
   readonly file: string;
   readonly inputs: readonly ExampleInput[];
   readonly output: string;
-  /** The output's numbers, as they are printed. */
+  /** The axes of the output. */
+  readonly rank: number;
+  /** The output's first numbers, as they are printed. */
   readonly printed: readonly string[];
+  /** The record from which tokenize.js makes the same inputs, or more of them. */
+  readonly tokenized?: {
+    readonly record: PlainRecord;
+    readonly printed: readonly string[];
+  };
 }
 
 /** The first numbers of an output are shown. */
-export const SHOWN = 4;
+const SHOWN = 4;
+
+/** The first numbers of an output in six digits. */
+export const shownNumbers = (numbers: Float32Array): string[] =>
+  Array.from(numbers.subarray(0, SHOWN), (value) => String(Number(value.toPrecision(6))));
+
+/** A longer record stands in a file of its own. */
+const LONGEST_RECORD = 4000;
+
+/** The file of a record that is too long for a card. */
+export const RECORD_FILE = 'record.json';
+
+/** Whether a record is too long for a card. */
+export const isLongRecord = (record: PlainRecord): boolean => JSON.stringify(record).length > LONGEST_RECORD;
 
 /** Rows of features of which most are 0: the places of the others, and their values. */
 function sparse({ shape, numbers }: ExampleInput): [place: number, value: number][] | undefined {
@@ -107,7 +133,7 @@ function sparse({ shape, numbers }: ExampleInput): [place: number, value: number
 }
 
 /** A Python program that runs the model on the record, with what it prints. */
-export function pythonExample({ file, inputs, output, printed }: ModelExample): string {
+export function pythonExample({ file, inputs, output, rank, printed }: ModelExample): string {
   const lines = inputs.flatMap((own) => {
     const { name, dtype, shape, numbers } = own;
     if (shape.length === 1) return [`${name} = np.array(${list(numbers, '')}, np.${dtype})`];
@@ -137,13 +163,14 @@ session = onnxruntime.InferenceSession("${file}")
 ${lines.join('\n')}
 feeds = {${inputs.map(({ name }) => `"${name}": ${name}`).join(', ')}}
 (${output},) = session.run(["${output}"], feeds)
-print(${output}[0, :${SHOWN}])  # ${printed.join(', ')}`;
+print(${output}[${'0, '.repeat(rank - 1)}:${SHOWN}])  # ${printed.join(', ')}`;
 }
 
 const arrays = { int32: 'Int32Array', float32: 'Float32Array' } as const;
 
 /** The same in JavaScript. */
-export function javascriptExample({ file, inputs, output, printed }: ModelExample): string {
+export function javascriptExample({ file, inputs: all, output, printed, tokenized }: ModelExample): string {
+  const inputs = tokenized ? all.filter(({ name }) => !TOKENS.has(name)) : all;
   const lines = inputs.flatMap((own) => {
     const { name, dtype, shape, numbers } = own;
     if (shape.length === 1) return [];
@@ -169,12 +196,35 @@ export function javascriptExample({ file, inputs, output, printed }: ModelExampl
     const data = shape.length === 1 ? `${arrays[dtype]}.of(${Array.from(numbers, digits).join(', ')})` : name;
     return `  ${name}: new ort.Tensor('${dtype}', ${data}, [${shape.join(', ')}]),`;
   });
-  return `import * as ort from 'onnxruntime-node';
+  const numbers = tokenized?.printed ?? printed;
+  const shown = `console.log(${output}.data.slice(0, ${numbers.length})); // ${numbers.join(', ')}`;
+  if (!tokenized) {
+    return `import * as ort from 'onnxruntime-node';
 
 const session = await ort.InferenceSession.create('${file}');
 ${lines.join('\n')}
 const { ${output} } = await session.run({
 ${feeds.join('\n')}
 });
-console.log(${output}.data.slice(0, ${SHOWN})); // ${printed.join(', ')}`;
+${shown}`;
+  }
+  const { record } = tokenized;
+  const given = isLongRecord(record) ? `await json('${RECORD_FILE}')` : JSON.stringify(record);
+  return `import { readFile } from 'node:fs/promises';
+import * as ort from 'onnxruntime-node';
+import { openTokenizer } from './tokenize.js';
+
+const json = async (name) => JSON.parse(await readFile(name, 'utf8'));
+const tokenize = openTokenizer(await json('tokenizer.json'), await json('schema.json'));
+const session = await ort.InferenceSession.create('${file}');
+${lines.map((line) => `${line}\n`).join('')}const records = [${given}];
+const feeds = {${feeds.length > 0 ? `\n${feeds.join('\n')}\n` : ''}};
+for (const [name, { type, data, dims }] of Object.entries(await tokenize(records))) {
+  feeds[name] = new ort.Tensor(type, data, dims);
 }
+const { ${output} } = await session.run(feeds);
+${shown}`;
+}
+
+/** The inputs that tokenize.js makes. */
+const TOKENS: ReadonlySet<string> = new Set(['ids', 'values', 'lengths']);

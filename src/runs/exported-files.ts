@@ -1,24 +1,39 @@
 /** A trained encoder as files that other tools open. */
+import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/schema.js';
+import { LacunaError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
+import { predictionProgram } from '../finetuning/predicted-graph.js';
 import type { Program } from '../graph/index.js';
 import { encoderGraph, type ModelConfig } from '../learning/model.js';
 import { encodeProgram } from '../onnx/encode.js';
+import { type LabelSpec, predictedNumbers } from '../scoring/labels.js';
 import { encodeSafetensors } from '../tensor/safetensors.js';
 import { elementCount, type HostTensor } from '../tensor/tensor.js';
-import type { Tokenizer } from '../tokenizers/index.js';
+import type { Tokenizer, TokenizerKind } from '../tokenizers/index.js';
 import { version } from '../version.js';
-import type { CardExample } from './card-example.js';
+import { RECORD_FILE } from './card-example.js';
 import { type Run, runFile, writeJson } from './folder.js';
+import type { LearnedLabels } from './labels.js';
 import { readMetrics } from './metrics-log.js';
-import { modelCard } from './model-card.js';
+import { type ModelCardFacts, modelCard } from './model-card.js';
+import { readScores } from './scores.js';
 
 /** The encoder for batches of any size: the tokens of a batch → `embedding` float32[batch, width] and all states. */
 function encoderProgram(model: Pick<ModelConfig, 'spec' | 'encoder'>): Program {
   const { pooled, states } = encoderGraph(model, 'batch', model.spec.maxTokens);
   return { name: 'encoder', outputs: { embedding: pooled, states } };
 }
+
+/** What a model file says of itself. */
+const metadataOf = ({ encoder }: Pick<ModelConfig, 'encoder'>, tokenizer: Tokenizer) => ({
+  lacuna: version,
+  tokenizer: JSON.stringify(tokenizer.toJSON()),
+  specification: JSON.stringify(tokenizer.spec),
+  encoder: JSON.stringify(encoder),
+});
 
 /** Writes the encoder with its parameters as an ONNX model, whose metadata says how records become its inputs. */
 export async function writeEncoder(
@@ -29,50 +44,155 @@ export async function writeEncoder(
 ): Promise<void> {
   const bytes = encodeProgram(encoderProgram(model), {
     parameters: (name) => parameters[name],
-    metadata: {
-      lacuna: version,
-      tokenizer: JSON.stringify(tokenizer.toJSON()),
-      specification: JSON.stringify(tokenizer.spec),
-      encoder: JSON.stringify(model.encoder),
-    },
+    metadata: metadataOf(model, tokenizer),
   });
   await writeFileAtomically(path, [bytes]);
 }
 
-/** The files of an exported run. */
+/** The files of an export, as far as it has them. */
 export const exportedFiles = {
   encoder: 'encoder.onnx',
+  model: 'model.onnx',
+  labels: 'labels.json',
+  features: 'features.json',
   parameters: 'model.safetensors',
   tokenizer: 'tokenizer.json',
   schema: 'schema.json',
+  tokenize: 'tokenize.js',
+  tokenizeTypes: 'tokenize.d.ts',
+  package: 'package.json',
   config: 'config.json',
+  scores: 'scores.json',
+  record: RECORD_FILE,
   card: 'README.md',
 } as const;
 
+/** A folder that becomes an export. */
+export class ExportFolder {
+  /** The names of the files that were written. */
+  readonly written: string[] = [];
+
+  constructor(readonly folder: string) {}
+
+  /** The path of a file that is about to be written. */
+  path(file: keyof typeof exportedFiles): string {
+    this.written.push(exportedFiles[file]);
+    return join(this.folder, exportedFiles[file]);
+  }
+
+  text(file: keyof typeof exportedFiles, text: string): Promise<void> {
+    return writeFileAtomically(this.path(file), [new TextEncoder().encode(text)]);
+  }
+
+  json(file: keyof typeof exportedFiles, value: unknown): Promise<void> {
+    return writeJson(this.path(file), value);
+  }
+}
+
+/** Where the build puts it, seen from src and from dist. */
+const TOKENIZE = new URL('../../dist/tokenize.js', import.meta.url);
+
+const TOKENIZE_TYPES = `/** A record: its cells by column, or the text or list alone where a model reads one column. */
+export type ModelRecord = string | ArrayLike<number> | Readonly<Record<string, unknown>>;
+
+/** An input of the model, in the words of ONNX Runtime: new Tensor(type, data, dims). */
+export interface Feed {
+  readonly type: 'int32' | 'float32';
+  readonly data: Int32Array | Float32Array;
+  readonly dims: readonly number[];
+}
+
 /**
- * Writes a run's model into a folder: the encoder, all parameters, tokenizer, configuration and model card. The data
- * and the run it started from are named without the folders they lie in.
+ * @param tokenizer what tokenizer.json holds
+ * @param schema what schema.json holds
+ * @returns from records to the inputs of one batch; it rejects, naming the first record that cannot be read
+ */
+export function openTokenizer(
+  tokenizer: unknown,
+  schema?: unknown,
+): (records: readonly ModelRecord[]) => Promise<Readonly<Record<string, Feed>>>;
+`;
+
+/**
+ * Writes tokenizer.json, schema.json, and tokenize.js, which needs nothing else, with its types. Without a schema, or with a
+ * tokenizer of a plug-in, there is no tokenize.js. Throws LacunaError where the project was not built.
+ */
+export async function writeTokenizer(
+  files: ExportFolder,
+  { tokenizer, schema }: Pick<Run, 'tokenizer' | 'schema'>,
+): Promise<void> {
+  await files.json('tokenizer', tokenizer.toJSON());
+  if (!schema) return;
+  await files.json('schema', schema);
+  if (!hasTokenize({ tokenizer, schema })) return;
+  const text = await readFile(TOKENIZE, 'utf8').catch((cause) => {
+    throw new LacunaError(`${fileURLToPath(TOKENIZE)}: could not be read; npm run build makes it`, { cause });
+  });
+  await files.text('tokenize', text);
+  await files.text('tokenizeTypes', TOKENIZE_TYPES);
+  // So that Node reads tokenize.js as a module wherever the folder lies.
+  await files.json('package', { type: 'module' });
+}
+
+/** The kinds of tokenizer that are in tokenize.js; plug-ins may add to those that are known here. */
+const TOKENIZE_KINDS: ReadonlySet<string> = new Set<TokenizerKind>(['sequence', 'fields', 'grid', 'series']);
+
+/** Whether an export has a tokenize.js. */
+export const hasTokenize = ({ tokenizer, schema }: Pick<Run, 'tokenizer' | 'schema'>): boolean =>
+  schema !== undefined && TOKENIZE_KINDS.has(tokenizer.kind);
+
+/** What labels.json of an export says of a model that predicts; `predictions` names the numbers along its last axis. */
+export const describePredictions = (spec: LabelSpec) => ({
+  task: spec.task,
+  targets: spec.columns,
+  classes: spec.classes,
+  predictions: predictedNumbers(spec),
+});
+
+/**
+ * Writes a run's model into a folder, all but the card: encoder.onnx, or of a fine-tuned run model.onnx with labels.json,
+ * all parameters, tokenizer, configuration and scores. The data and the run it started from are named without the folders
+ * they lie in.
  * @param encoder the encoder's parameters among those of the run
- * @param example a record for the card
+ * @param learned what a fine-tuned run predicts
  */
 export async function writeExport(
-  folder: string,
+  files: ExportFolder,
   run: Run,
   encoder: Readonly<Record<string, HostTensor>>,
-  example: CardExample,
+  learned?: LearnedLabels,
 ): Promise<void> {
-  const path = (file: keyof typeof exportedFiles) => join(folder, exportedFiles[file]);
+  const { tokenizer, model } = run;
+  if (learned) {
+    const { spec, scale } = learned;
+    const described = describePredictions(spec);
+    const network = { ...model, head: run.config.finetune?.head };
+    const bytes = encodeProgram(predictionProgram(network, spec, scale), {
+      parameters: (name) => run.tensors[name],
+      metadata: { ...metadataOf(model, tokenizer), labels: JSON.stringify(described) },
+    });
+    await writeFileAtomically(files.path('model'), [bytes]);
+    await files.json('labels', { ...described, spec, scale });
+  } else await writeEncoder(files.path('encoder'), model, tokenizer, encoder);
   const parameters = Object.entries(run.tensors).filter(([name]) => !name.startsWith('optimizer.'));
-  const config = withoutFolders(run.config);
-  await writeEncoder(path('encoder'), run.model, run.tokenizer, encoder);
   await writeFileAtomically(
-    path('parameters'),
+    files.path('parameters'),
     encodeSafetensors(Object.fromEntries(parameters), { format: 'lacuna', version, step: String(run.step) }),
   );
-  await writeJson(path('tokenizer'), run.tokenizer.toJSON());
-  if (run.schema) await writeJson(path('schema'), run.schema);
-  await writeJson(path('config'), config);
-  const card = modelCard({
+  await writeTokenizer(files, run);
+  await files.json('config', withoutFolders(run.config));
+  const scores = await readScores(run.folder);
+  if (scores) await files.json('scores', scores);
+}
+
+/** The text of a run's card. */
+export async function runCard(
+  run: Run,
+  encoder: Readonly<Record<string, HostTensor>>,
+  { example, learned }: Pick<ModelCardFacts, 'example' | 'learned'>,
+): Promise<string> {
+  const config = withoutFolders(run.config);
+  return modelCard({
     config,
     tokenizer: run.tokenizer,
     step: run.step,
@@ -80,8 +200,9 @@ export async function writeExport(
     data: config.data.path,
     example,
     losses: await newestLosses(run.folder),
+    learned,
+    scores: await readScores(run.folder),
   });
-  await writeFileAtomically(path('card'), [new TextEncoder().encode(card)]);
 }
 
 /** A configuration that names files without the folders they lie in. */

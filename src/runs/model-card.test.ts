@@ -9,6 +9,7 @@ import { exportRun } from '../verbs/export.js';
 import { pretrain } from '../verbs/pretrain.js';
 import { shortRecord } from './card-example.js';
 import { openRun } from './folder.js';
+import { codeSpan } from './model-card.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -34,13 +35,14 @@ async function exported(name: string, text: string) {
 async function runExample(out: string, card: string) {
   const code = /```js\n([\s\S]*?)```/.exec(card)?.[1] ?? '';
   const said = code.split('//').at(-1)!.split(',').map(Number);
+  const program = join(out, 'program.js');
   await writeFile(
-    `${out}.mjs`,
+    program,
     code
       .replace('console.log(', 'process.stdout.write(JSON.stringify(Array.from(')
       .replace(/\); \/\/.*/, ')));'),
   );
-  const printed = execFileSync(process.execPath, [`${out}.mjs`], { cwd: out, encoding: 'utf8' });
+  const printed = execFileSync(process.execPath, [program], { cwd: out, encoding: 'utf8' });
   return { said, printed: JSON.parse(printed) as number[] };
 }
 
@@ -63,7 +65,7 @@ describe('the card of an exported run', () => {
     const ids = new Map([...card.matchAll(/(\d+) `([A-Z])`/g)].map(([, id, letter]) => [letter, Number(id)]));
     const tokens = [...peptides[0]].map((letter) => ids.get(letter));
     expect(card).toContain(`ids[0, :9] = [${tokens.join(', ')}]`);
-    expect(card).toContain(`ids.set([${tokens.join(', ')}]);`);
+    expect(card).toContain(`const records = [{"text":"${peptides[0]}"}];`);
   });
 
   it('says all that makes a row of a table into tokens', async () => {
@@ -109,6 +111,36 @@ describe('the card of an exported run', () => {
   });
 });
 
+describe('names from a file in a card', () => {
+  it('are no markup, whatever they are', async () => {
+    const names = ['a|b', '*bold*', '<b>x</b>', '`tick`', '[link](http://x)', 'two ``ticks', '# title'];
+    const rows = Array.from({ length: 90 }, (_, i) =>
+      names.map((name, k) => (k % 2 === 0 ? `${name}${(i * 7 + k) % 3}` : (i * (k + 3)) % 17)),
+    );
+    const quoted = (cells: readonly unknown[]) => cells.map((cell) => `"${cell}"`).join(',');
+    const { card } = await exported('*odd*.csv', `${[names, ...rows].map(quoted).join('\n')}\n`);
+    const prose = card.replace(/```(js|python)[\s\S]*?\n```/g, '');
+    // What is left without code is of the card itself.
+    const bare = prose.replace(/(?<!`)(`+)(?!`)([\s\S]*?[^`])\1(?!`)/g, 'CODE');
+    for (const name of ['*', '<', '[link]', '`', '# title']) expect(bare).not.toContain(name);
+    // Each row of a table has the cells of its head.
+    for (const table of prose.split(/\n\n/).filter((part) => part.startsWith('|'))) {
+      const cells = table.split('\n').map((row) => row.split(/(?<!\\)\|/).length);
+      expect(new Set(cells).size).toBe(1);
+    }
+  });
+
+  it.each([
+    ['plain', '`plain`'],
+    ['a`b', '`` a`b ``'],
+    ['``', '``` `` ```'],
+    ['two\nlines', '`two lines`'],
+    ['right\u202eleft', '`right left`'],
+  ])('%j is %s', (text, code) => {
+    expect(codeSpan(text)).toBe(code);
+  });
+});
+
 describe('shortRecord', () => {
   const block = {
     count: 3,
@@ -120,7 +152,7 @@ describe('shortRecord', () => {
   it('takes the first tokens of a long record, and a whole one where there is one of some tokens', () => {
     const spec = { kind: 'discrete', vocabulary: 9, maxTokens: 600 } as const;
     const long = shortRecord(block, spec);
-    expect([long.record, long.whole, long.block.offsets[1], long.block.ids!.length]).toEqual([
+    expect([long.place, long.whole, long.block.offsets[1], long.block.ids!.length]).toEqual([
       2,
       false,
       256,

@@ -2,7 +2,7 @@
 
 import type { LabelledData } from '../datasets/labelled-data.js';
 import type { Interval } from '../scoring/statistics.js';
-import { runFile, writeJson } from './folder.js';
+import { hasFile, readRunJson, runFile, writeJson } from './folder.js';
 import type { LearnedCount } from './learned-records.js';
 
 /** One method's test scores over its seeds. */
@@ -36,6 +36,8 @@ export interface ScoreDifference extends Interval {
 
 /** The test scores of all methods, beside each other. */
 export interface Scores {
+  /** Name of the labelled data, without its path; earlier versions do not tell. */
+  readonly data?: string;
   readonly task: string;
   /** The columns that were predicted. */
   readonly targets: readonly string[];
@@ -80,4 +82,9 @@ export async function writeScores(run: string, scores: Scores): Promise<Scores> 
   const file = runFile(run, 'scores');
   await writeJson(file, scores);
   return { ...scores, file };
+}
+
+/** The scores that a run has, or undefined. Throws InputError for a scores.json that is no JSON. */
+export async function readScores(run: string): Promise<Scores | undefined> {
+  return (await hasFile(run, 'scores')) ? ((await readRunJson(run, 'scores')) as Scores) : undefined;
 }

@@ -246,3 +246,7 @@ export function predictionNames(spec: LabelSpec): string[] {
       return [];
   }
 }
+
+/** The names of the numbers along the last axis of what is predicted: {@link predictionNames}, also where they are of tokens. */
+export const predictedNumbers = (spec: LabelSpec): string[] =>
+  predictionNames(spec.task === 'per-token' ? { ...spec, task: 'multiclass' } : spec);

@@ -335,7 +335,11 @@ describe('exportRun', () => {
       'model.safetensors',
       'tokenizer.json',
       'schema.json',
+      'tokenize.js',
+      'tokenize.d.ts',
+      'package.json',
       'config.json',
+      'scores.json',
       'README.md',
     ];
     expect(files).toEqual(names.map((name) => `${out}/${name}`));

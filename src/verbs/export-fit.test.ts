@@ -207,8 +207,8 @@ async function runExample(out: string): Promise<{ said: number[]; printed: numbe
   const program = code
     .replace('console.log(', 'process.stdout.write(JSON.stringify(Array.from(')
     .replace(/\); \/\/.*/, ')));');
-  await writeFile(`${out}.mjs`, program);
-  const printed = execFileSync(process.execPath, [`${out}.mjs`], { cwd: out, encoding: 'utf8' });
+  await writeFile(join(out, 'program.js'), program);
+  const printed = execFileSync(process.execPath, [join(out, 'program.js')], { cwd: out, encoding: 'utf8' });
   return { said: code.split('//').at(-1)!.split(',').map(Number), printed: JSON.parse(printed) };
 }
 

@@ -2,24 +2,30 @@
 import { basename, join } from 'node:path';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { LacunaError } from '../errors.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
 import { writeFolderAtomically } from '../files/atomic-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { predictedValues } from '../fit/ensemble.js';
-import { describeFeatures, exportedFitFiles, writeFitExport } from '../fit/exported-fit.js';
+import { describeFeatures, writeFitExport } from '../fit/exported-fit.js';
 import { fitCard } from '../fit/fit-card.js';
 import { fitGraph } from '../fit/fit-graph.js';
 import { EMBEDDING } from '../fit/models.js';
 import { type FeatureRows, openFit } from '../fit/open-fit.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { SHOWN, shortRecord, tokenExample } from '../runs/card-example.js';
-import { filesOf } from '../runs/exported-files.js';
+import { isLongRecord, shortRecord, shownNumbers, tokenExample } from '../runs/card-example.js';
+import { ExportFolder, exportedFiles, filesOf, hasTokenize } from '../runs/exported-files.js';
 import { random } from '../tensor/random.js';
 import type { ExportOptions, ExportSummary } from './export.js';
-import { drawnRecords, firstRecords, largestDifference, runModelFile } from './tried-records.js';
+import {
+  drawnRecords,
+  firstRecords,
+  largestDifference,
+  predictionScale,
+  proveTokens,
+  runModelFile,
+} from './tried-records.js';
 
-/** Single precision; of values as a part of the largest one, and a hundred times as much of their spread. */
-const [TOLERANCE, OF_SPREAD] = [1e-5, 100];
+/** Single precision. */
+const TOLERANCE = 1e-5;
 
 /**
  * Writes model.onnx, which predicts, with labels.json, tokenizer.json, README.md and what else a reader of the inputs needs,
@@ -59,18 +65,25 @@ export async function exportFit(
     const features = await fit.featuresOf({ block, texts: found?.texts }, drawn);
     const inputsOf = (rows: FeatureRows) =>
       new Map(graph.features.map(({ name, set }) => [name, rows.get(set)!]));
-    const { record, ...short } = shortRecord(block, tokenizer.spec);
+    const { place, ...short } = shortRecord(block, tokenizer.spec);
+    const record = found?.records[place];
+    const tokens = tokenExample(tokenizer.spec, short.block).filter(({ name }) =>
+      graph.inputs.includes(name),
+    );
+    const tokenized = record !== undefined && hasTokenize(fit) && tokens.length > 0;
     const exampleRows: FeatureRows = new Map(
       Array.from(features, ([name, [rows, dimension]]) => [
         name,
-        [rows.slice(record * dimension, (record + 1) * dimension), dimension],
+        [rows.slice(place * dimension, (place + 1) * dimension), dimension],
       ]),
     );
     signal?.throwIfAborted();
     return await writeFolderAtomically(out, async (partial) => {
       const described = await describeFeatures(fit, graph);
-      const written = await writeFitExport(partial, fit, graph, described);
-      const model = join(partial, exportedFitFiles.model);
+      const files = new ExportFolder(partial);
+      await writeFitExport(files, fit, graph, described);
+      if (found && hasTokenize(fit)) await proveTokens(partial, found, tokenizer.spec);
+      const model = join(partial, exportedFiles.model);
       const embedded = features.get(EMBEDDING);
       const got = await runModelFile(
         model,
@@ -90,14 +103,7 @@ export async function exportFit(
         ...(embedded ? [[EMBEDDING, [got.embedding, embedded[1]]] as const] : []),
       ]);
       const expected = predictedValues(await fit.predictFrom(block, same), spec);
-      const scale = Array.from({ length: spec.outputs }, (_, output) => {
-        if (spec.task !== 'regression') return 1;
-        const own = expected.filter((_value, i) => i % spec.outputs === output);
-        const [least, most] = [Math.min(...own), Math.max(...own)];
-        const largest = Math.max(-least, most) || 1;
-        return most > least ? Math.min(largest, OF_SPREAD * (most - least)) : largest;
-      });
-      const difference = largestDifference(expected, got.predictions, (i) => scale[i % spec.outputs]);
+      const difference = largestDifference(expected, got.predictions, predictionScale(expected, spec));
       refuse('predictions', difference);
       const { predictions } = await runModelFile(
         model,
@@ -112,9 +118,9 @@ export async function exportFit(
         features: described,
         example: {
           ...short,
-          cells: found?.cells[record],
+          record,
           inputs: [
-            ...tokenExample(tokenizer.spec, short.block).filter(({ name }) => graph.inputs.includes(name)),
+            ...tokens,
             ...Array.from(inputsOf(exampleRows), ([name, [rows, dimension]]) => ({
               name,
               dtype: 'float32' as const,
@@ -122,15 +128,21 @@ export async function exportFit(
               numbers: rows,
             })),
           ],
-          printed: Array.from(predictions.subarray(0, SHOWN), (value) =>
-            String(Number(value.toPrecision(6))),
-          ),
+          printed: shownNumbers(predictions),
+          ...(tokenized && {
+            tokenized: {
+              record,
+              printed: shownNumbers(
+                got.predictions.subarray(place * spec.outputs, (place + 1) * spec.outputs),
+              ),
+            },
+          }),
         },
       });
-      const cardFile = join(partial, exportedFitFiles.card);
-      await writeFileAtomically(cardFile, [new TextEncoder().encode(card)]);
+      await files.text('card', card);
+      if (tokenized && isLongRecord(record)) await files.json('record', record);
       return {
-        files: filesOf(out, [...written, exportedFitFiles.card]),
+        files: filesOf(out, files.written),
         compared: 'predictions',
         maximumDifference: difference,
         rows: block.count,

@@ -4,6 +4,7 @@
  * once for each, at the end.
  */
 
+import { basename } from 'node:path';
 import { type FinetuningSettings, resolveFinetuning } from '../config/defaults.js';
 import { parseConfig } from '../config/parse.js';
 import type { Config, FinetuneOptions } from '../config/schema.js';
@@ -168,6 +169,7 @@ export async function finetuneRuns(
     }
     const differences = rows.differences();
     const scores: Scores = {
+      data: basename(data),
       task: spec.task,
       targets: spec.columns,
       metric,

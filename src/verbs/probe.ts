@@ -1,4 +1,5 @@
 /** The verb `probe`: how much a frozen encoder's embeddings say about labels, beside the same encoder untrained. */
+import { basename } from 'node:path';
 import { parseConfig } from '../config/parse.js';
 import type { ProbeOptions } from '../config/schema.js';
 import type { LabelledData } from '../datasets/labelled-data.js';
@@ -128,6 +129,7 @@ export async function probe(
   }
   const differences = rows.differences();
   return writeScores(folder, {
+    data: basename(data),
     task: spec.task,
     targets: spec.columns,
     metric,

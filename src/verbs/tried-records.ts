@@ -1,15 +1,21 @@
 /** Records that what is exported is tried on, and what ONNX Runtime alone makes of them. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type { InferenceSession } from 'onnxruntime-node';
 import type { ReadingOptions } from '../config/schema.js';
 import { placesOf } from '../datasets/token-stream.js';
-import { InputError } from '../errors.js';
+import { InputError, LacunaError } from '../errors.js';
+import type { LabelScale } from '../finetuning/label-scale.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import { packBatch } from '../records/batch.js';
-import { isCellType } from '../records/record-batch.js';
+import { isCellType, type RecordBatch } from '../records/record-batch.js';
 import { selectRecords } from '../records/select-records.js';
 import { PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
-import type { CardExample } from '../runs/card-example.js';
+import type { PlainRecord } from '../runs/card-example.js';
+import { exportedFiles } from '../runs/exported-files.js';
 import type { Run } from '../runs/folder.js';
+import type { LabelSpec } from '../scoring/labels.js';
 import { random } from '../tensor/random.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { openData } from './open-data.js';
@@ -21,16 +27,13 @@ const TRIED_BATCH = 24;
 /** Records of a file. */
 export interface TriedRecords {
   readonly block: TokenBlock;
-  /** The cells of each, by column, where the columns hold cells. */
-  readonly cells: readonly (CardExample['cells'] | undefined)[];
+  /** Each as a program that has it in memory gives it. */
+  readonly records: readonly PlainRecord[];
   /** The text of each, where the tokenizer reads one column of texts. */
   readonly texts?: readonly string[];
 }
 
-/**
- * The first records of the data that the run learned from, with the cells of each where its columns hold cells. Undefined
- * where they cannot be read any more.
- */
+/** The first records of the data that a run learned from. Undefined where they cannot be read any more. */
 export async function firstRecords(
   data: ReadingOptions & { readonly path: string },
   { tokenizer, schema }: Pick<Run, 'tokenizer' | 'schema'>,
@@ -41,30 +44,57 @@ export async function firstRecords(
   if (data.path === '-') return undefined;
   try {
     const source = await openData(data.path, { ...data, on_bad_record: 'skip' }, { schema });
-    const hasCells = columns.every((name) =>
+    const verbatim = columns.filter((name) =>
       source.columns.some((column) => column.name === name && isCellType(column.type)),
     );
-    for await (const batch of source.read({ columns, ...(hasCells && { verbatim: columns }) })) {
+    for await (const batch of source.read({ columns, verbatim })) {
       const places = Array.from(batch.rows.subarray(0, TRIED_RECORDS).keys());
       const block = tokenizer.encode(selectRecords(batch, places));
       if (block.count === 0) continue;
       const own = placesOf(block, batch);
-      const cells = Array.from(
-        own,
-        (place) =>
-          batch.texts &&
-          Object.fromEntries(columns.map((name) => [name, batch.texts?.[name]?.[place] ?? null])),
-      );
+      const records = Array.from(own, (place) => plainRecord(batch, columns, place));
       const texts =
         textColumn === undefined
           ? undefined
           : Array.from(own, (place) => String(batch.columns[textColumn].values[place] ?? ''));
-      return { block, cells, texts };
+      return { block, records, texts };
     }
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
   }
   return undefined;
+}
+
+/** A record of a batch as JSON has it: its cells in the file's own characters, but for plain numbers, and its lists. */
+function plainRecord(batch: RecordBatch, columns: readonly string[], place: number): PlainRecord {
+  return Object.fromEntries(columns.map((name) => [name, plainCell(batch, name, place)]));
+}
+
+function plainCell({ columns, texts }: RecordBatch, name: string, place: number): PlainRecord[string] {
+  const column = columns[name];
+  switch (column.type) {
+    case 'number':
+    case 'text': {
+      const text = texts?.[name]?.[place] ?? null;
+      const plain = column.type === 'number' && String(column.values[place]) === text;
+      return plain ? column.values[place] : text;
+    }
+    case 'pixels': {
+      const size = column.shape.reduce((product, side) => product * side, 1);
+      return Array.from(column.values.subarray(place * size, (place + 1) * size));
+    }
+    case 'series': {
+      const { channels, offsets, values } = column;
+      const step = (at: number) =>
+        Array.from(values.subarray(at * channels, (at + 1) * channels), (value) =>
+          Number.isNaN(value) ? null : value,
+        );
+      const steps = Array.from({ length: offsets[place + 1] - offsets[place] }, (_, i) =>
+        step(offsets[place] + i),
+      );
+      return channels === 1 ? steps.flat() : steps;
+    }
+  }
 }
 
 /** Records of random tokens, the same at every call. */
@@ -156,4 +186,58 @@ export function largestDifference(
     if (Number.isNaN(largest)) break;
   }
   return largest;
+}
+
+/** A hundred times as much of the spread of a target's values as of the largest of them. */
+const OF_SPREAD = 100;
+
+/**
+ * What a difference of the number at a place of predictions[rows, outputs] is divided by: 1 for probabilities; of a regression
+ * the largest value of the target, or a hundred times the spread of its values where that is less, but of labels learned as
+ * quantiles at least the slope of the steepest step back, so that the difference is one of the network's output.
+ */
+export function predictionScale(
+  predictions: Float64Array,
+  { task, outputs }: Pick<LabelSpec, 'task' | 'outputs'>,
+  { quantiles }: Pick<LabelScale, 'quantiles'> = {},
+): (place: number) => number {
+  if (task !== 'regression') return () => 1;
+  const scale = Array.from({ length: outputs }, (_, output) => {
+    const own = predictions.filter((_value, i) => i % outputs === output);
+    const [least, most] = [Math.min(...own), Math.max(...own)];
+    const largest = Math.max(-least, most) || 1;
+    const usual = most > least ? Math.min(largest, OF_SPREAD * (most - least)) : largest;
+    const { labels = [], scores = [] } = quantiles?.[output] ?? {};
+    const slopes = labels.slice(1).map((label, k) => (label - labels[k]) / (scores[k + 1] - scores[k]));
+    return Math.max(usual, ...slopes);
+  });
+  return (place) => scale[place % outputs];
+}
+
+/**
+ * Throws LacunaError unless the tokenize.js of an export, given tokenizer.json and schema.json beside it, makes of the
+ * records the tokens that the run's tokenizer made of them.
+ */
+export async function proveTokens(
+  folder: string,
+  { block, records }: Pick<TriedRecords, 'block' | 'records'>,
+  { maxTokens }: TokenSpec,
+): Promise<void> {
+  const json = async (name: string): Promise<unknown> =>
+    JSON.parse(await readFile(join(folder, name), 'utf8'));
+  const { openTokenizer }: typeof import('../models/tokenize.js') = await import(
+    pathToFileURL(join(folder, exportedFiles.tokenize)).href
+  );
+  const tokenize = openTokenizer(await json(exportedFiles.tokenizer), await json(exportedFiles.schema));
+  const got = await tokenize(records);
+  const all = Int32Array.from({ length: block.count }, (_, record) => record);
+  const expected = tokenFeeds(packBatch(block, all, block.count, maxTokens));
+  for (const [name, { data, shape }] of Object.entries(expected)) {
+    const place = data.findIndex((value, i) => value !== got[name]?.data[i]);
+    if (place < 0 && String(got[name].dims) === String(shape)) continue;
+    const record = Math.floor(Math.max(0, place) / (data.length / block.count));
+    throw new LacunaError(
+      `${exportedFiles.tokenize}: makes other ${name} than the run's tokenizer of record ${record}, ${JSON.stringify(records[record]).slice(0, 200)}; nothing was written`,
+    );
+  }
 }
