@@ -29,6 +29,8 @@ export const probe: Verbs['probe'] = (options, hooks) => inBackground('probe', o
 export const embed: Verbs['embed'] = (options, hooks) => inBackground('embed', options, hooks);
 /** Writes the predictions of a fine-tuned run. */
 export const predict: Verbs['predict'] = (options, hooks) => inBackground('predict', options, hooks);
+/** Writes for every record those that a model finds most alike. */
+export const neighbors: Verbs['neighbors'] = (options, hooks) => inBackground('neighbors', options, hooks);
 /** Answers HTTP requests with a model until the signal aborts. */
 export const serve: Verbs['serve'] = (options, hooks) => inBackground('serve', options, hooks);
 /** Writes a run as files that other tools open. */
@@ -69,6 +71,7 @@ export type { ExportOptions, ExportSummary } from './verbs/export.js';
 export type { FinetuneVerbOptions } from './verbs/finetune.js';
 export type { FitSummary, FitVerbOptions } from './verbs/fit.js';
 export type { Inspection, InspectOptions } from './verbs/inspect.js';
+export type { NeighborsOptions, NeighborsSummary } from './verbs/neighbors.js';
 export type { PredictOptions, PredictSummary } from './verbs/predict.js';
 export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';
 export type { ProbeVerbOptions } from './verbs/probe.js';

@@ -192,6 +192,7 @@ async function lacuna(
       rows: 64,
     }),
     inspect: answer(inspection),
+    neighbors: answer({ file: 'n.csv', rows: 9, pool: 8, k: 5, milliseconds: 0.25, rejected: 0, unknown: 0 }),
     serve: answer({ address: 'http://127.0.0.1:8080', swaps: 0, interrupted: false }),
     bench: answer({ file: 'b.json', results: noResults, computed: 0, kept: 0, interrupted: false }),
     benchmarks: answer([]),

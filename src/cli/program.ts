@@ -35,6 +35,7 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
   probe: { summary: 'score a frozen encoder on labels', load: () => import('./probe.js') },
   embed: { summary: 'write the embedding of every record', load: () => import('./embed.js') },
   predict: { summary: 'write the predictions of a fine-tuned run', load: () => import('./predict.js') },
+  neighbors: { summary: 'the records that a model finds most alike', load: () => import('./neighbors.js') },
   serve: { summary: 'answer HTTP requests with a model', load: () => import('./serve.js') },
   bench: {
     summary: 'run a benchmark suite, simple baselines beside the encoders',

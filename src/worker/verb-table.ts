@@ -9,6 +9,7 @@ import type { ExportOptions } from '../verbs/export.js';
 import type { FinetuneVerbOptions } from '../verbs/finetune.js';
 import type { FitVerbOptions } from '../verbs/fit.js';
 import type { InspectOptions } from '../verbs/inspect.js';
+import type { NeighborsOptions } from '../verbs/neighbors.js';
 import type { PredictOptions } from '../verbs/predict.js';
 import type { PretrainOptions } from '../verbs/pretrain.js';
 import type { ProbeVerbOptions } from '../verbs/probe.js';
@@ -29,6 +30,8 @@ export const verbs = {
     (await import('../verbs/embed.js')).embed(options, hooks),
   predict: async (options: PredictOptions, hooks?: Hooks) =>
     (await import('../verbs/predict.js')).predict(options, hooks),
+  neighbors: async (options: NeighborsOptions, hooks?: Hooks) =>
+    (await import('../verbs/neighbors.js')).neighbors(options, hooks),
   serve: async (options: ServeOptions, hooks?: Hooks) =>
     (await import('../verbs/serve.js')).serve(options, hooks),
   exportRun: async (options: ExportOptions, hooks?: Hooks) =>
