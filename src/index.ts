@@ -31,6 +31,8 @@ export const embed: Verbs['embed'] = (options, hooks) => inBackground('embed', o
 export const predict: Verbs['predict'] = (options, hooks) => inBackground('predict', options, hooks);
 /** Writes for every record those that a model finds most alike. */
 export const neighbors: Verbs['neighbors'] = (options, hooks) => inBackground('neighbors', options, hooks);
+/** Writes how unusual every record is to a model, and which part of it is to blame. */
+export const anomalies: Verbs['anomalies'] = (options, hooks) => inBackground('anomalies', options, hooks);
 /** Answers HTTP requests with a model until the signal aborts. */
 export const serve: Verbs['serve'] = (options, hooks) => inBackground('serve', options, hooks);
 /** Writes a run as files that other tools open. */
@@ -66,6 +68,7 @@ export type { BadRecord } from './records/record-batch.js';
 export type { LearnedCount } from './runs/learned-records.js';
 export type { MethodScores, ScoreDifference, Scores } from './runs/scores.js';
 export type { ServiceLimits } from './serving/service.js';
+export type { AnomaliesOptions, AnomaliesSummary } from './verbs/anomalies.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
 export type { ExportOptions, ExportSummary } from './verbs/export.js';
 export type { FinetuneVerbOptions } from './verbs/finetune.js';

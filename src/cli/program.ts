@@ -36,6 +36,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
   embed: { summary: 'write the embedding of every record', load: () => import('./embed.js') },
   predict: { summary: 'write the predictions of a fine-tuned run', load: () => import('./predict.js') },
   neighbors: { summary: 'the records that a model finds most alike', load: () => import('./neighbors.js') },
+  anomalies: {
+    summary: 'how unusual every record is, and which part of it',
+    load: () => import('./anomalies.js'),
+  },
   serve: { summary: 'answer HTTP requests with a model', load: () => import('./serve.js') },
   bench: {
     summary: 'run a benchmark suite, simple baselines beside the encoders',

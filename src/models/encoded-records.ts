@@ -18,6 +18,8 @@ export interface EncodedRecords {
 export interface EncodedRecordsOptions {
   /** Columns beside the tokenizer's, with their cells in the file's own characters. */
   readonly verbatim?: readonly string[];
+  /** Further columns to read. */
+  readonly beside?: readonly string[];
   readonly reject: RejectRecord;
   readonly encoding?: EncodeOptions;
 }
@@ -26,9 +28,9 @@ export interface EncodedRecordsOptions {
 export async function* encodedRecords(
   tokenizer: Tokenizer,
   source: DataSource,
-  { verbatim = [], reject, encoding }: EncodedRecordsOptions,
+  { verbatim = [], beside = [], reject, encoding }: EncodedRecordsOptions,
 ): AsyncGenerator<EncodedRecords> {
-  const columns = [...new Set([...tokenizer.columns, ...verbatim])];
+  const columns = [...new Set([...tokenizer.columns, ...verbatim, ...beside])];
   const [textColumn] = tokenizer.kind === 'sequence' ? tokenizer.columns : [];
   for await (const batch of source.read({ columns, verbatim })) {
     const block = tokenizer.encode(batch, reject, encoding);

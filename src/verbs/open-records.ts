@@ -59,9 +59,9 @@ export async function openRecords(
     kept,
     async *read(beside = []) {
       const { encoding } = unknown;
-      const verbatim = [...kept.map(({ column }) => column), ...beside];
+      const verbatim = kept.map(({ column }) => column);
       let count = 0;
-      for await (const records of encodedRecords(tokenizer, source, { verbatim, reject, encoding })) {
+      for await (const records of encodedRecords(tokenizer, source, { verbatim, beside, reject, encoding })) {
         count += records.block.count;
         yield { ...records, cells: keptCells(records.batch, kept, records.places) };
       }

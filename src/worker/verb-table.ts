@@ -4,6 +4,7 @@ import type { BenchOptions } from '../benchmark/bench.js';
 import type { ReportOptions } from '../benchmark/report.js';
 import type { DemoOptions } from '../demo/demo.js';
 import type { Hooks } from '../learning/progress-event.js';
+import type { AnomaliesOptions } from '../verbs/anomalies.js';
 import type { EmbedOptions } from '../verbs/embed.js';
 import type { ExportOptions } from '../verbs/export.js';
 import type { FinetuneVerbOptions } from '../verbs/finetune.js';
@@ -32,6 +33,8 @@ export const verbs = {
     (await import('../verbs/predict.js')).predict(options, hooks),
   neighbors: async (options: NeighborsOptions, hooks?: Hooks) =>
     (await import('../verbs/neighbors.js')).neighbors(options, hooks),
+  anomalies: async (options: AnomaliesOptions, hooks?: Hooks) =>
+    (await import('../verbs/anomalies.js')).anomalies(options, hooks),
   serve: async (options: ServeOptions, hooks?: Hooks) =>
     (await import('../verbs/serve.js')).serve(options, hooks),
   exportRun: async (options: ExportOptions, hooks?: Hooks) =>
