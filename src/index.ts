@@ -40,7 +40,7 @@ export const exportRun: Verbs['exportRun'] = (options, hooks) => inBackground('e
 /** The whole story on real molecules. */
 export const demo: Verbs['demo'] = (options, hooks) => inBackground('demo', options, hooks);
 
-/** A model in memory, which embeds and predicts plain objects or texts. */
+/** A model in memory, which embeds, predicts, compares and judges plain objects or texts. */
 export const load = async (...given: Parameters<typeof loadModel>): ReturnType<typeof loadModel> =>
   (await import('./models/load.js')).load(...given);
 
@@ -58,7 +58,8 @@ export type { ReadingOptions, UserConfig } from './config/schema.js';
 export { InputError, LacunaError } from './errors.js';
 export type { Difference, FitRow, Score } from './fit/select.js';
 export type { Hooks, ProgressEvent, SeedEvent, StepEvent, ValidEvent } from './learning/progress-event.js';
-export type { CallOptions, Model, Prediction } from './models/load.js';
+export type { Anomaly, BlamedToken } from './models/anomaly-detector.js';
+export type { CallOptions, FoundNeighbor, LoadOptions, Model, Prediction } from './models/load.js';
 export type { OpenModelOptions } from './models/open-model.js';
 export type { Plugin, ReaderPlugin } from './plugins.js';
 export type { Protocol, Represented } from './probes/protocol.js';

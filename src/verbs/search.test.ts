@@ -1,0 +1,101 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { anomalies } from './anomalies.js';
+import { neighbors } from './neighbors.js';
+import { cellsOf, digitImages, pretrainOn, whitened, writeImages } from './search.case.js';
+
+const threes = digitImages(3, 300);
+let folder: string;
+let run: string;
+let file: string;
+const path = (name: string) => join(folder, name);
+const lines = async (name: string) => cellsOf(await readFile(path(name), 'utf8'));
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lacuna-search-'));
+  [run, file] = [path('run'), path('threes.idx3-ubyte')];
+  await writeImages(file, threes);
+  await pretrainOn(file, run, 60);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+describe('neighbors', () => {
+  it('finds a record in a file that holds it, and in its own file others than itself', async () => {
+    const few = path('few.idx3-ubyte');
+    await writeImages(few, [threes[7], threes[100]]);
+    const summary = await neighbors({ run, data: few, of: file, k: 3, out: path('of.csv') });
+    expect(summary).toMatchObject({ rows: 2, pool: 300, k: 3, rejected: 0 });
+    const found = await lines('of.csv');
+    expect(found).toHaveLength(6);
+    expect(found.map(({ row, rank }) => [row, rank].join())).toEqual([
+      '0,1',
+      '0,2',
+      '0,3',
+      '1,1',
+      '1,2',
+      '1,3',
+    ]);
+    expect([found[0].neighbor_row, found[3].neighbor_row]).toEqual(['7', '100']);
+    expect(Number(found[0].similarity)).toBeCloseTo(1, 5);
+    expect(Number(found[1].similarity)).toBeLessThan(Number(found[0].similarity));
+
+    await neighbors({ run, data: file, k: 1, out: path('within.csv') });
+    const within = await lines('within.csv');
+    expect(within).toHaveLength(300);
+    expect(within.every(({ row, neighbor_row }) => row !== neighbor_row)).toBe(true);
+  });
+
+  it('gives all there are where more are asked for, and refuses one record alone', async () => {
+    const [pair, one] = [path('pair.idx3-ubyte'), path('one.idx3-ubyte')];
+    await writeImages(pair, threes.slice(0, 2));
+    await writeImages(one, threes.slice(0, 1));
+    const messages: string[] = [];
+    const onEvent = (event: { type: string; message?: string }) => messages.push(event.message ?? '');
+    const summary = await neighbors({ run, data: pair, k: 9, out: path('pair.csv') }, { onEvent });
+    expect(summary.k).toBe(1);
+    expect(messages).toContainEqual(expect.stringContaining('each has 1 neighbour'));
+    expect((await lines('pair.csv')).map(({ neighbor_row }) => neighbor_row)).toEqual(['1', '0']);
+    await expect(neighbors({ run, data: one, out: path('one.csv') })).rejects.toThrow('holds one record');
+    expect((await neighbors({ run, data: one, of: one, out: path('one.csv') })).k).toBe(1);
+  });
+});
+
+describe('anomalies', () => {
+  it('flags what is rare among normal records, at the rate that was asked for, and says where it is', async () => {
+    const data = path('mixed.idx3-ubyte');
+    const others = digitImages(3, 500).slice(300);
+    const odd = others.slice(0, 50).map((image, i) => whitened(image, i % 4, i % 2 === 0 ? 0 : 3));
+    await writeImages(data, [...others.slice(50), ...odd]);
+    const summary = await anomalies({ run, data, falseAlarms: 0.05, out: path('mixed.csv') });
+    expect(summary).toMatchObject({ rows: 200, falseAlarms: 0.05 });
+    const found = await lines('mixed.csv');
+    const flagged = (from: number, to: number) =>
+      found.slice(from, to).filter((cells) => cells.flagged === '1').length;
+    expect(summary.flagged).toBe(flagged(0, 200));
+    expect(flagged(0, 150)).toBeLessThan(25);
+    expect(flagged(150, 200)).toBeGreaterThan(40);
+    const blamed = found
+      .slice(150)
+      .filter(({ blame }, i) => blame.startsWith(`patch ${i % 4}`) || blame.includes(`"patch ${i % 4}`));
+    expect(blamed.length).toBeGreaterThan(35);
+    for (const { score, p_value, masked_error, attended_error, neighbor_distance } of found) {
+      expect([score, p_value, masked_error, attended_error, neighbor_distance].every(Boolean)).toBe(true);
+    }
+  });
+
+  it('refuses a rate that the held-out records cannot show', async () => {
+    await expect(anomalies({ run, data: file, falseAlarms: 0.001, out: path('x.csv') })).rejects.toThrow(
+      'takes at least 999 normal records that were held out',
+    );
+  });
+
+  it('takes other records as normal where they are given', async () => {
+    const normal = path('ones.idx3-ubyte');
+    await writeImages(normal, digitImages(1, 120));
+    const summary = await anomalies({ run, data: file, normal, falseAlarms: 0.1, out: path('ones.csv') });
+    expect(summary.heldOut).toBeGreaterThan(15);
+    expect(summary.flagged).toBeGreaterThan(250);
+  });
+});
