@@ -33,6 +33,8 @@ export const predict: Verbs['predict'] = (options, hooks) => inBackground('predi
 export const neighbors: Verbs['neighbors'] = (options, hooks) => inBackground('neighbors', options, hooks);
 /** Writes how unusual every record is to a model, and which part of it is to blame. */
 export const anomalies: Verbs['anomalies'] = (options, hooks) => inBackground('anomalies', options, hooks);
+/** Writes the pairs of records that a model can hardly tell apart. */
+export const duplicates: Verbs['duplicates'] = (options, hooks) => inBackground('duplicates', options, hooks);
 /** Answers HTTP requests with a model until the signal aborts. */
 export const serve: Verbs['serve'] = (options, hooks) => inBackground('serve', options, hooks);
 /** Writes a run as files that other tools open. */
@@ -70,6 +72,7 @@ export type { LearnedCount } from './runs/learned-records.js';
 export type { MethodScores, ScoreDifference, Scores } from './runs/scores.js';
 export type { ServiceLimits } from './serving/service.js';
 export type { AnomaliesOptions, AnomaliesSummary } from './verbs/anomalies.js';
+export type { DuplicatesOptions, DuplicatesSummary } from './verbs/duplicates.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
 export type { ExportOptions, ExportSummary } from './verbs/export.js';
 export type { FinetuneVerbOptions } from './verbs/finetune.js';

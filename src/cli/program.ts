@@ -40,6 +40,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
     summary: 'how unusual every record is, and which part of it',
     load: () => import('./anomalies.js'),
   },
+  duplicates: {
+    summary: 'records that a model can hardly tell apart',
+    load: () => import('./duplicates.js'),
+  },
   serve: { summary: 'answer HTTP requests with a model', load: () => import('./serve.js') },
   bench: {
     summary: 'run a benchmark suite, simple baselines beside the encoders',

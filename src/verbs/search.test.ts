@@ -1,8 +1,9 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { anomalies } from './anomalies.js';
+import { duplicates } from './duplicates.js';
 import { neighbors } from './neighbors.js';
 import { cellsOf, digitImages, pretrainOn, whitened, writeImages } from './search.case.js';
 
@@ -97,5 +98,48 @@ describe('anomalies', () => {
     const summary = await anomalies({ run, data: file, normal, falseAlarms: 0.1, out: path('ones.csv') });
     expect(summary.heldOut).toBeGreaterThan(15);
     expect(summary.flagged).toBeGreaterThan(250);
+  });
+});
+
+describe('duplicates', () => {
+  /** 20 records again, each with a little noise. */
+  const copies = threes
+    .slice(0, 20)
+    .map((image) => image.map((value, i) => (i % 97 === 0 ? value ^ 24 : value)));
+  const planted = (rows: readonly Record<string, string>[]) =>
+    rows.filter(({ row, other_row }) => Number(other_row) - Number(row) === 300).length;
+
+  it('finds planted near-copies, and little else', async () => {
+    const data = path('copies.idx3-ubyte');
+    await writeImages(data, [...threes, ...copies]);
+    const summary = await duplicates({ run, data, out: path('copies.csv') });
+    const found = await lines('copies.csv');
+    expect(summary).toMatchObject({ rows: 320, pairs: found.length });
+    expect(planted(found) / 20).toBeGreaterThanOrEqual(0.9);
+    expect(planted(found) / found.length).toBeGreaterThanOrEqual(0.9);
+    expect(found.every(({ group, row }) => Number(group) <= Number(row))).toBe(true);
+
+    // Pairs that are labelled set the threshold as well.
+    const pairs = path('pairs.csv');
+    const labelled = [0, 1, 2, 3, 4].flatMap((row) => [`${row},${row + 300},yes`, `${row},${row + 50},no`]);
+    await writeFile(pairs, `row,other_row,duplicate\n${labelled.join('\n')}\n`);
+    const told = await duplicates({ run, data, pairs, out: path('told.csv') });
+    expect(told.labelled).toEqual({ precision: 1, recall: 1 });
+    expect(planted(await lines('told.csv'))).toBe(20);
+    await expect(duplicates({ run, data, pairs, threshold: 0.9, out: path('x.csv') })).rejects.toThrow(
+      'not both',
+    );
+    await writeFile(pairs, 'row,other_row,duplicate\n0,999,yes\n1,2,no\n');
+    await expect(duplicates({ run, data, pairs, out: path('x.csv') })).rejects.toThrow('no readable row 999');
+  });
+
+  it('puts records that are equal into one group', async () => {
+    const data = path('equal.idx3-ubyte');
+    await writeImages(data, [...threes.slice(0, 40), threes[3], threes[3], threes[8]]);
+    const summary = await duplicates({ run, data, threshold: 0.99999, out: path('equal.csv') });
+    expect(summary).toMatchObject({ pairs: 4, groups: 2, surplus: 3 });
+    expect(
+      (await lines('equal.csv')).map(({ group, row, other_row }) => [group, row, other_row].join()),
+    ).toEqual(expect.arrayContaining(['3,3,40', '3,3,41', '3,40,41', '8,8,42']));
   });
 });
