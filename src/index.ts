@@ -35,6 +35,8 @@ export const neighbors: Verbs['neighbors'] = (options, hooks) => inBackground('n
 export const anomalies: Verbs['anomalies'] = (options, hooks) => inBackground('anomalies', options, hooks);
 /** Writes the pairs of records that a model can hardly tell apart. */
 export const duplicates: Verbs['duplicates'] = (options, hooks) => inBackground('duplicates', options, hooks);
+/** Writes the cluster of every record, and tells what sets each apart. */
+export const clusters: Verbs['clusters'] = (options, hooks) => inBackground('clusters', options, hooks);
 /** Answers HTTP requests with a model until the signal aborts. */
 export const serve: Verbs['serve'] = (options, hooks) => inBackground('serve', options, hooks);
 /** Writes a run as files that other tools open. */
@@ -72,6 +74,7 @@ export type { LearnedCount } from './runs/learned-records.js';
 export type { MethodScores, ScoreDifference, Scores } from './runs/scores.js';
 export type { ServiceLimits } from './serving/service.js';
 export type { AnomaliesOptions, AnomaliesSummary } from './verbs/anomalies.js';
+export type { ClustersOptions, ClustersSummary } from './verbs/clusters.js';
 export type { DuplicatesOptions, DuplicatesSummary } from './verbs/duplicates.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
 export type { ExportOptions, ExportSummary } from './verbs/export.js';

@@ -212,6 +212,7 @@ async function lacuna(
       rejected: 0,
       unknown: 0,
     }),
+    clusters: answer({ file: 'c.csv', rows: 9, clusters: [], silhouette: 0.2, rejected: 0, unknown: 0 }),
     serve: answer({ address: 'http://127.0.0.1:8080', swaps: 0, interrupted: false }),
     bench: answer({ file: 'b.json', results: noResults, computed: 0, kept: 0, interrupted: false }),
     benchmarks: answer([]),

@@ -44,6 +44,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
     summary: 'records that a model can hardly tell apart',
     load: () => import('./duplicates.js'),
   },
+  clusters: {
+    summary: 'groups of alike records and what sets them apart',
+    load: () => import('./clusters.js'),
+  },
   serve: { summary: 'answer HTTP requests with a model', load: () => import('./serve.js') },
   bench: {
     summary: 'run a benchmark suite, simple baselines beside the encoders',

@@ -32,8 +32,8 @@ export interface LabelledThreshold {
 }
 
 /**
- * The threshold with the largest F1 on labelled pairs, half way between the similarities on both sides of it; of equally good
- * ones the highest. Throws InputError unless some pairs are duplicates and some are not.
+ * The threshold with the largest F1 on labelled pairs: the similarity of the least similar duplicate that it still finds, so that
+ * pairs that are obviously different cannot draw it down; of equally good ones the highest. Throws InputError unless some pairs are duplicates and some are not.
  */
 export function labelledThreshold(
   similarities: readonly number[],
@@ -53,8 +53,7 @@ export function labelledThreshold(
     // No threshold lies between equal ones.
     if (own === next) return;
     const f1 = (2 * hits) / (i + 1 + duplicates);
-    if (f1 > best.f1)
-      best = { threshold: (own + next) / 2, precision: hits / (i + 1), recall: hits / duplicates, f1 };
+    if (f1 > best.f1) best = { threshold: own, precision: hits / (i + 1), recall: hits / duplicates, f1 };
   });
   const { threshold, precision, recall } = best;
   return { threshold, precision, recall };

@@ -5,6 +5,7 @@ import type { ReportOptions } from '../benchmark/report.js';
 import type { DemoOptions } from '../demo/demo.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { AnomaliesOptions } from '../verbs/anomalies.js';
+import type { ClustersOptions } from '../verbs/clusters.js';
 import type { DuplicatesOptions } from '../verbs/duplicates.js';
 import type { EmbedOptions } from '../verbs/embed.js';
 import type { ExportOptions } from '../verbs/export.js';
@@ -38,6 +39,8 @@ export const verbs = {
     (await import('../verbs/anomalies.js')).anomalies(options, hooks),
   duplicates: async (options: DuplicatesOptions, hooks?: Hooks) =>
     (await import('../verbs/duplicates.js')).duplicates(options, hooks),
+  clusters: async (options: ClustersOptions, hooks?: Hooks) =>
+    (await import('../verbs/clusters.js')).clusters(options, hooks),
   serve: async (options: ServeOptions, hooks?: Hooks) =>
     (await import('../verbs/serve.js')).serve(options, hooks),
   exportRun: async (options: ExportOptions, hooks?: Hooks) =>
