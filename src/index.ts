@@ -35,6 +35,14 @@ export const compare: Verbs['compare'] = (options, hooks) => inBackground('compa
 export const map: Verbs['map'] = (options, hooks) => inBackground('map', options, hooks);
 /** Runs on a live page until the signal aborts. */
 export const watch: Verbs['watch'] = (options, hooks) => inBackground('watch', options, hooks);
+/** Writes for every record those that a model finds most alike. */
+export const neighbors: Verbs['neighbors'] = (options, hooks) => inBackground('neighbors', options, hooks);
+/** Writes how unusual every record is to a model, and which part of it is to blame. */
+export const anomalies: Verbs['anomalies'] = (options, hooks) => inBackground('anomalies', options, hooks);
+/** Writes the pairs of records that a model can hardly tell apart. */
+export const duplicates: Verbs['duplicates'] = (options, hooks) => inBackground('duplicates', options, hooks);
+/** Writes the cluster of every record, and tells what sets each apart. */
+export const clusters: Verbs['clusters'] = (options, hooks) => inBackground('clusters', options, hooks);
 /** Answers HTTP requests with a model until the signal aborts. */
 export const serve: Verbs['serve'] = (options, hooks) => inBackground('serve', options, hooks);
 /** Writes a run as files that other tools open. */
@@ -42,7 +50,7 @@ export const exportRun: Verbs['exportRun'] = (options, hooks) => inBackground('e
 /** The whole story on real molecules. */
 export const demo: Verbs['demo'] = (options, hooks) => inBackground('demo', options, hooks);
 
-/** A model in memory, which embeds and predicts plain objects or texts. */
+/** A model in memory, which embeds, predicts, compares and judges plain objects or texts. */
 export const load = async (...given: Parameters<typeof loadModel>): ReturnType<typeof loadModel> =>
   (await import('./models/load.js')).load(...given);
 
@@ -60,7 +68,8 @@ export type { ReadingOptions, UserConfig } from './config/schema.js';
 export { InputError, LacunaError } from './errors.js';
 export type { Difference, FitRow, Score } from './fit/select.js';
 export type { Hooks, ProgressEvent, SeedEvent, StepEvent, ValidEvent } from './learning/progress-event.js';
-export type { CallOptions, Model, Prediction } from './models/load.js';
+export type { Anomaly, BlamedToken } from './models/anomaly-detector.js';
+export type { CallOptions, FoundNeighbor, LoadOptions, Model, Prediction } from './models/load.js';
 export type { OpenModelOptions } from './models/open-model.js';
 export type { Plugin, ReaderPlugin } from './plugins.js';
 export type { Protocol, Represented } from './probes/protocol.js';
@@ -70,13 +79,17 @@ export type { BadRecord } from './records/record-batch.js';
 export type { LearnedCount } from './runs/learned-records.js';
 export type { MethodScores, ScoreDifference, Scores } from './runs/scores.js';
 export type { ServiceLimits } from './serving/service.js';
+export type { AnomaliesOptions, AnomaliesSummary } from './verbs/anomalies.js';
+export type { ClustersOptions, ClustersSummary } from './verbs/clusters.js';
 export type { CompareOptions, CompareSummary } from './verbs/compare.js';
+export type { DuplicatesOptions, DuplicatesSummary } from './verbs/duplicates.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';
 export type { ExportOptions, ExportSummary } from './verbs/export.js';
 export type { FinetuneVerbOptions } from './verbs/finetune.js';
 export type { FitSummary, FitVerbOptions } from './verbs/fit.js';
 export type { Inspection, InspectOptions } from './verbs/inspect.js';
 export type { MapOptions, MapSummary } from './verbs/map.js';
+export type { NeighborsOptions, NeighborsSummary } from './verbs/neighbors.js';
 export type { PredictOptions, PredictSummary } from './verbs/predict.js';
 export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';
 export type { ProbeVerbOptions } from './verbs/probe.js';

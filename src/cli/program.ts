@@ -38,6 +38,19 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
   map: { summary: 'draw the records of a file on a plane', load: () => import('./map.js') },
   compare: { summary: 'runs beside each other on one page', load: () => import('./compare.js') },
   watch: { summary: 'runs on a live page while they go on', load: () => import('./watch.js') },
+  neighbors: { summary: 'the records that a model finds most alike', load: () => import('./neighbors.js') },
+  anomalies: {
+    summary: 'how unusual every record is, and which part of it',
+    load: () => import('./anomalies.js'),
+  },
+  duplicates: {
+    summary: 'records that a model can hardly tell apart',
+    load: () => import('./duplicates.js'),
+  },
+  clusters: {
+    summary: 'groups of alike records and what sets them apart',
+    load: () => import('./clusters.js'),
+  },
   serve: { summary: 'answer HTTP requests with a model', load: () => import('./serve.js') },
   bench: {
     summary: 'run a benchmark suite, simple baselines beside the encoders',

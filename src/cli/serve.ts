@@ -6,6 +6,7 @@ import type { Session } from './session.js';
 interface Options {
   readonly host?: string;
   readonly port?: number;
+  readonly pool?: string;
   readonly threads?: number;
   readonly device?: DeviceName;
   readonly maxRecords?: number;
@@ -18,7 +19,7 @@ interface Options {
 export function define(command: Command, { run }: Session): void {
   command
     .description(
-      'Answer HTTP requests with a model: POST /embed and /predict with {"records": […]}, GET /health, /metrics and /openapi.json. A newer model in the folder takes the place of the one before. Where other machines reach the address, requests need the token of the environment variable LACUNA_TOKEN.',
+      'Answer HTTP requests with a model: POST /embed, /predict, /neighbors and /score with {"records": […]}, GET /health, /metrics and /openapi.json. A newer model in the folder takes the place of the one before. Where other machines reach the address, requests need the token of the environment variable LACUNA_TOKEN.',
     )
     .argument('<run>', 'folder of a run, of its export, or of the model that fit left')
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
@@ -31,18 +32,23 @@ export function define(command: Command, { run }: Session): void {
       'requests that wait; later ones are told to come again (default: 256)',
       parseCount,
     )
+    .option(
+      '--pool <file>',
+      'file of the records among which neighbours are found; by default the one that the run learned from',
+    )
     .option('--threads <n>', 'threads of the engine', parseCount)
     .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout')
     .action(async (folder: string, options: Options) => {
-      const { json, host, port, threads, device, maxRecords, maxBytes, maxSeconds, maxWaiting } = options;
+      const { json, host, port, pool, threads, device, maxRecords, maxBytes, maxSeconds, maxWaiting } =
+        options;
       const limits = { records: maxRecords, bytes: maxBytes, seconds: maxSeconds, waiting: maxWaiting };
       const given = Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
       const token = process.env.LACUNA_TOKEN || undefined;
       await run(
         json,
         (verbs, hooks) =>
-          verbs.serve({ run: folder, host, port, token, threads, device, limits: given }, hooks),
+          verbs.serve({ run: folder, host, port, token, pool, threads, device, limits: given }, hooks),
         ({ address, swaps }) =>
           `stopped serving at ${address}${swaps > 0 ? ` after ${swaps} newer models` : ''}`,
       );

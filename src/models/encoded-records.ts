@@ -21,6 +21,8 @@ export interface EncodedRecords {
 export interface EncodedRecordsOptions {
   /** Columns beside the tokenizer's, with their cells in the file's own characters. */
   readonly verbatim?: readonly string[];
+  /** Further columns to read. */
+  readonly beside?: readonly string[];
   readonly reject: RejectRecord;
   readonly encoding?: EncodeOptions;
 }
@@ -29,9 +31,9 @@ export interface EncodedRecordsOptions {
 export async function* encodedRecords(
   tokenizer: Tokenizer,
   source: DataSource,
-  { verbatim = [], reject, encoding }: EncodedRecordsOptions,
+  { verbatim = [], beside = [], reject, encoding }: EncodedRecordsOptions,
 ): AsyncGenerator<EncodedRecords> {
-  const columns = [...new Set([...tokenizer.columns, ...verbatim])];
+  const columns = [...new Set([...tokenizer.columns, ...verbatim, ...beside])];
   const [textColumn] = tokenizer.kind === 'sequence' ? tokenizer.columns : [];
   for await (const batch of source.read({ columns, verbatim })) {
     const block = tokenizer.encode(batch, reject, encoding);
@@ -43,13 +45,22 @@ export async function* encodedRecords(
   }
 }
 
-/** Records that are in memory, in their order. Throws InputError that names the first which cannot be read. */
-export async function* encodedMemory(
+/** Records that are in memory as a source, read as those of the model's training file. Throws what `memorySource` throws. */
+export function memoryOf(
   { tokenizer, schema }: { readonly tokenizer: Tokenizer; readonly schema?: Schema },
   records: readonly MemoryRecord[],
-): AsyncGenerator<EncodedRecords> {
+): Promise<DataSource> {
   const { columns, spec } = tokenizer;
-  const source = await memorySource(records, { columns, schema, shape: imageShape(spec) });
+  return memorySource(records, { columns, schema, shape: imageShape(spec) });
+}
+
+/** Records that are in memory, in their order. Throws InputError that names the first which cannot be read. */
+export async function* encodedMemory(
+  model: { readonly tokenizer: Tokenizer; readonly schema?: Schema },
+  records: readonly MemoryRecord[],
+): AsyncGenerator<EncodedRecords> {
+  const { tokenizer } = model;
+  const source = await memoryOf(model, records);
   checkTokenizerColumns(source, tokenizer);
   const reject = (row: number, column: string, message: string) => {
     throw new InputError(`records: record ${row}, column "${column}": ${message}`);

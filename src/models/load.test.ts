@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
+import { anomalies } from '../verbs/anomalies.js';
 import { embed } from '../verbs/embed.js';
 import { exportRun } from '../verbs/export.js';
 import { finetune } from '../verbs/finetune.js';
@@ -147,6 +148,41 @@ describe('a run in memory', () => {
     expect(await before).toHaveLength(1);
     await model.dispose();
     await expect(async () => model.embed(['CCO'])).rejects.toThrow('was disposed of');
+  });
+
+  it('finds the most alike of its own file, or of others that are given', async () => {
+    const model = await opened(run);
+    const found = await model.neighbors([texts[4], texts[11]], 3);
+    expect(found.map(([first]) => first)).toEqual(
+      [4, 11].map((row) => ({ row, record: { smiles: texts[row] }, similarity: expect.closeTo(1, 5) })),
+    );
+    expect(found.map(({ length }) => length)).toEqual([3, 3]);
+    await expect(model.neighbors(['C'], 0)).rejects.toThrow('k: expected a whole number of at least 1');
+    const other = await load(run, { pool: texts.slice(0, 2) });
+    const [nearest] = await other.neighbors([texts[1]], 5);
+    expect(nearest.map(({ row }) => row)).toEqual([1, 0]);
+    await other.dispose();
+    const nowhere = await load(run, { pool: join(folder, 'nowhere.csv') });
+    await expect(nowhere.neighbors(['C'], 1)).rejects.toThrow('nowhere.csv');
+    expect(await nowhere.embed(['C'])).toHaveLength(1);
+    await nowhere.dispose();
+  });
+
+  it('judges records as the command does, and names the letters that it did not expect', async () => {
+    const out = join(folder, 'anomalies.csv');
+    await anomalies({ run, data: file, out, falseAlarms: 0.4 });
+    const model = await opened(run);
+    const judged = await model.score(texts);
+    const written = (await csv(out)).map(({ score }) => Number(score));
+    expect(
+      largest(
+        judged.map(({ score }) => score),
+        written,
+      ),
+    ).toBeLessThan(1e-3);
+    expect(judged[0].blame[0].label).toMatch(/^letter \d+ = .$/);
+    expect(judged[0].blame[0].error).toBeGreaterThanOrEqual(judged[0].blame[1].error);
+    expect(judged.every(({ pValue }) => pValue > 0 && pValue <= 1)).toBe(true);
   });
 
   it('is the same from its export', async () => {

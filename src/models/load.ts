@@ -1,9 +1,12 @@
 /** A model in memory: records in as plain objects or texts, embeddings and predictions out. */
+import { InputError } from '../errors.js';
 import type { TableCell } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { MemoryRecord } from '../records/memory-records.js';
 import { labelOffsets } from '../scoring/label-rows.js';
+import type { Anomaly } from './anomaly-detector.js';
 import { type EncodedRecords, encodedMemory } from './encoded-records.js';
+import { ModelPool } from './model-pool.js';
 import { encoderOf, type OpenModelOptions, openModel, predictorOf } from './open-model.js';
 import { predictedCells, predictedColumns } from './predicted-columns.js';
 
@@ -26,8 +29,34 @@ export interface Model {
   embed(records: readonly MemoryRecord[], options?: CallOptions): Promise<Float32Array[]>;
   /** Throws InputError where the model has learned no labels. */
   predict(records: readonly MemoryRecord[], options?: CallOptions): Promise<Prediction[]>;
+  /**
+   * The `k` records of the pool, or all of fewer, that are most alike to each record, the nearest first. The first call reads
+   * and embeds the pool. Throws InputError where the model has no encoder or the pool cannot be read.
+   */
+  neighbors(records: readonly MemoryRecord[], k: number, options?: CallOptions): Promise<FoundNeighbor[][]>;
+  /**
+   * How unusual each record is among those of the pool, which are taken to be normal. The first call reads and scores the
+   * pool. Throws InputError as `neighbors` does.
+   */
+  score(records: readonly MemoryRecord[], options?: CallOptions): Promise<Anomaly[]>;
   /** Frees its programs when the calls before are answered. Later calls throw Error. */
   dispose(): Promise<void>;
+}
+
+/** A record of the pool that was found. */
+export interface FoundNeighbor {
+  /** Its place in the pool, or its row in the pool's file. */
+  readonly row: number;
+  /** The cosine of both embeddings less the mean of the pool's. */
+  readonly similarity: number;
+  /** Its cells of the columns that the model reads, and its id, as they were written; no images or series. */
+  readonly record: Readonly<Record<string, string | null>>;
+}
+
+/** How a model is opened, and what it compares records with. */
+export interface LoadOptions extends OpenModelOptions {
+  /** Records, or the path of a file of some; the file that the run learned from by default. */
+  readonly pool?: string | readonly MemoryRecord[];
 }
 
 export interface CallOptions {
@@ -41,10 +70,11 @@ export interface CallOptions {
  */
 export async function load(
   folder: string,
-  options: OpenModelOptions = {},
+  { pool: given, ...options }: LoadOptions = {},
   hooks: Pick<Hooks, 'onEvent'> = {},
 ): Promise<Model> {
   const model = await openModel(folder, options, hooks);
+  const pool = new ModelPool(model, given, (message) => hooks.onEvent?.({ type: 'warning', message }));
   const { tokenizer, encoder, predictor } = model;
   let last: Promise<unknown> = Promise.resolve();
   let disposed = false;
@@ -96,9 +126,35 @@ export async function load(
           });
         });
       }),
+    neighbors: (records, k, call = {}) =>
+      afterOthers(async () => {
+        if (!(Number.isInteger(k) && k >= 1))
+          throw new InputError(`k: expected a whole number of at least 1, got ${k}`);
+        const { search, rows, cells } = await pool.neighbors();
+        return each(records, call, async ({ block }) => {
+          const found = await search(await encoderOf(model).embed(block, call.signal), k);
+          return Array.from({ length: block.count }, (_, record) => {
+            const of = (i: number) => record * found.k + i;
+            const places = Array.from({ length: found.k }, (_, i) => i).filter((i) => found.rows[of(i)] >= 0);
+            return places.map((i) => ({
+              row: rows[found.rows[of(i)]],
+              similarity: found.similarities[of(i)],
+              record: cells[found.rows[of(i)]],
+            }));
+          });
+        });
+      }),
+    score: (records, call = {}) =>
+      afterOthers(async () => {
+        const detector = await pool.detector();
+        return each(records, call, ({ block }) => detector.score(block, call.signal));
+      }),
     async dispose() {
       if (disposed) return;
-      const released = afterOthers(() => model.release());
+      const released = afterOthers(async () => {
+        await pool.release();
+        await model.release();
+      });
       disposed = true;
       await released;
     },

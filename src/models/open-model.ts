@@ -48,6 +48,8 @@ export interface OpenModel {
   readonly schema?: Schema;
   /** The run of its encoder, where it has one. */
   readonly run?: Run;
+  /** What its networks are computed on. */
+  readonly engine: Engine;
   readonly encoder?: ModelEncoder;
   readonly predictor?: ModelPredictor;
   release(): Promise<void>;
@@ -93,8 +95,15 @@ export async function openModel(
   if (await holdsFit(folder)) {
     // A model without trees and matrices waits for none of their libraries.
     const { openFit } = await import('../fit/open-fit.js');
-    const { tokenizer, schema, run, spec, encoder, predict, release } = await openFit(folder, engineFor);
-    return { folder, tokenizer, schema, run, encoder, predictor: { labels: spec, predict }, release };
+    let engine!: Engine;
+    const { tokenizer, schema, run, spec, encoder, predict, release } = await openFit(
+      folder,
+      async (model) => {
+        engine = await engineFor(model);
+        return engine;
+      },
+    );
+    return { folder, tokenizer, schema, run, engine, encoder, predictor: { labels: spec, predict }, release };
   }
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
   const labels = await readLabels(folder);
@@ -107,6 +116,7 @@ export async function openModel(
     tokenizer,
     schema,
     run,
+    engine,
     encoder,
     predictor,
     async release() {

@@ -115,14 +115,15 @@ function spreadRows(rows: Float32Array, dimension: number, count: number, seed: 
       if (squares < distances[row]) distances[row] = squares;
       total += distances[row];
     }
-    let left = uniform() * total;
-    chosen = 0;
     // Where all rows lie on centers already, any will do.
-    while (chosen < n - 1 && (left -= distances[chosen]) > 0) chosen++;
+    const mark = uniform() * total;
+    let passed = distances[0];
+    for (chosen = 0; chosen < n - 1 && passed < mark; ) passed += distances[++chosen];
   }
   return centers;
 }
 
+/** float64[n] */
 export function squaredLengths(rows: Float32Array, dimension: number): Float64Array {
   const squares = new Float64Array(rows.length / dimension);
   for (let row = 0; row < squares.length; row++) {

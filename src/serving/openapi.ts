@@ -3,6 +3,9 @@ import type { Model } from '../models/load.js';
 import { version } from '../version.js';
 import type { ServiceLimits } from './service.js';
 
+/** Neighbours of a record, by default and at most. */
+export const [NEIGHBORS, MOST_NEIGHBORS] = [5, 1000];
+
 export interface Described {
   readonly limits: ServiceLimits;
   readonly token: boolean;
@@ -32,7 +35,7 @@ export function openApi(model: Model, { limits, token }: Described): object {
       ...(columns.length === 1 ? [{ type: 'string' }, { type: 'array', items: { type: 'number' } }] : []),
     ],
   };
-  const ask = (summary: string, answer: object) => ({
+  const ask = (summary: string, answer: object, beside: object = {}) => ({
     post: {
       summary,
       requestBody: {
@@ -40,7 +43,10 @@ export function openApi(model: Model, { limits, token }: Described): object {
         content: json({
           type: 'object',
           required: ['records'],
-          properties: { records: { type: 'array', minItems: 1, maxItems: limits.records, items: record } },
+          properties: {
+            records: { type: 'array', minItems: 1, maxItems: limits.records, items: record },
+            ...beside,
+          },
         }),
       },
       responses: {
@@ -70,6 +76,14 @@ export function openApi(model: Model, { limits, token }: Described): object {
           `Embeddings of ${width} numbers`,
           list('embeddings', { type: 'array', minItems: width, maxItems: width, items: { type: 'number' } }),
         ),
+      }),
+      ...(width !== undefined && {
+        '/neighbors': ask(
+          'The records of the pool that are most alike, the nearest first',
+          list('neighbors', { type: 'array', items: { type: 'object' } }),
+          { k: { type: 'integer', minimum: 1, maximum: MOST_NEIGHBORS, default: NEIGHBORS } },
+        ),
+        '/score': ask('How unusual records are among those of the pool', list('scores', { type: 'object' })),
       }),
       ...(targets && {
         '/predict': ask(`Predictions of ${targets.join(', ')}`, list('predictions', { type: 'object' })),

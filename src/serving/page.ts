@@ -10,7 +10,13 @@ export function page(model: Model, { limits, token }: Described) {
   const body = JSON.stringify({ records: [exampleRecord(model)] });
   const header = token ? ` -H 'Authorization: Bearer TOKEN'` : '';
   const asked = [
-    ...(width === undefined ? [] : [['/embed', `embeddings of ${width} numbers`]]),
+    ...(width === undefined
+      ? []
+      : [
+          ['/embed', `embeddings of ${width} numbers`],
+          ['/neighbors', 'the records of the pool that are most alike, k of them (5)'],
+          ['/score', 'how unusual records are among those of the pool'],
+        ]),
     ...(targets === undefined ? [] : [['/predict', `predictions of ${targets.join(', ')}`]]),
   ];
   return html`<!doctype html>

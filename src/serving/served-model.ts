@@ -1,8 +1,7 @@
 /** The model that a service asks, which a newer one in the same folder replaces. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { load, type Model } from '../models/load.js';
-import type { OpenModelOptions } from '../models/open-model.js';
+import { type LoadOptions, load, type Model } from '../models/load.js';
 
 /** What of a folder says that another model lies there: names, sizes and times of its files. */
 async function signatureOf(folder: string): Promise<string> {
@@ -26,13 +25,13 @@ export class ServedModel {
 
   private constructor(
     readonly folder: string,
-    private readonly options: OpenModelOptions,
+    private readonly options: LoadOptions,
     private current: Model,
     private signature: string,
   ) {}
 
   /** Throws InputError where the folder holds no model. */
-  static async open(folder: string, options: OpenModelOptions): Promise<ServedModel> {
+  static async open(folder: string, options: LoadOptions): Promise<ServedModel> {
     const signature = await signatureOf(folder).catch(() => '');
     return new ServedModel(folder, options, await load(folder, options), signature);
   }

@@ -19,6 +19,18 @@ function modelOf(gate: Promise<void> = Promise.resolve()): Model {
       });
     },
     predict: async (records) => records.map((record) => ({ length: String(record).length })),
+    neighbors: async (records, k) =>
+      records.map(() =>
+        Array.from({ length: k }, (_, row) => ({ row, similarity: 1 / 3, record: { text: 'C' } })),
+      ),
+    score: async (records) =>
+      records.map(() => ({
+        score: 1,
+        pValue: 0.5,
+        neighborDistance: 1,
+        mahalanobisDistance: 2,
+        blame: [],
+      })),
     dispose: async () => {},
   };
 }
@@ -48,6 +60,19 @@ it('answers each record in order, in as many digits as single precision has', as
     200,
     { predictions: [{ length: 3 }] },
   ]);
+  const near = { row: 0, similarity: 0.333333333, record: { text: 'C' } };
+  const body = JSON.stringify({ records: ['CCC'], k: 2 });
+  expect(await told(await app.request('/neighbors', asking(body)))).toEqual([
+    200,
+    { neighbors: [[near, { ...near, row: 1 }]] },
+  ]);
+  const [status, { error }] = await told(
+    await app.request('/neighbors', asking(JSON.stringify({ records: ['C'], k: 0 }))),
+  );
+  expect([status, error]).toEqual([400, 'k: expected a whole number from 1 to 1000, got 0']);
+  expect((await told(await app.request('/score', asking(['CCC']))))[1]).toMatchObject({
+    scores: [{ pValue: 0.5 }],
+  });
 });
 
 it.each([
@@ -118,7 +143,14 @@ it('counts requests, records and durations, and describes itself', async () => {
   expect(metrics).toContain('lacuna_request_seconds_bucket{route="/embed",le="+Inf"} 2\n');
   expect(metrics).toContain('lacuna_records_total 2\n');
   const [, description] = await told(await app.request('/openapi.json'));
-  expect(Object.keys(description.paths)).toEqual(['/embed', '/predict', '/health', '/metrics']);
+  expect(Object.keys(description.paths)).toEqual([
+    '/embed',
+    '/neighbors',
+    '/score',
+    '/predict',
+    '/health',
+    '/metrics',
+  ]);
   const page = await (await app.request('/')).text();
   expect(page).toContain('POST /embed');
   expect(page).not.toMatch(/(src|href)="(https?:)?\/\//);

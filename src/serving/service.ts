@@ -7,7 +7,7 @@ import type { Model } from '../models/load.js';
 import type { MemoryRecord } from '../records/memory-records.js';
 import { version } from '../version.js';
 import { ServiceMetrics } from './metrics.js';
-import { openApi } from './openapi.js';
+import { MOST_NEIGHBORS, NEIGHBORS, openApi } from './openapi.js';
 import { page } from './page.js';
 import type { ServedModel } from './served-model.js';
 
@@ -38,7 +38,12 @@ export interface ServiceOptions {
 }
 
 /** The routes that ask the model. */
-type Asked = (model: Model, records: readonly MemoryRecord[], signal: AbortSignal) => Promise<object>;
+type Asked = (
+  model: Model,
+  records: readonly MemoryRecord[],
+  signal: AbortSignal,
+  body: Readonly<Record<string, unknown>>,
+) => Promise<object>;
 
 const routes: Readonly<Record<string, Asked>> = {
   '/embed': async (model, records, signal) => ({
@@ -47,6 +52,19 @@ const routes: Readonly<Record<string, Asked>> = {
   '/predict': async (model, records, signal) => ({
     predictions: await model.predict(records, { signal }),
   }),
+  '/neighbors': async (model, records, signal, { k = NEIGHBORS }) => {
+    if (!(typeof k === 'number' && Number.isInteger(k) && k >= 1 && k <= MOST_NEIGHBORS))
+      throw new InputError(
+        `k: expected a whole number from 1 to ${MOST_NEIGHBORS}, got ${JSON.stringify(k)}`,
+      );
+    const found = await model.neighbors(records, k, { signal });
+    return {
+      neighbors: found.map((own) =>
+        own.map(({ similarity, ...neighbor }) => ({ ...neighbor, similarity: digits(similarity) })),
+      ),
+    };
+  },
+  '/score': async (model, records, signal) => ({ scores: await model.score(records, { signal }) }),
 };
 
 /** As many digits as tell one float32 from the next. */
@@ -107,11 +125,11 @@ export function service({ served, limits, token, hosts }: ServiceOptions): Hono 
       const late = new AbortController();
       const timer = setTimeout(() => late.abort(), 1000 * limits.seconds);
       try {
-        const records = await recordsOf(context, limits);
+        const { records, body } = await recordsOf(context, limits);
         const overdue = new Promise<never>((_, reject) => {
           late.signal.addEventListener('abort', () => reject(late.signal.reason), { once: true });
         });
-        const asked = ask(served.model, records, late.signal);
+        const asked = ask(served.model, records, late.signal, body);
         asked.catch(() => {});
         const answer = await Promise.race([asked, overdue]);
         metrics.answered(records.length);
@@ -163,13 +181,14 @@ export function service({ served, limits, token, hosts }: ServiceOptions): Hono 
 const paths = new Set(['/', '/health', '/metrics', '/openapi.json']);
 
 /** Throws InputError for a body that is no list of records, or of too many. */
-async function recordsOf(context: Context, limits: ServiceLimits): Promise<MemoryRecord[]> {
+async function recordsOf(context: Context, limits: ServiceLimits) {
   const body: unknown = await context.req.json().catch((cause: Error) => {
     throw new InputError(`the body is not JSON: ${cause.message}`, { cause });
   });
-  const records = typeof body === 'object' && body !== null && 'records' in body ? body.records : undefined;
+  const fields = (typeof body === 'object' ? (body ?? {}) : {}) as Readonly<Record<string, unknown>>;
+  const { records } = fields;
   if (!Array.isArray(records)) throw new InputError('expected {"records": […]} with a list of records');
   if (records.length > limits.records)
     throw new InputError(`a request has at most ${limits.records} records, got ${records.length}`);
-  return records;
+  return { records: records as MemoryRecord[], body: fields };
 }

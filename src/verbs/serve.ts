@@ -16,6 +16,8 @@ export interface ServeOptions {
   readonly port?: number;
   /** What every request must carry, as `Authorization: Bearer TOKEN`; needed where other machines reach the address. */
   readonly token?: string;
+  /** A file of the records among which neighbours are found; the one that the run learned from by default. */
+  readonly pool?: string;
   readonly limits?: Partial<ServiceLimits>;
   readonly threads?: number;
   /** What networks are computed on; the CPU by default. */
@@ -40,14 +42,14 @@ const [LOOK, REST] = [1000, 300];
  * port is taken, or the address can be reached from elsewhere and there is no token.
  */
 export async function serve(
-  { run, host = '127.0.0.1', port = 8080, token, limits, threads, device }: ServeOptions,
+  { run, host = '127.0.0.1', port = 8080, token, pool, limits, threads, device }: ServeOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<ServeSummary> {
   if (!isLoopback(host) && !token)
     throw new InputError(
       `${host}: other machines reach this address, so a token is needed: set LACUNA_TOKEN, or listen on 127.0.0.1`,
     );
-  const served = await ServedModel.open(run, { threads, device });
+  const served = await ServedModel.open(run, { threads, device, pool });
   const app = service({
     served,
     limits: { ...DEFAULT_LIMITS, ...limits },

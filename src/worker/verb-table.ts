@@ -4,13 +4,17 @@ import type { BenchOptions } from '../benchmark/bench.js';
 import type { ReportOptions } from '../benchmark/report.js';
 import type { DemoOptions } from '../demo/demo.js';
 import type { Hooks } from '../learning/progress-event.js';
+import type { AnomaliesOptions } from '../verbs/anomalies.js';
+import type { ClustersOptions } from '../verbs/clusters.js';
 import type { CompareOptions } from '../verbs/compare.js';
+import type { DuplicatesOptions } from '../verbs/duplicates.js';
 import type { EmbedOptions } from '../verbs/embed.js';
 import type { ExportOptions } from '../verbs/export.js';
 import type { FinetuneVerbOptions } from '../verbs/finetune.js';
 import type { FitVerbOptions } from '../verbs/fit.js';
 import type { InspectOptions } from '../verbs/inspect.js';
 import type { MapOptions } from '../verbs/map.js';
+import type { NeighborsOptions } from '../verbs/neighbors.js';
 import type { PredictOptions } from '../verbs/predict.js';
 import type { PretrainOptions } from '../verbs/pretrain.js';
 import type { ProbeVerbOptions } from '../verbs/probe.js';
@@ -37,6 +41,14 @@ export const verbs = {
   map: async (options: MapOptions, hooks?: Hooks) => (await import('../verbs/map.js')).map(options, hooks),
   watch: async (options: WatchOptions, hooks?: Hooks) =>
     (await import('../verbs/watch.js')).watch(options, hooks),
+  neighbors: async (options: NeighborsOptions, hooks?: Hooks) =>
+    (await import('../verbs/neighbors.js')).neighbors(options, hooks),
+  anomalies: async (options: AnomaliesOptions, hooks?: Hooks) =>
+    (await import('../verbs/anomalies.js')).anomalies(options, hooks),
+  duplicates: async (options: DuplicatesOptions, hooks?: Hooks) =>
+    (await import('../verbs/duplicates.js')).duplicates(options, hooks),
+  clusters: async (options: ClustersOptions, hooks?: Hooks) =>
+    (await import('../verbs/clusters.js')).clusters(options, hooks),
   serve: async (options: ServeOptions, hooks?: Hooks) =>
     (await import('../verbs/serve.js')).serve(options, hooks),
   exportRun: async (options: ExportOptions, hooks?: Hooks) =>

@@ -1,0 +1,54 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import type { DeviceName } from '../engine/engine.js';
+import { appendNames, deviceOption } from './arguments.js';
+import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
+import { formatWritten } from './format.js';
+import type { Session } from './session.js';
+
+interface Options {
+  readonly out: string;
+  readonly normal?: string;
+  readonly falseAlarms?: number;
+  readonly keep?: string[];
+  readonly device?: DeviceName;
+  readonly json?: boolean;
+}
+
+const keys = readingKeys();
+
+function parseRate(text: string): number {
+  const rate = Number(text);
+  if (!(rate > 0 && rate < 1)) throw new InvalidArgumentError('Expected a rate between 0 and 1.');
+  return rate;
+}
+
+export function define(command: Command, { run }: Session): void {
+  command
+    .description(
+      'Write how unusual every record is to the model: how badly its hidden tokens are predicted, how far it lies from normal records, whether that is rarer than the false alarms that are allowed, and the tokens that are to blame.',
+    )
+    .argument('<run>', 'folder of a run, or of its export')
+    .argument('<data>', 'a file, or the folder of one data set')
+    .requiredOption('-o, --out <file>', 'file to write: .parquet or .csv')
+    .option('--normal <file>', 'file of normal records; by default the one that the run learned from')
+    .option('--false-alarms <rate>', 'share of normal records that may be flagged (default: 0.01)', parseRate)
+    .option(
+      '--keep <columns>',
+      "columns of the data to write beside, in the file's own characters; all means all (repeatable)",
+      appendNames,
+    )
+    .addOption(deviceOption())
+    .option('--json', 'print one JSON object to stdout');
+  addConfigOptions(command, keys);
+  command.action(async (trained: string, data: string, options: Options) => {
+    const { out, normal, falseAlarms, keep, device, json } = options;
+    const { data: config = {} } = await readConfigOptions(command, keys);
+    await run(
+      json,
+      (verbs, hooks) =>
+        verbs.anomalies({ run: trained, data, normal, falseAlarms, out, keep, config, device }, hooks),
+      ({ flagged, falseAlarms, heldOut, ...written }) =>
+        `${formatWritten(written)}, ${flagged.toLocaleString('en-US')} flagged; of normal records ${100 * falseAlarms} % would be, by the scores of ${heldOut.toLocaleString('en-US')} that were held out`,
+    );
+  });
+}

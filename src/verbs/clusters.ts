@@ -1,0 +1,178 @@
+/** The verb `clusters`: which records of a file a model finds alike, and what they have in common. */
+import type { ReadingOptions } from '../config/schema.js';
+import type { DeviceName } from '../engine/engine.js';
+import { InputError } from '../errors.js';
+import { refuseOverwrite } from '../files/refuse-overwrite.js';
+import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
+import type { Hooks } from '../learning/progress-event.js';
+import { encoderOf, openModel } from '../models/open-model.js';
+import { type Trait, traitsOf } from '../models/set-apart.js';
+import { gatherRows } from '../numerics/matrix.js';
+import { type MatrixProduct, openProduct } from '../numerics/matrix-product.js';
+import { concatenateBlocks } from '../records/batch.js';
+import type { TokenBlock } from '../records/token-block.js';
+import { ownFiles } from '../runs/folder.js';
+import { type Clusters, kMeans, nearestCenters } from '../search/k-means.js';
+import { unitRows } from '../search/nearest-neighbors.js';
+import { silhouette } from '../search/silhouette.js';
+import { centredSpace, place } from '../search/vector-space.js';
+import { inputFiles } from '../sources/data-files.js';
+import { permutation, random } from '../tensor/random.js';
+import { digits } from './neighbors.js';
+import { openRecords } from './open-records.js';
+
+/** What `clusters` is given. */
+export interface ClustersOptions {
+  /** Folder of a run, of its export, or of what `fit` left with an encoder. */
+  readonly run: string;
+  readonly data: string;
+  /** Number of clusters; by default that of 2 to 20 with the largest silhouette. */
+  readonly k?: number;
+  /** The file to write: .csv or .parquet. */
+  readonly out: string;
+  /** Columns that are written beside, in the file's own characters; `all` alone means all. */
+  readonly keep?: readonly string[];
+  readonly config?: ReadingOptions;
+  /** What the encoder is computed on; the CPU by default. */
+  readonly device?: DeviceName;
+}
+
+/** A cluster in words. */
+export interface ClusterSummary {
+  readonly cluster: number;
+  readonly records: number;
+  /** Rows of the records that are nearest to its center, the nearest first. */
+  readonly representatives: readonly number[];
+  /** What sets it apart from the others. */
+  readonly traits: readonly Trait[];
+}
+
+/** What `clusters` wrote. */
+export interface ClustersSummary {
+  readonly file: string;
+  readonly rows: number;
+  /** The largest first. */
+  readonly clusters: readonly ClusterSummary[];
+  /** From −1 to 1; near 0 the records are one cloud without clusters. */
+  readonly silhouette: number;
+  readonly rejected: number;
+  readonly unknown: number;
+}
+
+const CANDIDATES = [2, 3, 4, 5, 6, 8, 10, 12, 15, 20];
+/** Records that centers are found on, and of them those whose silhouette is measured. */
+const MOST = { learned: 20_000, measured: 1500 };
+const REPRESENTATIVES = 3;
+const OWN = ['cluster', 'distance'];
+
+/**
+ * Writes the cluster of every record in input order, and its distance to the cluster's center. Clusters are those of k-means on
+ * embeddings less their mean, scaled to unit length. Nothing is left of `out` when it fails or is stopped.
+ */
+export async function clusters(
+  { run, data, k, out, keep, config, device }: ClustersOptions,
+  { signal, onEvent = () => {} }: Hooks = {},
+): Promise<ClustersSummary> {
+  const write = tableWriter(out);
+  await refuseOverwrite(await inputFiles(data, config?.format), out);
+  await refuseOverwrite(await ownFiles(run), out);
+  const model = await openModel(run, { device }, { onEvent });
+  const product = await openProduct(model.engine);
+  try {
+    const encoder = encoderOf(model);
+    const { width } = encoder;
+    const isOwn = (name: string) => OWN.includes(name.toLowerCase());
+    const records = await openRecords(data, model, { config, out, keep, isOwn });
+    const blocks: TokenBlock[] = [];
+    const embedded: Float32Array[] = [];
+    const cells: (string | null)[][] = [];
+    const texts: string[] = [];
+    for await (const { block, texts: own, cells: columns } of records.read()) {
+      blocks.push(block);
+      embedded.push(await encoder.embed(block, signal));
+      texts.push(...(own ?? []));
+      for (let record = 0; record < block.count; record++)
+        cells.push(columns.map((column) => column[record]));
+    }
+    const block = concatenateBlocks(blocks);
+    const { count, rows } = block;
+    const embeddings = new Float32Array(count * width);
+    embedded.reduce((at, part) => {
+      embeddings.set(part, at);
+      return at + part.length;
+    }, 0);
+    const wanted = k === undefined ? CANDIDATES.filter((some) => some < count) : [k];
+    if (wanted.length === 0 || wanted[0] < 2 || wanted[0] > count)
+      throw new InputError(
+        `${data}: ${count} records make no ${k ?? 2} clusters; give more records, or from 2 to as many clusters`,
+      );
+    const vectors = unitRows(place(centredSpace(embeddings, width), embeddings), width);
+    const { centers, score } = await bestClusters(vectors, width, wanted, product.multiply);
+    const { members, distances } = await nearestCenters(vectors, centers, width, product.multiply);
+    const all = centers.length / width;
+    const inside = Array.from({ length: all }, (): number[] => []);
+    members.forEach((member, record) => {
+      inside[member].push(record);
+    });
+    // Clusters are numbered by their size.
+    const order = [...inside.keys()].sort((a, b) => inside[b].length - inside[a].length || a - b);
+    const numberOf = new Map(order.map((cluster, number) => [cluster, number]));
+    const numbered = members.map((member) => numberOf.get(member)!);
+    const traits = traitsOf(model.tokenizer, block, numbered, {
+      clusters: all,
+      ...(texts.length > 0 && { texts }),
+    });
+    async function* lines(): AsyncGenerator<TableCell[][]> {
+      for (let first = 0; first < count; first += 2048)
+        yield Array.from({ length: Math.min(2048, count - first) }, (_, i) => {
+          const record = first + i;
+          return [rows[record], ...cells[record], numbered[record], digits(Math.sqrt(distances[record]))];
+        });
+    }
+    const columns: TableColumn[] = [
+      { name: 'row', type: 'INTEGER' },
+      ...records.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' })),
+      { name: 'cluster', type: 'INTEGER' },
+      { name: 'distance', type: 'DOUBLE' },
+    ];
+    await write(out, columns, lines());
+    return {
+      file: out,
+      rows: count,
+      clusters: order.map((cluster, number) => ({
+        cluster: number,
+        records: inside[cluster].length,
+        representatives: inside[cluster]
+          .toSorted((a, b) => distances[a] - distances[b] || a - b)
+          .slice(0, REPRESENTATIVES)
+          .map((record) => rows[record]),
+        traits: traits[number].map(({ name, weight }) => ({ name, weight: digits(weight) })),
+      })),
+      silhouette: digits(score),
+      ...records.finish('clustered', { onEvent }),
+    };
+  } finally {
+    await product.release();
+    await model.release();
+  }
+}
+
+/** The clusters of one of these numbers whose silhouette is the largest, found on some of the rows. */
+async function bestClusters(
+  vectors: Float32Array,
+  width: number,
+  wanted: readonly number[],
+  multiply: MatrixProduct,
+): Promise<Pick<Clusters, 'centers'> & { score: number }> {
+  const count = vectors.length / width;
+  const some = permutation(count, random(0, 'records for clusters', 0, 0)).slice(0, MOST.learned);
+  const learned = gatherRows(new Float32Array(some.length * width), vectors, some, width);
+  const measured = learned.subarray(0, MOST.measured * width);
+  let best: { centers: Float32Array; score: number } | undefined;
+  for (const clusters of wanted) {
+    const { centers, members } = await kMeans(learned, width, { clusters, seed: 0, multiply });
+    const score = await silhouette(measured, width, { members, clusters, multiply });
+    if (best === undefined || score > best.score) best = { centers, score };
+  }
+  return best!;
+}

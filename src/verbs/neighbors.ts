@@ -1,0 +1,148 @@
+/** The verb `neighbors`: for every record of a file those that a model finds most alike. */
+import type { ReadingOptions } from '../config/schema.js';
+import type { DeviceName } from '../engine/engine.js';
+import { InputError } from '../errors.js';
+import { refuseOverwrite } from '../files/refuse-overwrite.js';
+import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
+import type { Hooks } from '../learning/progress-event.js';
+import { neighborPool } from '../models/neighbor-pool.js';
+import { encoderOf, openModel } from '../models/open-model.js';
+import { ownFiles } from '../runs/folder.js';
+import type { Neighbors } from '../search/nearest-neighbors.js';
+import type { Approximation } from '../search/vector-index.js';
+import { inputFiles } from '../sources/data-files.js';
+import { type EmbeddedFile, embeddedRecords } from './embedded-records.js';
+import { openRecords } from './open-records.js';
+
+/** What `neighbors` is given. */
+export interface NeighborsOptions {
+  /** Folder of a run, of its export, or of what `fit` left with an encoder. */
+  readonly run: string;
+  readonly data: string;
+  /** The file of the records that are found; by default those of the data themselves, each but for itself. */
+  readonly of?: string;
+  /** Neighbours of each record; 5 by default. */
+  readonly k?: number;
+  /** The file to write: .csv or .parquet. */
+  readonly out: string;
+  /** Columns that are written beside, of both files, in their own characters; `all` alone means all. */
+  readonly keep?: readonly string[];
+  /** Whether directions along which the records differ little count as much as others. */
+  readonly whiten?: boolean;
+  readonly config?: ReadingOptions;
+  /** What the encoder is computed on; the CPU by default. */
+  readonly device?: DeviceName;
+}
+
+/** What `neighbors` wrote. */
+export interface NeighborsSummary {
+  readonly file: string;
+  /** Records that have neighbours. */
+  readonly rows: number;
+  /** Records among which they are. */
+  readonly pool: number;
+  /** Neighbours of each. */
+  readonly k: number;
+  /** How well a search that is not exact found what an exact one finds. */
+  readonly approximate?: Approximation;
+  /** Milliseconds of search for a record. */
+  readonly milliseconds: number;
+  readonly rejected: number;
+  readonly unknown: number;
+}
+
+const PREFIX = 'neighbor_';
+const OWN = ['rank', 'similarity', `${PREFIX}row`];
+
+/** As many digits as tell one float32 from the next. */
+export const digits = (value: number): number => Number(value.toPrecision(9));
+
+/**
+ * Writes a line for each record and neighbour, in input order, the nearest first. Similarity is the cosine of embeddings
+ * less the mean of those that are searched. Nothing is left of `out` when it fails or is stopped.
+ */
+export async function neighbors(
+  { run, data, of, k = 5, out, keep, whiten, config, device }: NeighborsOptions,
+  { signal, onEvent = () => {} }: Hooks = {},
+): Promise<NeighborsSummary> {
+  if (k < 1) throw new InputError(`k: expected at least 1 neighbour, got ${k}`);
+  const write = tableWriter(out);
+  for (const path of [data, ...(of === undefined ? [] : [of])])
+    await refuseOverwrite(await inputFiles(path, config?.format), out);
+  await refuseOverwrite(await ownFiles(run), out);
+  const model = await openModel(run, { device }, { onEvent });
+  try {
+    const { width } = encoderOf(model);
+    const isOwn = (name: string) => OWN.includes(name.toLowerCase()) || name.toLowerCase().startsWith(PREFIX);
+    const open = (path: string) => openRecords(path, model, { config, out, keep, isOwn });
+    const records = await open(data);
+    const others = of === undefined ? records : await open(of);
+    const asked = await embeddedRecords(model, records, signal);
+    const searched = of === undefined ? asked : await embeddedRecords(model, others, signal);
+    const pool = await neighborPool(searched.embeddings, width, { engine: model.engine, whiten });
+    try {
+      if (of === undefined && pool.count === 1)
+        throw new InputError(
+          `${data}: holds one record, which has no other to be near; name others with --of`,
+        );
+      const begun = performance.now();
+      const found = of === undefined ? await pool.within(k) : await pool.search(asked.embeddings, k);
+      const milliseconds = digits((performance.now() - begun) / asked.rows.length);
+      if (found.k < k)
+        onEvent({
+          type: 'warning',
+          message: `there are ${found.k} records to be near, so each has ${found.k} neighbours and not ${k}`,
+        });
+      const texts = (prefix: string, kept: typeof records.kept): TableColumn[] =>
+        kept.map(({ name }) => ({ name: prefix + name, type: 'VARCHAR' }));
+      const columns: TableColumn[] = [
+        { name: 'row', type: 'INTEGER' },
+        ...texts('', records.kept),
+        { name: 'rank', type: 'INTEGER' },
+        { name: `${PREFIX}row`, type: 'INTEGER' },
+        ...texts(PREFIX, others.kept),
+        { name: 'similarity', type: 'DOUBLE' },
+      ];
+      await write(out, columns, lines(asked, searched, found));
+      const counted = records.finish('compared', { onEvent });
+      const further = of === undefined ? { rejected: 0, unknown: 0 } : others.finish('compared', { onEvent });
+      return {
+        file: out,
+        rows: asked.rows.length,
+        pool: pool.count,
+        k: found.k,
+        approximate: pool.approximate,
+        milliseconds,
+        rejected: counted.rejected + further.rejected,
+        unknown: counted.unknown + further.unknown,
+      };
+    } finally {
+      await pool.release();
+    }
+  } finally {
+    await model.release();
+  }
+}
+
+/** Records whose lines are written together. */
+const BLOCK = 2048;
+
+async function* lines(
+  asked: EmbeddedFile,
+  searched: EmbeddedFile,
+  { k, rows, similarities }: Neighbors,
+): AsyncGenerator<TableCell[][]> {
+  for (let first = 0; first < asked.rows.length; first += BLOCK) {
+    const block: TableCell[][] = [];
+    for (let record = first; record < Math.min(first + BLOCK, asked.rows.length); record++)
+      for (let i = 0; i < k; i++) {
+        const other = rows[record * k + i];
+        // Cells that a query looks into may hold fewer.
+        if (other < 0) continue;
+        const neighbor = [searched.rows[other], ...searched.cells[other]];
+        const similarity = digits(similarities[record * k + i]);
+        block.push([asked.rows[record], ...asked.cells[record], i + 1, ...neighbor, similarity]);
+      }
+    yield block;
+  }
+}
