@@ -6,7 +6,7 @@ import type { MemoryRecord } from '../records/memory-records.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import type { Anomaly } from './anomaly-detector.js';
 import { type EncodedRecords, encodedMemory } from './encoded-records.js';
-import { ModelPool } from './model-pool.js';
+import type { ModelPool } from './model-pool.js';
 import { encoderOf, type OpenModelOptions, openModel, predictorOf } from './open-model.js';
 import { predictedCells, predictedColumns } from './predicted-columns.js';
 
@@ -74,7 +74,13 @@ export async function load(
   hooks: Pick<Hooks, 'onEvent'> = {},
 ): Promise<Model> {
   const model = await openModel(folder, options, hooks);
-  const pool = new ModelPool(model, given, (message) => hooks.onEvent?.({ type: 'warning', message }));
+  const warn = (message: string) => hooks.onEvent?.({ type: 'warning', message });
+  // Who only embeds and predicts waits for no library of matrices.
+  let made: Promise<ModelPool> | undefined;
+  const pool = () => {
+    made ??= import('./model-pool.js').then(({ ModelPool: Pool }) => new Pool(model, given, warn));
+    return made;
+  };
   const { tokenizer, encoder, predictor } = model;
   let last: Promise<unknown> = Promise.resolve();
   let disposed = false;
@@ -130,7 +136,7 @@ export async function load(
       afterOthers(async () => {
         if (!(Number.isInteger(k) && k >= 1))
           throw new InputError(`k: expected a whole number of at least 1, got ${k}`);
-        const { search, rows, cells } = await pool.neighbors();
+        const { search, rows, cells } = await (await pool()).neighbors();
         return each(records, call, async ({ block }) => {
           const found = await search(await encoderOf(model).embed(block, call.signal), k);
           return Array.from({ length: block.count }, (_, record) => {
@@ -146,13 +152,13 @@ export async function load(
       }),
     score: (records, call = {}) =>
       afterOthers(async () => {
-        const detector = await pool.detector();
+        const detector = await (await pool()).detector();
         return each(records, call, ({ block }) => detector.score(block, call.signal));
       }),
     async dispose() {
       if (disposed) return;
       const released = afterOthers(async () => {
-        await pool.release();
+        await (await made)?.release();
         await model.release();
       });
       disposed = true;
