@@ -104,6 +104,11 @@ export async function duplicates(
         found.push({ a, b, similarity: similarities[i] });
       }
       found.sort((x, y) => y.similarity - x.similarity || x.a - y.a || x.b - y.b);
+      if (found.length > rows.length)
+        onEvent({
+          type: 'warning',
+          message: `${found.length} pairs of ${rows.length} records are more than copies usually make; label pairs that are harder to tell apart, or name a threshold above ${threshold.toFixed(4)}`,
+        });
       const groups = groupsOf(
         rows.length,
         found.map(({ a, b }) => [a, b] as const),
