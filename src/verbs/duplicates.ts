@@ -75,8 +75,8 @@ export async function duplicates(
   if (pairs !== undefined && given !== undefined)
     throw new InputError('duplicates: a threshold is given or follows from labelled pairs, not both');
   const write = tableWriter(out);
-  for (const path of [data, ...(pairs === undefined ? [] : [pairs])])
-    await refuseOverwrite(await inputFiles(path), out);
+  await refuseOverwrite(await inputFiles(data, config?.format), out);
+  if (pairs !== undefined) await refuseOverwrite(await inputFiles(pairs), out);
   await refuseOverwrite(await ownFiles(run), out);
   const model = await openModel(run, { device }, { onEvent });
   try {
