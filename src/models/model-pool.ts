@@ -5,10 +5,9 @@ import { checkTokenizerColumns } from '../datasets/token-stream.js';
 import { InputError } from '../errors.js';
 import type { MemoryRecord } from '../records/memory-records.js';
 import { type DataSource, isCellType } from '../records/record-batch.js';
-import { openSource } from '../sources/open-source.js';
 import type { AnomalyDetector } from './anomaly-detector.js';
 import { encodedRecords, memoryOf } from './encoded-records.js';
-import { type NeighborPool, neighborPool } from './neighbor-pool.js';
+import type { NeighborPool } from './neighbor-pool.js';
 import { drawnSplit, normalRecords, ownSplit } from './normal-records.js';
 import { encoderOf, type OpenModel } from './open-model.js';
 
@@ -59,6 +58,8 @@ export class ModelPool {
     const { given } = this;
     const rejected = new RejectedRecords();
     const fromFile = given === undefined || typeof given === 'string';
+    // A model that is not asked for it waits for none of the readers and libraries.
+    const { openSource } = await import('../sources/open-source.js');
     const source: DataSource = await (fromFile
       ? openSource(given ?? run!.config.data.path, {
           schema,
@@ -108,6 +109,7 @@ export class ModelPool {
       embeddings.set(part, at);
       return at + part.length;
     }, 0);
+    const { neighborPool } = await import('./neighbor-pool.js');
     const { search, release } = await neighborPool(embeddings, encoder.width, { engine: model.engine });
     return { rows, cells, search, release };
   }

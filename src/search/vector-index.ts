@@ -40,7 +40,7 @@ export interface VectorIndexOptions {
 }
 
 /** An exact search of so many rows still answers a single query in a few milliseconds. */
-export const EXACT_ROWS = 100_000;
+const EXACT_ROWS = 100_000;
 
 /** Recall that is asked of cells, of ten neighbours of so many rows. */
 const RECALL = { least: 0.98, neighbors: 10, rows: 256 };

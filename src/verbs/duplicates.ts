@@ -75,8 +75,8 @@ export async function duplicates(
   if (pairs !== undefined && given !== undefined)
     throw new InputError('duplicates: a threshold is given or follows from labelled pairs, not both');
   const write = tableWriter(out);
-  for (const path of [data, ...(pairs === undefined ? [] : [pairs])])
-    await refuseOverwrite(await inputFiles(path), out);
+  await refuseOverwrite(await inputFiles(data, config?.format), out);
+  if (pairs !== undefined) await refuseOverwrite(await inputFiles(pairs), out);
   await refuseOverwrite(await ownFiles(run), out);
   const model = await openModel(run, { device }, { onEvent });
   try {
@@ -104,6 +104,11 @@ export async function duplicates(
         found.push({ a, b, similarity: similarities[i] });
       }
       found.sort((x, y) => y.similarity - x.similarity || x.a - y.a || x.b - y.b);
+      if (found.length > rows.length)
+        onEvent({
+          type: 'warning',
+          message: `${found.length} pairs of ${rows.length} records are more than copies usually make; label pairs that are harder to tell apart, or name a threshold above ${threshold.toFixed(4)}`,
+        });
       const groups = groupsOf(
         rows.length,
         found.map(({ a, b }) => [a, b] as const),
