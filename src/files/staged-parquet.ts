@@ -1,11 +1,13 @@
 /** Parquet of a table that may be larger than memory: its rows are staged in a database file beside the result. */
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import { LacunaError } from '../errors.js';
 import { connect, duckdbMessage, sqlName, sqlTarget } from '../sources/duckdb.js';
 import { writeError, writeFileAtomically } from './atomic-file.js';
+import { makeFolder } from './make-folder.js';
+import { partialName, removeAbandoned } from './partial-names.js';
 
 /** A column of the file. `embedding` is a list of so many floats. */
 export interface StagedColumn {
@@ -27,10 +29,14 @@ export async function writeStagedParquet(
 ): Promise<void> {
   const { ARRAY, DOUBLE, DuckDBDataChunk, FLOAT, INTEGER, VARCHAR } = await import('@duckdb/node-api');
   const types = { INTEGER, DOUBLE, VARCHAR };
-  // A name that nothing has yet.
-  const staging = await mkdtemp(`${path}.staging-`).catch((error: unknown) => {
+  const staging = partialName(path);
+  try {
+    await makeFolder(dirname(path));
+    await removeAbandoned(dirname(path), basename(path));
+    await mkdir(staging);
+  } catch (error) {
     throw writeError(error, path, 0);
-  });
+  }
   const parquet = join(staging, 'rows.parquet');
   const connection = await connect();
   try {

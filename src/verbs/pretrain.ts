@@ -18,6 +18,7 @@ import { defaultThreads } from '../engine/node.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
+import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { unfitLearningRate } from '../learning/adamw.js';
 import { trainerOn } from '../learning/device-trainer.js';
@@ -89,6 +90,10 @@ const BLOCK_VALUES = 1 << 25;
 
 /** Pretrains; see `PretrainOptions`. Throws InputError for bad data or configuration, LacunaError when the run fails. */
 export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainSummary> {
+  return holdFolder(options.out, () => pretrainInto(options, hooks));
+}
+
+async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<PretrainSummary> {
   const started = performance.now();
   const { data: path, out, resume = false, blockValues = BLOCK_VALUES } = options;
   const asked = mergeConfigs(parseConfig(options.config ?? {}, 'config'), {
