@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InputError, LacunaError } from '../errors.js';
@@ -16,6 +16,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+/** As Node throws it: by its name, or, of a quota, which it has no name for, by its number. */
+function systemError(code: string): Error {
+  if (code !== 'EDQUOT') return Object.assign(new Error(`${code}: write`), { code });
+  const errno = -constants.errno.EDQUOT;
+  return Object.assign(new Error('write'), { errno, code: `Unknown system error ${errno}` });
+}
+
 /** An `open` whose files accept `capacity` bytes and then fail the way the system would. */
 function failingOpen(code: string, capacity: number): typeof open {
   return async (...args) => {
@@ -24,7 +31,7 @@ function failingOpen(code: string, capacity: number): typeof open {
     let written = 0;
     file.writeFile = async (data) => {
       written += (data as Uint8Array).length;
-      if (written > capacity) throw Object.assign(new Error(`${code}: write`), { code });
+      if (written > capacity) throw systemError(code);
       return write(data);
     };
     return file;
@@ -75,7 +82,7 @@ describe('writeFileAtomically', () => {
 
   it.runIf(existsSync('/proc/self'))('ends where a system makes no folder, as below /proc', async () => {
     await expect(writeFileAtomically('/proc/x/y/z', [bytes('x')])).rejects.toThrow(
-      'could not write z (0 bytes so far): the system has no such folder and lets nobody make it',
+      'could not write z: the system has no such folder and lets nobody make it',
     );
   });
 

@@ -1,4 +1,5 @@
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { InputError, LacunaError } from '../errors.js';
 import { makeFolder } from './make-folder.js';
@@ -70,6 +71,7 @@ async function flushFolder(folder: string): Promise<void> {
 const refusals: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full; free some space or choose another folder',
   EDQUOT: 'your disk quota is used up; free some space or choose another folder',
+  ESTALE: 'the folder is gone from the server; choose another one',
   EFBIG: 'the file is larger than this file system or your limits allow; choose another folder',
   EACCES: 'permission denied; choose a folder you may write to',
   EPERM: 'permission denied; choose a folder you may write to',
@@ -88,11 +90,16 @@ const refusals: Readonly<Record<string, string>> = {
 
 /** The one line for an error met while writing `path`, or the error itself when the system did not cause it. */
 export function writeError(error: unknown, path: string, bytes: number): unknown {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return error;
-  const advice = refusals[error.code];
+  const advice = refusals[codeOf(error)];
   if (!advice) return error;
-  const count = bytes.toLocaleString('en-US');
-  return new LacunaError(`${path}: could not write ${basename(path)} (${count} bytes so far): ${advice}`, {
-    cause: error,
-  });
+  const written = bytes > 0 ? ` (${bytes.toLocaleString('en-US')} bytes so far)` : '';
+  return new LacunaError(`${path}: could not write ${basename(path)}${written}: ${advice}`, { cause: error });
+}
+
+/** EDQUOT and the like; '' of what is no error of the system. Node knows some errors by their number alone. */
+function codeOf(error: unknown): string {
+  if (!(error instanceof Error)) return '';
+  const { code = '', errno = 0 } = error as NodeJS.ErrnoException;
+  if (Object.hasOwn(refusals, code)) return code;
+  return Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0] ?? '';
 }

@@ -1,6 +1,6 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
-import { InputError } from '../errors.js';
+import { InputError, LacunaError } from '../errors.js';
 import { writeError } from './atomic-file.js';
 import { makeFolder } from './make-folder.js';
 import { partialName, removeAbandoned } from './partial-names.js';
@@ -35,6 +35,11 @@ export async function writeFolderAtomically<T>(
     return result;
   } catch (error) {
     await rm(partial, { recursive: true, force: true }).catch(() => {});
+    // Files are known by where they would have been.
+    if (error instanceof LacunaError) {
+      const { exitCode } = error;
+      throw new LacunaError(error.message.replaceAll(partial, target), { exitCode, cause: error });
+    }
     throw writeError(error, path, 0);
   }
 }
