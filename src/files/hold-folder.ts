@@ -50,7 +50,7 @@ export async function holdFolder<T>(folder: string, work: () => Promise<T>): Pro
     try {
       return await work();
     } finally {
-      if (isOurs()) rmSync(path, { force: true });
+      if (isOurs()) release(path);
     }
   } finally {
     clearInterval(heartbeat);
@@ -123,6 +123,13 @@ function touch(path: string): void {
   } catch {
     // The next touch may succeed; a folder that was removed needs none.
   }
+}
+
+/** What cannot be removed is a lock of a process that will be gone. */
+function release(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {}
 }
 
 function ownerOf(text: string): Owner | undefined {

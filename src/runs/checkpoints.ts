@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError, LacunaError } from '../errors.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
+import { writeError, writeFileAtomically } from '../files/atomic-file.js';
 import { removeAbandoned } from '../files/partial-names.js';
 import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
 import type { HostTensor } from '../tensor/tensor.js';
@@ -104,7 +104,10 @@ export async function saveCheckpoint(
   const others = (await listCheckpoints(runDir)).filter((other) => other.step !== step);
   const older = others.filter((other) => other.step < step && other.step !== landmark);
   const obsolete = [...others.filter((other) => other.step > step), ...older.slice(keep - 1)];
-  for (const other of obsolete) await rm(other.path, { force: true });
+  for (const other of obsolete)
+    await rm(other.path, { force: true }).catch((error) => {
+      throw writeError(error, other.path, 0);
+    });
   await removeAbandoned(folder);
   return path;
 }
