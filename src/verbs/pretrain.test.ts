@@ -1,9 +1,11 @@
-import { cpSync } from 'node:fs';
+import { appendFileSync, cpSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UserConfig } from '../config/schema.js';
+import { LOCK } from '../files/hold-folder.js';
+import { latestCheckpoint } from '../runs/checkpoints.js';
 import { readLearnedRecords } from '../runs/learned-records.js';
 import { readMetrics } from '../runs/metrics-log.js';
 import { molecules } from '../tokenizers/real-records.case.js';
@@ -106,7 +108,8 @@ describe('a run that is learned from block by block', () => {
           // What a killed process would leave.
           if (event.type !== 'step' || ![20, 90, 119].includes(event.step)) return;
           const copy = join(folder, `killed after step ${event.step}`);
-          cpSync(out, copy, { recursive: true });
+          // The lock is of this process, which is not killed.
+          cpSync(out, copy, { recursive: true, filter: (path) => !path.endsWith(LOCK) });
           copies.push({ epoch: event.epoch, copy });
         },
       },
@@ -119,5 +122,30 @@ describe('a run that is learned from block by block', () => {
       await pretrain({ ...common, out: copy, resume: true });
       expect((await readLearnedRecords(copy))!.hashes.size, copy).toBe(learned!.hashes.size);
     }
+  });
+});
+
+describe('a file that is changed while a run streams it', () => {
+  it('is refused with the step, and what was learned before it is kept', async () => {
+    const path = join(folder, 'growing.csv');
+    // A bad line, since a small file without one is read once and remembered.
+    await writeFile(path, ['smiles', ...Array(5).fill(molecules).flat(), '"', ''].join('\n'));
+    const out = join(folder, 'growing');
+    const config: UserConfig = {
+      data: { valid_fraction: 0.2, test_fraction: 0, on_bad_record: 'skip' },
+      tokenizer: { kind: 'sequence', max_tokens: 40 },
+      encoder: { width: 16, heads: 2, layers: 1 },
+      training: { steps: 500, batch_size: 8, threads: 1, log_steps: 1 },
+    };
+    const onEvent = (event: { type: string; step?: number }) => {
+      if (event.type === 'step' && event.step === 3) appendFileSync(path, 'CCO\n');
+    };
+    const running = pretrain({ data: path, out, config, blockValues: 200 }, { onEvent });
+    await expect(running).rejects.toThrow(
+      /^step \d+: .*growing\.csv: was changed since it was opened; .* is kept in /,
+    );
+    const kept = await latestCheckpoint(out);
+    expect(kept?.step).toBe((await readMetrics(join(out, 'metrics.jsonl'))).at(-1)?.step);
+    expect(await readdir(out)).not.toContain('DONE');
   });
 });

@@ -44,6 +44,7 @@ import { restoreTrainer } from '../runs/trainer-state.js';
 import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
 import { rememberSmall } from '../sources/remember.js';
+import { unchangedBlocks } from '../sources/unchanged.js';
 import { describeGroups, describeRun } from './describe-run.js';
 import { openData } from './open-data.js';
 import { planRun, type RunPlan, readStored } from './plan-run.js';
@@ -310,18 +311,22 @@ async function firstBlock(streamOptions: TokenStreamOptions, { rule, counts }: R
   return { block: first.value, validation: concatenateBlocks(heldOut), records, inMemory };
 }
 
-/** The blocks of each pass; whose records they are is told in the first, at the end of which `onPassed` is waited for. */
+/**
+ * The blocks of each pass; whose records they are is told in the first, at the end of which `onPassed` is waited for. Those
+ * of later passes have to be the same, unless they are rewritten.
+ */
 function passesOf(
   { onLearned, ...options }: TokenStreamOptions,
   rewrite: ((batch: RecordBatch, epoch: number) => RecordBatch) | undefined,
   onPassed: () => Promise<void>,
 ): (epoch: number) => AsyncGenerator<TokenBlock> {
-  const blocks = (epoch: number, more: Partial<TokenStreamOptions> = {}) =>
-    trainingBlocks({
-      ...options,
-      ...more,
-      ...(rewrite && { rewrite: (batch: RecordBatch) => rewrite(batch, epoch) }),
-    });
+  const sums: number[] = [];
+  const blocks = (epoch: number, more: Partial<TokenStreamOptions> = {}) => {
+    const stream = { ...options, ...more };
+    return rewrite
+      ? trainingBlocks({ ...stream, rewrite: (batch: RecordBatch) => rewrite(batch, epoch) })
+      : unchangedBlocks(options.source.path, trainingBlocks(stream), sums);
+  };
   async function* firstPass(epoch: number) {
     yield* blocks(epoch, { onLearned });
     await onPassed();
