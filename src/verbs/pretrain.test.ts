@@ -149,3 +149,26 @@ describe('a file that is changed while a run streams it', () => {
     expect(await readdir(out)).not.toContain('DONE');
   });
 });
+
+describe('an objective that compares records', () => {
+  it.each([
+    ['batches of one', 'simclr', 1, 60],
+    ['one record to learn from', 'g-simclr', 8, 2],
+  ])(
+    'is refused for %s, of which the loss is 0 whatever is learned',
+    async (_, kind, batch_size, records) => {
+      const path = join(folder, `few ${kind}.csv`);
+      const lines = Array.from(
+        { length: records },
+        (_, i) => `${molecules[i % 8]},${i % 2 ? 'valid' : 'train'}`,
+      );
+      await writeFile(path, ['smiles,split', ...lines, ''].join('\n'));
+      const config: UserConfig = { objective: { kind }, training: { steps: 2, batch_size, threads: 1 } };
+      const out = join(folder, `few ${kind}`);
+      await expect(pretrain({ data: path, out, config })).rejects.toThrow(
+        `${kind}: compares the records of a batch, so it needs 2 of them`,
+      );
+      expect(await readdir(folder)).not.toContain(`few ${kind}`);
+    },
+  );
+});

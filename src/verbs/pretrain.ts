@@ -156,6 +156,13 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
   const config = plan.config({ tokenizer, hash, records, threads: defaultThreads(), versions });
   const model = modelOf(config, spec);
   const { training } = config;
+  const { leastRecords = 1 } = objectiveOf(model);
+  const fewest = Math.min(training.batch_size, records, validation.count);
+  if (fewest < leastRecords) {
+    throw new InputError(
+      `${config.objective.kind}: compares the records of a batch, so it needs ${leastRecords} of them, and there are ${records} for training, ${validation.count} for validation and batches of ${training.batch_size}; give more records, a larger --batch-size, or choose another objective`,
+    );
+  }
   if (objectiveOf(model).groups && !inMemory) {
     throw new InputError(
       `${path}: ${config.objective.kind} groups all training records before it learns, and these do not fit in memory at once; give fewer records, or choose another objective`,
