@@ -154,7 +154,7 @@ describe('an objective that compares records', () => {
   it.each([
     ['batches of one', 'simclr', 1, 60],
     ['one record to learn from', 'g-simclr', 8, 2],
-  ])(
+  ] as const)(
     'is refused for %s, of which the loss is 0 whatever is learned',
     async (_, kind, batch_size, records) => {
       const path = join(folder, `few ${kind}.csv`);
