@@ -5,8 +5,8 @@ import { constants, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InputError, LacunaError } from '../errors.js';
+import { partialName } from '../sources/partial-names.js';
 import { writeFileAtomically } from './atomic-file.js';
-import { partialName } from './partial-names.js';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 

@@ -2,8 +2,8 @@ import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { InputError, LacunaError } from '../errors.js';
+import { partialName, removeAbandoned } from '../sources/partial-names.js';
 import { makeFolder } from './make-folder.js';
-import { partialName, removeAbandoned } from './partial-names.js';
 
 export interface AtomicWriteOptions {
   /** Asked for after the last chunk; these bytes then replace the first ones of the file. */

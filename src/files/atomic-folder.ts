@@ -1,9 +1,9 @@
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, resolve } from 'node:path';
 import { InputError, LacunaError } from '../errors.js';
+import { partialName, removeAbandoned } from '../sources/partial-names.js';
 import { writeError } from './atomic-file.js';
 import { makeFolder } from './make-folder.js';
-import { partialName, removeAbandoned } from './partial-names.js';
 
 /**
  * Makes a folder that appears with everything `write` puts into it, or not at all: it is filled under a temporary name

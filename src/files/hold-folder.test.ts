@@ -5,8 +5,8 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
+import { processIdentity } from '../sources/system-processes.js';
 import { holdFolder, LOCK } from './hold-folder.js';
-import { processIdentity } from './system-processes.js';
 
 let folder: string;
 let lock: string;

@@ -4,10 +4,10 @@ import { link, open, rmdir, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
+import { partialName } from '../sources/partial-names.js';
+import { processIdentity } from '../sources/system-processes.js';
 import { writeError } from './atomic-file.js';
 import { makeFolder } from './make-folder.js';
-import { partialName } from './partial-names.js';
-import { processIdentity } from './system-processes.js';
 
 /** The name of the file in a folder that is being written to. */
 export const LOCK = 'LOCK';

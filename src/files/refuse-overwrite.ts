@@ -2,7 +2,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { InputError } from '../errors.js';
-import { PARTIAL_SUFFIX } from './partial-names.js';
+import { PARTIAL_SUFFIX } from '../sources/partial-names.js';
 
 /** Where a path leads, through links, and what is there. */
 interface Place {

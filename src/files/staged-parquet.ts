@@ -6,9 +6,9 @@ import { getSystemErrorMap } from 'node:util';
 import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import { LacunaError } from '../errors.js';
 import { connect, duckdbMessage, sqlName, sqlTarget } from '../sources/duckdb.js';
+import { partialName, removeAbandoned } from '../sources/partial-names.js';
 import { writeError, writeFileAtomically } from './atomic-file.js';
 import { makeFolder } from './make-folder.js';
-import { partialName, removeAbandoned } from './partial-names.js';
 
 /** A column of the file. `embedding` is a list of so many floats. */
 export interface StagedColumn {

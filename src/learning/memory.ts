@@ -1,6 +1,4 @@
 /** What a training takes at least, told before it is taken. */
-import { readFileSync } from 'node:fs';
-import { totalmem } from 'node:os';
 import { InputError } from '../errors.js';
 import { type Node, reachableNodes, type Value } from '../graph/index.js';
 
@@ -39,8 +37,8 @@ const bytesOf = ({ outputs }: Node): number =>
 const times = (product: number, size: Value['shape'][number]): number =>
   typeof size === 'number' ? product * size : product;
 
-/** Throws InputError where that is more than `limit`, by default what this machine has, or lets its processes have. */
-export function refuseTooLarge({ vectors, activations }: TrainingMemory, limit = machineMemory()): void {
+/** Throws InputError where that is more than `limit`, the bytes that the machine has. */
+export function refuseTooLarge({ vectors, activations }: TrainingMemory, limit: number): void {
   if (vectors + activations <= limit) return;
   throw new InputError(
     `training: needs at least ${gibibytes(vectors + activations)} of memory, ${gibibytes(vectors)} for the parameters with their moments and ${gibibytes(activations)} for a step, and this machine has ${gibibytes(limit)}; try ${
@@ -53,15 +51,3 @@ export function refuseTooLarge({ vectors, activations }: TrainingMemory, limit =
 
 const gibibytes = (bytes: number): string =>
   `${Number((bytes / 2 ** 30).toPrecision(3)).toLocaleString('en-US', { maximumSignificantDigits: 3 })} GiB`;
-
-/** Bytes of the machine, or of the control group that this process is in (version 2), where that is less. */
-function machineMemory(): number {
-  try {
-    return Math.min(
-      totalmem(),
-      Number.parseInt(readFileSync('/sys/fs/cgroup/memory.max', 'utf8'), 10) || Infinity,
-    );
-  } catch {
-    return totalmem();
-  }
-}

@@ -123,7 +123,8 @@ export class Trainer {
     // Parameters, gradient and moments; the average; the start.
     const vectors = 4 + (targets.length > 0 || options.averaged ? 1 : 0) + (options.restarts ? 1 : 0);
     const { recompute } = options;
-    refuseTooLarge(trainingMemory(loss, { parameters: this.layout.length, vectors, recompute }));
+    const needed = trainingMemory(loss, { parameters: this.layout.length, vectors, recompute });
+    refuseTooLarge(needed, engine.memory ?? Number.POSITIVE_INFINITY);
     const flat = () => new Float32Array(this.layout.length);
     const average = targets.length > 0 || options.averaged ? flat() : undefined;
     this.state = {

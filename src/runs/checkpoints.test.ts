@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InputError, LacunaError } from '../errors.js';
-import { partialName } from '../files/partial-names.js';
+import { partialName } from '../sources/partial-names.js';
 import { encodeSafetensors } from '../tensor/safetensors.js';
 import { hostTensor } from '../tensor/tensor.js';
 import {

@@ -3,7 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError, LacunaError } from '../errors.js';
 import { writeError, writeFileAtomically } from '../files/atomic-file.js';
-import { removeAbandoned } from '../files/partial-names.js';
+import { removeAbandoned } from '../sources/partial-names.js';
 import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
 import type { HostTensor } from '../tensor/tensor.js';
 

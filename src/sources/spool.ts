@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { LacunaError } from '../errors.js';
-import { partialName, removeAbandoned } from '../files/partial-names.js';
 import type { ByteFile } from '../records/bytes/byte-file.js';
 import { byteChunks } from '../records/bytes/bytes.js';
 import { compressionOf } from '../records/bytes/compression.js';
 import { type DiskFile, diskFile } from './disk-file.js';
+import { partialName, removeAbandoned } from './partial-names.js';
 
 /** What is done to the bytes of a content on their way, such as a change of encoding. */
 export type ByteTransform = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
