@@ -15,3 +15,17 @@ export class InputError extends LacunaError {
     this.name = 'InputError';
   }
 }
+
+/**
+ * The one line for an error of the system that nobody expected where it came up, such as a disk that fails or a folder that
+ * is removed meanwhile; undefined for any other error.
+ */
+export function systemError(error: unknown): LacunaError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code, syscall, path } = error as NodeJS.ErrnoException;
+  if (code === undefined || syscall === undefined) return undefined;
+  return new LacunaError(
+    `${path === undefined ? '' : `${path}: `}the system refused to go on (${error.message}); check the disk, the path and the permissions`,
+    { cause: error },
+  );
+}

@@ -146,6 +146,26 @@ describe('a run that was stopped goes on as if it had not been', () => {
     await expectSame(run, whole);
   });
 
+  it('while nobody else can write into its folder, nor by --resume', async () => {
+    const run = join(folder, 'held');
+    const first = start(run, ...SMA);
+    const done = ended(first);
+    while ((await linesOf(run)).length < 5) await new Promise((resolve) => setTimeout(resolve, 3));
+    // A writer that pauses is still the writer.
+    first.kill('SIGSTOP');
+    expect(await readdir(run)).toContain('LOCK');
+    for (const more of [[], ['--resume']]) {
+      const { status, said } = await ended(start(run, ...SMA, ...more));
+      expect(status).toBe(2);
+      expect(said).toMatch(/^lacuna: .*: process \d+ on .* writes into this folder since .*\n$/);
+      expect(said).toContain(`process ${first.pid}`);
+    }
+    first.kill('SIGCONT');
+    expect(await done).toMatchObject({ status: 0 });
+    await expectSame(run, whole);
+    expect(await readdir(run)).not.toContain('LOCK');
+  });
+
   it('from the checkpoint before it where the newest is damaged', async () => {
     const run = join(folder, 'damaged');
     await signalAt(start(run, ...SMA), run, 50, 'SIGKILL');

@@ -4,12 +4,13 @@
  * cell prepare, pretrain, train, score and write; then all cells as one result file.
  */
 
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
 import { join } from 'node:path';
 import type { DeviceName, Engine } from '../engine/engine.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
+import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type Cell, parseResults, type Results } from '../report/results.js';
@@ -83,14 +84,22 @@ export async function runSuite(
   options: Omit<BenchOptions, 'suite' | 'targets' | 'data'> & { readonly data: string },
   hooks: Hooks = {},
 ): Promise<BenchSummary> {
+  const suite = scaled(given, options.budget ?? 1);
+  const tasks = selectTasks(suite, options.only);
+  return holdFolder(options.out, () => runTasks(suite, tasks, options, hooks));
+}
+
+async function runTasks(
+  suite: Suite,
+  tasks: readonly BenchmarkTask[],
+  options: Omit<BenchOptions, 'suite'>,
+  hooks: Hooks,
+): Promise<BenchSummary> {
   const { data, out, budget = 1 } = options;
   const { signal } = hooks;
-  const suite = scaled(given, budget);
-  const tasks = selectTasks(suite, options.only);
   await requireFiles(data, tasks.flatMap(datasetsOf));
   const folders: DataFolders = { data, prepared: join(out, 'prepared') };
   await refuseOverwriteFolder([data], folders.prepared);
-  await mkdir(folders.prepared, { recursive: true });
   const file = join(out, `${suite.name}.json`);
   await restoreCells(suite, file, out).catch((error: Error) => {
     hooks.onEvent?.({ type: 'warning', message: `${error.message}; what it holds is not used` });

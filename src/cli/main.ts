@@ -1,10 +1,10 @@
 #!/usr/bin/env node
 import { runProgram } from './program.js';
 
-// A reader such as `head` may close the pipe before the end; what it wanted, it has.
+// A reader such as `head` may close the pipe before the end; what it wanted, it has. A terminal that was closed gives EIO.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
   });
 
 process.exitCode = await runProgram(process.argv.slice(2));

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { LacunaError } from '../errors.js';
+import { LacunaError, systemError } from '../errors.js';
 import { version } from '../version.js';
 import { type Interrupt, onInterrupt } from './interrupt.js';
 import { addPluginOption, loadAskedPlugins, withPlugins } from './plugin-options.js';
@@ -132,9 +132,10 @@ export async function runProgram(
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (error instanceof LacunaError) {
-      say(`lacuna: ${oneLine(error.message)}\n`);
-      return error.exitCode;
+    const expected = error instanceof LacunaError ? error : systemError(error);
+    if (expected) {
+      say(`lacuna: ${oneLine(expected.message)}\n`);
+      return expected.exitCode;
     }
     const stack = error instanceof Error ? error.stack : String(error);
     say(`lacuna: this is a bug in lacuna, please report it with these lines\n${stack}\n`);

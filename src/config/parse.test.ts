@@ -419,3 +419,30 @@ describe("a run's configuration", () => {
     expect(hashConfig({ a: null, b: { c: list, d: 'e' } })).toBe(digest);
   });
 });
+
+describe('a file that attacks its parser', () => {
+  const doubled = Array.from('bcdefghi', (name, i) => {
+    const before = `*${String.fromCharCode(97 + i)}`;
+    return `${name}: &${name} [${Array(9).fill(before).join(', ')}]`;
+  });
+  it.each([
+    ['[', '['.repeat(20_000)],
+    ['{a: ', '{a: '.repeat(5000)],
+    ['- ', '- '.repeat(20_000)],
+    ['deeper lines', Array.from({ length: 2000 }, (_, i) => `${' '.repeat(i)}a:`).join('\n')],
+    ['aliases of aliases', ['a: &a [x]', ...doubled].join('\n')],
+    ['a list as a key', '? [a, b]\n: 1\n'],
+    ['a map as a key of a section', 'encoder:\n  ? {a: b}\n  : 1\n'],
+    ['names of Object', '__proto__: {x: 1}\nconstructor: 1\n'],
+  ])('is refused in one line: %s', (_, text) => {
+    const error = (() => {
+      try {
+        parseConfigText(text, 'x.yaml');
+      } catch (error) {
+        return error as Error;
+      }
+    })();
+    expect(error).toBeInstanceOf(InputError);
+    expect(error?.message).toMatch(/^x\.yaml[^\n]*$/);
+  });
+});

@@ -24,7 +24,9 @@ export function parseRunConfig(input: unknown, origin: string): Config {
 /** Checks the text of a YAML or JSON file. Throws InputError naming the file, the line and the column of the first mistake. */
 export function parseConfigText(text: string, path: string): ParsedConfig {
   const lineCounter = new LineCounter();
-  const document = parseDocument(text, { lineCounter, prettyErrors: false });
+  refuseNested(text, path);
+  // What is wrong with a key is said by the schema, in one line.
+  const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
   const at = (offset: number) => {
     const { line, col } = lineCounter.linePos(offset);
     return `${path}:${line}:${col}`;
@@ -36,6 +38,26 @@ export function parseConfigText(text: string, path: string): ParsedConfig {
     return [offset === undefined ? path : at(offset), keys.join('.')].filter(Boolean).join(': ');
   };
   return check(configSchemas().user, plainValue(document, path) ?? {}, where);
+}
+
+/** Collections within collections, of which a configuration has three; the parser calls itself for each. */
+const MOST_NESTED = 100;
+
+/** Throws InputError for a text that is nested too deep to be parsed, by brackets, dashes or indentation. */
+function refuseNested(text: string, path: string): void {
+  let depth = 0;
+  for (const [index, line] of text.split('\n').entries()) {
+    let deepest = /^(?:\s*[-?:](?=\s))*/.exec(line)![0].replaceAll(/\s/g, '').length;
+    for (const [bracket] of line.matchAll(/[[\]{}]/g)) {
+      depth = Math.max(0, depth + (bracket === '[' || bracket === '{' ? 1 : -1));
+      deepest = Math.max(deepest, depth);
+    }
+    deepest = Math.max(deepest, /^ */.exec(line)![0].length / 8);
+    if (deepest > MOST_NESTED)
+      throw new InputError(
+        `${path}:${index + 1}: nested more than ${MOST_NESTED} deep; a configuration has sections of keys`,
+      );
+  }
 }
 
 /** Aliases are followed here, not before: one that names nothing, or stands for itself many times over, fails. */

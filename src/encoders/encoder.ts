@@ -30,7 +30,7 @@ const count = () => z.int().min(1);
 export const encoderSizes: OptionsOf<EncoderSizes> = {
   width: { type: count(), description: 'channels of the states that the encoder gives', example: 256 },
   embed_width: { type: count(), description: 'width of the embedded input tokens', example: 128 },
-  layers: { type: count(), description: 'layers of the stack, or residual blocks', example: 4 },
+  layers: { type: count().max(1000), description: 'layers of the stack, or residual blocks', example: 4 },
   heads: { type: count(), description: 'heads of self-attention', example: 8 },
   widening: {
     type: count(),

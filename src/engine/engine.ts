@@ -45,6 +45,8 @@ export interface Engine {
   compile(program: Program, options?: CompileOptions): Promise<Executable>;
   /** What networks are computed on, where it is not the CPU: training, predicting and embedding look for it. */
   readonly device?: DeviceEngine;
+  /** Bytes that there are for it, where that is known: what needs more is refused before it is begun. */
+  readonly memory?: number;
 }
 
 /** The versions of what computes, and the adapter that it computes on. */

@@ -1,5 +1,6 @@
 /** Programs on onnxruntime-node, CPU provider. */
-import { availableParallelism } from 'node:os';
+import { readFileSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Program } from '../graph/program.js';
 import { encodeProgram } from '../onnx/encode.js';
@@ -59,6 +60,7 @@ export async function nodeEngine(options: EngineOptions): Promise<Engine> {
     );
 
   return {
+    memory: machineMemory(),
     async compile(program: Program, { parameters } = {}): Promise<Executable> {
       const model = encodeProgram(program, {
         parameters: parameters && ((name) => parameters[name]),
@@ -79,4 +81,16 @@ export async function nodeEngine(options: EngineOptions): Promise<Engine> {
       };
     },
   };
+}
+
+/** Bytes of the machine, or of the control group that this process is in (version 2), where that is less. */
+function machineMemory(): number {
+  try {
+    return Math.min(
+      totalmem(),
+      Number.parseInt(readFileSync('/sys/fs/cgroup/memory.max', 'utf8'), 10) || Infinity,
+    );
+  } catch {
+    return totalmem();
+  }
 }

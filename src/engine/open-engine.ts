@@ -19,9 +19,12 @@ export async function openEngine({
   device = 'cpu',
   work,
   report,
-  threads = defaultThreads(),
+  threads: asked = defaultThreads(),
   ...options
 }: OpenEngineOptions): Promise<Engine> {
+  const threads = Math.min(asked, defaultThreads());
+  if (threads < asked)
+    report(`threads: ${threads}, one for each core, since more would be slower (${asked} asked for)`);
   const cpu = await nodeEngine({ threads, ...options });
   if (device === 'cpu') return cpu;
   const found = await webgpuEngine().catch((error: unknown) => {

@@ -1,9 +1,11 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { constants, tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InputError, LacunaError } from '../errors.js';
+import { partialName } from '../sources/partial-names.js';
 import { writeFileAtomically } from './atomic-file.js';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
@@ -14,6 +16,13 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
+/** As Node throws it: by its name, or, of a quota, which it has no name for, by its number. */
+function systemError(code: string): Error {
+  if (code !== 'EDQUOT') return Object.assign(new Error(`${code}: write`), { code });
+  const errno = -constants.errno.EDQUOT;
+  return Object.assign(new Error('write'), { errno, code: `Unknown system error ${errno}` });
+}
+
 /** An `open` whose files accept `capacity` bytes and then fail the way the system would. */
 function failingOpen(code: string, capacity: number): typeof open {
   return async (...args) => {
@@ -22,7 +31,7 @@ function failingOpen(code: string, capacity: number): typeof open {
     let written = 0;
     file.writeFile = async (data) => {
       written += (data as Uint8Array).length;
-      if (written > capacity) throw Object.assign(new Error(`${code}: write`), { code });
+      if (written > capacity) throw systemError(code);
       return write(data);
     };
     return file;
@@ -50,11 +59,40 @@ describe('writeFileAtomically', () => {
     expect(await readFile(path, 'utf8')).toBe('rows=3\nrow\nrow\nrow\n');
   });
 
-  it('overwrites what a killed process left behind', async () => {
-    await writeFile(join(folder, 'x.partial'), 'half of an older, longer attempt');
+  it('removes what a killed process left of this file, and nothing of a living one or of another file', async () => {
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    const of = (name: string, writer: number) =>
+      basename(partialName(name)).replace(`-${process.pid}-`, `-${writer}-`);
+    const left = of('x', pid);
+    const kept = [of('x', process.ppid), of('y', pid), 'x.partial', 'x.12345678-1-12345678.partial'];
+    for (const name of [left, ...kept])
+      await writeFile(join(folder, name), 'half of an older, longer attempt');
     await writeFileAtomically(join(folder, 'x'), [bytes('whole')]);
-    expect(await readdir(folder)).toEqual(['x']);
+    expect(await readdir(folder)).toEqual(['x', ...kept].sort());
     expect(await readFile(join(folder, 'x'), 'utf8')).toBe('whole');
+  });
+
+  it('writes one of two whole where both write at once', async () => {
+    const path = join(folder, 'x');
+    const texts = ['a', 'b'].map((letter) => letter.repeat(1e6));
+    await Promise.all(texts.map((text) => writeFileAtomically(path, [bytes(text)])));
+    expect(texts).toContain(await readFile(path, 'utf8'));
+    expect(await readdir(folder)).toEqual(['x']);
+  });
+
+  it.runIf(existsSync('/proc/self'))('ends where a system makes no folder, as below /proc', async () => {
+    await expect(writeFileAtomically('/proc/x/y/z', [bytes('x')])).rejects.toThrow(
+      'could not write z: the system has no such folder and lets nobody make it',
+    );
+  });
+
+  it('says so where links lead in a circle and where a name is too long', async () => {
+    await symlink('b', join(folder, 'a'));
+    await symlink('a', join(folder, 'b'));
+    await expect(writeFileAtomically(join(folder, 'a', 'x'), [bytes('x')])).rejects.toThrow('in a circle');
+    await expect(writeFileAtomically(join(folder, 'x'.repeat(300)), [bytes('x')])).rejects.toThrow(
+      'longer than the file system allows',
+    );
   });
 
   it.each(['ENOSPC', 'EDQUOT', 'EIO'])('keeps the old file and says what to do on %s', async (code) => {

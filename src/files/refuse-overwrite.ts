@@ -2,7 +2,7 @@
 import { realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { InputError } from '../errors.js';
-import { PARTIAL_SUFFIX } from './atomic-file.js';
+import { PARTIAL_SUFFIX } from '../sources/partial-names.js';
 
 /** Where a path leads, through links, and what is there. */
 interface Place {
@@ -62,9 +62,7 @@ export async function refuseOverwriteFolder(inputs: readonly string[], output: s
   const target = await placeOf(output);
   for (const input of inputs) {
     const read = await placeOf(input);
-    const holds = [target.path, target.path + PARTIAL_SUFFIX].some(
-      (folder) => read.path === folder || read.path.startsWith(folder + sep),
-    );
+    const holds = read.path === target.path || read.path.startsWith(target.path + sep);
     if (holds || isSame(read, target)) {
       throw new InputError(
         `${output}: ${input} is read and lies in this folder or is it, so it might be written over; name another folder with --out`,

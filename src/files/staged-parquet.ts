@@ -1,11 +1,14 @@
 /** Parquet of a table that may be larger than memory: its rows are staged in a database file beside the result. */
 import { createReadStream } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { DuckDBDataChunk } from '@duckdb/node-api';
+import { mkdir, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { getSystemErrorMap } from 'node:util';
+import type { DuckDBConnection, DuckDBDataChunk } from '@duckdb/node-api';
 import { LacunaError } from '../errors.js';
 import { connect, duckdbMessage, sqlName, sqlTarget } from '../sources/duckdb.js';
+import { partialName, removeAbandoned } from '../sources/partial-names.js';
 import { writeError, writeFileAtomically } from './atomic-file.js';
+import { makeFolder } from './make-folder.js';
 
 /** A column of the file. `embedding` is a list of so many floats. */
 export interface StagedColumn {
@@ -19,7 +22,10 @@ export type AppendRows = (count: number, fill: (chunk: DuckDBDataChunk) => void)
 /** DuckDB's vectors hold so many rows at most. */
 export const VECTOR_ROWS = 2048;
 
-/** Writes the rows that `produce` appends, with the types that the columns have. Whole or not at all. */
+/**
+ * Writes the rows that `produce` appends, with the types that the columns have. Whole or not at all. Throws LacunaError
+ * where the file, or the database that its rows are staged in beside it, cannot be written; what `produce` throws as it is.
+ */
 export async function writeStagedParquet(
   path: string,
   columns: readonly StagedColumn[],
@@ -27,21 +33,32 @@ export async function writeStagedParquet(
 ): Promise<void> {
   const { ARRAY, DOUBLE, DuckDBDataChunk, FLOAT, INTEGER, VARCHAR } = await import('@duckdb/node-api');
   const types = { INTEGER, DOUBLE, VARCHAR };
-  // A name that nothing has yet.
-  const staging = await mkdtemp(`${path}.staging-`).catch((error: unknown) => {
-    throw writeError(error, path, 0);
-  });
-  const parquet = join(staging, 'rows.parquet');
-  const connection = await connect();
+  const staging = partialName(path);
   try {
-    await connection.run(`ATTACH ${sqlTarget(join(staging, 'rows.duckdb'))} AS staging`);
+    await makeFolder(dirname(path));
+    await removeAbandoned(dirname(path), basename(path));
+    await mkdir(staging);
+  } catch (error) {
+    throw writeError(error, path, 0);
+  }
+  const failed = (error: unknown): never => {
+    throw stagingError(error, path);
+  };
+  const parquet = join(staging, 'rows.parquet');
+  let connection: DuckDBConnection | undefined;
+  try {
+    const opened = await connect();
+    connection = opened;
+    const run = (sql: string) => opened.run(sql).catch(failed);
+    await run(`ATTACH ${sqlTarget(join(staging, 'rows.duckdb'))} AS ${sqlName(staging)}`);
     try {
       // Columns are named in the file alone, as the names of a database's table differ by more than case.
       const defined = columns.map(
         ({ type }, i) => `c${i} ${typeof type === 'string' ? type : `FLOAT[${type.embedding}]`}`,
       );
-      await connection.run(`CREATE TABLE staging.rows (${defined.join(', ')})`);
-      const appender = await connection.createAppender('rows', null, 'staging');
+      const rows = `${sqlName(staging)}.rows`;
+      await run(`CREATE TABLE ${rows} (${defined.join(', ')})`);
+      const appender = await opened.createAppender('rows', null, staging).catch(failed);
       const chunk = DuckDBDataChunk.create(
         columns.map(({ type }) => (typeof type === 'string' ? types[type] : ARRAY(FLOAT, type.embedding))),
       );
@@ -49,27 +66,41 @@ export async function writeStagedParquet(
         chunk.reset();
         chunk.rowCount = count;
         fill(chunk);
-        appender.appendDataChunk(chunk);
+        try {
+          appender.appendDataChunk(chunk);
+        } catch (error) {
+          failed(error);
+        }
       });
-      appender.closeSync();
+      try {
+        appender.closeSync();
+      } catch (error) {
+        failed(error);
+      }
       const named = columns.map(
         ({ name, type }, i) => `c${i}${typeof type === 'string' ? '' : '::FLOAT[]'} AS ${sqlName(name)}`,
       );
-      await connection.run(
-        `COPY (SELECT ${named.join(', ')} FROM staging.rows) TO ${sqlTarget(parquet)} (FORMAT parquet, ROW_GROUP_SIZE 16384)`,
+      await run(
+        `COPY (SELECT ${named.join(', ')} FROM ${rows}) TO ${sqlTarget(parquet)} (FORMAT parquet, ROW_GROUP_SIZE 16384)`,
       );
     } finally {
-      await connection.run('DETACH staging');
+      // What is wrong with a database that cannot be closed has been told, and its files are removed.
+      await opened.run(`DETACH ${sqlName(staging)}`).catch(() => {});
     }
     await writeFileAtomically(path, createReadStream(parquet));
-  } catch (error) {
-    if (error instanceof LacunaError || !isDuckdbError(error)) throw error;
-    throw new LacunaError(`${path}: could not write Parquet (${duckdbMessage(error)})`, { cause: error });
   } finally {
-    connection.closeSync();
-    await rm(staging, { recursive: true, force: true });
+    connection?.closeSync();
+    await rm(staging, { recursive: true, force: true }).catch(() => {});
   }
 }
 
-/** DuckDB's errors begin with their class, as in "IO Error: …". */
-const isDuckdbError = (error: unknown) => error instanceof Error && /^[A-Z][\w ]*Error: /.test(error.message);
+/** The one line for an error of the database, which passes on what the system said in words. */
+function stagingError(error: unknown, path: string): unknown {
+  const message = duckdbMessage(error);
+  for (const [code, words] of getSystemErrorMap().values()) {
+    if (!message.toLowerCase().includes(words)) continue;
+    const refused = writeError(Object.assign(new Error(message), { code }), path, 0);
+    if (refused instanceof LacunaError) return refused;
+  }
+  return new LacunaError(`${path}: could not write Parquet (${message})`, { cause: error });
+}

@@ -1,5 +1,5 @@
 /** What a fit has tried so far, kept in its folder until the model is written, so that a stop loses one attempt at most. */
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
@@ -46,7 +46,6 @@ export async function keptAttempts(out: string, settings: Record<string, unknown
   const fileOf = (name: string) => join(folder, `${hashConfig({ name })}.safetensors`);
   return {
     async begin() {
-      await mkdir(folder, { recursive: true });
       await writeFileAtomically(path, [new TextEncoder().encode(JSON.stringify({ key }))]);
     },
     async read(name) {

@@ -3,6 +3,7 @@ import type { Engine, Executable, HostTensors } from '../engine/engine.js';
 import { type ParameterNode, type Program, staticSize, trackedOf, type Value } from '../graph/index.js';
 import { type HostTensor, zeros } from '../tensor/tensor.js';
 import { type AdamW, type AdamWState, adamW, vectorNorm } from './adamw.js';
+import { refuseTooLarge, trainingMemory } from './memory.js';
 import { gradientName, gradientProgram } from './model.js';
 import { type ParameterLayout, parameterLayout, parameterViews, targetViews } from './parameters.js';
 
@@ -117,8 +118,13 @@ export class Trainer {
     protected readonly options: TrainerOptions,
     lengthForLayout: number,
   ) {
-    const { parameters, targets = [] } = this.graph(lengthForLayout);
+    const { loss, parameters, targets = [] } = this.graph(lengthForLayout);
     this.layout = parameterLayout(parameters);
+    // Parameters, gradient and moments; the average; the start.
+    const vectors = 4 + (targets.length > 0 || options.averaged ? 1 : 0) + (options.restarts ? 1 : 0);
+    const { recompute } = options;
+    const needed = trainingMemory(loss, { parameters: this.layout.length, vectors, recompute });
+    refuseTooLarge(needed, engine.memory ?? Number.POSITIVE_INFINITY);
     const flat = () => new Float32Array(this.layout.length);
     const average = targets.length > 0 || options.averaged ? flat() : undefined;
     this.state = {

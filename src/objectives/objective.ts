@@ -105,6 +105,8 @@ export interface Objective<O extends object = object> {
   defaults(spec: TokenSpec, encoder: EncoderConfig, chosen: Partial<O>): O;
   /** The encoder that it wants where the configuration says nothing, and what that one shall have. */
   encoderDefaults?(spec: TokenSpec): ({ readonly kind: EncoderKind } & EncoderOptions) | undefined;
+  /** Records that a batch needs for its loss to say anything; 1 by default. */
+  readonly leastRecords?: number;
   /** Throws InputError for options that do not go with the rest of the run. */
   check?(options: O, run: RunFacts): void;
   /** The host noise it wants for a batch of this shape; names are graph inputs. */

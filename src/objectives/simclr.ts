@@ -84,6 +84,8 @@ export const simclr: Objective<SimclrOptions> = {
     ...projectionDefaults(width, chosen),
     temperature: chosen.temperature ?? 0.5,
   }),
+  // Of one record alone each view's other is the only other: the loss is 0 whatever is learned.
+  leastRecords: 2,
   check: checkViews,
   noise: (options, spec, shape) => viewNoise(options, spec, shape, VIEWS),
   draw: (options, spec, _shape, batch, _progress, source) =>

@@ -1,8 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { InputError, LacunaError } from '../errors.js';
+import { partialName } from '../sources/partial-names.js';
 import { encodeSafetensors } from '../tensor/safetensors.js';
 import { hostTensor } from '../tensor/tensor.js';
 import {
@@ -44,7 +46,9 @@ describe('checkpoints', () => {
   it('are pruned to the last ones, with what a killed process left', async () => {
     await save(10);
     await save(20);
-    await writeFile(join(run, 'checkpoints', 'step-00000025.safetensors.partial'), 'half');
+    const { pid } = spawnSync(process.execPath, ['--version']);
+    const half = partialName(join(run, 'checkpoints', 'step-00000025.safetensors'));
+    await writeFile(half.replace(`-${process.pid}-`, `-${pid}-`), 'half');
     await save(30);
     expect(await saved()).toEqual(['step-00000020.safetensors', 'step-00000030.safetensors']);
     await save(40, 1);

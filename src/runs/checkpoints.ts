@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InputError, LacunaError } from '../errors.js';
-import { PARTIAL_SUFFIX, writeFileAtomically } from '../files/atomic-file.js';
+import { writeError, writeFileAtomically } from '../files/atomic-file.js';
+import { removeAbandoned } from '../sources/partial-names.js';
 import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
 import type { HostTensor } from '../tensor/tensor.js';
 
@@ -68,7 +69,7 @@ async function listCheckpoints(runDir: string): Promise<{ step: number; path: st
  * Writes checkpoints/step-00001200.safetensors and gives its path. The header carries the SHA-256 of the whole file,
  * taken while the place of the digest itself held 64 zeros.
  * Only after the new file is safe are others removed: all but the last `keep` and the landmark, any of a later step (left by a run that was
- * resumed from before them), and half-written ones. Throws LacunaError, with the older checkpoints untouched, when the disk is full.
+ * resumed from before them), and those that killed processes left half-written. Throws LacunaError, with the older checkpoints untouched, when the disk is full.
  */
 export async function saveCheckpoint(
   runDir: string,
@@ -107,9 +108,11 @@ export async function saveCheckpoint(
   const others = (await listCheckpoints(runDir)).filter((other) => other.step !== step);
   const older = others.filter((other) => other.step < step && other.step !== landmark);
   const obsolete = [...others.filter((other) => other.step > step), ...older.slice(keep - 1)];
-  for (const other of obsolete) await rm(other.path, { force: true });
-  for (const name of await readdir(folder))
-    if (name.endsWith(PARTIAL_SUFFIX)) await rm(join(folder, name), { force: true });
+  for (const other of obsolete)
+    await rm(other.path, { force: true }).catch((error) => {
+      throw writeError(error, other.path, 0);
+    });
+  await removeAbandoned(folder);
   return path;
 }
 

@@ -6,8 +6,10 @@ import { parseRunConfig } from '../config/parse.js';
 import type { Config } from '../config/schema.js';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
+import { LOCK } from '../files/hold-folder.js';
 import type { ModelConfig } from '../learning/model.js';
 import { parseSchema, type Schema } from '../records/cells/schema.js';
+import { removeAbandoned } from '../sources/partial-names.js';
 import { decodeSafetensors } from '../tensor/safetensors.js';
 import type { HostTensor } from '../tensor/tensor.js';
 import { restoreTokenizer, type Tokenizer } from '../tokenizers/index.js';
@@ -24,6 +26,7 @@ const files = {
   rejected: 'rejected.jsonl',
   learned: 'learned.safetensors',
   done: 'DONE',
+  lock: LOCK,
   fit: 'fit.json',
   models: 'models.safetensors',
   /** Of an export. */
@@ -50,12 +53,15 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
  * a run leaves that was killed before its configuration was written is no hindrance.
  */
 export async function assertNewRun(run: string, { resume = false } = {}): Promise<void> {
-  const entries = await readdir(run).catch((error: NodeJS.ErrnoException) => {
+  await removeAbandoned(run);
+  const found = await readdir(run).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     if (error.code === 'ENOTDIR')
       throw new InputError(`${run}: expected a folder for the run, this is a file`);
     throw error;
   });
+  // What is held for this run, or was for one that has left nothing.
+  const entries = found.filter((entry) => entry !== files.lock);
   const begun = [files.tokenizer, files.schema, files.learned];
   const left = resume ? entries.filter((entry) => !begun.some((name) => entry.startsWith(name))) : entries;
   if (left.length > 0) {

@@ -31,7 +31,11 @@ export class MetricsLog {
   static async open(path: string, resumedStep = -1): Promise<MetricsLog> {
     const kept = resumedStep < 0 ? [] : (await readMetrics(path)).filter(({ step }) => step <= resumedStep);
     await writeFileAtomically(path, [Buffer.from(kept.map((line) => `${JSON.stringify(line)}\n`).join(''))]);
-    return new MetricsLog(path, openSync(path, 'a'));
+    try {
+      return new MetricsLog(path, openSync(path, 'a'));
+    } catch (error) {
+      throw writeError(error, path, 0);
+    }
   }
 
   /**
@@ -55,7 +59,11 @@ export class MetricsLog {
 
   /** Waits until the lines are on the disk. Call it before a checkpoint, so that the log is never behind one. */
   flush(): void {
-    fsyncSync(this.#file);
+    try {
+      fsyncSync(this.#file);
+    } catch (error) {
+      throw writeError(error, this.path, this.#bytes);
+    }
   }
 
   dispose(): void {

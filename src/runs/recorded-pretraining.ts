@@ -2,7 +2,7 @@
 
 import type { Config } from '../config/schema.js';
 import { DeviceLost } from '../engine/webgpu.js';
-import { LacunaError } from '../errors.js';
+import { InputError, LacunaError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
 import { collapseSigns, type Monitors, untrainedMonitors } from '../learning/monitors.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -18,6 +18,7 @@ import {
   validate,
 } from '../learning/self-supervision.js';
 import { NonFiniteStep, type Step } from '../learning/steps.js';
+import { ChangedData } from '../sources/unchanged.js';
 import { version } from '../version.js';
 import { saveCheckpoint } from './checkpoints.js';
 import { runFile } from './folder.js';
@@ -180,6 +181,10 @@ export async function runPretraining(
     };
   } catch (error) {
     if (error instanceof NonFiniteStep) throw await diverged(error);
+    if (error instanceof ChangedData) {
+      const kept = at.step > start.step ? `; what was learned before is kept in ${await save()}` : '';
+      throw new InputError(`step ${at.step + 1}: ${error.message}${kept}`, { cause: error });
+    }
     throw error instanceof DeviceLost ? await lost(error) : error;
   } finally {
     log.dispose();

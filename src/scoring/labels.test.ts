@@ -156,6 +156,13 @@ describe('describeLabels', () => {
 });
 
 describe('encodeLabels', () => {
+  it.each([1e300, -1e39, Number.POSITIVE_INFINITY])('refuses %d, which no network can hold', (value) => {
+    const columns = [numbers('y', [1.5, value, 1e38])];
+    expect(() => encodeLabels(describeLabels(columns, 'regression'), columns)).toThrow(
+      'target column y, record 2: expected a number of at most 3.4e+38',
+    );
+  });
+
   it('puts targets side by side and keeps what is missing', () => {
     const columns = [numbers('a', [0, 1, Number.NaN]), text('b', ['yes', null, 'no'])];
     const labels = encodeLabels(describeLabels(columns), columns);
@@ -210,7 +217,7 @@ describe('encodeLabels', () => {
     );
     const columns = [numbers('y', [1, 2, 3, Number.POSITIVE_INFINITY])];
     expect(() => encodeLabels(describeLabels(columns), columns)).toThrow(
-      'record 4: expected a finite number',
+      'record 4: expected a number of at most',
     );
   });
 });

@@ -178,9 +178,12 @@ function tooManyValues({ name, distinct }: ColumnSummary): string {
   return `target column ${name}: expected two values, got ${distinct.length} (${examples}${distinct.length > 3 ? ', …' : ''})`;
 }
 
+/** Squares of larger ones are no numbers any more, and no float32 holds them. */
+const LARGEST = 3.4e38;
+
 /**
  * Labels as numbers, float64[n, targets]: values for regression, 0/1 for binary and multilabel, class numbers for
- * multiclass and per-token; NaN is missing. Throws InputError at a class the specification does not know and at an infinite value.
+ * multiclass and per-token; NaN is missing. Throws InputError at a class the specification does not know and at a value that float32 cannot hold.
  * @param columns the columns of `spec.columns`, in that order
  */
 export function encodeLabels(spec: LabelSpec, columns: readonly TargetColumn[]): Float64Array {
@@ -202,10 +205,10 @@ export function encodeLabels(spec: LabelSpec, columns: readonly TargetColumn[]):
       let label: number;
       if (value === null || Number.isNaN(value)) label = Number.NaN;
       else if (classified) label = numberOf.get(value) ?? unknownClass(spec, target, row, value);
-      else if (Number.isFinite(value)) label = Number(value);
+      else if (Math.abs(Number(value)) <= LARGEST) label = Number(value);
       else
         throw new InputError(
-          `target column ${name}, record ${row + 1}: expected a finite number, got ${value}`,
+          `target column ${name}, record ${row + 1}: expected a number of at most ${LARGEST} as networks can hold, got ${value}; rescale the column`,
         );
       labels[row * targets + target] = label;
     }

@@ -1,5 +1,6 @@
 /** Content that must lie plainly on the disk, because a database reads it by its path: decompressed, or from standard input. */
-import { createReadStream, createWriteStream, mkdtempSync, rmSync } from 'node:fs';
+import { createReadStream, createWriteStream, rmSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -8,11 +9,12 @@ import type { ByteFile } from '../records/bytes/byte-file.js';
 import { byteChunks } from '../records/bytes/bytes.js';
 import { compressionOf } from '../records/bytes/compression.js';
 import { type DiskFile, diskFile } from './disk-file.js';
+import { partialName, removeAbandoned } from './partial-names.js';
 
 /** What is done to the bytes of a content on their way, such as a change of encoding. */
 export type ByteTransform = (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 
-let folder: string | undefined;
+let folder: Promise<string> | undefined;
 let files = 0;
 const copies = new WeakMap<ByteFile, Promise<DiskFile>>();
 
@@ -44,11 +46,12 @@ export function spooledInput(): Promise<DiskFile> {
 }
 
 async function copied(chunks: AsyncIterable<Uint8Array>, name: string): Promise<DiskFile> {
-  const path = join(temporaryFolder(), String(files++));
+  let path = '';
   try {
+    path = join(await temporaryFolder(), String(files++));
     await pipeline(chunks, createWriteStream(path));
   } catch (error) {
-    rmSync(path, { force: true });
+    if (path !== '') rmSync(path, { force: true });
     if (error instanceof LacunaError) throw error;
     throw new LacunaError(
       `${name}: its content could not be copied to ${tmpdir()} (${(error as Error).message}); make room there, or set TMPDIR`,
@@ -58,12 +61,14 @@ async function copied(chunks: AsyncIterable<Uint8Array>, name: string): Promise<
   return diskFile(path, name);
 }
 
-/** Removed at the end of the process, or of the thread that made it. */
-function temporaryFolder(): string {
-  if (folder === undefined) {
-    const made = mkdtempSync(join(tmpdir(), 'lacuna-'));
+/** Removed at the end of the process, or of the thread that made it; what killed processes left, now. */
+function temporaryFolder(): Promise<string> {
+  folder ??= (async () => {
+    const made = partialName(join(tmpdir(), 'lacuna'));
+    await removeAbandoned(tmpdir(), 'lacuna');
+    await mkdir(made, { mode: 0o700 });
     process.once('exit', () => rmSync(made, { recursive: true, force: true }));
-    folder = made;
-  }
+    return made;
+  })();
   return folder;
 }

@@ -15,6 +15,7 @@ import { type Engine, versionsOn } from '../engine/engine.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
+import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { checkPositive } from '../finetuning/label-scale.js';
 import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/labelled-training.js';
@@ -56,10 +57,13 @@ export async function finetune({ run, ...options }: FinetuneVerbOptions, hooks: 
  * The same for several pretrained runs of one architecture and one tokenizer, each a method of its own in one table,
  * on the same records in the same order. The run that is written is of the first.
  */
-export async function finetuneRuns(
-  options: Omit<FinetuneVerbOptions, 'run'> & { readonly runs: readonly string[] },
-  hooks: Hooks = {},
-): Promise<Scores> {
+export async function finetuneRuns(options: FinetuneRunsOptions, hooks: Hooks = {}): Promise<Scores> {
+  return holdFolder(options.out, () => finetuneInto(options, hooks));
+}
+
+type FinetuneRunsOptions = Omit<FinetuneVerbOptions, 'run'> & { readonly runs: readonly string[] };
+
+async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise<Scores> {
   const { data, targets, out } = options;
   const config = parseConfig({ finetune: options.config ?? {} }, 'config').finetune ?? {};
   const { onEvent = () => {} } = hooks;

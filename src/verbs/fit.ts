@@ -9,6 +9,7 @@ import type { FitOptions, UserConfig } from '../config/schema.js';
 import { fitSource } from '../datasets/token-plan.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
+import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { type FitData, fitDataOf } from '../fit/fit-data.js';
@@ -66,6 +67,10 @@ export interface FitSummary extends Omit<Selection, 'parts'> {
 
 /** Fits, chooses, scores and writes a model that `predict` can use. Throws InputError for data or options that do not fit. */
 export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<FitSummary> {
+  return holdFolder(options.out, () => fitInto(options, hooks));
+}
+
+async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummary> {
   const started = performance.now();
   const { data, targets, out } = options;
   const { onEvent = () => {} } = hooks;

@@ -3,9 +3,10 @@ import type { ReadingOptions } from '../config/schema.js';
 import type { OpenOptions } from '../records/open-bytes.js';
 import type { DataSource } from '../records/record-batch.js';
 import { openSource } from '../sources/open-source.js';
+import { unchanged } from '../sources/unchanged.js';
 
-/** Throws what `openSource` throws. */
-export function openData(
+/** Throws what `openSource` throws; its readings ChangedData where the files are changed meanwhile. */
+export async function openData(
   path: string,
   {
     on_bad_record: onBadRecord,
@@ -20,5 +21,5 @@ export function openData(
   options: Pick<OpenOptions, 'schema' | 'report' | 'onBadRecord'> = {},
 ): Promise<DataSource> {
   const wishes = { format, delimiter, quote, header, encoding, decimal, missing };
-  return openSource(path, { ...wishes, onBadRecord, ...options });
+  return unchanged(await openSource(path, { ...wishes, onBadRecord, ...options }));
 }

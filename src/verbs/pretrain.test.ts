@@ -1,9 +1,11 @@
-import { cpSync } from 'node:fs';
+import { appendFileSync, cpSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UserConfig } from '../config/schema.js';
+import { LOCK } from '../files/hold-folder.js';
+import { latestCheckpoint } from '../runs/checkpoints.js';
 import { readLearnedRecords } from '../runs/learned-records.js';
 import { readMetrics } from '../runs/metrics-log.js';
 import { molecules } from '../tokenizers/real-records.case.js';
@@ -106,7 +108,8 @@ describe('a run that is learned from block by block', () => {
           // What a killed process would leave.
           if (event.type !== 'step' || ![20, 90, 119].includes(event.step)) return;
           const copy = join(folder, `killed after step ${event.step}`);
-          cpSync(out, copy, { recursive: true });
+          // The lock is of this process, which is not killed.
+          cpSync(out, copy, { recursive: true, filter: (path) => !path.endsWith(LOCK) });
           copies.push({ epoch: event.epoch, copy });
         },
       },
@@ -120,4 +123,52 @@ describe('a run that is learned from block by block', () => {
       expect((await readLearnedRecords(copy))!.hashes.size, copy).toBe(learned!.hashes.size);
     }
   });
+});
+
+describe('a file that is changed while a run streams it', () => {
+  it('is refused with the step, and what was learned before it is kept', async () => {
+    const path = join(folder, 'growing.csv');
+    // A bad line, since a small file without one is read once and remembered.
+    await writeFile(path, ['smiles', ...Array(5).fill(molecules).flat(), '"', ''].join('\n'));
+    const out = join(folder, 'growing');
+    const config: UserConfig = {
+      data: { valid_fraction: 0.2, test_fraction: 0, on_bad_record: 'skip' },
+      tokenizer: { kind: 'sequence', max_tokens: 40 },
+      encoder: { width: 16, heads: 2, layers: 1 },
+      training: { steps: 500, batch_size: 8, threads: 1, log_steps: 1 },
+    };
+    const onEvent = (event: { type: string; step?: number }) => {
+      if (event.type === 'step' && event.step === 3) appendFileSync(path, 'CCO\n');
+    };
+    const running = pretrain({ data: path, out, config, blockValues: 200 }, { onEvent });
+    await expect(running).rejects.toThrow(
+      /^step \d+: .*growing\.csv: was changed since it was opened; .* is kept in /,
+    );
+    const kept = await latestCheckpoint(out);
+    expect(kept?.step).toBe((await readMetrics(join(out, 'metrics.jsonl'))).at(-1)?.step);
+    expect(await readdir(out)).not.toContain('DONE');
+  });
+});
+
+describe('an objective that compares records', () => {
+  it.each([
+    ['batches of one', 'simclr', 1, 60],
+    ['one record to learn from', 'g-simclr', 8, 2],
+  ] as const)(
+    'is refused for %s, of which the loss is 0 whatever is learned',
+    async (_, kind, batch_size, records) => {
+      const path = join(folder, `few ${kind}.csv`);
+      const lines = Array.from(
+        { length: records },
+        (_, i) => `${molecules[i % 8]},${i % 2 ? 'valid' : 'train'}`,
+      );
+      await writeFile(path, ['smiles,split', ...lines, ''].join('\n'));
+      const config: UserConfig = { objective: { kind }, training: { steps: 2, batch_size, threads: 1 } };
+      const out = join(folder, `few ${kind}`);
+      await expect(pretrain({ data: path, out, config })).rejects.toThrow(
+        `${kind}: compares the records of a batch, so it needs 2 of them`,
+      );
+      expect(await readdir(folder)).not.toContain(`few ${kind}`);
+    },
+  );
 });

@@ -18,6 +18,7 @@ import { defaultThreads } from '../engine/node.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
+import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { unfitLearningRate } from '../learning/adamw.js';
 import { trainerOn } from '../learning/device-trainer.js';
@@ -43,6 +44,7 @@ import { restoreTrainer } from '../runs/trainer-state.js';
 import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
 import { rememberSmall } from '../sources/remember.js';
+import { unchangedBlocks } from '../sources/unchanged.js';
 import { describeGroups, describeRun } from './describe-run.js';
 import { openData } from './open-data.js';
 import { planRun, type RunPlan, readStored } from './plan-run.js';
@@ -89,6 +91,10 @@ const BLOCK_VALUES = 1 << 25;
 
 /** Pretrains; see `PretrainOptions`. Throws InputError for bad data or configuration, LacunaError when the run fails. */
 export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainSummary> {
+  return holdFolder(options.out, () => pretrainInto(options, hooks));
+}
+
+async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<PretrainSummary> {
   const started = performance.now();
   const { data: path, out, resume = false, blockValues = BLOCK_VALUES } = options;
   const asked = mergeConfigs(parseConfig(options.config ?? {}, 'config'), {
@@ -150,6 +156,13 @@ export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Pro
   const config = plan.config({ tokenizer, hash, records, threads: defaultThreads(), versions });
   const model = modelOf(config, spec);
   const { training } = config;
+  const { leastRecords = 1 } = objectiveOf(model);
+  const fewest = Math.min(training.batch_size, records, validation.count);
+  if (fewest < leastRecords) {
+    throw new InputError(
+      `${config.objective.kind}: compares the records of a batch, so it needs ${leastRecords} of them, and there are ${records} for training, ${validation.count} for validation and batches of ${training.batch_size}; give more records, a larger --batch-size, or choose another objective`,
+    );
+  }
   if (objectiveOf(model).groups && !inMemory) {
     throw new InputError(
       `${path}: ${config.objective.kind} groups all training records before it learns, and these do not fit in memory at once; give fewer records, or choose another objective`,
@@ -305,18 +318,22 @@ async function firstBlock(streamOptions: TokenStreamOptions, { rule, counts }: R
   return { block: first.value, validation: concatenateBlocks(heldOut), records, inMemory };
 }
 
-/** The blocks of each pass; whose records they are is told in the first, at the end of which `onPassed` is waited for. */
+/**
+ * The blocks of each pass; whose records they are is told in the first, at the end of which `onPassed` is waited for. Those
+ * of later passes have to be the same, unless they are rewritten.
+ */
 function passesOf(
   { onLearned, ...options }: TokenStreamOptions,
   rewrite: ((batch: RecordBatch, epoch: number) => RecordBatch) | undefined,
   onPassed: () => Promise<void>,
 ): (epoch: number) => AsyncGenerator<TokenBlock> {
-  const blocks = (epoch: number, more: Partial<TokenStreamOptions> = {}) =>
-    trainingBlocks({
-      ...options,
-      ...more,
-      ...(rewrite && { rewrite: (batch: RecordBatch) => rewrite(batch, epoch) }),
-    });
+  const sums: number[] = [];
+  const blocks = (epoch: number, more: Partial<TokenStreamOptions> = {}) => {
+    const stream = { ...options, ...more };
+    return rewrite
+      ? trainingBlocks({ ...stream, rewrite: (batch: RecordBatch) => rewrite(batch, epoch) })
+      : unchangedBlocks(options.source.path, trainingBlocks(stream), sums);
+  };
   async function* firstPass(epoch: number) {
     yield* blocks(epoch, { onLearned });
     await onPassed();

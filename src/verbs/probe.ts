@@ -6,13 +6,14 @@ import type { LabelledData } from '../datasets/labelled-data.js';
 import type { HostTensors } from '../engine/engine.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
+import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/frozen-encoder.js';
 import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type ProtocolName, protocols } from '../probes/index.js';
 import type { Protocol, Represented } from '../probes/protocol.js';
-import { openRun, runFile } from '../runs/folder.js';
+import { hasConfig, openRun, runFile } from '../runs/folder.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
 import { boundsOf, chooseMetric, metrics, type Task } from '../scoring/metrics.js';
@@ -43,9 +44,15 @@ const SEEDS = 3;
  * encoder has one score per seed.
  * Throws InputError for data or options that do not fit.
  */
-export async function probe(
+export async function probe(options: ProbeVerbOptions, hooks: Hooks = {}): Promise<Scores> {
+  // A folder that is not there is no run, and is not made.
+  if (!(await hasConfig(options.run))) await openRun(options.run);
+  return holdFolder(options.run, () => probeInto(options, hooks));
+}
+
+async function probeInto(
   { run: folder, data, targets, ...options }: ProbeVerbOptions,
-  { signal, onEvent = () => {} }: Hooks = {},
+  { signal, onEvent = () => {} }: Hooks,
 ): Promise<Scores> {
   const config = parseConfig({ probe: options.config ?? {} }, 'config').probe ?? {};
   await refuseOverwrite(await inputFiles(data, config.format), runFile(folder, 'scores'));

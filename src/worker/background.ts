@@ -3,7 +3,7 @@
  * signals, progress and pages. Stopping is asked for, never forced, so that files are closed and checkpoints written.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { InputError, LacunaError } from '../errors.js';
+import { InputError, LacunaError, systemError } from '../errors.js';
 import type { Hooks, ProgressEvent } from '../learning/progress-event.js';
 import { type VerbName, type Verbs, verbs } from './verb-table.js';
 
@@ -27,9 +27,10 @@ interface Job {
 }
 
 function sendError(error: unknown, aborted: boolean): SentError {
-  if (error instanceof LacunaError) {
-    const kind = error instanceof InputError ? 'input' : 'expected';
-    return { kind, message: error.message, exitCode: error.exitCode };
+  const expected = error instanceof LacunaError ? error : systemError(error);
+  if (expected) {
+    const kind = expected instanceof InputError ? 'input' : 'expected';
+    return { kind, message: expected.message, exitCode: expected.exitCode };
   }
   const { message, stack } = error instanceof Error ? error : new Error(String(error));
   return { kind: aborted ? 'aborted' : 'unexpected', message, exitCode: 1, stack };

@@ -89,6 +89,15 @@ const objectOf = (value: unknown): Record<string, unknown> | undefined =>
  * and tables of numbers are no cell; all else is its JSON text.
  */
 export function jsonCell(value: object | bigint): number | string | NoCell {
+  try {
+    return plainCell(value);
+  } catch (error) {
+    if (error instanceof RangeError) return { what: 'a value that is nested too deep or too long' };
+    throw error;
+  }
+}
+
+function plainCell(value: object | bigint): number | string | NoCell {
   if (!Array.isArray(value)) return JSON.stringify(value);
   const sizes = [value.length];
   let first: unknown = value[0];
