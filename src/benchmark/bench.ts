@@ -78,12 +78,11 @@ export async function bench(options: BenchOptions, hooks: Hooks = {}): Promise<B
   return runSuite(found, { ...options, data }, hooks);
 }
 
+/** What running a suite is told. */
+type RunOptions = Omit<BenchOptions, 'suite' | 'targets' | 'data'> & { readonly data: string };
+
 /** `bench` of a suite that need not be in the list. */
-export async function runSuite(
-  given: Suite,
-  options: Omit<BenchOptions, 'suite' | 'targets' | 'data'> & { readonly data: string },
-  hooks: Hooks = {},
-): Promise<BenchSummary> {
+export async function runSuite(given: Suite, options: RunOptions, hooks: Hooks = {}): Promise<BenchSummary> {
   const suite = scaled(given, options.budget ?? 1);
   const tasks = selectTasks(suite, options.only);
   return holdFolder(options.out, () => runTasks(suite, tasks, options, hooks));
@@ -92,7 +91,7 @@ export async function runSuite(
 async function runTasks(
   suite: Suite,
   tasks: readonly BenchmarkTask[],
-  options: Omit<BenchOptions, 'suite'>,
+  options: RunOptions,
   hooks: Hooks,
 ): Promise<BenchSummary> {
   const { data, out, budget = 1 } = options;

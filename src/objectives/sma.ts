@@ -122,7 +122,6 @@ const pickedPlaces = (options: SmaOptions, spec: TokenSpec, shape: BatchShape): 
 /**
  * float32[batch, tokens]: how much the chosen rows of a map float32[batch, heads, queries, tokens] attend to each token.
  * With `mask_self` a token whose own row was chosen has as its score the number of heads instead.
- * @internal
  */
 export function attendedTo(
   { mask_self }: Pick<SmaOptions, 'mask_self'>,
