@@ -36,7 +36,7 @@ export function define(command: Command, { run }: Session): void {
     await run(
       json,
       (verbs, hooks) => verbs.map({ run: trained, data, out, keep, colour, limit, device, config }, hooks),
-      (written) => formatWritten({ ...written, unknown: 0 }),
+      formatWritten,
     );
   });
 }

@@ -192,7 +192,7 @@ async function lacuna(
       rows: 64,
     }),
     inspect: answer(inspection),
-    map: answer({ file: 'm.html', rows: 7, rejected: 0 }),
+    map: answer({ file: 'm.html', rows: 7, rejected: 0, unknown: 0 }),
     compare: answer({ file: 'c.html', runs: 2 }),
     watch: answer({ address: 'http://127.0.0.1:8081', interrupted: false }),
     neighbors: answer({ file: 'n.csv', rows: 9, pool: 8, k: 5, milliseconds: 0.25, rejected: 0, unknown: 0 }),

@@ -9,8 +9,6 @@ import { encoderOf, openModel } from '../models/open-model.js';
 import { type Trait, traitsOf } from '../models/set-apart.js';
 import { gatherRows } from '../numerics/matrix.js';
 import { type MatrixProduct, openProduct } from '../numerics/matrix-product.js';
-import { concatenateBlocks } from '../records/batch.js';
-import type { TokenBlock } from '../records/token-block.js';
 import { ownFiles } from '../runs/folder.js';
 import { type Clusters, kMeans, nearestCenters } from '../search/k-means.js';
 import { unitRows } from '../search/nearest-neighbors.js';
@@ -18,6 +16,7 @@ import { silhouette } from '../search/silhouette.js';
 import { centredSpace, place } from '../search/vector-space.js';
 import { inputFiles } from '../sources/data-files.js';
 import { permutation, random } from '../tensor/random.js';
+import { embeddedRecords } from './embedded-records.js';
 import { digits } from './neighbors.js';
 import { openRecords } from './open-records.js';
 
@@ -83,24 +82,8 @@ export async function clusters(
     const { width } = encoder;
     const isOwn = (name: string) => OWN.includes(name.toLowerCase());
     const records = await openRecords(data, model, { config, out, keep, isOwn });
-    const blocks: TokenBlock[] = [];
-    const embedded: Float32Array[] = [];
-    const cells: (string | null)[][] = [];
-    const texts: string[] = [];
-    for await (const { block, texts: own, cells: columns } of records.read()) {
-      blocks.push(block);
-      embedded.push(await encoder.embed(block, signal));
-      texts.push(...(own ?? []));
-      for (let record = 0; record < block.count; record++)
-        cells.push(columns.map((column) => column[record]));
-    }
-    const block = concatenateBlocks(blocks);
+    const { block, cells, texts, embeddings } = await embeddedRecords(model, records, { signal });
     const { count, rows } = block;
-    const embeddings = new Float32Array(count * width);
-    embedded.reduce((at, part) => {
-      embeddings.set(part, at);
-      return at + part.length;
-    }, 0);
     const wanted = k === undefined ? CANDIDATES.filter((some) => some < count) : [k];
     if (wanted.length === 0 || wanted[0] < 2 || wanted[0] > count)
       throw new InputError(
@@ -120,7 +103,7 @@ export async function clusters(
     const numbered = members.map((member) => numberOf.get(member)!);
     const traits = traitsOf(model.tokenizer, block, numbered, {
       clusters: all,
-      ...(texts.length > 0 && { texts }),
+      ...(texts && { texts }),
     });
     async function* lines(): AsyncGenerator<TableCell[][]> {
       for (let first = 0; first < count; first += 2048)

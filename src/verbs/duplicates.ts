@@ -83,7 +83,7 @@ export async function duplicates(
     const { width } = encoderOf(model);
     const isOwn = (name: string) => OWN.includes(name.toLowerCase()) || name.toLowerCase().startsWith(PREFIX);
     const records = await openRecords(data, model, { config, out, keep, isOwn });
-    const { rows, cells, embeddings } = await embeddedRecords(model, records, signal);
+    const { rows, cells, embeddings } = await embeddedRecords(model, records, { signal });
     if (rows.length === 1)
       throw new InputError(`${data}: holds one record, which has no other to be a copy of`);
     const pool = await neighborPool(embeddings, width, { engine: model.engine });

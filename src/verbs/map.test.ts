@@ -32,7 +32,7 @@ const dataOf = async (page: string) =>
 
 it('draws every record with its cells, its neighbours and what is hidden of it', async () => {
   const out = at('map.html');
-  expect(await map({ run: at('run'), data: at('m.csv'), out, colour: 'kind' })).toEqual({
+  expect(await map({ run: at('run'), data: at('m.csv'), out, colour: 'kind' })).toMatchObject({
     file: out,
     rows: 12,
     rejected: 0,

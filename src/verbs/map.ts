@@ -1,19 +1,15 @@
 /** The verb `map`: the records of a file on a plane, as one page. */
 import { basename } from 'node:path';
 import type { ReadingOptions } from '../config/schema.js';
-import { keptCells, keptColumns } from '../datasets/kept-columns.js';
-import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
-import { checkTokenizerColumns } from '../datasets/token-stream.js';
 import type { DeviceName } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { encodedRecords } from '../models/encoded-records.js';
 import { encoderOf, openModel } from '../models/open-model.js';
 import { withProduct } from '../numerics/matrix-product.js';
-import { concatenateBlocks, takeRecords } from '../records/batch.js';
+import { takeRecords } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { mapPage } from '../report/map-page.js';
 import { ownFiles, type Run } from '../runs/folder.js';
@@ -23,7 +19,8 @@ import { onPlane } from '../search/plane.js';
 import { neighborsWithin, vectorIndex } from '../search/vector-index.js';
 import { centredSpace, place } from '../search/vector-space.js';
 import { inputFiles } from '../sources/data-files.js';
-import { openData } from './open-data.js';
+import { embeddedRecords } from './embedded-records.js';
+import { openRecords } from './open-records.js';
 
 /** What `map` is given. */
 export interface MapOptions {
@@ -47,6 +44,8 @@ export interface MapSummary {
   readonly file: string;
   readonly rows: number;
   readonly rejected: number;
+  /** Records with a letter or category that the run was not trained on. */
+  readonly unknown: number;
 }
 
 const LIMIT = 50_000;
@@ -68,61 +67,29 @@ export async function map(
   await refuseOverwrite(await ownFiles(options.run), out);
   const model = await openModel(options.run, { device: options.device }, { onEvent });
   try {
-    const encoder = encoderOf(model);
-    const { tokenizer, schema } = model;
-    const rejected = new RejectedRecords();
-    const source = await openData(data, config, { schema, report: rejected.report });
-    checkTokenizerColumns(source, tokenizer);
-    const reject = tokenRejecter(source, config.on_bad_record ?? 'auto', rejected);
-    const kept = keptColumns(source, options.keep ?? ['all'], () => false);
-    const names = kept.map(({ name }) => name);
+    const { width } = encoderOf(model);
+    const records = await openRecords(data, model, { config, out, keep: options.keep ?? ['all'] });
+    const names = records.kept.map(({ name }) => name);
     if (options.colour !== undefined && !names.includes(options.colour))
       throw new InputError(`no column "${options.colour}" to colour by; choose among ${names.join(', ')}`);
-    const blocks: TokenBlock[] = [];
-    const vectors: Float32Array[] = [];
-    const cells: (string | null)[][] = [];
-    let more = false;
-    const verbatim = kept.map(({ column }) => column);
-    for await (const { batch, block, places } of encodedRecords(tokenizer, source, { verbatim, reject })) {
-      const left = limit - cells.length;
-      more = block.count > left;
-      const own = more
-        ? takeRecords(
-            block,
-            Array.from({ length: left }, (_, i) => i),
-          )
-        : block;
-      const texts = keptCells(batch, kept, places);
-      for (let i = 0; i < own.count; i++) cells.push(texts.map((column) => column[i]));
-      if (own.count > 0) {
-        vectors.push(await encoder.embed(own, signal));
-        blocks.push(own);
-      }
-      if (more) break;
-    }
-    const count = cells.length;
+    const { block, cells, embeddings, more } = await embeddedRecords(model, records, { limit, signal });
+    const { count } = block;
     if (count < 3) throw new InputError(`${data}: a map needs at least three records, got ${count}`);
     if (more)
       onEvent({
         type: 'warning',
         message: `the map has the first ${limit.toLocaleString('en-US')} records; --limit says how many`,
       });
-    const block = concatenateBlocks(blocks);
-    const embeddings = joined(vectors, count * encoder.width);
-    const rows = unitRows(place(centredSpace(embeddings, encoder.width), embeddings), encoder.width);
+    const rows = unitRows(place(centredSpace(embeddings, width), embeddings), width);
     onEvent({
       type: 'info',
       message: `${count.toLocaleString('en-US')} records; looking for their neighbours`,
     });
     const neighbors = await withProduct(await nodeEngine({ threads: defaultThreads() }), async (multiply) =>
-      neighborsWithin(
-        await vectorIndex(rows, encoder.width, { multiply }),
-        rows,
-        Math.min(NEIGHBORS, count - 1),
-      ),
+      neighborsWithin(await vectorIndex(rows, width, { multiply }), rows, Math.min(NEIGHBORS, count - 1)),
     );
     let told = performance.now();
-    const places = await onPlane(rows, encoder.width, neighbors, {
+    const places = await onPlane(rows, width, neighbors, {
       seed: SEED,
       signal,
       onProgress: (part) => {
@@ -150,22 +117,10 @@ export async function map(
       ...masks,
     });
     await writeFileAtomically(out, [new TextEncoder().encode(text)]);
-    const summary = rejected.summary();
-    if (summary) onEvent({ type: 'warning', message: summary });
-    return { file: out, rows: count, rejected: rejected.count };
+    return { file: out, rows: count, ...records.finish('drawn', { onEvent }) };
   } finally {
     await model.release();
   }
-}
-
-function joined(parts: readonly Float32Array[], length: number): Float32Array {
-  const whole = new Float32Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 /** What the model hides of each record, where its objective hides tokens, they can be named and there are not too many. */

@@ -77,8 +77,8 @@ export async function neighbors(
     const open = (path: string) => openRecords(path, model, { config, out, keep, isOwn });
     const records = await open(data);
     const others = of === undefined ? records : await open(of);
-    const asked = await embeddedRecords(model, records, signal);
-    const searched = of === undefined ? asked : await embeddedRecords(model, others, signal);
+    const asked = await embeddedRecords(model, records, { signal });
+    const searched = of === undefined ? asked : await embeddedRecords(model, others, { signal });
     const pool = await neighborPool(searched.embeddings, width, { engine: model.engine, whiten });
     try {
       if (of === undefined && pool.count === 1)
