@@ -3,7 +3,7 @@
  * `onEvent` hears of its progress. They throw InputError for bad input and LacunaError for other expected failures.
  */
 import type { Hooks } from './learning/progress-event.js';
-import type { load as loadModel } from './models/load.js';
+import type { LoadOptions, Model } from './models/load.js';
 import { inBackground, type PluginOptions } from './worker/background.js';
 import type { Verbs as VerbTable } from './worker/verb-table.js';
 
@@ -51,8 +51,11 @@ export const exportRun: Verbs['exportRun'] = (options, hooks) => inBackground('e
 export const demo: Verbs['demo'] = (options, hooks) => inBackground('demo', options, hooks);
 
 /** A model in memory, which embeds, predicts, compares and judges plain objects or texts. */
-export const load = async (...given: Parameters<typeof loadModel>): ReturnType<typeof loadModel> =>
-  (await import('./models/load.js')).load(...given);
+export const load = async (
+  folder: string,
+  options?: LoadOptions,
+  hooks?: Pick<Hooks, 'onEvent'>,
+): Promise<Model> => (await import('./models/load.js')).load(folder, options, hooks);
 
 /** Runs a benchmark suite, or what is missing of it. */
 export const bench: Verbs['bench'] = (options, hooks) => inBackground('bench', options, hooks);
@@ -66,11 +69,13 @@ export type { SuiteDescription } from './benchmark/index.js';
 export type { ReportOptions, ReportSummary } from './benchmark/report.js';
 export type { ReadingOptions, UserConfig } from './config/schema.js';
 export { InputError, LacunaError } from './errors.js';
+export type { TableCell } from './files/table-files.js';
 export type { Difference, FitRow, Score } from './fit/select.js';
 export type { Hooks, ProgressEvent, SeedEvent, StepEvent, ValidEvent } from './learning/progress-event.js';
 export type { Anomaly, BlamedToken } from './models/anomaly-detector.js';
 export type { CallOptions, FoundNeighbor, LoadOptions, Model, Prediction } from './models/load.js';
 export type { OpenModelOptions } from './models/open-model.js';
+export type { Trait } from './models/set-apart.js';
 export type { Plugin, ReaderPlugin } from './plugins.js';
 export type { Protocol, Represented } from './probes/protocol.js';
 export type { Schema } from './records/cells/schema.js';
@@ -78,9 +83,11 @@ export type { MemoryRecord } from './records/memory-records.js';
 export type { BadRecord } from './records/record-batch.js';
 export type { LearnedCount } from './runs/learned-records.js';
 export type { MethodScores, ScoreDifference, Scores } from './runs/scores.js';
+export type { LabelledThreshold } from './search/duplicates.js';
+export type { Approximation } from './search/vector-index.js';
 export type { ServiceLimits } from './serving/service.js';
 export type { AnomaliesOptions, AnomaliesSummary } from './verbs/anomalies.js';
-export type { ClustersOptions, ClustersSummary } from './verbs/clusters.js';
+export type { ClusterSummary, ClustersOptions, ClustersSummary } from './verbs/clusters.js';
 export type { CompareOptions, CompareSummary } from './verbs/compare.js';
 export type { DuplicatesOptions, DuplicatesSummary } from './verbs/duplicates.js';
 export type { EmbedOptions, EmbedSummary } from './verbs/embed.js';

@@ -9,6 +9,7 @@ import type { Engine, EngineOptions, Executable, HostTensors } from './engine.js
 
 export { type DType, type DTypeArrays, type HostTensor, hostTensor, zeros } from '../tensor/tensor.js';
 export type { CompileOptions, Engine, EngineOptions, Executable, HostTensors } from './engine.js';
+export type { DeviceEngine, DeviceExecutable, DeviceTensor, MixedTensors } from './webgpu.js';
 
 /** Threads used unless told otherwise: one per core. */
 export const defaultThreads = (): number => availableParallelism();
