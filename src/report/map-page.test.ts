@@ -36,3 +36,15 @@ it('holds places, neighbours and cells as they were, whatever is in the cells', 
 it('has a script that parses', () => {
   expect(() => new Function(MAP_SCRIPT)).not.toThrow();
 });
+
+it('is coloured at first by a column that tells groups apart, else by numbers, else not at all', () => {
+  const colourOf = (cells: string[][]) => {
+    const columns = cells[0].map((_, at) => `c${at}`);
+    const page = mapPage({ ...map, columns, cells });
+    return JSON.parse(/id="data">(.*?)<\/script>/s.exec(page)![1]).colour;
+  };
+  const rows = Array.from({ length: 12 }, (_, i) => [`text ${i}`, String(i / 8), i % 2 === 0 ? 'a' : 'b']);
+  expect(colourOf(rows)).toBe('c2');
+  expect(colourOf(rows.map(([text, number]) => [text, number]))).toBe('c1');
+  expect(colourOf(rows.map(([text]) => [text]))).toBeUndefined();
+});

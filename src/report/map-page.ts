@@ -19,7 +19,7 @@ export interface RecordMap {
   /** Columns that are shown, and the cells of each record. */
   readonly columns: readonly string[];
   readonly cells: readonly (readonly (string | null)[])[];
-  /** The column that colours the map at first; the first by default. */
+  /** The column that colours the map at first; by default the first of a few different values, else of numbers. */
   readonly colour?: string;
   /** Of each record, 1 for a token that the model hides and 0 for others. */
   readonly hidden?: readonly string[];
@@ -27,6 +27,17 @@ export interface RecordMap {
   readonly tokens?: readonly string[];
   /** Else the place among `columns` of the text whose letters they are. */
   readonly text?: number;
+}
+
+/** Different values that colours can tell apart. */
+const FEW = 8;
+
+/** The first column of a few different values, else of numbers; undefined where each record has a text of its own. */
+function tellingColumn(columns: RecordMap['columns'], cells: RecordMap['cells']): string | undefined {
+  const kinds = columns.map((_, at) => new Set(cells.map((own) => own[at])));
+  const isNumber = (cell: string | null) => cell === null || Number.isFinite(Number(cell));
+  const few = kinds.findIndex(({ size }) => size > 1 && size <= FEW);
+  return columns[few >= 0 ? few : kinds.findIndex((own) => own.size > 1 && [...own].every(isNumber))];
 }
 
 const base64 = (values: Uint16Array | Int32Array): string =>
@@ -59,7 +70,7 @@ export function mapPage(map: RecordMap): string {
     k,
     columns,
     cells,
-    colour,
+    colour: colour ?? tellingColumn(columns, cells),
     hidden,
     tokens,
     text,

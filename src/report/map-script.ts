@@ -164,6 +164,7 @@ function show(i) {
   draw();
 }
 
+element('option', '(one colour)', colour);
 for (const column of columns) element('option', column, colour);
 colour.addEventListener('change', () => colourBy(colour.value));
 search.addEventListener('input', () => {
@@ -205,7 +206,7 @@ document.getElementById('whole').addEventListener('click', () => { view = { x: 0
 document.getElementById('closer').addEventListener('click', () => zoom(1.5));
 document.getElementById('farther').addEventListener('click', () => zoom(1 / 1.5));
 new ResizeObserver(draw).observe(canvas);
-if (columns.length > 0) { colour.value = data.colour ?? columns[0]; }
+if (data.colour !== undefined) colour.value = data.colour;
 colourBy(colour.value);
 // A link may name a record by its row.
 if (/^#\\d+$/.test(location.hash)) show(rows.indexOf(Number(location.hash.slice(1))));
