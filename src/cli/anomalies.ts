@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
-import { appendNames, deviceOption } from './arguments.js';
+import { deviceOption, keepOption } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
@@ -32,11 +32,7 @@ export function define(command: Command, { run }: Session): void {
     .requiredOption('-o, --out <file>', 'file to write: .parquet or .csv')
     .option('--normal <file>', 'file of normal records; by default the one that the run learned from')
     .option('--false-alarms <rate>', 'share of normal records that may be flagged (default: 0.01)', parseRate)
-    .option(
-      '--keep <columns>',
-      "columns of the data to write beside, in the file's own characters; all means all (repeatable)",
-      appendNames,
-    )
+    .addOption(keepOption())
     .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);

@@ -24,6 +24,13 @@ export const appendNames = (text: string, before: readonly string[] = []): strin
     .filter((name) => name !== ''),
 ];
 
+/** For commands that write a table of a file's records. */
+export const keepOption = (): Option =>
+  new Option(
+    '--keep <columns>',
+    "columns of the data to write beside, in the file's own characters; all means all (repeatable)",
+  ).argParser(appendNames);
+
 /** The data of a command: its argument, else data.path of the configuration. */
 export function requireData(argument: string | undefined, configured: string | undefined): string {
   const data = argument ?? configured;

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
-import { appendNames, deviceOption, parseCount } from './arguments.js';
+import { deviceOption, keepOption, parseCount } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
@@ -28,11 +28,7 @@ export function define(command: Command, { run }: Session): void {
       'number of clusters (default: that of 2 to 20 with the largest silhouette)',
       parseCount,
     )
-    .option(
-      '--keep <columns>',
-      "columns of the data to write beside, in the file's own characters; all means all (repeatable)",
-      appendNames,
-    )
+    .addOption(keepOption())
     .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);

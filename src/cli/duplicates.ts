@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
-import { appendNames, deviceOption } from './arguments.js';
+import { deviceOption, keepOption } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
@@ -39,11 +39,7 @@ export function define(command: Command, { run }: Session): void {
       'least similarity of duplicates; by default it follows from how near the records are to each other',
       parseSimilarity,
     )
-    .option(
-      '--keep <columns>',
-      "columns of the data to write beside, in the file's own characters; all means all (repeatable)",
-      appendNames,
-    )
+    .addOption(keepOption())
     .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
-import { appendNames, deviceOption } from './arguments.js';
+import { deviceOption, keepOption } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
@@ -22,11 +22,7 @@ export function define(command: Command, { run }: Session): void {
     .argument('<run>', 'folder of a fine-tuned run, or of the model that fit left')
     .argument('<data>', 'a file, or the folder of one data set')
     .requiredOption('-o, --out <file>', 'file to write: .parquet or .csv')
-    .option(
-      '--keep <columns>',
-      "columns of the data to write beside, in the file's own characters; all means all (repeatable)",
-      appendNames,
-    )
+    .addOption(keepOption())
     .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
