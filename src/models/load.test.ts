@@ -216,7 +216,11 @@ it('predicts with what fit left, from objects with numbers, texts of numbers and
   const [data, out] = [join(folder, 'iris.csv'), join(folder, 'fit')];
   const rows = flowers.map((cells) => cells.join(','));
   await writeFile(data, `${[...fields, 'kind'].join(',')}\n${[...rows, ...rows, ...rows].join('\n')}\n`);
-  await fitFile({ data, targets: ['kind'], out, config: { fit: { folds: 2 } } });
+  const told: string[] = [];
+  const onEvent = (event: object) => void ('message' in event && told.push(String(event.message)));
+  const config = { fit: { folds: 2 }, training: { device: 'webgpu' as const } };
+  await fitFile({ data, targets: ['kind'], out, config }, { onEvent });
+  expect(told.join('\n')).toContain('training.device is not used, since there is no encoder');
   const model = await opened(out);
   expect([model.width, model.targets]).toEqual([undefined, ['kind']]);
   const object = (cells: readonly unknown[]) =>
@@ -229,4 +233,8 @@ it('predicts with what fit left, from objects with numbers, texts of numbers and
   expect(await model.predict(flowers.map((cells) => object(cells.slice(0, 4))))).toEqual(predicted);
   expect(await model.predict([object([5.1])])).toHaveLength(1);
   await expect(model.embed(numbers)).rejects.toThrow('with no encoder in it');
+  // There is nothing that a device would compute.
+  told.length = 0;
+  models.push(await load(out, { device: 'webgpu' }, { onEvent }));
+  expect(told).toEqual([`device: cpu, since ${out} has no encoder`]);
 });

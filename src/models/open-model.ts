@@ -85,13 +85,16 @@ export async function openModel(
   { threads, device }: OpenModelOptions = {},
   { onEvent = () => {} }: Pick<Hooks, 'onEvent'> = {},
 ): Promise<OpenModel> {
-  const engineFor = (encoder: Parameters<typeof encoderWork>[0] | undefined, own?: number) =>
-    openEngine({
+  const engineFor = (encoder: Parameters<typeof encoderWork>[0] | undefined, own?: number) => {
+    if (encoder === undefined && device !== undefined && device !== 'cpu')
+      onEvent({ type: 'warning', message: `device: cpu, since ${folder} has no encoder` });
+    return openEngine({
       threads: threads ?? own,
       device: encoder && device,
       work: () => encoderWork(encoder!, { passes: 1 }),
       report: (message) => onEvent({ type: 'info', message }),
     });
+  };
   if (await holdsFit(folder)) {
     // A model without trees and matrices waits for none of their libraries.
     const { openFit } = await import('../fit/open-fit.js');

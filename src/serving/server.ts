@@ -17,6 +17,8 @@ export const isLoopback = (host: string) => LOOPBACK.includes(host) || host === 
 export const hostsOf = (host: string): string[] | undefined =>
   isLoopback(host) ? [...LOOPBACK, host] : undefined;
 
+const LAST_PORT = 65_535;
+
 /** A server that listens. */
 export interface OpenServer {
   readonly address: string;
@@ -31,6 +33,8 @@ export async function openServer(
   app: Hono,
   { host, port }: { host: string; port: number },
 ): Promise<OpenServer> {
+  if (port > LAST_PORT)
+    throw new InputError(`port ${port}: the last one is ${LAST_PORT}; name another --port`);
   const server = createAdaptorServer({ fetch: app.fetch, hostname: host }) as Server;
   return {
     address: await listening(server, host, port),

@@ -197,6 +197,8 @@ function tellUnread(
       `fit: --pretrain draws its test records one by one, and --split ${wishes.split} does not, so test molecules would be learned from; pretrain on another file and name its run with --run`,
     );
   }
+  if (run === undefined && !wishes.pretrain && (training?.device ?? 'cpu') !== 'cpu')
+    warn('training.device is not used, since there is no encoder; simple models are computed on the CPU');
   if (!wishes.pretrain && (given(encoder) || given(objective) || given(pretraining)))
     warn(
       'the keys of encoder, objective and training are not used, since nothing is pretrained; add --pretrain',

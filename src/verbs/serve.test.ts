@@ -120,5 +120,8 @@ it('refuses an address that others reach without a token, a port that is taken a
   await expect(taken).rejects.toBeInstanceOf(InputError);
   await expect(taken).rejects.toThrow('is taken; name another --port');
   await stop();
+  await expect(serve({ run: at('first'), port: 99_999 })).rejects.toThrow(
+    'port 99999: the last one is 65535',
+  );
   await expect(serve({ run: at('nowhere') })).rejects.toThrow('is');
 });

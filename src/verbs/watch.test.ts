@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -70,6 +70,14 @@ it('shows a run as it goes on: the same page until its folder changes, then a ne
   const later = await fetch(address, tag);
   expect([later.status, await later.text()]).toEqual([200, expect.stringContaining('0.125')]);
   expect(await (await fetch(`${address}/live.js`)).text()).toContain('setInterval');
+  // Whoever watches learns why there are no masks.
+  await rename(at('m.txt'), at('gone.txt'));
+  await copyFile(
+    join(at('sma'), 'checkpoints', 'step-00000003.safetensors'),
+    join(at('sma'), 'checkpoints', 'step-00000004.safetensors'),
+  );
+  await appendFile(join(at('sma'), 'metrics.jsonl'), '{"step":5,"loss":0.1,"seconds":9}\n');
+  expect(await (await fetch(address)).text()).toContain('Not shown: ');
   controller.abort();
   expect(await watched).toEqual({ address, interrupted: false });
 });

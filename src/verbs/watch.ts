@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { Hono } from 'hono';
 import { partition, partitionColumns } from '../datasets/partition.js';
+import { LacunaError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { takeRecords } from '../records/batch.js';
 import { selectRecords } from '../records/select-records.js';
@@ -119,10 +120,16 @@ class LivePages {
     const step = await newestStep(run.folder);
     if (step === undefined) return undefined;
     const key = checkpointPath(run.folder, step);
-    const section = this.masks.get(key) ?? masksOf(run).catch(() => undefined);
+    const section = this.masks.get(key) ?? masksOf(run).catch((error: unknown) => withoutMasks(run, error));
     this.masks.set(key, section);
     return section;
   }
+}
+
+/** Says why there are no masks where the data are gone or the checkpoint is damaged. */
+function withoutMasks({ name }: RunProgress, error: unknown): Section {
+  if (!(error instanceof LacunaError)) throw error;
+  return { title: `What ${name} hides`, blocks: [{ kind: 'text', text: `Not shown: ${error.message}.` }] };
 }
 
 async function masksOf({ name, folder }: RunProgress): Promise<Section | undefined> {
