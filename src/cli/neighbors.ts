@@ -1,8 +1,12 @@
 import type { Command } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
+import { formatTable } from '../report/table.js';
+import type { Interval } from '../scoring/statistics.js';
+import type { Retrieval } from '../verbs/retrieval.js';
 import { appendNames, deviceOption, parseCount } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
+import { score } from './progress.js';
 import type { Session } from './session.js';
 
 interface Options {
@@ -11,6 +15,7 @@ interface Options {
   readonly neighbors?: number;
   readonly keep?: string[];
   readonly whiten?: boolean;
+  readonly relevant?: string;
   readonly device?: DeviceName;
   readonly json?: boolean;
 }
@@ -36,22 +41,43 @@ export function define(command: Command, { run }: Session): void {
       appendNames,
     )
     .option('--whiten', 'directions along which the records differ little count as much as others')
+    .option(
+      '--relevant <file>',
+      'score the search: which records are relevant to which, by the ids of both files, in the columns query-id, corpus-id and score',
+    )
     .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(async (trained: string, data: string, options: Options) => {
-    const { out, of, neighbors: k, keep, whiten, device, json } = options;
+    const { out, of, neighbors: k, keep, whiten, relevant, device, json } = options;
     const { data: config = {} } = await readConfigOptions(command, keys);
     await run(
       json,
       (verbs, hooks) =>
-        verbs.neighbors({ run: trained, data, of, k, out, keep, whiten, config, device }, hooks),
-      ({ k, pool, milliseconds, approximate, ...written }) =>
-        `${formatWritten(written)}, ${k} neighbours of each among ${pool.toLocaleString('en-US')}; ${milliseconds.toPrecision(2)} ms a record, ${
+        verbs.neighbors({ run: trained, data, of, k, out, keep, whiten, relevant, config, device }, hooks),
+      ({ k, pool, milliseconds, approximate, retrieval, ...written }) =>
+        `${retrieval ? `${formatRetrieval(retrieval)}\n\n` : ''}${formatWritten(written)}, ${k} neighbours of each among ${pool.toLocaleString('en-US')}; ${milliseconds.toPrecision(2)} ms a record, ${
           approximate
             ? `by ${approximate.probed} of ${approximate.cells} cells, which find ${(100 * approximate.recall).toFixed(1)} % of the ten nearest`
             : 'by comparison with all'
         }`,
     );
   });
+}
+
+const formatInterval = ({ mean, low, high }: Interval) => `${score(mean)} (${score(low)} – ${score(high)})`;
+
+function formatRetrieval({ queries, unknown, scores }: Retrieval): string {
+  const table = formatTable(
+    ['ranked by', 'nDCG@10', 'recall@100', 'nDCG@10 less that of BM25'],
+    scores.map(({ method, gain, recall, aboveWords }) => [
+      method,
+      formatInterval(gain),
+      formatInterval(recall),
+      aboveWords ? formatInterval(aboveWords) : '',
+    ]),
+  );
+  const left =
+    unknown === 0 ? '' : `; ${unknown.toLocaleString('en-US')} judgements are of records that are not there`;
+  return `${table}\nmeans of ${queries.toLocaleString('en-US')} queries with 95 % intervals${left}`;
 }

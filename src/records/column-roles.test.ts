@@ -17,7 +17,7 @@ describe('names of columns', () => {
   });
 
   it('tell ids for sure, and what may be an id or a heading', () => {
-    expect(['id', 'ID', 'accession', 'uuid'].every(isIdName)).toBe(true);
+    expect(['id', 'ID', '_id', 'accession', 'uuid'].every(isIdName)).toBe(true);
     expect(['name', 'key', 'index', 'store_id', 'width'].some(isIdName)).toBe(false);
     expect(['molecule_chembl_id', 'name', 'description', 'index'].every(mayNameRecord)).toBe(true);
     expect(['width', 'filename2', 'titles_won', 'sequence', 'smiles'].some(mayNameRecord)).toBe(false);

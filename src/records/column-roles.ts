@@ -16,7 +16,7 @@ export const isValidationName = (name: string): boolean =>
   /^(is[_ -]?)?validation$|^is[_ -]?val$/i.test(name);
 
 /** A name that nothing but an id has. An id may repeat, as that of a patient does. */
-export const isIdName = (name: string): boolean => /^(id|ids|identifier|accession|uuid|guid)$/i.test(name);
+export const isIdName = (name: string): boolean => /^(_?id|ids|identifier|accession|uuid|guid)$/i.test(name);
 
 /** A name that an id or a heading of the record may have; data may have it too. */
 export const mayNameRecord = (name: string): boolean =>

@@ -49,7 +49,7 @@ describe('demoReport', async () => {
   it('holds the scores with intervals, the data, four figures and how it was made', () => {
     expect(page).toContain('<td class="numeric">0.742 ± 0.026</td>');
     expect(page).toContain('<td class="numeric">3,387</td><td class="numeric">1,868</td>');
-    expect(page.split('<figure>').length - 1).toBe(4);
+    expect(page.split('<figure ').length - 1).toBe(4);
     expect(page).toContain('<mark>CN</mark>C(=O)');
     expect(page).toContain('npm run demo');
     expect(page).toContain('&quot;steps&quot;: 200');

@@ -84,9 +84,9 @@ function block(content: Block): Markup {
     case 'table':
       return table(content.caption, content.columns, content.rows);
     case 'figure':
-      return html`<figure>${content.picture}<figcaption>${content.caption}</figcaption></figure>\n`;
+      return html`<figure tabindex="0">${content.picture}<figcaption>${content.caption}</figcaption></figure>\n`;
     case 'code':
-      return html`<pre><code>${content.text}</code></pre>\n`;
+      return html`<pre tabindex="0"><code>${content.text}</code></pre>\n`;
     case 'details':
       return html`<details><summary>${content.summary}</summary>\n${content.blocks.map(block)}</details>\n`;
   }
@@ -111,7 +111,7 @@ function table(
     );
     return html`<tr>${cells}</tr>\n`;
   });
-  return html`<div class="table"><table>
+  return html`<div class="table" tabindex="0"><table>
 <caption>${caption}</caption>
 <thead><tr>${head}</tr></thead>
 <tbody>

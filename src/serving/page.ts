@@ -24,9 +24,10 @@ export function page(model: Model, { limits, token }: Described) {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>Lacuna</title>
 <style>
-  :root { color-scheme: light dark; }
+  :root { color-scheme: light dark; background: Canvas; color: CanvasText; }
   body { font: 16px/1.5 system-ui, sans-serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem; }
   pre { overflow-x: auto; padding: .75rem; border: 1px solid color-mix(in srgb, currentColor 25%, transparent); border-radius: .4rem; }
   table { border-collapse: collapse; } td { padding: .2rem 1rem .2rem 0; vertical-align: top; }
@@ -43,7 +44,7 @@ ${asked.map(([path, what]) => html`<tr><td><code>POST ${path}</code></td><td>${w
 </table>
 <p>A request has up to ${limits.records} records and ${limits.bytes} bytes, and is answered within ${limits.seconds} seconds.
 A record is an object with the columns above${columns.length === 1 ? ', or its value alone' : ''}; null is a missing value.</p>
-${asked.map(([path]) => html`<pre>curl${header} -H 'Content-Type: application/json' -d '${body}' ADDRESS${path}</pre>`)}
+${asked.map(([path]) => html`<pre tabindex="0">curl${header} -H 'Content-Type: application/json' -d '${body}' ADDRESS${path}</pre>`)}
 <p>Lacuna ${version}</p>
 </main>
 </body>

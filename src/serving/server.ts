@@ -24,7 +24,7 @@ export interface OpenServer {
   readonly address: string;
   /** Takes no request any more, and waits until those that have come are answered. */
   finish(): Promise<void>;
-  /** Ends all connections. */
+  /** Takes no request any more, and ends all connections. */
   cut(): void;
 }
 
@@ -43,7 +43,10 @@ export async function openServer(
         server.close(() => resolve());
         server.closeIdleConnections();
       }),
-    cut: () => server.closeAllConnections(),
+    cut: () => {
+      server.close();
+      server.closeAllConnections();
+    },
   };
 }
 

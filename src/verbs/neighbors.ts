@@ -1,5 +1,6 @@
 /** The verb `neighbors`: for every record of a file those that a model finds most alike. */
 import type { ReadingOptions } from '../config/schema.js';
+import type { KeptColumn } from '../datasets/kept-columns.js';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
@@ -13,6 +14,7 @@ import type { Approximation } from '../search/vector-index.js';
 import { inputFiles } from '../sources/data-files.js';
 import { type EmbeddedFile, embeddedRecords } from './embedded-records.js';
 import { openRecords } from './open-records.js';
+import { FUSED, type IdentifiedRecords, type Retrieval, scoreRetrieval } from './retrieval.js';
 
 /** What `neighbors` is given. */
 export interface NeighborsOptions {
@@ -29,6 +31,11 @@ export interface NeighborsOptions {
   readonly keep?: readonly string[];
   /** Whether directions along which the records differ little count as much as others. */
   readonly whiten?: boolean;
+  /**
+   * A file that says which records of `of` are relevant to which of the data, by the ids of both, with the columns `query-id`,
+   * `corpus-id` and `score` (0 is not relevant), to score the search by.
+   */
+  readonly relevant?: string;
   readonly config?: ReadingOptions;
   /** What the encoder is computed on; the CPU by default. */
   readonly device?: DeviceName;
@@ -47,6 +54,8 @@ export interface NeighborsSummary {
   readonly approximate?: Approximation;
   /** Milliseconds of search for a record. */
   readonly milliseconds: number;
+  /** How well it finds what is relevant, where a file says what is. */
+  readonly retrieval?: Retrieval;
   readonly rejected: number;
   readonly unknown: number;
 }
@@ -62,12 +71,16 @@ export const digits = (value: number): number => Number(value.toPrecision(9));
  * less the mean of those that are searched. Nothing is left of `out` when it fails or is stopped.
  */
 export async function neighbors(
-  { run, data, of, k = 5, out, keep, whiten, config, device }: NeighborsOptions,
+  { run, data, of, k = 5, out, keep, whiten, relevant, config, device }: NeighborsOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<NeighborsSummary> {
   if (k < 1) throw new InputError(`k: expected at least 1 neighbour, got ${k}`);
   const write = tableWriter(out);
-  for (const path of [data, ...(of === undefined ? [] : [of])])
+  if (relevant !== undefined && of === undefined)
+    throw new InputError(
+      'neighbors: judgements of relevance take queries and, with --of, the records to find',
+    );
+  for (const path of [data, of, relevant].filter((path) => path !== undefined))
     await refuseOverwrite(await inputFiles(path, config?.format), out);
   await refuseOverwrite(await ownFiles(run), out);
   const model = await openModel(run, { device }, { onEvent });
@@ -103,6 +116,15 @@ export async function neighbors(
         ...texts(PREFIX, others.kept),
         { name: 'similarity', type: 'DOUBLE' },
       ];
+      const retrieval =
+        relevant === undefined
+          ? undefined
+          : await scoreRetrieval(
+              relevant,
+              identified(data, records.kept, asked),
+              identified(of ?? data, others.kept, searched),
+              rankedBy(await pool.search(asked.embeddings, FUSED)),
+            );
       await write(out, columns, lines(asked, searched, found));
       const counted = records.finish('compared', { onEvent });
       const further = of === undefined ? { rejected: 0, unknown: 0 } : others.finish('compared', { onEvent });
@@ -113,6 +135,7 @@ export async function neighbors(
         k: found.k,
         approximate: pool.approximate,
         milliseconds,
+        ...(retrieval && { retrieval }),
         rejected: counted.rejected + further.rejected,
         unknown: counted.unknown + further.unknown,
       };
@@ -123,6 +146,25 @@ export async function neighbors(
     await model.release();
   }
 }
+
+/** Records by their ids. Throws InputError where a file has no id column. */
+function identified(
+  path: string,
+  kept: readonly KeptColumn[],
+  { cells, texts }: EmbeddedFile,
+): IdentifiedRecords {
+  const place = kept.findIndex(({ name }) => name === 'id');
+  if (place < 0)
+    throw new InputError(
+      `${path}: no id column, such as "id" or "_id", that judgements of relevance could name`,
+    );
+  return { ids: cells.map((row) => row[place]), texts };
+}
+
+const rankedBy =
+  ({ k, rows }: Neighbors) =>
+  (query: number): number[] =>
+    Array.from(rows.subarray(query * k, (query + 1) * k)).filter((row) => row >= 0);
 
 /** Records whose lines are written together. */
 const BLOCK = 2048;
