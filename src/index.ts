@@ -25,6 +25,8 @@ export const fit: Verbs['fit'] = (options, hooks) => inBackground('fit', options
 export const finetune: Verbs['finetune'] = (options, hooks) => inBackground('finetune', options, hooks);
 /** Scores a frozen encoder on labels, beside the same encoder untrained. */
 export const probe: Verbs['probe'] = (options, hooks) => inBackground('probe', options, hooks);
+/** Which of several pretrained runs promises most on labels, without fine-tuning any. */
+export const rank: Verbs['rank'] = (options, hooks) => inBackground('rank', options, hooks);
 /** Writes the embedding of every record. */
 export const embed: Verbs['embed'] = (options, hooks) => inBackground('embed', options, hooks);
 /** Writes the predictions of a fine-tuned run. */
@@ -101,6 +103,7 @@ export type { NeighborsOptions, NeighborsSummary } from './verbs/neighbors.js';
 export type { PredictOptions, PredictSummary } from './verbs/predict.js';
 export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';
 export type { ProbeVerbOptions } from './verbs/probe.js';
+export type { RankedRun, RankOptions, RankSummary } from './verbs/rank.js';
 export type { Retrieval, RetrievalScore } from './verbs/retrieval.js';
 export type { ServeOptions, ServeSummary } from './verbs/serve.js';
 export type { WatchOptions, WatchSummary } from './verbs/watch.js';

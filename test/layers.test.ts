@@ -28,6 +28,7 @@ const layers = [
   'features',
   'probes',
   'finetuning',
+  'transferability',
   'datasets',
   'config',
   'plugins',

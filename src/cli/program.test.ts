@@ -183,6 +183,12 @@ async function lacuna(
     fit: answer(fitSummary),
     finetune: answer(scores),
     probe: answer(scores),
+    rank: answer({
+      task: 'binary' as const,
+      scores: { logme: 'the evidence' },
+      runs: [{ run: 'r', objective: 'sma', scores: { logme: -0.5 } }],
+      records: 9,
+    }),
     embed: answer({ file: 'e.npy', rows: 7, rejected: 1, unknown: 0, dimension: 64 }),
     predict: answer({ file: 'p.csv', rows: 7, rejected: 0, unknown: 0 }),
     exportRun: answer({
@@ -407,6 +413,10 @@ describe('commands', () => {
         targets: ['y', 'z'],
         config: { target: ['y', 'z'], seeds: 3, from_scratch: true },
       },
+    ],
+    [
+      ['rank', 'r', 's', 'a.csv', '--target', 'y', '--task', 'binary'],
+      { runs: ['r', 's'], data: 'a.csv', targets: ['y'], config: { target: ['y'], task: 'binary' } },
     ],
     [
       ['probe', 'r', 'a.csv', '--target', 'y', '--probe', 'linear'],

@@ -33,6 +33,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
   },
   finetune: { summary: 'train a pretrained encoder on labels', load: () => import('./finetune.js') },
   probe: { summary: 'score a frozen encoder on labels', load: () => import('./probe.js') },
+  rank: {
+    summary: 'which of several runs promises most on labels',
+    load: () => import('./rank.js'),
+  },
   embed: { summary: 'write the embedding of every record', load: () => import('./embed.js') },
   predict: { summary: 'write the predictions of a fine-tuned run', load: () => import('./predict.js') },
   map: { summary: 'draw the records of a file on a plane', load: () => import('./map.js') },

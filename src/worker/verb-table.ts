@@ -18,6 +18,7 @@ import type { NeighborsOptions } from '../verbs/neighbors.js';
 import type { PredictOptions } from '../verbs/predict.js';
 import type { PretrainOptions } from '../verbs/pretrain.js';
 import type { ProbeVerbOptions } from '../verbs/probe.js';
+import type { RankOptions } from '../verbs/rank.js';
 import type { ServeOptions } from '../verbs/serve.js';
 import type { WatchOptions } from '../verbs/watch.js';
 
@@ -32,6 +33,8 @@ export const verbs = {
     (await import('../verbs/finetune.js')).finetune(options, hooks),
   probe: async (options: ProbeVerbOptions, hooks?: Hooks) =>
     (await import('../verbs/probe.js')).probe(options, hooks),
+  rank: async (options: RankOptions, hooks?: Hooks) =>
+    (await import('../verbs/rank.js')).rank(options, hooks),
   embed: async (options: EmbedOptions, hooks?: Hooks) =>
     (await import('../verbs/embed.js')).embed(options, hooks),
   predict: async (options: PredictOptions, hooks?: Hooks) =>
