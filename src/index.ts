@@ -45,6 +45,8 @@ export const anomalies: Verbs['anomalies'] = (options, hooks) => inBackground('a
 export const duplicates: Verbs['duplicates'] = (options, hooks) => inBackground('duplicates', options, hooks);
 /** Writes the cluster of every record, and tells what sets each apart. */
 export const clusters: Verbs['clusters'] = (options, hooks) => inBackground('clusters', options, hooks);
+/** Writes the records of a large file that are worth learning from. */
+export const select: Verbs['select'] = (options, hooks) => inBackground('select', options, hooks);
 /** Answers HTTP requests with a model until the signal aborts. */
 export const serve: Verbs['serve'] = (options, hooks) => inBackground('serve', options, hooks);
 /** Writes a run as files that other tools open. */
@@ -105,6 +107,7 @@ export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';
 export type { ProbeVerbOptions } from './verbs/probe.js';
 export type { RankedRun, RankOptions, RankSummary } from './verbs/rank.js';
 export type { Retrieval, RetrievalScore } from './verbs/retrieval.js';
+export type { SelectOptions, SelectSummary } from './verbs/select.js';
 export type { ServeOptions, ServeSummary } from './verbs/serve.js';
 export type { WatchOptions, WatchSummary } from './verbs/watch.js';
 export { version } from './version.js';

@@ -23,6 +23,7 @@ const layers = [
   'learning',
   'numerics',
   'search',
+  'selection',
   'scoring',
   'molecules',
   'features',

@@ -55,6 +55,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
     summary: 'groups of alike records and what sets them apart',
     load: () => import('./clusters.js'),
   },
+  select: {
+    summary: 'the records that are worth learning from',
+    load: () => import('./select.js'),
+  },
   serve: { summary: 'answer HTTP requests with a model', load: () => import('./serve.js') },
   bench: {
     summary: 'run a benchmark suite, simple baselines beside the encoders',

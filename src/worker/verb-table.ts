@@ -19,6 +19,7 @@ import type { PredictOptions } from '../verbs/predict.js';
 import type { PretrainOptions } from '../verbs/pretrain.js';
 import type { ProbeVerbOptions } from '../verbs/probe.js';
 import type { RankOptions } from '../verbs/rank.js';
+import type { SelectOptions } from '../verbs/select.js';
 import type { ServeOptions } from '../verbs/serve.js';
 import type { WatchOptions } from '../verbs/watch.js';
 
@@ -52,6 +53,8 @@ export const verbs = {
     (await import('../verbs/duplicates.js')).duplicates(options, hooks),
   clusters: async (options: ClustersOptions, hooks?: Hooks) =>
     (await import('../verbs/clusters.js')).clusters(options, hooks),
+  select: async (options: SelectOptions, hooks?: Hooks) =>
+    (await import('../verbs/select.js')).select(options, hooks),
   serve: async (options: ServeOptions, hooks?: Hooks) =>
     (await import('../verbs/serve.js')).serve(options, hooks),
   exportRun: async (options: ExportOptions, hooks?: Hooks) =>
