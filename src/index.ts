@@ -27,6 +27,8 @@ export const finetune: Verbs['finetune'] = (options, hooks) => inBackground('fin
 export const probe: Verbs['probe'] = (options, hooks) => inBackground('probe', options, hooks);
 /** Which of several pretrained runs promises most on labels, without fine-tuning any. */
 export const rank: Verbs['rank'] = (options, hooks) => inBackground('rank', options, hooks);
+/** Writes which training records a prediction rests on. */
+export const attribute: Verbs['attribute'] = (options, hooks) => inBackground('attribute', options, hooks);
 /** Writes the embedding of every record. */
 export const embed: Verbs['embed'] = (options, hooks) => inBackground('embed', options, hooks);
 /** Writes the predictions of a fine-tuned run. */
@@ -92,6 +94,7 @@ export type { LabelledThreshold } from './search/duplicates.js';
 export type { Approximation } from './search/vector-index.js';
 export type { ServiceLimits } from './serving/service.js';
 export type { AnomaliesOptions, AnomaliesSummary } from './verbs/anomalies.js';
+export type { AttributeOptions, AttributeSummary } from './verbs/attribute.js';
 export type { ClusterSummary, ClustersOptions, ClustersSummary } from './verbs/clusters.js';
 export type { CompareOptions, CompareSummary } from './verbs/compare.js';
 export type { DuplicatesOptions, DuplicatesSummary } from './verbs/duplicates.js';

@@ -162,6 +162,8 @@ const noResults: Results = {
   versions: {},
 };
 
+const interval = { mean: 0.5, sd: 0.1, low: 0.4, high: 0.6, n: 9 };
+
 /** Runs a command line against verbs that say what they were asked for. */
 async function lacuna(
   argv: readonly string[],
@@ -188,6 +190,14 @@ async function lacuna(
       scores: { logme: 'the evidence' },
       runs: [{ run: 'r', objective: 'sma', scores: { logme: -0.5 } }],
       records: 9,
+    }),
+    attribute: answer({
+      file: 'a.csv',
+      rows: 9,
+      task: 'binary' as const,
+      moved: interval,
+      movedAtRandom: interval,
+      difference: interval,
     }),
     embed: answer({ file: 'e.npy', rows: 7, rejected: 1, unknown: 0, dimension: 64 }),
     predict: answer({ file: 'p.csv', rows: 7, rejected: 0, unknown: 0 }),

@@ -37,6 +37,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
     summary: 'which of several runs promises most on labels',
     load: () => import('./rank.js'),
   },
+  attribute: {
+    summary: 'which training records a prediction rests on',
+    load: () => import('./attribute.js'),
+  },
   embed: { summary: 'write the embedding of every record', load: () => import('./embed.js') },
   predict: { summary: 'write the predictions of a fine-tuned run', load: () => import('./predict.js') },
   map: { summary: 'draw the records of a file on a plane', load: () => import('./map.js') },

@@ -5,6 +5,7 @@ import type { ReportOptions } from '../benchmark/report.js';
 import type { DemoOptions } from '../demo/demo.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { AnomaliesOptions } from '../verbs/anomalies.js';
+import type { AttributeOptions } from '../verbs/attribute.js';
 import type { ClustersOptions } from '../verbs/clusters.js';
 import type { CompareOptions } from '../verbs/compare.js';
 import type { DuplicatesOptions } from '../verbs/duplicates.js';
@@ -36,6 +37,8 @@ export const verbs = {
     (await import('../verbs/probe.js')).probe(options, hooks),
   rank: async (options: RankOptions, hooks?: Hooks) =>
     (await import('../verbs/rank.js')).rank(options, hooks),
+  attribute: async (options: AttributeOptions, hooks?: Hooks) =>
+    (await import('../verbs/attribute.js')).attribute(options, hooks),
   embed: async (options: EmbedOptions, hooks?: Hooks) =>
     (await import('../verbs/embed.js')).embed(options, hooks),
   predict: async (options: PredictOptions, hooks?: Hooks) =>

@@ -1,0 +1,64 @@
+import type { Command } from 'commander';
+import { configKeys } from '../config/parse.js';
+import type { Interval } from '../scoring/statistics.js';
+import type { AttributeSummary } from '../verbs/attribute.js';
+import { parseCount, requireTargets } from './arguments.js';
+import { addConfigOptions, readConfigOptions } from './config-options.js';
+import { count, score } from './progress.js';
+import type { Session } from './session.js';
+
+interface Options {
+  readonly out: string;
+  readonly neighbors?: number;
+  readonly records?: number;
+  readonly json?: boolean;
+}
+
+/** A probe's keys without those of repeated evaluation. */
+const repeated = ['kind', 'splits', 'shots'];
+const keys = [...configKeys().values()]
+  .filter(({ section, name }) => section === 'probe' && !repeated.includes(name))
+  .map(({ key }) => key);
+
+export function define(command: Command, { run }: Session): void {
+  command
+    .description(
+      'Write which training records a prediction rests on: those nearest to it in feature space, and how far the prediction moves when it is made without them.',
+    )
+    .argument('<run>', 'folder of a run')
+    .argument('<data>', 'a file with labels, or the folder of one data set with labels')
+    .requiredOption('-o, --out <file>', 'file to write: .parquet or .csv')
+    .option(
+      '-k, --neighbors <n>',
+      'training records that a prediction is attributed to (default: 10)',
+      parseCount,
+    )
+    .option(
+      '--records <n>',
+      'test records whose predictions are explained, the first ones (default: 50)',
+      parseCount,
+    )
+    .option('--json', 'print one JSON object to stdout');
+  addConfigOptions(command, keys);
+  command.action(async (trained: string, data: string, { out, neighbors: k, records, json }: Options) => {
+    const { probe: config = {} } = await readConfigOptions(command, keys);
+    const targets = requireTargets(config.target);
+    await run(
+      json,
+      (verbs, hooks) => verbs.attribute({ run: trained, data, targets, k, records, out, config }, hooks),
+      formatAttributed,
+    );
+  });
+}
+
+const formatInterval = ({ mean, low, high }: Interval) =>
+  `${score(mean)}${Number.isFinite(low) ? ` (${score(low)} – ${score(high)})` : ''}`;
+
+function formatAttributed({ file, rows, task, moved, movedAtRandom, difference }: AttributeSummary): string {
+  const unit = task === 'regression' ? "in the label's unit" : 'in total variation of its probabilities';
+  return [
+    `${file}: ${count(rows)} predictions with the training records that are most alike`,
+    `a prediction moves by ${formatInterval(moved)} without them, by ${formatInterval(movedAtRandom)} without as many at random, ${unit}`,
+    `difference ${formatInterval(difference)}, paired by record`,
+  ].join('\n');
+}
