@@ -1,4 +1,4 @@
-import { type Protocol, protocolOf } from './protocol.js';
+import { type Protocol, protocol, protocolOf } from './protocol.js';
 
 /** Evaluations of a frozen encoder, by the name `probe.kind` has. Each is loaded when it is first run. */
 export const protocols = {
@@ -8,6 +8,14 @@ export const protocols = {
     async () => (await import('./nearest-class-mean.js')).nearestClassMeanProbe,
     { tasks: ['binary', 'multiclass', 'multilabel', 'per-token'] },
   ),
+  'class-incremental': protocol(async () => (await import('./class-incremental.js')).classIncremental, {
+    tasks: ['multiclass'],
+    onRequest: true,
+  }),
+  'class-discovery': protocol(async () => (await import('./class-discovery.js')).classDiscovery, {
+    tasks: ['binary', 'multiclass'],
+    onRequest: true,
+  }),
 } satisfies Record<string, Protocol>;
 
 export type ProtocolName = keyof typeof protocols;

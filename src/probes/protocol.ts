@@ -23,6 +23,8 @@ export interface Represented {
 export interface Protocol {
   /** The tasks in which it has a meaning; all by default. */
   readonly tasks?: readonly Task[];
+  /** Whether it is run only where it is asked for by name, since it answers another question than how good embeddings are. */
+  readonly onRequest?: boolean;
   /** Whether it is given the records without a label, too. */
   readonly unlabelled?: boolean;
   /**
@@ -111,16 +113,25 @@ export async function runProbe(
   };
 }
 
-/** A probe, loaded when it is run, as a protocol: its one value is the metric on the test part. */
-export const protocolOf = (
-  load: () => Promise<Probe>,
-  { tasks }: Pick<Protocol, 'tasks'> = {},
+/** A protocol whose code is loaded when it is run. */
+export const protocol = (
+  load: () => Promise<Protocol['run']>,
+  about: Omit<Protocol, 'run'> = {},
 ): Protocol => ({
-  tasks,
+  ...about,
   async *run(represented) {
-    yield [represented.metric, (await runProbe(await load(), represented)).test];
+    yield* (await load())(represented);
   },
 });
+
+/** A probe as a protocol: its one value is the metric on the test part. */
+export const protocolOf = (load: () => Promise<Probe>, about: Omit<Protocol, 'run'> = {}): Protocol =>
+  protocol(async () => {
+    const probe = await load();
+    return async function* (represented) {
+      yield [represented.metric, (await runProbe(probe, represented)).test];
+    };
+  }, about);
 
 function requireFinite(features: Float32Array, dimension: number): void {
   const bad = features.findIndex((value) => !Number.isFinite(value));

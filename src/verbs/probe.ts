@@ -67,6 +67,11 @@ async function probeInto(
       `${data}: ${spec.reason}, and a probe has one embedding for each record; use finetune, or name another --task`,
     );
   }
+  const fitting = asked.filter(({ tasks }: Protocol) => tasks?.includes(spec.task) ?? true);
+  if (fitting.length === 0)
+    throw new InputError(
+      `${data}: ${spec.reason}, and ${config.kind} has no meaning in a ${spec.task} task; choose another --probe or --task`,
+    );
   const metric = chooseMetric(spec.task, config.metric);
   const kinds = config.kind ? [config.kind] : protocolsOf(spec.task);
   // With shots a seed draws them, for the pretrained encoder too.
@@ -170,7 +175,7 @@ function representedParts(labelled: LabelledData, all: Float32Array, dimension: 
 
 function protocolsOf(task: Task): ProtocolName[] {
   return (Object.keys(protocols) as ProtocolName[]).filter((kind) => {
-    const { tasks }: Protocol = protocols[kind];
-    return tasks?.includes(task) ?? true;
+    const { tasks, onRequest }: Protocol = protocols[kind];
+    return !onRequest && (tasks?.includes(task) ?? true);
   });
 }
