@@ -219,6 +219,17 @@ async function lacuna(
     serve: answer({ address: 'http://127.0.0.1:8080', swaps: 0, interrupted: false }),
     bench: answer({ file: 'b.json', results: noResults, computed: 0, kept: 0, interrupted: false }),
     benchmarks: answer([]),
+    sweep: answer({
+      out: 's',
+      files: ['s/sweep.json', 's/sweep.html'],
+      metric: 'r2',
+      higherIsBetter: true,
+      judge: 'probe',
+      targets: ['y'],
+      data: 'a.csv',
+      trials: [],
+      interrupted: false,
+    }),
     report: answer({ out: 'docs/results.md', suites: ['higgs'], written: ['docs/results.md'], unused: [] }),
     demo: answer({
       report: 'runs/demo/report.html',

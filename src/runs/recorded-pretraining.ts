@@ -29,6 +29,8 @@ export interface RecordedPretraining extends Pretraining {
   /** Folder of the run. */
   readonly out: string;
   readonly config: Config;
+  /** The step after which it stops, the last by default. */
+  readonly until?: number;
 }
 
 export interface PretrainingResult {
@@ -57,7 +59,7 @@ export const runHash = (config: Config): string =>
   });
 
 /**
- * Trains to the last step, or until the signal asks to stop; a checkpoint is left either way. Throws LacunaError where it
+ * Trains to the last step or `until`, or until the signal asks to stop; a checkpoint is left either way. Throws LacunaError where it
  * diverges or a device is lost, with a checkpoint of the last state that can be had.
  */
 export async function runPretraining(
@@ -68,6 +70,7 @@ export async function runPretraining(
   const { out, config, trainer } = run;
   const { training } = config;
   const { steps, batch_size } = training;
+  const { until = steps } = run;
   const resumed = start.step > 0;
   const landmark = constantUntil(training);
   const log = await MetricsLog.open(runFile(out, 'metrics'), resumed ? start.step : undefined);
@@ -128,7 +131,7 @@ export async function runPretraining(
       const { epoch } = at;
       const { total, waited } = milliseconds;
       window = { steps: window.steps + 1, total: window.total + total, waited: window.waited + waited };
-      const validates = step % training.valid_steps === 0 || step === steps;
+      const validates = step % training.valid_steps === 0 || step === steps || step === until;
       if (validates) {
         valid = await validate(run);
         monitors = await monitor(run);
@@ -161,10 +164,12 @@ export async function runPretraining(
       window = { steps: 0, total: 0, waited: 0 };
     };
 
-    for await (const step of pretrainingSteps(run, start, signal)) {
+    const taken = start.step < until ? pretrainingSteps(run, start, signal) : [];
+    for await (const step of taken) {
       loss = step.loss;
       at = { step: step.step, epoch: step.batch.epoch, position: step.batch.position };
       await record(step);
+      if (at.step === until) break;
       const due = at.step % training.checkpoint_steps === 0 || at.step === landmark;
       if (due && at.step < steps) await save();
     }

@@ -222,7 +222,7 @@ async function openRandomized(
 }
 
 /** Throws InputError where the labels cannot be transformed. */
-function checkTransform(
+export function checkTransform(
   transform: FinetuneOptions['target_transform'],
   { spec, labels }: LabelledData,
 ): void {
