@@ -4,12 +4,18 @@ import type { Dimension, SettingValue } from '../config/search.js';
 import { INK, PALETTE, renderChart } from '../report/charts.js';
 import { svgMarkup } from '../report/html.js';
 import type { Block, Page, Section } from '../report/page.js';
-import { concatenated, heading } from '../report/panel.js';
+import { heading, concatenated as onPaper } from '../report/panel.js';
 import { type keyImportance, TOGETHER } from './importance.js';
 import type { JudgedTrial, Trial } from './record.js';
 import type { SweepSummary } from './sweep.js';
 
 const [BLUE, VERMILION] = PALETTE;
+
+/** Panels on the ground of the page, which may be dark. */
+const concatenated = (panels: readonly object[], columns: number): TopLevelSpec => ({
+  ...onPaper(panels, columns),
+  background: 'transparent',
+});
 
 export interface SweepFigures extends SweepSummary {
   readonly best: Trial;
@@ -54,8 +60,14 @@ export async function sweepPage(sweep: SweepFigures): Promise<Page> {
               {
                 kind: 'table',
                 caption: 'Why each ended. They are in no figure.',
-                columns: [{ title: 'trial' }, { title: 'message' }],
-                rows: failed.map(({ number, failure = '' }) => [String(number), failure]),
+                columns: [{ title: 'message' }, { title: 'trials', numeric: true }],
+                rows: [...new Set(failed.map(({ failure = '' }) => failure))].map((message) => [
+                  message,
+                  failed
+                    .filter(({ failure }) => failure === message)
+                    .map(({ number }) => number)
+                    .join(', '),
+                ]),
               },
             ],
     },
@@ -68,6 +80,9 @@ export async function sweepPage(sweep: SweepFigures): Promise<Page> {
 }
 
 const judges = { probe: 'a linear probe', finetune: 'fine-tuning' } as const;
+
+/** A forest that explains no more than this of what it has not seen tells nothing of keys. */
+const SURE = 0.1;
 
 /** The trials with the score that all of them have: that of the fewest steps. */
 const firstScores = (trials: readonly Trial[]) =>
@@ -86,13 +101,14 @@ async function importanceBlocks(sweep: SweepFigures): Promise<Block[]> {
         await renderChart(sharesSpec(shares)),
         `Share of the variance of scores by key: ${told}`,
       ),
-      caption: `How much of the variance of ${metric} over the searched space goes with each key alone${space.length > 1 ? `, and ${TOGETHER} with several at once` : ''}: a functional analysis of variance of a forest. On trials that it was not fitted on, the forest explains ${percent(Math.max(0, explained))} of the variance${explained <= 0.1 ? ', so these shares say little; more trials may tell' : ''}.`,
+      caption: `How much of the variance of ${metric} over the searched space goes with each key alone${space.length > 1 ? `, and ${TOGETHER} with several at once` : ''}: a functional analysis of variance of a forest. On trials that it was not fitted on, the forest explains ${percent(Math.max(0, explained))} of the variance${explained <= SURE ? ', so these shares say little; more trials may tell' : ''}.`,
     });
   }
   const domain = scoreDomain(
     scored.map(({ score }) => score),
     sweep.higherIsBetter,
   );
+  const unsure = importance === undefined || importance.explained <= SURE;
   const panels = space.map((dimension) => {
     const share = importance?.shares.find(({ key }) => key === dimension.key)?.share;
     const values = scored.map(({ trial, score }) => ({
@@ -103,7 +119,7 @@ async function importanceBlocks(sweep: SweepFigures): Promise<Block[]> {
       name: `trial ${trial.number}`,
     }));
     return {
-      title: heading(dimension.key, share === undefined ? undefined : percent(share)),
+      title: heading(dimension.key, share === undefined || unsure ? undefined : percent(share)),
       width: 300,
       height: 170,
       data: { values: values.toSorted((a, b) => a.front - b.front) },
@@ -151,7 +167,13 @@ function axisOf(dimension: Dimension, values: readonly SettingValue[]): object {
     type: 'quantitative',
     title: null,
     scale: log ? { type: 'log', nice: false, padding: 8 } : { zero: false, padding: 8, nice: false },
-    axis: { tickCount: 5, labelOverlap: true, ...(log && { format: '~g' }) },
+    axis: {
+      tickCount: 5,
+      labelOverlap: true,
+      ...(numbers.every(Number.isInteger) && { tickMinStep: 1, format: 'd' }),
+      // Ten lines for each power of ten would hide the points.
+      ...(log && { format: '~g', grid: false }),
+    },
   };
 }
 
@@ -275,7 +297,7 @@ function trialsTable({ trials, space, metric, higherIsBetter }: SweepFigures): B
   );
   return {
     kind: 'table',
-    caption: `The best first. A trial is the run trials/… of its number; its validation loss is there whatever it was judged by.`,
+    caption: 'The best first. Each is a run, in trials/ under its number.',
     columns: [
       { title: 'trial' },
       ...space.map(({ key }) => ({ title: key.split('.')[1], numeric: true })),

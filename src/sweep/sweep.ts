@@ -124,8 +124,14 @@ async function sweepInto(
 
   const threads = Math.max(1, Math.floor(availableParallelism() / parallel));
   const warned = new Set<string>();
+  let stepped = false;
   const sizes = rungSizes(trials.length, rungs.length, how.reduction ?? REDUCTION);
   onEvent({ type: 'info', message: describePlan({ trials, rungs, sizes, parallel, threads, judge, how }) });
+  const unfit = trials.find(({ failure, judged }) => failure !== undefined && judged.length === 0);
+  if (unfit) {
+    const message = `trial ${unfit.number} of ${trials.length} is left out: ${unfit.failure}; ${describeSettings(unfit.settings)}`;
+    onEvent({ type: 'warning', message });
+  }
   if (judge === 'validation-loss' && (given.objective?.kind ?? 'sma') === 'sma') {
     onEvent({
       type: 'warning',
@@ -149,10 +155,14 @@ async function sweepInto(
     const result = await run(job, {
       signal,
       onEvent: (event) => {
-        if (event.type === 'step') onEvent({ ...event, context });
-        if (event.type !== 'warning' || warned.has(event.message)) return;
+        if (event.type === 'step') {
+          stepped = true;
+          onEvent({ ...event, context });
+        }
+        // What is said before the first step is of the data; what is said of a trial later, its run keeps.
+        if (event.type !== 'warning' || stepped || warned.has(event.message)) return;
         warned.add(event.message);
-        onEvent({ ...event, message: `${context}: ${event.message}` });
+        onEvent(event);
       },
     }).catch((error: unknown) => {
       if (!(error instanceof LacunaError)) throw error;
@@ -372,8 +382,8 @@ function describePlan({
   ].join('; ');
 }
 
-/** `learning_rate 0.001, masking_ratio 0.3` */
-export const describeSettings = (settings: Settings): string =>
+/** `training.learning_rate 0.001, objective.masking_ratio 0.3` */
+const describeSettings = (settings: Settings): string =>
   Object.entries(settings)
     .map(([key, value]) => `${key} ${value}`)
     .join(', ');
