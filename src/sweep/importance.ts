@@ -42,7 +42,7 @@ export function keyImportance(
   trials: readonly { readonly settings: Settings; readonly score: number }[],
 ): { readonly shares: readonly Share[]; readonly explained: number } | undefined {
   const scores = trials.map(({ score }) => score);
-  if (trials.length < FEWEST || variance(scores) === 0) return undefined;
+  if (trials.length < FEWEST || new Set(scores).size === 1) return undefined;
   const fitted = (rows: typeof trials) =>
     fitForest(
       {
@@ -61,7 +61,8 @@ export function keyImportance(
   const forest = fitted(trials);
   const features = encode(space, draws);
   const whole = variance(predictTrees(forest, features));
-  if (whole === 0) return undefined;
+  // A forest may find nothing to split by.
+  if (whole <= 1e-12 * variance(scores)) return undefined;
   const shares = space.map((dimension, column) => ({
     key: dimension.key,
     share: Math.min(1, variance(effect(forest, features, dimension, column)) / whole),

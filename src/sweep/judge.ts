@@ -15,7 +15,7 @@ import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { drawsOf } from '../verbs/draws.js';
 import { checkTransform } from '../verbs/finetune.js';
-import { readingOf, readLabelledFile } from '../verbs/labelled-file.js';
+import { type RecordReading, readingOf, readLabelledFile } from '../verbs/labelled-file.js';
 import type { Judge } from './record.js';
 
 /** What was scored on validation records. */
@@ -91,41 +91,53 @@ export function checkComparable(space: readonly Dimension[], config: ParsedConfi
 /** How well the run of a folder does on the labels of validation records. Throws InputError for data that do not fit. */
 export async function judgeRun(
   folder: string,
-  { judge, labels, config }: JudgeOptions & { readonly labels: string },
+  { labels, ...options }: JudgeOptions & { readonly labels: string },
   signal?: AbortSignal,
 ): Promise<Judgement> {
   const run = await openRun(folder);
-  const score = judge === 'probe' ? probeScore : finetunedScore;
-  const options = (judge === 'probe' ? config.probe : config.finetune) ?? {};
-  const { format, delimiter, quote, header, encoding, decimal, missing } = config.data ?? {};
-  const reading =
-    labels === config.data?.path ? { format, delimiter, quote, header, encoding, decimal, missing } : {};
-  return score(run, labels, { ...reading, ...options }, signal);
+  const judged = await readJudged(readingOf([run]), labels, options);
+  const score = options.judge === 'probe' ? probeScore : finetunedScore;
+  const { metric, higherIsBetter } = judged;
+  return { score: await score(run, judged, signal), metric, higherIsBetter };
 }
 
-/** The labelled records, and the metric that their validation part is to define. */
-async function readJudged(run: Run, path: string, options: ProbeOptions | FinetuneOptions) {
-  const targets = options.target ?? [];
-  const { labelled } = await readLabelledFile(readingOf([run]), path, targets, options);
-  const metric = chooseMetric(labelled.spec.task, options.metric);
+/** Labelled records that a judge scores on their validation part. */
+type Judged = Awaited<ReturnType<typeof readJudged>>;
+
+/**
+ * Reads the labelled records as a run does. Throws InputError where they do not fit the judge's configuration, or do not
+ * define its metric.
+ */
+export async function readJudged(
+  reading: RecordReading,
+  labels: string,
+  { judge, config }: Omit<JudgeOptions, 'labels'>,
+) {
+  const { format, delimiter, quote, header, encoding, decimal, missing, path } = config.data ?? {};
+  const own: ProbeOptions & FinetuneOptions = {
+    ...(labels === path && { format, delimiter, quote, header, encoding, decimal, missing }),
+    ...(judge === 'probe' ? (config.probe as object) : config.finetune),
+  };
+  const { labelled } = await readLabelledFile(reading, labels, judgedTargets(judge, config), own);
+  const { spec } = labelled;
+  if (judge === 'probe' && spec.task === 'per-token') {
+    throw new InputError(
+      `${labels}: ${spec.reason}, and a probe has one embedding for each record; judge by finetune, or name another task in probe.task`,
+    );
+  }
+  const metric = chooseMetric(spec.task, own.metric);
   drawsOf(labelled, { seeds: 1, metric });
+  checkTransform(own.target_transform, labelled);
   const { higherIsBetter } = metrics[metric];
-  return { labelled, spec: labelled.spec, parts: splitParts(labelled), metric, higherIsBetter };
+  return { options: own, labelled, spec, parts: splitParts(labelled), metric, higherIsBetter };
 }
 
 /** The linear probe whose penalty is best on validation, scored there. */
 async function probeScore(
   run: Run,
-  path: string,
-  options: ProbeOptions,
+  { options, spec, parts, metric }: Judged,
   signal?: AbortSignal,
-): Promise<Judgement> {
-  const { spec, parts, metric, higherIsBetter } = await readJudged(run, path, options);
-  if (spec.task === 'per-token') {
-    throw new InputError(
-      `${path}: ${spec.reason}, and a probe has one embedding for each record; judge by finetune, or name another task in probe.task`,
-    );
-  }
+): Promise<number> {
   const engine = await openEngine({
     ...options,
     work: () => encoderWork(run.model, { passes: 1 }),
@@ -138,8 +150,7 @@ async function probeScore(
     const held = { features: await embedder.embed(valid.records, signal), labels: valid.labels };
     const { width: dimension } = embedder;
     const rows = { count: train.records.count, dimension, features, labels: train.labels, valid: held };
-    const { score } = await chooseCandidate(linearProbe(rows, spec, engine), held, spec, metric);
-    return { score, metric, higherIsBetter };
+    return (await chooseCandidate(linearProbe(rows, spec, engine), held, spec, metric)).score;
   } finally {
     await embedder.release();
   }
@@ -148,12 +159,9 @@ async function probeScore(
 /** The mean over seeds of the best validation of a fine-tuning. */
 async function finetunedScore(
   run: Run,
-  path: string,
-  options: FinetuneOptions,
+  { options, labelled, spec, parts, metric }: Judged,
   signal?: AbortSignal,
-): Promise<Judgement> {
-  const { labelled, spec, parts, metric, higherIsBetter } = await readJudged(run, path, options);
-  checkTransform(options.target_transform, labelled);
+): Promise<number> {
   const settings = resolveFinetuning(options, labelled.counts.train);
   const engine = await openEngine({
     ...options,
@@ -167,7 +175,7 @@ async function finetunedScore(
     let sum = 0;
     for (let seed = 0; seed < seeds; seed++)
       sum += (await trainer.train({ ...settings, start: run, seed, signal })).valid;
-    return { score: sum / seeds, metric, higherIsBetter };
+    return sum / seeds;
   } finally {
     await trainer.release();
   }

@@ -91,7 +91,8 @@ async function sweepInto(
   const config = withoutTargets(given, targets);
 
   const configs = settings.map((own) => orRefusal(() => withSettings(config, own)));
-  const resolved = await resolveTrials(data, configs);
+  const labels = judge === 'validation-loss' ? undefined : (how.labels ?? data);
+  const resolved = await resolveTrials(data, configs, { judge, labels });
   const before = await readRecord(out);
   const record = { data, config: { ...config, sweep: how }, space, judge, rungs };
   if (before) checkSame(before, record, out);
@@ -148,7 +149,7 @@ async function sweepInto(
       out: join(out, trial.run),
       until: rungs[rung] ?? undefined,
       judge,
-      ...(judge !== 'validation-loss' && { labels: how.labels ?? data }),
+      ...(labels !== undefined && { labels }),
       config: withThreads(configs[index] as ParsedConfig, threads),
       plugins,
     };
