@@ -21,8 +21,9 @@ import { NonFiniteStep, type Step } from '../learning/steps.js';
 import { ChangedData } from '../sources/unchanged.js';
 import { version } from '../version.js';
 import { saveCheckpoint } from './checkpoints.js';
+import { EventFile } from './event-file.js';
 import { runFile } from './folder.js';
-import { MetricsLog, readMetrics } from './metrics-log.js';
+import { type Metrics, MetricsLog, readMetrics } from './metrics-log.js';
 import { isFiniteState, trainerTensors } from './trainer-state.js';
 
 export interface RecordedPretraining extends Pretraining {
@@ -31,6 +32,8 @@ export interface RecordedPretraining extends Pretraining {
   readonly config: Config;
   /** The step after which it stops, the last by default. */
   readonly until?: number;
+  /** Whether TensorBoard's event files are written beside metrics.jsonl. */
+  readonly tensorboard?: boolean;
 }
 
 export interface PretrainingResult {
@@ -75,6 +78,13 @@ export async function runPretraining(
   const landmark = constantUntil(training);
   const log = await MetricsLog.open(runFile(out, 'metrics'), resumed ? start.step : undefined);
   const logged = resumed ? await readMetrics(log.path) : [];
+  const events = run.tensorboard
+    ? openEvents(out, resumed ? { step: start.step, logged } : undefined)
+    : undefined;
+  const append = (line: Metrics) => {
+    log.append(line);
+    events?.append(line);
+  };
   const lastLogged = logged.at(-1)?.loss;
   const config_hash = runHash(config);
   const advice = `try a lower --learning-rate than ${training.learning_rate}`;
@@ -88,6 +98,7 @@ export async function runPretraining(
   const warned = new Set<string>();
   const write = ({ step, epoch, position }: Position): Promise<string> => {
     log.flush();
+    events?.flush();
     const metadata = { epoch, position, config_hash, version };
     return saveCheckpoint(out, { step, tensors: trainerTensors(trainer), metadata, landmark });
   };
@@ -122,7 +133,7 @@ export async function runPretraining(
     const started = performance.now();
     if (!resumed) {
       monitors = await monitor(run);
-      log.append({ step: 0, ...monitors });
+      append({ step: 0, ...monitors });
     }
     const untrained = resumed ? untrainedMonitors(logged) : monitors;
     // Milliseconds of the steps since the last logged line, validation and checkpoints left out.
@@ -152,7 +163,7 @@ export async function runPretraining(
         data_wait: window.waited / window.total,
         peak_memory_mib: peakMemory(),
       };
-      log.append({ ...line, ...metrics, ...(validates && { ...valid, ...monitors }), ...speed, seconds });
+      append({ ...line, ...metrics, ...(validates && { ...valid, ...monitors }), ...speed, seconds });
       onEvent({
         type: 'step',
         steps,
@@ -193,5 +204,17 @@ export async function runPretraining(
     throw error instanceof DeviceLost ? await lost(error) : error;
   } finally {
     log.dispose();
+    events?.dispose();
   }
+}
+
+/** The event file of a run, which goes on from what was logged; one that has none yet gets that, too. */
+function openEvents(
+  out: string,
+  resumed: { readonly step: number; readonly logged: readonly Metrics[] } | undefined,
+): EventFile {
+  const isFirst = !EventFile.isIn(out);
+  const events = new EventFile(out, isFirst ? undefined : resumed?.step);
+  if (isFirst) for (const line of resumed?.logged ?? []) events.append(line);
+  return events;
 }
