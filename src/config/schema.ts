@@ -374,7 +374,6 @@ export type Section = Exclude<keyof ParsedConfig, 'plugins'>;
 export type FinetuneOptions = NonNullable<ParsedConfig['finetune']>;
 export type ProbeOptions = NonNullable<ParsedConfig['probe']>;
 export type FitOptions = NonNullable<ParsedConfig['fit']>;
-export type SweepOptions = NonNullable<ParsedConfig['sweep']>;
 /** How `embed`, `predict` and the like read their file. */
 export type ReadingOptions = z.infer<Schemas['reading']>;
 /**

@@ -1,14 +1,15 @@
 /** What a sweep keeps of its trials: sweep.json in its folder. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ParsedConfig, SweepOptions } from '../config/schema.js';
+import type { ParsedConfig } from '../config/schema.js';
 import type { Dimension, Settings } from '../config/search.js';
 import { InputError } from '../errors.js';
 import { writeJson } from '../runs/folder.js';
 import { version } from '../version.js';
 import type { Share } from './importance.js';
 
-export type Judge = NonNullable<SweepOptions['judge']>;
+/** Who judges a trial: see `sweep.judge` of the configuration. */
+export type Judge = 'validation-loss' | 'probe' | 'finetune';
 
 /** A trial at one number of steps, judged on validation records. */
 export interface JudgedTrial {
