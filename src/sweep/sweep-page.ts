@@ -177,16 +177,13 @@ function axisOf(dimension: Dimension, values: readonly SettingValue[]): object {
   };
 }
 
-/** From the best score to the worst, or to where the bulk of them ends. */
+/** From the best score to the worst, or to where Tukey's fence (1.5 times the distance of the quartiles) parts it from the rest. */
 function scoreDomain(scores: readonly number[], higherIsBetter: boolean): [number, number] {
   const sorted = scores.toSorted((a, b) => a - b);
-  const [least, most] = [sorted[0], sorted.at(-1)!];
-  const median = sorted[Math.floor(sorted.length / 2)];
-  const reach = 4 * (higherIsBetter ? most - median : median - least);
-  const [low, high] = [
-    higherIsBetter && reach > 0 ? Math.max(least, median - reach) : least,
-    !higherIsBetter && reach > 0 ? Math.min(most, median + reach) : most,
-  ];
+  const at = (place: number) => sorted[Math.round(place * (sorted.length - 1))];
+  const fence = 1.5 * (at(0.75) - at(0.25));
+  const low = higherIsBetter ? Math.max(at(0), at(0.25) - fence) : at(0);
+  const high = higherIsBetter ? at(1) : Math.min(at(1), at(0.75) + fence);
   const margin = (high - low || Math.abs(high) || 1) * 0.05;
   return [low - margin, high + margin];
 }
