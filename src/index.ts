@@ -56,6 +56,9 @@ export const exportRun: Verbs['exportRun'] = (options, hooks) => inBackground('e
 /** The whole story on real molecules. */
 export const demo: Verbs['demo'] = (options, hooks) => inBackground('demo', options, hooks);
 
+/** Pretrains with several settings, judged on validation records, and says which keys mattered. */
+export const sweep: Verbs['sweep'] = (options, hooks) => inBackground('sweep', options, hooks);
+
 /** A model in memory, which embeds, predicts, compares and judges plain objects or texts. */
 export const load = async (
   folder: string,
@@ -74,6 +77,7 @@ export type { BenchOptions, BenchSummary } from './benchmark/bench.js';
 export type { SuiteDescription } from './benchmark/index.js';
 export type { ReportOptions, ReportSummary } from './benchmark/report.js';
 export type { ReadingOptions, UserConfig } from './config/schema.js';
+export type { SearchedValues, Settings, SettingValue, SweepConfig } from './config/search.js';
 export { InputError, LacunaError } from './errors.js';
 export type { TableCell } from './files/table-files.js';
 export type { Difference, FitRow, Score } from './fit/select.js';
@@ -93,6 +97,8 @@ export type { Interval } from './scoring/statistics.js';
 export type { LabelledThreshold } from './search/duplicates.js';
 export type { Approximation } from './search/vector-index.js';
 export type { ServiceLimits } from './serving/service.js';
+export type { Judge, JudgedTrial, Trial } from './sweep/record.js';
+export type { SweepSummary, SweepVerbOptions } from './sweep/sweep.js';
 export type { AnomaliesOptions, AnomaliesSummary } from './verbs/anomalies.js';
 export type { AttributeOptions, AttributeSummary } from './verbs/attribute.js';
 export type { ClusterSummary, ClustersOptions, ClustersSummary } from './verbs/clusters.js';

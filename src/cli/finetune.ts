@@ -14,15 +14,22 @@ export function define(command: Command, { run }: Session): void {
     .argument('<run>', 'folder of a pretrained run')
     .argument('<data>', 'a file with labels, or the folder of one data set with labels')
     .requiredOption('--out <run>', 'folder of the new run')
+    .option('--tensorboard', "write TensorBoard's event files into the new run")
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
-  command.action(async (pretrained: string, data: string, { out, json }: { out: string; json?: boolean }) => {
-    const { finetune: config = {} } = await readConfigOptions(command, keys);
-    const targets = requireTargets(config.target);
-    await run(
-      json,
-      (verbs, hooks) => verbs.finetune({ run: pretrained, data, targets, out, config }, hooks),
-      formatEvaluation,
-    );
-  });
+  command.action(
+    async (
+      pretrained: string,
+      data: string,
+      { out, tensorboard, json }: { out: string; tensorboard?: boolean; json?: boolean },
+    ) => {
+      const { finetune: config = {} } = await readConfigOptions(command, keys);
+      const targets = requireTargets(config.target);
+      await run(
+        json,
+        (verbs, hooks) => verbs.finetune({ run: pretrained, data, targets, out, config, tensorboard }, hooks),
+        formatEvaluation,
+      );
+    },
+  );
 }

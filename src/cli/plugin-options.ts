@@ -22,6 +22,13 @@ const valuesOf = (args: readonly string[], flag: string): string[] =>
 export async function loadAskedPlugins(args: readonly string[]): Promise<string[]> {
   const asked = valuesOf(args, '--plugin');
   for (const path of valuesOf(args, '--config')) asked.push(...(await pluginsIn(path)));
+  return loadAll(asked);
+}
+
+/** The same of what a configuration file names. */
+export const loadPluginsIn = async (path: string): Promise<string[]> => loadAll(await pluginsIn(path));
+
+async function loadAll(asked: readonly string[]): Promise<string[]> {
   if (asked.length === 0) return [];
   const paths = [...new Set(asked.map((path) => resolve(path)))];
   const { loadPlugins } = await import('../plugins.js');

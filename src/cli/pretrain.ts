@@ -12,18 +12,24 @@ export function define(command: Command, { argv, run }: Session): void {
     .argument('[data]', 'a file, or the folder of one data set')
     .requiredOption('--out <run>', 'folder of the run')
     .option('--resume', 'go on from the newest checkpoint in the folder of the run')
+    .option('--tensorboard', "write TensorBoard's event files beside metrics.jsonl")
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(
     async (
       data: string | undefined,
-      { out, resume, json }: { out: string; resume?: boolean; json?: boolean },
+      {
+        out,
+        resume,
+        tensorboard,
+        json,
+      }: { out: string; resume?: boolean; tensorboard?: boolean; json?: boolean },
     ) => {
       const config = await readConfigOptions(command, keys);
       const path = requireData(data, config.data?.path);
       await run(
         json,
-        (verbs, hooks) => verbs.pretrain({ data: path, out, config, resume }, hooks),
+        (verbs, hooks) => verbs.pretrain({ data: path, out, config, resume, tensorboard }, hooks),
         (summary) => {
           if (!summary.interrupted) return formatPretrain(summary);
           const again = shellCommand(resume ? argv : [...argv, '--resume']);

@@ -6,6 +6,7 @@ import { InputError, LacunaError } from '../errors.js';
 import { objectives } from '../objectives/index.js';
 import type { Results } from '../report/results.js';
 import type { MethodScores, Scores } from '../runs/scores.js';
+import type { SweepSummary } from '../sweep/sweep.js';
 import type { FitSummary } from '../verbs/fit.js';
 import type { Inspection } from '../verbs/inspect.js';
 import type { PretrainSummary } from '../verbs/pretrain.js';
@@ -236,6 +237,17 @@ async function lacuna(
     serve: answer({ address: 'http://127.0.0.1:8080', swaps: 0, interrupted: false }),
     bench: answer({ file: 'b.json', results: noResults, computed: 0, kept: 0, interrupted: false }),
     benchmarks: answer([]),
+    sweep: answer({
+      out: 's',
+      files: ['s/sweep.json', 's/sweep.html'],
+      metric: 'r2',
+      higherIsBetter: true,
+      judge: 'probe',
+      targets: ['y'],
+      data: 'a.csv',
+      trials: [],
+      interrupted: false,
+    }),
     report: answer({ out: 'docs/results.md', suites: ['higgs'], written: ['docs/results.md'], unused: [] }),
     demo: answer({
       report: 'runs/demo/report.html',
@@ -281,6 +293,66 @@ describe('the command line', () => {
     expect(err).toBe('suites: higgs\nwritten: docs/results.md\n');
     const checked = await lacuna(['report', 'r', '--out', 'page.md', '--check']);
     expect(checked.calls).toEqual([{ results: 'r', out: 'page.md', check: true }]);
+  });
+
+  it('reads the file of a sweep, and says what came of it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lacuna-sweep-file-'));
+    const file = join(folder, 'sweep.yaml');
+    const search = { 'training.learning_rate': [0.001, 0.01], 'objective.kind': ['sma', 'mp3'] };
+    await writeFile(file, JSON.stringify({ data: { path: 'a.csv' }, search, sweep: { method: 'grid' } }));
+    const trial = (number: number, score: number) => ({
+      number,
+      run: `trials/00${number}`,
+      settings: { 'training.learning_rate': 0.01, 'objective.kind': 'sma' },
+      judged: [{ steps: 60, score, val_loss: 1, seconds: 2 }],
+    });
+    const trials = [trial(1, 0.7), trial(2, 0.8), { ...trial(3, 0.9), failure: 'diverged' }];
+    const done: SweepSummary = {
+      out: 's',
+      files: ['s/sweep.json', 's/sweep.html'],
+      metric: 'roc-auc',
+      higherIsBetter: true,
+      judge: 'probe',
+      targets: ['y'],
+      data: 'a.csv',
+      trials,
+      best: trials[1],
+      next: ['probe', 's/trials/002', 'a b.csv', '--target', 'y'],
+      interrupted: false,
+    };
+    const asked: unknown[] = [];
+    const sweep = (interrupted: boolean) => ({
+      sweep: async (options: unknown) => {
+        asked.push(options);
+        return { ...done, interrupted };
+      },
+    });
+    const argv = ['sweep', file, '--out', 's', '--parallel', '2'];
+    const { code, err } = await lacuna(argv, sweep(false));
+    expect(code).toBe(0);
+    expect(asked).toEqual([
+      { config: { data: { path: 'a.csv' }, search, sweep: { method: 'grid' } }, out: 's', parallel: 2 },
+    ]);
+    expect(err.split('\n').map((line) => line.trimEnd())).toEqual([
+      'trial  roc-auc  steps  learning_rate  kind',
+      '─────  ───────  ─────  ─────────────  ────',
+      '    2   0.8000     60           0.01  sma',
+      '    1   0.7000     60           0.01  sma',
+      '(1 failed)',
+      'written: s/sweep.json, s/sweep.html',
+      "best: trial 2; go on with: lacuna probe s/trials/002 'a b.csv' --target y",
+      '',
+    ]);
+    expect((await lacuna(argv, sweep(true))).err).toContain(`go on with: lacuna ${argv.join(' ')}\n`);
+    await writeFile(file, 'search: { training.steps: { from: 1 } }');
+    expect(await lacuna(argv)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining(`${file}:1:11: search.training.steps: expected a list of values`),
+    });
+    await rm(folder, { recursive: true });
+    expect((await lacuna(argv)).err).toBe(
+      `lacuna: ${file}: could not read this configuration file (ENOENT)\n`,
+    );
   });
 
   it('shows what a file or an option says as text alone', async () => {

@@ -64,6 +64,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
     load: () => import('./select.js'),
   },
   serve: { summary: 'answer HTTP requests with a model', load: () => import('./serve.js') },
+  sweep: {
+    summary: 'pretrain with several settings, judged on validation records',
+    load: () => import('./sweep.js'),
+  },
   bench: {
     summary: 'run a benchmark suite, simple baselines beside the encoders',
     load: () => import('./bench.js'),

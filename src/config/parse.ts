@@ -9,20 +9,36 @@ import { type Config, configSchemas, type ParsedConfig, type Section } from './s
 type Path = readonly PropertyKey[];
 
 /** Names the place of a key: a line of a file, an option of the command line. */
-type Where = (path: Path) => string;
+export type Where = (path: Path) => string;
 
 /** Checks a configuration that has been read already. Throws InputError whose message starts with `origin`. */
 export function parseConfig(input: unknown, origin: string): ParsedConfig {
-  return check(configSchemas().user, input, (path) => [origin, path.join('.')].filter(Boolean).join(': '));
+  return checkConfig(input, within(origin));
 }
+
+/** Places that are told by their keys alone. */
+export const within =
+  (origin: string): Where =>
+  (path) =>
+    [origin, path.join('.')].filter(Boolean).join(': ');
+
+/** Checks a configuration, whose mistakes `where` places. Throws InputError for the first of them. */
+export const checkConfig = (input: unknown, where: Where): ParsedConfig =>
+  check(configSchemas().user, input, where);
 
 /** Checks a run's config.json. Throws InputError whose message starts with `origin`. */
 export function parseRunConfig(input: unknown, origin: string): Config {
-  return check(configSchemas().run, input, (path) => [origin, path.join('.')].filter(Boolean).join(': '));
+  return check(configSchemas().run, input, within(origin));
 }
 
 /** Checks the text of a YAML or JSON file. Throws InputError naming the file, the line and the column of the first mistake. */
 export function parseConfigText(text: string, path: string): ParsedConfig {
+  const { value, where } = readConfigText(text, path);
+  return checkConfig(value, where);
+}
+
+/** What a YAML or JSON file holds, unchecked, and where each key stands in it. Throws InputError where it is no such file. */
+export function readConfigText(text: string, path: string): { value: unknown; where: Where } {
   const lineCounter = new LineCounter();
   refuseNested(text, path);
   // What is wrong with a key is said by the schema, in one line.
@@ -37,7 +53,7 @@ export function parseConfigText(text: string, path: string): ParsedConfig {
     const offset = offsetOf(document.contents, keys);
     return [offset === undefined ? path : at(offset), keys.join('.')].filter(Boolean).join(': ');
   };
-  return check(configSchemas().user, plainValue(document, path) ?? {}, where);
+  return { value: plainValue(document, path) ?? {}, where };
 }
 
 /** Collections within collections, of which a configuration has three; the parser calls itself for each. */
@@ -234,7 +250,8 @@ function describeIssue(issue: z.core.$ZodIssue, input: unknown, where: Where): s
   return `${where(path)}: expected keys and values, got ${got}; known here are ${knownKeys(path).join(', ')}`;
 }
 
-function describeUnknown(path: readonly string[]): string {
+/** What to say of a key that there is not, such as `['training', 'step']`. */
+export function describeUnknown(path: readonly string[]): string {
   const keys = [...configKeys().values()];
   const name = path[path.length - 1];
   const near =

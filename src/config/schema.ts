@@ -33,6 +33,10 @@ import { tokenizerOptions, tokenizers } from '../tokenizers/index.js';
 import { count, fraction, type KeysOf, key, keysOf, memberOf, names, positive } from './keys.js';
 import { readingSchemas } from './reading.js';
 
+/** How a sweep tries settings, and what it judges them by. */
+const sweepMethods = ['grid', 'random', 'halving'] as const;
+const judges = ['validation-loss', 'probe', 'finetune'] as const;
+
 /** The schemas of a configuration, with the members that all families have now. */
 function build() {
   const reading = readingSchemas();
@@ -240,6 +244,31 @@ function build() {
     trained_encoder: key(z.boolean(), 'train the encoder on the labels too, beside using it frozen', true),
   });
 
+  const sweep = z.strictObject({
+    method: key(
+      z.enum(sweepMethods),
+      'how settings are tried: all combinations, drawn by chance, or drawn and the worse ones left early',
+      'halving',
+    ),
+    trials: key(count(), 'settings that are drawn (random and halving)', 20),
+    seed: key(z.int().min(0), 'the drawn settings follow from it (random and halving)', 0),
+    reduction: key(
+      z.int().min(2),
+      'one of so many trials goes on each time, to so many times its steps (halving)',
+      3,
+    ),
+    judge: key(
+      z.enum(judges),
+      'what a trial is judged by: its own loss, a linear probe of the frozen encoder, or fine-tuning, each on validation records',
+      'probe',
+    ),
+    labels: key(
+      z.string().min(1),
+      'file with the labels of the judge, where it is not that of data.path',
+      'labelled.csv',
+    ),
+  });
+
   /** Steps and epochs say the same thing twice. */
   const oneDuration: [
     (section: { steps?: number; epochs?: number }) => boolean,
@@ -260,6 +289,7 @@ function build() {
       finetune: finetune.partial().refine(...oneDuration),
       probe: probe.partial(),
       fit: fit.partial(),
+      sweep: sweep.partial(),
     })
     .partial();
 

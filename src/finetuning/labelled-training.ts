@@ -108,6 +108,8 @@ export interface TrainOptions {
   readonly patience?: number;
   readonly signal?: AbortSignal;
   readonly onStep?: (at: { step: number; epoch: number; loss: number; lr: number }) => void;
+  /** The better of the parameters' score on the validation part and that of their average, where there is one. */
+  readonly onValid?: (at: { step: number; valid: number }) => void;
 }
 
 /** Validations per training where nothing is said. */
@@ -149,7 +151,7 @@ export async function trainToBest(
   options: TrainOptions & Pick<TrainingSettings, 'weightAverage'>,
   { plans, feeds, validate, isBetter }: TrainingData,
 ): Promise<Trained> {
-  const { steps, learningRate, start, seed, signal, onStep, weightAverage } = options;
+  const { steps, learningRate, start, seed, signal, onStep, onValid, weightAverage } = options;
   const { validations = VALIDATIONS, patience = Number.POSITIVE_INFINITY } = options;
   const validSteps = Math.ceil(steps / validations);
   const fresh = initializeParameters(trainer.layout, seed);
@@ -168,21 +170,24 @@ export async function trainToBest(
   /** Validates the parameters that the trainer has after a step. */
   const consider = async (step: number) => {
     const valid = await validate();
-    if (best !== undefined && !isBetter(valid, best.valid)) return;
+    if (best !== undefined && !isBetter(valid, best.valid)) return valid;
     await trainer.fetchState();
     best = { parameters: trainer.state.parameters.slice(), valid, step };
     since = -1;
+    return valid;
   };
   try {
     for await (const { step, loss, learningRate: lr, batch } of taken) {
       onStep?.({ step, epoch: batch.epoch, loss, lr });
       if (step % validSteps !== 0 && step !== steps) continue;
-      await consider(step);
+      let valid = await consider(step);
       if (weightAverage !== undefined) {
         trainer.exchangeAverage();
-        await consider(step);
+        const averaged = await consider(step);
+        if (isBetter(averaged, valid)) valid = averaged;
         trainer.exchangeAverage();
       }
+      onValid?.({ step, valid });
       if (++since >= patience) break;
     }
   } catch (error) {

@@ -15,7 +15,7 @@ function putVarint(bytes: Uint8Array, at: number, value: number | bigint): numbe
   return end;
 }
 
-/** The protobuf wire format, as far as ONNX files need it: varints, length-delimited fields, 32-bit floats. */
+/** The protobuf wire format, as far as ONNX and event files need it: varints, length-delimited fields, floats. */
 export class ProtobufWriter {
   private readonly chunks: Uint8Array[] = [];
   private readonly text = new TextEncoder();
@@ -41,6 +41,12 @@ export class ProtobufWriter {
   float(field: number, value: number): this {
     this.varint(BigInt((field << 3) | 5));
     this.push(new Uint8Array(Float32Array.of(value).buffer));
+    return this;
+  }
+
+  double(field: number, value: number): this {
+    this.varint(BigInt((field << 3) | 1));
+    this.push(new Uint8Array(Float64Array.of(value).buffer));
     return this;
   }
 

@@ -21,14 +21,19 @@ import { NonFiniteStep, type Step } from '../learning/steps.js';
 import { ChangedData } from '../sources/unchanged.js';
 import { version } from '../version.js';
 import { saveCheckpoint } from './checkpoints.js';
+import { EventFile } from './event-file.js';
 import { runFile } from './folder.js';
-import { MetricsLog, readMetrics } from './metrics-log.js';
+import { type Metrics, MetricsLog, readMetrics } from './metrics-log.js';
 import { isFiniteState, trainerTensors } from './trainer-state.js';
 
 export interface RecordedPretraining extends Pretraining {
   /** Folder of the run. */
   readonly out: string;
   readonly config: Config;
+  /** The step after which it stops, the last by default. */
+  readonly until?: number;
+  /** Whether TensorBoard's event files are written beside metrics.jsonl. */
+  readonly tensorboard?: boolean;
 }
 
 export interface PretrainingResult {
@@ -57,7 +62,7 @@ export const runHash = (config: Config): string =>
   });
 
 /**
- * Trains to the last step, or until the signal asks to stop; a checkpoint is left either way. Throws LacunaError where it
+ * Trains to the last step or `until`, or until the signal asks to stop; a checkpoint is left either way. Throws LacunaError where it
  * diverges or a device is lost, with a checkpoint of the last state that can be had.
  */
 export async function runPretraining(
@@ -68,10 +73,18 @@ export async function runPretraining(
   const { out, config, trainer } = run;
   const { training } = config;
   const { steps, batch_size } = training;
+  const { until = steps } = run;
   const resumed = start.step > 0;
   const landmark = constantUntil(training);
   const log = await MetricsLog.open(runFile(out, 'metrics'), resumed ? start.step : undefined);
   const logged = resumed ? await readMetrics(log.path) : [];
+  const events = run.tensorboard
+    ? openEvents(out, resumed ? { step: start.step, logged } : undefined)
+    : undefined;
+  const append = (line: Metrics) => {
+    log.append(line);
+    events?.append(line);
+  };
   const lastLogged = logged.at(-1)?.loss;
   const config_hash = runHash(config);
   const advice = `try a lower --learning-rate than ${training.learning_rate}`;
@@ -85,6 +98,7 @@ export async function runPretraining(
   const warned = new Set<string>();
   const write = ({ step, epoch, position }: Position): Promise<string> => {
     log.flush();
+    events?.flush();
     const metadata = { epoch, position, config_hash, version };
     return saveCheckpoint(out, { step, tensors: trainerTensors(trainer), metadata, landmark });
   };
@@ -119,7 +133,7 @@ export async function runPretraining(
     const started = performance.now();
     if (!resumed) {
       monitors = await monitor(run);
-      log.append({ step: 0, ...monitors });
+      append({ step: 0, ...monitors });
     }
     const untrained = resumed ? untrainedMonitors(logged) : monitors;
     // Milliseconds of the steps since the last logged line, validation and checkpoints left out.
@@ -128,7 +142,7 @@ export async function runPretraining(
       const { epoch } = at;
       const { total, waited } = milliseconds;
       window = { steps: window.steps + 1, total: window.total + total, waited: window.waited + waited };
-      const validates = step % training.valid_steps === 0 || step === steps;
+      const validates = step % training.valid_steps === 0 || step === steps || step === until;
       if (validates) {
         valid = await validate(run);
         monitors = await monitor(run);
@@ -149,7 +163,7 @@ export async function runPretraining(
         data_wait: window.waited / window.total,
         peak_memory_mib: peakMemory(),
       };
-      log.append({ ...line, ...metrics, ...(validates && { ...valid, ...monitors }), ...speed, seconds });
+      append({ ...line, ...metrics, ...(validates && { ...valid, ...monitors }), ...speed, seconds });
       onEvent({
         type: 'step',
         steps,
@@ -161,10 +175,12 @@ export async function runPretraining(
       window = { steps: 0, total: 0, waited: 0 };
     };
 
-    for await (const step of pretrainingSteps(run, start, signal)) {
+    const taken = start.step < until ? pretrainingSteps(run, start, signal) : [];
+    for await (const step of taken) {
       loss = step.loss;
       at = { step: step.step, epoch: step.batch.epoch, position: step.batch.position };
       await record(step);
+      if (at.step === until) break;
       const due = at.step % training.checkpoint_steps === 0 || at.step === landmark;
       if (due && at.step < steps) await save();
     }
@@ -188,5 +204,17 @@ export async function runPretraining(
     throw error instanceof DeviceLost ? await lost(error) : error;
   } finally {
     log.dispose();
+    events?.dispose();
   }
+}
+
+/** The event file of a run, which goes on from what was logged; one that has none yet gets that, too. */
+function openEvents(
+  out: string,
+  resumed: { readonly step: number; readonly logged: readonly Metrics[] } | undefined,
+): EventFile {
+  const isFirst = !EventFile.isIn(out);
+  const events = new EventFile(out, isFirst ? undefined : resumed?.step);
+  if (isFirst) for (const line of resumed?.logged ?? []) events.append(line);
+  return events;
 }

@@ -4,7 +4,7 @@
  * once for each, at the end.
  */
 
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { type FinetuningSettings, resolveFinetuning } from '../config/defaults.js';
 import { parseConfig } from '../config/parse.js';
 import type { Config, FinetuneOptions } from '../config/schema.js';
@@ -22,8 +22,10 @@ import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/lab
 import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
+import { EventFile } from '../runs/event-file.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
+import type { Metrics } from '../runs/metrics-log.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
 import type { LabelSpec } from '../scoring/labels.js';
@@ -46,6 +48,8 @@ export interface FinetuneVerbOptions {
   /** Folder of the new run. */
   readonly out: string;
   readonly config?: FinetuneOptions;
+  /** Write each training's loss, rate and validation as TensorBoard's event files, in `tensorboard` of the new run. */
+  readonly tensorboard?: boolean;
 }
 
 /** Fine-tunes, scores and writes a run that `predict` can use. Throws InputError for data or options that do not fit. */
@@ -136,6 +140,7 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
   const trainers: LabelledTrainer[] = [];
   try {
     const rows = new ScoreRows();
+    const curves: Curves[] = [];
     let kept: Kept | undefined;
     for (const { split, shots, context, records } of draws) {
       const place = trainings.findIndex((training) => training.shots === shots);
@@ -155,7 +160,19 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
           const started = performance.now();
           const drawn = records(seed);
           const trainer = whole ?? trainers[place].on(taskOf(drawn));
-          const trained = await trainer.train({ ...settings, start, seed, signal: hooks.signal, onStep });
+          const lines: Metrics[] = [];
+          const trained = await trainer.train({
+            ...settings,
+            start,
+            seed,
+            signal: hooks.signal,
+            onStep(at) {
+              lines.push({ ...at });
+              onStep(at);
+            },
+            onValid: ({ step, valid }) => lines.push({ step, [`val_${metric}`]: valid }),
+          });
+          curves.push({ name: [method, context, `seed ${seed}`].filter(Boolean).join(', '), lines });
           const { value, perTarget } = await trainer.scoreTest(trained);
           const seconds = (performance.now() - started) / 1000;
           const { valid } = trained;
@@ -190,6 +207,7 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
       await writeFinetunedRun(out, run, spec, { targets, config, kept, engine });
       await writeLearned(out, config.from_scratch ? undefined : run, labelled.hashes, kept.members.train);
     }
+    if (options.tensorboard) writeCurves(out, curves);
     return await writeScores(out, scores);
   } finally {
     for (const trainer of trainers) await trainer?.release();
@@ -222,7 +240,7 @@ async function openRandomized(
 }
 
 /** Throws InputError where the labels cannot be transformed. */
-function checkTransform(
+export function checkTransform(
   transform: FinetuneOptions['target_transform'],
   { spec, labels }: LabelledData,
 ): void {
@@ -328,4 +346,19 @@ async function writeLearned(
   const learned = new LearnedRecordsWriter(before);
   learned.add(hashes, train);
   await learned.write(out);
+}
+
+/** A training as TensorBoard is shown it. */
+interface Curves {
+  readonly name: string;
+  readonly lines: readonly Metrics[];
+}
+
+/** Event files, a folder for each training. They are written with the run, so that one that is stopped leaves nothing. */
+function writeCurves(out: string, curves: readonly Curves[]): void {
+  for (const { name, lines } of curves) {
+    const events = new EventFile(join(out, 'tensorboard', name.replaceAll(/[^\w.-]+/g, '-')));
+    for (const line of lines) events.append(line);
+    events.dispose();
+  }
 }

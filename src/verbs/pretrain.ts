@@ -58,6 +58,10 @@ export interface PretrainOptions {
   readonly config?: UserConfig;
   /** Go on from the newest checkpoint in `out`. */
   readonly resume?: boolean;
+  /** Stop after this step of the run as the signal would, validated and with a checkpoint: `resume` goes on to the same end. */
+  readonly until?: number;
+  /** Write what metrics.jsonl has as TensorBoard's event files, too. */
+  readonly tensorboard?: boolean;
   /** Most values held in memory at once: a file with more is learned from block by block. Resuming needs the same. */
   readonly blockValues?: number;
   /** Plug-ins that are loaded already, for the run's configuration to name. */
@@ -247,6 +251,8 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
       {
         out,
         config,
+        until: options.until,
+        tensorboard: options.tensorboard,
         model,
         training,
         restart,

@@ -4,6 +4,7 @@ import type { BenchOptions } from '../benchmark/bench.js';
 import type { ReportOptions } from '../benchmark/report.js';
 import type { DemoOptions } from '../demo/demo.js';
 import type { Hooks } from '../learning/progress-event.js';
+import type { SweepVerbOptions } from '../sweep/sweep.js';
 import type { AnomaliesOptions } from '../verbs/anomalies.js';
 import type { AttributeOptions } from '../verbs/attribute.js';
 import type { ClustersOptions } from '../verbs/clusters.js';
@@ -62,6 +63,8 @@ export const verbs = {
     (await import('../verbs/serve.js')).serve(options, hooks),
   exportRun: async (options: ExportOptions, hooks?: Hooks) =>
     (await import('../verbs/export.js')).exportRun(options, hooks),
+  sweep: async (options: SweepVerbOptions, hooks?: Hooks) =>
+    (await import('../sweep/sweep.js')).sweep(options, hooks),
   bench: async (options: BenchOptions, hooks?: Hooks) =>
     (await import('../benchmark/bench.js')).bench(options, hooks),
   benchmarks: async (_options?: undefined, _hooks?: Hooks) =>

@@ -1,0 +1,392 @@
+/**
+ * The verb `sweep`: pretraining with several settings, judged on validation records alone. The main path, top to bottom: which
+ * settings, check them all, run and judge trial by trial, each kept when it is done; then the table, the picture and the best.
+ */
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { ParsedConfig } from '../config/schema.js';
+import { parseSweep, type Settings, type SweepConfig, withSettings } from '../config/search.js';
+import { InputError, LacunaError } from '../errors.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
+import { hashConfig } from '../files/config-hash.js';
+import { holdFolder } from '../files/hold-folder.js';
+import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
+import type { Hooks } from '../learning/progress-event.js';
+import { reportPage } from '../report/page.js';
+import { inputFiles } from '../sources/data-files.js';
+import { resolveTrials } from './check-trials.js';
+import { rungSizes, rungSteps } from './halving.js';
+import { keyImportance } from './importance.js';
+import { checkComparable, checkJudge, judgedTargets } from './judge.js';
+import { type Judge, readRecord, recordPath, type SweepRecord, type Trial, writeRecord } from './record.js';
+import { drawnSettings, gridSettings } from './settings.js';
+import { sweepPage } from './sweep-page.js';
+import type { TrialJob, TrialResult } from './trial.js';
+import { inProcess, TrialFailed } from './trial-process.js';
+
+/** What `sweep` is given. */
+export interface SweepVerbOptions {
+  /** That of the runs, with what is searched, how, and by what it is judged. */
+  readonly config: SweepConfig;
+  /** Folder of the trials, the table and the picture. What is there and was begun alike is gone on with. */
+  readonly out: string;
+  /** Trials at a time, each in a process with its share of the processor; 1 by default. */
+  readonly parallel?: number;
+  /** Plug-ins that are loaded already. */
+  readonly plugins?: readonly string[];
+}
+
+/** What `sweep` did. */
+export interface SweepSummary {
+  readonly out: string;
+  /** sweep.json and the page. */
+  readonly files: readonly string[];
+  readonly metric: string;
+  readonly higherIsBetter: boolean;
+  readonly judge: Judge;
+  readonly targets: readonly string[];
+  readonly data: string;
+  /** By their numbers. */
+  readonly trials: readonly Trial[];
+  readonly best?: Trial;
+  /** The command to go on with from the best, as words. */
+  readonly next?: readonly string[];
+  readonly interrupted: boolean;
+}
+
+/** Runs a trial; a process of its own does, and a test may in its own. */
+export type RunTrial = (job: TrialJob, hooks: Hooks) => Promise<TrialResult>;
+
+/**
+ * Runs what is missing of a sweep. A trial that fails is kept with its message. Throws InputError for a configuration in
+ * which a key is wrong or validation losses would be no ranking, for a folder of another sweep and for data that changed;
+ * LacunaError where all trials failed.
+ */
+export async function sweep(
+  options: SweepVerbOptions,
+  hooks: Hooks = {},
+  run: RunTrial = inProcess,
+): Promise<SweepSummary> {
+  return holdFolder(options.out, () => sweepInto(options, hooks, run));
+}
+
+async function sweepInto(
+  { config: asked, out, parallel = 1, plugins: loaded = [] }: SweepVerbOptions,
+  { signal, onEvent = () => {} }: Hooks,
+  run: RunTrial,
+): Promise<SweepSummary> {
+  const { space, config: parsed } = parseSweep(asked);
+  const { sweep: how = {}, plugins: named = [], ...given } = parsed;
+  const plugins = [...new Set([...loaded, ...named])];
+  if (!Number.isInteger(parallel) || parallel < 1)
+    throw new InputError(`parallel: expected a whole number of at least 1, got ${parallel}`);
+  const data = given.data?.path;
+  if (data === undefined) throw new InputError('no data: name the file to learn from in data.path');
+  await refuseOverwriteFolder(await inputFiles(data, given.data?.format), out);
+  const judge = how.judge ?? 'validation-loss';
+  checkJudge(judge, given);
+  if (judge === 'validation-loss') checkComparable(space, given);
+  const { rungs, settings } = planTrials(space, how, given);
+  const targets = judgedTargets(judge, given);
+  const config = withoutTargets(given, targets);
+
+  const configs = settings.map((own) => orRefusal(() => withSettings(config, own)));
+  const labels = judge === 'validation-loss' ? undefined : (how.labels ?? data);
+  const resolved = await resolveTrials(data, configs, { judge, labels });
+  const before = await readRecord(out);
+  const record = { data, config: { ...config, sweep: how }, space, judge, rungs };
+  if (before) checkSame(before, record, out);
+  if (before && before.trials.length > settings.length) {
+    throw new InputError(
+      `${out}: holds ${before.trials.length} trials, more than sweep.trials = ${settings.length}; ask for as many, or name another folder with --out`,
+    );
+  }
+  const trials: Trial[] = settings.map((own, index) => {
+    const kept = before?.trials[index];
+    if (kept && !kept.killed) return kept;
+    const number = index + 1;
+    const refused = resolved[index];
+    const { judged = [] } = kept ?? {};
+    const trial = { number, run: join('trials', String(number).padStart(3, '0')), settings: own, judged };
+    return refused instanceof InputError ? { ...trial, failure: refused.message } : trial;
+  });
+  const measure = { metric: before?.metric, higherIsBetter: before?.higherIsBetter, hash: before?.hash };
+  const isBetter = (a: number, b: number) => (measure.higherIsBetter ? a > b : a < b);
+  const ranked = (rung: number) =>
+    trials
+      .filter(({ judged, failure }) => judged.length > rung && failure === undefined)
+      .toSorted((a, b) => {
+        const [x, y] = [a.judged[rung].score, b.judged[rung].score];
+        return isBetter(x, y) ? -1 : isBetter(y, x) ? 1 : a.number - b.number;
+      });
+  const bestOf = () => rungs.map((_, rung) => ranked(rung)[0]).findLast((trial) => trial !== undefined);
+  const write = () => writeRecord(out, { ...record, ...measure, trials, best: bestOf()?.number });
+  await write();
+
+  const threads = Math.max(1, Math.floor(availableParallelism() / parallel));
+  const warned = new Set<string>();
+  let stepped = false;
+  const sizes = rungSizes(trials.length, rungs.length, how.reduction ?? REDUCTION);
+  onEvent({ type: 'info', message: describePlan({ trials, rungs, sizes, parallel, threads, judge, how }) });
+  const unfit = trials.find(({ failure, judged }) => failure !== undefined && judged.length === 0);
+  if (unfit) {
+    const message = `trial ${unfit.number} of ${trials.length} is left out: ${unfit.failure}; ${describeSettings(unfit.settings)}`;
+    onEvent({ type: 'warning', message });
+  }
+  if (judge === 'validation-loss' && (given.objective?.kind ?? 'sma') === 'sma') {
+    onEvent({
+      type: 'warning',
+      message:
+        'sma hides what the attention of each trial says, so validation losses are of different tokens and rank trials roughly; a label as judge (sweep.judge: probe) ranks them by one measure',
+    });
+  }
+
+  const runOne = async (trial: Trial, rung: number): Promise<void> => {
+    const index = trial.number - 1;
+    const context = `trial ${trial.number} of ${trials.length}`;
+    const job: TrialJob = {
+      data,
+      out: join(out, trial.run),
+      until: rungs[rung] ?? undefined,
+      judge,
+      ...(labels !== undefined && { labels }),
+      config: withThreads(configs[index] as ParsedConfig, threads),
+      plugins,
+    };
+    const result = await run(job, {
+      signal,
+      onEvent: (event) => {
+        if (event.type === 'step') {
+          stepped = true;
+          onEvent({ ...event, context });
+        }
+        // What is said before the first step is of the data; what is said of a trial later, its run keeps.
+        if (event.type !== 'warning' || stepped || warned.has(event.message)) return;
+        warned.add(event.message);
+        onEvent(event);
+      },
+    }).catch((error: unknown) => {
+      if (!(error instanceof LacunaError)) throw error;
+      return error;
+    });
+    if (result === undefined) return;
+    if (!(result instanceof LacunaError) && !Number.isFinite(result.score)) {
+      trials[index] = { ...trial, failure: `its ${result.metric} is not a number` };
+      onEvent({ type: 'warning', message: `${context} failed: ${trials[index].failure}` });
+    } else if (result instanceof LacunaError) {
+      const killed = result instanceof TrialFailed && result.killed;
+      trials[index] = { ...trial, failure: result.message, ...(killed && { killed }) };
+      onEvent({ type: 'warning', message: `${context} failed: ${result.message}` });
+    } else {
+      const { metric, higherIsBetter, hash, ...judged } = result;
+      if ((measure.hash ?? hash) !== hash) {
+        throw new InputError(`${data}: changed since the first trial; begin a new sweep with another --out`);
+      }
+      Object.assign(measure, { metric, higherIsBetter, hash });
+      trials[index] = { ...trial, judged: [...trial.judged, judged] };
+      const best = bestOf()!;
+      onEvent({
+        type: 'info',
+        message: `${context}: ${metric} ${shown(judged.score)} after ${judged.steps} steps, ${judged.seconds.toFixed(0)} s (best: ${shown(best.judged.at(-1)!.score)} of trial ${best.number}); ${describeSettings(trial.settings)}`,
+      });
+    }
+    await write();
+  };
+
+  for (const rung of rungs.keys()) {
+    if (signal?.aborted) break;
+    const chosen = rung === 0 ? trials : ranked(rung - 1).slice(0, sizes[rung]);
+    const missing = chosen.filter(({ judged, failure }) => judged.length <= rung && failure === undefined);
+    await inParallel(missing, parallel, signal, (trial) => runOne(trial, rung));
+  }
+
+  const interrupted = signal?.aborted === true;
+  const best = bestOf();
+  const importance =
+    best &&
+    keyImportance(
+      space,
+      ranked(0).map(({ settings, judged }) => ({ settings, score: judged[0].score })),
+    );
+  await writeRecord(out, { ...record, ...measure, trials, best: best?.number, importance });
+  const summary: SweepSummary = {
+    out,
+    files: [recordPath(out)],
+    metric: measure.metric ?? 'validation loss',
+    higherIsBetter: measure.higherIsBetter ?? false,
+    judge,
+    targets,
+    data: how.labels ?? data,
+    trials,
+    ...(best && {
+      best,
+      next: nextCommand(join(out, best.run), { judge, data: how.labels ?? data, targets }),
+    }),
+    interrupted,
+  };
+  if (best === undefined) {
+    if (interrupted) return summary;
+    const [first] = trials;
+    throw new LacunaError(`all ${trials.length} trials failed, the first with: ${first.failure}`);
+  }
+  const page = join(out, 'sweep.html');
+  const text = reportPage(await sweepPage({ ...summary, best, space, importance }));
+  await writeFileAtomically(page, [new TextEncoder().encode(text)]);
+  return { ...summary, files: [...summary.files, page] };
+}
+
+/** What comes after a sweep: the test, once, of the best; without labels, its embeddings. */
+function nextCommand(
+  run: string,
+  { judge, data, targets }: Pick<SweepSummary, 'judge' | 'data' | 'targets'>,
+): string[] {
+  if (judge === 'validation-loss') return ['embed', run, data, '--out', `${run}.parquet`];
+  const target = ['--target', targets.join(',')];
+  return judge === 'probe'
+    ? ['probe', run, data, ...target]
+    : ['finetune', run, data, ...target, '--out', `${run}-finetuned`];
+}
+
+const REDUCTION = 3;
+
+/** The settings of the trials, and the steps at which they are judged. Throws InputError for keys that do not go together. */
+function planTrials(
+  space: Parameters<typeof gridSettings>[0],
+  how: NonNullable<ParsedConfig['sweep']>,
+  { training = {} }: ParsedConfig,
+): { settings: Settings[]; rungs: (number | null)[] } {
+  const { method = 'random', trials, seed = 0, reduction } = how;
+  const unused = (key: string, value: unknown) => {
+    if (value !== undefined)
+      throw new InputError(`sweep.${key}: the method ${method} has no such key; leave it out`);
+  };
+  if (method !== 'halving') unused('reduction', reduction);
+  if (method === 'grid') {
+    unused('trials', trials);
+    unused('seed', how.seed);
+    return { settings: gridSettings(space), rungs: [null] };
+  }
+  if (trials === undefined)
+    throw new InputError(`sweep.trials: the method ${method} draws settings; say how many, for example 20`);
+  const settings = drawnSettings(space, { trials, seed });
+  if (method === 'random') return { settings, rungs: [null] };
+  const { steps } = training;
+  if (steps === undefined || space.some(({ key }) => key === 'training.steps' || key === 'training.epochs')) {
+    throw new InputError(
+      'training.steps: halving gives trials more and more steps, up to this number; set it, and do not search steps or epochs',
+    );
+  }
+  return { settings, rungs: rungSteps(trials, { steps, reduction: reduction ?? REDUCTION }) };
+}
+
+/** What the judge predicts is nothing to learn from. */
+function withoutTargets(config: ParsedConfig, targets: readonly string[]): ParsedConfig {
+  const { data = {}, training = {} } = config;
+  if (targets.length === 0 || data.columns || training.from !== undefined) return config;
+  return { ...config, data: { ...data, ignore: [...new Set([...(data.ignore ?? []), ...targets])] } };
+}
+
+/** The same with the threads of one of several processes, where the configuration says nothing. */
+const withThreads = (
+  { training, probe, finetune, ...config }: ParsedConfig,
+  threads: number,
+): ParsedConfig => ({
+  ...config,
+  training: { threads, ...training },
+  ...(probe && { probe: { threads, ...probe } }),
+  ...(finetune && { finetune: { threads, ...finetune } }),
+});
+
+function orRefusal<T>(make: () => T): T | InputError {
+  try {
+    return make();
+  } catch (error) {
+    if (error instanceof InputError) return error;
+    throw error;
+  }
+}
+
+/** Throws InputError where a folder holds another sweep. More trials may be drawn; all else has to be as it was. */
+function checkSame(before: SweepRecord, now: Omit<SweepRecord, 'version' | 'trials'>, out: string): void {
+  const known = ({ config, space, judge, rungs }: typeof now) => {
+    const { trials: _, ...how } = config.sweep ?? {};
+    // Where the data lie says nothing: the trials know what is in them.
+    const { path: _path, ...reading } = config.data ?? {};
+    const random = (how.method ?? 'random') === 'random';
+    return {
+      ...config,
+      data: reading,
+      sweep: random ? how : config.sweep,
+      search: space,
+      judge,
+      rungs,
+    } as Record<string, unknown>;
+  };
+  const [old, own] = [known(before), known(now)];
+  const differing = Object.keys({ ...old, ...own }).find(
+    (part) => hashConfig({ part: old[part] }) !== hashConfig({ part: own[part] }),
+  );
+  if (differing !== undefined) {
+    throw new InputError(
+      `${out}: holds a sweep with another ${differing} in its configuration; name another folder with --out, or ask for the same`,
+    );
+  }
+}
+
+/** Works on some at a time, in their order; none is begun after the signal, nor after one that throws. */
+async function inParallel<T>(
+  all: readonly T[],
+  parallel: number,
+  signal: AbortSignal | undefined,
+  work: (one: T) => Promise<void>,
+): Promise<void> {
+  const queue = all.values();
+  let failed = false;
+  const worker = async () => {
+    for (const one of queue) {
+      if (signal?.aborted || failed) return;
+      await work(one).catch((error) => {
+        failed = true;
+        throw error;
+      });
+    }
+  };
+  const ends = await Promise.allSettled(Array.from({ length: parallel }, worker));
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+function describePlan({
+  trials,
+  rungs,
+  sizes,
+  parallel,
+  threads,
+  judge,
+  how,
+}: {
+  trials: readonly Trial[];
+  rungs: readonly (number | null)[];
+  sizes: readonly number[];
+  parallel: number;
+  threads: number;
+  judge: Judge;
+  how: NonNullable<ParsedConfig['sweep']>;
+}): string {
+  const done = trials.filter(({ judged }) => judged.length > 0).length;
+  const refused = trials.filter(({ failure }) => failure !== undefined).length;
+  const rounds = rungs.map((steps, rung) => `${sizes[rung]} to ${steps} steps`).join(', ');
+  return [
+    `${how.method ?? 'random'}: ${trials.length} trials${rungs.length > 1 ? ` (${rounds})` : ''}, judged by ${judge} on validation records`,
+    `${parallel} at a time with ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+    ...(done > 0 ? [`${done} begun before`] : []),
+    ...(refused > 0 ? [`${refused} failed or cannot be run`] : []),
+  ].join('; ');
+}
+
+/** `training.learning_rate 0.001, objective.masking_ratio 0.3` */
+const describeSettings = (settings: Settings): string =>
+  Object.entries(settings)
+    .map(([key, value]) => `${key} ${value}`)
+    .join(', ');
+
+const shown = (value: number): string => String(Number(value.toPrecision(4)));
