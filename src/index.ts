@@ -47,6 +47,8 @@ export const clusters: Verbs['clusters'] = (options, hooks) => inBackground('clu
 export const serve: Verbs['serve'] = (options, hooks) => inBackground('serve', options, hooks);
 /** Writes a run as files that other tools open. */
 export const exportRun: Verbs['exportRun'] = (options, hooks) => inBackground('exportRun', options, hooks);
+/** Looks at what a run, an export, a fit or a benchmark promises of itself. */
+export const verify: Verbs['verify'] = (options, hooks) => inBackground('verify', options, hooks);
 /** The whole story on real molecules. */
 export const demo: Verbs['demo'] = (options, hooks) => inBackground('demo', options, hooks);
 
@@ -101,6 +103,7 @@ export type { PredictOptions, PredictSummary } from './verbs/predict.js';
 export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';
 export type { ProbeVerbOptions } from './verbs/probe.js';
 export type { ServeOptions, ServeSummary } from './verbs/serve.js';
+export type { Check, Verdict, VerifyOptions, VerifySummary } from './verbs/verify.js';
 export type { WatchOptions, WatchSummary } from './verbs/watch.js';
 export { version } from './version.js';
 export type { PluginOptions } from './worker/background.js';

@@ -60,6 +60,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
     summary: 'fill the tables and figures of a page from benchmark results',
     load: () => import('./report.js'),
   },
+  verify: {
+    summary: 'check that a run, an export, a fit or a benchmark is whole and true',
+    load: () => import('./verify.js'),
+  },
   export: {
     summary: 'write a run as ONNX and safetensors for other tools',
     load: () => import('./export.js'),
@@ -115,6 +119,7 @@ export async function runProgram(
       progress.finish();
       // What was done when the signal came is done.
       if (signal.aborted && !('interrupted' in result && result.interrupted === false)) exitCode = 130;
+      if ('passed' in result && result.passed === false) exitCode = 1;
       if (json) stdout.write(`${JSON.stringify(result)}\n`);
       else say(`${describe(result)}\n`);
     } catch (error) {

@@ -22,7 +22,7 @@ import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/lab
 import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
-import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
+import { assertNewRun, openRun, type Run, writeRunJson } from '../runs/folder.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
@@ -83,9 +83,15 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
       );
     }
   }
-  const { labelled, warnings, learned } = await readLabelledFile(readingOf(runs), data, targets, config, {
-    ...(config.randomize_smiles && { textColumn: run.tokenizer.columns[0] }),
-  });
+  const { labelled, hash, warnings, learned } = await readLabelledFile(
+    readingOf(runs),
+    data,
+    targets,
+    config,
+    {
+      ...(config.randomize_smiles && { textColumn: run.tokenizer.columns[0] }),
+    },
+  );
   const { spec } = labelled;
   const metric = chooseMetric(spec.task, config.metric);
   checkTransform(config.target_transform, labelled);
@@ -174,6 +180,7 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
     const differences = rows.differences();
     const scores: Scores = {
       data: basename(data),
+      hash,
       task: spec.task,
       targets: spec.columns,
       metric,
@@ -305,15 +312,15 @@ async function writeFinetunedRun(
   };
   const { parameters } = trainer.trainer;
   await trainer.trainer.setParameters(trained.parameters);
-  await writeJson(runFile(out, 'tokenizer'), run.tokenizer.toJSON());
-  if (run.schema) await writeJson(runFile(out, 'schema'), run.schema);
-  await writeJson(runFile(out, 'labels'), { spec, scale: trainer.scale });
+  await writeRunJson(out, 'tokenizer', run.tokenizer.toJSON());
+  if (run.schema) await writeRunJson(out, 'schema', run.schema);
+  await writeRunJson(out, 'labels', { spec, scale: trainer.scale });
   await saveCheckpoint(out, {
     step: trained.step,
     tensors: parameters,
     metadata: { epoch: 0, position: trained.step, config_hash: hashConfig({ ...resolved }), version },
   });
-  await writeJson(runFile(out, 'config'), resolved);
+  await writeRunJson(out, 'config', resolved);
 }
 
 /** What the new run learned from: what the pretrained one did, and the training records. Not written where the first does not tell. */

@@ -16,7 +16,7 @@ import { type FitData, fitDataOf } from '../fit/fit-data.js';
 import type { Fold } from '../fit/folds.js';
 import { begunFit, keptAttempts } from '../fit/kept-attempts.js';
 import { describeLeftOut, type EncoderToTry, encoderModels, simpleModels } from '../fit/models.js';
-import { saveFit } from '../fit/saved-fit.js';
+import { type FittedSplit, saveFit } from '../fit/saved-fit.js';
 import { type Fitted, fitFolds, type Selection, select } from '../fit/select.js';
 import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -90,9 +90,10 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
   const folder = fitted && wishes.pretrain ? await pretrainHere(options, config, fitted, hooks) : options.run;
   const pretraining = (performance.now() - started) / 1000;
   const run = folder === undefined ? undefined : await openRun(folder, warn);
+  const hash = await checksum(await openData(data, wishes));
   const kept = await keptAttempts(out, {
     version,
-    data: await checksum(await openData(data, wishes)),
+    data: hash,
     targets,
     fit: wishes,
     tokenizer: config.tokenizer,
@@ -152,7 +153,8 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     run,
     features: simple.states,
     selection,
-    data: { path: data, ...readingKeysOf(wishes) },
+    data: { path: data, hash, ...readingKeysOf(wishes) },
+    split: { ...splitKeysOf(wishes), pretrained_split: reading.pretrainedSplit },
   });
   await kept.remove();
   const { parts: __, ...chosen } = selection;
@@ -244,6 +246,17 @@ function readingKeysOf(wishes: FitOptions): Partial<NonNullable<UserConfig['data
   const { format, delimiter, quote, header, encoding, decimal, missing, on_bad_record, on_unknown } = wishes;
   const keys = { format, delimiter, quote, header, encoding, decimal, missing, on_bad_record, on_unknown };
   return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));
+}
+
+/** The keys of a section that say how its records are parted. */
+function splitKeysOf({
+  split,
+  split_column,
+  validation_column,
+  valid_fraction,
+  test_fraction,
+}: FitOptions): FittedSplit {
+  return { split, split_column, validation_column, valid_fraction, test_fraction };
 }
 
 /** Without a run: the tokenizer that suits the file, fitted on its training records, targets left out. */

@@ -19,6 +19,7 @@ import type { PredictOptions } from '../verbs/predict.js';
 import type { PretrainOptions } from '../verbs/pretrain.js';
 import type { ProbeVerbOptions } from '../verbs/probe.js';
 import type { ServeOptions } from '../verbs/serve.js';
+import type { VerifyOptions } from '../verbs/verify.js';
 import type { WatchOptions } from '../verbs/watch.js';
 
 export const verbs = {
@@ -53,6 +54,8 @@ export const verbs = {
     (await import('../verbs/serve.js')).serve(options, hooks),
   exportRun: async (options: ExportOptions, hooks?: Hooks) =>
     (await import('../verbs/export.js')).exportRun(options, hooks),
+  verify: async (options: VerifyOptions, hooks?: Hooks) =>
+    (await import('../verbs/verify.js')).verify(options, hooks),
   bench: async (options: BenchOptions, hooks?: Hooks) =>
     (await import('../benchmark/bench.js')).bench(options, hooks),
   benchmarks: async (_options?: undefined, _hooks?: Hooks) =>
