@@ -33,7 +33,8 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
   for (const [index, line] of lines.entries()) {
     if (line === '' && index === lines.length - 1) break;
     const [, digest, name] = /^([0-9a-f]{64}) {2}(.+)$/.exec(line) ?? [];
-    if (digest === undefined)
+    // A last line without its end was cut.
+    if (digest === undefined || index === lines.length - 1)
       throw new InputError(
         `${path}:${index + 1}: expected a SHA-256 and the name of a file, got ${JSON.stringify(line.slice(0, 40))}; restore the file from a copy`,
       );

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { FitOptions, ReadingOptions } from '../config/schema.js';
 import { InputError } from '../errors.js';
 import { type FeatureSet, type FeatureState, featureSets } from '../features/index.js';
-import { hashConfig } from '../files/config-hash.js';
 import { encoderParameters } from '../finetuning/frozen-encoder.js';
 import type { FittedModel } from '../probes/fitted-model.js';
 import type { Schema } from '../records/cells/schema.js';
@@ -19,6 +18,7 @@ import {
   writeRunFile,
   writeRunJson,
 } from '../runs/folder.js';
+import { runHash } from '../runs/recorded-pretraining.js';
 import { type LabelSpec, labelSpecSchema } from '../scoring/labels.js';
 import { type MetricName, metrics } from '../scoring/metrics.js';
 import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
@@ -107,7 +107,7 @@ export async function saveFit(folder: string, fit: FitToSave): Promise<void> {
     await saveCheckpoint(folder, {
       step: run.step,
       tensors: encoderParameters(run.model, run.tensors, run.folder),
-      metadata: { epoch: 0, position: run.step, config_hash: hashConfig({ ...run.config }), version },
+      metadata: { epoch: 0, position: run.step, config_hash: runHash(run.config), version },
     });
     await writeRunJson(folder, 'config', run.config);
   }

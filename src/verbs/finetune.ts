@@ -14,7 +14,6 @@ import { describeShots } from '../datasets/shots.js';
 import { type Engine, versionsOn } from '../engine/engine.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
-import { hashConfig } from '../files/config-hash.js';
 import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { checkPositive } from '../finetuning/label-scale.js';
@@ -24,6 +23,7 @@ import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { assertNewRun, openRun, type Run, writeRunJson } from '../runs/folder.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
+import { runHash } from '../runs/recorded-pretraining.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
 import type { LabelSpec } from '../scoring/labels.js';
@@ -318,7 +318,7 @@ async function writeFinetunedRun(
   await saveCheckpoint(out, {
     step: trained.step,
     tensors: parameters,
-    metadata: { epoch: 0, position: trained.step, config_hash: hashConfig({ ...resolved }), version },
+    metadata: { epoch: 0, position: trained.step, config_hash: runHash(resolved), version },
   });
   await writeRunJson(out, 'config', resolved);
 }

@@ -22,6 +22,7 @@ import {
   holdsFit,
   openRun,
   readRunConfig,
+  readRunJson,
   readRunSchema,
   readTokenizer,
   runFile,
@@ -113,7 +114,7 @@ export async function verify(
   else {
     await checkSums(checks, folder);
     if (kind === 'fit') await checkFit(checks, folder, data, onEvent);
-    else if (kind === 'export' && !(await hasConfig(folder))) await checkModelFile(checks, folder);
+    else if (kind === 'export' && (await isFitExport(folder))) await checkModelFile(checks, folder);
     else await checkRun(checks, folder, kind, data, onEvent);
   }
   const { made } = checks;
@@ -128,15 +129,24 @@ const isThere = (path: string): Promise<boolean> =>
 
 async function kindOf(folder: string): Promise<VerifySummary['kind']> {
   if (/\.json$/i.test(folder) || (await isThere(join(folder, 'cells')))) return 'benchmark';
-  if (await holdsFit(folder)) return 'fit';
+  // One of its files may be gone, which is to be noticed.
+  if ((await holdsFit(folder)) || (await hasFile(folder, 'models'))) return 'fit';
   const exported = [exportedFiles.model, exportedFiles.parameters].map((name) => join(folder, name));
   if ((await Promise.all(exported.map(isThere))).includes(true)) return 'export';
   if (await hasFile(folder, 'labels')) return 'fine-tuned run';
-  if (await hasConfig(folder)) return 'run';
+  if ((await hasConfig(folder)) || (await hasFile(folder, 'manifest'))) return 'run';
   throw new LacunaError(
     `${folder}: expected the folder of a run, an export, a fit or a benchmark; it has none of their files`,
     { exitCode: 2 },
   );
+}
+
+/** Whether a folder is an export of what fit left, whose labels are those of its ONNX file alone. */
+async function isFitExport(folder: string): Promise<boolean> {
+  if (!(await hasConfig(folder))) return true;
+  if (!(await hasFile(folder, 'labels'))) return false;
+  const labels = await readRunJson(folder, 'labels').catch(() => undefined);
+  return typeof labels === 'object' && labels !== null && !('spec' in labels);
 }
 
 /** The folders at and below one, those of checkpoints and hidden ones left out. */
@@ -215,7 +225,8 @@ async function checkRun(
     await openRun(folder);
     return 'configuration, tokenizer, schema, labels and parameters are whole';
   });
-  await checkCheckpoints(checks, folder);
+  if (kind === 'export') await checkModelFile(checks, folder);
+  else await checkCheckpoints(checks, folder);
   await checks.make('parameters', async () => {
     const { tensors } = await openRun(folder);
     return {
@@ -277,10 +288,13 @@ async function checkLog(
 }
 
 async function checkScores(checks: Checks, scores: Scores | undefined): Promise<void> {
-  const look = (find: (own: Scores) => string[], ok: string) => async () => {
-    if (!scores) throw new NotChecked('there is no scores.json');
-    return { faults: find(scores), ok };
-  };
+  if (!scores) {
+    await checks.make('scores', async () => {
+      throw new NotChecked('there is no scores.json that can be read');
+    });
+    return;
+  }
+  const look = (find: (own: Scores) => string[], ok: string) => async () => ({ faults: find(scores), ok });
   await checks.make('scores', look(undefinedScores, 'are finite, or say why not'));
   await checks.make('means and intervals', look(summaryFaults, 'are those of the scores of the seeds'));
   await checks.make('seeds', look(repeatedSeeds, 'no two of a method have the same scores'));
@@ -568,11 +582,13 @@ async function checkFit(
   await checks.make('versions', async () => describeVersions([fit?.version], {}));
 }
 
-/** An export that has no configuration is of a fit: what it predicts with is in its ONNX file alone. */
 async function checkModelFile(checks: Checks, folder: string): Promise<void> {
   await checks.make('model', async () => {
     const { InferenceSession } = await import('onnxruntime-node');
-    const path = join(folder, exportedFiles.model);
+    const path = join(
+      folder,
+      (await hasFile(folder, 'encoder')) ? exportedFiles.encoder : exportedFiles.model,
+    );
     const session = await InferenceSession.create(path, { graphOptimizationLevel: 'disabled' }).catch(
       (cause: Error) => {
         throw new LacunaError(`${path}: ONNX Runtime cannot open it: ${cause.message.split('\n')[0]}`, {
@@ -590,7 +606,8 @@ async function checkVersions(checks: Checks, folder: string, config: Config | un
   await checks.make('versions', async () => {
     const checkpoint = await latestCheckpoint(folder).catch(() => undefined);
     const learned = await readLearnedRecords(folder).catch(() => undefined);
-    return describeVersions([checkpoint?.metadata.version, learned?.version], config?.versions ?? {});
+    const { lacuna, ...others } = config?.versions ?? {};
+    return describeVersions([lacuna, checkpoint?.metadata.version, learned?.version], others);
   });
 }
 
