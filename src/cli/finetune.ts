@@ -14,15 +14,22 @@ export function define(command: Command, { run }: Session): void {
     .argument('<run>', 'folder of a pretrained run')
     .argument('<data>', 'a file with labels, or the folder of one data set with labels')
     .requiredOption('--out <run>', 'folder of the new run')
+    .option('--resume', 'go on with the fine-tuning that was stopped in the folder of the new run')
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
-  command.action(async (pretrained: string, data: string, { out, json }: { out: string; json?: boolean }) => {
-    const { finetune: config = {} } = await readConfigOptions(command, keys);
-    const targets = requireTargets(config.target);
-    await run(
-      json,
-      (verbs, hooks) => verbs.finetune({ run: pretrained, data, targets, out, config }, hooks),
-      formatEvaluation,
-    );
-  });
+  command.action(
+    async (
+      pretrained: string,
+      data: string,
+      { out, resume, json }: { out: string; resume?: boolean; json?: boolean },
+    ) => {
+      const { finetune: config = {} } = await readConfigOptions(command, keys);
+      const targets = requireTargets(config.target);
+      await run(
+        json,
+        (verbs, hooks) => verbs.finetune({ run: pretrained, data, targets, out, resume, config }, hooks),
+        formatEvaluation,
+      );
+    },
+  );
 }

@@ -18,6 +18,7 @@ import {
   writeRunFile,
   writeRunJson,
 } from '../runs/folder.js';
+import { packData, unpackData } from '../runs/plain-data.js';
 import { runHash } from '../runs/recorded-pretraining.js';
 import { type LabelSpec, labelSpecSchema } from '../scoring/labels.js';
 import { type MetricName, metrics } from '../scoring/metrics.js';
@@ -26,7 +27,6 @@ import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
 import type { TrainedEncoder } from './attempts.js';
 import { EMBEDDING } from './models.js';
-import { packData, unpackData } from './plain-data.js';
 import type { Selection } from './select.js';
 
 /** A number, or null where it is undefined. */

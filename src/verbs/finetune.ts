@@ -17,11 +17,17 @@ import { InputError } from '../errors.js';
 import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { checkPositive } from '../finetuning/label-scale.js';
-import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/labelled-training.js';
+import {
+  encoderNetwork,
+  LabelledTrainer,
+  type Trained,
+  type TrainingState,
+} from '../finetuning/labelled-training.js';
 import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { assertNewRun, openRun, type Run, writeRunJson } from '../runs/folder.js';
+import { begunWork, type KeptWork, keptWork } from '../runs/kept-work.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
 import { runHash } from '../runs/recorded-pretraining.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
@@ -46,6 +52,8 @@ export interface FinetuneVerbOptions {
   /** Folder of the new run. */
   readonly out: string;
   readonly config?: FinetuneOptions;
+  /** Go on with the fine-tuning that was stopped in this folder. */
+  readonly resume?: boolean;
 }
 
 /** Fine-tunes, scores and writes a run that `predict` can use. Throws InputError for data or options that do not fit. */
@@ -64,10 +72,10 @@ export async function finetuneRuns(options: FinetuneRunsOptions, hooks: Hooks = 
 type FinetuneRunsOptions = Omit<FinetuneVerbOptions, 'run'> & { readonly runs: readonly string[] };
 
 async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise<Scores> {
-  const { data, targets, out } = options;
+  const { data, targets, out, resume } = options;
   const config = parseConfig({ finetune: options.config ?? {} }, 'config').finetune ?? {};
   const { onEvent = () => {} } = hooks;
-  await assertNewRun(out);
+  if (!(resume && (await begunWork(out)))) await assertNewRun(out, { resume });
   await refuseOverwriteFolder(await inputFiles(data, config.format), out);
   const runs: Run[] = [];
   for (const folder of options.runs) {
@@ -128,6 +136,13 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
       `learning rate ${trainings[0].settings.learningRate}, ${seeds} seeds`,
   });
 
+  const work = await keptWork(out, 'fine-tuning', {
+    version,
+    data: hash,
+    targets,
+    finetune: { ...config, threads: undefined, device: undefined },
+    runs: runs.map(({ step, config: own }) => ({ step, config: runHash(own) })),
+  });
   const engine = await openEngine({
     ...config,
     work: () => encoderWork(run.model, { batch: trainings[0].settings.batchSize, passes: 3 }),
@@ -143,6 +158,9 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
   try {
     const rows = new ScoreRows();
     let kept: Kept | undefined;
+    let finished = 0;
+    const all = draws.length * starts.length * seeds;
+    await work.begin();
     for (const { split, shots, context, records } of draws) {
       const place = trainings.findIndex((training) => training.shots === shots);
       const { settings } = trainings[place];
@@ -158,12 +176,24 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
         const method = start?.config.objective.kind ?? UNTRAINED;
         let best: Kept | undefined;
         for (let seed = 0; seed < seeds; seed++) {
-          const started = performance.now();
           const drawn = records(seed);
           const trainer = whole ?? trainers[place].on(taskOf(drawn));
-          const trained = await trainer.train({ ...settings, start, seed, signal: hooks.signal, onStep });
-          const { value, perTarget } = await trainer.scoreTest(trained);
-          const seconds = (performance.now() - started) / 1000;
+          const training = keptTraining(work, { split, shots, method, seed });
+          const { trained, value, perTarget, seconds } =
+            (await training.finished()) ??
+            (await training.finish(async (state, keep) => {
+              if (hooks.signal?.aborted) {
+                onEvent({
+                  type: 'info',
+                  message: `${finished} of ${all} trainings are kept; go on with --resume`,
+                });
+                hooks.signal.throwIfAborted();
+              }
+              const { signal } = hooks;
+              const trained = await trainer.train({ ...settings, start, seed, signal, onStep, state, keep });
+              return { trained, ...(await trainer.scoreTest(trained)) };
+            }));
+          finished++;
           const { valid } = trained;
           rows.add(
             { method, metric, shots },
@@ -197,10 +227,73 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
       await writeFinetunedRun(out, run, spec, { targets, config, kept, engine });
       await writeLearned(out, config.from_scratch ? undefined : run, labelled.hashes, kept.members.train);
     }
-    return await writeScores(out, scores);
+    const written = await writeScores(out, scores);
+    await work.remove();
+    return written;
   } finally {
     for (const trainer of trainers) await trainer?.release();
   }
+}
+
+/** A training that was scored. */
+interface ScoredTraining {
+  readonly trained: Trained;
+  readonly value: number;
+  readonly perTarget: readonly number[];
+  /** Of all calls that took part. */
+  readonly seconds: number;
+}
+
+/** JSON has no NaN, and typed arrays have. */
+interface PackedTrained extends Omit<Trained, 'valid'> {
+  readonly valid: Float64Array;
+}
+const pack = (trained: Trained): PackedTrained => ({ ...trained, valid: Float64Array.of(trained.valid) });
+const unpack = (packed: PackedTrained): Trained => ({ ...packed, valid: packed.valid[0] });
+
+/** The file of the training that is under way. */
+const UNDER_WAY = 'under way';
+
+/** One training among the pieces of a fine-tuning: whole, or as far as it got. */
+function keptTraining(work: KeptWork, of: { split: number; shots?: number; method: string; seed: number }) {
+  const name = JSON.stringify(of);
+  return {
+    async finished(): Promise<ScoredTraining | undefined> {
+      const piece = (await work.read(name)) as
+        | { trained: PackedTrained; scores: Float64Array; seconds: number }
+        | undefined;
+      if (!piece) return undefined;
+      const [value, ...perTarget] = piece.scores;
+      return { trained: unpack(piece.trained), value, perTarget, seconds: piece.seconds };
+    },
+    /** Trains from where it was left, and keeps what comes of it. */
+    async finish(
+      train: (
+        state: TrainingState | undefined,
+        keep: (state: TrainingState) => Promise<void>,
+      ) => Promise<Omit<ScoredTraining, 'seconds'>>,
+    ): Promise<ScoredTraining> {
+      const started = performance.now();
+      const left = (await work.read(UNDER_WAY)) as
+        | { name: string; seconds: number; best?: PackedTrained; state: Omit<TrainingState, 'best'> }
+        | undefined;
+      const own = left?.name === name ? left : undefined;
+      const spent = () => (own?.seconds ?? 0) + (performance.now() - started) / 1000;
+      const scored = await train(
+        own && { ...own.state, ...(own.best && { best: unpack(own.best) }) },
+        ({ best, ...state }) =>
+          work.write(UNDER_WAY, { name, seconds: spent(), ...(best && { best: pack(best) }), state }),
+      );
+      const { trained, value, perTarget } = scored;
+      const seconds = spent();
+      await work.write(name, {
+        trained: pack(trained),
+        scores: Float64Array.of(value, ...perTarget),
+        seconds,
+      });
+      return { trained, value, perTarget, seconds };
+    },
+  };
 }
 
 /** The parameters of the run that is written, and how they came about. */

@@ -14,7 +14,6 @@ import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { type FitData, fitDataOf } from '../fit/fit-data.js';
 import type { Fold } from '../fit/folds.js';
-import { begunFit, keptAttempts } from '../fit/kept-attempts.js';
 import { describeLeftOut, type EncoderToTry, encoderModels, simpleModels } from '../fit/models.js';
 import { type FittedSplit, saveFit } from '../fit/saved-fit.js';
 import { type Fitted, fitFolds, type Selection, select } from '../fit/select.js';
@@ -22,6 +21,7 @@ import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { assertNewRun, hasConfig, holdsFit, openRun, type Run } from '../runs/folder.js';
+import { begunWork, keptWork } from '../runs/kept-work.js';
 import { describeParts, type Scores } from '../runs/scores.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { checkDefined } from '../scoring/undefined-scores.js';
@@ -81,7 +81,8 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
   }
   const { resume } = options;
   const begun =
-    resume && ((await begunFit(out)) || ((await hasConfig(join(out, PRETRAINED))) && !(await holdsFit(out))));
+    resume &&
+    ((await begunWork(out)) || ((await hasConfig(join(out, PRETRAINED))) && !(await holdsFit(out))));
   if (!begun) await assertNewRun(out, { resume });
   await refuseOverwriteFolder(await inputFiles(data, wishes.format), out);
   const warn = (message: string) => onEvent({ type: 'warning', message });
@@ -91,7 +92,7 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
   const pretraining = (performance.now() - started) / 1000;
   const run = folder === undefined ? undefined : await openRun(folder, warn);
   const hash = await checksum(await openData(data, wishes));
-  const kept = await keptAttempts(out, {
+  const kept = await keptWork(out, 'fit', {
     version,
     data: hash,
     targets,
@@ -137,9 +138,9 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
       onEvent({ type: 'info', message: `${at} of ${attempts.length} are kept; go on with --resume` });
       hooks.signal.throwIfAborted();
     }
-    const before = await kept.read(attempt.name);
+    const before = (await kept.read(attempt.name)) as Fitted | undefined;
     const made = before ?? (await fitFolds(attempt, parts));
-    if (!before) await kept.write(made);
+    if (!before) await kept.write(attempt.name, made);
     results.push(made);
     const spent = before ? 'done before' : `${made.seconds.toFixed(1)} s`;
     onEvent({ type: 'info', message: `${at + 1} of ${attempts.length}: ${attempt.name}, ${spent}` });
