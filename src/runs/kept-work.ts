@@ -10,8 +10,15 @@ import { packData, unpackData } from './plain-data.js';
 const FOLDER = 'attempts';
 const KEY = 'key.json';
 
-/** Whether work was begun in the folder and did not end. */
-export const begunWork = async (out: string): Promise<boolean> => (await keyOf(out)) !== undefined;
+/**
+ * Whether work was begun in the folder and did not end. What a process left that was stopped before its first piece is
+ * removed.
+ */
+export async function begunWork(out: string): Promise<boolean> {
+  if ((await keyOf(out)) !== undefined) return true;
+  await rm(join(out, FOLDER), { recursive: true, force: true });
+  return false;
+}
 
 async function keyOf(out: string): Promise<unknown> {
   const text = await readFile(join(out, FOLDER, KEY), 'utf8').catch(() => undefined);
