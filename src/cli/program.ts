@@ -120,7 +120,8 @@ export async function runProgram(
       // What was done when the signal came is done.
       if (signal.aborted && !('interrupted' in result && result.interrupted === false)) exitCode = 130;
       if ('passed' in result && result.passed === false) exitCode = 1;
-      if (json) stdout.write(`${JSON.stringify(result)}\n`);
+      // Escaped as JSON has it, so it is read as the same.
+      if (json) stdout.write(`${printable(JSON.stringify(result))}\n`);
       else say(`${describe(result)}\n`);
     } catch (error) {
       progress.finish();
