@@ -53,6 +53,8 @@ export const select: Verbs['select'] = (options, hooks) => inBackground('select'
 export const serve: Verbs['serve'] = (options, hooks) => inBackground('serve', options, hooks);
 /** Writes a run as files that other tools open. */
 export const exportRun: Verbs['exportRun'] = (options, hooks) => inBackground('exportRun', options, hooks);
+/** Looks at what a run, an export, a fit or a benchmark promises of itself. */
+export const verify: Verbs['verify'] = (options, hooks) => inBackground('verify', options, hooks);
 /** The whole story on real molecules. */
 export const demo: Verbs['demo'] = (options, hooks) => inBackground('demo', options, hooks);
 
@@ -118,6 +120,7 @@ export type { RankedRun, RankOptions, RankSummary } from './verbs/rank.js';
 export type { Retrieval, RetrievalScore } from './verbs/retrieval.js';
 export type { SelectOptions, SelectSummary } from './verbs/select.js';
 export type { ServeOptions, ServeSummary } from './verbs/serve.js';
+export type { Check, Verdict, VerifyOptions, VerifySummary } from './verbs/verify.js';
 export type { WatchOptions, WatchSummary } from './verbs/watch.js';
 export { version } from './version.js';
 export type { PluginOptions } from './worker/background.js';

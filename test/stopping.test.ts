@@ -94,7 +94,6 @@ describe('a run that is told to stop', () => {
     ).toBe(0);
     const before = await readdir(folder);
     const verbs = [
-      ['finetune', run, data, '--target', 'y', '--out', join(folder, 'finetuned'), '--threads', '1'],
       ['embed', run, data, '--out', join(folder, 'embeddings.parquet')],
       ['embed', run, data, '--out', join(folder, 'embeddings.csv')],
     ];
@@ -107,5 +106,17 @@ describe('a run that is told to stop', () => {
       expect(child.said).toContain('lacuna: interrupted');
       expect(await readdir(folder)).toEqual(before);
     }
+    const out = join(folder, 'finetuned');
+    const options = ['--target', 'y', '--out', out, '--threads', '1', '--seeds', '1', '--steps', '3'];
+    const child = start('finetune', run, data, ...options, '--from-scratch');
+    const done = ended(child);
+    await until(child, () => existsSync(join(out, 'attempts', 'key.json')));
+    child.kill('SIGTERM');
+    expect(await done, child.said).toBe(130);
+    expect(child.said).toContain('lacuna: interrupted');
+    expect(await readdir(out)).toEqual(['attempts']);
+    const resumed = start('finetune', run, data, ...options, '--from-scratch', '--resume');
+    expect(await ended(resumed), resumed.said).toBe(0);
+    expect(await readdir(out)).toContain('scores.json');
   });
 });

@@ -4,13 +4,13 @@
  * cell prepare, pretrain, train, score and write; then all cells as one result file.
  */
 
-import { readFile } from 'node:fs/promises';
 import { availableParallelism, cpus } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { DeviceName, Engine } from '../engine/engine.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { holdFolder } from '../files/hold-folder.js';
+import { readListed } from '../files/manifest.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type Cell, parseResults, type Results } from '../report/results.js';
@@ -187,9 +187,9 @@ async function runTask(
 
 /** What a result file holds and the folder lacks, as when the file alone was kept: cells, and what is said of their tasks and pretrainings. */
 async function restoreCells(suite: Suite, file: string, out: string): Promise<void> {
-  const text = await readFile(file, 'utf8').catch(() => undefined);
-  if (text === undefined) return;
-  const { tasks, cells, pretraining, masks } = parseResults(text, file);
+  if (!(await exists(file))) return;
+  const bytes = await readListed(out, basename(file));
+  const { tasks, cells, pretraining, masks } = parseResults(bytes.toString('utf8'), file);
   const keep = async (path: string, value: unknown) => {
     if (!(await exists(path))) await writeJson(path, value);
   };
@@ -256,7 +256,7 @@ const datasetsOf = ({ dataset, pretraining }: BenchmarkTask) => [dataset, pretra
 
 async function readTaskRecord(path: string): Promise<TaskRecord | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    return JSON.parse((await readListed(dirname(path), basename(path))).toString('utf8'));
   } catch {
     return undefined;
   }

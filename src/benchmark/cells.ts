@@ -1,6 +1,6 @@
 /** Cells: one method on one task with one seed, kept as a file under a key of all that it is computed from. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { readListed } from '../files/manifest.js';
 import { type Cell, cellSchema } from '../report/results.js';
 import type { Run } from '../runs/folder.js';
 import { isBetter } from '../scoring/metrics.js';
@@ -72,10 +72,9 @@ export function cellKey(
 
 /** The cell in a file; undefined where there is none, it is damaged, or it was computed from something else. */
 export async function readCell(path: string, key: string): Promise<Cell | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
   try {
-    const cell = cellSchema.parse(JSON.parse(text));
+    const bytes = await readListed(dirname(path), basename(path));
+    const cell = cellSchema.parse(JSON.parse(bytes.toString('utf8')));
     return cell.key === key ? cell : undefined;
   } catch {
     return undefined;

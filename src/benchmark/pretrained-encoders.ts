@@ -1,9 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { modelOf, resolveConfig } from '../config/defaults.js';
 import type { UserConfig } from '../config/schema.js';
 import { fitSource } from '../datasets/token-plan.js';
 import type { DeviceName } from '../engine/engine.js';
+import { InputError } from '../errors.js';
+import { readListed } from '../files/manifest.js';
 import type { ModelConfig } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { ownOptions } from '../objectives/index.js';
@@ -181,9 +182,12 @@ function remember<T>(known: Map<string, Promise<T>>, key: string, make: () => Pr
 async function readRecord(
   path: string,
 ): Promise<{ seconds: number; result?: PretrainingResult } | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
-  const { seconds, result } = JSON.parse(text);
+  const bytes = await readListed(dirname(path), basename(path)).catch((error) => {
+    if (error instanceof InputError) throw error;
+    return undefined;
+  });
+  if (bytes === undefined) return undefined;
+  const { seconds, result } = JSON.parse(bytes.toString('utf8'));
   return { seconds: Number(seconds), result: result && pretrainingSchema.parse(result) };
 }
 

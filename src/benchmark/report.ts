@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { InputError, LacunaError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
+import { readListed } from '../files/manifest.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { parseResults, type Results } from '../report/results.js';
 import { resultsPage } from '../report/results-page.js';
@@ -65,7 +66,11 @@ async function resultFiles(folder: string): Promise<string[]> {
 
 async function readResults(folder: string): Promise<Results[]> {
   const files = await resultFiles(folder);
-  return Promise.all(files.map(async (path) => parseResults(await readFile(path, 'utf8'), path)));
+  return Promise.all(
+    files.map(async (path) =>
+      parseResults((await readListed(dirname(path), basename(path))).toString('utf8'), path),
+    ),
+  );
 }
 
 /** undefined where there is no such file. */

@@ -15,19 +15,26 @@ export function define(command: Command, { run }: Session): void {
     .argument('<data>', 'a file with labels, or the folder of one data set with labels')
     .requiredOption('--out <run>', 'folder of the new run')
     .option('--tensorboard', "write TensorBoard's event files into the new run")
+    .option('--resume', 'go on with the fine-tuning that was stopped in the folder of the new run')
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(
     async (
       pretrained: string,
       data: string,
-      { out, tensorboard, json }: { out: string; tensorboard?: boolean; json?: boolean },
+      {
+        out,
+        resume,
+        tensorboard,
+        json,
+      }: { out: string; resume?: boolean; tensorboard?: boolean; json?: boolean },
     ) => {
       const { finetune: config = {} } = await readConfigOptions(command, keys);
       const targets = requireTargets(config.target);
       await run(
         json,
-        (verbs, hooks) => verbs.finetune({ run: pretrained, data, targets, out, config, tensorboard }, hooks),
+        (verbs, hooks) =>
+          verbs.finetune({ run: pretrained, data, targets, out, resume, config, tensorboard }, hooks),
         formatEvaluation,
       );
     },

@@ -211,6 +211,15 @@ async function lacuna(
     inspect: answer(inspection),
     map: answer({ file: 'm.html', rows: 7, rejected: 0, unknown: 0 }),
     compare: answer({ file: 'c.html', runs: 2 }),
+    verify: answer({
+      folder: 'r',
+      kind: 'run',
+      checks: [
+        { name: 'checksums', verdict: 'failed', detail: 'r/labels.json: corrupted' },
+        { name: 'log', verdict: 'not checked', detail: 'there is none' },
+      ],
+      passed: false,
+    }),
     watch: answer({ address: 'http://127.0.0.1:8081', interrupted: false }),
     select: answer({ file: 's.csv', rows: 9, pool: 90, rejected: 0, unknown: 0 }),
     neighbors: answer({ file: 'n.csv', rows: 9, pool: 8, k: 5, milliseconds: 0.25, rejected: 0, unknown: 0 }),

@@ -76,6 +76,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
     summary: 'fill the tables and figures of a page from benchmark results',
     load: () => import('./report.js'),
   },
+  verify: {
+    summary: 'check that a run, an export, a fit or a benchmark is whole and true',
+    load: () => import('./verify.js'),
+  },
   export: {
     summary: 'write a run as ONNX and safetensors for other tools',
     load: () => import('./export.js'),
@@ -131,7 +135,9 @@ export async function runProgram(
       progress.finish();
       // What was done when the signal came is done.
       if (signal.aborted && !('interrupted' in result && result.interrupted === false)) exitCode = 130;
-      if (json) stdout.write(`${JSON.stringify(result)}\n`);
+      if ('passed' in result && result.passed === false) exitCode = 1;
+      // Escaped as JSON has it, so it is read as the same.
+      if (json) stdout.write(`${printable(JSON.stringify(result))}\n`);
       else say(`${describe(result)}\n`);
     } catch (error) {
       progress.finish();

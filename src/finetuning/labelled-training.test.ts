@@ -16,6 +16,7 @@ import {
   encoderNetwork,
   layerRate,
   type TrainingSettings,
+  type TrainingState,
   type TrainOptions,
   trainToBest,
 } from './labelled-training.js';
@@ -187,6 +188,31 @@ describe('a training that validates', () => {
     );
     expect(averaged.result).toEqual({ parameters: averaged.seen[39], valid: 1, step: 20 });
     expect(largestDifference(averaged.result.parameters, expected)).toBeLessThan(1e-5);
+  });
+
+  it('goes on from a state to the same parameters, validations and end', async () => {
+    const values = [1, 5, 4, 6, 5, 5, 9, 9, 9, 9];
+    const options = { patience: 2, weightAverage: 0.9 };
+    const twice = values.flatMap((value) => [value, value - 0.5]);
+    const whole = await trained(twice, options);
+    for (let last = 1; last < whole.seen.length; last++) {
+      const stop = new AbortController();
+      let state: TrainingState | undefined;
+      const stopped = trained(twice, {
+        ...options,
+        signal: stop.signal,
+        onStep: ({ step }) => step === last && stop.abort(new Error('enough')),
+        keep: async (own) => {
+          state = structuredClone(own);
+        },
+      });
+      await expect(stopped).rejects.toThrow('enough');
+      expect(state?.step).toBe(last);
+      const left = twice.slice(2 * Math.floor(last / 2));
+      const { result, trainer } = await trained(left, { ...options, state });
+      expect(result).toEqual(whole.result);
+      expect(trainer.state).toEqual(whole.trainer.state);
+    }
   });
 
   it('keeps the first of equally good ones, as whoever asks means good', async () => {

@@ -110,7 +110,28 @@ export interface TrainOptions {
   readonly onStep?: (at: { step: number; epoch: number; loss: number; lr: number }) => void;
   /** The better of the parameters' score on the validation part and that of their average, where there is one. */
   readonly onValid?: (at: { step: number; valid: number }) => void;
+  /** Goes on from here, to the same parameters as if it had not been stopped. */
+  readonly state?: TrainingState;
+  /** Keeps where it is, from time to time and where the signal stops it. */
+  readonly keep?: (state: TrainingState) => Promise<void>;
 }
+
+/** Where a training is: all that the steps to come depend on. */
+export interface TrainingState {
+  /** Steps done. */
+  readonly step: number;
+  readonly parameters: Float32Array;
+  readonly firstMoment: Float32Array;
+  readonly secondMoment: Float32Array;
+  /** Where a running average is kept. */
+  readonly average?: Float32Array;
+  readonly best?: Trained;
+  /** Validations since the best one. */
+  readonly since: number;
+}
+
+/** Steps between two states that are kept. */
+const KEPT_STEPS = 200;
 
 /** Validations per training where nothing is said. */
 const VALIDATIONS = 10;
@@ -151,22 +172,36 @@ export async function trainToBest(
   options: TrainOptions & Pick<TrainingSettings, 'weightAverage'>,
   { plans, feeds, validate, isBetter }: TrainingData,
 ): Promise<Trained> {
-  const { steps, learningRate, start, seed, signal, onStep, onValid, weightAverage } = options;
+  const { steps, learningRate, start, seed, signal, onStep, onValid, weightAverage, state, keep } = options;
   const { validations = VALIDATIONS, patience = Number.POSITIVE_INFINITY } = options;
   const validSteps = Math.ceil(steps / validations);
   const fresh = initializeParameters(trainer.layout, seed);
   trainer.begin(start ? withEncoder(fresh, trainer.layout, start) : fresh);
+  if (state) {
+    for (const name of ['parameters', 'firstMoment', 'secondMoment', 'average'] as const) {
+      const kept = state[name];
+      if (kept) trainer.state[name]?.set(kept);
+    }
+  }
+  let done = state?.step ?? 0;
   const taken = trainingSteps(trainer, {
-    batches: epochs(plans, feeds),
-    steps,
+    batches: epochs(plans, feeds, done),
+    start: done,
+    // One that had ended by its patience when it was stopped takes no more.
+    steps: (state?.since ?? 0) < patience ? steps : done,
     rate: (step) => learningRateAt(step, steps, Math.ceil(steps / 10), learningRate),
     // The first steps are forgotten sooner.
     momentum:
       weightAverage === undefined ? undefined : (step) => Math.min(weightAverage, (2 + step) / (11 + step)),
     signal,
   });
-  let best: Trained | undefined;
-  let since = 0;
+  let best = state?.best;
+  let since = state?.since ?? 0;
+  const keepState = async () => {
+    await trainer.fetchState();
+    const { parameters, firstMoment, secondMoment, average } = trainer.state;
+    await keep?.({ step: done, parameters, firstMoment, secondMoment, average, best, since });
+  };
   /** Validates the parameters that the trainer has after a step. */
   const consider = async (step: number) => {
     const valid = await validate();
@@ -178,35 +213,45 @@ export async function trainToBest(
   };
   try {
     for await (const { step, loss, learningRate: lr, batch } of taken) {
+      done = step;
       onStep?.({ step, epoch: batch.epoch, loss, lr });
-      if (step % validSteps !== 0 && step !== steps) continue;
-      let valid = await consider(step);
-      if (weightAverage !== undefined) {
-        trainer.exchangeAverage();
-        const averaged = await consider(step);
-        if (isBetter(averaged, valid)) valid = averaged;
-        trainer.exchangeAverage();
+      if (step % validSteps === 0 || step === steps) {
+        let valid = await consider(step);
+        if (weightAverage !== undefined) {
+          trainer.exchangeAverage();
+          const averaged = await consider(step);
+          if (isBetter(averaged, valid)) valid = averaged;
+          trainer.exchangeAverage();
+        }
+        onValid?.({ step, valid });
+        if (++since >= patience) break;
       }
-      onValid?.({ step, valid });
-      if (++since >= patience) break;
+      if (step % KEPT_STEPS === 0 && step < steps) await keepState();
     }
   } catch (error) {
     if (!(error instanceof NonFiniteStep)) throw error;
     throw new LacunaError(`fine-tuning ${error.message}; try a lower learning rate than ${learningRate}`);
   }
-  signal?.throwIfAborted();
+  if (signal?.aborted) {
+    if (done > (state?.step ?? 0)) await keepState();
+    signal.throwIfAborted();
+  }
   if (best === undefined) throw new Error('fine-tuning validated nothing');
   return best;
 }
 
-/** The batches of one epoch after the other, without end. */
+/** The batches of one epoch after the other, without end, those of the first steps left out. */
 function* epochs(
   plans: TrainingData['plans'],
   feeds: TrainingData['feeds'],
+  done: number,
 ): Generator<StepBatch & { readonly epoch: number }> {
   let step = 0;
   for (let epoch = 0; ; epoch++)
-    for (const plan of plans(epoch)) yield { tokens: plan.tokens, feeds: feeds(plan, step++, epoch), epoch };
+    for (const plan of plans(epoch)) {
+      if (step++ < done) continue;
+      yield { tokens: plan.tokens, feeds: feeds(plan, step - 1, epoch), epoch };
+    }
 }
 
 /**

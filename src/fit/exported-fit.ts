@@ -1,7 +1,6 @@
 /** The model that a fit leaves as files that other tools open. */
 import { InputError } from '../errors.js';
 import type { FeatureColumns } from '../features/index.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
 import { encodeProgram } from '../onnx/encode.js';
 import {
   describePredictions,
@@ -70,13 +69,13 @@ export async function writeFitExport(
       `${fit.folder}: would be an ONNX file of ${(bytes.length / 2 ** 30).toFixed(1)} GiB, and one of 2 cannot be opened; predict with the folder itself, or fit again with --folds 1`,
     );
   }
-  await writeFileAtomically(files.path('model'), [bytes]);
+  await files.bytes('model', [bytes]);
   await files.json('labels', labels);
   if (features.length > 0) await files.json('features', inputs);
   await writeTokenizer(files, fit);
   if (run) {
     const parameters = encodeSafetensors(graph.parameters, { format: 'lacuna', version });
-    await writeFileAtomically(files.path('parameters'), parameters);
+    await files.bytes('parameters', parameters);
     await files.json('config', withoutFolders(run.config));
   }
 }

@@ -1,11 +1,8 @@
 /** The model that a fit leaves, as files: written once, and read again to predict or to be exported. */
-import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
-import type { ReadingOptions } from '../config/schema.js';
+import type { FitOptions, ReadingOptions } from '../config/schema.js';
 import { InputError } from '../errors.js';
 import { type FeatureSet, type FeatureState, featureSets } from '../features/index.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
-import { hashConfig } from '../files/config-hash.js';
 import { encoderParameters } from '../finetuning/frozen-encoder.js';
 import type { FittedModel } from '../probes/fitted-model.js';
 import type { Schema } from '../records/cells/schema.js';
@@ -13,12 +10,16 @@ import { saveCheckpoint } from '../runs/checkpoints.js';
 import {
   openRun,
   type Run,
+  readRunFile,
   readRunJson,
   readRunSchema,
   readTokenizer,
   runFile,
-  writeJson,
+  writeRunFile,
+  writeRunJson,
 } from '../runs/folder.js';
+import { packData, unpackData } from '../runs/plain-data.js';
+import { runHash } from '../runs/recorded-pretraining.js';
 import { type LabelSpec, labelSpecSchema } from '../scoring/labels.js';
 import { type MetricName, metrics } from '../scoring/metrics.js';
 import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
@@ -26,7 +27,6 @@ import type { Tokenizer } from '../tokenizers/index.js';
 import { version } from '../version.js';
 import type { TrainedEncoder } from './attempts.js';
 import { EMBEDDING } from './models.js';
-import { packData, unpackData } from './plain-data.js';
 import type { Selection } from './select.js';
 
 /** A number, or null where it is undefined. */
@@ -45,7 +45,9 @@ const savedSchema = z.object({
     }),
   ),
   /** The file that was fitted, as it was named, and how it is read; fits of earlier versions do not tell. */
-  data: z.looseObject({ path: z.string() }).optional(),
+  data: z.looseObject({ path: z.string(), hash: z.string().optional() }).optional(),
+  /** How its records were parted; fits of earlier versions do not tell. */
+  split: z.looseObject({}).optional(),
   /** What each set of features was fitted to, by its name. */
   features: z.record(z.string(), z.unknown()),
   parts: z
@@ -75,14 +77,21 @@ export interface FitToSave {
   readonly selection: Selection;
   /** The file, and how it is read, so that an export can be tried on its records. */
   readonly data?: FittedData;
+  readonly split?: FittedSplit;
 }
 
-/** A file and how it is read. */
-export type FittedData = ReadingOptions & { readonly path: string };
+/** A file and how it is read; fits of earlier versions do not tell its checksum. */
+export type FittedData = ReadingOptions & { readonly path: string; readonly hash?: string };
+
+/** How the records of a file are parted, and the column that pretraining was split by. */
+export type FittedSplit = Pick<
+  FitOptions,
+  'split' | 'split_column' | 'validation_column' | 'valid_fraction' | 'test_fraction'
+> & { readonly pretrained_split?: string };
 
 /** Writes the model; fit.json last, which makes it whole. With an encoder in it the folder is a run, too. */
 export async function saveFit(folder: string, fit: FitToSave): Promise<void> {
-  const { spec, metric, tokenizer, schema, run, selection, data } = fit;
+  const { spec, metric, tokenizer, schema, run, selection, data, split } = fit;
   const used = new Set(selection.parts.flatMap(({ fitted }) => fitted.features));
   const parts = selection.parts.map(({ fitted: { name, features, models }, weight }) => ({
     name,
@@ -92,24 +101,25 @@ export async function saveFit(folder: string, fit: FitToSave): Promise<void> {
   }));
   const features = Object.fromEntries(Object.entries(fit.features).filter(([name]) => used.has(name)));
   const packed = packData({ parts, features }, 'fit');
-  await writeJson(runFile(folder, 'tokenizer'), tokenizer.toJSON());
-  if (schema) await writeJson(runFile(folder, 'schema'), schema);
+  await writeRunJson(folder, 'tokenizer', tokenizer.toJSON());
+  if (schema) await writeRunJson(folder, 'schema', schema);
   if (run && selection.parts.some(({ fitted }) => fitted.representation)) {
     await saveCheckpoint(folder, {
       step: run.step,
       tensors: encoderParameters(run.model, run.tensors, run.folder),
-      metadata: { epoch: 0, position: run.step, config_hash: hashConfig({ ...run.config }), version },
+      metadata: { epoch: 0, position: run.step, config_hash: runHash(run.config), version },
     });
-    await writeJson(runFile(folder, 'config'), run.config);
+    await writeRunJson(folder, 'config', run.config);
   }
-  await writeFileAtomically(runFile(folder, 'models'), encodeSafetensors(packed.tensors));
+  await writeRunFile(folder, 'models', encodeSafetensors(packed.tensors));
   const { chosen, simple, rows, differences } = selection;
   const scores = { chosen, simple, rows, differences };
-  await writeJson(runFile(folder, 'fit'), {
+  await writeRunJson(folder, 'fit', {
     version,
     spec,
     metric,
     data,
+    split,
     ...scores,
     ...(packed.json as object),
   });
@@ -131,6 +141,7 @@ export interface SavedFit {
   /** The scores of all that was tried; null is undefined. */
   readonly rows: z.infer<typeof savedSchema>['rows'];
   readonly data?: FittedData;
+  readonly split?: FittedSplit;
   readonly tokenizer: Tokenizer;
   readonly schema?: Schema;
   /** The pretrained encoder that a part needs. */
@@ -150,7 +161,8 @@ export async function readFit(folder: string): Promise<SavedFit> {
   }
   const { data } = result.data;
   const models = runFile(folder, 'models');
-  const bytes = await readFile(models).catch((cause) => {
+  const bytes = await readRunFile(folder, 'models').catch((cause) => {
+    if (cause instanceof InputError) throw cause;
     throw new InputError(`${models}: could not be read (${cause.code ?? cause.message}); fit again`, {
       cause,
     });
@@ -180,6 +192,7 @@ export async function readFit(folder: string): Promise<SavedFit> {
     ...result.data,
     folder,
     data: data as FittedData | undefined,
+    split: result.data.split as FittedSplit | undefined,
     tokenizer: await readTokenizer(folder),
     schema: await readRunSchema(folder),
     run: encoded ? await openRun(folder) : undefined,

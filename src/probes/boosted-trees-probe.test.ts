@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { packData, unpackData } from '../fit/plain-data.js';
 import { roundsOf } from '../numerics/boosted-trees.js';
+import { packData, unpackData } from '../runs/plain-data.js';
 import type { OutputLayout } from '../scoring/metrics.js';
 import { random } from '../tensor/random.js';
 import { boostedTrees } from './boosted-trees-probe.js';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { nodeEngine } from '../engine/node.js';
-import { packData, unpackData } from '../fit/plain-data.js';
 import * as g from '../graph/index.js';
+import { packData, unpackData } from '../runs/plain-data.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { OutputLayout } from '../scoring/metrics.js';
 import { random } from '../tensor/random.js';

@@ -16,9 +16,13 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-/** Escapes text for element content and for quoted attributes. Control characters, which HTML forbids, become U+FFFD. */
+/** Control characters, which HTML forbids, and those that turn the direction of writing round, as U+FFFD. */
+export const shown = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Bidi_Control}]/gu, (c) => (/[\t\n\r]/.test(c) ? c : '\ufffd'));
+
+/** Escapes text for element content and for quoted attributes; see {@link shown}. */
 export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (c) => ENTITIES[c] as string).replace(/[^\P{Cc}\t\n\r]/gu, '\ufffd');
+  return shown(text.replace(/[&<>"']/g, (c) => ENTITIES[c] as string));
 }
 
 function toHtml(value: HtmlValue): string {

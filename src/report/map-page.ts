@@ -1,6 +1,6 @@
 /** A map of records as one page that asks for nothing. */
 import { createHash } from 'node:crypto';
-import { html, Markup } from './html.js';
+import { html, Markup, shown } from './html.js';
 import { MAP_SCRIPT } from './map-script.js';
 import { pageStyle } from './page-style.js';
 
@@ -76,7 +76,7 @@ export function mapPage(map: RecordMap): string {
     text,
   };
   // In an element of script, only an end tag or a comment would end the text.
-  const json = new Markup(JSON.stringify(data).replaceAll('<', '\\u003c'));
+  const json = new Markup(shown(JSON.stringify(data)).replaceAll('<', '\\u003c'));
   const hash = createHash('sha256').update(MAP_SCRIPT).digest('base64');
   const policy = new Markup(`default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'`);
   return html`<!doctype html>

@@ -53,7 +53,7 @@ export const newestStep = async (runDir: string): Promise<number | undefined> =>
   (await listCheckpoints(runDir))[0]?.step;
 
 /** Checkpoint files of a run, newest first. */
-async function listCheckpoints(runDir: string): Promise<{ step: number; path: string }[]> {
+export async function listCheckpoints(runDir: string): Promise<{ step: number; path: string }[]> {
   const folder = checkpointsFolder(runDir);
   const names = await readdir(folder).catch(() => []);
   return names

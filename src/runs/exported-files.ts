@@ -1,10 +1,10 @@
 /** A trained encoder as files that other tools open. */
 import { readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Config } from '../config/schema.js';
 import { LacunaError } from '../errors.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
+import { MANIFEST, writeListed } from '../files/manifest.js';
 import { predictionProgram } from '../finetuning/predicted-graph.js';
 import type { Program } from '../graph/index.js';
 import { encoderGraph, type ModelConfig } from '../learning/model.js';
@@ -15,7 +15,7 @@ import { elementCount, type HostTensor } from '../tensor/tensor.js';
 import type { Tokenizer, TokenizerKind } from '../tokenizers/index.js';
 import { version } from '../version.js';
 import { RECORD_FILE } from './card-example.js';
-import { type Run, runFile, writeJson } from './folder.js';
+import { jsonBytes, type Run, runFile } from './folder.js';
 import type { LearnedLabels } from './labels.js';
 import { readMetrics } from './metrics-log.js';
 import { type ModelCardFacts, modelCard } from './model-card.js';
@@ -35,19 +35,16 @@ const metadataOf = ({ encoder }: Pick<ModelConfig, 'encoder'>, tokenizer: Tokeni
   encoder: JSON.stringify(encoder),
 });
 
-/** Writes the encoder with its parameters as an ONNX model, whose metadata says how records become its inputs. */
-export async function writeEncoder(
-  path: string,
+/** The encoder with its parameters as the bytes of an ONNX model, whose metadata says how records become its inputs. */
+export const encoderBytes = (
   model: Pick<ModelConfig, 'spec' | 'encoder'>,
   tokenizer: Tokenizer,
   parameters: Readonly<Record<string, HostTensor>>,
-): Promise<void> {
-  const bytes = encodeProgram(encoderProgram(model), {
+): Uint8Array =>
+  encodeProgram(encoderProgram(model), {
     parameters: (name) => parameters[name],
     metadata: metadataOf(model, tokenizer),
   });
-  await writeFileAtomically(path, [bytes]);
-}
 
 /** The files of an export, as far as it has them. */
 export const exportedFiles = {
@@ -69,23 +66,22 @@ export const exportedFiles = {
 
 /** A folder that becomes an export. */
 export class ExportFolder {
-  /** The names of the files that were written. */
-  readonly written: string[] = [];
+  /** The names of the files that were written, the manifest first. */
+  readonly written: string[] = [MANIFEST];
 
   constructor(readonly folder: string) {}
 
-  /** The path of a file that is about to be written. */
-  path(file: keyof typeof exportedFiles): string {
+  bytes(file: keyof typeof exportedFiles, chunks: readonly Uint8Array[]): Promise<void> {
     this.written.push(exportedFiles[file]);
-    return join(this.folder, exportedFiles[file]);
+    return writeListed(this.folder, exportedFiles[file], chunks);
   }
 
   text(file: keyof typeof exportedFiles, text: string): Promise<void> {
-    return writeFileAtomically(this.path(file), [new TextEncoder().encode(text)]);
+    return this.bytes(file, [new TextEncoder().encode(text)]);
   }
 
   json(file: keyof typeof exportedFiles, value: unknown): Promise<void> {
-    return writeJson(this.path(file), value);
+    return this.bytes(file, [jsonBytes(value)]);
   }
 }
 
@@ -171,12 +167,12 @@ export async function writeExport(
       parameters: (name) => run.tensors[name],
       metadata: { ...metadataOf(model, tokenizer), labels: JSON.stringify(described) },
     });
-    await writeFileAtomically(files.path('model'), [bytes]);
+    await files.bytes('model', [bytes]);
     await files.json('labels', { ...described, spec, scale });
-  } else await writeEncoder(files.path('encoder'), model, tokenizer, encoder);
+  } else await files.bytes('encoder', [encoderBytes(model, tokenizer, encoder)]);
   const parameters = Object.entries(run.tensors).filter(([name]) => !name.startsWith('optimizer.'));
-  await writeFileAtomically(
-    files.path('parameters'),
+  await files.bytes(
+    'parameters',
     encodeSafetensors(Object.fromEntries(parameters), { format: 'lacuna', version, step: String(run.step) }),
   );
   await writeTokenizer(files, run);

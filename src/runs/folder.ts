@@ -1,12 +1,12 @@
 /** A run on disk: where its files are, and how they are read back. */
-import { access, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, readdir } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { modelOf } from '../config/defaults.js';
 import { parseRunConfig } from '../config/parse.js';
 import type { Config } from '../config/schema.js';
 import { InputError } from '../errors.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
 import { LOCK } from '../files/hold-folder.js';
+import { MANIFEST, readListed, writeListed } from '../files/manifest.js';
 import type { ModelConfig } from '../learning/model.js';
 import { parseSchema, type Schema } from '../records/cells/schema.js';
 import { removeAbandoned } from '../sources/partial-names.js';
@@ -27,6 +27,7 @@ const files = {
   learned: 'learned.safetensors',
   done: 'DONE',
   lock: LOCK,
+  manifest: MANIFEST,
   fit: 'fit.json',
   models: 'models.safetensors',
   /** Of an export. */
@@ -44,9 +45,28 @@ export async function ownFiles(run: string): Promise<string[]> {
   );
 }
 
-export async function writeJson(path: string, value: unknown): Promise<void> {
-  await writeFileAtomically(path, [new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`)]);
-}
+/** Writes a JSON file and lists it in the manifest of its folder. */
+export const writeJson = (path: string, value: unknown): Promise<void> =>
+  writeListed(dirname(path), basename(path), [jsonBytes(value)]);
+
+/** A value as a JSON file has it. */
+export const jsonBytes = (value: unknown): Uint8Array =>
+  new TextEncoder().encode(`${JSON.stringify(value, null, 2)}\n`);
+
+/** Writes one of a run's files that are written once, and lists it in the manifest. */
+export const writeRunFile = (
+  run: string,
+  file: keyof typeof files,
+  chunks: readonly Uint8Array[],
+): Promise<void> => writeListed(run, files[file], chunks);
+
+/** The same for a JSON file. */
+export const writeRunJson = (run: string, file: keyof typeof files, value: unknown): Promise<void> =>
+  writeRunFile(run, file, [jsonBytes(value)]);
+
+/** The bytes of one of a run's files. Throws InputError where the manifest lists other ones, and what the system says where they cannot be read. */
+export const readRunFile = (run: string, file: keyof typeof files): Promise<Buffer> =>
+  readListed(run, files[file]);
 
 /**
  * Throws InputError unless the folder is absent or empty, so that no run is written over another. With `resume`, what
@@ -62,7 +82,7 @@ export async function assertNewRun(run: string, { resume = false } = {}): Promis
   });
   // What is held for this run, or was for one that has left nothing.
   const entries = found.filter((entry) => entry !== files.lock);
-  const begun = [files.tokenizer, files.schema, files.learned];
+  const begun = [files.tokenizer, files.schema, files.learned, files.manifest];
   const left = resume ? entries.filter((entry) => !begun.some((name) => entry.startsWith(name))) : entries;
   if (left.length > 0) {
     throw new InputError(
@@ -86,10 +106,11 @@ export const hasConfig = (run: string): Promise<boolean> => hasFile(run, 'config
 /** Whether the folder holds a model that `fit` left. */
 export const holdsFit = (folder: string): Promise<boolean> => hasFile(folder, 'fit');
 
-/** One of a run's JSON files. Throws InputError when it is missing or is not JSON. */
+/** One of a run's JSON files. Throws InputError when it is missing, damaged or not JSON. */
 export async function readRunJson(run: string, file: keyof typeof files): Promise<unknown> {
   const path = runFile(run, file);
-  const text = await readFile(path, 'utf8').catch(async (cause) => {
+  const bytes = await readRunFile(run, file).catch(async (cause) => {
+    if (cause instanceof InputError) throw cause;
     if (file === 'config' && (await holdsFit(run))) {
       throw new InputError(
         `${run}: is a model that fit left, with no encoder in it; predict reads it, and an encoder has to be pretrained (lacuna pretrain)`,
@@ -103,7 +124,7 @@ export async function readRunJson(run: string, file: keyof typeof files): Promis
     );
   });
   try {
-    return JSON.parse(text);
+    return JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
     throw new InputError(`${path}: is not JSON: ${(cause as Error).message}`, { cause });
   }
@@ -157,7 +178,7 @@ async function readExported(
 ): Promise<Pick<Run, 'step' | 'tensors'> | undefined> {
   if (!(await hasFile(folder, 'parameters'))) return undefined;
   const path = runFile(folder, 'parameters');
-  const { tensors, metadata } = decodeSafetensors(await readFile(path), path);
+  const { tensors, metadata } = decodeSafetensors(await readRunFile(folder, 'parameters'), path);
   return { tensors, step: Number(metadata.step ?? config.training.steps) };
 }
 

@@ -1,13 +1,11 @@
 /** Which records a run learned from, so that an evaluation can tell whether it tests on some of them. */
-import { readFile } from 'node:fs/promises';
 import { InputError } from '../errors.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
 import type { RecordHashes } from '../records/record-hash.js';
 import type { LabelledRecords } from '../scoring/parts.js';
 import { decodeSafetensors, encodeSafetensors } from '../tensor/safetensors.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { version } from '../version.js';
-import { runFile } from './folder.js';
+import { readRunFile, runFile, writeRunFile } from './folder.js';
 
 /** Hashes that a run keeps, at most: 8 MiB. Of more records those with the smallest hashes are kept, a fair sample. */
 const MOST_HASHES = 1 << 20;
@@ -19,9 +17,12 @@ export interface LearnedRecords {
   readonly hashes: ReadonlySet<number>;
   /** Hashes whose high word is below are kept: 2³² where all are. */
   readonly below: number;
+  /** Of what wrote them. */
+  readonly version?: string;
 }
 
-const hashAt = ({ low, high }: RecordHashes, i: number): number => high[i] * 2 ** 21 + (low[i] >>> 11);
+/** 53 bits of the hash of a record. */
+export const hashAt = ({ low, high }: RecordHashes, i: number): number => high[i] * 2 ** 21 + (low[i] >>> 11);
 
 /** Collects the records of a run as they are learned from. */
 export class LearnedRecordsWriter {
@@ -51,14 +52,15 @@ export class LearnedRecordsWriter {
     const sorted = BigInt64Array.from([...this.hashes], BigInt).sort();
     const tensors = { record_hashes: hostTensor('int64', [sorted.length], sorted) };
     const metadata = { version, below: String(this.below) };
-    await writeFileAtomically(runFile(run, 'learned'), encodeSafetensors(tensors, metadata));
+    await writeRunFile(run, 'learned', encodeSafetensors(tensors, metadata));
   }
 }
 
 /** What a run learned from; undefined of a run that does not tell, as of an earlier version. Throws InputError for a damaged file. */
 export async function readLearnedRecords(run: string): Promise<LearnedRecords | undefined> {
   const path = runFile(run, 'learned');
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readRunFile(run, 'learned').catch((error: NodeJS.ErrnoException) => {
+    if (error instanceof InputError) throw error;
     if (error.code === 'ENOENT') return undefined;
     throw new InputError(`${path}: could not be read (${error.code ?? error.message})`, { cause: error });
   });
@@ -68,7 +70,7 @@ export async function readLearnedRecords(run: string): Promise<LearnedRecords | 
   const below = Number(metadata.below);
   if (!(data instanceof BigInt64Array) || !(below > 0 && below <= WORD))
     throw new InputError(`${path}: is not the list of records that a run of Lacuna learned from`);
-  return { hashes: new Set(Array.from(data, Number)), below };
+  return { hashes: new Set(Array.from(data, Number)), below, version: metadata.version };
 }
 
 /** Test records that a run learned from. */

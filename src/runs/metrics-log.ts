@@ -1,7 +1,8 @@
 import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
 import { InputError } from '../errors.js';
 import { writeError, writeFileAtomically } from '../files/atomic-file.js';
+import { readListed, unlist } from '../files/manifest.js';
 
 /** One line of metrics.jsonl. `undefined` values are left out. */
 export interface Metrics {
@@ -30,6 +31,7 @@ export class MetricsLog {
    */
   static async open(path: string, resumedStep = -1): Promise<MetricsLog> {
     const kept = resumedStep < 0 ? [] : (await readMetrics(path)).filter(({ step }) => step <= resumedStep);
+    await unlist(dirname(path), basename(path));
     await writeFileAtomically(path, [Buffer.from(kept.map((line) => `${JSON.stringify(line)}\n`).join(''))]);
     try {
       return new MetricsLog(path, openSync(path, 'a'));
@@ -76,10 +78,11 @@ export class MetricsLog {
  * killed process and is left out unless it is whole. Throws InputError naming the line that is not a JSON object with a step.
  */
 export async function readMetrics(path: string): Promise<Metrics[]> {
-  const text = await readFile(path, 'utf8').catch((error) => {
-    if (error.code === 'ENOENT') return '';
+  const bytes = await readListed(dirname(path), basename(path)).catch((error) => {
+    if (error.code === 'ENOENT') return Buffer.alloc(0);
     throw error;
   });
+  const text = bytes.toString('utf8');
   const lines = text.split('\n');
   const metrics: Metrics[] = [];
   for (const [index, line] of lines.entries()) {

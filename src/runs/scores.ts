@@ -2,7 +2,7 @@
 
 import type { LabelledData } from '../datasets/labelled-data.js';
 import type { Interval } from '../scoring/statistics.js';
-import { hasFile, readRunJson, runFile, writeJson } from './folder.js';
+import { hasFile, readRunJson, runFile, writeRunJson } from './folder.js';
 import type { LearnedCount } from './learned-records.js';
 
 /** One method's test scores over its seeds. */
@@ -38,6 +38,8 @@ export interface ScoreDifference extends Interval {
 export interface Scores {
   /** Name of the labelled data, without its path; earlier versions do not tell. */
   readonly data?: string;
+  /** Its checksum, likewise. */
+  readonly hash?: string;
   readonly task: string;
   /** The columns that were predicted. */
   readonly targets: readonly string[];
@@ -79,9 +81,8 @@ export const describeParts = (
 
 /** Writes scores.json into a run and gives the scores with its path. What is undefined becomes null, with a `reason`. */
 export async function writeScores(run: string, scores: Scores): Promise<Scores> {
-  const file = runFile(run, 'scores');
-  await writeJson(file, scores);
-  return { ...scores, file };
+  await writeRunJson(run, 'scores', scores);
+  return { ...scores, file: runFile(run, 'scores') };
 }
 
 /** The scores that a run has, or undefined. Throws InputError for a scores.json that is no JSON. */

@@ -154,6 +154,76 @@ describe('finetune', () => {
   });
 });
 
+describe('a fine-tuning that is stopped', () => {
+  const options = {
+    steps: 230,
+    seeds: 2,
+    weight_average: 0.9,
+    dropout: 0.1,
+    patience: 9,
+    shots: undefined,
+  };
+  const start = (out: string, { resume = false, more = {} } = {}) =>
+    ({
+      run: file('run'),
+      data: file('molecules.csv'),
+      targets: ['carbons'],
+      out: file(out),
+      resume,
+      config: { ...config, ...options, task: 'regression', ...more },
+    }) as const;
+  const learned = ({ methods }: Scores) => methods.map(({ seconds: _, ...row }) => row);
+  const filesOf = async (out: string) => {
+    const names = (await readdir(file(out), { recursive: true, withFileTypes: true }))
+      .filter((entry) => entry.isFile() && !/scores|SHA256/.test(entry.name))
+      .map((entry) => join(entry.parentPath, entry.name));
+    return Promise.all(
+      names.sort().map(async (path) => [path.slice(file(out).length), await readFile(path)]),
+    );
+  };
+
+  it('goes on to the same bits, wherever it was stopped, and trains nothing twice', async () => {
+    const whole = await finetune(start('whole'));
+    let steps = 0;
+    for (let stops = 1; ; stops++) {
+      const stop = new AbortController();
+      let own = 0;
+      const scores = await finetune(start('stopped', { resume: true }), {
+        signal: stop.signal,
+        onEvent: ({ type }) => {
+          if (type !== 'step') return;
+          steps++;
+          if (++own === 130) stop.abort(new Error('stopped'));
+        },
+      }).catch((error: Error) => {
+        expect(error.message).toBe('stopped');
+      });
+      if (!scores) {
+        expect(await readdir(file('stopped'))).toEqual(['attempts']);
+        continue;
+      }
+      expect(stops).toBeGreaterThan(3);
+      expect(learned(scores)).toEqual(learned(whole));
+      break;
+    }
+    expect(steps).toBe(4 * 230);
+    expect(await filesOf('stopped')).toEqual(await filesOf('whole'));
+  });
+
+  it('is not gone on with by other options, nor where it was not asked for', async () => {
+    const stop = new AbortController();
+    const stopped = finetune(start('other'), {
+      signal: stop.signal,
+      onEvent: ({ type }) => type === 'step' && stop.abort(new Error('stopped')),
+    });
+    await expect(stopped).rejects.toThrow('stopped');
+    await expect(finetune(start('other'))).rejects.toThrow('go on with its run by --resume');
+    const other = start('other', { resume: true, more: { learning_rate: 1e-3 } });
+    await expect(finetune(other)).rejects.toThrow('begun with other data, another encoder or other options');
+    await expect(finetune(start('whole', { resume: true }))).rejects.toThrow('no run to go on with');
+  });
+});
+
 describe('several splits', () => {
   it('are scored one by one; the first is that of a single one, and its model is written', async () => {
     const split = { split: 'random', seeds: 1, steps: 20 };

@@ -14,18 +14,23 @@ import { describeShots } from '../datasets/shots.js';
 import { type Engine, versionsOn } from '../engine/engine.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
-import { hashConfig } from '../files/config-hash.js';
 import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { checkPositive } from '../finetuning/label-scale.js';
-import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/labelled-training.js';
+import {
+  encoderNetwork,
+  LabelledTrainer,
+  type Trained,
+  type TrainingState,
+} from '../finetuning/labelled-training.js';
 import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { EventFile } from '../runs/event-file.js';
-import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
+import { assertNewRun, openRun, type Run, writeRunJson } from '../runs/folder.js';
+import { begunWork, type KeptWork, keptWork } from '../runs/kept-work.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
-import type { Metrics } from '../runs/metrics-log.js';
+import { runHash } from '../runs/recorded-pretraining.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
 import type { LabelSpec } from '../scoring/labels.js';
@@ -50,6 +55,8 @@ export interface FinetuneVerbOptions {
   readonly config?: FinetuneOptions;
   /** Write each training's loss, rate and validation as TensorBoard's event files, in `tensorboard` of the new run. */
   readonly tensorboard?: boolean;
+  /** Go on with the fine-tuning that was stopped in this folder. */
+  readonly resume?: boolean;
 }
 
 /** Fine-tunes, scores and writes a run that `predict` can use. Throws InputError for data or options that do not fit. */
@@ -68,10 +75,10 @@ export async function finetuneRuns(options: FinetuneRunsOptions, hooks: Hooks = 
 type FinetuneRunsOptions = Omit<FinetuneVerbOptions, 'run'> & { readonly runs: readonly string[] };
 
 async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise<Scores> {
-  const { data, targets, out } = options;
+  const { data, targets, out, resume } = options;
   const config = parseConfig({ finetune: options.config ?? {} }, 'config').finetune ?? {};
   const { onEvent = () => {} } = hooks;
-  await assertNewRun(out);
+  if (!(resume && (await begunWork(out)))) await assertNewRun(out, { resume });
   await refuseOverwriteFolder(await inputFiles(data, config.format), out);
   const runs: Run[] = [];
   for (const folder of options.runs) {
@@ -87,9 +94,15 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
       );
     }
   }
-  const { labelled, warnings, learned } = await readLabelledFile(readingOf(runs), data, targets, config, {
-    ...(config.randomize_smiles && { textColumn: run.tokenizer.columns[0] }),
-  });
+  const { labelled, hash, warnings, learned } = await readLabelledFile(
+    readingOf(runs),
+    data,
+    targets,
+    config,
+    {
+      ...(config.randomize_smiles && { textColumn: run.tokenizer.columns[0] }),
+    },
+  );
   const { spec } = labelled;
   const metric = chooseMetric(spec.task, config.metric);
   checkTransform(config.target_transform, labelled);
@@ -126,6 +139,13 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
       `learning rate ${trainings[0].settings.learningRate}, ${seeds} seeds`,
   });
 
+  const work = await keptWork(out, 'fine-tuning', {
+    version,
+    data: hash,
+    targets,
+    finetune: { ...config, threads: undefined, device: undefined },
+    runs: runs.map(({ step, config: own }) => ({ step, config: runHash(own) })),
+  });
   const engine = await openEngine({
     ...config,
     work: () => encoderWork(run.model, { batch: trainings[0].settings.batchSize, passes: 3 }),
@@ -140,8 +160,10 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
   const trainers: LabelledTrainer[] = [];
   try {
     const rows = new ScoreRows();
-    const curves: Curves[] = [];
     let kept: Kept | undefined;
+    let finished = 0;
+    const all = draws.length * starts.length * seeds;
+    await work.begin();
     for (const { split, shots, context, records } of draws) {
       const place = trainings.findIndex((training) => training.shots === shots);
       const { settings } = trainings[place];
@@ -157,24 +179,44 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
         const method = start?.config.objective.kind ?? UNTRAINED;
         let best: Kept | undefined;
         for (let seed = 0; seed < seeds; seed++) {
-          const started = performance.now();
           const drawn = records(seed);
           const trainer = whole ?? trainers[place].on(taskOf(drawn));
-          const lines: Metrics[] = [];
-          const trained = await trainer.train({
-            ...settings,
-            start,
-            seed,
-            signal: hooks.signal,
-            onStep(at) {
-              lines.push({ ...at });
-              onStep(at);
-            },
-            onValid: ({ step, valid }) => lines.push({ step, [`val_${metric}`]: valid }),
-          });
-          curves.push({ name: [method, context, `seed ${seed}`].filter(Boolean).join(', '), lines });
-          const { value, perTarget } = await trainer.scoreTest(trained);
-          const seconds = (performance.now() - started) / 1000;
+          const training = keptTraining(work, { split, shots, method, seed });
+          const { trained, value, perTarget, seconds } =
+            (await training.finished()) ??
+            (await training.finish(async (state, keep) => {
+              if (hooks.signal?.aborted) {
+                onEvent({
+                  type: 'info',
+                  message: `${finished} of ${all} trainings are kept; go on with --resume`,
+                });
+                hooks.signal.throwIfAborted();
+              }
+              const { signal } = hooks;
+              const name = [method, context, `seed ${seed}`].filter(Boolean).join(', ');
+              const curve = options.tensorboard
+                ? openCurve(out, name, options.resume ? (state?.step ?? 0) : undefined)
+                : undefined;
+              try {
+                const trained = await trainer.train({
+                  ...settings,
+                  start,
+                  seed,
+                  signal,
+                  state,
+                  keep,
+                  onStep(at) {
+                    curve?.append({ ...at });
+                    onStep(at);
+                  },
+                  onValid: ({ step, valid }) => curve?.append({ step, [`val_${metric}`]: valid }),
+                });
+                return { trained, ...(await trainer.scoreTest(trained)) };
+              } finally {
+                curve?.dispose();
+              }
+            }));
+          finished++;
           const { valid } = trained;
           rows.add(
             { method, metric, shots },
@@ -191,6 +233,7 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
     const differences = rows.differences();
     const scores: Scores = {
       data: basename(data),
+      hash,
       task: spec.task,
       targets: spec.columns,
       metric,
@@ -207,11 +250,73 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
       await writeFinetunedRun(out, run, spec, { targets, config, kept, engine });
       await writeLearned(out, config.from_scratch ? undefined : run, labelled.hashes, kept.members.train);
     }
-    if (options.tensorboard) writeCurves(out, curves);
-    return await writeScores(out, scores);
+    const written = await writeScores(out, scores);
+    await work.remove();
+    return written;
   } finally {
     for (const trainer of trainers) await trainer?.release();
   }
+}
+
+/** A training that was scored. */
+interface ScoredTraining {
+  readonly trained: Trained;
+  readonly value: number;
+  readonly perTarget: readonly number[];
+  /** Of all calls that took part. */
+  readonly seconds: number;
+}
+
+/** JSON has no NaN, and typed arrays have. */
+interface PackedTrained extends Omit<Trained, 'valid'> {
+  readonly valid: Float64Array;
+}
+const pack = (trained: Trained): PackedTrained => ({ ...trained, valid: Float64Array.of(trained.valid) });
+const unpack = (packed: PackedTrained): Trained => ({ ...packed, valid: packed.valid[0] });
+
+/** The file of the training that is under way. */
+const UNDER_WAY = 'under way';
+
+/** One training among the pieces of a fine-tuning: whole, or as far as it got. */
+function keptTraining(work: KeptWork, of: { split: number; shots?: number; method: string; seed: number }) {
+  const name = JSON.stringify(of);
+  return {
+    async finished(): Promise<ScoredTraining | undefined> {
+      const piece = (await work.read(name)) as
+        | { trained: PackedTrained; scores: Float64Array; seconds: number }
+        | undefined;
+      if (!piece) return undefined;
+      const [value, ...perTarget] = piece.scores;
+      return { trained: unpack(piece.trained), value, perTarget, seconds: piece.seconds };
+    },
+    /** Trains from where it was left, and keeps what comes of it. */
+    async finish(
+      train: (
+        state: TrainingState | undefined,
+        keep: (state: TrainingState) => Promise<void>,
+      ) => Promise<Omit<ScoredTraining, 'seconds'>>,
+    ): Promise<ScoredTraining> {
+      const started = performance.now();
+      const left = (await work.read(UNDER_WAY)) as
+        | { name: string; seconds: number; best?: PackedTrained; state: Omit<TrainingState, 'best'> }
+        | undefined;
+      const own = left?.name === name ? left : undefined;
+      const spent = () => (own?.seconds ?? 0) + (performance.now() - started) / 1000;
+      const scored = await train(
+        own && { ...own.state, ...(own.best && { best: unpack(own.best) }) },
+        ({ best, ...state }) =>
+          work.write(UNDER_WAY, { name, seconds: spent(), ...(best && { best: pack(best) }), state }),
+      );
+      const { trained, value, perTarget } = scored;
+      const seconds = spent();
+      await work.write(name, {
+        trained: pack(trained),
+        scores: Float64Array.of(value, ...perTarget),
+        seconds,
+      });
+      return { trained, value, perTarget, seconds };
+    },
+  };
 }
 
 /** The parameters of the run that is written, and how they came about. */
@@ -323,15 +428,15 @@ async function writeFinetunedRun(
   };
   const { parameters } = trainer.trainer;
   await trainer.trainer.setParameters(trained.parameters);
-  await writeJson(runFile(out, 'tokenizer'), run.tokenizer.toJSON());
-  if (run.schema) await writeJson(runFile(out, 'schema'), run.schema);
-  await writeJson(runFile(out, 'labels'), { spec, scale: trainer.scale });
+  await writeRunJson(out, 'tokenizer', run.tokenizer.toJSON());
+  if (run.schema) await writeRunJson(out, 'schema', run.schema);
+  await writeRunJson(out, 'labels', { spec, scale: trainer.scale });
   await saveCheckpoint(out, {
     step: trained.step,
     tensors: parameters,
-    metadata: { epoch: 0, position: trained.step, config_hash: hashConfig({ ...resolved }), version },
+    metadata: { epoch: 0, position: trained.step, config_hash: runHash(resolved), version },
   });
-  await writeJson(runFile(out, 'config'), resolved);
+  await writeRunJson(out, 'config', resolved);
 }
 
 /** What the new run learned from: what the pretrained one did, and the training records. Not written where the first does not tell. */
@@ -348,17 +453,6 @@ async function writeLearned(
   await learned.write(out);
 }
 
-/** A training as TensorBoard is shown it. */
-interface Curves {
-  readonly name: string;
-  readonly lines: readonly Metrics[];
-}
-
-/** Event files, a folder for each training. They are written with the run, so that one that is stopped leaves nothing. */
-function writeCurves(out: string, curves: readonly Curves[]): void {
-  for (const { name, lines } of curves) {
-    const events = new EventFile(join(out, 'tensorboard', name.replaceAll(/[^\w.-]+/g, '-')));
-    for (const line of lines) events.append(line);
-    events.dispose();
-  }
-}
+/** The event file of one training, in a folder of its own; of a resumed one the steps from there on replace what is there. */
+const openCurve = (out: string, name: string, resumedStep?: number): EventFile =>
+  new EventFile(join(out, 'tensorboard', name.replaceAll(/[^\w.-]+/g, '-')), resumedStep);

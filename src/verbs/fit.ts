@@ -14,14 +14,14 @@ import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { type FitData, fitDataOf } from '../fit/fit-data.js';
 import type { Fold } from '../fit/folds.js';
-import { begunFit, keptAttempts } from '../fit/kept-attempts.js';
 import { describeLeftOut, type EncoderToTry, encoderModels, simpleModels } from '../fit/models.js';
-import { saveFit } from '../fit/saved-fit.js';
+import { type FittedSplit, saveFit } from '../fit/saved-fit.js';
 import { type Fitted, fitFolds, type Selection, select } from '../fit/select.js';
 import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { assertNewRun, hasConfig, holdsFit, openRun, type Run } from '../runs/folder.js';
+import { begunWork, keptWork } from '../runs/kept-work.js';
 import { describeParts, type Scores } from '../runs/scores.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { checkDefined } from '../scoring/undefined-scores.js';
@@ -81,7 +81,8 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
   }
   const { resume } = options;
   const begun =
-    resume && ((await begunFit(out)) || ((await hasConfig(join(out, PRETRAINED))) && !(await holdsFit(out))));
+    resume &&
+    ((await begunWork(out)) || ((await hasConfig(join(out, PRETRAINED))) && !(await holdsFit(out))));
   if (!begun) await assertNewRun(out, { resume });
   await refuseOverwriteFolder(await inputFiles(data, wishes.format), out);
   const warn = (message: string) => onEvent({ type: 'warning', message });
@@ -90,9 +91,10 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
   const folder = fitted && wishes.pretrain ? await pretrainHere(options, config, fitted, hooks) : options.run;
   const pretraining = (performance.now() - started) / 1000;
   const run = folder === undefined ? undefined : await openRun(folder, warn);
-  const kept = await keptAttempts(out, {
+  const hash = await checksum(await openData(data, wishes));
+  const kept = await keptWork(out, 'fit', {
     version,
-    data: await checksum(await openData(data, wishes)),
+    data: hash,
     targets,
     fit: wishes,
     tokenizer: config.tokenizer,
@@ -136,9 +138,9 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
       onEvent({ type: 'info', message: `${at} of ${attempts.length} are kept; go on with --resume` });
       hooks.signal.throwIfAborted();
     }
-    const before = await kept.read(attempt.name);
+    const before = (await kept.read(attempt.name)) as Fitted | undefined;
     const made = before ?? (await fitFolds(attempt, parts));
-    if (!before) await kept.write(made);
+    if (!before) await kept.write(attempt.name, made);
     results.push(made);
     const spent = before ? 'done before' : `${made.seconds.toFixed(1)} s`;
     onEvent({ type: 'info', message: `${at + 1} of ${attempts.length}: ${attempt.name}, ${spent}` });
@@ -152,7 +154,8 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     run,
     features: simple.states,
     selection,
-    data: { path: data, ...readingKeysOf(wishes) },
+    data: { path: data, hash, ...readingKeysOf(wishes) },
+    split: { ...splitKeysOf(wishes), pretrained_split: reading.pretrainedSplit },
   });
   await kept.remove();
   const { parts: __, ...chosen } = selection;
@@ -244,6 +247,17 @@ function readingKeysOf(wishes: FitOptions): Partial<NonNullable<UserConfig['data
   const { format, delimiter, quote, header, encoding, decimal, missing, on_bad_record, on_unknown } = wishes;
   const keys = { format, delimiter, quote, header, encoding, decimal, missing, on_bad_record, on_unknown };
   return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));
+}
+
+/** The keys of a section that say how its records are parted. */
+function splitKeysOf({
+  split,
+  split_column,
+  validation_column,
+  valid_fraction,
+  test_fraction,
+}: FitOptions): FittedSplit {
+  return { split, split_column, validation_column, valid_fraction, test_fraction };
 }
 
 /** Without a run: the tokenizer that suits the file, fitted on its training records, targets left out. */

@@ -7,6 +7,7 @@ import { InputError } from '../errors.js';
 import type { Schema } from '../records/cells/schema.js';
 import type { Run } from '../runs/folder.js';
 import { countLearned, type LearnedCount, readLearnedRecords } from '../runs/learned-records.js';
+import { checksum } from '../sources/checksum.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 import { openData } from './open-data.js';
 
@@ -14,6 +15,8 @@ export interface LabelledFile {
   readonly labelled: LabelledData;
   /** What was left out, and what the runs had learned from, each a sentence; none where there is nothing to say. */
   readonly warnings: readonly string[];
+  /** Checksum of the file. */
+  readonly hash: string;
   /** How many test records a run learned from; undefined where its folder does not tell. */
   readonly learned: LearnedCount | undefined;
 }
@@ -85,7 +88,7 @@ export async function readLabelledFile(
       `${path}: ${describeLearned(learned) ?? 'the run does not tell which records it learned from'}; give a test part that pretraining held out, or leave --strict out`,
     );
   }
-  return { labelled, warnings, learned };
+  return { labelled, hash: await checksum(source), warnings, learned };
 }
 
 /** The parts and their records, and how many records have no label. */

@@ -2,6 +2,7 @@
  * Learning from a file without labels, from the first look at it to the finished run. The main path, top to bottom:
  * open, plan, fit, read the first block, resolve the configuration, then step, validate and checkpoint.
  */
+import { basename } from 'node:path';
 import { modelOf } from '../config/defaults.js';
 import { mergeConfigs, parseConfig } from '../config/parse.js';
 import type { Config, UserConfig } from '../config/schema.js';
@@ -17,8 +18,8 @@ import { versionsOn } from '../engine/engine.js';
 import { defaultThreads } from '../engine/node.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
-import { writeFileAtomically } from '../files/atomic-file.js';
 import { holdFolder } from '../files/hold-folder.js';
+import { list } from '../files/manifest.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { unfitLearningRate } from '../learning/adamw.js';
 import { trainerOn } from '../learning/device-trainer.js';
@@ -35,8 +36,8 @@ import { profileSource } from '../records/profile.js';
 import type { DataSource, RecordBatch } from '../records/record-batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import { latestCheckpoint } from '../runs/checkpoints.js';
-import { writeEncoder } from '../runs/exported-files.js';
-import { assertNewRun, hasConfig, runFile, writeJson } from '../runs/folder.js';
+import { encoderBytes } from '../runs/exported-files.js';
+import { assertNewRun, hasConfig, runFile, writeRunFile, writeRunJson } from '../runs/folder.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
 import { openOrigin, parametersFrom } from '../runs/origin.js';
 import { runHash, runPretraining } from '../runs/recorded-pretraining.js';
@@ -238,10 +239,10 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
     const groups = await recordGroups(engine, model, block, { seed, signal: hooks.signal });
     if (groups) emit({ type: 'info', message: describeGroups(groups, { training, buckets, groups }, block) });
     if (!stored) {
-      await writeJson(runFile(out, 'tokenizer'), tokenizer.toJSON());
-      await writeJson(runFile(out, 'schema'), schemaOf(source));
+      await writeRunJson(out, 'tokenizer', tokenizer.toJSON());
+      await writeRunJson(out, 'schema', schemaOf(source));
       await learned?.write(out);
-      await writeJson(runFile(out, 'config'), written);
+      await writeRunJson(out, 'config', written);
     }
     emit({
       type: 'info',
@@ -277,11 +278,12 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
     const rejectedSummary = rejected.summary();
     if (rejectedSummary) {
       warn(`${rejectedSummary}; listed in rejected.jsonl`);
-      await writeFileAtomically(runFile(out, 'rejected'), [rejected.jsonLines()]);
+      await writeRunFile(out, 'rejected', [rejected.jsonLines()]);
     }
     if (!result.interrupted) {
-      await writeEncoder(runFile(out, 'encoder'), model, tokenizer, trainer.parameters);
-      await writeFileAtomically(runFile(out, 'done'), [new TextEncoder().encode(`${result.step} steps\n`)]);
+      await writeRunFile(out, 'encoder', [encoderBytes(model, tokenizer, trainer.parameters)]);
+      await list(out, basename(runFile(out, 'metrics')));
+      await writeRunFile(out, 'done', [new TextEncoder().encode(`${result.step} steps\n`)]);
     }
     return {
       run: out,

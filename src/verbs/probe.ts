@@ -60,7 +60,7 @@ async function probeInto(
   const asked = config.kind ? [protocols[config.kind]] : Object.values(protocols);
   const keepUnlabelled = asked.some(({ unlabelled }: Protocol) => unlabelled);
   const file = await readLabelledFile(readingOf([run]), data, targets, config, { keepUnlabelled });
-  const { labelled, warnings, learned } = file;
+  const { labelled, hash, warnings, learned } = file;
   const { spec, unlabelledBlock } = labelled;
   if (spec.task === 'per-token') {
     throw new InputError(
@@ -142,6 +142,7 @@ async function probeInto(
   const differences = rows.differences();
   return writeScores(folder, {
     data: basename(data),
+    hash,
     task: spec.task,
     targets: spec.columns,
     metric,

@@ -23,6 +23,7 @@ import type { ProbeVerbOptions } from '../verbs/probe.js';
 import type { RankOptions } from '../verbs/rank.js';
 import type { SelectOptions } from '../verbs/select.js';
 import type { ServeOptions } from '../verbs/serve.js';
+import type { VerifyOptions } from '../verbs/verify.js';
 import type { WatchOptions } from '../verbs/watch.js';
 
 export const verbs = {
@@ -65,6 +66,8 @@ export const verbs = {
     (await import('../verbs/export.js')).exportRun(options, hooks),
   sweep: async (options: SweepVerbOptions, hooks?: Hooks) =>
     (await import('../sweep/sweep.js')).sweep(options, hooks),
+  verify: async (options: VerifyOptions, hooks?: Hooks) =>
+    (await import('../verbs/verify.js')).verify(options, hooks),
   bench: async (options: BenchOptions, hooks?: Hooks) =>
     (await import('../benchmark/bench.js')).bench(options, hooks),
   benchmarks: async (_options?: undefined, _hooks?: Hooks) =>

@@ -2,8 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { begunFit, keptAttempts } from './kept-attempts.js';
-import type { Fitted } from './select.js';
+import { begunWork, keptWork } from './kept-work.js';
 
 let out: string;
 beforeAll(async () => {
@@ -11,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(out, { recursive: true, force: true }));
 
-const fitted: Fitted = {
+const fitted = {
   name: 'linear on values',
   representation: false,
   features: ['values'],
@@ -22,30 +21,34 @@ const fitted: Fitted = {
 };
 const settings = { data: 'abc', folds: 5 };
 
-describe('attempts that are kept', () => {
+describe('work that is kept', () => {
   it('are read as they were written, by the same settings alone, and leave nothing behind', async () => {
-    expect(await begunFit(out)).toBe(false);
-    const kept = await keptAttempts(out, settings);
+    expect(await begunWork(out)).toBe(false);
+    const kept = await keptWork(out, 'fit', settings);
     expect(await readdir(out)).toEqual([]);
     await kept.begin();
     expect(await kept.read(fitted.name)).toBeUndefined();
-    await kept.write(fitted);
-    expect(await begunFit(out)).toBe(true);
-    const again = await keptAttempts(out, { ...settings });
+    await kept.write(fitted.name, fitted);
+    expect(await begunWork(out)).toBe(true);
+    const again = await keptWork(out, 'fit', { ...settings });
     expect(await again.read(fitted.name)).toEqual(fitted);
     expect(await again.read('another')).toBeUndefined();
-    await expect(keptAttempts(out, { ...settings, folds: 1 })).rejects.toThrow('other options');
+    await expect(keptWork(out, 'fit', { ...settings, folds: 1 })).rejects.toThrow('other options');
     await again.remove();
     expect(await readdir(out)).toEqual([]);
   });
 
   it('are made anew where a file is not whole', async () => {
-    const kept = await keptAttempts(out, settings);
+    const kept = await keptWork(out, 'fit', settings);
     await kept.begin();
-    await kept.write(fitted);
+    await kept.write(fitted.name, fitted);
     const [file] = (await readdir(join(out, 'attempts'))).filter((name) => name.endsWith('.safetensors'));
     const path = join(out, 'attempts', file);
-    await writeFile(path, (await readFile(path)).subarray(0, 100));
+    const bytes = await readFile(path);
+    await writeFile(path, bytes.subarray(0, 100));
+    expect(await kept.read(fitted.name)).toBeUndefined();
+    bytes[bytes.length - 1] ^= 1;
+    await writeFile(path, bytes);
     expect(await kept.read(fitted.name)).toBeUndefined();
   });
 });
