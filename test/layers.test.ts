@@ -42,6 +42,7 @@ const layers = [
   'demo',
   'benchmark',
   'worker',
+  'web',
   'index',
   'cli',
 ];
@@ -70,6 +71,9 @@ const forBrowsers = [
   'records/open-bytes.ts',
   'records/profile.ts',
   'onnx/encode.ts',
+  'engine/web.ts',
+  'engine/device-engine.ts',
+  'web/index.ts',
 ];
 
 interface SourceFile {

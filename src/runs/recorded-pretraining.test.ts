@@ -6,7 +6,7 @@ import { modelOf, resolveConfig } from '../config/defaults.js';
 import type { UserConfig } from '../config/schema.js';
 import type { HostTensors } from '../engine/engine.js';
 import { nodeEngine } from '../engine/node.js';
-import { DeviceLost } from '../engine/webgpu.js';
+import { DeviceLost } from '../engine/device-engine.js';
 import { LacunaError } from '../errors.js';
 import { marginalPrediction } from '../learning/marginal.js';
 import { initializeParameters } from '../learning/parameters.js';
