@@ -6,7 +6,10 @@ import { build } from 'esbuild';
 
 const source = fileURLToPath(new URL('../src', import.meta.url));
 
-/** What stands in src/web/instead for a module of Node, of the project, or of a dependency. */
+/**
+ * What stands in src/web/instead for a module of Node, of the project, or of a dependency.
+ * @type {Readonly<Record<string, string>>}
+ */
 const instead = {
   'node:crypto': 'crypto',
   'node:fs/promises': 'fs-promises',
@@ -31,6 +34,7 @@ const instead = {
   'sources/unchanged': 'unchanged',
 };
 
+/** @type {import('esbuild').Plugin} */
 const withInstead = {
   name: 'instead',
   setup({ onResolve }) {
@@ -47,7 +51,10 @@ const withInstead = {
   },
 };
 
-/** zod speaks English alone. */
+/**
+ * zod speaks English alone.
+ * @type {import('esbuild').Plugin}
+ */
 const inEnglish = {
   name: 'in English',
   setup({ onLoad }) {

@@ -151,10 +151,7 @@ export async function deviceEngine(ort: Runtime, name: string, advice: string): 
     probe.dispose();
   } catch (cause) {
     const reason = (cause as Error).message.replace(/^.*was false\. /s, '').trim();
-    throw new LacunaError(
-      `no GPU answered (${reason}); ${advice}`,
-      { cause },
-    );
+    throw new LacunaError(`no GPU answered (${reason}); ${advice}`, { cause });
   }
   return engine;
 }

@@ -8,8 +8,8 @@ import type { HostTensor } from '../tensor/tensor.js';
 import type { Engine, EngineOptions, Executable, HostTensors } from './engine.js';
 
 export { type DType, type DTypeArrays, type HostTensor, hostTensor, zeros } from '../tensor/tensor.js';
-export type { CompileOptions, Engine, EngineOptions, Executable, HostTensors } from './engine.js';
 export type { DeviceEngine, DeviceExecutable, DeviceTensor, MixedTensors } from './device-engine.js';
+export type { CompileOptions, Engine, EngineOptions, Executable, HostTensors } from './engine.js';
 
 /** Threads used unless told otherwise: one per core. */
 export const defaultThreads = (): number => availableParallelism();

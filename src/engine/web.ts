@@ -32,9 +32,7 @@ export function webEngine(ort: Runtime): Engine {
   const take = (tensors: HostTensors, name: string, program: string, side: string): HostTensor => {
     const tensor = tensors[name];
     if (tensor) return tensor;
-    throw new Error(
-      `${program}: ${side} "${name}" is missing; given are ${Object.keys(tensors).join(', ')}`,
-    );
+    throw new Error(`${program}: ${side} "${name}" is missing; given are ${Object.keys(tensors).join(', ')}`);
   };
   return {
     memory: MEMORY,
@@ -54,7 +52,8 @@ export function webEngine(ort: Runtime): Engine {
             (name) => [name, take(results, name, program.name, 'output')] as const,
           );
           const computed = await session.run(Object.fromEntries(given));
-          for (const [name, { data }] of wanted) (data as Float32Array).set(computed[name].data as Float32Array);
+          for (const [name, { data }] of wanted)
+            (data as Float32Array).set(computed[name].data as Float32Array);
         },
         release: () => session.release(),
       };

@@ -5,7 +5,13 @@ import type { ByteFile } from '../records/bytes/byte-file.js';
 import { byteChunks, contentHead, isGzipped } from '../records/bytes/bytes.js';
 import { MISSING_WORDS } from '../records/cells/cell-format.js';
 import { type Dialect, describeDialect, findDialect } from '../records/cells/dialect.js';
-import { type Examined, examine, faultOf, recordsBelow, spelled } from '../records/cells/examine-delimited.js';
+import {
+  type Examined,
+  examine,
+  faultOf,
+  recordsBelow,
+  spelled,
+} from '../records/cells/examine-delimited.js';
 import { typedReader } from '../records/cells/typed-reader.js';
 import type { Reader } from '../records/reader.js';
 import {

@@ -91,5 +91,8 @@ async function chosenShape(
   );
   const sizes = found.flatMap((meta) => (meta ? [{ ...meta.autoOrient, space: meta.space }] : []));
   if (sizes.length === 0) throw new InputError(`${where}: no image could be read; ${fault}`);
-  return shapeOf(sizes, sizes.every(({ space }) => space === 'b-w' || space === 'grey16'));
+  return shapeOf(
+    sizes,
+    sizes.every(({ space }) => space === 'b-w' || space === 'grey16'),
+  );
 }

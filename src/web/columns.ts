@@ -2,7 +2,9 @@
 import { InputError } from '../errors.js';
 
 /** Cells by the name of their column; `embedding` holds all numbers of each record, one record after the other. */
-export type Columns = Readonly<Record<string, Int32Array | Float32Array | Float64Array | readonly (string | null)[]>>;
+export type Columns = Readonly<
+  Record<string, Int32Array | Float32Array | Float64Array | readonly (string | null)[]>
+>;
 
 /** The name of an output that is kept in memory. */
 export const COLUMNS = 'columns';

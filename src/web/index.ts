@@ -10,10 +10,10 @@ import type { AnomaliesOptions, AnomaliesSummary } from '../verbs/anomalies.js';
 import type { ClustersOptions, ClustersSummary } from '../verbs/clusters.js';
 import type { DuplicatesOptions, DuplicatesSummary } from '../verbs/duplicates.js';
 import type { EmbedOptions, EmbedSummary } from '../verbs/embed.js';
-import type { FinetuneVerbOptions } from '../verbs/finetune.js';
-import type { finetune } from '../verbs/finetune.js';
+import type { FinetuneVerbOptions, finetune } from '../verbs/finetune.js';
 import type { FitSummary, FitVerbOptions } from '../verbs/fit.js';
 import type { Inspection, InspectOptions } from '../verbs/inspect.js';
+import type { MappedRecords, MappedRecordsOptions } from '../verbs/mapped-records.js';
 import type { NeighborsOptions, NeighborsSummary } from '../verbs/neighbors.js';
 import type { PredictOptions, PredictSummary } from '../verbs/predict.js';
 import type { PretrainOptions, PretrainSummary } from '../verbs/pretrain.js';
@@ -29,6 +29,7 @@ export type { Hooks, ProgressEvent, StepEvent, ValidEvent } from '../learning/pr
 export type { Anomaly } from '../models/anomaly-detector.js';
 export type { CallOptions, FoundNeighbor, LoadOptions, Model, Prediction } from '../models/load.js';
 export type { MemoryRecord } from '../records/memory-records.js';
+export type { MappedRecords } from '../verbs/mapped-records.js';
 export { version } from '../version.js';
 export type { Columns } from './columns.js';
 
@@ -83,8 +84,14 @@ export interface Lacuna {
   readonly finetune: Verb<Given<FinetuneVerbOptions>, Awaited<ReturnType<typeof finetune>>>;
   readonly fit: Verb<Given<FitVerbOptions>, FitSummary>;
   readonly predict: Verb<Table<PredictOptions>, TableResult<PredictSummary>>;
+  /** The records on a plane, with their neighbours and what the model hides of them. */
+  readonly map: Verb<Given<MappedRecordsOptions>, MappedRecords>;
   /** A run, an export or what `fit` left, to be asked about plain records. */
-  load(run: string, options?: Pick<LoadOptions, 'pool' | 'device'>, hooks?: Pick<Hooks, 'onEvent'>): Promise<Model>;
+  load(
+    run: string,
+    options?: Pick<LoadOptions, 'pool' | 'device'>,
+    hooks?: Pick<Hooks, 'onEvent'>,
+  ): Promise<Model>;
   /** The names of the runs in the storage. */
   runs(): Promise<string[]>;
   /** The folder of a run as a zip archive, which `lacuna` opens on a disk when it is unpacked. */
@@ -110,17 +117,25 @@ interface Worker {
 
 /** What this module finds in the world. */
 interface World {
-  readonly Worker?: new (url: URL, options: { type: 'module' }) => Worker & {
+  readonly Worker?: new (
+    url: URL,
+    options: { type: 'module' },
+  ) => Worker & {
     onmessage: ((event: { readonly data: Answer }) => void) | null;
     onerror: ((event: { readonly message?: string }) => void) | null;
   };
-  readonly navigator?: { readonly hardwareConcurrency?: number; readonly storage?: { readonly getDirectory?: unknown } };
+  readonly navigator?: {
+    readonly hardwareConcurrency?: number;
+    readonly storage?: { readonly getDirectory?: unknown };
+  };
   readonly crossOriginIsolated?: boolean;
   readonly document?: unknown;
   readonly process?: {
     readonly versions?: { readonly node?: string };
     getBuiltinModule?(name: 'node:worker_threads'): {
-      readonly Worker: new (url: URL) => Worker & {
+      readonly Worker: new (
+        url: URL,
+      ) => Worker & {
         on(type: 'message', hear: (answer: Answer) => void): void;
         on(type: 'error', hear: (error: Error) => void): void;
       };
@@ -214,6 +229,7 @@ export async function openLacuna(settings: LacunaSettings = {}): Promise<Lacuna>
     finetune: verb('finetune'),
     fit: verb('fit'),
     predict: verb('predict'),
+    map: verb('map'),
     load: async (run, options = {}, hooks = {}) => {
       const { model, columns, width, targets } = await call<
         Pick<Model, 'columns' | 'width' | 'targets'> & { readonly model: number }
@@ -247,11 +263,17 @@ export async function openLacuna(settings: LacunaSettings = {}): Promise<Lacuna>
   };
 }
 
-type Started = (world: World, url: URL, hear: (answer: Answer) => void, fail: (message: string) => void) => Worker;
+type Started = (
+  world: World,
+  url: URL,
+  hear: (answer: Answer) => void,
+  fail: (message: string) => void,
+) => Worker;
 
 const startThread: Started = (world, url, hear, fail) => {
   const threads = world.process?.getBuiltinModule?.('node:worker_threads');
-  if (!threads) throw new InputError('a worker is needed, and there is none here; Node has them from 20.16 on');
+  if (!threads)
+    throw new InputError('a worker is needed, and there is none here; Node has them from 20.16 on');
   const worker = new threads.Worker(url);
   worker.on('message', hear);
   worker.on('error', ({ message }) => fail(message));
@@ -275,7 +297,8 @@ function startWorker(
 
 /** The folder of a file, or the folder itself, with `/` at the end. */
 function folderOf(place: string | URL): string {
-  const base = (globalThis as { readonly location?: { readonly href: string } }).location?.href ?? import.meta.url;
+  const base =
+    (globalThis as { readonly location?: { readonly href: string } }).location?.href ?? import.meta.url;
   const { href } = new URL(place, base);
   return /\.m?js$/.test(href) ? href.slice(0, href.lastIndexOf('/') + 1) : href.replace(/\/?$/, '/');
 }

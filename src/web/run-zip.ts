@@ -41,10 +41,14 @@ export async function unpackFolder(storage: FileStorage, run: string, archive: B
   } catch (cause) {
     throw new InputError(`${run}: not a readable zip archive (${(cause as Error).message})`, { cause });
   }
-  const paths = Object.keys(files).filter((path) => !path.endsWith('/') && !/(^|\/)(LOCK|__MACOSX\/.*)$/.test(path));
+  const paths = Object.keys(files).filter(
+    (path) => !path.endsWith('/') && !/(^|\/)(LOCK|__MACOSX\/.*)$/.test(path),
+  );
   const config = paths.find((path) => /(^|\/)(config|fit)\.json$/.test(path));
   if (config === undefined)
-    throw new InputError(`${run}: the archive holds no run: it has no config.json; give the zip of a run's folder`);
+    throw new InputError(
+      `${run}: the archive holds no run: it has no config.json; give the zip of a run's folder`,
+    );
   const prefix = config.slice(0, config.lastIndexOf('/') + 1);
   for (const path of paths)
     if (path.startsWith(prefix)) await storage.write(`${run}/${path.slice(prefix.length)}`, files[path]);

@@ -52,7 +52,9 @@ export function cpuEngine(): Promise<Engine> {
 
 /** What is used of `navigator.gpu`. */
 interface Gpu {
-  requestAdapter(): Promise<{ readonly info?: { readonly description?: string; readonly vendor?: string } } | null>;
+  requestAdapter(): Promise<{
+    readonly info?: { readonly description?: string; readonly vendor?: string };
+  } | null>;
 }
 
 /** The browser's WebGPU. Throws LacunaError where there is none. */

@@ -16,7 +16,8 @@ export interface FileStorage {
 /** The names of a path. Throws InputError for one that leads out of the storage. */
 export function namesOf(path: string): string[] {
   const names = path.split('/').filter((name) => name !== '' && name !== '.');
-  if (names.includes('..')) throw new InputError(`${path}: a path in the storage has no ..; name a file in it`);
+  if (names.includes('..'))
+    throw new InputError(`${path}: a path in the storage has no ..; name a file in it`);
   return names;
 }
 
@@ -36,8 +37,7 @@ export function memoryStorage(): FileStorage {
     },
     async remove(path) {
       const key = keyOf(path);
-      for (const other of files.keys())
-        if (other === key || other.startsWith(`${key}/`)) files.delete(other);
+      for (const other of files.keys()) if (other === key || other.startsWith(`${key}/`)) files.delete(other);
     },
   };
 }
@@ -72,8 +72,7 @@ const absent = (error: unknown): undefined => {
 export function privateStorage(root: PrivateFolder): FileStorage {
   const folderOf = async (names: readonly string[], create: boolean): Promise<PrivateFolder | undefined> => {
     let folder: PrivateFolder | undefined = root;
-    for (const name of names)
-      folder = await folder?.getDirectoryHandle(name, { create }).catch(absent);
+    for (const name of names) folder = await folder?.getDirectoryHandle(name, { create }).catch(absent);
     return folder;
   };
   const split = (path: string): [string[], string] => {
@@ -95,7 +94,8 @@ export function privateStorage(root: PrivateFolder): FileStorage {
     async write(path, bytes) {
       const [folders, name] = split(path);
       const folder = await folderOf(folders, true);
-      if (!folder) throw new InputError(`${path}: part of the path is a file, not a folder; choose another name`);
+      if (!folder)
+        throw new InputError(`${path}: part of the path is a file, not a folder; choose another name`);
       try {
         const file = await (await folder.getFileHandle(name, { create: true })).createWritable();
         try {

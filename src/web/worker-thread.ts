@@ -2,6 +2,7 @@
 import { InputError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { Model } from '../models/load.js';
+import type { MappedRecordsOptions } from '../verbs/mapped-records.js';
 import { sendError } from '../worker/sent-error.js';
 import { COLUMNS, takeColumns } from './columns.js';
 import { giveFiles, storage, useStorage } from './files.js';
@@ -57,6 +58,10 @@ const verbs: Readonly<Record<string, () => Promise<Verb>>> = {
   finetune: async () => (await import('../verbs/finetune.js')).finetune,
   fit: async () => (await import('../verbs/fit.js')).fit,
   predict: async () => (await import('../verbs/predict.js')).predict,
+  map: async () => {
+    const { mappedRecords } = await import('../verbs/mapped-records.js');
+    return (options: MappedRecordsOptions, hooks: Hooks) => mappedRecords(options, COLUMNS, hooks);
+  },
 };
 
 const models = new Map<number, Model>();
@@ -76,7 +81,11 @@ const others: Readonly<Record<string, (options: never, hooks: Hooks) => Promise<
     return { model: opened, columns, width, targets };
   },
   async ask(
-    { model, method, given }: { readonly model: number; readonly method: keyof Model; readonly given: unknown[] },
+    {
+      model,
+      method,
+      given,
+    }: { readonly model: number; readonly method: keyof Model; readonly given: unknown[] },
     { signal }: Hooks,
   ) {
     const found = models.get(model);
@@ -94,7 +103,9 @@ const others: Readonly<Record<string, (options: never, hooks: Hooks) => Promise<
     const names = await storage().list('');
     const found = await Promise.all(
       names.map(async (name) =>
-        (await storage().open(`${name}/config.json`)) || (await storage().open(`${name}/fit.json`)) ? [name] : [],
+        (await storage().open(`${name}/config.json`)) || (await storage().open(`${name}/fit.json`))
+          ? [name]
+          : [],
       ),
     );
     return found.flat();
@@ -106,11 +117,12 @@ const others: Readonly<Record<string, (options: never, hooks: Hooks) => Promise<
 
 /** A folder of the origin's private file system. */
 async function openPrivate(name: string) {
-  const { storage: given } = (
-    globalThis as {
-      readonly navigator?: { readonly storage?: { getDirectory?(): Promise<PrivateFolder> } };
-    }
-  ).navigator ?? {};
+  const { storage: given } =
+    (
+      globalThis as {
+        readonly navigator?: { readonly storage?: { getDirectory?(): Promise<PrivateFolder> } };
+      }
+    ).navigator ?? {};
   if (!given?.getDirectory)
     throw new InputError('storage: no private file system here; ask for the storage "memory"');
   const root = await given.getDirectory();
@@ -123,7 +135,10 @@ async function run({ verb, options, files }: Call, hooks: Hooks): Promise<unknow
   if (!Object.hasOwn(verbs, verb)) throw new InputError(`${verb}: a page has no such verb`);
   const given = options as { readonly out?: string };
   const asColumns = tableVerbs.has(verb) && given.out === undefined;
-  const result = await (await verbs[verb]())((asColumns ? { ...given, out: COLUMNS } : given) as never, hooks);
+  const result = await (await verbs[verb]())(
+    (asColumns ? { ...given, out: COLUMNS } : given) as never,
+    hooks,
+  );
   return asColumns ? { ...(result as object), file: undefined, columns: takeColumns() } : result;
 }
 
@@ -133,7 +148,9 @@ function buffersOf(result: unknown): ArrayBuffer[] {
   if (typeof columns !== 'object' || columns === null) return [];
   return [
     ...new Set(
-      Object.values(columns).flatMap((values) => (ArrayBuffer.isView(values) ? [values.buffer as ArrayBuffer] : [])),
+      Object.values(columns).flatMap((values) =>
+        ArrayBuffer.isView(values) ? [values.buffer as ArrayBuffer] : [],
+      ),
     ),
   ];
 }

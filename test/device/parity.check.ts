@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
-import type { Engine } from '../../src/engine/engine.js';
 import type { DeviceEngine } from '../../src/engine/device-engine.js';
+import type { Engine } from '../../src/engine/engine.js';
 import { webgpuEngine } from '../../src/engine/webgpu.js';
 import { compareWithReference, isWithinTolerances } from '../parity/compare.js';
 

@@ -49,7 +49,10 @@ export const spelled = (cell: string): string =>
   cell.includes(KEPT_MARK) ? cell.replaceAll(KEPT_MARK, '\uFFFD') : cell;
 
 /** The records below the header, whose cells `spelled` gives as they are written. */
-export async function* recordsBelow(file: ByteFile, dialect: Dialect): AsyncGenerator<readonly DelimitedRecord[]> {
+export async function* recordsBelow(
+  file: ByteFile,
+  dialect: Dialect,
+): AsyncGenerator<readonly DelimitedRecord[]> {
   async function* below() {
     for await (const { firstLine, lines } of lineChunks(literalsKept(file))) {
       const left = Math.max(0, dialect.skip - firstLine + 1);

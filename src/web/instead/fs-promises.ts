@@ -24,10 +24,7 @@ export async function readFile(path: string, encoding?: 'utf8'): Promise<Uint8Ar
   return encoding ? file.text() : new Uint8Array(await file.arrayBuffer());
 }
 
-export async function readdir(
-  folder: string,
-  { withFileTypes = false } = {},
-): Promise<string[] | Entry[]> {
+export async function readdir(folder: string, { withFileTypes = false } = {}): Promise<string[] | Entry[]> {
   const names = await namesIn(folder);
   if (names.length === 0) throw missing(folder);
   if (!withFileTypes) return names;

@@ -77,7 +77,12 @@ export async function imageDecoder(
   };
   const sizes = given ? [] : (await mapSome(looked, look)).flat();
   if (!given && sizes.length === 0) throw new InputError(`${where}: no image could be read; ${fault}`);
-  const shape = given ?? shapeOf(sizes, sizes.every(({ grey }) => grey));
+  const shape =
+    given ??
+    shapeOf(
+      sizes,
+      sizes.every(({ grey }) => grey),
+    );
   const [height, width, channels] = shape;
   const size = height * width * channels;
   return {

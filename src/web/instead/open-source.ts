@@ -1,12 +1,18 @@
 /** Instead of `sources/open-source.ts`: a file that was handed in or is in the storage, or a folder of images or sounds. */
 import { InputError } from '../../errors.js';
-import { byteReaders, openBytes, type OpenOptions, sourceOf } from '../../records/open-bytes.js';
-import { bySchema, checkedFormat } from '../../records/open-bytes.js';
+import { detectFormat } from '../../records/detect-format.js';
+import {
+  bySchema,
+  byteReaders,
+  checkedFormat,
+  type OpenOptions,
+  openBytes,
+  sourceOf,
+  typed,
+} from '../../records/open-bytes.js';
 import type { DataSource } from '../../records/record-batch.js';
 import { findMedia } from '../../sources/media-files.js';
 import { mediaReader, mediaTableReader } from '../../sources/media-folder.js';
-import { typed } from '../../records/open-bytes.js';
-import { detectFormat } from '../../records/detect-format.js';
 import { byteFile, findFile, namesIn } from '../files.js';
 
 /** More is not read in a page: a file is read several times, and what is made of it stays in memory. */
@@ -28,7 +34,8 @@ export async function openSource(path: string, given: OpenOptions = {}): Promise
 
 async function openFolder(path: string, options: OpenOptions): Promise<DataSource> {
   const media = await findMedia(path, checkedFormat(options.format));
-  if (!media) throw new InputError(`${path}: a folder without images or sounds; hand in a single file of data`);
+  if (!media)
+    throw new InputError(`${path}: a folder without images or sounds; hand in a single file of data`);
   const { format } = media;
   let reader = await (media.table === undefined ? mediaReader(media, options) : undefined);
   const names = media.files.map((file) => `${path}/${file.path}`);
@@ -38,7 +45,11 @@ async function openFolder(path: string, options: OpenOptions): Promise<DataSourc
     const kind = await detectFormat(bytes);
     const open = byteReaders[kind];
     if (!open) throw new InputError(`${table}: ${kind} is read from a disk alone`);
-    reader = await mediaTableReader(media, await typed(table, kind, await open(bytes, options), options), options);
+    reader = await mediaTableReader(
+      media,
+      await typed(table, kind, await open(bytes, options), options),
+      options,
+    );
     if (!reader)
       throw new InputError(
         `${path}: ${names.length} ${format} and a table, ${media.table}, with no column that names them; give the table alone, or the ${format}`,

@@ -1,8 +1,7 @@
 /** Instead of `files/table-files.ts`: tables as columns in memory, or as CSV. */
 import type { TableCell, TableColumn } from '../../files/table-files.js';
 import * as files from '../../files/table-files.js';
-import { noParquet } from '../columns.js';
-import { COLUMNS, keepColumns } from '../columns.js';
+import { COLUMNS, keepColumns, noParquet } from '../columns.js';
 
 export type { TableCell, TableColumn } from '../../files/table-files.js';
 export const { writePlainCsv } = files;
@@ -11,7 +10,8 @@ export function tableWriter(path: string): ReturnType<typeof files.tableWriter> 
   if (path !== COLUMNS) return noParquet(path, files.tableWriter);
   return async (_path, columns: readonly TableColumn[], blocks) => {
     const cells: TableCell[][] = columns.map(() => []);
-    for await (const rows of blocks) for (const row of rows) row.forEach((cell, i) => cells[i].push(cell));
+    for await (const rows of blocks)
+      for (const row of rows) row.forEach((cell, i) => void cells[i].push(cell));
     keepColumns(
       Object.fromEntries(
         columns.map(({ name, type }, i) => {

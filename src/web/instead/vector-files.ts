@@ -23,6 +23,10 @@ export function embeddingWriter(path: string): ReturnType<typeof files.embedding
       });
       at += part.rows.length;
     }
-    keepColumns({ row: rows, ...Object.fromEntries(names.map((name, i) => [name, texts[i]])), embedding: embeddings });
+    keepColumns({
+      row: rows,
+      ...Object.fromEntries(names.map((name, i) => [name, texts[i]])),
+      embedding: embeddings,
+    });
   };
 }
