@@ -46,7 +46,7 @@ const withInstead = {
         ? relative(source, resolve(resolveDir, path)).split(sep).join('/').replace(/\.js$/, '')
         : path;
       const found = Object.hasOwn(instead, own) ? instead[own] : undefined;
-      return found && { path: `${source}/web/instead/${found}.ts` };
+      return found ? { path: `${source}/web/instead/${found}.ts` } : undefined;
     });
   },
 };
