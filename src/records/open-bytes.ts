@@ -20,6 +20,7 @@ import { jsonReader } from './readers/json.js';
 import { jsonlReader } from './readers/jsonl.js';
 import { linesReader } from './readers/lines.js';
 import { npyReader, npzReader } from './readers/npy.js';
+import { parquetReader } from './readers/parquet.js';
 import { tsReader } from './readers/ts.js';
 import type { BadRecord, ColumnInfo, DataSource, RecordBatch } from './record-batch.js';
 
@@ -46,6 +47,7 @@ export const byteReaders: Partial<
 > = {
   csv: (file, options) => delimitedReader(file, 'csv', options),
   tsv: (file, options) => delimitedReader(file, 'tsv', options),
+  parquet: (file) => parquetReader(file),
   jsonl: jsonlReader,
   json: jsonReader,
   fasta: fastaReader,

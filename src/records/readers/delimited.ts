@@ -13,6 +13,9 @@ import type { ColumnInfo, ColumnValues, RecordBatch } from '../record-batch.js';
 /** The dialect is found from so many bytes at the start. */
 export const HEAD_BYTES = 1 << 20;
 
+/** Characters of a record at most, as on a disk. */
+const LONGEST_RECORD = 16 << 20;
+
 export interface DelimitedOptions extends DialectWishes {
   readonly schema?: Schema;
 }
@@ -66,6 +69,8 @@ export async function delimitedReader(
       for await (const some of recordsBelow(file, dialect)) {
         for (const record of some) {
           row++;
+          if (record.cells.reduce((sum, cell) => sum + cell.length, 0) > LONGEST_RECORD)
+            throw new InputError(`${path}: a line is longer than ${LONGEST_RECORD >> 20} MiB; shorten it`);
           const message = faultOf(record, names.length);
           if (message !== undefined) {
             if (!record.fault && record.cells.some((cell) => cell.includes('\r')))
