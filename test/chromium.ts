@@ -19,7 +19,7 @@ const types: Readonly<Record<string, string>> = {
 /** What a test evaluates is sent as text, so it finds the library as a global. */
 const PAGE = `<!doctype html><title>Lacuna</title><link rel="icon" href="data:,"><script type="module">
 import { openLacuna } from './index.js';
-globalThis.openLacuna = openLacuna;
+globalThis.open = openLacuna;
 </script>`;
 
 /** The files of the runtime. */

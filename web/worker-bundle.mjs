@@ -16,6 +16,8 @@ const instead = {
   'node:path': 'path',
   'node:url': 'path',
   '@rdkit/rdkit': 'rdkit-module',
+  yaml: 'yaml',
+  zod: 'zod',
   'engine/node': 'node',
   'engine/open-engine': 'open-engine',
   'files/append-file': 'append-file',
@@ -41,7 +43,7 @@ const withInstead = {
     onResolve({ filter: /./ }, ({ path, importer, resolveDir, kind }) => {
       if (kind === 'entry-point') return undefined;
       // What stands for a module may build on it.
-      if (importer.startsWith(`${source}${sep}web${sep}`) && path.startsWith('.')) return undefined;
+      if (importer.startsWith(`${source}${sep}web${sep}`)) return undefined;
       const own = path.startsWith('.')
         ? relative(source, resolve(resolveDir, path)).split(sep).join('/').replace(/\.js$/, '')
         : path;

@@ -20,7 +20,6 @@ import { jsonReader } from './readers/json.js';
 import { jsonlReader } from './readers/jsonl.js';
 import { linesReader } from './readers/lines.js';
 import { npyReader, npzReader } from './readers/npy.js';
-import { parquetReader } from './readers/parquet.js';
 import { tsReader } from './readers/ts.js';
 import type { BadRecord, ColumnInfo, DataSource, RecordBatch } from './record-batch.js';
 
@@ -47,7 +46,8 @@ export const byteReaders: Partial<
 > = {
   csv: (file, options) => delimitedReader(file, 'csv', options),
   tsv: (file, options) => delimitedReader(file, 'tsv', options),
-  parquet: (file) => parquetReader(file),
+  // Its libraries are loaded with the first such file.
+  parquet: async (file) => (await import('./readers/parquet.js')).parquetReader(file),
   jsonl: jsonlReader,
   json: jsonReader,
   fasta: fastaReader,

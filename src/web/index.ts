@@ -6,6 +6,7 @@
 import { InputError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { CallOptions, LoadOptions, Model } from '../models/load.js';
+import type { MemoryRecord } from '../records/memory-records.js';
 import type { AnomaliesOptions, AnomaliesSummary } from '../verbs/anomalies.js';
 import type { ClustersOptions, ClustersSummary } from '../verbs/clusters.js';
 import type { DuplicatesOptions, DuplicatesSummary } from '../verbs/duplicates.js';
@@ -27,7 +28,7 @@ export type { ReadingOptions, UserConfig } from '../config/schema.js';
 export { InputError, LacunaError } from '../errors.js';
 export type { Hooks, ProgressEvent, StepEvent, ValidEvent } from '../learning/progress-event.js';
 export type { Anomaly } from '../models/anomaly-detector.js';
-export type { CallOptions, FoundNeighbor, LoadOptions, Model, Prediction } from '../models/load.js';
+export type { CallOptions, FoundNeighbor, Model, Prediction } from '../models/load.js';
 export type { MemoryRecord } from '../records/memory-records.js';
 export type { MappedRecords } from '../verbs/mapped-records.js';
 export { version } from '../version.js';
@@ -54,6 +55,11 @@ type TableResult<S extends { readonly file: string }> = Omit<S, 'file'> & {
 };
 
 type Verb<O, R> = (options: O, hooks?: Hooks) => Promise<R>;
+
+/** How a model is opened, and what it compares records with: records, or a file of some. */
+export interface ModelOptions extends Pick<LoadOptions, 'device'> {
+  readonly pool?: Data | readonly MemoryRecord[];
+}
 
 /** How Lacuna is opened. Everything has a default. */
 export interface LacunaSettings {
@@ -87,11 +93,7 @@ export interface Lacuna {
   /** The records on a plane, with their neighbours and what the model hides of them. */
   readonly map: Verb<Given<MappedRecordsOptions>, MappedRecords>;
   /** A run, an export or what `fit` left, to be asked about plain records. */
-  load(
-    run: string,
-    options?: Pick<LoadOptions, 'pool' | 'device'>,
-    hooks?: Pick<Hooks, 'onEvent'>,
-  ): Promise<Model>;
+  load(run: string, options?: ModelOptions, hooks?: Pick<Hooks, 'onEvent'>): Promise<Model>;
   /** The names of the runs in the storage. */
   runs(): Promise<string[]>;
   /** The folder of a run as a zip archive, which `lacuna` opens on a disk when it is unpacked. */

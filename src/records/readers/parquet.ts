@@ -1,15 +1,21 @@
 /** Parquet without a database, through hyparquet: the columns of `sources/parquet.ts`, but for structures and encoded images. */
-import type {
-  AsyncBuffer,
-  Compressors,
-  FileMetaData,
-  ParquetParsers,
-  ParquetScan,
-  SchemaTree,
+import { gunzipSync } from 'fflate';
+import { decompress } from 'fzstd';
+import {
+  type AsyncBuffer,
+  type Compressors,
+  type FileMetaData,
+  type ParquetParsers,
+  type ParquetScan,
+  parquetMetadataAsync,
+  parquetScan,
+  parquetSchema,
+  type SchemaTree,
 } from 'hyparquet';
 import { InputError } from '../../errors.js';
 import type { ByteFile } from '../bytes/byte-file.js';
 import { compressionOf } from '../bytes/compression.js';
+import { decodeLz4Block } from '../bytes/lz4.js';
 import type { CellFormat } from '../cells/cell-format.js';
 import { numberList, seriesOf } from '../object-records.js';
 import { BATCH_RECORDS, type Reader } from '../reader.js';
@@ -40,21 +46,12 @@ const parsers: Partial<ParquetParsers> = {
   timestampFromNanoseconds: (value) => (value == null ? null : Number(value) / 1e9),
 };
 
-/** Loaded when a file is first opened; it decompresses Snappy by itself. */
-const library = async () => ({ ...(await import('hyparquet')), compressors: await decompressors() });
-
-async function decompressors(): Promise<Compressors> {
-  const [{ gunzipSync }, { decompress }, { decodeLz4Block }] = await Promise.all([
-    import('fflate'),
-    import('fzstd'),
-    import('../bytes/lz4.js'),
-  ]);
-  return {
-    GZIP: (input) => gunzipSync(input),
-    ZSTD: (input, size) => decompress(input, new Uint8Array(size)),
-    LZ4_RAW: decodeLz4Block,
-  };
-}
+/** Beside Snappy, which hyparquet decompresses by itself. */
+const compressors: Compressors = {
+  GZIP: (input) => gunzipSync(input),
+  ZSTD: (input, size) => decompress(input, new Uint8Array(size)),
+  LZ4_RAW: decodeLz4Block,
+};
 
 const TIME_UNITS = { MILLIS: 1e3, MICROS: 1e6, NANOS: 1e9 } as const;
 
@@ -117,7 +114,6 @@ export async function parquetReader(file: ByteFile): Promise<Reader> {
           `${path}: not a readable Parquet file (${(error as Error).message}); copy or write it again`,
           { cause: error },
         );
-  const { parquetMetadataAsync, parquetScan, parquetSchema, compressors } = await library();
   const bytes: AsyncBuffer = {
     byteLength: file.size,
     slice: (start, end = file.size) => file.slice(start, Math.min(end, file.size)).arrayBuffer(),
