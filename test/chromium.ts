@@ -23,10 +23,10 @@ globalThis.open = openLacuna;
 </script>`;
 
 /** The files of the runtime. */
-export const RUNTIME = fileURLToPath(new URL('../node_modules/onnxruntime-web/dist/', import.meta.url));
+const RUNTIME = fileURLToPath(new URL('../node_modules/onnxruntime-web/dist/', import.meta.url));
 
 /** The library and its worker as files of a folder. */
-export async function bundleLibrary(folder: string) {
+async function bundleLibrary(folder: string) {
   await build({
     entryPoints: [fileURLToPath(new URL('../src/web/index.ts', import.meta.url))],
     outfile: join(folder, 'index.js'),

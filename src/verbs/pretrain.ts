@@ -152,7 +152,13 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
   };
   const { block, validation, records, inMemory } = await firstBlock(streamOptions, plan);
 
-  const config = plan.config({ tokenizer, hash, records, threads: defaultThreads(), versions: runtimeVersions() });
+  const config = plan.config({
+    tokenizer,
+    hash,
+    records,
+    threads: defaultThreads(),
+    versions: runtimeVersions(),
+  });
   const model = modelOf(config, spec);
   const { training } = config;
   const { leastRecords = 1 } = objectiveOf(model);

@@ -12,7 +12,7 @@ export function join(...parts: readonly string[]): string {
   return names.join('/');
 }
 
-export const resolve = join;
+export const resolve = (...parts: readonly string[]): string => join(...parts);
 
 export const basename = (path: string): string => join(path).split('/').at(-1) ?? '';
 
