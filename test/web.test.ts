@@ -227,7 +227,13 @@ describe.runIf(chromium)('in a page', async () => {
           runs,
         };
       },
-      { ...sample, config: configOf(sample, { steps: 3, valid_steps: 3 }) },
+      {
+        ...sample,
+        config: {
+          ...configOf(sample, { steps: 3 }),
+          data: { columns: ['age', 'income', 'height', 'city', 'plan'] },
+        },
+      },
     );
     expect(found.near).toEqual([
       800,

@@ -207,7 +207,8 @@ export async function openLacuna(settings: LacunaSettings = {}): Promise<Lacuna>
     runtime: {
       folder: folderOf(settings.runtime ?? (inNode ? import.meta.resolve('onnxruntime-web') : url)),
       threads,
-      file: inNode ? 'ort.node.min.mjs' : 'ort.wasm.bundle.min.mjs',
+      // Deno has workers of browsers, and files as Node has them.
+      file: inNode || 'Deno' in globalThis ? 'ort.node.min.mjs' : 'ort.wasm.bundle.min.mjs',
     },
     storage: settings.storage ?? (world.navigator?.storage?.getDirectory ? 'private' : 'memory'),
     folder: settings.folder ?? 'lacuna',
