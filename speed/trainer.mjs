@@ -7,7 +7,7 @@ import { Trainer } from '../dist/learning/trainer.js';
  *
  * @param {Awaited<ReturnType<typeof import('./workload.mjs').readWorkload>>} files
  * @param {import('../dist/engine/engine.js').Engine} engine
- * @param {{ recompute?: boolean, device?: import('../dist/engine/webgpu.js').DeviceEngine }} [options]
+ * @param {{ recompute?: boolean, device?: import('../dist/engine/device-engine.js').DeviceEngine }} [options]
  */
 export function trainerOf({ workload, weights }, engine, { recompute = false, device } = {}) {
   const { model, batch, optimizer } = workload;

@@ -45,6 +45,7 @@ const layers = [
   'benchmark',
   'sweep',
   'worker',
+  'web',
   'index',
   'cli',
 ];
@@ -73,6 +74,9 @@ const forBrowsers = [
   'records/open-bytes.ts',
   'records/profile.ts',
   'onnx/encode.ts',
+  'engine/web.ts',
+  'engine/device-engine.ts',
+  'web/index.ts',
 ];
 
 interface SourceFile {

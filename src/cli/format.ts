@@ -92,7 +92,7 @@ export function formatPretrain(summary: PretrainSummary): string {
   const marginal =
     val_loss_marginal === undefined ? '' : ` (predicting the marginal: ${number(val_loss_marginal)})`;
   return [
-    `${count(step)} steps on ${count(rows)} records${skipped} in ${duration(seconds)}, with at most ${count(summary.peak_memory_mib)} MiB of memory`,
+    `${count(step)} steps on ${count(rows)} records${skipped} in ${duration(seconds)}, with at most ${count(summary.peak_memory_mib ?? 0)} MiB of memory`,
     `loss ${number(loss)}, validation loss ${number(val_loss)}${marginal}`,
     `checkpoint: ${checkpoint}`,
   ].join('\n');

@@ -1,6 +1,6 @@
 import type { Program } from '../graph/program.js';
 import type { HostTensor } from '../tensor/tensor.js';
-import type { DeviceEngine } from './webgpu.js';
+import type { DeviceEngine } from './device-engine.js';
 
 /** Tensors by name. */
 export type HostTensors = Readonly<Record<string, HostTensor>>;

@@ -8,11 +8,17 @@ import type { HostTensor } from '../tensor/tensor.js';
 import type { Engine, EngineOptions, Executable, HostTensors } from './engine.js';
 
 export { type DType, type DTypeArrays, type HostTensor, hostTensor, zeros } from '../tensor/tensor.js';
+export type { DeviceEngine, DeviceExecutable, DeviceTensor, MixedTensors } from './device-engine.js';
 export type { CompileOptions, Engine, EngineOptions, Executable, HostTensors } from './engine.js';
-export type { DeviceEngine, DeviceExecutable, DeviceTensor, MixedTensors } from './webgpu.js';
 
 /** Threads used unless told otherwise: one per core. */
 export const defaultThreads = (): number => availableParallelism();
+
+/** What the configuration of a run says that it was computed by. */
+export const runtimeVersions = (): Record<string, string> => ({ node: process.versions.node });
+
+/** The most memory that the process has had, in MiB, where that is known. */
+export const peakMemory = (): number | undefined => Math.round(process.resourceUsage().maxRSS / 1024);
 
 /** An engine on this machine's CPU. Loads the native library at the first call. */
 export async function nodeEngine(options: EngineOptions): Promise<Engine> {

@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
 import * as g from '../graph/index.js';
+import type { DeviceEngine } from './device-engine.js';
 import { evaluate, floats, integers, largestDifference, normals } from './evaluate.case.js';
 import { nodeEngine } from './node.js';
-import { type DeviceEngine, webgpuEngine } from './webgpu.js';
+import { webgpuEngine } from './webgpu.js';
 
 const cpu = await nodeEngine({ threads: 1 });
 // SwiftShader, a Vulkan driver without a GPU, is enough: see docs/performance.md.

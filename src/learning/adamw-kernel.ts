@@ -57,7 +57,11 @@ const section = (id: number, ...items: readonly Code[]): Code => [
   id,
   ...withLength([...unsigned(items.length), ...items.flat()]),
 ];
-const named = (name: string, kind: number): Code => [...withLength([...Buffer.from(name)]), kind, 0];
+const named = (name: string, kind: number): Code => [
+  ...withLength([...new TextEncoder().encode(name)]),
+  kind,
+  0,
+];
 
 const I32 = 0x7f;
 const F32 = 0x7d;

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type EncoderKind, encoders } from '../encoders/index.js';
+import { type DeviceEngine, DeviceLost, type DeviceTensor } from '../engine/device-engine.js';
 import { nodeEngine } from '../engine/node.js';
-import { type DeviceEngine, DeviceLost, type DeviceTensor, webgpuEngine } from '../engine/webgpu.js';
+import { webgpuEngine } from '../engine/webgpu.js';
 import { finetuningGraph, heads } from '../finetuning/labelled-graph.js';
 import * as g from '../graph/index.js';
 import { onRealRecords, range, smallModel } from '../objectives/objective.case.js';

@@ -1,6 +1,7 @@
 /** Training with all state on a device: one program per step and batch length, of which a few numbers come back. */
+
+import type { DeviceEngine, DeviceExecutable, DeviceTensor } from '../engine/device-engine.js';
 import type { Engine, HostTensors } from '../engine/engine.js';
-import type { DeviceEngine, DeviceExecutable, DeviceTensor } from '../engine/webgpu.js';
 import { LacunaError } from '../errors.js';
 import {
   add,

@@ -13,6 +13,7 @@ import { type FormatName, formatNamed, formatNames } from './formats.js';
 import type { Reader } from './reader.js';
 import type { ReaderOptions } from './reader-options.js';
 import { arrowReader } from './readers/arrow.js';
+import { delimitedReader } from './readers/delimited.js';
 import { fastaReader } from './readers/fasta.js';
 import { idxReader } from './readers/idx.js';
 import { jsonReader } from './readers/json.js';
@@ -41,8 +42,12 @@ export interface OpenOptions extends ReadingWishes {
 
 /** A file's reader by format; a format that is missing here is read on a disk alone. */
 export const byteReaders: Partial<
-  Record<FormatName, (file: ByteFile, options: ReaderOptions) => Reader | Promise<Reader>>
+  Record<FormatName, (file: ByteFile, options: OpenOptions) => Reader | Promise<Reader>>
 > = {
+  csv: (file, options) => delimitedReader(file, 'csv', options),
+  tsv: (file, options) => delimitedReader(file, 'tsv', options),
+  // Its libraries are loaded with the first such file.
+  parquet: async (file) => (await import('./readers/parquet.js')).parquetReader(file),
   jsonl: jsonlReader,
   json: jsonReader,
   fasta: fastaReader,
@@ -109,6 +114,8 @@ export async function typed(
   { schema, missing, decimal }: OpenOptions,
 ): Promise<Reader> {
   if (LETTERS.has(format)) return reader;
+  // These have been typed as they were opened, since their cells may spell plain numbers.
+  if (format === 'csv' || format === 'tsv') return reader;
   const words = TELLS_MISSING.has(format) ? [] : MISSING_WORDS;
   return typedReader(path, reader, { schema, missing, decimal, words });
 }

@@ -101,8 +101,8 @@ export async function saveCheckpoint(
   });
   const digest = createHash('sha256');
   for (const chunk of chunks) digest.update(chunk);
-  const head = Buffer.from(chunks[0].buffer);
-  head.write(digest.digest('hex'), head.indexOf(NO_CHECKSUM), 'latin1');
+  const [head] = chunks;
+  head.set(new TextEncoder().encode(digest.digest('hex')), placeOf(head, NO_CHECKSUM));
   await writeFileAtomically(path, chunks);
 
   const others = (await listCheckpoints(runDir)).filter((other) => other.step !== step);
@@ -115,6 +115,12 @@ export async function saveCheckpoint(
   await removeAbandoned(folder);
   return path;
 }
+
+/** Where a digest stands in the header of a file, which is of Latin letters up to there. */
+const placeOf = (bytes: Uint8Array, digest: string): number => {
+  const headerBytes = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  return new TextDecoder('latin1').decode(bytes.subarray(0, 8 + headerBytes)).indexOf(digest, 8);
+};
 
 /**
  * Reads and checks one checkpoint; its tensors are views of the file's bytes. Throws InputError when the file is missing,
@@ -139,7 +145,7 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
       `${path}: a safetensors file, but not a checkpoint of Lacuna: its metadata lacks what one has`,
     );
 
-  const at = bytes.indexOf(sha256, 8, 'latin1');
+  const at = placeOf(bytes, sha256);
   const found = createHash('sha256')
     .update(bytes.subarray(0, at))
     .update(NO_CHECKSUM)

@@ -16,7 +16,7 @@ afterEach(() => rm(folder, { recursive: true, force: true }));
 async function write(steps: readonly number[], resumedStep?: number): Promise<void> {
   const log = await MetricsLog.open(path, resumedStep);
   for (const step of steps) log.append({ step, loss: 1 / step });
-  log.flush();
+  await log.flush();
   log.dispose();
 }
 

@@ -1,7 +1,7 @@
-import { closeSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { InputError } from '../errors.js';
-import { writeError, writeFileAtomically } from '../files/atomic-file.js';
+import { type AppendFile, openAppendFile } from '../files/append-file.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
 import { readListed, unlist } from '../files/manifest.js';
 
 /** One line of metrics.jsonl. `undefined` values are left out. */
@@ -16,10 +16,9 @@ export interface Metrics {
  */
 export class MetricsLog {
   readonly path: string;
-  readonly #file: number;
-  #bytes = 0;
+  readonly #file: AppendFile;
 
-  private constructor(path: string, file: number) {
+  private constructor(path: string, file: AppendFile) {
     this.path = path;
     this.#file = file;
   }
@@ -32,12 +31,8 @@ export class MetricsLog {
   static async open(path: string, resumedStep = -1): Promise<MetricsLog> {
     const kept = resumedStep < 0 ? [] : (await readMetrics(path)).filter(({ step }) => step <= resumedStep);
     await unlist(dirname(path), basename(path));
-    await writeFileAtomically(path, [Buffer.from(kept.map((line) => `${JSON.stringify(line)}\n`).join(''))]);
-    try {
-      return new MetricsLog(path, openSync(path, 'a'));
-    } catch (error) {
-      throw writeError(error, path, 0);
-    }
+    await writeFileAtomically(path, [linesOf(kept)]);
+    return new MetricsLog(path, openAppendFile(path));
   }
 
   /**
@@ -50,28 +45,21 @@ export class MetricsLog {
     );
     const reasons = Object.fromEntries(nonFinite.map(([name, value]) => [name, String(value)]));
     const line = nonFinite.length > 0 ? { ...metrics, non_finite: reasons } : metrics;
-    const bytes = Buffer.from(`${JSON.stringify(line)}\n`);
-    try {
-      for (let written = 0; written < bytes.length; ) written += writeSync(this.#file, bytes, written);
-    } catch (error) {
-      throw writeError(error, this.path, this.#bytes);
-    }
-    this.#bytes += bytes.length;
+    this.#file.append(linesOf([line]));
   }
 
   /** Waits until the lines are on the disk. Call it before a checkpoint, so that the log is never behind one. */
-  flush(): void {
-    try {
-      fsyncSync(this.#file);
-    } catch (error) {
-      throw writeError(error, this.path, this.#bytes);
-    }
+  flush(): Promise<void> {
+    return this.#file.flush();
   }
 
   dispose(): void {
-    closeSync(this.#file);
+    this.#file.dispose();
   }
 }
+
+const linesOf = (metrics: readonly Metrics[]): Uint8Array =>
+  new TextEncoder().encode(metrics.map((line) => `${JSON.stringify(line)}\n`).join(''));
 
 /**
  * The lines of a metrics.jsonl in order; none when the file is not there. A last line without its line break was torn by a

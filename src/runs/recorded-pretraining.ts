@@ -1,7 +1,8 @@
 /** A pretraining run on disk: each step logged, each validation told, checkpoints on the way. */
 
 import type { Config } from '../config/schema.js';
-import { DeviceLost } from '../engine/webgpu.js';
+import { DeviceLost } from '../engine/device-engine.js';
+import { peakMemory } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
 import { collapseSigns, type Monitors, untrainedMonitors } from '../learning/monitors.js';
@@ -44,12 +45,9 @@ export interface PretrainingResult {
   readonly val_loss: number;
   /** Where the objective has such a reference. */
   readonly val_loss_marginal?: number;
-  readonly peak_memory_mib: number;
+  readonly peak_memory_mib?: number;
   readonly checkpoint: string;
 }
-
-/** The most memory that the process has had, in MiB. */
-const peakMemory = (): number => Math.round(process.resourceUsage().maxRSS / 1024);
 
 /** What a run is known by in its checkpoints: its configuration, wherever data and plug-ins lie. */
 export const runHash = (config: Config): string =>
@@ -96,8 +94,8 @@ export async function runPretraining(
   let valid: Validation = { val_loss: Number.NaN };
   let monitors: Monitors | undefined;
   const warned = new Set<string>();
-  const write = ({ step, epoch, position }: Position): Promise<string> => {
-    log.flush();
+  const write = async ({ step, epoch, position }: Position): Promise<string> => {
+    await log.flush();
     events?.flush();
     const metadata = { epoch, position, config_hash, version };
     return saveCheckpoint(out, { step, tensors: trainerTensors(trainer), metadata, landmark });

@@ -2,6 +2,10 @@
 import { random } from '../tensor/random.js';
 import type { Neighbors } from './nearest-neighbors.js';
 
+/** After what has arrived meanwhile, such as a message to stop; a page has timers alone. */
+const laterOn: (then: (value: unknown) => void) => unknown =
+  typeof setImmediate === 'undefined' ? setTimeout : setImmediate;
+
 /** How a plane is made. */
 export interface PlaneOptions {
   readonly seed: number;
@@ -31,7 +35,9 @@ export async function onPlane(
   const n = rows.length / dimension;
   const begin = principalPlane(rows, dimension, seed);
   if (n < FEWEST) return scaled(begin);
-  const { UMAP } = await import('umap-js');
+  const {
+    default: { UMAP },
+  } = await import('umap-js');
   const source = random(seed, 'map');
   const { k } = neighbors;
   const umap = new UMAP({ nNeighbors: Math.min(k, n - 1), random: () => source.uniform() });
@@ -57,7 +63,7 @@ export async function onPlane(
     umap.step();
     if (performance.now() - looked < SLICE) continue;
     onProgress((epoch + 1) / epochs);
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => laterOn(resolve));
     signal?.throwIfAborted();
     looked = performance.now();
   }

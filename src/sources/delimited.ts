@@ -4,23 +4,29 @@ import type { Reject } from '../records/bad-records.js';
 import type { ByteFile } from '../records/bytes/byte-file.js';
 import { byteChunks, contentHead, isGzipped } from '../records/bytes/bytes.js';
 import { MISSING_WORDS } from '../records/cells/cell-format.js';
-import { type Dialect, type DialectWishes, describeDialect, findDialect } from '../records/cells/dialect.js';
-import type { Schema } from '../records/cells/schema.js';
+import { type Dialect, describeDialect, findDialect } from '../records/cells/dialect.js';
+import {
+  type Examined,
+  examine,
+  faultOf,
+  recordsBelow,
+  spelled,
+} from '../records/cells/examine-delimited.js';
 import { typedReader } from '../records/cells/typed-reader.js';
 import type { Reader } from '../records/reader.js';
+import {
+  type DelimitedOptions,
+  firstLines,
+  HEAD_BYTES,
+  lineFeeds,
+  noRecords,
+} from '../records/readers/delimited.js';
 import type { BadRecord, ColumnInfo, RecordBatch } from '../records/record-batch.js';
 import { selectRecords } from '../records/select-records.js';
 import { duckdbMessage, sqlPath, sqlString, tableBatches } from './duckdb.js';
-import { cleanCopy, type Examined, examine } from './examine-delimited.js';
 import { spooled } from './spool.js';
 
-/** The dialect is found from so many bytes at the start. */
-const HEAD_BYTES = 1 << 20;
 const MAX_LINE_BYTES = 16 << 20;
-
-export interface DelimitedOptions extends DialectWishes {
-  readonly schema?: Schema;
-}
 
 /**
  * A CSV or TSV file. Its dialect is found from its first lines (see `findDialect`), the types of its columns from a sample
@@ -36,7 +42,7 @@ export async function delimitedReader(
   { schema, ...wishes }: DelimitedOptions = {},
 ): Promise<Reader> {
   const path = given.name;
-  const { file, lines } = await firstLines(given);
+  const { file, lines } = await headOf(given);
   const known = schema?.columns.map(({ name }) => name);
   const dialect = await findDialect(path, lines, wishes, { tabs: format === 'tsv', known });
   const missing = wishes.missing ?? schema?.missing;
@@ -66,38 +72,21 @@ export async function delimitedReader(
 }
 
 /** The file in a form that DuckDB reads, and its first lines. Lines that end with CR alone become lines that end with LF. */
-async function firstLines(given: ByteFile): Promise<{ file: ByteFile; lines: string[] }> {
+async function headOf(given: ByteFile): Promise<{ file: ByteFile; lines: string[] }> {
   // Of all that is not stored plainly, the database reads gzip alone.
   let file = !given.recoded && (await isGzipped(given)) ? given : await spooled(given);
   let head = await contentHead(file, HEAD_BYTES);
   if (!head.includes(10) && head.includes(13)) {
-    file = await spooled(file, (chunks) => replacedBytes(chunks, 13, 10));
+    file = await spooled(file, lineFeeds);
     head = await contentHead(file, HEAD_BYTES);
   }
-  const text = new TextDecoder().decode(head);
-  const lines = text.split(/\r?\n/);
-  // Of a longer file the last line is not whole.
-  if (head.length === HEAD_BYTES && lines.length > 1) lines.pop();
-  return { file, lines };
-}
-
-async function* replacedBytes(
-  chunks: AsyncIterable<Uint8Array>,
-  from: number,
-  to: number,
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) yield chunk.map((byte) => (byte === from ? to : byte));
+  return { file, lines: firstLines(head) };
 }
 
 async function assertRecords(path: string, file: ByteFile, dialect: Dialect, reader: Reader): Promise<void> {
   for await (const { rows } of reader.read([reader.columns[0]], () => {}, { few: true }))
     if (rows.length > 0) return;
-  const [bad] = (await examine(path, file, dialect)).bad;
-  throw new InputError(
-    bad
-      ? `${path}: line ${bad.line}: ${bad.message}, and no other record is readable`
-      : `${path}: a header but no records`,
-  );
+  throw noRecords(path, (await examine(path, file, dialect)).bad[0]);
 }
 
 /** What DuckDB is told of a file. */
@@ -286,4 +275,19 @@ function unreadable(path: string, error: unknown): Error {
     ? `a line is longer than ${MAX_LINE_BYTES >> 20} MiB; shorten it`
     : `not readable as delimited text (${duckdbMessage(error)}); check the file, or name its format with --format`;
   return new InputError(`${path}: ${why}`, { cause: error });
+}
+
+/** A copy of the good records that no parser can misread. */
+function cleanCopy(file: ByteFile, dialect: Dialect): Promise<ByteFile> {
+  const width = dialect.names.length;
+  const spell = (cell: string) => `"${spelled(cell).replaceAll('"', '""')}"`;
+  return spooled(file, async function* () {
+    const encoder = new TextEncoder();
+    for await (const records of recordsBelow(file, dialect)) {
+      const good = records.filter((record) => faultOf(record, width) === undefined);
+      yield encoder.encode(
+        good.map(({ cells }) => `${cells.slice(0, width).map(spell).join(',')}\n`).join(''),
+      );
+    }
+  });
 }

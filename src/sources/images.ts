@@ -4,24 +4,7 @@ import { InputError } from '../errors.js';
 import type { ReaderOptions } from '../records/reader-options.js';
 import type { PixelShape } from '../records/record-batch.js';
 import { type Decoder, type Encoded, mapSome } from './decoder.js';
-
-/** Endings of the files that are taken for images; `.bmp` is refused by name, not passed over. */
-export const IMAGE_ENDINGS: readonly string[] = [
-  'png',
-  'jpg',
-  'jpeg',
-  'webp',
-  'gif',
-  'tif',
-  'tiff',
-  'avif',
-  'bmp',
-];
-
-/** The shape is told from so many images. */
-export const LOOKED_AT = 64;
-const MOST_SIDE = 64;
-const LEAST_SIDE = 8;
+import { shapeOf } from './image-shape.js';
 
 /** sharp, loaded at the first call; it keeps no files in memory, which may change between two reads. */
 async function loadSharp() {
@@ -33,7 +16,7 @@ async function loadSharp() {
 /**
  * What decodes images to one shape: rotated as their EXIF data say, laid on white where they are transparent, resized so
  * that they cover the shape, and cropped around their middle. Of an animation the first frame is read. `looked` are some
- * of the images, from which the shape is told (see `chosenShape`) unless `options` has it. Throws InputError where none of
+ * of the images, from which the shape is told (see `shapeOf`) unless `options` has it. Throws InputError where none of
  * them can be read.
  */
 export async function imageDecoder(
@@ -92,11 +75,7 @@ function withChannels(data: Uint8Array, found: number, wanted: number): Uint8Arr
   return values;
 }
 
-/**
- * Where all are of one size of at most 64 pixels a side, each a multiple of 4: that. Else a square, whose side is the
- * largest multiple of 8 that is at most the smaller of the median height and width, at least 8 and at most 64. One channel
- * where all are grey, else three.
- */
+/** The shape of `shapeOf`. Throws InputError where no image can be read. */
 async function chosenShape(
   looked: readonly Encoded[],
   open: (encoded: Encoded) => Sharp,
@@ -112,19 +91,8 @@ async function chosenShape(
   );
   const sizes = found.flatMap((meta) => (meta ? [{ ...meta.autoOrient, space: meta.space }] : []));
   if (sizes.length === 0) throw new InputError(`${where}: no image could be read; ${fault}`);
-  const channels = sizes.every(({ space }) => space === 'b-w' || space === 'grey16') ? 1 : 3;
-  const [{ height, width }] = sizes;
-  const plain = (side: number) => side <= MOST_SIDE && side % 4 === 0;
-  if (plain(height) && plain(width) && sizes.every((size) => size.height === height && size.width === width))
-    return [height, width, channels];
-  const median = (sides: readonly number[]) => sides.toSorted((a, b) => a - b)[sides.length >> 1];
-  const smaller = Math.min(median(sizes.map((size) => size.height)), median(sizes.map((size) => size.width)));
-  const side = Math.min(MOST_SIDE, Math.max(LEAST_SIDE, smaller - (smaller % 8)));
-  return [side, side, channels];
-}
-
-/** Some items, spread evenly over all. */
-export function spread<T>(items: readonly T[], count = LOOKED_AT): T[] {
-  if (items.length <= count) return [...items];
-  return Array.from({ length: count }, (_, i) => items[Math.floor((i * items.length) / count)]);
+  return shapeOf(
+    sizes,
+    sizes.every(({ space }) => space === 'b-w' || space === 'grey16'),
+  );
 }

@@ -7,7 +7,7 @@ import { type FormatName, formatNamed } from '../records/formats.js';
 import { PARTS, type Part, partNamed } from '../records/split.js';
 import { AUDIO_ENDINGS } from './audio.js';
 import { readError } from './disk-file.js';
-import { IMAGE_ENDINGS } from './images.js';
+import { IMAGE_ENDINGS } from './image-shape.js';
 
 /** What a folder holds. */
 export type MediaFormat = 'images' | 'audio';

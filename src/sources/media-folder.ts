@@ -8,7 +8,8 @@ import type { ColumnInfo, ColumnValues, RecordBatch } from '../records/record-ba
 import { selectRecords } from '../records/select-records.js';
 import { audioDecoder } from './audio.js';
 import { type Decoder, decodeAll, orderedRejects, withColumn } from './decoder.js';
-import { imageDecoder, spread } from './images.js';
+import { spread } from './image-shape.js';
+import { imageDecoder } from './images.js';
 import type { MediaFile, MediaFolder } from './media-files.js';
 
 /** So many are decoded ahead where only the first records are wanted. */

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError } from '../errors.js';
-import type { OpenOptions } from '../records/open-bytes.js';
+import { type OpenOptions, openBytes } from '../records/open-bytes.js';
 import type { BadRecord, DataSource, ReadOptions, RecordBatch } from '../records/record-batch.js';
+import { diskFile } from './disk-file.js';
 import { withQuery } from './duckdb.js';
 import { openSource } from './open-source.js';
 
@@ -40,13 +41,13 @@ async function batches(source: DataSource): Promise<RecordBatch[]> {
 }
 
 async function read(name: string, content: string | Uint8Array, options?: OpenOptions) {
-  return (await readAll(await openSource(file(name, content), options))).columns;
+  return (await readAll(await opened(file(name, content), options))).columns;
 }
 
 /** The message of the InputError that opening and reading throws. */
 async function failure(path: string, options?: OpenOptions): Promise<string> {
   try {
-    await readAll(await openSource(path, options));
+    await readAll(await opened(path, options));
   } catch (error) {
     expect(error).toBeInstanceOf(InputError);
     const { message } = error as InputError;
@@ -60,9 +61,26 @@ async function failure(path: string, options?: OpenOptions): Promise<string> {
 const esol =
   'smiles,log_solubility,scaffold_split\nOCC3OC(OCC2OC(OC(C#N)c1ccccc1)C(O)C(O)C2O)C(O)C(O)C3O,-0.77,test\nCc1occc1C(=O)Nc2ccccc2,-3.3,train\n';
 
-describe('CSV and TSV', () => {
+/** Both ways to open a file: as on a disk, and as in a page. */
+const openers = {
+  'through the database': openSource,
+  'as bytes': async (path: string, options?: OpenOptions) => openBytes(await diskFile(path), options),
+} as const;
+let opened: (path: string, options?: OpenOptions) => Promise<DataSource> = openSource;
+const bothWays = (title: string, tests: () => void) =>
+  describe.each(Object.entries(openers))(`${title}, read %s,`, (_, open) => {
+    beforeAll(() => {
+      opened = open;
+    });
+    afterAll(() => {
+      opened = openSource;
+    });
+    tests();
+  });
+
+bothWays('CSV and TSV', () => {
   it.each(['esol.csv', 'esol.csv.gz'])('reads real rows of %s with their types', async (name) => {
-    const source = await openSource(file(name, esol));
+    const source = await opened(file(name, esol));
     expect(source.format).toBe('csv');
     expect(source.columns).toEqual([
       { name: 'smiles', type: 'text' },
@@ -168,7 +186,7 @@ describe('CSV and TSV', () => {
       lines[25_003] = '1';
       lines[25_004] = '1,2,3';
       const reported: BadRecord[] = [];
-      const source = await openSource(file('late.csv', lines.join(end)), {
+      const source = await opened(file('late.csv', lines.join(end)), {
         report: (bad) => reported.push(bad),
       });
       const first = await readAll(source);
@@ -191,7 +209,7 @@ describe('CSV and TSV', () => {
 
   it('can be left early and read twice at once', async () => {
     const text = `a\n${Array.from({ length: 50_000 }, (_, i) => i).join('\n')}\n`;
-    const source = await openSource(file('numbers.csv.gz', text));
+    const source = await opened(file('numbers.csv.gz', text));
     for await (const batch of source.read()) {
       expect(batch.rows[0]).toBe(0);
       break;
@@ -203,7 +221,7 @@ describe('CSV and TSV', () => {
   });
 });
 
-describe('Parquet', () => {
+bothWays('Parquet', () => {
   it('reads numbers, booleans, decimals, text, missing cells and constant columns', async () => {
     const path = join(folder, 'table.parquet');
     await withQuery((query) =>
@@ -211,7 +229,7 @@ describe('Parquet', () => {
         (i / 10)::DECIMAL(6, 2) AS money, 'c' AS constant, CASE WHEN i > 0 THEN 'é' || i END AS name,
         DATE '2020-01-01' + i::INTEGER AS day FROM range(3) t(i)) TO '${path}'`),
     );
-    const source = await openSource(path);
+    const source = await opened(path);
     expect(source.columns.map(({ type }) => type).join()).toBe('number,number,text,number,text,text,number');
     expect((await readAll(source)).columns).toEqual({
       i: [0, 1, 2],

@@ -154,8 +154,8 @@ async function openDisk(
   await verify([stored]);
   const opened = (reader: Reader): OpenedFile => ({ path, format, reader, files: [stored] });
   if (format === 'csv' || format === 'tsv') return opened(await delimitedReader(file, format, options));
-  const bytes = byteReaders[format];
   const disk = diskReaders[format];
+  const bytes = disk ? undefined : byteReaders[format];
   if (!bytes && !disk) throw new Error(`the format ${format} has no reader`);
   const reader = await (bytes ? bytes(file, options) : disk!(await spooled(file), options));
   return opened(await typed(path, format, reader, options));

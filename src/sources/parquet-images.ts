@@ -5,7 +5,8 @@ import type { ColumnInfo, RecordBatch } from '../records/record-batch.js';
 import { selectRecords } from '../records/select-records.js';
 import { type Decoder, decodeAll, orderedRejects, withColumn } from './decoder.js';
 import { type Query, sqlName } from './duckdb.js';
-import { imageDecoder, LOOKED_AT } from './images.js';
+import { LOOKED_AT } from './image-shape.js';
+import { imageDecoder } from './images.js';
 
 /** A column of images. */
 export interface ImageColumn {

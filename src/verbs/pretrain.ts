@@ -15,7 +15,7 @@ import { UnassignedRecords } from '../datasets/unassigned-records.js';
 import { UnknownValues } from '../datasets/unknown-values.js';
 import { checkMonitorTarget, readMonitorLabels } from '../datasets/watched-labels.js';
 import { versionsOn } from '../engine/engine.js';
-import { defaultThreads } from '../engine/node.js';
+import { defaultThreads, runtimeVersions } from '../engine/node.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { holdFolder } from '../files/hold-folder.js';
@@ -85,8 +85,8 @@ export interface PretrainSummary {
   readonly val_loss: number;
   /** Where the objective has such a reference. */
   readonly val_loss_marginal?: number;
-  /** The most memory that the process has had. */
-  readonly peak_memory_mib: number;
+  /** The most memory that the process has had, where that is known. */
+  readonly peak_memory_mib?: number;
   readonly checkpoint: string;
   readonly seconds: number;
 }
@@ -157,8 +157,13 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
   };
   const { block, validation, records, inMemory } = await firstBlock(streamOptions, plan);
 
-  const versions = { node: process.versions.node };
-  const config = plan.config({ tokenizer, hash, records, threads: defaultThreads(), versions });
+  const config = plan.config({
+    tokenizer,
+    hash,
+    records,
+    threads: defaultThreads(),
+    versions: runtimeVersions(),
+  });
   const model = modelOf(config, spec);
   const { training } = config;
   const { leastRecords = 1 } = objectiveOf(model);

@@ -3,8 +3,8 @@
  * signals, progress and pages. Stopping is asked for, never forced, so that files are closed and checkpoints written.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { InputError, LacunaError, systemError } from '../errors.js';
 import type { Hooks, ProgressEvent } from '../learning/progress-event.js';
+import { receiveError, type SentError, sendError } from './sent-error.js';
 import { type VerbName, type Verbs, verbs } from './verb-table.js';
 
 type Message =
@@ -12,37 +12,10 @@ type Message =
   | { readonly type: 'result'; readonly result: unknown }
   | { readonly type: 'error'; readonly error: SentError };
 
-/** An error as it crosses threads, which keeps no classes. */
-interface SentError {
-  readonly kind: 'input' | 'expected' | 'aborted' | 'unexpected';
-  readonly message: string;
-  readonly exitCode: number;
-  readonly stack?: string;
-}
-
 interface Job {
   readonly lacunaVerb: VerbName;
   readonly options: unknown;
   readonly plugins: readonly string[];
-}
-
-function sendError(error: unknown, aborted: boolean): SentError {
-  const expected = error instanceof LacunaError ? error : systemError(error);
-  if (expected) {
-    const kind = expected instanceof InputError ? 'input' : 'expected';
-    return { kind, message: expected.message, exitCode: expected.exitCode };
-  }
-  const { message, stack } = error instanceof Error ? error : new Error(String(error));
-  return { kind: aborted ? 'aborted' : 'unexpected', message, exitCode: 1, stack };
-}
-
-function receiveError({ kind, message, exitCode, stack }: SentError, signal?: AbortSignal): unknown {
-  if (kind === 'input') return new InputError(message);
-  if (kind === 'expected') return new LacunaError(message, { exitCode });
-  if (kind === 'aborted') return signal?.reason;
-  const error = new Error(message);
-  error.stack = stack;
-  return error;
 }
 
 /** What every verb takes beside its own options. */

@@ -1,8 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import type { DeviceEngine } from '../../src/engine/device-engine.js';
 import type { Engine } from '../../src/engine/engine.js';
-import { type DeviceEngine, webgpuEngine } from '../../src/engine/webgpu.js';
+import { webgpuEngine } from '../../src/engine/webgpu.js';
 import { compareWithReference, isWithinTolerances } from '../parity/compare.js';
 
 const folder = fileURLToPath(new URL('../fixtures/', import.meta.url));

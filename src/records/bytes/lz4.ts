@@ -36,6 +36,13 @@ export function decodeLz4Frame(frame: Uint8Array, size: number): Uint8Array {
   return content;
 }
 
+/** What one block without a frame stands for, `size` bytes. Throws Error where it is truncated or corrupt. */
+export function decodeLz4Block(block: Uint8Array, size: number): Uint8Array {
+  const content = new Uint8Array(size);
+  if (decodeBlock(block, content, 0) !== size) throw corrupt('less than announced');
+  return content;
+}
+
 /** Appends what a block stands for: literal bytes, then a copy of earlier ones, again and again. Returns where it ends. */
 function decodeBlock(block: Uint8Array, content: Uint8Array, start: number): number {
   let at = 0;

@@ -1,12 +1,11 @@
 /** A delimited file as plain JavaScript reads it: slowly, but with the line of every bad record. */
-import { InputError } from '../errors.js';
-import type { ByteFile } from '../records/bytes/byte-file.js';
-import { byteChunks, isDamagedText, lineChunks } from '../records/bytes/bytes.js';
-import { isRounded, plainNumber } from '../records/cells/cell-format.js';
-import { type DelimitedRecord, delimitedRecords } from '../records/cells/delimited-text.js';
-import type { Dialect } from '../records/cells/dialect.js';
-import type { BadRecord } from '../records/record-batch.js';
-import { spooled } from './spool.js';
+import { InputError } from '../../errors.js';
+import type { ByteFile } from '../bytes/byte-file.js';
+import { byteChunks, isDamagedText, lineChunks } from '../bytes/bytes.js';
+import type { BadRecord } from '../record-batch.js';
+import { isRounded, plainNumber } from './cell-format.js';
+import { type DelimitedRecord, delimitedRecords } from './delimited-text.js';
+import type { Dialect } from './dialect.js';
 
 /** More bad records than this are not listed: the file is then not what it seems. */
 const MAX_BAD_RECORDS = 100_000;
@@ -22,29 +21,38 @@ export interface Examined {
 }
 
 /** The mark that replaces bytes which are not UTF-8, where it is written in the file itself; and what stands for it here. */
-const WRITTEN_MARK = Buffer.from('\uFFFD');
+const WRITTEN_MARK = new TextEncoder().encode('\uFFFD');
 const KEPT_MARK = '\uE0FD';
+const KEPT_BYTES = new TextEncoder().encode(KEPT_MARK);
 
 /** The same text with marks of its own told from those that decoding makes. */
 function literalsKept(file: ByteFile): ByteFile {
   const stream = async function* () {
-    for await (const chunk of byteChunks(file)) {
-      const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-      yield bytes.includes(WRITTEN_MARK) ? replaced(bytes) : chunk;
-    }
+    for await (const chunk of byteChunks(file)) yield replaced(chunk);
   };
   return { name: file.name, size: file.size, recoded: true, stream, slice: () => new Blob([]) };
 }
 
-function replaced(bytes: Buffer): Uint8Array {
-  const copy = Buffer.from(bytes);
-  for (let at = copy.indexOf(WRITTEN_MARK); at >= 0; at = copy.indexOf(WRITTEN_MARK, at + 3))
-    copy.write(KEPT_MARK, at);
-  return copy;
+function replaced(bytes: Uint8Array): Uint8Array {
+  let copy: Uint8Array | undefined;
+  const [first, second, third] = WRITTEN_MARK;
+  for (let at = bytes.indexOf(first); at >= 0; at = bytes.indexOf(first, at + 1)) {
+    if (bytes[at + 1] !== second || bytes[at + 2] !== third) continue;
+    copy ??= bytes.slice();
+    copy.set(KEPT_BYTES, at);
+  }
+  return copy ?? bytes;
 }
 
-/** The records below the header. */
-async function* recordsOf(file: ByteFile, dialect: Dialect): AsyncGenerator<readonly DelimitedRecord[]> {
+/** A cell as the file spells it. */
+export const spelled = (cell: string): string =>
+  cell.includes(KEPT_MARK) ? cell.replaceAll(KEPT_MARK, '\uFFFD') : cell;
+
+/** The records below the header, whose cells `spelled` gives as they are written. */
+export async function* recordsBelow(
+  file: ByteFile,
+  dialect: Dialect,
+): AsyncGenerator<readonly DelimitedRecord[]> {
   async function* below() {
     for await (const { firstLine, lines } of lineChunks(literalsKept(file))) {
       const left = Math.max(0, dialect.skip - firstLine + 1);
@@ -63,12 +71,17 @@ async function* recordsOf(file: ByteFile, dialect: Dialect): AsyncGenerator<read
 const fitsWidth = (cells: readonly string[], width: number): boolean =>
   cells.length >= width && cells.every((cell, i) => i < width || cell === '');
 
-function faultOf({ cells, fault }: DelimitedRecord, width: number): string | undefined {
+/** What is wrong with a record, in words. */
+export function faultOf({ cells, fault }: DelimitedRecord, width: number): string | undefined {
   if (fault) return fault;
   if (cells.some(isDamagedText))
     return 'not valid UTF-8; name its encoding with --encoding if the file has another';
   return fitsWidth(cells, width) ? undefined : `expected ${width} columns, got ${cells.length}`;
 }
+
+/** What is said of a file whose lines end in different ways. */
+export const crAloneMessage = (path: string, line: number): string =>
+  `${path}: line ${line}: a carriage return alone ends lines here, and others end otherwise; save the file with one kind of line end`;
 
 /** Reads all records once. Throws InputError for a file of nothing but bad ones. */
 export async function examine(
@@ -85,15 +98,13 @@ export async function examine(
   const steps: { row: number; line: number }[] = [];
   let expected = -1;
   let row = 0;
-  for await (const records of recordsOf(file, dialect)) {
+  for await (const records of recordsBelow(file, dialect)) {
     for (const record of records) {
       if (record.line !== expected) steps.push({ row, line: record.line });
       expected = record.line + 1;
       const message = faultOf(record, width);
       if (message !== undefined && !record.fault && record.cells.some((cell) => cell.includes('\r'))) {
-        throw new InputError(
-          `${path}: line ${record.line}: a carriage return alone ends lines here, and others end otherwise; save the file with one kind of line end`,
-        );
+        throw new InputError(crAloneMessage(path, record.line));
       }
       if (message !== undefined) {
         bad.push({ path, row, line: record.line, message });
@@ -116,19 +127,4 @@ export async function examine(
     return step.line + wanted - step.row;
   };
   return { bad, notNumbers, lineOf };
-}
-
-/** A copy of the good records that no parser can misread. */
-export function cleanCopy(file: ByteFile, dialect: Dialect): Promise<ByteFile> {
-  const width = dialect.names.length;
-  const spell = (cell: string) => `"${cell.replaceAll('"', '""').replaceAll(KEPT_MARK, '\uFFFD')}"`;
-  return spooled(file, async function* () {
-    const encoder = new TextEncoder();
-    for await (const records of recordsOf(file, dialect)) {
-      const good = records.filter((record) => faultOf(record, width) === undefined);
-      yield encoder.encode(
-        good.map(({ cells }) => `${cells.slice(0, width).map(spell).join(',')}\n`).join(''),
-      );
-    }
-  });
 }

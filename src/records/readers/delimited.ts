@@ -1,0 +1,157 @@
+/** CSV and TSV without a database: the records of `sources/delimited.ts`, and its bad records with its words. */
+import { InputError } from '../../errors.js';
+import type { ByteFile } from '../bytes/byte-file.js';
+import { byteChunks, contentHead } from '../bytes/bytes.js';
+import { compressionOf } from '../bytes/compression.js';
+import { type DialectWishes, describeDialect, findDialect } from '../cells/dialect.js';
+import { crAloneMessage, examine, faultOf, recordsBelow, spelled } from '../cells/examine-delimited.js';
+import type { Schema } from '../cells/schema.js';
+import { typedReader } from '../cells/typed-reader.js';
+import { BATCH_RECORDS, type Reader } from '../reader.js';
+import type { ColumnInfo, ColumnValues, RecordBatch } from '../record-batch.js';
+
+/** The dialect is found from so many bytes at the start. */
+export const HEAD_BYTES = 1 << 20;
+
+/** Characters of a record at most, as on a disk. */
+const LONGEST_RECORD = 16 << 20;
+
+export interface DelimitedOptions extends DialectWishes {
+  readonly schema?: Schema;
+}
+
+/**
+ * A CSV or TSV file, parsed as it streams. Its dialect is found from its first lines (see `findDialect`), the types of its
+ * columns from a sample of its cells or a schema (see `typedReader`).
+ */
+export async function delimitedReader(
+  given: ByteFile,
+  format: 'csv' | 'tsv',
+  { schema, ...wishes }: DelimitedOptions = {},
+): Promise<Reader> {
+  const path = given.name;
+  let file = given;
+  let head = await contentHead(file, HEAD_BYTES);
+  if (!head.includes(10) && head.includes(13)) {
+    file = await withLineFeeds(given);
+    head = await contentHead(file, HEAD_BYTES);
+  }
+  const lines = firstLines(head);
+  const known = schema?.columns.map(({ name }) => name);
+  const dialect = await findDialect(path, lines, wishes, { tabs: format === 'tsv', known });
+  const { names } = dialect;
+  let lineOf: Promise<(row: number) => number> | undefined;
+  let records = 0;
+  const raw: Reader = {
+    columns: names.map((name): ColumnInfo => ({ name, type: 'text' })),
+    lineOf: async (row) => {
+      lineOf ??= examine(path, file, dialect).then((examined) => examined.lineOf);
+      return (await lineOf)(row);
+    },
+    async *read(selected, reject, { verbatim = [] } = {}) {
+      const places = selected.map(({ name }) => names.indexOf(name));
+      let rows: number[] = [];
+      let cells: (string | null)[][] = selected.map(() => []);
+      const batch = (): RecordBatch => {
+        const columns = Object.fromEntries(
+          selected.map(({ name }, i): [string, ColumnValues] => [name, { type: 'text', values: cells[i] }]),
+        );
+        const texts = Object.fromEntries(
+          verbatim.map((name) => [name, columns[name].values as readonly (string | null)[]]),
+        );
+        const made = { rows: Int32Array.from(rows), columns, ...(verbatim.length > 0 && { texts }) };
+        records += rows.length;
+        rows = [];
+        cells = selected.map(() => []);
+        return made;
+      };
+      let row = -1;
+      for await (const some of recordsBelow(file, dialect)) {
+        for (const record of some) {
+          row++;
+          if (record.cells.reduce((sum, cell) => sum + cell.length, 0) > LONGEST_RECORD)
+            throw new InputError(`${path}: a line is longer than ${LONGEST_RECORD >> 20} MiB; shorten it`);
+          const message = faultOf(record, names.length);
+          if (message !== undefined) {
+            if (!record.fault && record.cells.some((cell) => cell.includes('\r')))
+              throw new InputError(crAloneMessage(path, record.line));
+            // What stands before it is given first, so that bad records are told in their order.
+            if (rows.length > 0) yield batch();
+            reject({ path, row, line: record.line, message });
+            continue;
+          }
+          for (let i = 0; i < places.length; i++) {
+            const cell = record.cells[places[i]];
+            cells[i].push(cell === '' ? null : spelled(cell));
+          }
+          rows.push(row);
+          if (rows.length === BATCH_RECORDS) yield batch();
+        }
+      }
+      if (rows.length > 0) yield batch();
+    },
+  };
+  const reader = await typedReader(path, raw, {
+    schema,
+    missing: wishes.missing ?? schema?.missing,
+    decimal: wishes.decimal,
+    numbers: true,
+  });
+  if (records === 0) {
+    for await (const { rows } of raw.read([raw.columns[0]], () => {}, { few: true }))
+      if (rows.length > 0) break;
+    if (records === 0) throw noRecords(path, (await examine(path, file, dialect)).bad[0]);
+  }
+  return { ...reader, dialect: describeDialect(dialect), notes: [...dialect.notes, ...(reader.notes ?? [])] };
+}
+
+/** What is said of a file of which no record can be read; `bad` is the first bad one. */
+export const noRecords = (path: string, bad?: { readonly line?: number; readonly message: string }) =>
+  new InputError(
+    bad
+      ? `${path}: line ${bad.line}: ${bad.message}, and no other record is readable`
+      : `${path}: a header but no records`,
+  );
+
+/** The lines of the first bytes of a file; of a longer one the last line is not whole, and is left out. */
+export function firstLines(head: Uint8Array): string[] {
+  const lines = new TextDecoder().decode(head).split(/\r?\n/);
+  if (head.length === HEAD_BYTES && lines.length > 1) lines.pop();
+  return lines;
+}
+
+/** The bytes with each LF in the place of a CR. */
+export async function* lineFeeds(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield chunk.map((byte) => (byte === 13 ? 10 : byte));
+}
+
+/** A text whose lines end with CR alone as one whose lines end with LF. */
+async function withLineFeeds(file: ByteFile): Promise<ByteFile> {
+  const compressed = (await compressionOf(file)) !== undefined;
+  const stream = () => lineFeeds(byteChunks(file));
+  return {
+    name: file.name,
+    size: file.size,
+    recoded: true,
+    stream,
+    slice: (start, end) => ({
+      async arrayBuffer() {
+        if (!compressed) {
+          const bytes = new Uint8Array(await file.slice(start, end).arrayBuffer());
+          return bytes.map((byte) => (byte === 13 ? 10 : byte)).buffer;
+        }
+        let at = 0;
+        const kept = new Uint8Array(end - start);
+        let held = 0;
+        for await (const chunk of stream()) {
+          const part = chunk.subarray(Math.max(0, start - at), Math.max(0, end - at));
+          kept.set(part, held);
+          held += part.length;
+          at += chunk.length;
+          if (at >= end) break;
+        }
+        return kept.slice(0, held).buffer;
+      },
+    }),
+  };
+}

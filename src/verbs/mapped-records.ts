@@ -1,0 +1,147 @@
+/** The records of a file on a plane, with what a picture of them shows. */
+import type { ReadingOptions } from '../config/schema.js';
+import type { DeviceName } from '../engine/engine.js';
+import { defaultThreads, nodeEngine } from '../engine/node.js';
+import { InputError } from '../errors.js';
+import type { Hooks } from '../learning/progress-event.js';
+import { encoderOf, openModel } from '../models/open-model.js';
+import { withProduct } from '../numerics/matrix-product.js';
+import { takeRecords } from '../records/batch.js';
+import type { TokenBlock } from '../records/token-block.js';
+import type { Run } from '../runs/folder.js';
+import { hiddenTokens } from '../runs/hidden-tokens.js';
+import { unitRows } from '../search/nearest-neighbors.js';
+import { onPlane } from '../search/plane.js';
+import { neighborsWithin, vectorIndex } from '../search/vector-index.js';
+import { centredSpace, place } from '../search/vector-space.js';
+import { embeddedRecords } from './embedded-records.js';
+import { openRecords } from './open-records.js';
+
+/** What is placed. */
+export interface MappedRecordsOptions {
+  /** Folder of a run. */
+  readonly run: string;
+  readonly data: string;
+  /** Columns that are shown, searched and coloured by; all that hold cells by default. */
+  readonly keep?: readonly string[];
+  /** The column that colours the page at first. */
+  readonly colour?: string;
+  /** Records, at most: the first ones of the file. 50,000 by default. */
+  readonly limit?: number;
+  readonly config?: ReadingOptions;
+  readonly device?: DeviceName;
+}
+
+/** Records on a plane. */
+export interface MappedRecords {
+  /** The row of each record in the file. */
+  readonly rows: Int32Array;
+  /** float32[records, 2] */
+  readonly places: Float32Array;
+  /** int32[records, k]: the records that are most alike to each, the nearest first. */
+  readonly neighbors: Int32Array;
+  readonly k: number;
+  /** The names of the kept columns, and their cells, record by record. */
+  readonly columns: readonly string[];
+  readonly cells: readonly (readonly (string | null)[])[];
+  /** What the model hides of each record: a 1 for each hidden token and a 0 for any other. */
+  readonly hidden?: readonly string[];
+  /** What the tokens are called, where all records have the same. */
+  readonly tokens?: readonly string[];
+  /** Or the column whose letters they are. */
+  readonly text?: number;
+  readonly rejected: number;
+  /** Records with a letter or category that the run was not trained on. */
+  readonly unknown: number;
+}
+
+const LIMIT = 50_000;
+/** UMAP's neighbourhoods, and the neighbours that a click shows. */
+const [NEIGHBORS, SHOWN] = [15, 6];
+/** Masks are shown of so many tokens in all, and computed for so many records at a time. */
+const [MASKED_TOKENS, MASKED_BATCH] = [400_000, 64];
+const SEED = 0;
+
+/**
+ * UMAP of the embeddings. `out` is the file that is to be written of it.
+ * Throws InputError for a model without an encoder, and for fewer than three records.
+ */
+export async function mappedRecords(
+  options: MappedRecordsOptions,
+  out: string,
+  { signal, onEvent = () => {} }: Hooks = {},
+): Promise<MappedRecords> {
+  const { data, config = {}, limit = LIMIT } = options;
+  const model = await openModel(options.run, { device: options.device }, { onEvent });
+  try {
+    const { width } = encoderOf(model);
+    const records = await openRecords(data, model, { config, out, keep: options.keep ?? ['all'] });
+    const names = records.kept.map(({ name }) => name);
+    if (options.colour !== undefined && !names.includes(options.colour))
+      throw new InputError(`no column "${options.colour}" to colour by; choose among ${names.join(', ')}`);
+    const { block, cells, embeddings, more } = await embeddedRecords(model, records, { limit, signal });
+    const { count } = block;
+    if (count < 3) throw new InputError(`${data}: a map needs at least three records, got ${count}`);
+    if (more)
+      onEvent({
+        type: 'warning',
+        message: `the map has the first ${limit.toLocaleString('en-US')} records; --limit says how many`,
+      });
+    const rows = unitRows(place(centredSpace(embeddings, width), embeddings), width);
+    onEvent({
+      type: 'info',
+      message: `${count.toLocaleString('en-US')} records; looking for their neighbours`,
+    });
+    const neighbors = await withProduct(await nodeEngine({ threads: defaultThreads() }), async (multiply) =>
+      neighborsWithin(await vectorIndex(rows, width, { multiply }), rows, Math.min(NEIGHBORS, count - 1)),
+    );
+    let told = performance.now();
+    const places = await onPlane(rows, width, neighbors, {
+      seed: SEED,
+      signal,
+      onProgress: (part) => {
+        if (performance.now() - told < 5000) return;
+        told = performance.now();
+        onEvent({ type: 'info', message: `${Math.round(100 * part)} % of the map` });
+      },
+    });
+    const k = Math.min(SHOWN, neighbors.k);
+    const nearest = new Int32Array(count * k);
+    for (let i = 0; i < count; i++)
+      nearest.set(neighbors.rows.subarray(i * neighbors.k, i * neighbors.k + k), i * k);
+    const masks = model.run && (await masksOf(model.run, block, names, signal));
+    return {
+      rows: block.rows,
+      places,
+      neighbors: nearest,
+      k,
+      columns: names,
+      cells,
+      ...masks,
+      ...records.finish('drawn', { onEvent }),
+    };
+  } finally {
+    await model.release();
+  }
+}
+
+/** What the model hides of each record, where its objective hides tokens, they can be named and there are not too many. */
+async function masksOf(run: Run, block: TokenBlock, columns: readonly string[], signal?: AbortSignal) {
+  const { tokenizer } = run;
+  const { spec } = tokenizer;
+  const text = tokenizer.kind === 'sequence' ? columns.indexOf(tokenizer.columns[0]) : -1;
+  const tokens =
+    spec.kind === 'fields'
+      ? Array.from({ length: spec.maxTokens }, (_, position) => tokenizer.tokenLabel(position))
+      : undefined;
+  if ((tokens === undefined && text < 0) || block.offsets[block.count] > MASKED_TOKENS) return undefined;
+  const hidden: string[] = [];
+  for (let start = 0; start < block.count; start += MASKED_BATCH) {
+    signal?.throwIfAborted();
+    const records = Array.from({ length: Math.min(MASKED_BATCH, block.count - start) }, (_, i) => start + i);
+    const marks = await hiddenTokens(run, takeRecords(block, records), SEED);
+    if (marks === undefined) return undefined;
+    hidden.push(...marks.map((own) => own.map((mark) => (mark ? '1' : '0')).join('')));
+  }
+  return { hidden, ...(tokens ? { tokens } : { text }) };
+}

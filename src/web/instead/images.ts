@@ -1,0 +1,111 @@
+/** Instead of `sources/images.ts`: images through the canvas of the browser, which resizes them in its own way. */
+import { InputError, LacunaError } from '../../errors.js';
+import type { ReaderOptions } from '../../records/reader-options.js';
+import { type Decoder, type Encoded, mapSome } from '../../sources/decoder.js';
+import { shapeOf } from '../../sources/image-shape.js';
+import { findFile } from '../files.js';
+
+/** What is used of a decoded image and of a canvas. */
+interface Bitmap {
+  readonly width: number;
+  readonly height: number;
+  close(): void;
+}
+interface Context {
+  fillStyle: string;
+  imageSmoothingQuality: string;
+  fillRect(x: number, y: number, width: number, height: number): void;
+  drawImage(image: Bitmap, ...places: number[]): void;
+  getImageData(x: number, y: number, width: number, height: number): { readonly data: Uint8ClampedArray };
+}
+interface Browser {
+  createImageBitmap?(image: Blob): Promise<Bitmap>;
+  OffscreenCanvas?: new (
+    width: number,
+    height: number,
+  ) => { getContext(kind: '2d', options: { willReadFrequently: true }): Context | null };
+}
+
+async function decoded(encoded: Encoded): Promise<Bitmap> {
+  const { createImageBitmap } = globalThis as Browser;
+  if (!createImageBitmap) throw new LacunaError('images are decoded by browsers alone');
+  const content =
+    typeof encoded === 'string' ? await findFile(encoded) : new Blob([encoded as Uint8Array<ArrayBuffer>]);
+  if (!content) throw new Error('no such file');
+  return createImageBitmap(content).catch(() => {
+    throw new Error('not an image that this browser reads; convert it to PNG');
+  });
+}
+
+/** RGBA of an image on white that covers height × width, cropped around its middle. */
+function pixelsOf(image: Bitmap, height: number, width: number): Uint8ClampedArray {
+  const { OffscreenCanvas } = globalThis as Browser;
+  const context = new OffscreenCanvas!(width, height).getContext('2d', { willReadFrequently: true })!;
+  context.fillStyle = 'white';
+  context.fillRect(0, 0, width, height);
+  context.imageSmoothingQuality = 'high';
+  const scale = Math.min(image.width / width, image.height / height);
+  const [w, h] = [width * scale, height * scale];
+  context.drawImage(image, (image.width - w) / 2, (image.height - h) / 2, w, h, 0, 0, width, height);
+  return context.getImageData(0, 0, width, height).data;
+}
+
+const isGrey = (rgba: Uint8ClampedArray): boolean => {
+  for (let i = 0; i < rgba.length; i += 4)
+    if (rgba[i] !== rgba[i + 1] || rgba[i] !== rgba[i + 2]) return false;
+  return true;
+};
+
+/** As in `sources/images.ts`; images count as grey where their pixels are. */
+export async function imageDecoder(
+  looked: readonly Encoded[],
+  { shape: given }: ReaderOptions,
+  where: string,
+): Promise<Decoder<Uint8Array>> {
+  let fault = '';
+  const look = async (encoded: Encoded) => {
+    try {
+      const image = await decoded(encoded);
+      const { height, width } = image;
+      const grey = isGrey(pixelsOf(image, Math.min(height, 64), Math.min(width, 64)));
+      image.close();
+      return [{ height, width, grey }];
+    } catch (error) {
+      fault ||= `${typeof encoded === 'string' ? `${encoded}: ` : ''}${(error as Error).message}`;
+      return [];
+    }
+  };
+  const sizes = given ? [] : (await mapSome(looked, look)).flat();
+  if (!given && sizes.length === 0) throw new InputError(`${where}: no image could be read; ${fault}`);
+  const shape =
+    given ??
+    shapeOf(
+      sizes,
+      sizes.every(({ grey }) => grey),
+    );
+  const [height, width, channels] = shape;
+  const size = height * width * channels;
+  return {
+    column: { name: 'pixels', type: 'pixels', shape },
+    recordBytes: size,
+    async decode(encoded) {
+      const image = await decoded(encoded);
+      const rgba = pixelsOf(image, height, width);
+      image.close();
+      const values = new Uint8Array(size);
+      for (let pixel = 0; pixel < height * width; pixel++) {
+        const [red, green, blue] = rgba.subarray(4 * pixel, 4 * pixel + 3);
+        if (channels === 3) values.set([red, green, blue], 3 * pixel);
+        else values[pixel] = Math.round(0.2126 * red + 0.7152 * green + 0.0722 * blue);
+      }
+      return values;
+    },
+    pack(records) {
+      const values = new Uint8Array(records.length * size);
+      records.forEach((record, i) => {
+        values.set(record, i * size);
+      });
+      return { type: 'pixels', values, shape };
+    },
+  };
+}

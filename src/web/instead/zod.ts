@@ -1,0 +1,38 @@
+/** Instead of `zod`: what is used of it, so that the rest is left out of the bundle. */
+import {
+  array,
+  boolean,
+  discriminatedUnion,
+  enum as enumOf,
+  int,
+  literal,
+  looseObject,
+  number,
+  object,
+  record,
+  strictObject,
+  string,
+  toJSONSchema,
+  tuple,
+  union,
+  unknown,
+} from 'zod';
+
+export const z = {
+  array,
+  boolean,
+  discriminatedUnion,
+  enum: enumOf,
+  int,
+  literal,
+  looseObject,
+  number,
+  object,
+  record,
+  strictObject,
+  string,
+  toJSONSchema,
+  tuple,
+  union,
+  unknown,
+};
