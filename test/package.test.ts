@@ -36,7 +36,7 @@ describe('the package', () => {
   });
 
   it('has an entry point for each folder that is a piece of its own, with its types', () => {
-    const folders = ['graph', 'objectives', 'encoders', 'layers', 'tokenizers', 'learning', 'scoring'];
+    const folders = ['graph', 'objectives', 'encoders', 'layers', 'tokenizers', 'learning', 'scoring', 'web'];
     const indexed = folders.map((name) => [
       `./${name}`,
       { types: `./dist/${name}/index.d.ts`, default: `./dist/${name}/index.js` },
@@ -65,6 +65,7 @@ describe('the package', () => {
     ['lacuna/layers', ['attentionBlock', 'linear', 'layerNorm', 'embedTokens', 'crossEntropy']],
     ['lacuna/tokenizers', ['tokenizers', 'chooseTokenizer', 'restoreTokenizer']],
     ['lacuna/learning', ['Trainer', 'trainingSteps', 'parameterLayout', 'initializeParameters', 'packBatch']],
+    ['lacuna/web', ['openLacuna']],
     ['lacuna/scoring', ['metrics', 'scoreTargets', 'describeLabels', 'summarize']],
   ])('can be imported as %s', (entry, names) => {
     expect(exported(entry)).toEqual(expect.arrayContaining(names));

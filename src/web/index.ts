@@ -30,7 +30,7 @@ export type { Hooks, ProgressEvent, StepEvent, ValidEvent } from '../learning/pr
 export type { Anomaly } from '../models/anomaly-detector.js';
 export type { CallOptions, FoundNeighbor, Model, Prediction } from '../models/load.js';
 export type { MemoryRecord } from '../records/memory-records.js';
-export type { MappedRecords } from '../verbs/mapped-records.js';
+export type { MappedRecords, MappedRecordsOptions } from '../verbs/mapped-records.js';
 export { version } from '../version.js';
 export type { Columns } from './columns.js';
 
@@ -41,20 +41,23 @@ export type NamedFile = Blob & { readonly name: string; readonly webkitRelativeP
 export type Data = NamedFile | readonly NamedFile[] | string;
 
 /** Options whose files are handed in. */
-type Given<O> = { readonly [K in keyof O]: K extends 'data' | 'of' | 'normal' | 'pairs' ? Data : O[K] };
+export type Given<O> = {
+  readonly [K in keyof O]: K extends 'data' | 'of' | 'normal' | 'pairs' ? Data : O[K];
+};
 
 /** Options of a verb that writes a table: the file of the storage to write, or the columns come back where none is named. */
-type Table<O extends { readonly out: string }> = Given<Omit<O, 'out'>> & { readonly out?: string };
+export type Table<O extends { readonly out: string }> = Given<Omit<O, 'out'>> & { readonly out?: string };
 
 /** What a verb that writes a table gives. */
-type TableResult<S extends { readonly file: string }> = Omit<S, 'file'> & {
+export type TableResult<S extends { readonly file: string }> = Omit<S, 'file'> & {
   /** The file that was written, where one was named. */
   readonly file?: string;
   /** The table, where no file was named. */
   readonly columns?: Columns;
 };
 
-type Verb<O, R> = (options: O, hooks?: Hooks) => Promise<R>;
+/** A verb: its options, hooks for progress and stopping, and what it gives. */
+export type Verb<O, R> = (options: O, hooks?: Hooks) => Promise<R>;
 
 /** How a model is opened, and what it compares records with: records, or a file of some. */
 export interface ModelOptions extends Pick<LoadOptions, 'device'> {
