@@ -17,6 +17,15 @@ const textOf = (path: string): Promise<string | undefined> => readFile(path, 'ut
 export const begunFit = async (out: string): Promise<boolean> =>
   (await textOf(join(out, FOLDER, KEY))) !== undefined;
 
+/** The key that a text holds; none where it is damaged. */
+function keyIn(text: string): unknown {
+  try {
+    return JSON.parse(text)?.key;
+  } catch {
+    return undefined;
+  }
+}
+
 /** The attempts of a fit in a folder. */
 export interface KeptAttempts {
   /** Makes the folder one that a fit was begun in. */
@@ -38,7 +47,7 @@ export async function keptAttempts(out: string, settings: Record<string, unknown
   const key = hashConfig(settings);
   const path = join(folder, KEY);
   const before = await textOf(path);
-  if (before !== undefined && JSON.parse(before).key !== key) {
+  if (before !== undefined && keyIn(before) !== key) {
     throw new InputError(
       `${out}: the fit in this folder was begun with other data, another encoder or other options; repeat its command, or name another folder with --out`,
     );
