@@ -88,13 +88,13 @@ async function readHeader(file: ByteFile, axes: readonly number[]): Promise<IdxH
 async function checkSize(file: ByteFile, sizes: readonly number[]): Promise<void> {
   const announced = sizes.reduce((product, size) => product * size, 1);
   const header = 4 + 4 * sizes.length;
-  const size = (await contentSize(file, announced + header)) - header;
   const record = announced / Math.max(1, sizes[0]);
   if (record > MAX_RECORD_BYTES) {
     throw new InputError(
       `${file.name}: its header announces images of ${sizes.slice(1).join(' x ')}; at most ${MAX_RECORD_BYTES >> 20} MiB are read`,
     );
   }
+  const size = (await contentSize(file, announced + header)) - header;
   if (sizes.slice(1).includes(0)) {
     throw new InputError(
       `${file.name}: its header announces images of ${sizes.slice(1).join(' x ')}, without pixels; copy or download it again`,
