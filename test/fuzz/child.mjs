@@ -1,11 +1,11 @@
-/** Reads inputs of one parser in a process of its own: `child.mjs SETTINGS`, with an IPC channel. See `fuzz.mjs`. */
+/** Reads inputs of some parsers in a process of its own: `child.mjs SETTINGS`, with an IPC channel. See `fuzz.mjs`. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { LacunaError } from '../../dist/errors.js';
 import { inputOf } from './mutate.mjs';
 import { parsersOf, Refused } from './parsers.mjs';
 
-const { name, seed, from, to, folder, runs, place, inputs, most } = JSON.parse(process.argv[2]);
-const parser = { name, ...(await parsersOf(folder, runs))[name] };
+const { plan, seed, from, folder, runs, place, most } = JSON.parse(process.argv[2]);
+const parsers = await parsersOf(folder, runs);
 
 /** What is wrong with a way of failing; undefined where it is a refusal in one line. */
 function fault(error) {
@@ -23,40 +23,46 @@ function traced({ name, message, stack = '' }) {
   const places = [...stack.matchAll(/\n\s+at ([^\n]*)/g)].map(([, at]) =>
     at.replace(/file:.*\/(dist|node_modules)\//, ''),
   );
-  return `${name} at ${places
-    .filter((at) => !at.includes('node:'))
-    .slice(0, 3)
-    .join(' < ')}: ${JSON.stringify(message.slice(0, 200))}`;
+  const own = places.filter((at) => !at.includes('node:')).slice(0, 3);
+  return `${name} at ${own.join(' < ')}: ${JSON.stringify(message.slice(0, 200))}`;
 }
 
+/** The inputs of all parsers, counted through. */
 let current = from;
-const found = (why) => process.send({ found: { number: current, why } });
+let name = '';
+let number = 0;
+const found = (why) => process.send({ found: { name, number, why } });
 for (const event of ['uncaughtException', 'unhandledRejection'])
   process.on(event, (error) => found(`${event}: ${fault(error) ?? error.message}`));
 
 const file = openSync(place, 'w');
-const number = new Int32Array(1);
 const mebibytes = () => process.resourceUsage().maxRSS / 1024;
 let refused = 0;
 globalThis.gc();
 let peak = mebibytes();
-for (current = from; current < to; current++) {
-  number[0] = current;
-  writeSync(file, number, 0, 4, 0);
-  const bytes = inputs ? Buffer.from(inputs[current], 'base64') : inputOf(parser, seed, current);
-  const begun = process.cpuUsage().user;
-  try {
-    await parser.read(bytes);
-  } catch (error) {
-    refused++;
-    const why = fault(error);
-    if (why) found(why);
+let first = 0;
+for (const { count, inputs, ...planned } of plan) {
+  name = planned.name;
+  const parser = { name, ...parsers[name] };
+  for (; current < first + count; current++) {
+    number = current - first;
+    writeSync(file, Int32Array.of(current), 0, 4, 0);
+    const bytes = inputs ? Buffer.from(inputs[number], 'base64') : inputOf(parser, seed, number);
+    const begun = process.cpuUsage().user;
+    try {
+      await parser.read(bytes);
+    } catch (error) {
+      refused++;
+      const why = fault(error);
+      if (why) found(why);
+    }
+    const seconds = (process.cpuUsage().user - begun) / 1e6;
+    if (seconds > most.seconds) found(`took ${seconds.toFixed(1)} s`);
+    const now = mebibytes();
+    if (now - peak > most.mebibytes) found(`took ${(now - peak).toFixed(0)} MiB`);
+    peak = now;
   }
-  const seconds = (process.cpuUsage().user - begun) / 1e6;
-  if (seconds > most.seconds) found(`took ${seconds.toFixed(1)} s`);
-  const now = mebibytes();
-  if (now - peak > most.mebibytes) found(`took ${(now - peak).toFixed(0)} MiB`);
-  peak = now;
+  first += count;
 }
 closeSync(file);
 process.send({ done: { refused, peak } }, () => process.exit());

@@ -20,7 +20,17 @@ function computed(pid) {
   }
 }
 
-/** The numbers `from` to `to` in one process, until it ends or is ended. */
+/** The parser and the number of an input that is counted through all of them. */
+function inputAt(plan, counted) {
+  let number = counted;
+  for (const { name, count } of plan) {
+    if (number < count) return { name, number };
+    number -= count;
+  }
+  throw new Error(`there is no input ${counted}`);
+}
+
+/** The inputs from `from` on in one process, until it ends or is ended. */
 function attempt(settings) {
   return new Promise((resolve) => {
     const child = fork(new URL('child.mjs', import.meta.url), [JSON.stringify({ ...settings, most: MOST })], {
@@ -59,37 +69,36 @@ function attempt(settings) {
       clearInterval(watch);
       const number = place();
       if (!done && number === undefined) throw new Error(`the process did not begin: ${said}`);
-      if (!done)
-        findings.push({
-          number,
-          why:
-            killed ||
-            `the process ended by ${signal ?? code}: ${said.trim().split('\n').slice(0, 3).join(' | ')}`,
-        });
+      const ending =
+        killed || `the process ended by ${signal ?? code}: ${JSON.stringify(said.slice(0, 500))}`;
+      if (!done) findings.push({ ...inputAt(settings.plan, number), why: ending });
       resolve({
         findings,
         refused: done?.refused ?? 0,
         peak: done?.peak ?? 0,
-        next: done ? settings.to : number + 1,
+        next: done ? Number.POSITIVE_INFINITY : number + 1,
       });
     });
   });
 }
 
 /**
- * Inputs of one parser. After one that ends the process the next process goes on behind it.
- * @param inputs those to read, instead of damaged ones
+ * Inputs of some parsers, one after the other. After one that ends the process the next process goes on behind it.
+ * @param plan parsers by name, with how many inputs each reads, or with the `inputs` themselves in Base64
+ * @param runs the folder that `trainRuns` filled
  */
-export async function fuzz({ name, runs, seed = 1, count, inputs }) {
+export async function fuzz({ plan, runs, seed = 1 }) {
   const folder = mkdtempSync(join(tmpdir(), 'lacuna-fuzz-'));
   const begun = performance.now();
-  const total = { name, inputs: inputs?.length ?? count, refused: 0, peak: 0, findings: [] };
-  const encoded = inputs?.map((bytes) => Buffer.from(bytes).toString('base64'));
+  const inputs = plan.reduce((sum, { count }) => sum + count, 0);
+  const total = { inputs, refused: 0, peak: 0, findings: [] };
   try {
-    for (let from = 0; from < total.inputs && total.findings.length < 50; ) {
-      const settings = { name, seed, from, to: total.inputs, runs, inputs: encoded };
+    for (let from = 0; from < inputs; ) {
       const { findings, refused, peak, next } = await attempt({
-        ...settings,
+        plan,
+        seed,
+        from,
+        runs,
         folder: join(folder, `from ${from}`),
         place: join(folder, `place ${from}`),
       });

@@ -24,7 +24,7 @@ if (unknown !== undefined || !(Number.isInteger(count) && count > 0)) {
 console.log(`seed ${seed}`);
 for (const name of names) {
   const inputs = Math.ceil(count / (asked === 'all' ? (parsers[name].cost ?? 1) : 1));
-  const { findings, refused, peak, seconds } = await fuzz({ name, runs, seed, count: inputs });
+  const { findings, refused, peak, seconds } = await fuzz({ plan: [{ name, count: inputs }], runs, seed });
   const refusals = `${((100 * refused) / inputs).toFixed(0)} % refused`;
   console.log(
     `${name}: ${inputs} inputs, ${refusals}, ${findings.length} findings, ${seconds.toFixed(0)} s, ${peak.toFixed(0)} MiB`,

@@ -92,6 +92,7 @@ export async function parsersOf(folder, runs) {
     cpSync(join(runs, run), copy, { recursive: true });
     return {
       seeds: [readFileSync(join(copy, file))],
+      cost: 10,
       async read(bytes) {
         writeFileSync(join(copy, file), bytes);
         await read(copy);
@@ -107,9 +108,9 @@ export async function parsersOf(folder, runs) {
     ...Object.fromEntries(
       formats.map((name) => [name, { seeds: seeds[name], read: fromBytes(`a.${name}`) }]),
     ),
-    npz: { seeds: seeds.npz, repair: repairedZip, read: fromBytes('a.npz') },
+    npz: { seeds: seeds.npz, cost: 4, repair: repairedZip, read: fromBytes('a.npz') },
     lines: { seeds: seeds.lines, read: fromBytes('a.txt') },
-    gzip: { seeds: seeds.gzip, repair: repairedGzip, read: fromBytes('a.txt.gz') },
+    gzip: { seeds: seeds.gzip, cost: 4, repair: repairedGzip, read: fromBytes('a.txt.gz') },
     zstd: { seeds: seeds.zstd, read: fromBytes('a.txt.zst') },
     zip: { seeds: seeds.zip, repair: repairedZip, read: fromBytes('a.txt.zip') },
     /** Of no name, so that the content alone tells the format. */
@@ -134,9 +135,10 @@ export async function parsersOf(folder, runs) {
         }
       },
     },
-    wav: { seeds: seeds.wav, read: decoded(audioDecoder, {}) },
+    wav: { seeds: seeds.wav, cost: 40, read: decoded(audioDecoder, {}) },
     samples: { seeds: seeds.wav, read: decoded(audioDecoder, { audio: 'samples' }) },
     yaml: {
+      cost: 40,
       seeds: [...seeds.yaml, readFileSync(join(runs, 'run', 'config.json'))],
       async read(bytes) {
         parseConfigText(bytes.toString(), 'a.yaml');
@@ -144,6 +146,7 @@ export async function parsersOf(folder, runs) {
     },
     checkpoint: {
       seeds: [whole],
+      cost: 10,
       repair: repairedCheckpoint,
       async read(bytes) {
         writeFileSync(checkpoint, bytes);
@@ -157,20 +160,21 @@ export async function parsersOf(folder, runs) {
     metrics: ofRun('run', 'metrics.jsonl', (run) => readMetrics(join(run, 'metrics.jsonl'))),
     labels: ofRun('tuned', 'labels.json', readLabels),
     scores: ofRun('tuned', 'scores.json', readScores),
-    fit: ofRun('fit', 'fit.json', readFit, { cost: 5 }),
-    models: ofRun('fit', 'models.safetensors', readFit, { cost: 5, repair: repairedSafetensors }),
+    fit: ofRun('fit', 'fit.json', readFit, { cost: 20 }),
+    models: ofRun('fit', 'models.safetensors', readFit, { cost: 20, repair: repairedSafetensors }),
     attempts: {
       seeds: [Buffer.from('{"key":"0123456789abcdef"}')],
+      cost: 10,
       async read(bytes) {
         mkdirSync(join(folder, 'begun', 'attempts'), { recursive: true });
         writeFileSync(join(folder, 'begun', 'attempts', 'key.json'), bytes);
         await keptAttempts(join(folder, 'begun'), {});
       },
     },
-    lmdb: { seeds: seeds.lmdb, cost: 5, read: onDisk('a.lmdb') },
-    xlsx: { seeds: seeds.xlsx, cost: 10, repair: repairedZip, read: onDisk('a.xlsx') },
-    images: { seeds: seeds.images, cost: 10, repair: repairedPng, read: decoded(imageDecoder, {}) },
-    sdf: { seeds: seeds.sdf, cost: 10, read: onDisk('a.sdf') },
+    lmdb: { seeds: seeds.lmdb, cost: 10, read: onDisk('a.lmdb') },
+    xlsx: { seeds: seeds.xlsx, cost: 20, repair: repairedZip, read: onDisk('a.xlsx') },
+    images: { seeds: seeds.images, cost: 20, repair: repairedPng, read: decoded(imageDecoder, {}) },
+    sdf: { seeds: seeds.sdf, cost: 40, read: onDisk('a.sdf') },
     csv: { seeds: seeds.csv, cost: 200, read: onDisk('a.csv') },
     tsv: { seeds: seeds.tsv, cost: 200, read: onDisk('a.tsv') },
     parquet: { seeds: seeds.parquet, cost: 200, read: onDisk('a.parquet') },
