@@ -31,8 +31,8 @@ describe('every parser', () => {
   });
 
   it(`reads damaged files of seed ${SEED}, or refuses them in one line`, async () => {
-    const parsers = await parsersOf(join(runs, 'own'), runs);
-    const plan = Object.entries(parsers).map(([name, { cost = 1 }]) => ({
+    const parsers = Object.entries<object>(await parsersOf(join(runs, 'own'), runs));
+    const plan = parsers.map(([name, { cost = 1 }]: [string, { cost?: number }]) => ({
       name,
       count: Math.ceil(COUNT / cost),
     }));

@@ -262,7 +262,7 @@ describe('a compressed content without an end', () => {
     ['a.fasta', '>a\nMKV\n>b\n', 'A', 'unpacks to more than 256 MiB without a line end or a comma'],
     ['a.txt', 'one\n', 'a', 'unpacks to more than 256 MiB without a line end or a comma'],
     ['a.ts', '@univariate true\n@data\n', '1', 'unpacks to more than 256 MiB without a line end or a comma'],
-    ['a.npy', npyHeader([10, 4]), '\0', 'more than 1024 MiB, the most that is read in this format'],
+    ['a.npy', npyHeader(10, 4), '\0', 'more than 1024 MiB, the most that is read in this format'],
     ['a.idx', idx, '\0', 'longer than its header announces (9 records)'],
   ])(
     'is refused where the limit of what is held is reached: %s %j %j',

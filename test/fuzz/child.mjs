@@ -1,3 +1,4 @@
+// @ts-nocheck: plain JavaScript that runs what is built
 /** Reads inputs of some parsers in a process of its own: `child.mjs SETTINGS`, with an IPC channel. See `fuzz.mjs`. */
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { LacunaError } from '../../dist/errors.js';

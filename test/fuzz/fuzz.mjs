@@ -1,3 +1,4 @@
+// @ts-nocheck: plain JavaScript that runs what is built
 /** Damaged files for a parser in a child process, which may neither hang nor grow nor fail in any way but by a refusal. */
 import { fork } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,3 +1,4 @@
+// @ts-nocheck: plain JavaScript that runs what is built
 /** `npm run fuzz -- [PARSER] [COUNT] [SEED]`: damaged files for one parser or all; what a parser fails on is kept in a folder. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+// @ts-nocheck: plain JavaScript that runs what is built
 /** Damaged files: a pure function of (seed, parser, number), so that any input can be made again. */
 
 /** Uniform whole numbers from 0 to `below` - 1 (xorshift32). */

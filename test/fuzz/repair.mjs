@@ -1,3 +1,4 @@
+// @ts-nocheck: plain JavaScript that runs what is built
 /** Checksums set right again, so that what stands behind them is reached; bytes that are too damaged stay as they are. */
 import { createHash } from 'node:crypto';
 import { crc32, inflateRawSync } from 'node:zlib';

@@ -1,3 +1,4 @@
+// @ts-nocheck: plain JavaScript that runs what is built
 /** Small valid files of every format, made by code. */
 import { readFileSync, rmSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
