@@ -17,7 +17,7 @@ beforeAll(() => trainRuns(runs));
 afterAll(() => rmSync(runs, { recursive: true, force: true }));
 
 describe('every parser', () => {
-  it('refuses in one line what failed once', async () => {
+  it('reads what failed once, or refuses it in one line', async () => {
     const folder = fileURLToPath(new URL('fuzz-inputs', import.meta.url));
     // Called PARSER-….bin.
     const plan = readdirSync(folder).map((file) => ({
@@ -25,9 +25,8 @@ describe('every parser', () => {
       count: 1,
       inputs: [readFileSync(join(folder, file)).toString('base64')],
     }));
-    const { findings, refused } = await fuzz({ plan, runs, seed: SEED });
+    const { findings } = await fuzz({ plan, runs, seed: SEED });
     expect(findings).toEqual([]);
-    expect(refused).toBe(plan.length);
   });
 
   it(`reads damaged files of seed ${SEED}, or refuses them in one line`, async () => {
