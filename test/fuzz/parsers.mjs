@@ -110,6 +110,7 @@ export async function parsersOf(folder, runs) {
       formats.map((name) => [name, { seeds: seeds[name], read: fromBytes(`a.${name}`) }]),
     ),
     npz: { seeds: seeds.npz, cost: 4, repair: repairedZip, read: fromBytes('a.npz') },
+    jsonl: { seeds: seeds.jsonl, cost: 4, read: fromBytes('a.jsonl') },
     lines: { seeds: seeds.lines, read: fromBytes('a.txt') },
     gzip: { seeds: seeds.gzip, cost: 4, repair: repairedGzip, read: fromBytes('a.txt.gz') },
     zstd: { seeds: seeds.zstd, read: fromBytes('a.txt.zst') },
