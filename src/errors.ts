@@ -1,8 +1,18 @@
+/** Longer messages, which may quote what a file holds, lose their middle. */
+const MOST_CHARACTERS = 4000;
+
+/** A message as one line that a terminal can show: line ends become spaces. */
+export function oneLine(message: string): string {
+  const line = message.replaceAll(/[\r\n]+ */g, ' ');
+  if (line.length <= MOST_CHARACTERS) return line;
+  return `${line.slice(0, MOST_CHARACTERS / 2)} … ${line.slice(-MOST_CHARACTERS / 4)}`;
+}
+
 /** An expected failure, worth one line to the user instead of a stack trace. The command exits with `exitCode`. */
 export class LacunaError extends Error {
   readonly exitCode: number;
   constructor(message: string, { exitCode = 1, cause }: { exitCode?: number; cause?: unknown } = {}) {
-    super(message, { cause });
+    super(oneLine(message), { cause });
     this.name = 'LacunaError';
     this.exitCode = exitCode;
   }

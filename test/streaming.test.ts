@@ -34,7 +34,7 @@ describe('a file that is learned from block by block', () => {
     const data = join(folder, 'molecules.csv');
     await writeFile(data, `smiles\n${Array.from({ length: 12 }, () => molecules.join('\n')).join('\n')}\n`);
     // The twelve copies of a molecule are in one part: about 150 training records of 20 tokens in blocks of 500.
-    const options = { data, config, blockValues: 500 };
+    const options = { data, config, blockValues: 2000 };
     const whole = join(folder, 'whole');
     const { steps, rows } = await pretrain({ ...options, out: whole });
     expect(rows % 12).toBe(0);

@@ -189,7 +189,7 @@ async function runTask(
 async function restoreCells(suite: Suite, file: string, out: string): Promise<void> {
   if (!(await exists(file))) return;
   const bytes = await readListed(out, basename(file));
-  const { tasks, cells, pretraining, masks } = parseResults(bytes.toString('utf8'), file);
+  const { tasks, cells, pretraining, masks } = parseResults(new TextDecoder().decode(bytes), file);
   const keep = async (path: string, value: unknown) => {
     if (!(await exists(path))) await writeJson(path, value);
   };
@@ -256,7 +256,7 @@ const datasetsOf = ({ dataset, pretraining }: BenchmarkTask) => [dataset, pretra
 
 async function readTaskRecord(path: string): Promise<TaskRecord | undefined> {
   try {
-    return JSON.parse((await readListed(dirname(path), basename(path))).toString('utf8'));
+    return JSON.parse(new TextDecoder().decode(await readListed(dirname(path), basename(path))));
   } catch {
     return undefined;
   }

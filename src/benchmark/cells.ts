@@ -74,7 +74,7 @@ export function cellKey(
 export async function readCell(path: string, key: string): Promise<Cell | undefined> {
   try {
     const bytes = await readListed(dirname(path), basename(path));
-    const cell = cellSchema.parse(JSON.parse(bytes.toString('utf8')));
+    const cell = cellSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
     return cell.key === key ? cell : undefined;
   } catch {
     return undefined;

@@ -187,7 +187,7 @@ async function readRecord(
     return undefined;
   });
   if (bytes === undefined) return undefined;
-  const { seconds, result } = JSON.parse(bytes.toString('utf8'));
+  const { seconds, result } = JSON.parse(new TextDecoder().decode(bytes));
   return { seconds: Number(seconds), result: result && pretrainingSchema.parse(result) };
 }
 

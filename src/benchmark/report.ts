@@ -68,7 +68,7 @@ async function readResults(folder: string): Promise<Results[]> {
   const files = await resultFiles(folder);
   return Promise.all(
     files.map(async (path) =>
-      parseResults((await readListed(dirname(path), basename(path))).toString('utf8'), path),
+      parseResults(new TextDecoder().decode(await readListed(dirname(path), basename(path))), path),
     ),
   );
 }

@@ -42,7 +42,7 @@ export function readConfigText(text: string, path: string): { value: unknown; wh
   const lineCounter = new LineCounter();
   refuseNested(text, path);
   // What is wrong with a key is said by the schema, in one line.
-  const document = parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
+  const document = parsedDocument(text, lineCounter, path);
   const at = (offset: number) => {
     const { line, col } = lineCounter.linePos(offset);
     return `${path}:${line}:${col}`;
@@ -73,6 +73,20 @@ function refuseNested(text: string, path: string): void {
       throw new InputError(
         `${path}:${index + 1}: nested more than ${MOST_NESTED} deep; a configuration has sections of keys`,
       );
+  }
+}
+
+/** The parser calls itself for what is nested without brackets or indentation too, and fails where that is deep. */
+function parsedDocument(text: string, lineCounter: LineCounter, path: string): Document {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error' });
+  } catch (cause) {
+    throw new InputError(
+      `${path}: not valid YAML: ${(cause as Error).message}; a configuration has sections of keys`,
+      {
+        cause,
+      },
+    );
   }
 }
 

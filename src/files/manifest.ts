@@ -102,7 +102,7 @@ const TRIES = 3;
  * The bytes of a file of a folder, which are those that the manifest lists, if it lists the file. Throws InputError where
  * they are others, and what the system says where it cannot be read.
  */
-export async function readListed(folder: string, name: string): Promise<Buffer> {
+export async function readListed(folder: string, name: string): Promise<Uint8Array> {
   for (let tried = 1; ; tried++) {
     const manifest = await readManifest(folder);
     const bytes = await readFile(join(folder, name));

@@ -1,5 +1,5 @@
 /** What happens to a record that cannot be read: refused or skipped and counted. */
-import { InputError } from '../errors.js';
+import { InputError, oneLine } from '../errors.js';
 import type { BadRecord } from './record-batch.js';
 
 /** `auto` fails at a bad record among the first hundred, which points at a wrong format, and skips later ones. */
@@ -25,7 +25,7 @@ export function rejectBy(onBadRecord: OnBadRecord, report?: (bad: BadRecord) => 
     }
     if (bad.row <= lastReported) return;
     lastReported = bad.row;
-    report?.(bad);
+    report?.({ ...bad, message: oneLine(bad.message) });
   };
 }
 

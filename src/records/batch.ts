@@ -272,33 +272,100 @@ function sliceBlock(block: TokenBlock, from: number, to: number): TokenBlock {
 /**
  * Consecutive blocks of at most `capacity` tokens from a stream of them, so that a file larger than memory is learned
  * from block by block. Where the blocks end depends on the records only, not on how the stream was cut.
- * A single record longer than the capacity is a block of its own. Peak memory is twice the capacity.
+ * A single record longer than the capacity is a block of its own.
  */
 export async function* gatherBlocks(
   stream: AsyncIterable<TokenBlock>,
   capacity: number,
 ): AsyncGenerator<TokenBlock> {
-  let parts: TokenBlock[] = [];
-  let tokens = 0;
+  let held = new GatheredBlock();
   for await (const block of stream) {
     for (let from = 0; from < block.count; ) {
       let to = from;
-      while (to < block.count && tokens + block.offsets[to + 1] - block.offsets[from] <= capacity) to++;
-      if (to === from && parts.length === 0) to++;
-      if (to > from) {
-        parts.push(sliceBlock(block, from, to));
-        tokens += block.offsets[to] - block.offsets[from];
-      }
+      while (to < block.count && held.tokens + block.offsets[to + 1] - block.offsets[from] <= capacity) to++;
+      if (to === from && held.count === 0) to++;
+      held.add(sliceBlock(block, from, to));
       if (to < block.count) {
-        yield concatenateBlocks(parts);
-        parts = [];
-        tokens = 0;
+        yield held.block();
+        held = new GatheredBlock(held);
       }
       from = to;
     }
   }
-  if (parts.length > 0) yield concatenateBlocks(parts);
+  if (held.count > 0) yield held.block();
 }
+
+/** Records that are copied behind each other, into as much room as the block before them took. */
+class GatheredBlock {
+  count = 0;
+  tokens = 0;
+  private scalars = 0;
+  private offsets: Int32Array;
+  private rows: Int32Array;
+  private ids?: Int32Array;
+  private values?: Float32Array;
+
+  constructor(before?: GatheredBlock) {
+    this.offsets = new Int32Array(before?.offsets.length ?? 1);
+    this.rows = new Int32Array(before?.rows.length ?? 0);
+    this.ids = before?.ids && new Int32Array(before.ids.length);
+    this.values = before?.values && new Float32Array(before.values.length);
+  }
+
+  add({ count, offsets, rows, ids, values }: TokenBlock): void {
+    this.offsets = roomFor(this.offsets, this.count + 1 + count);
+    for (let r = 1; r <= count; r++) this.offsets[this.count + r] = this.tokens + offsets[r];
+    this.rows = roomFor(this.rows, this.count + count);
+    this.rows.set(rows, this.count);
+    if (ids) {
+      this.ids = roomFor(this.ids ?? new Int32Array(0), this.tokens + ids.length);
+      this.ids.set(ids, this.tokens);
+    }
+    if (values) {
+      this.values = roomFor(this.values ?? new Float32Array(0), this.scalars + values.length);
+      this.values.set(values, this.scalars);
+      this.scalars += values.length;
+    }
+    this.count += count;
+    this.tokens += offsets[count];
+  }
+
+  block(): TokenBlock {
+    return {
+      count: this.count,
+      offsets: fitted(this.offsets, this.count + 1),
+      rows: fitted(this.rows, this.count),
+      ids: this.ids && fitted(this.ids, this.tokens),
+      values: this.values && fitted(this.values, this.scalars),
+    };
+  }
+}
+
+type Numbers = Int32Array | Float32Array;
+
+/** The numbers in an array that has room for `length` of them: twice as much as before where it has to be another. */
+function roomFor<A extends Numbers>(numbers: A, length: number): A {
+  if (length <= numbers.length) return numbers;
+  const larger = new (numbers.constructor as new (length: number) => A)(Math.max(length, 2 * numbers.length));
+  larger.set(numbers);
+  return larger;
+}
+
+/** The first numbers of an array, without the rest of its memory where that is much. */
+const fitted = <A extends Numbers>(numbers: A, length: number): A =>
+  (2 * length > numbers.length ? numbers.subarray(0, length) : numbers.slice(0, length)) as A;
+
+/** The first records of a block, in memory of their own. */
+export const firstRecords = (block: TokenBlock, count: number): TokenBlock => {
+  const { offsets, rows, ids, values } = sliceBlock(block, 0, Math.min(count, block.count));
+  return {
+    count: rows.length,
+    offsets: offsets.slice(),
+    rows: rows.slice(),
+    ids: ids?.slice(),
+    values: values?.slice(),
+  };
+};
 
 /** The given records of a block, in that order. */
 export function takeRecords(block: TokenBlock, records: ArrayLike<number>): TokenBlock {

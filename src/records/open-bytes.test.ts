@@ -239,3 +239,37 @@ describe('cells that are asked for verbatim', () => {
     ]);
   });
 });
+
+describe('a compressed content without an end', () => {
+  /** As much as anybody wants of one byte behind a beginning. */
+  const endless = (name: string, beginning: string | Uint8Array, byte: string) => ({
+    name,
+    size: 1000,
+    async *stream() {},
+    slice: () => ({ arrayBuffer: async () => Uint8Array.of(0x1f, 0x8b, 8, 0).buffer }),
+    async *gunzip() {
+      yield Buffer.from(beginning as string);
+      for (const block = Buffer.alloc(1 << 24, byte); ; ) yield block;
+    },
+  });
+  const idx = Uint8Array.from([0, 0, 8, 3, 0, 0, 0, 9, 0, 0, 0, 28, 0, 0, 0, 28]);
+
+  it.each<[string, string | Uint8Array, string, string]>([
+    ['a.json', '[{"x": 1}, {"x": "', 'a', 'unpacks to more than 256 MiB without a line end or a comma'],
+    ['a.json', '[{"x": 1}, ', ' ', 'unpacks to more than 256 MiB without a line end or a comma'],
+    ['a.json', '{"x": "', 'a', 'unpacks to more than 256 MiB without a line end or a comma'],
+    ['a.jsonl', '{"x": 1}\n{"x": "', 'a', 'unpacks to more than 256 MiB without a line end or a comma'],
+    ['a.fasta', '>a\nMKV\n>b\n', 'A', 'unpacks to more than 256 MiB without a line end or a comma'],
+    ['a.txt', 'one\n', 'a', 'unpacks to more than 256 MiB without a line end or a comma'],
+    ['a.ts', '@univariate true\n@data\n', '1', 'unpacks to more than 256 MiB without a line end or a comma'],
+    ['a.npy', npyHeader(10, 4), '\0', 'more than 1024 MiB, the most that is read in this format'],
+    ['a.idx', idx, '\0', 'longer than its header announces (9 records)'],
+  ])(
+    'is refused where the limit of what is held is reached: %s %j %j',
+    async (name, beginning, byte, message) => {
+      const opening = openBytes(endless(`${name}.gz`, beginning, byte));
+      await expect(opening).rejects.toThrow(InputError);
+      await expect(opening).rejects.toThrow(message);
+    },
+  );
+});

@@ -2,7 +2,7 @@
 import { InputError } from '../errors.js';
 import { type OnBadRecord, rejectBy } from './bad-records.js';
 import type { ByteFile } from './bytes/byte-file.js';
-import { contentHead, verifyCompressed } from './bytes/bytes.js';
+import { contentHead, verifyCompressedText } from './bytes/bytes.js';
 import { encodingNamed, findEncoding, recodedFile } from './bytes/encoding.js';
 import { MISSING_WORDS } from './cells/cell-format.js';
 import type { DialectWishes } from './cells/dialect.js';
@@ -73,12 +73,20 @@ export async function openBytes(given: ByteFile, asked: OpenOptions = {}): Promi
     const known = Object.keys(byteReaders).join(', ');
     throw new InputError(`${file.name}: ${format} is read from a disk alone; as bytes ${known} are`);
   }
-  await verifyCompressed(file);
+  await verifyCompressed(given, format);
   return sourceOf(
     await typed(file.name, format, await read(file, options), options),
     { path: file.name, files: [file.name], format, bytes: file.size },
     options,
   );
+}
+
+/** Formats whose readers go through a compressed content themselves before they give a record, as far as they can hold. */
+const VERIFIED_BY_READER: ReadonlySet<FormatName> = new Set(['npy', 'npz', 'arrow', 'idx']);
+
+/** Throws InputError for a compressed file that is damaged, before it is read. */
+export async function verifyCompressed(file: ByteFile, format: FormatName): Promise<void> {
+  if (!VERIFIED_BY_READER.has(format)) await verifyCompressedText(file);
 }
 
 /** The options with what the schema of a run says beside the types of columns. */

@@ -65,7 +65,7 @@ export const writeRunJson = (run: string, file: keyof typeof files, value: unkno
   writeRunFile(run, file, [jsonBytes(value)]);
 
 /** The bytes of one of a run's files. Throws InputError where the manifest lists other ones, and what the system says where they cannot be read. */
-export const readRunFile = (run: string, file: keyof typeof files): Promise<Buffer> =>
+export const readRunFile = (run: string, file: keyof typeof files): Promise<Uint8Array> =>
   readListed(run, files[file]);
 
 /**
@@ -124,7 +124,7 @@ export async function readRunJson(run: string, file: keyof typeof files): Promis
     );
   });
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
     throw new InputError(`${path}: is not JSON: ${(cause as Error).message}`, { cause });
   }

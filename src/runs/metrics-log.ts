@@ -67,10 +67,10 @@ const linesOf = (metrics: readonly Metrics[]): Uint8Array =>
  */
 export async function readMetrics(path: string): Promise<Metrics[]> {
   const bytes = await readListed(dirname(path), basename(path)).catch((error) => {
-    if (error.code === 'ENOENT') return Buffer.alloc(0);
+    if (error.code === 'ENOENT') return new Uint8Array();
     throw error;
   });
-  const text = bytes.toString('utf8');
+  const text = new TextDecoder().decode(bytes);
   const lines = text.split('\n');
   const metrics: Metrics[] = [];
   for (const [index, line] of lines.entries()) {

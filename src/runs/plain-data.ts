@@ -45,15 +45,17 @@ function toTensor(array: Typed): HostTensor {
   return hostTensor('int32', [2 * own.length], new Int32Array(own.buffer));
 }
 
-/** What {@link packData} packed. Throws InputError where a tensor is missing. */
+/** What {@link packData} packed. Throws InputError where a tensor is missing or of no type that there is. */
 export function unpackData(json: unknown, tensors: Readonly<Record<string, HostTensor>>): unknown {
   if (typeof json !== 'object' || json === null) return json;
   if (Array.isArray(json)) return json.map((own) => unpackData(own, tensors));
   if ('$tensor' in json) {
     const { $tensor, type } = json as Reference;
-    const tensor = tensors[$tensor];
-    if (tensor === undefined) throw new InputError(`the model file has no tensor ${$tensor}`);
-    const bytes = new Uint8Array(tensor.data.buffer, tensor.data.byteOffset, tensor.data.byteLength).slice();
+    if (!Object.hasOwn(tensors, $tensor)) throw new InputError(`the model file has no tensor ${$tensor}`);
+    const { data } = tensors[$tensor];
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice();
+    if (!Object.hasOwn(types, type) || bytes.length % types[type].BYTES_PER_ELEMENT !== 0)
+      throw new InputError(`the model file has a tensor ${$tensor} that is no ${type}`);
     return new types[type](bytes.buffer);
   }
   return Object.fromEntries(Object.entries(json).map(([key, own]) => [key, unpackData(own, tensors)]));

@@ -13,7 +13,7 @@ let instance: Promise<DuckDBInstance> | undefined;
  * What is parsed ahead of the records that were asked for. Each thread parses a stretch of megabytes, the later ones
  * into here: where they do not fit, their thread waits.
  */
-const AHEAD = { all: '64MiB', few: '1MiB' };
+const AHEAD = { all: '16MiB', few: '1MiB' };
 
 /** A table of one record, in the database of every connection (see `tableBatches`). */
 const ONE_RECORD = 'one_record';

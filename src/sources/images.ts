@@ -82,13 +82,14 @@ async function chosenShape(
   where: string,
 ): Promise<PixelShape> {
   let fault: string | undefined;
-  const found = await mapSome(looked, (encoded) =>
-    open(encoded)
-      .metadata()
-      .catch((error: unknown) => {
-        fault ??= `${typeof encoded === 'string' ? `${encoded}: ` : ''}${unreadable(error)}`;
-      }),
-  );
+  const found = await mapSome(looked, async (encoded) => {
+    try {
+      return await open(encoded).metadata();
+    } catch (error) {
+      fault ??= `${typeof encoded === 'string' ? `${encoded}: ` : ''}${unreadable(error)}`;
+      return undefined;
+    }
+  });
   const sizes = found.flatMap((meta) => (meta ? [{ ...meta.autoOrient, space: meta.space }] : []));
   if (sizes.length === 0) throw new InputError(`${where}: no image could be read; ${fault}`);
   return shapeOf(

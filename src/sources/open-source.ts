@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import type { ByteFile } from '../records/bytes/byte-file.js';
-import { contentHead, verifyCompressed } from '../records/bytes/bytes.js';
+import { contentHead } from '../records/bytes/bytes.js';
 import { withoutCompression } from '../records/bytes/compression.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { detectFormat } from '../records/detect-format.js';
@@ -17,6 +17,7 @@ import {
   type OpenOptions,
   sourceOf,
   typed,
+  verifyCompressed,
 } from '../records/open-bytes.js';
 import type { Reader } from '../records/reader.js';
 import { type IdxFiles, idxReader } from '../records/readers/idx.js';
@@ -148,10 +149,9 @@ async function openDisk(
   if (format === 'idx') {
     const idx = await findIdxFiles(file);
     const files = idx.labels ? [file, idx.labels] : [file];
-    await verify(files);
     return { path, format, reader: await idxReader(idx), files };
   }
-  await verify([stored]);
+  await verifyCompressed(stored, format);
   const opened = (reader: Reader): OpenedFile => ({ path, format, reader, files: [stored] });
   if (format === 'csv' || format === 'tsv') return opened(await delimitedReader(file, format, options));
   const disk = diskReaders[format];
@@ -159,10 +159,6 @@ async function openDisk(
   if (!bytes && !disk) throw new Error(`the format ${format} has no reader`);
   const reader = await (bytes ? bytes(file, options) : disk!(await spooled(file), options));
   return opened(await typed(path, format, reader, options));
-}
-
-async function verify(files: readonly ByteFile[]): Promise<void> {
-  for (const file of files) await verifyCompressed(file);
 }
 
 /** An image file, and the label file named alike beside it. Throws InputError for a file of labels. */

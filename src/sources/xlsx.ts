@@ -1,13 +1,12 @@
 /** Excel's `.xlsx`: the first sheet, read as a whole by read-excel-file. */
+import { zipSync } from 'fflate';
 import { InputError } from '../errors.js';
 import type { ByteFile } from '../records/bytes/byte-file.js';
-import { wholeContent } from '../records/bytes/bytes.js';
-import { zipMembers } from '../records/bytes/zip.js';
+import { memberContent, zipMembers } from '../records/bytes/zip.js';
 import { type ObjectRecord, objectReader } from '../records/object-records.js';
 import type { Reader } from '../records/reader.js';
 import type { ReaderOptions } from '../records/reader-options.js';
 
-const MAX_BYTES = 1 << 28;
 /** What the file unpacks to. */
 const MAX_UNPACKED = 1 << 30;
 
@@ -56,10 +55,12 @@ async function readSheets(file: ByteFile): Promise<{ sheet: string; data: Cell[]
       `${file.name}: unpacks to ${(unpacked / 2 ** 20).toFixed(0)} MiB, at most ${MAX_UNPACKED >> 20} MiB are read; save it as .csv`,
     );
   }
-  const bytes = await wholeContent(file, MAX_BYTES, 'save it as .csv');
+  // Read and checked here: of some damaged archives the library's own reading never ends.
+  const parts: Record<string, [Uint8Array, { level: 0 }]> = Object.create(null);
+  for (const member of members) parts[member.name] = [await memberContent(file, member), { level: 0 }];
   const { default: readExcel } = await import('read-excel-file/node');
   try {
-    const read: unknown = await readExcel(Buffer.from(bytes));
+    const read: unknown = await readExcel(Buffer.from(zipSync(parts)));
     return read as { sheet: string; data: Cell[][] }[];
   } catch (cause) {
     const why = String((cause as Error).message)

@@ -92,7 +92,7 @@ describe('a run that is learned from block by block', () => {
     await writeFile(path, words.join('\n'));
     const out = join(folder, 'blocks');
     const copies: { epoch: number; copy: string }[] = [];
-    const common = { data: path, blockValues: 6000 };
+    const common = { data: path, blockValues: 12000 };
     const { epoch, rows } = await pretrain(
       {
         ...common,

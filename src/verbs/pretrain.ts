@@ -30,7 +30,7 @@ import { initializeParameters } from '../learning/parameters.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { recordGroups } from '../learning/record-groups.js';
 import { BEGINNING, pretrainingGraphFor } from '../learning/self-supervision.js';
-import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
+import { blockLengths, bucketLengths, concatenateBlocks, firstRecords } from '../records/batch.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { profileSource } from '../records/profile.js';
 import type { DataSource, RecordBatch } from '../records/record-batch.js';
@@ -91,8 +91,12 @@ export interface PretrainSummary {
   readonly seconds: number;
 }
 
-/** 128 MiB, as tokens are 32-bit numbers. */
+/** 128 MiB, as values are 32-bit numbers. */
 const BLOCK_VALUES = 1 << 25;
+/** A block of a file that does not fit is so much less: about three of them are in memory while one follows another. */
+const BLOCKS_AT_ONCE = 2;
+/** Of such a file, the records that tell how long its records are and what a guess without a model is worth. */
+const SAMPLE_RECORDS = 1 << 16;
 
 /** Pretrains; see `PretrainOptions`. Throws InputError for bad data or configuration, LacunaError when the run fails. */
 export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainSummary> {
@@ -135,7 +139,9 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
   if (monitorTarget !== undefined) checkMonitorTarget(source, monitorTarget, tokenizer.columns);
 
   const { spec } = tokenizer;
-  const valuesPerToken = spec.kind === 'continuous' ? spec.channels : 1;
+  // A cell of a table is an id and a number.
+  const valuesPerToken = spec.kind === 'continuous' ? spec.channels : spec.kind === 'fields' ? 2 : 1;
+  const most = Math.floor(blockValues / valuesPerToken);
   const earlier = origin?.folder ?? stored?.folder;
   const before = earlier === undefined ? undefined : await readLearnedRecords(earlier);
   // What a run goes on from may not tell what it learned from; then this one cannot either.
@@ -150,12 +156,12 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
     rule: plan.rule,
     parts,
     reject: tokenRejecter(source, onBadRecord, rejected, { auto: 'skip' }),
-    capacity: Math.floor(blockValues / valuesPerToken),
+    capacity: Math.floor(most / BLOCKS_AT_ONCE),
     onLearned: learned?.add,
     onParts: (batch, parts) => unassigned.add(batch, parts),
     encoding: unknown?.encoding,
   };
-  const { block, validation, records, inMemory } = await firstBlock(streamOptions, plan);
+  const { block, validation, records, inMemory } = await firstBlock(streamOptions, plan, most);
 
   const config = plan.config({
     tokenizer,
@@ -310,25 +316,43 @@ async function tokenizerOf({ tokenizer, rule }: RunPlan, source: DataSource) {
   return { tokenizer: tokenizer.ready, parts: await partition(source, rule) };
 }
 
-/** The first training records and the validation records; all of both, where they fit into one block. */
-async function firstBlock(streamOptions: TokenStreamOptions, { rule, counts }: RunPlan) {
+/** Gives the memory of blocks that nobody reads again back at once: the programs are compiled before it would be collected. */
+function releaseBlocks(blocks: readonly TokenBlock[]): void {
+  const { port1, port2 } = new MessageChannel();
+  const buffers = blocks.flatMap(({ ids, values }) => [ids, values].flatMap((array) => array?.buffer ?? []));
+  port1.postMessage(null, buffers as ArrayBuffer[]);
+  port1.close();
+  port2.close();
+}
+
+/**
+ * The first training records and the validation records; all of both, where they are at most `most` values. Of a file that
+ * is learned from block by block no more training records stay in memory than tell what the others are like.
+ */
+async function firstBlock(streamOptions: TokenStreamOptions, { rule, counts }: RunPlan, most: number) {
   const { path } = streamOptions.source;
   const heldOut: TokenBlock[] = [];
-  const stream = trainingBlocks(streamOptions, heldOut);
-  const first = await stream.next();
-  if (first.done) throw new InputError(`${path}: no training record is left to learn from`);
-  const second = await stream.next();
-  const inMemory = second.done === true;
-  let records = first.value.count + (second.value?.count ?? 0);
-  // Only a duration in epochs asks for the number of all records.
-  if (counts) for await (const { count } of stream) records += count;
-  await stream.return(undefined);
+  let blocks: TokenBlock[] = [];
+  let [records, values, inMemory] = [0, 0, true];
+  for await (const block of trainingBlocks(streamOptions, heldOut)) {
+    records += block.count;
+    values += block.offsets[block.count];
+    if (inMemory) blocks.push(block);
+    if (!inMemory || values <= most) continue;
+    inMemory = false;
+    const sample = firstRecords(blocks[0], SAMPLE_RECORDS);
+    releaseBlocks(blocks);
+    blocks = [sample];
+    // Only a duration in epochs asks for the number of all records.
+    if (!counts) break;
+  }
+  if (records === 0) throw new InputError(`${path}: no training record is left to learn from`);
   if (heldOut.length === 0) {
     throw new InputError(
       `${path}: no record was held out for validation; give more records or a larger --valid-fraction (now ${rule.heldOut.valid})`,
     );
   }
-  return { block: first.value, validation: concatenateBlocks(heldOut), records, inMemory };
+  return { block: concatenateBlocks(blocks), validation: concatenateBlocks(heldOut), records, inMemory };
 }
 
 /**

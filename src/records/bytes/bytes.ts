@@ -20,32 +20,53 @@ export async function* byteChunks(file: ByteFile): AsyncGenerator<Uint8Array> {
 
 const sizes = new WeakMap<ByteFile, number>();
 
-/** Bytes of a file's content. A compressed file is decompressed once from beginning to end to count them. */
-export async function contentSize(file: ByteFile): Promise<number> {
+/**
+ * Bytes of a file's content. A compressed file is decompressed once from beginning to end to count them, but no further
+ * than where they are more than `most`.
+ */
+export async function contentSize(file: ByteFile, most = Number.POSITIVE_INFINITY): Promise<number> {
   if (!(await compressionOf(file))) return file.size;
-  let size = sizes.get(file);
-  if (size === undefined) {
-    size = 0;
-    for await (const chunk of byteChunks(file)) size += chunk.length;
-    sizes.set(file, size);
+  const known = sizes.get(file);
+  if (known !== undefined) return known;
+  let size = 0;
+  for await (const chunk of byteChunks(file)) {
+    size += chunk.length;
+    if (size > most) return size;
   }
+  sizes.set(file, size);
   return size;
 }
 
+/** Line ends and the comma: what ends a line, a cell or an element of the formats of text. */
+const ENDS = [10, 44, 13];
+
 /**
- * Decompresses a whole file once and checks its checksums, so that a damaged one is refused before it is read. A file that
- * is not compressed is left alone.
+ * Decompresses a whole text once and checks its checksums, so that a damaged one is refused before it is read, and one with
+ * a piece that no cell can hold where that is reached, not at its end. A file that is not compressed is left alone.
  */
-export async function verifyCompressed(file: ByteFile): Promise<void> {
-  await contentSize(file);
+export async function verifyCompressedText(file: ByteFile): Promise<void> {
+  if (!(await compressionOf(file)) || sizes.has(file)) return;
+  let [size, piece] = [0, 0];
+  for await (const chunk of byteChunks(file)) {
+    size += chunk.length;
+    let end = -1;
+    for (let i = 0; end < 0 && i < ENDS.length; i++) end = chunk.lastIndexOf(ENDS[i]);
+    piece = end < 0 ? piece + chunk.length : chunk.length - 1 - end;
+    if (piece > MAX_LINE_CHARACTERS) {
+      throw new InputError(
+        `${file.name}: unpacks to more than ${MAX_LINE_CHARACTERS >> 20} MiB without a line end or a comma; is it a text file?`,
+      );
+    }
+  }
+  sizes.set(file, size);
 }
 
 /** The whole content. Throws InputError where it is longer than `limit` bytes; `instead` says what to do then. */
 export async function wholeContent(file: ByteFile, limit: number, instead: string): Promise<Uint8Array> {
-  const size = await contentSize(file);
+  const size = await contentSize(file, limit);
   if (size > limit) {
     throw new InputError(
-      `${file.name}: ${(size / 2 ** 20).toFixed(0)} MiB, at most ${limit >> 20} MiB are read in this format; ${instead}`,
+      `${file.name}: more than ${limit >> 20} MiB, the most that is read in this format; ${instead}`,
     );
   }
   const whole = new Uint8Array(size);

@@ -4,6 +4,7 @@ import { InputError } from '../../errors.js';
 import type { ByteFile } from './byte-file.js';
 import { pushThrough } from './push-through.js';
 import { isZip, memberChunks, type ZipMember, zipMembers } from './zip.js';
+import { ZstdWindows } from './zstd-windows.js';
 
 /** How a file is compressed. */
 export type Compression =
@@ -16,6 +17,8 @@ export const compressionEndings = { gz: 'gzip', zst: 'zstd', zip: 'zip' } as con
 
 /** Four bytes of zstd may stand for 128 KiB. */
 const PUSHED_BYTES = 1 << 14;
+/** Of zstd -22; more is asked for by --long alone. */
+const MAX_WINDOW_BYTES = 1 << 27;
 
 const known = new WeakMap<ByteFile, Promise<Compression | undefined>>();
 
@@ -90,15 +93,25 @@ async function* gunzip(file: ByteFile): AsyncGenerator<Uint8Array> {
 
 async function* unzstd(file: ByteFile): AsyncGenerator<Uint8Array> {
   try {
-    yield* pushThrough(file.stream(), PUSHED_BYTES, (give) => new Decompress((data) => give(data)));
+    yield* pushThrough(smallWindows(file), PUSHED_BYTES, (give) => new Decompress((data) => give(data)));
   } catch (cause) {
     if (cause instanceof InputError) throw cause;
-    const { message } = cause as Error;
     throw new InputError(
-      /window/i.test(message)
-        ? `${file.name}: compressed by zstd with a window beyond 32 MiB; decompress it with zstd -d --long=31`
-        : `${file.name}: the zstd stream is truncated or corrupt (${message}); copy or download it again`,
+      `${file.name}: the zstd stream is truncated or corrupt (${(cause as Error).message}); copy or download it again`,
       { cause },
     );
+  }
+}
+
+/** The chunks of a file. Throws InputError before the decoder takes memory for a window that is larger than any level of zstd has. */
+async function* smallWindows(file: ByteFile): AsyncGenerator<Uint8Array> {
+  const windows = new ZstdWindows();
+  for await (const chunk of file.stream()) {
+    if (windows.largest(chunk) > MAX_WINDOW_BYTES) {
+      throw new InputError(
+        `${file.name}: compressed by zstd with a window beyond ${MAX_WINDOW_BYTES >> 20} MiB; decompress it with zstd -d --long=31`,
+      );
+    }
+    yield chunk;
   }
 }

@@ -145,6 +145,17 @@ export async function* memberChunks(file: ByteFile, member: ZipMember): AsyncGen
   if (seen !== size || crc.value !== member.crc) throw unreadable(`${wrong}; copy or download it again`);
 }
 
+/** The whole content of a member, whose size the caller has bounded. Throws InputError as `memberChunks` does. */
+export async function memberContent(file: ByteFile, member: ZipMember): Promise<Uint8Array> {
+  const whole = new Uint8Array(member.size);
+  let held = 0;
+  for await (const chunk of memberChunks(file, member)) {
+    whole.set(chunk, held);
+    held += chunk.length;
+  }
+  return whole;
+}
+
 /** A member as a file of its own. Where it is stored without compression any piece of it can be read. */
 export async function memberFile(file: ByteFile, member: ZipMember): Promise<ByteFile | undefined> {
   if (member.method !== STORED || member.encrypted || member.stored !== member.size) return undefined;

@@ -49,10 +49,16 @@ export async function arrowReader(file: ByteFile): Promise<Reader> {
   const groups: ColumnGroup[] = [];
   const leftOut: LeftOutColumn[] = [];
   const wholeCells = (column: Column<unknown>, name: string) => {
-    if (isWhole(column, table.numRows)) return cellsOf(column);
-    throw new InputError(
-      `${file.name}: the column "${name}" is damaged: it has fewer values than it says; copy or write the file again`,
-    );
+    if (!isWhole(column, table.numRows)) {
+      throw new InputError(
+        `${file.name}: the column "${name}" is damaged: it has fewer values than it says; copy or write the file again`,
+      );
+    }
+    try {
+      return cellsOf(column);
+    } catch (cause) {
+      throw unreadable(file.name, cause);
+    }
   };
   table.names.forEach((name, i) => {
     const column: Column<unknown> = table.getChildAt(i);
@@ -66,7 +72,31 @@ export async function arrowReader(file: ByteFile): Promise<Reader> {
       `${file.name}: no columns; ${first ? `${first.name} is ${first.reason}` : 'expected some'}`,
     );
   }
-  return slicedReader(table.numRows, groups, leftOut.length > 0 ? leftOut : undefined);
+  // The library looks at some values, such as decimals of a width that there is not, when they are asked for.
+  const guarded = groups.map(
+    (group): ColumnGroup => ({
+      ...group,
+      async read(...given) {
+        try {
+          return await group.read(...given);
+        } catch (cause) {
+          throw unreadable(file.name, cause);
+        }
+      },
+    }),
+  );
+  return slicedReader(table.numRows, guarded, leftOut.length > 0 ? leftOut : undefined);
+}
+
+function unreadable(path: string, cause: unknown): Error {
+  if (cause instanceof InputError) return cause;
+  const why = String((cause as Error).message)
+    .split('\n', 1)[0]
+    .slice(0, 200);
+  return new InputError(
+    `${path}: not a readable Arrow file (${why}); copy or write it again, as by df.to_feather("data.feather", compression="uncompressed")`,
+    { cause },
+  );
 }
 
 async function readTable(bytes: Uint8Array, path: string): Promise<Table> {
@@ -87,13 +117,7 @@ async function readTable(bytes: Uint8Array, path: string): Promise<Table> {
     checkArrow(bytes);
     return tableFromIPC(bytes, { useBigInt: true, useBigIntTimestamp: true });
   } catch (cause) {
-    const why = String((cause as Error).message)
-      .split('\n', 1)[0]
-      .slice(0, 200);
-    throw new InputError(
-      `${path}: not a readable Arrow file (${why}); copy or write it again, as by df.to_feather("data.feather", compression="uncompressed")`,
-      { cause },
-    );
+    throw unreadable(path, cause);
   }
 }
 

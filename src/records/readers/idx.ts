@@ -9,6 +9,7 @@ import { BATCH_RECORDS, BATCH_SIZE, type Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, PixelShape } from '../record-batch.js';
 
 const UNSIGNED_BYTE = 8;
+const MAX_RECORD_BYTES = 1 << 28;
 
 /** Whether the first bytes of a content announce an IDX file of unsigned bytes with 1, 3 or 4 axes. */
 export function isIdx(head: Uint8Array): boolean {
@@ -86,7 +87,14 @@ async function readHeader(file: ByteFile, axes: readonly number[]): Promise<IdxH
 /** Throws InputError where the file is not as long as its header says, before memory is taken for what it says. */
 async function checkSize(file: ByteFile, sizes: readonly number[]): Promise<void> {
   const announced = sizes.reduce((product, size) => product * size, 1);
-  const size = (await contentSize(file)) - 4 - 4 * sizes.length;
+  const header = 4 + 4 * sizes.length;
+  const record = announced / Math.max(1, sizes[0]);
+  if (record > MAX_RECORD_BYTES) {
+    throw new InputError(
+      `${file.name}: its header announces images of ${sizes.slice(1).join(' x ')}; at most ${MAX_RECORD_BYTES >> 20} MiB are read`,
+    );
+  }
+  const size = (await contentSize(file, announced + header)) - header;
   if (sizes.slice(1).includes(0)) {
     throw new InputError(
       `${file.name}: its header announces images of ${sizes.slice(1).join(' x ')}, without pixels; copy or download it again`,

@@ -145,13 +145,19 @@ const [QUOTE, BACKSLASH, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, CLOSE_ARRAY] = n
   '"\\{}[]',
 );
 
-/** Whether the first JSON object of a text is all that it holds. Reads no further than the beginning of a second one. */
+/**
+ * Whether the first JSON object of a text is all that it holds. Reads no further than the beginning of a second one, nor
+ * than a table that is read.
+ */
 export async function isOneObject(file: ByteFile): Promise<boolean> {
+  let read = 0;
   let depth = 0;
   let inString = false;
   let escaped = false;
   let closed = false;
   for await (const chunk of byteChunks(file)) {
+    read += chunk.length;
+    if (read > MAX_BYTES) return true;
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i];
       if (inString) {

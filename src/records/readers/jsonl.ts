@@ -52,8 +52,8 @@ export function jsonRecord(
   return undefined;
 }
 
-/** A string, or a number or word outside of strings. */
-const TOKENS = /"(?:[^"\\]|\\.)*"|-?Infinity|NaN|-?\d[\d.eE+-]*/g;
+/** A string, also one that does not end, or a number or word outside of strings. */
+const TOKENS = /"(?:[^"\\]|\\.)*(?:"|\\?$)|-?Infinity|NaN|-?\d[\d.eE+-]*/gs;
 
 /** The text with every number outside of strings that is `wanted` in quotes. */
 const quotedNumbers = (text: string, wanted: (number: string) => boolean): string =>

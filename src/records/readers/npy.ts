@@ -11,7 +11,7 @@ import {
 import type { ByteFile } from '../bytes/byte-file.js';
 import { wholeContent } from '../bytes/bytes.js';
 import { compressionOf } from '../bytes/compression.js';
-import { memberChunks, memberFile, type ZipMember, zipMembers } from '../bytes/zip.js';
+import { memberChunks, memberContent, memberFile, type ZipMember, zipMembers } from '../bytes/zip.js';
 import type { Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, LeftOutColumn, PixelShape } from '../record-batch.js';
 import { type ColumnGroup, slicedReader } from '../sliced-reader.js';
@@ -106,13 +106,7 @@ async function openMember(file: ByteFile, member: ZipMember): Promise<ByteFile> 
       `${file.name}: ${member.name}: ${member.size} bytes, at most ${MAX_HELD_BYTES >> 20} MiB of a compressed array are read; save it with numpy.savez, which does not compress`,
     );
   }
-  const whole = new Uint8Array(member.size);
-  let held = 0;
-  for await (const chunk of memberChunks(file, member)) {
-    whole.set(chunk, held);
-    held += chunk.length;
-  }
-  return memoryFile(`${file.name}: ${member.name}`, whole);
+  return memoryFile(`${file.name}: ${member.name}`, await memberContent(file, member));
 }
 
 interface NpyArray {

@@ -12,6 +12,8 @@ export interface Wav {
 const PCM = 1;
 const FLOAT = 3;
 const EXTENSIBLE = 0xfffe;
+/** No sound is written faster, and a spectrogram's windows grow with it. */
+const MOST_RATE = 1_000_000;
 /** What is written for the length where it was not known. */
 const UNKNOWN_LENGTH = 0xffffffff;
 
@@ -56,7 +58,8 @@ function samplesOf(
   const read = code === PCM ? wholeNumbers[bits] : code === FLOAT ? floats[bits] : undefined;
   if (!read)
     return `samples of format ${code} with ${bits} bits; expected PCM of 8, 16, 24 or 32 bits, or floats`;
-  if (channels === 0 || rate === 0) return `${channels} channels of ${rate} samples a second`;
+  if (channels === 0 || rate === 0 || rate > MOST_RATE)
+    return `${channels} channels of ${rate} samples a second; expected 1 to ${MOST_RATE}`;
   const width = bits / 8;
   const steps = Math.floor(data.byteLength / (width * channels));
   if (steps === 0) return 'no samples in it';
