@@ -2,7 +2,7 @@ import { link, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { readLabelledPath as readLabelled } from '../datasets/labelled-file.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
@@ -331,6 +331,7 @@ describe('exportRun', () => {
     const out = join(folder, 'exported');
     const { files, maximumDifference, rows } = await exportRun({ run: trained, out });
     const names = [
+      'SHA256SUMS',
       'encoder.onnx',
       'model.safetensors',
       'tokenizer.json',
@@ -387,6 +388,49 @@ describe('exportRun', () => {
       expect(messages.join()).toMatch(/drawn tokens/);
     } finally {
       await rename(moved, data);
+    }
+  });
+});
+
+describe('an embedding that is stopped', () => {
+  it('goes on from what is kept, to the same bytes, and leaves nothing of it', async () => {
+    const data = join(folder, 'many.csv');
+    const lines = molecules.map((cells) => cells.join());
+    await writeFile(
+      data,
+      `smiles,y\n${Array.from({ length: 9000 }, (_, i) => lines[i % lines.length]).join('\n')}\n`,
+    );
+    const [whole, out] = [join(folder, 'whole.npy'), join(folder, 'stopped.npy')];
+    const embedding = vi.spyOn(Embedder.prototype, 'embed');
+    const clock = vi.spyOn(performance, 'now');
+    try {
+      await embed({ run: run.folder, data, out: whole });
+      const blocks = embedding.mock.calls.length;
+      expect(blocks).toBeGreaterThan(2);
+      // As if each look at the clock came a minute after the last.
+      let minutes = 0;
+      clock.mockImplementation(() => 60_000 * minutes++);
+      const controller = new AbortController();
+      const messages: string[] = [];
+      const onEvent = (event: object) => void ('message' in event && messages.push(String(event.message)));
+      embedding.mockClear();
+      embedding.mockImplementationOnce(async function (this: Embedder, block) {
+        controller.abort(new Error('stopped'));
+        return this.embed(block);
+      });
+      await expect(
+        embed({ run: run.folder, data, out }, { signal: controller.signal, onEvent }),
+      ).rejects.toThrow('stopped');
+      expect(messages).toContain('what is embedded is kept; the same command goes on');
+      expect(await readdir(folder)).not.toContain('stopped.npy');
+      embedding.mockClear();
+      await embed({ run: run.folder, data, out });
+      expect(embedding.mock.calls).toHaveLength(blocks - 1);
+      expect(await readFile(out)).toEqual(await readFile(whole));
+      expect((await readdir(folder)).filter((name) => name.startsWith('stopped'))).toEqual(['stopped.npy']);
+    } finally {
+      embedding.mockRestore();
+      clock.mockRestore();
     }
   });
 });

@@ -1,13 +1,17 @@
 /** The verb `embed`: the embedding of every record of a file, streamed into another file. */
 
+import { createHash } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import type { ReadingOptions } from '../config/schema.js';
-import type { DeviceName } from '../engine/engine.js';
+import type { DeviceName, HostTensors } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { encoderOf, openModel } from '../models/open-model.js';
 import { ownFiles } from '../runs/folder.js';
+import { begunWork, type KeptWork, keptWork } from '../runs/kept-work.js';
+import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
 import { openRecords } from './open-records.js';
 
@@ -40,9 +44,71 @@ export interface EmbedSummary {
 /** Records between two messages of progress. */
 const REPORT_ROWS = 50_000;
 
+/** Milliseconds after which what is embedded is kept: what takes less is done again as fast. */
+const SHORT = 15_000;
+
+/** Embeddings of a file that is not finished, in a folder beside it, so that a stop loses the last records alone. */
+class Unfinished {
+  #work: KeptWork | undefined;
+  readonly #begun = performance.now();
+
+  /** `settings` tells all that the embeddings depend on, as plain data. */
+  constructor(
+    private readonly folder: string,
+    private readonly settings: () => Promise<Record<string, unknown>>,
+  ) {}
+
+  get kept(): boolean {
+    return this.#work !== undefined;
+  }
+
+  /** Looks for what an earlier command left; what was embedded otherwise is removed. */
+  async find(): Promise<void> {
+    if (await begunWork(this.folder)) await this.#open();
+  }
+
+  /** The embeddings from a row on, so many numbers; undefined where they are not kept. */
+  async read(row: number, length: number): Promise<Float32Array | undefined> {
+    const piece = await this.#work?.read(`${row}`);
+    const embeddings = (piece as { embeddings?: unknown } | undefined)?.embeddings;
+    return embeddings instanceof Float32Array && embeddings.length === length ? embeddings : undefined;
+  }
+
+  async keep(row: number, embeddings: Float32Array): Promise<void> {
+    if (!this.#work && performance.now() - this.#begun < SHORT) return;
+    if (!this.#work) await this.#open();
+    await this.#work!.write(`${row}`, { embeddings });
+  }
+
+  async remove(): Promise<void> {
+    if (this.#work) await rm(this.folder, { recursive: true, force: true });
+  }
+
+  async #open(): Promise<void> {
+    const settings = await this.settings();
+    this.#work = await keptWork(this.folder, 'embedding', settings).catch(async (error: unknown) => {
+      if (!(error instanceof InputError)) throw error;
+      await rm(this.folder, { recursive: true, force: true });
+      return keptWork(this.folder, 'embedding', settings);
+    });
+    await this.#work.begin();
+  }
+}
+
+/** SHA-256 of parameters and their names. */
+function tensorHash(tensors: HostTensors): string {
+  const hash = createHash('sha256');
+  for (const name of Object.keys(tensors).sort()) {
+    const { buffer, byteOffset, byteLength } = tensors[name].data;
+    hash.update(name).update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
+  return hash.digest('hex');
+}
+
 /**
  * Embeds the records in input order; bad ones are left out and counted. Nothing is left of `out` when it fails or is
- * stopped, which throws the signal's reason.
+ * stopped, which throws the signal's reason; what took longer than 15 seconds is kept in `OUT.unfinished`, and the same call
+ * goes on from it.
  */
 export async function embed(
   options: EmbedOptions,
@@ -61,11 +127,27 @@ export async function embed(
   const isOwn = (name: string) => /^embedding(_\d+)?$/i.test(name);
   const records = await openRecords(options.data, model, { config, out, keep, isOwn });
   let rows = 0;
+  let taken = 0;
+  const unfinished = new Unfinished(`${out}.unfinished`, async () => ({
+    data: await checksum(records.source),
+    reading: config,
+    encoder: model.run && tensorHash(model.run.tensors),
+    device: model.engine.device?.name,
+  }));
 
   async function* embedded(): AsyncGenerator<EmbeddedRecords> {
+    await unfinished.find();
     for await (const { block, cells } of records.read()) {
-      const embeddings = await encoder.embed(block, signal);
       const before = rows;
+      const kept = await unfinished.read(before, block.count * encoder.width);
+      if (kept) taken += block.count;
+      else if (taken === before && taken > 0)
+        onEvent({
+          type: 'info',
+          message: `${taken.toLocaleString('en-US')} records were embedded before a stop`,
+        });
+      const embeddings = kept ?? (await encoder.embed(block, signal));
+      if (!kept) await unfinished.keep(before, embeddings);
       rows += block.count;
       yield { rows: block.rows, texts: cells, embeddings };
       if (Math.floor(rows / REPORT_ROWS) > Math.floor(before / REPORT_ROWS)) {
@@ -77,6 +159,11 @@ export async function embed(
   try {
     const names = records.kept.map(({ name }) => name);
     await write(out, encoder.width, names, embedded());
+    await unfinished.remove();
+  } catch (error) {
+    if (signal?.aborted && unfinished.kept)
+      onEvent({ type: 'info', message: 'what is embedded is kept; the same command goes on' });
+    throw error;
   } finally {
     await model.release();
   }
