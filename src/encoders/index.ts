@@ -1,4 +1,5 @@
 import { mergeOptions } from '../options.js';
+import { bidirectionalLstm } from './bidirectional-lstm.js';
 import { convolution } from './convolution.js';
 import { type Encoder, type EncoderConfig, type EncoderSizes, encoderSizes } from './encoder.js';
 import { perceiver } from './perceiver.js';
@@ -10,6 +11,7 @@ export const encoders = {
   perceiver,
   transformer,
   convolution,
+  'bidirectional-lstm': bidirectionalLstm,
   'residual-network': residualNetwork,
 } satisfies Record<string, Encoder>;
 
