@@ -31,6 +31,17 @@ export const keepOption = (): Option =>
     "columns of the data to write beside, in the file's own characters; all means all (repeatable)",
   ).argParser(appendNames);
 
+/** For commands that several processes do together. */
+export const rankTimeoutOption = (): Option =>
+  new Option(
+    '--rank-timeout <seconds>',
+    'under mpirun or srun: how long a process waits for the others before all are ended (1800)',
+  ).argParser((text) => {
+    const seconds = parseCount(text);
+    if (seconds === 0) throw new InvalidArgumentError('Expected at least 1 second.');
+    return seconds;
+  });
+
 /** The data of a command: its argument, else data.path of the configuration. */
 export function requireData(argument: string | undefined, configured: string | undefined): string {
   const data = argument ?? configured;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { requireData, shellCommand } from './arguments.js';
+import { rankTimeoutOption, requireData, shellCommand } from './arguments.js';
 import { addConfigOptions, readConfigOptions } from './config-options.js';
 import { formatPretrain } from './format.js';
 import type { Session } from './session.js';
@@ -12,18 +12,24 @@ export function define(command: Command, { argv, run }: Session): void {
     .argument('[data]', 'a file, or the folder of one data set')
     .requiredOption('--out <run>', 'folder of the run')
     .option('--resume', 'go on from the newest checkpoint in the folder of the run')
+    .addOption(rankTimeoutOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(
     async (
       data: string | undefined,
-      { out, resume, json }: { out: string; resume?: boolean; json?: boolean },
+      {
+        out,
+        resume,
+        json,
+        rankTimeout,
+      }: { out: string; resume?: boolean; json?: boolean; rankTimeout?: number },
     ) => {
       const config = await readConfigOptions(command, keys);
       const path = requireData(data, config.data?.path);
       await run(
         json,
-        (verbs, hooks) => verbs.pretrain({ data: path, out, config, resume }, hooks),
+        (verbs, hooks) => verbs.pretrain({ data: path, out, config, resume, rankTimeout }, hooks),
         (summary) => {
           if (!summary.interrupted) return formatPretrain(summary);
           const again = shellCommand(resume ? argv : [...argv, '--resume']);

@@ -76,7 +76,7 @@ export {
 } from './steps.js';
 export {
   type StepSettings,
-  type SumGradients,
+  type SumOverMachines,
   type TakenStep,
   type TrainableGraph,
   Trainer,

@@ -1,3 +1,4 @@
+import type { Ranks } from '../cluster/ranks.js';
 import type { Monitors } from './monitors.js';
 
 /** What a verb tells while it works. Losses are means over the masked tokens; times are in seconds. */
@@ -57,4 +58,6 @@ export interface Hooks {
   readonly signal?: AbortSignal;
   /** Hears of the progress. */
   readonly onEvent?: (event: ProgressEvent) => void;
+  /** The processes that do it together, where a launcher started several. Only rank 0 writes, and hears of the progress. */
+  readonly ranks?: Ranks;
 }

@@ -1,5 +1,6 @@
 /** A pretraining run on disk: each step logged, each validation told, checkpoints on the way. */
-
+import { createHash } from 'node:crypto';
+import { alone, type Ranks } from '../cluster/ranks.js';
 import type { Config } from '../config/schema.js';
 import { DeviceLost } from '../engine/webgpu.js';
 import { InputError, LacunaError } from '../errors.js';
@@ -20,7 +21,7 @@ import {
 import { NonFiniteStep, type Step } from '../learning/steps.js';
 import { ChangedData } from '../sources/unchanged.js';
 import { version } from '../version.js';
-import { saveCheckpoint } from './checkpoints.js';
+import { checkpointPath, saveCheckpoint } from './checkpoints.js';
 import { runFile } from './folder.js';
 import { MetricsLog, readMetrics } from './metrics-log.js';
 import { isFiniteState, trainerTensors } from './trainer-state.js';
@@ -56,6 +57,21 @@ export const runHash = (config: Config): string =>
     plugins: undefined,
   });
 
+/** Throws LacunaError unless all ranks have the same parameters, to the last bit. */
+async function checkSame(parameters: Float32Array, step: number, ranks: Ranks): Promise<void> {
+  if (ranks.size === 1) return;
+  const { buffer, byteOffset, byteLength } = parameters;
+  const own = createHash('sha256')
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest('hex');
+  const hashes = await ranks.gather(own);
+  const other = hashes.findIndex((hash) => hash !== hashes[0]);
+  if (other === -1) return;
+  throw new LacunaError(
+    `step ${step}: the parameters of rank ${other} are not those of rank 0, so no checkpoint of it was written; run all ranks on machines of one kind with one version, and go on with --resume`,
+  );
+}
+
 /**
  * Trains to the last step, or until the signal asks to stop; a checkpoint is left either way. Throws LacunaError where it
  * diverges or a device is lost, with a checkpoint of the last state that can be had.
@@ -68,10 +84,14 @@ export async function runPretraining(
   const { out, config, trainer } = run;
   const { training } = config;
   const { steps, batch_size } = training;
+  const { ranks = alone } = run;
+  const writes = ranks.rank === 0;
   const resumed = start.step > 0;
   const landmark = constantUntil(training);
-  const log = await MetricsLog.open(runFile(out, 'metrics'), resumed ? start.step : undefined);
-  const logged = resumed ? await readMetrics(log.path) : [];
+  const log = writes
+    ? await MetricsLog.open(runFile(out, 'metrics'), resumed ? start.step : undefined)
+    : undefined;
+  const logged = log && resumed ? await readMetrics(log.path) : [];
   const lastLogged = logged.at(-1)?.loss;
   const config_hash = runHash(config);
   const advice = `try a lower --learning-rate than ${training.learning_rate}`;
@@ -83,9 +103,10 @@ export async function runPretraining(
   let valid: Validation = { val_loss: Number.NaN };
   let monitors: Monitors | undefined;
   const warned = new Set<string>();
-  const write = ({ step, epoch, position }: Position): Promise<string> => {
+  const write = async ({ step, epoch, position }: Position): Promise<string> => {
+    if (log === undefined) return checkpointPath(out, step);
     log.flush();
-    const metadata = { epoch, position, config_hash, version };
+    const metadata = { epoch, position, config_hash, version, ranks: ranks.size };
     return saveCheckpoint(out, { step, tensors: trainerTensors(trainer), metadata, landmark });
   };
   const save = async (): Promise<string> => {
@@ -96,6 +117,7 @@ export async function runPretraining(
         `step ${at.step}: the parameters are not finite after it, so no checkpoint of it was written; ${advice}`,
       );
     }
+    await checkSame(trainer.state.parameters, at.step, ranks);
     return write(at);
   };
   const diverged = async ({ message, batch }: NonFiniteStep<PretrainingBatch>): Promise<LacunaError> => {
@@ -103,6 +125,8 @@ export async function runPretraining(
     const kept = isFiniteState(trainer)
       ? `the parameters before it are kept in ${await save()}`
       : 'the last checkpoint is kept';
+    // Whoever ends first ends all.
+    await ranks.barrier();
     return new LacunaError(
       `${message}; ${kept}. Its batch holds the file rows ${[...batch.fileRows].join(', ')}; ${advice}`,
     );
@@ -119,15 +143,20 @@ export async function runPretraining(
     const started = performance.now();
     if (!resumed) {
       monitors = await monitor(run);
-      log.append({ step: 0, ...monitors });
+      log?.append({ step: 0, ...monitors });
     }
     const untrained = resumed ? untrainedMonitors(logged) : monitors;
     // Milliseconds of the steps since the last logged line, validation and checkpoints left out.
-    let window = { steps: 0, total: 0, waited: 0 };
+    let window = { steps: 0, total: 0, waited: 0, summed: 0 };
     const record = async ({ step, norm, learningRate, metrics, milliseconds }: Step<PretrainingBatch>) => {
       const { epoch } = at;
-      const { total, waited } = milliseconds;
-      window = { steps: window.steps + 1, total: window.total + total, waited: window.waited + waited };
+      const { total, waited, summed } = milliseconds;
+      window = {
+        steps: window.steps + 1,
+        total: window.total + total,
+        waited: window.waited + waited,
+        summed: window.summed + summed,
+      };
       const validates = step % training.valid_steps === 0 || step === steps;
       if (validates) {
         valid = await validate(run);
@@ -147,9 +176,10 @@ export async function runPretraining(
       const speed = {
         samples_per_second: (1000 * batch_size * window.steps) / window.total,
         data_wait: window.waited / window.total,
+        ...(ranks.size > 1 && { sum_wait: window.summed / window.total }),
         peak_memory_mib: peakMemory(),
       };
-      log.append({ ...line, ...metrics, ...(validates && { ...valid, ...monitors }), ...speed, seconds });
+      log?.append({ ...line, ...metrics, ...(validates && { ...valid, ...monitors }), ...speed, seconds });
       onEvent({
         type: 'step',
         steps,
@@ -158,7 +188,7 @@ export async function runPretraining(
         ...speed,
         seconds_left: (seconds / (step - start.step)) * (steps - step),
       });
-      window = { steps: 0, total: 0, waited: 0 };
+      window = { steps: 0, total: 0, waited: 0, summed: 0 };
     };
 
     for await (const step of pretrainingSteps(run, start, signal)) {
@@ -182,11 +212,15 @@ export async function runPretraining(
   } catch (error) {
     if (error instanceof NonFiniteStep) throw await diverged(error);
     if (error instanceof ChangedData) {
-      const kept = at.step > start.step ? `; what was learned before is kept in ${await save()}` : '';
+      // Of several ranks the others may not have come to it.
+      const kept =
+        ranks.size === 1 && at.step > start.step
+          ? `; what was learned before is kept in ${await save()}`
+          : '';
       throw new InputError(`step ${at.step + 1}: ${error.message}${kept}`, { cause: error });
     }
     throw error instanceof DeviceLost ? await lost(error) : error;
   } finally {
-    log.dispose();
+    log?.dispose();
   }
 }
