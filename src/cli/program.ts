@@ -86,7 +86,7 @@ export async function runProgram(
   const complain = async (text: string) => {
     if (speaks) return say(text);
     // Where the first one fails for the same reason it ends this one, and has said why.
-    await setTimeout(1000);
+    await setTimeout(2000);
     environment.stderr.write(printable(`rank ${launched.rank}: ${text}`));
   };
   // `lacuna help pretrain` is `lacuna pretrain --help`, which loads the command's options.
@@ -124,8 +124,9 @@ export async function runProgram(
       const verbs = withPlugins(await environment.loadVerbs(), plugins);
       const result = await verb(verbs, { signal, onEvent: progress.show });
       progress.finish();
-      // What was done when the signal came is done.
-      if (signal.aborted && !('interrupted' in result && result.interrupted === false)) exitCode = 130;
+      // What was done when the signal came is done; of several processes the signal came to any.
+      const interrupted = 'interrupted' in result ? result.interrupted === true : signal.aborted;
+      if (interrupted && speaks) exitCode = 130;
       if (json) stdout.write(`${JSON.stringify(result)}\n`);
       else say(`${describe(result)}\n`);
     } catch (error) {

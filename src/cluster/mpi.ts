@@ -149,7 +149,8 @@ export async function openMpi(launched: Launched, timeout = RANK_TIMEOUT): Promi
     `void *from, int sent, ${h} fromType, void *to, int received, ${h} toType, ${h} comm`,
   );
   const bcast = call('Bcast', `void *buffer, int count, ${h} type, int root, ${h} comm`);
-  const barrier = call('Barrier', `${h} comm`);
+  const meet = call('Barrier', `${h} comm`);
+  const barrier = () => meet('come here', world);
 
   const sum: Ranks['sum'] = (values) =>
     allreduce(
@@ -199,8 +200,11 @@ export async function openMpi(launched: Launched, timeout = RANK_TIMEOUT): Promi
       await sum(count);
       return count[0] > 0;
     },
-    barrier: () => barrier('come here', world),
-    finalize: () => define('Finalize', '')(),
+    barrier,
+    async finalize() {
+      await barrier();
+      define('Finalize', '')();
+    },
   };
 }
 

@@ -23,8 +23,8 @@ export interface Ranks {
   agree(flag: boolean): Promise<boolean>;
   /** Waits until all have come here. */
   barrier(): Promise<void>;
-  /** Takes leave of the others; nothing can be called after it. */
-  finalize(): void;
+  /** Takes leave of the others when all are done; nothing can be called after it. */
+  finalize(): Promise<void>;
 }
 
 /** A process that was started by itself. */
@@ -37,5 +37,5 @@ export const alone: Ranks = {
   broadcast: async () => {},
   agree: async (flag) => flag,
   barrier: async () => {},
-  finalize() {},
+  finalize: async () => {},
 };

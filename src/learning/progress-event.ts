@@ -58,6 +58,10 @@ export interface Hooks {
   readonly signal?: AbortSignal;
   /** Hears of the progress. */
   readonly onEvent?: (event: ProgressEvent) => void;
-  /** The processes that do it together, where a launcher started several. Only rank 0 writes, and hears of the progress. */
+}
+
+/** Of a verb that several processes can do together. */
+export interface SharedHooks extends Hooks {
+  /** Those processes, where a launcher started several. Only rank 0 writes, and tells of the progress. */
   readonly ranks?: Ranks;
 }

@@ -27,7 +27,7 @@ import { marginalPrediction } from '../learning/marginal.js';
 import { encoderWork, objectiveOf, restartStep } from '../learning/model.js';
 import { monitoredRecords } from '../learning/monitors.js';
 import { initializeParameters } from '../learning/parameters.js';
-import type { Hooks } from '../learning/progress-event.js';
+import type { SharedHooks } from '../learning/progress-event.js';
 import { recordGroups } from '../learning/record-groups.js';
 import { BEGINNING, checkParts, partSize, pretrainingGraphFor } from '../learning/self-supervision.js';
 import type { Trainer } from '../learning/trainer.js';
@@ -94,12 +94,12 @@ export interface PretrainSummary {
 const BLOCK_VALUES = 1 << 25;
 
 /** Pretrains; see `PretrainOptions`. Throws InputError for bad data or configuration, LacunaError when the run fails. */
-export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainSummary> {
+export async function pretrain(options: PretrainOptions, hooks: SharedHooks = {}): Promise<PretrainSummary> {
   const work = () => pretrainInto(options, hooks);
   return hooks.ranks === undefined || hooks.ranks.rank === 0 ? holdFolder(options.out, work) : work();
 }
 
-async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<PretrainSummary> {
+async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promise<PretrainSummary> {
   const started = performance.now();
   const { data: path, out, resume = false, blockValues = BLOCK_VALUES } = options;
   const asked = mergeConfigs(parseConfig(options.config ?? {}, 'config'), {

@@ -6,7 +6,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { launchedBy } from '../cluster/launcher.js';
 import type { Ranks } from '../cluster/ranks.js';
 import { InputError, LacunaError, systemError } from '../errors.js';
-import type { Hooks, ProgressEvent } from '../learning/progress-event.js';
+import type { Hooks, ProgressEvent, SharedHooks } from '../learning/progress-event.js';
 import { type VerbName, type Verbs, verbs } from './verb-table.js';
 
 type Message =
@@ -61,7 +61,7 @@ function pluginsOf(options: object): string[] {
 }
 
 /** What a verb takes that several processes can do together. */
-export interface RankOptions {
+interface RankOptions {
   /** How many seconds a process waits for the others before all are ended; 1,800 by default. */
   readonly rankTimeout?: number;
 }
@@ -122,18 +122,18 @@ async function work({ lacunaVerb, options, plugins }: Job): Promise<void> {
   const controller = new AbortController();
   port.on('message', () => controller.abort());
   const send = (message: Message) => port.postMessage(message);
-  const run: (options: never, hooks: Hooks) => Promise<unknown> = verbs[lacunaVerb];
+  const run: (options: never, hooks: SharedHooks) => Promise<unknown> = verbs[lacunaVerb];
   let ranks: Ranks | undefined;
   try {
     if (plugins.length > 0) await (await import('../plugins.js')).loadPlugins(plugins);
     ranks = await openRanks(lacunaVerb, options as RankOptions);
-    const hooks: Hooks = {
+    const hooks: SharedHooks = {
       signal: controller.signal,
       onEvent: (event) => send({ type: 'event', event }),
       ranks,
     };
     const result = await run(options as never, hooks);
-    ranks?.finalize();
+    await ranks?.finalize();
     send({ type: 'result', result });
   } catch (error) {
     send({ type: 'error', error: sendError(error, controller.signal.aborted), now: ranks !== undefined });

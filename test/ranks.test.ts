@@ -1,0 +1,230 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { random } from '../src/tensor/random.js';
+import { decodeSafetensors } from '../src/tensor/safetensors.js';
+
+const program = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+const stumbling = fileURLToPath(new URL('plugins/stumbling.mjs', import.meta.url));
+
+const version = spawnSync('mpirun', ['--version'], { encoding: 'utf8' }).stdout ?? '';
+const openMpi = version.includes('Open MPI');
+const there = version !== '' && existsSync('/proc/self/environ');
+const because = there ? '' : ' (skipped: there is no mpirun, or no /proc; apt-get install openmpi-bin)';
+
+let folder: string;
+let data: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'lacuna-ranks-'));
+  data = join(folder, 'data.csv');
+  const { uniform } = random(3, 'a table');
+  const rows = Array.from({ length: 160 }, () => {
+    const [u, v] = [uniform(), uniform()];
+    return [u, v, u + v, u * v, 'xyz'[Math.floor(3 * u)], u - v + 0.1 * uniform()].join(',');
+  });
+  await writeFile(data, `a,b,c,d,e,f\n${rows.join('\n')}\n`);
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+const STEPS = 40;
+const options = Object.entries({
+  steps: STEPS,
+  'batch-size': 16,
+  'valid-fraction': 0.1,
+  'valid-steps': 20,
+  'checkpoint-steps': 7,
+  'log-steps': 1,
+  width: 16,
+  layers: 1,
+  heads: 2,
+  latents: 4,
+  seed: 11,
+}).flatMap(([name, value]) => [`--${name}`, String(value)]);
+
+/** Starts so many processes that pretrain together, or one alone. */
+function start(ranks: number, out: string, ...more: string[]): ChildProcess {
+  const command = [program, 'pretrain', data, '--out', out, ...options, ...more];
+  const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
+  if (ranks === 1) return spawn(process.execPath, command, { stdio });
+  const how = openMpi ? ['--oversubscribe'] : [];
+  return spawn('mpirun', [...how, '-n', String(ranks), process.execPath, ...command], {
+    stdio,
+    env: { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
+  });
+}
+
+function ended(child: ChildProcess): Promise<{ status: number | string | null; said: string }> {
+  let said = '';
+  child.stderr?.on('data', (chunk) => {
+    said += chunk;
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ status: signal ?? code, said }));
+  });
+}
+
+const linesOf = async (run: string) =>
+  (await readFile(join(run, 'metrics.jsonl'), 'utf8').catch(() => ''))
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line));
+
+/** Everything in the log but what the clock and the memory decide. */
+const learned = async (run: string) =>
+  (await linesOf(run)).map(
+    ({ samples_per_second, data_wait, sum_wait, peak_memory_mib, seconds, ...rest }) => rest,
+  );
+
+/** The processes that write or would write into a folder, by rank. */
+function processesOf(run: string): Map<number, number> {
+  const found = new Map<number, number>();
+  for (const pid of readdirSync('/proc')) {
+    try {
+      if (readlinkSync(`/proc/${pid}/exe`) !== readlinkSync('/proc/self/exe')) continue;
+      if (!readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').includes(run)) continue;
+      const rank = /(?:OMPI_COMM_WORLD_RANK|PMI_RANK)=(\d+)/.exec(
+        readFileSync(`/proc/${pid}/environ`, 'latin1'),
+      );
+      if (rank) found.set(Number(rank[1]), Number(pid));
+    } catch {
+      // No process, or one that has ended.
+    }
+  }
+  return found;
+}
+
+/** Sends a signal to one rank once the run has logged `step`, and waits for the end of all. */
+async function signalled(
+  child: ChildProcess,
+  run: string,
+  step: number,
+  rank: number,
+  signal: NodeJS.Signals,
+) {
+  const done = ended(child);
+  let over = false;
+  void done.then(() => {
+    over = true;
+  });
+  while (!over) {
+    const last = (await linesOf(run).catch(() => [])).at(-1);
+    if (last && last.step >= step) {
+      process.kill(processesOf(run).get(rank)!, signal);
+      break;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  const result = await done;
+  expect([...processesOf(run)]).toEqual([]);
+  return result;
+}
+
+const newestCheckpoint = async (run: string) => {
+  const names = (await readdir(join(run, 'checkpoints'))).filter((name) => name.endsWith('.safetensors'));
+  return join(run, 'checkpoints', names.sort().at(-1) ?? '');
+};
+
+/** To the last bit. */
+const expectSame = async (run: string, whole: string) => {
+  expect(await learned(run)).toEqual(await learned(whole));
+  for (const file of ['config.json', 'tokenizer.json', 'encoder.onnx'])
+    expect(await readFile(join(run, file)), file).toEqual(await readFile(join(whole, file)));
+  expect(await readFile(await newestCheckpoint(run))).toEqual(await readFile(await newestCheckpoint(whole)));
+  expect(await readdir(run)).toContain('DONE');
+};
+
+/** Within a part in 10⁵, as rounding is. */
+const expectClose = async (run: string, whole: string) => {
+  const [got, wanted] = [await linesOf(run), await linesOf(whole)];
+  expect(got.length).toBe(wanted.length);
+  for (const [i, line] of wanted.entries()) {
+    for (const key of ['loss', 'val_loss', 'val_loss_marginal'])
+      if (line[key] !== undefined) expect(Math.abs(got[i][key] / line[key] - 1)).toBeLessThan(1e-5);
+  }
+};
+
+describe.skipIf(!there)(`processes under mpirun${because}`, () => {
+  let whole: string;
+  beforeAll(async () => {
+    whole = join(folder, 'two');
+    expect(await ended(start(2, whole))).toMatchObject({ status: 0 });
+  });
+
+  it('learn what one does, and tell how long they waited for each other', async () => {
+    const one = join(folder, 'one');
+    expect((await ended(start(1, one, '--threads', '1'))).status).toBe(0);
+    await expectClose(whole, one);
+    for (const { step, sum_wait } of await linesOf(whole))
+      expect(step === 0 || (sum_wait > 0 && sum_wait < 1)).toBe(true);
+    const { metadata } = decodeSafetensors(await readFile(await newestCheckpoint(whole)), 'two');
+    expect(metadata.ranks).toBe('2');
+  });
+
+  it('are all ended where one is killed, and go on as if nothing had been', async () => {
+    const run = join(folder, 'killed');
+    const { integer } = random(Number(process.pid), 'moments of death');
+    let resume: string[] = [];
+    for (const from of [0, 15]) {
+      const child = start(2, run, ...resume);
+      const { status } = await signalled(child, run, from + 3 + integer(12), integer(2), 'SIGKILL');
+      expect(status).not.toBe(0);
+      resume = ['--resume'];
+    }
+    const { status, said } = await ended(start(2, run, '--resume'));
+    expect([status, said.includes('rounding')]).toEqual([0, false]);
+    await expectSame(run, whole);
+  });
+
+  it('stop at one step when one is asked to, and go on with another number of them', async () => {
+    const run = join(folder, 'stopped');
+    const { status } = await signalled(start(2, run), run, 10, 1, 'SIGTERM');
+    expect(status).toBe(130);
+    const { step } = (await linesOf(run)).at(-1)!;
+    expect(await newestCheckpoint(run)).toContain(`step-${String(step).padStart(8, '0')}`);
+    const { said, ...rest } = await ended(start(4, run, '--resume'));
+    expect(rest.status).toBe(0);
+    expect(said).toContain(
+      'the checkpoint is of 2 ranks and this is 4 ranks: the steps are the same but for rounding',
+    );
+    await expectClose(run, whole);
+  });
+
+  it('are all ended where one fails, with what it says', async () => {
+    const run = join(folder, 'failed');
+    const { status, said } = await ended(start(2, run, '--plugin', stumbling, '--objective', 'stumbling'));
+    expect(status).toBe(1);
+    expect(said).toMatch(/^rank 1: lacuna: .*\nError: a stone in the way$/m);
+    expect([...processesOf(run)]).toEqual([]);
+    expect(await readdir(run)).not.toContain('DONE');
+  });
+
+  it('are all ended where one hangs', async () => {
+    const run = join(folder, 'hung');
+    const child = start(2, run, '--rank-timeout', '2');
+    const { status, said } = await signalled(child, run, 5, 1, 'SIGSTOP');
+    expect(status).toBe(1);
+    expect(said).toMatch(
+      /lacuna: rank 0 of 2 on .* waited 2 s for the others to .*, and at least one did not come: it hangs/,
+    );
+  });
+
+  it('say in one line what they cannot do', async () => {
+    const refused = async (...more: string[]) => {
+      const { status, said } = await ended(start(2, join(folder, 'refused'), ...more));
+      expect(status).toBe(2);
+      return said;
+    };
+    expect(await refused('--batch-size', '15')).toContain(
+      'lacuna: training.batch_size: expected a multiple of the 2 ranks, of which each has a part of the batch, got 15; try 14 or 16\n',
+    );
+    expect(await refused('--objective', 'byol')).toContain(
+      'lacuna: objective.kind: byol, with these options',
+    );
+    expect(await readdir(folder)).not.toContain('refused');
+  });
+});
