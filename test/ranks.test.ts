@@ -46,8 +46,11 @@ const options = Object.entries({
 }).flatMap(([name, value]) => [`--${name}`, String(value)]);
 
 /** Starts so many processes that pretrain together, or one alone. */
-function start(ranks: number, out: string, ...more: string[]): ChildProcess {
-  const command = [program, 'pretrain', data, '--out', out, ...options, ...more];
+const start = (ranks: number, out: string, ...more: string[]): ChildProcess =>
+  launch(ranks, ['pretrain', data, '--out', out, ...options, ...more]);
+
+function launch(ranks: number, args: readonly string[]): ChildProcess {
+  const command = [program, ...args];
   const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
   if (ranks === 1) return spawn(process.execPath, command, { stdio });
   const how = openMpi ? ['--oversubscribe'] : [];
@@ -163,6 +166,26 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
       expect(step === 0 || (sum_wait > 0 && sum_wait < 1)).toBe(true);
     const { metadata } = decodeSafetensors(await readFile(await newestCheckpoint(whole)), 'two');
     expect(metadata.ranks).toBe('2');
+  });
+
+  it('fine-tune as one does', async () => {
+    const tuned = async (ranks: number) => {
+      const out = join(folder, `tuned by ${ranks}`);
+      const how = '--target e --seeds 1 --steps 12 --batch-size 16 --threads 1'.split(' ');
+      expect(await ended(launch(ranks, ['finetune', whole, data, '--out', out, ...how]))).toMatchObject({
+        status: 0,
+      });
+      const { tensors } = decodeSafetensors(await readFile(await newestCheckpoint(out)), out);
+      const { methods } = JSON.parse(await readFile(join(out, 'scores.json'), 'utf8'));
+      return { tensors, scores: methods.map(({ mean }: { mean: number }) => mean) };
+    };
+    const [one, two] = [await tuned(1), await tuned(2)];
+    for (const [i, score] of one.scores.entries()) expect(two.scores[i]).toBeCloseTo(score, 4);
+    for (const [name, { data: values }] of Object.entries(one.tensors)) {
+      const others = two.tensors[name].data;
+      for (let i = 0; i < values.length; i++)
+        expect(Math.abs(Number(values[i]) - Number(others[i]))).toBeLessThan(1e-4);
+    }
   });
 
   it('are all ended where one is killed, and go on as if nothing had been', async () => {

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { requireTargets } from './arguments.js';
+import { rankTimeoutOption, requireTargets } from './arguments.js';
 import { addConfigOptions, readConfigOptions } from './config-options.js';
 import { formatEvaluation } from './format.js';
 import type { Session } from './session.js';
@@ -14,15 +14,22 @@ export function define(command: Command, { run }: Session): void {
     .argument('<run>', 'folder of a pretrained run')
     .argument('<data>', 'a file with labels, or the folder of one data set with labels')
     .requiredOption('--out <run>', 'folder of the new run')
+    .addOption(rankTimeoutOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
-  command.action(async (pretrained: string, data: string, { out, json }: { out: string; json?: boolean }) => {
-    const { finetune: config = {} } = await readConfigOptions(command, keys);
-    const targets = requireTargets(config.target);
-    await run(
-      json,
-      (verbs, hooks) => verbs.finetune({ run: pretrained, data, targets, out, config }, hooks),
-      formatEvaluation,
-    );
-  });
+  command.action(
+    async (
+      pretrained: string,
+      data: string,
+      { out, json, rankTimeout }: { out: string; json?: boolean; rankTimeout?: number },
+    ) => {
+      const { finetune: config = {} } = await readConfigOptions(command, keys);
+      const targets = requireTargets(config.target);
+      await run(
+        json,
+        (verbs, hooks) => verbs.finetune({ run: pretrained, data, targets, out, config, rankTimeout }, hooks),
+        formatEvaluation,
+      );
+    },
+  );
 }

@@ -8,6 +8,7 @@ import { smallModel } from '../objectives/objective.case.js';
 import type { Objective } from '../objectives/objective.js';
 import { blockLengths, bucketLengths, takeRecords } from '../records/batch.js';
 import { type RealRecords, realRecords } from '../tokenizers/real-records.case.js';
+import { partSize } from './batch-parts.js';
 import { marginalPrediction } from './marginal.js';
 import type { ModelConfig } from './model.js';
 import { initializeParameters } from './parameters.js';
@@ -15,7 +16,6 @@ import {
   checkParts,
   monitor,
   type Pretraining,
-  partSize,
   pretrainingGraphFor,
   pretrainingSteps,
   validate,

@@ -12,6 +12,7 @@ import { epochOrder, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+import { checkPartSize, partOfRecords, partSize, refuseMoments } from './batch-parts.js';
 import { batchShape, dropoutFeeds, type ModelConfig, objectiveOf, pretrainingGraph } from './model.js';
 import { hiddenInView, type Monitors, monitoredRecords, monitoringGraph, monitorsOf } from './monitors.js';
 import { type MonitorLabels, relativeDistance } from './representation-measures.js';
@@ -111,9 +112,6 @@ export function batchFeeds(model: ModelConfig, batch: Batch, noise: NoiseKey): H
   };
 }
 
-/** Rows of a batch that each of several processes has. */
-export const partSize = (batchSize: number, ranks: Ranks = alone): number => batchSize / ranks.size;
-
 /**
  * Throws InputError unless a batch can be divided over the processes without a change to what is learned: by equal parts,
  * with a loss that is found record by record.
@@ -125,12 +123,7 @@ export function checkParts(
 ): void {
   const { size } = ranks;
   if (size === 1) return;
-  if (batch_size % size !== 0) {
-    const [below, above] = [Math.floor, Math.ceil].map((round) => size * round(batch_size / size));
-    throw new InputError(
-      `training.batch_size: expected a multiple of the ${size} ranks, of which each has a part of the batch, got ${batch_size}; try ${below > 0 ? `${below} or ` : ''}${above}`,
-    );
-  }
+  checkPartSize('training.batch_size', batch_size, ranks);
   const objective = objectiveOf(model);
   if (!objective.byRecord?.(model.objective, model.spec)) {
     throw new InputError(
@@ -138,11 +131,7 @@ export function checkParts(
     );
   }
   const { loss } = pretrainingGraph(model, batchShape(model, 1, model.spec.maxTokens));
-  if (trackedOf([loss]).length > 0) {
-    throw new InputError(
-      `encoder.kind: ${model.encoder.kind}, with these options, has batch norm, whose moments are of all records of a batch, and each of the ${size} ranks has only a part; start one process alone, or choose another encoder or norm`,
-    );
-  }
+  refuseMoments(loss, model.encoder.kind, ranks);
 }
 
 /** The objectives whose batches can be divided. */
@@ -158,8 +147,7 @@ function partOf(
   { records, tokens }: BatchPlan,
 ): Batch & { readonly firstRow: number } {
   const size = partSize(training.batch_size, ranks);
-  const firstRow = ranks.rank * size;
-  const own = records.subarray(firstRow, firstRow + size);
+  const { own, firstRow } = partOfRecords(records, training.batch_size, ranks);
   // The last batch of an epoch may leave a process without records: one is fed that does not count.
   const batch = packBatch(block, own.length > 0 ? own : records.subarray(0, 1), size, tokens);
   return { ...batch, rows: own.length, firstRow };

@@ -1,6 +1,5 @@
 /** A pretraining run on disk: each step logged, each validation told, checkpoints on the way. */
-import { createHash } from 'node:crypto';
-import { alone, type Ranks } from '../cluster/ranks.js';
+import { alone } from '../cluster/ranks.js';
 import type { Config } from '../config/schema.js';
 import { DeviceLost } from '../engine/webgpu.js';
 import { InputError, LacunaError } from '../errors.js';
@@ -24,7 +23,7 @@ import { version } from '../version.js';
 import { checkpointPath, saveCheckpoint } from './checkpoints.js';
 import { runFile } from './folder.js';
 import { MetricsLog, readMetrics } from './metrics-log.js';
-import { isFiniteState, trainerTensors } from './trainer-state.js';
+import { checkSameParameters, isFiniteState, trainerTensors } from './trainer-state.js';
 
 export interface RecordedPretraining extends Pretraining {
   /** Folder of the run. */
@@ -56,21 +55,6 @@ export const runHash = (config: Config): string =>
     versions: { ...config.versions, adapter: undefined },
     plugins: undefined,
   });
-
-/** Throws LacunaError unless all ranks have the same parameters, to the last bit. */
-async function checkSame(parameters: Float32Array, step: number, ranks: Ranks): Promise<void> {
-  if (ranks.size === 1) return;
-  const { buffer, byteOffset, byteLength } = parameters;
-  const own = createHash('sha256')
-    .update(new Uint8Array(buffer, byteOffset, byteLength))
-    .digest('hex');
-  const hashes = await ranks.gather(own);
-  const other = hashes.findIndex((hash) => hash !== hashes[0]);
-  if (other === -1) return;
-  throw new LacunaError(
-    `step ${step}: the parameters of rank ${other} are not those of rank 0, so no checkpoint of it was written; run all ranks on machines of one kind with one version, and go on with --resume`,
-  );
-}
 
 /**
  * Trains to the last step, or until the signal asks to stop; a checkpoint is left either way. Throws LacunaError where it
@@ -117,7 +101,7 @@ export async function runPretraining(
         `step ${at.step}: the parameters are not finite after it, so no checkpoint of it was written; ${advice}`,
       );
     }
-    await checkSame(trainer.state.parameters, at.step, ranks);
+    await checkSameParameters(trainer.state.parameters, at.step, ranks);
     return write(at);
   };
   const diverged = async ({ message, batch }: NonFiniteStep<PretrainingBatch>): Promise<LacunaError> => {

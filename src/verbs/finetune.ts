@@ -5,6 +5,7 @@
  */
 
 import { basename } from 'node:path';
+import { alone } from '../cluster/ranks.js';
 import { type FinetuningSettings, resolveFinetuning } from '../config/defaults.js';
 import { parseConfig } from '../config/parse.js';
 import type { Config, FinetuneOptions } from '../config/schema.js';
@@ -19,13 +20,15 @@ import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { checkPositive } from '../finetuning/label-scale.js';
 import { encoderNetwork, LabelledTrainer, type Trained } from '../finetuning/labelled-training.js';
+import { checkPartSize, partSize, refuseDevice, refuseMoments } from '../learning/batch-parts.js';
 import { encoderWork } from '../learning/model.js';
-import type { Hooks } from '../learning/progress-event.js';
+import type { Hooks, SharedHooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { assertNewRun, openRun, type Run, runFile, writeJson } from '../runs/folder.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
+import { checkSameParameters } from '../runs/trainer-state.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { boundsOf, chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
@@ -46,10 +49,15 @@ export interface FinetuneVerbOptions {
   /** Folder of the new run. */
   readonly out: string;
   readonly config?: FinetuneOptions;
+  /** As of `PretrainOptions`. */
+  readonly rankTimeout?: number;
 }
 
 /** Fine-tunes, scores and writes a run that `predict` can use. Throws InputError for data or options that do not fit. */
-export async function finetune({ run, ...options }: FinetuneVerbOptions, hooks: Hooks = {}): Promise<Scores> {
+export async function finetune(
+  { run, ...options }: FinetuneVerbOptions,
+  hooks: SharedHooks = {},
+): Promise<Scores> {
   return finetuneRuns({ ...options, runs: [run] }, hooks);
 }
 
@@ -57,17 +65,21 @@ export async function finetune({ run, ...options }: FinetuneVerbOptions, hooks: 
  * The same for several pretrained runs of one architecture and one tokenizer, each a method of its own in one table,
  * on the same records in the same order. The run that is written is of the first.
  */
-export async function finetuneRuns(options: FinetuneRunsOptions, hooks: Hooks = {}): Promise<Scores> {
-  return holdFolder(options.out, () => finetuneInto(options, hooks));
+export async function finetuneRuns(options: FinetuneRunsOptions, hooks: SharedHooks = {}): Promise<Scores> {
+  const { ranks = alone } = hooks;
+  if (ranks.rank === 0) return holdFolder(options.out, () => finetuneInto(options, hooks));
+  // All ranks read and learn alike; one of them writes and tells.
+  return finetuneInto(options, { ...hooks, onEvent: undefined });
 }
 
 type FinetuneRunsOptions = Omit<FinetuneVerbOptions, 'run'> & { readonly runs: readonly string[] };
 
-async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise<Scores> {
+async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): Promise<Scores> {
   const { data, targets, out } = options;
   const config = parseConfig({ finetune: options.config ?? {} }, 'config').finetune ?? {};
-  const { onEvent = () => {} } = hooks;
-  await assertNewRun(out);
+  const { onEvent = () => {}, ranks = alone } = hooks;
+  const writes = ranks.rank === 0;
+  if (writes) await assertNewRun(out);
   await refuseOverwriteFolder(await inputFiles(data, config.format), out);
   const runs: Run[] = [];
   for (const folder of options.runs) {
@@ -113,6 +125,8 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
     shots,
     settings: resolveFinetuning(config, records(0).counts.train),
   }));
+  for (const { settings } of trainings) checkPartSize('finetune.batch_size', settings.batchSize, ranks);
+  refuseDevice('finetune.device', config.device, ranks);
   onEvent({
     type: 'info',
     message:
@@ -124,7 +138,8 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
 
   const engine = await openEngine({
     ...config,
-    work: () => encoderWork(run.model, { batch: trainings[0].settings.batchSize, passes: 3 }),
+    work: () =>
+      encoderWork(run.model, { batch: partSize(trainings[0].settings.batchSize, ranks), passes: 3 }),
     report: (message) => onEvent({ type: 'info', message }),
   });
   const starts = [...(config.from_scratch ? [] : runs), undefined];
@@ -140,11 +155,14 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
     for (const { split, shots, context, records } of draws) {
       const place = trainings.findIndex((training) => training.shots === shots);
       const { settings } = trainings[place];
+      const network = encoderNetwork({ ...run.model, dropout: settings.dropout, head: settings.head });
+      refuseMoments(network.build(spec, 1, network.maxTokens).loss, run.model.encoder.kind, ranks);
       trainers[place] ??= new LabelledTrainer(
         engine,
-        encoderNetwork({ ...run.model, dropout: settings.dropout, head: settings.head }),
+        network,
         { spec, metric, ...taskOf(labelled) },
         settings,
+        ranks,
       );
       const onStep = (at: Parameters<typeof report>[0]) => report({ ...at, ...settings, context });
       const whole = shots === undefined ? trainers[place].on(taskOf(records(0))) : undefined;
@@ -186,6 +204,8 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
       ...(differences.length > 0 && { differences }),
       ...(engine.device && { adapter: engine.device.name }),
     };
+    if (kept) await checkSameParameters(kept.trained.parameters, kept.trained.step, ranks);
+    if (!writes) return scores;
     if (kept) {
       await writeFinetunedRun(out, run, spec, { targets, config, kept, engine });
       await writeLearned(out, config.from_scratch ? undefined : run, labelled.hashes, kept.members.train);

@@ -22,6 +22,7 @@ import { writeFileAtomically } from '../files/atomic-file.js';
 import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { unfitLearningRate } from '../learning/adamw.js';
+import { partSize, refuseDevice } from '../learning/batch-parts.js';
 import { trainerOn } from '../learning/device-trainer.js';
 import { marginalPrediction } from '../learning/marginal.js';
 import { encoderWork, objectiveOf, restartStep } from '../learning/model.js';
@@ -29,7 +30,7 @@ import { monitoredRecords } from '../learning/monitors.js';
 import { initializeParameters } from '../learning/parameters.js';
 import type { SharedHooks } from '../learning/progress-event.js';
 import { recordGroups } from '../learning/record-groups.js';
-import { BEGINNING, checkParts, partSize, pretrainingGraphFor } from '../learning/self-supervision.js';
+import { BEGINNING, checkParts, pretrainingGraphFor } from '../learning/self-supervision.js';
 import type { Trainer } from '../learning/trainer.js';
 import { blockLengths, bucketLengths, concatenateBlocks } from '../records/batch.js';
 import { schemaOf } from '../records/cells/schema.js';
@@ -208,11 +209,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
   if (unfit) warn(unfit);
   const buckets = bucketsFor(block, validation, spec, inMemory && rewrite === undefined);
   const size = partSize(training.batch_size, ranks);
-  if (ranks.size > 1 && training.device !== undefined && training.device !== 'cpu') {
-    throw new InputError(
-      `training.device: ${training.device}, but gradients on a GPU are not summed over the ${ranks.size} ranks; leave out --device, or start one process alone`,
-    );
-  }
+  refuseDevice('training.device', training.device, ranks);
   const engine = await openEngine({
     ...training,
     work: () => encoderWork(model, { batch: size, passes: 3 }),

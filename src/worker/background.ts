@@ -67,7 +67,7 @@ interface RankOptions {
 }
 
 /** What processes that a launcher started do together. */
-const together: readonly VerbName[] = ['pretrain'];
+const together: readonly VerbName[] = ['pretrain', 'finetune'];
 
 /**
  * The processes that a launcher started beside this one; undefined for one alone. The thread that opens them is the one that

@@ -28,7 +28,7 @@ export const verbs = {
     (await import('../verbs/pretrain.js')).pretrain(options, hooks),
   fit: async (options: FitVerbOptions, hooks?: Hooks) =>
     (await import('../verbs/fit.js')).fit(options, hooks),
-  finetune: async (options: FinetuneVerbOptions, hooks?: Hooks) =>
+  finetune: async (options: FinetuneVerbOptions, hooks?: SharedHooks) =>
     (await import('../verbs/finetune.js')).finetune(options, hooks),
   probe: async (options: ProbeVerbOptions, hooks?: Hooks) =>
     (await import('../verbs/probe.js')).probe(options, hooks),
