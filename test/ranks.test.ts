@@ -24,9 +24,11 @@ beforeAll(async () => {
   const { uniform } = random(3, 'a table');
   const rows = Array.from({ length: 160 }, () => {
     const [u, v] = [uniform(), uniform()];
-    return [u, v, u + v, u * v, 'xyz'[Math.floor(3 * u)], u - v + 0.1 * uniform()].join(',');
+    return [u, v, u + v, u * v, 'xyz'[Math.floor(3 * u)], u - v + 0.1 * uniform(), u > v ? 'yes' : 'no'].join(
+      ',',
+    );
   });
-  await writeFile(data, `a,b,c,d,e,f\n${rows.join('\n')}\n`);
+  await writeFile(data, `a,b,c,d,e,f,label\n${rows.join('\n')}\n`);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -171,7 +173,7 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
   it('fine-tune as one does', async () => {
     const tuned = async (ranks: number) => {
       const out = join(folder, `tuned by ${ranks}`);
-      const how = '--target e --seeds 1 --steps 12 --batch-size 16 --threads 1'.split(' ');
+      const how = '--target label --seeds 1 --steps 12 --batch-size 16 --threads 1'.split(' ');
       expect(await ended(launch(ranks, ['finetune', whole, data, '--out', out, ...how]))).toMatchObject({
         status: 0,
       });
