@@ -103,6 +103,7 @@ export type { PretrainOptions, PretrainSummary } from './verbs/pretrain.js';
 export type { ProbeVerbOptions } from './verbs/probe.js';
 export type { Retrieval, RetrievalScore } from './verbs/retrieval.js';
 export type { ServeOptions, ServeSummary } from './verbs/serve.js';
+export type { Shard } from './verbs/shard.js';
 export type { WatchOptions, WatchSummary } from './verbs/watch.js';
 export { version } from './version.js';
 export type { PluginOptions } from './worker/background.js';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { random } from '../src/tensor/random.js';
@@ -32,7 +32,10 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const STEPS = 40;
+/** `LACUNA_LONG=1 npx vitest run test/ranks.test.ts` takes minutes, and tries all objectives and twenty deaths. */
+const long = process.env.LACUNA_LONG !== undefined;
+const STEPS = long ? 200 : 40;
+const DEATHS = long ? 20 : 2;
 const options = Object.entries({
   steps: STEPS,
   'batch-size': 16,
@@ -145,12 +148,15 @@ const expectSame = async (run: string, whole: string) => {
 
 /** Within a part in 10⁵, as rounding is. */
 const expectClose = async (run: string, whole: string) => {
+  let worst = 0;
   const [got, wanted] = [await linesOf(run), await linesOf(whole)];
   expect(got.length).toBe(wanted.length);
   for (const [i, line] of wanted.entries()) {
     for (const key of ['loss', 'val_loss', 'val_loss_marginal'])
-      if (line[key] !== undefined) expect(Math.abs(got[i][key] / line[key] - 1)).toBeLessThan(1e-5);
+      if (line[key] !== undefined) worst = Math.max(worst, Math.abs(got[i][key] / line[key] - 1));
   }
+  if (long) console.log(basename(run), 'beside', basename(whole), worst);
+  expect(worst).toBeLessThan(1e-5);
 };
 
 describe.skipIf(!there)(`processes under mpirun${because}`, () => {
@@ -169,6 +175,26 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
     const { metadata } = decodeSafetensors(await readFile(await newestCheckpoint(whole)), 'two');
     expect(metadata.ranks).toBe('2');
   });
+
+  it.runIf(long).each(['random-masking', 'group-masking', 'mp3', 't-jepa'])(
+    'learn what one does by %s, two of them and four',
+    async (objective) => {
+      const [one, ...others] = await Promise.all(
+        [1, 2, 4].map(async (ranks) => {
+          const run = join(folder, `${objective} of ${ranks}`);
+          expect(
+            (
+              await ended(
+                start(ranks, run, '--objective', objective, '--encoder', 'perceiver', '--threads', '1'),
+              )
+            ).status,
+          ).toBe(0);
+          return run;
+        }),
+      );
+      for (const run of others) await expectClose(run, one);
+    },
+  );
 
   it('fine-tune as one does', async () => {
     const tuned = async (ranks: number) => {
@@ -190,13 +216,42 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
     }
   });
 
+  it('embed a part of the records each, as --shard does by hand', async () => {
+    const out = join(folder, 'embedded.csv');
+    const embed = async (ranks: number, ...more: string[]) =>
+      expect(await ended(launch(ranks, ['embed', whole, data, '--out', out, ...more]))).toMatchObject({
+        status: 0,
+      });
+    const numbersOf = async (path: string) =>
+      (await readFile(path, 'utf8'))
+        .trim()
+        .split('\n')
+        .slice(1)
+        .map((line) => line.split(',').map(Number));
+    await embed(1);
+    await embed(2);
+    const parts = [0, 1].map((part) => join(folder, `embedded.${part}-of-2.csv`));
+    const [all, joined] = [await numbersOf(out), (await Promise.all(parts.map(numbersOf))).flat()];
+    expect(joined.map(([row]) => row)).toEqual(all.map(([row]) => row));
+    for (const [i, embedding] of all.entries())
+      for (const [j, value] of embedding.entries()) expect(joined[i][j]).toBeCloseTo(value, 5);
+    const { rows } = JSON.parse(await readFile(join(folder, 'embedded.1-of-2.json'), 'utf8'));
+    expect(rows).toBe(80);
+    const byRank = await readFile(parts[1]);
+    await rm(parts[1]);
+    await embed(1, '--shard', '1/2');
+    expect(await readFile(parts[1])).toEqual(byRank);
+  });
+
   it('are all ended where one is killed, and go on as if nothing had been', async () => {
     const run = join(folder, 'killed');
     const { integer } = random(Number(process.pid), 'moments of death');
     let resume: string[] = [];
-    for (const from of [0, 15]) {
+    for (let death = 0; death < DEATHS; death++) {
       const child = start(2, run, ...resume);
-      const { status } = await signalled(child, run, from + 3 + integer(12), integer(2), 'SIGKILL');
+      const reached = (await linesOf(run)).at(-1)?.step ?? 0;
+      const step = Math.min(reached + 1 + integer(14), STEPS - 8);
+      const { status } = await signalled(child, run, step, integer(2), 'SIGKILL');
       expect(status).not.toBe(0);
       resume = ['--resume'];
     }

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { type DeviceName, devices } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import type { Shard } from '../verbs/shard.js';
 
 /** A whole number that is not negative, for an option that is not a configuration key. */
 export function parseCount(text: string): number {
@@ -40,6 +41,18 @@ export const rankTimeoutOption = (): Option =>
     const seconds = parseCount(text);
     if (seconds === 0) throw new InvalidArgumentError('Expected at least 1 second.');
     return seconds;
+  });
+
+/** For commands that several processes can do a part of each. */
+export const shardOption = (): Option =>
+  new Option(
+    '--shard <i/n>',
+    'only part i of n, from 0, of the records, into a file of its own (under mpirun or srun by itself)',
+  ).argParser((text): Shard => {
+    const [, index, of] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+    if (index === undefined || Number(index) >= Number(of))
+      throw new InvalidArgumentError('Expected i/n, with i from 0 to n - 1, such as 0/4.');
+    return { index: Number(index), of: Number(of) };
   });
 
 /** The data of a command: its argument, else data.path of the configuration. */

@@ -10,6 +10,7 @@ import { encoderOf, openModel } from '../models/open-model.js';
 import { ownFiles } from '../runs/folder.js';
 import { inputFiles } from '../sources/data-files.js';
 import { openRecords } from './open-records.js';
+import { type Shard, shardPath, writeShardManifest } from './shard.js';
 
 /** What `embed` is given. */
 export interface EmbedOptions {
@@ -24,6 +25,8 @@ export interface EmbedOptions {
   readonly config?: ReadingOptions;
   /** What the encoder is computed on; the CPU by default. */
   readonly device?: DeviceName;
+  /** Only this part of the records, into a file of its own with a manifest beside it: see `shardPath`. */
+  readonly shard?: Shard;
 }
 
 /** What `embed` wrote. */
@@ -48,7 +51,8 @@ export async function embed(
   options: EmbedOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<EmbedSummary> {
-  const { out, keep = [], config = {} } = options;
+  const { keep = [], config = {}, shard } = options;
+  const out = shardPath(options.out, shard);
   const write = embeddingWriter(out);
   if (keep.length > 0 && /\.npy$/i.test(out))
     throw new InputError(
@@ -59,7 +63,7 @@ export async function embed(
   const model = await openModel(options.run, { device: options.device }, { onEvent });
   const encoder = encoderOf(model);
   const isOwn = (name: string) => /^embedding(_\d+)?$/i.test(name);
-  const records = await openRecords(options.data, model, { config, out, keep, isOwn });
+  const records = await openRecords(options.data, model, { config, out, keep, isOwn, shard });
   let rows = 0;
 
   async function* embedded(): AsyncGenerator<EmbeddedRecords> {
@@ -80,5 +84,7 @@ export async function embed(
   } finally {
     await model.release();
   }
-  return { file: out, rows, ...records.finish('embedded', { onEvent }), dimension: encoder.width };
+  const written = { file: out, rows, ...records.finish('embedded', { onEvent }), dimension: encoder.width };
+  await writeShardManifest(options.out, shard, written);
+  return written;
 }

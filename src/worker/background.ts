@@ -7,6 +7,7 @@ import { launchedBy } from '../cluster/launcher.js';
 import type { Ranks } from '../cluster/ranks.js';
 import { InputError, LacunaError, systemError } from '../errors.js';
 import type { Hooks, ProgressEvent, SharedHooks } from '../learning/progress-event.js';
+import type { Shard } from '../verbs/shard.js';
 import { type VerbName, type Verbs, verbs } from './verb-table.js';
 
 type Message =
@@ -69,6 +70,9 @@ interface RankOptions {
 /** What processes that a launcher started do together. */
 const together: readonly VerbName[] = ['pretrain', 'finetune'];
 
+/** What each of them does for a part of the records, without the others. */
+const apart: readonly VerbName[] = ['embed', 'predict'];
+
 /**
  * The processes that a launcher started beside this one; undefined for one alone. The thread that opens them is the one that
  * has to take leave. Throws InputError for a verb that they would each do for themselves, into one folder.
@@ -77,12 +81,19 @@ async function openRanks(verb: VerbName, { rankTimeout }: RankOptions): Promise<
   const launched = launchedBy(process.env);
   if (!launched) return undefined;
   const { launcher, size } = launched;
+  if (apart.includes(verb)) return undefined;
   if (!together.includes(verb)) {
     throw new InputError(
-      `${verb}: ${launcher} started ${size} processes, and this command is for one; start it alone (several can do ${together.join(', ')})`,
+      `${verb}: ${launcher} started ${size} processes, and this command is for one; start it alone (several can do ${[...together, ...apart].join(', ')})`,
     );
   }
   return (await import('../cluster/mpi.js')).openMpi(launched, rankTimeout);
+}
+
+/** The part of the records that falls to this process, unless it is told which. */
+function ownPart(verb: VerbName): { readonly shard?: Shard } {
+  const launched = launchedBy(process.env);
+  return launched && apart.includes(verb) ? { shard: { index: launched.rank, of: launched.size } } : {};
 }
 
 /** Calls a verb in a worker of its own. Options must be plain data. */
@@ -132,7 +143,7 @@ async function work({ lacunaVerb, options, plugins }: Job): Promise<void> {
       onEvent: (event) => send({ type: 'event', event }),
       ranks,
     };
-    const result = await run(options as never, hooks);
+    const result = await run({ ...ownPart(lacunaVerb), ...(options as object) } as never, hooks);
     await ranks?.finalize();
     send({ type: 'result', result });
   } catch (error) {
