@@ -54,15 +54,20 @@ const options = Object.entries({
 const start = (ranks: number, out: string, ...more: string[]): ChildProcess =>
   launch(ranks, ['pretrain', data, '--out', out, ...options, ...more]);
 
-function launch(ranks: number, args: readonly string[]): ChildProcess {
+/** `beside` is a second program for the last of the ranks, as the launcher wants it told. */
+function launch(ranks: number, args: readonly string[], beside: readonly string[] = []): ChildProcess {
   const command = [program, ...args];
   const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
   if (ranks === 1) return spawn(process.execPath, command, { stdio });
   const how = openMpi ? ['--oversubscribe'] : [];
-  return spawn('mpirun', [...how, '-n', String(ranks), process.execPath, ...command], {
-    stdio,
-    env: { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
-  });
+  return spawn(
+    'mpirun',
+    [...how, '-n', String(ranks - (beside.length > 0 ? 1 : 0)), process.execPath, ...command, ...beside],
+    {
+      stdio,
+      env: { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
+    },
+  );
 }
 
 function ended(child: ChildProcess): Promise<{ status: number | string | null; said: string }> {
@@ -304,6 +309,30 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
     );
     expect(await refused('--objective', 'byol')).toContain(
       'lacuna: objective.kind: byol, with these options',
+    );
+    // Launchers of both libraries start several programs with a colon between them.
+    const other = join(folder, 'other.csv');
+    await writeFile(other, (await readFile(data, 'utf8')).replace('x', 'y'));
+    const more = [
+      ':',
+      '-n',
+      '1',
+      process.execPath,
+      program,
+      'pretrain',
+      other,
+      '--out',
+      join(folder, 'refused'),
+    ];
+    const two = launch(
+      2,
+      ['pretrain', data, '--out', join(folder, 'refused'), ...options],
+      [...more, ...options],
+    );
+    const { status, said } = await ended(two);
+    expect(status).toBe(1);
+    expect(said).toMatch(
+      /lacuna: rank \d has another configuration than rank 0, or other data; give all ranks/,
     );
     expect(await readdir(folder)).not.toContain('refused');
   });

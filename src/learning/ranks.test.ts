@@ -72,7 +72,8 @@ const claim = (kind: ObjectiveKind, records: RealRecords, more?: ObjectiveOption
 
 const cases = (Object.keys(objectives) as ObjectiveKind[]).flatMap((kind) =>
   (Object.keys(real) as Kind[])
-    .filter((tokens) => claim(kind, real[tokens]))
+    // Patches of a series are as other vectors.
+    .filter((tokens) => claim(kind, real[tokens]) && (tokens !== 'series' || kind === 'sma'))
     .map((tokens) => ({ kind, tokens })),
 );
 
