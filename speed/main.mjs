@@ -5,6 +5,7 @@ npm run speed -- reading [ROWS]                         reading beside DuckDB al
 npm run speed -- profile CONFIGURATION [options]        the time of a step by operator and by layer
 npm run speed -- agreement [options]                    training on a GPU beside training on the CPU: whether they agree
 npm run speed -- show FILE…                             tables of numbers that a comparison wrote
+mpirun -n 2 --bind-to none node speed/ranks.mjs         several processes beside one with as many threads
 
 Each lists its options with --help after its name.`;
 

@@ -120,6 +120,7 @@ export type { RankedRun, RankOptions, RankSummary } from './verbs/rank.js';
 export type { Retrieval, RetrievalScore } from './verbs/retrieval.js';
 export type { SelectOptions, SelectSummary } from './verbs/select.js';
 export type { ServeOptions, ServeSummary } from './verbs/serve.js';
+export type { Shard } from './verbs/shard.js';
 export type { Check, Verdict, VerifyOptions, VerifySummary } from './verbs/verify.js';
 export type { WatchOptions, WatchSummary } from './verbs/watch.js';
 export { version } from './version.js';

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { type DeviceName, devices } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import type { Shard } from '../verbs/shard.js';
 
 /** A whole number that is not negative, for an option that is not a configuration key. */
 export function parseCount(text: string): number {
@@ -30,6 +31,29 @@ export const keepOption = (): Option =>
     '--keep <columns>',
     "columns of the data to write beside, in the file's own characters; all means all (repeatable)",
   ).argParser(appendNames);
+
+/** For commands that several processes do together. */
+export const rankTimeoutOption = (): Option =>
+  new Option(
+    '--rank-timeout <seconds>',
+    'under mpirun or srun: how long a process waits for the others before all are ended (1800)',
+  ).argParser((text) => {
+    const seconds = parseCount(text);
+    if (seconds === 0) throw new InvalidArgumentError('Expected at least 1 second.');
+    return seconds;
+  });
+
+/** For commands that several processes can do a part of each. */
+export const shardOption = (): Option =>
+  new Option(
+    '--shard <i/n>',
+    'only part i of n, from 0, of the records, into a file of its own (under mpirun or srun by itself)',
+  ).argParser((text): Shard => {
+    const [, index, of] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
+    if (index === undefined || Number(index) >= Number(of))
+      throw new InvalidArgumentError('Expected i/n, with i from 0 to n - 1, such as 0/4.');
+    return { index: Number(index), of: Number(of) };
+  });
 
 /** The data of a command: its argument, else data.path of the configuration. */
 export function requireData(argument: string | undefined, configured: string | undefined): string {

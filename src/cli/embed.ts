@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
-import { deviceOption, keepOption } from './arguments.js';
+import type { Shard } from '../verbs/shard.js';
+import { deviceOption, keepOption, shardOption } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
@@ -9,6 +10,7 @@ interface Options {
   readonly out: string;
   readonly keep?: string[];
   readonly device?: DeviceName;
+  readonly shard?: Shard;
   readonly json?: boolean;
 }
 
@@ -25,13 +27,15 @@ export function define(command: Command, { run }: Session): void {
     )
     .addOption(keepOption())
     .addOption(deviceOption())
+    .addOption(shardOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
-  command.action(async (trained: string, data: string, { out, keep, device, json }: Options) => {
+  command.action(async (trained: string, data: string, { out, keep, device, shard, json }: Options) => {
     const { data: config = {} } = await readConfigOptions(command, keys);
     await run(
       json,
-      (verbs, hooks) => verbs.embed({ run: trained, data, out, keep, config, device }, hooks),
+      (verbs, hooks) =>
+        verbs.embed({ run: trained, data, out, keep, config, device, ...(shard && { shard }) }, hooks),
       (written) => `${formatWritten(written)}, ${written.dimension} dimensions`,
     );
   });

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { requireTargets } from './arguments.js';
+import { rankTimeoutOption, requireTargets } from './arguments.js';
 import { addConfigOptions, readConfigOptions } from './config-options.js';
 import { formatEvaluation } from './format.js';
 import type { Session } from './session.js';
@@ -16,6 +16,7 @@ export function define(command: Command, { run }: Session): void {
     .requiredOption('--out <run>', 'folder of the new run')
     .option('--tensorboard', "write TensorBoard's event files into the new run")
     .option('--resume', 'go on with the fine-tuning that was stopped in the folder of the new run')
+    .addOption(rankTimeoutOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(
@@ -27,14 +28,18 @@ export function define(command: Command, { run }: Session): void {
         resume,
         tensorboard,
         json,
-      }: { out: string; resume?: boolean; tensorboard?: boolean; json?: boolean },
+        rankTimeout,
+      }: { out: string; resume?: boolean; tensorboard?: boolean; json?: boolean; rankTimeout?: number },
     ) => {
       const { finetune: config = {} } = await readConfigOptions(command, keys);
       const targets = requireTargets(config.target);
       await run(
         json,
         (verbs, hooks) =>
-          verbs.finetune({ run: pretrained, data, targets, out, resume, config, tensorboard }, hooks),
+          verbs.finetune(
+            { run: pretrained, data, targets, out, resume, config, tensorboard, rankTimeout },
+            hooks,
+          ),
         formatEvaluation,
       );
     },

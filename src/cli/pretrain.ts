@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { requireData, shellCommand } from './arguments.js';
+import { rankTimeoutOption, requireData, shellCommand } from './arguments.js';
 import { addConfigOptions, readConfigOptions } from './config-options.js';
 import { formatPretrain } from './format.js';
 import type { Session } from './session.js';
@@ -13,6 +13,7 @@ export function define(command: Command, { argv, run }: Session): void {
     .requiredOption('--out <run>', 'folder of the run')
     .option('--resume', 'go on from the newest checkpoint in the folder of the run')
     .option('--tensorboard', "write TensorBoard's event files beside metrics.jsonl")
+    .addOption(rankTimeoutOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(
@@ -23,13 +24,15 @@ export function define(command: Command, { argv, run }: Session): void {
         resume,
         tensorboard,
         json,
-      }: { out: string; resume?: boolean; tensorboard?: boolean; json?: boolean },
+        rankTimeout,
+      }: { out: string; resume?: boolean; tensorboard?: boolean; json?: boolean; rankTimeout?: number },
     ) => {
       const config = await readConfigOptions(command, keys);
       const path = requireData(data, config.data?.path);
       await run(
         json,
-        (verbs, hooks) => verbs.pretrain({ data: path, out, config, resume, tensorboard }, hooks),
+        (verbs, hooks) =>
+          verbs.pretrain({ data: path, out, config, resume, tensorboard, rankTimeout }, hooks),
         (summary) => {
           if (!summary.interrupted) return formatPretrain(summary);
           const again = shellCommand(resume ? argv : [...argv, '--resume']);

@@ -1,4 +1,6 @@
+import { setTimeout } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
+import { launchedBy } from '../cluster/launcher.js';
 import { LacunaError, systemError } from '../errors.js';
 import { version } from '../version.js';
 import { type Interrupt, onInterrupt } from './interrupt.js';
@@ -96,8 +98,17 @@ export async function runProgram(
     interrupt: onInterrupt,
   },
 ): Promise<number> {
-  const { stdout, stderr } = environment;
+  const launched = launchedBy(process.env);
+  // Of processes that work together the first one speaks; another tells why it failed.
+  const speaks = launched === undefined || launched.rank === 0;
+  const { stdout, stderr } = speaks ? environment : { stdout: silent, stderr: silent };
   const say = (text: string) => stderr.write(printable(text));
+  const complain = async (text: string) => {
+    if (speaks) return say(text);
+    // Where the first one fails for the same reason it ends this one, and has said why.
+    await setTimeout(2000);
+    environment.stderr.write(printable(`rank ${launched.rank}: ${text}`));
+  };
   // `lacuna help pretrain` is `lacuna pretrain --help`, which loads the command's options.
   const args = argv[0] === 'help' ? [...argv.slice(1), '--help'] : [...argv];
   const help = args[0] in commands ? `lacuna ${args[0]} --help` : 'lacuna --help';
@@ -133,8 +144,9 @@ export async function runProgram(
       const verbs = withPlugins(await environment.loadVerbs(), plugins);
       const result = await verb(verbs, { signal, onEvent: progress.show });
       progress.finish();
-      // What was done when the signal came is done.
-      if (signal.aborted && !('interrupted' in result && result.interrupted === false)) exitCode = 130;
+      // What was done when the signal came is done; of several processes the signal came to any.
+      const interrupted = 'interrupted' in result ? result.interrupted === true : signal.aborted;
+      if (interrupted && speaks) exitCode = 130;
       if ('passed' in result && result.passed === false) exitCode = 1;
       // Escaped as JSON has it, so it is read as the same.
       if (json) stdout.write(`${printable(JSON.stringify(result))}\n`);
@@ -156,15 +168,17 @@ export async function runProgram(
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     const expected = error instanceof LacunaError ? error : systemError(error);
     if (expected) {
-      say(`lacuna: ${oneLine(expected.message)}\n`);
+      await complain(`lacuna: ${oneLine(expected.message)}\n`);
       return expected.exitCode;
     }
     const stack = error instanceof Error ? error.stack : String(error);
-    say(`lacuna: this is a bug in lacuna, please report it with these lines\n${stack}\n`);
+    await complain(`lacuna: this is a bug in lacuna, please report it with these lines\n${stack}\n`);
     return 1;
   }
   return exitCode;
 }
+
+const silent: ProgressStream = { write: () => true };
 
 function oneLine(text: string): string {
   return text.trim().replaceAll(/\s*\n\s*/g, ' ');

@@ -1,9 +1,26 @@
-import { describe, expect, it } from 'vitest';
+import { availableParallelism, cpus } from 'node:os';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import * as g from '../graph/index.js';
 import { hostTensor } from '../tensor/tensor.js';
-import { nodeEngine } from './node.js';
+import { defaultThreads, nodeEngine } from './node.js';
 
 const engine = await nodeEngine({ threads: 1 });
+
+describe('the threads of a process', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('are the cores that it has, shared with the others that a launcher started on the machine', () => {
+    expect(defaultThreads()).toBe(availableParallelism());
+    vi.stubEnv('OMPI_COMM_WORLD_RANK', '0');
+    vi.stubEnv('OMPI_COMM_WORLD_SIZE', '8');
+    vi.stubEnv('OMPI_COMM_WORLD_LOCAL_SIZE', '2');
+    expect(defaultThreads()).toBe(
+      Math.min(availableParallelism(), Math.max(1, Math.floor(cpus().length / 2))),
+    );
+    vi.stubEnv('OMPI_COMM_WORLD_LOCAL_SIZE', '4096');
+    expect(defaultThreads()).toBe(1);
+  });
+});
 
 describe('the engine for Node', () => {
   it('writes outputs into the tensors it is given, which may be views, and touches nothing else', async () => {

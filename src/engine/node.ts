@@ -1,7 +1,8 @@
 /** Programs on onnxruntime-node, CPU provider. */
 import { readFileSync } from 'node:fs';
-import { availableParallelism, totalmem } from 'node:os';
+import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
+import { launchedBy } from '../cluster/launcher.js';
 import type { Program } from '../graph/program.js';
 import { encodeProgram } from '../onnx/encode.js';
 import type { HostTensor } from '../tensor/tensor.js';
@@ -11,8 +12,14 @@ export { type DType, type DTypeArrays, type HostTensor, hostTensor, zeros } from
 export type { DeviceEngine, DeviceExecutable, DeviceTensor, MixedTensors } from './device-engine.js';
 export type { CompileOptions, Engine, EngineOptions, Executable, HostTensors } from './engine.js';
 
-/** Threads used unless told otherwise: one per core. */
-export const defaultThreads = (): number => availableParallelism();
+/** Processes of one launch on this machine, which share it. */
+const localRanks = (): number => launchedBy(process.env)?.localSize ?? 1;
+
+/** Threads used unless told otherwise: one per core, of those that this process has of the machine. */
+export const defaultThreads = (): number => {
+  const share = Math.max(1, Math.floor(cpus().length / localRanks()));
+  return localRanks() === 1 ? availableParallelism() : Math.min(availableParallelism(), share);
+};
 
 /** What the configuration of a run says that it was computed by. */
 export const runtimeVersions = (): Record<string, string> => ({ node: process.versions.node });
@@ -67,7 +74,7 @@ export async function nodeEngine(options: EngineOptions): Promise<Engine> {
     );
 
   return {
-    memory: machineMemory(),
+    memory: machineMemory() / localRanks(),
     async compile(program: Program, { parameters } = {}): Promise<Executable> {
       const model = encodeProgram(program, {
         parameters: parameters && ((name) => parameters[name]),

@@ -2,16 +2,18 @@
  * Training an encoder and a head on labels. Validation chooses the step whose parameters are kept; the labels of the
  * test part are sealed, so that nothing here can look at them but the final score.
  */
+import { alone, type Ranks } from '../cluster/ranks.js';
 import type { Engine, HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
 import type { DropoutRates } from '../layers/dropout.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
+import { partOfRecords, partSize } from '../learning/batch-parts.js';
 import { trainerOn } from '../learning/device-trainer.js';
 import { dropoutFeeds } from '../learning/model.js';
 import { initializeParameters, matchParameters, type ParameterLayout } from '../learning/parameters.js';
 import { learningRateAt } from '../learning/schedule.js';
 import { NonFiniteStep, type StepBatch, trainingSteps } from '../learning/steps.js';
-import type { TrainableGraph, Trainer } from '../learning/trainer.js';
+import type { SumOverMachines, TrainableGraph, Trainer } from '../learning/trainer.js';
 import {
   type Batch,
   type BatchPlan,
@@ -169,10 +171,12 @@ export interface TrainingData {
  */
 export async function trainToBest(
   trainer: Trainer,
-  options: TrainOptions & Pick<TrainingSettings, 'weightAverage'>,
+  options: TrainOptions &
+    Pick<TrainingSettings, 'weightAverage'> & { /** See `StepOptions`. */ readonly sum?: SumOverMachines },
   { plans, feeds, validate, isBetter }: TrainingData,
 ): Promise<Trained> {
-  const { steps, learningRate, start, seed, signal, onStep, onValid, weightAverage, state, keep } = options;
+  const { steps, learningRate, start, seed, signal, onStep, onValid, weightAverage, sum, state, keep } =
+    options;
   const { validations = VALIDATIONS, patience = Number.POSITIVE_INFINITY } = options;
   const validSteps = Math.ceil(steps / validations);
   const fresh = initializeParameters(trainer.layout, seed);
@@ -193,6 +197,7 @@ export async function trainToBest(
     // The first steps are forgotten sooner.
     momentum:
       weightAverage === undefined ? undefined : (step) => Math.min(weightAverage, (2 + step) / (11 + step)),
+    sum,
     signal,
   });
   let best = state?.best;
@@ -272,6 +277,8 @@ export class LabelledTrainer {
     private readonly network: Network,
     private readonly task: LabelledTask,
     private readonly settings: TrainingSettings,
+    /** The processes of which each has a part of every batch, where there are several. */
+    private readonly ranks: Ranks = alone,
     programs?: LabelledTrainer,
   ) {
     const { spec, train, valid, test } = task;
@@ -290,7 +297,7 @@ export class LabelledTrainer {
     this.trainer = trainerOn(
       engine,
       {
-        build: (tokens) => network.build(spec, batchSize, tokens),
+        build: (tokens) => network.build(spec, partSize(batchSize, ranks), tokens),
         weightDecay,
         clipNorm,
         rateOf: (name) => layerRate(name, network.layers, layerDecay),
@@ -305,22 +312,35 @@ export class LabelledTrainer {
    * trains at a time.
    */
   on(parts: Pick<LabelledTask, 'train' | 'valid' | 'test' | 'trainingRecords'>): LabelledTrainer {
-    return new LabelledTrainer(this.engine, this.network, { ...this.task, ...parts }, this.settings, this);
+    return new LabelledTrainer(
+      this.engine,
+      this.network,
+      { ...this.task, ...parts },
+      this.settings,
+      this.ranks,
+      this,
+    );
   }
 
   /** Throws LacunaError when the loss is not finite. */
   train(options: TrainOptions): Promise<Trained> {
     const { metric, valid, spec } = this.task;
-    const { weightAverage } = this.settings;
+    const { weightAverage, batchSize } = this.settings;
+    const { ranks } = this;
+    const firstRow = ranks.rank * partSize(batchSize, ranks);
     return trainToBest(
       this.trainer,
-      { ...options, weightAverage },
+      {
+        ...options,
+        weightAverage,
+        sum: ranks.size > 1 ? (numbers) => ranks.sum(numbers) : undefined,
+      },
       {
         plans: (epoch) => this.trainingPlans(options.seed, epoch),
         feeds: (plan, step, epoch) => ({
           ...this.feeds(plan, this.recordsOf(options.seed, epoch)),
-          ...dropoutFeeds(this.network, this.settings.batchSize, (purpose, row) =>
-            random(options.seed, `fine-tuning ${purpose}`, step, row),
+          ...dropoutFeeds(this.network, partSize(batchSize, ranks), (purpose, row) =>
+            random(options.seed, `fine-tuning ${purpose}`, step, firstRow + row),
           ),
         }),
         validate: async () => scoreMetric(metric, await this.predict(valid.records), valid.labels, spec),
@@ -347,9 +367,9 @@ export class LabelledTrainer {
   }
 
   private predict(block: TokenBlock): Promise<Float64Array> {
-    const { spec } = this.task;
-    const { batchSize } = this.settings;
-    return predictBlock(this.trainer, block, { spec, scale: this.scale, batchSize, buckets: this.buckets });
+    const { scale, buckets, ranks } = this;
+    const batchSize = partSize(this.settings.batchSize, ranks);
+    return predictBlock(this.trainer, block, { spec: this.task.spec, scale, batchSize, buckets, ranks });
   }
 
   private trainingPlans(seed: number, epoch: number): BatchPlan[] {
@@ -368,19 +388,23 @@ export class LabelledTrainer {
   }
 
   private feeds(plan: BatchPlan, records: TokenBlock): HostTensors {
-    const batch = packBatch(records, plan.records, this.settings.batchSize, plan.tokens);
-    return { ...tokenFeeds(batch), ...this.labelFeeds(batch, plan) };
+    const { batchSize } = this.settings;
+    const { own } = partOfRecords(plan.records, batchSize, this.ranks);
+    // Where a process has no record of a batch, one without labels stands for it.
+    const packed = own.length > 0 ? own : plan.records.subarray(0, 1);
+    const batch = packBatch(records, packed, partSize(batchSize, this.ranks), plan.tokens);
+    return { ...tokenFeeds(batch), ...this.labelFeeds(batch, own) };
   }
 
   /** Labels and their weights for a batch; a missing label has weight 0, and so have rows and tokens that only fill it up. */
-  private labelFeeds(batch: Batch, plan: BatchPlan): HostTensors {
+  private labelFeeds(batch: Batch, records: Int32Array): HostTensors {
     const { train, spec } = this.task;
     const { targets } = spec;
     const shape = spec.task === 'per-token' ? [batch.size, batch.tokens, targets] : [batch.size, targets];
     const labels = new Float32Array(elementCount(shape));
     const weights = new Float32Array(labels.length);
     const perRecord = labels.length / batch.size;
-    plan.records.forEach((record, row) => {
+    records.forEach((record, row) => {
       const own = train.labels.subarray(this.offsets[record] * targets, this.offsets[record + 1] * targets);
       for (let i = 0; i < own.length; i++) {
         if (Number.isNaN(own[i])) continue;
@@ -411,14 +435,22 @@ function withEncoder(fresh: Float32Array, layout: ParameterLayout, { tensors, fo
 export async function predictBlock(
   trainer: Pick<Trainer, 'evaluate'>,
   block: TokenBlock,
-  options: { spec: LabelSpec; scale: LabelScale; batchSize: number; buckets: readonly number[] },
+  options: {
+    spec: LabelSpec;
+    scale: LabelScale;
+    batchSize: number;
+    buckets: readonly number[];
+    /** Processes that do it together, and all have the result. */
+    ranks?: Ranks;
+  },
 ): Promise<Float64Array> {
-  const { spec, scale, batchSize, buckets } = options;
+  const { spec, scale, batchSize, buckets, ranks = alone } = options;
   const { outputs: width } = spec;
   const offsets = labelOffsets(spec, block);
   const predicted = new Float64Array(offsets[block.count] * width);
   const plans = epochOrder(block, { seed: 0, epoch: 0, blockIndex: 0, batchSize, buckets, dropLast: false });
-  for (const { records, tokens } of plans) {
+  for (const [index, { records, tokens }] of plans.entries()) {
+    if (index % ranks.size !== ranks.rank) continue;
     const { outputs } = await trainer.evaluate(
       tokens,
       tokenFeeds(packBatch(block, records, batchSize, tokens)),
@@ -433,5 +465,6 @@ export async function predictBlock(
       }
     });
   }
+  await ranks.sum(predicted);
   return predicted;
 }

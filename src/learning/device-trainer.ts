@@ -155,7 +155,7 @@ export class DeviceTrainer extends Trainer {
     if (expected) checkAgainstCpu({ loss, norm }, expected);
     this.checked = true;
     const metrics = Object.fromEntries(Object.keys(graph.metrics).map((name, i) => [name, rest[i]]));
-    return { loss, norm, metrics };
+    return { loss, norm, metrics, stop: settings.stop ?? false, summed: 0 };
   }
 
   /** Throws Error: see `step`. */

@@ -1,4 +1,6 @@
 /** Training by hand: batches, graphs, parameters, the optimizer, the loop of steps, and what tells whether it learns. */
+
+export type { Ranks, Summable } from '../cluster/ranks.js';
 export {
   type Batch,
   type BatchPlan,
@@ -76,7 +78,7 @@ export {
 } from './steps.js';
 export {
   type StepSettings,
-  type SumGradients,
+  type SumOverMachines,
   type TakenStep,
   type TrainableGraph,
   Trainer,

@@ -1,3 +1,4 @@
+import type { Ranks } from '../cluster/ranks.js';
 import type { Monitors } from './monitors.js';
 
 /** What a verb tells while it works. Losses are means over the masked tokens; times are in seconds. */
@@ -57,4 +58,10 @@ export interface Hooks {
   readonly signal?: AbortSignal;
   /** Hears of the progress. */
   readonly onEvent?: (event: ProgressEvent) => void;
+}
+
+/** Of a verb that several processes can do together. */
+export interface SharedHooks extends Hooks {
+  /** Those processes, where a launcher started several. Only rank 0 writes, and tells of the progress. */
+  readonly ranks?: Ranks;
 }

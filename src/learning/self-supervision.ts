@@ -1,14 +1,18 @@
 /** Learning without labels as batches, steps and validations, wherever it runs and whatever is kept of it. */
+import { alone, type Ranks } from '../cluster/ranks.js';
 import type { HostTensors } from '../engine/engine.js';
-import { LacunaError } from '../errors.js';
+import { InputError, LacunaError } from '../errors.js';
 import { trackedOf } from '../graph/index.js';
 import { dropsAny } from '../layers/dropout.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
+import { objectives } from '../objectives/index.js';
+import type { Objective } from '../objectives/objective.js';
 import type { Batch, BatchPlan } from '../records/batch.js';
 import { epochOrder, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+import { checkPartSize, partOfRecords, partSize, refuseMoments } from './batch-parts.js';
 import { batchShape, dropoutFeeds, type ModelConfig, objectiveOf, pretrainingGraph } from './model.js';
 import { hiddenInView, type Monitors, monitoredRecords, monitoringGraph, monitorsOf } from './monitors.js';
 import { type MonitorLabels, relativeDistance } from './representation-measures.js';
@@ -38,6 +42,8 @@ export interface Pretraining {
   readonly groups?: Int32Array;
   /** After how many steps the objective has the run begin anew, if it has. */
   readonly restart?: number;
+  /** The processes of which each has a part of every batch, where there are several: see `checkParts`. */
+  readonly ranks?: Ranks;
   /** The training records of an epoch, the same at every call for it. */
   readonly blocks: (epoch: number) => Iterable<TokenBlock> | AsyncIterable<TokenBlock>;
 }
@@ -106,6 +112,79 @@ export function batchFeeds(model: ModelConfig, batch: Batch, noise: NoiseKey): H
   };
 }
 
+/**
+ * Throws InputError unless a batch can be divided over the processes without a change to what is learned: by equal parts,
+ * with a loss that is found record by record.
+ */
+export function checkParts(
+  model: ModelConfig,
+  { batch_size }: Pick<PretrainingSettings, 'batch_size'>,
+  ranks: Ranks = alone,
+): void {
+  const { size } = ranks;
+  if (size === 1) return;
+  checkPartSize('training.batch_size', batch_size, ranks);
+  const objective = objectiveOf(model);
+  if (!objective.byRecord?.(model.objective, model.spec)) {
+    throw new InputError(
+      `objective.kind: ${model.objective.kind}, with these options and records, looks at all records of a batch at once, and each of the ${size} ranks has only a part; start one process alone, or choose another objective, such as ${byRecord(model.spec).join(', ')}`,
+    );
+  }
+  const { loss } = pretrainingGraph(model, batchShape(model, 1, model.spec.maxTokens));
+  refuseMoments(loss, model.encoder.kind, ranks);
+}
+
+/** The objectives whose batches can be divided. */
+const byRecord = (spec: ModelConfig['spec']): string[] =>
+  Object.entries<Objective>(objectives).flatMap(([name, objective]) =>
+    objective.byRecord?.({}, spec) ? [name] : [],
+  );
+
+/** The records of a batch that this process has, and the feeds of a program for them. */
+function partOf(
+  { training, ranks = alone }: Pick<Pretraining, 'training' | 'ranks'>,
+  block: TokenBlock,
+  { records, tokens }: BatchPlan,
+): Batch & { readonly firstRow: number } {
+  const size = partSize(training.batch_size, ranks);
+  const { own, firstRow } = partOfRecords(records, training.batch_size, ranks);
+  // The last batch of an epoch may leave a process without records: one is fed that does not count.
+  const batch = packBatch(block, own.length > 0 ? own : records.subarray(0, 1), size, tokens);
+  return { ...batch, rows: own.length, firstRow };
+}
+
+/** The feeds of this process's part of a batch, as drawn for the whole. */
+function partFeeds(
+  pretraining: Pick<Pretraining, 'model' | 'training' | 'ranks'>,
+  block: TokenBlock,
+  plan: BatchPlan,
+  noise: Omit<NoiseKey, 'firstRow'>,
+): HostTensors {
+  const { model, training, ranks = alone } = pretraining;
+  const drawsByRecord = objectiveOf(model).byRecord?.(model.objective, model.spec) === 'noise and loss';
+  if (ranks.size === 1 || drawsByRecord) {
+    const { firstRow, ...batch } = partOf(pretraining, block, plan);
+    return batchFeeds(model, batch, { ...noise, firstRow });
+  }
+  const whole = batchFeeds(model, packBatch(block, plan.records, training.batch_size, plan.tokens), noise);
+  return Object.fromEntries(
+    Object.entries(whole).map(([name, tensor]) => [name, rowsOf(tensor, training.batch_size, ranks)]),
+  );
+}
+
+/** This process's rows of a tensor that has a row for each record; another is what it is. */
+function rowsOf(tensor: HostTensor, batchSize: number, ranks: Ranks): HostTensor {
+  const { dtype, shape, data } = tensor;
+  if (shape[0] !== batchSize) return tensor;
+  const size = partSize(batchSize, ranks);
+  const part = (data.length / batchSize) * size;
+  return hostTensor(
+    dtype,
+    [size, ...shape.slice(1)],
+    data.subarray(ranks.rank * part, (ranks.rank + 1) * part),
+  );
+}
+
 /** The batches of one epoch over a block. Throws LacunaError when the groups of its records fill none. */
 export function epochPlans(
   { training, buckets, groups }: Pick<Pretraining, 'training' | 'buckets' | 'groups'>,
@@ -125,20 +204,20 @@ export function epochPlans(
 
 /** Every batch of every epoch from a position on. Epochs follow each other without end. */
 async function* batchesFrom(pretraining: Pretraining, start: Position): AsyncGenerator<PretrainingBatch> {
-  const { model, training } = pretraining;
-  const { seed, batch_size, steps } = training;
+  const { seed, steps } = pretraining.training;
   let { step } = start;
   for (let epoch = start.epoch; ; epoch++) {
     const skip = epoch === start.epoch ? start.position : 0;
     let position = 0;
     let blockIndex = 0;
     for await (const block of pretraining.blocks(epoch)) {
-      for (const { records, tokens } of epochPlans(pretraining, block, epoch, blockIndex++)) {
+      for (const plan of epochPlans(pretraining, block, epoch, blockIndex++)) {
         if (position++ < skip) continue;
-        const batch = packBatch(block, records, batch_size, tokens);
-        const feeds = batchFeeds(model, batch, { seed, purpose: 'training', step, progress: step / steps });
+        const { tokens, records } = plan;
+        const noise = { seed, purpose: 'training', step, progress: step / steps };
+        const feeds = partFeeds(pretraining, block, plan, noise);
         step++;
-        yield { tokens, feeds, fileRows: batch.fileRows.subarray(0, batch.rows), epoch, position };
+        yield { tokens, feeds, fileRows: records.map((record) => block.rows[record]), epoch, position };
       }
     }
   }
@@ -150,7 +229,7 @@ export function pretrainingSteps(
   start: Position = BEGINNING,
   signal?: AbortSignal,
 ): AsyncGenerator<Step<PretrainingBatch>, void, void> {
-  const { model, training, trainer, restart } = pretraining;
+  const { model, training, trainer, restart, ranks = alone } = pretraining;
   const { momentum } = objectiveOf(model);
   return trainingSteps(trainer, {
     batches: batchesFrom(pretraining, start),
@@ -159,6 +238,7 @@ export function pretrainingSteps(
     rate: (step, steps) => scheduledRate(training, step, steps),
     restart,
     momentum: momentum && ((step, steps) => momentum(model.objective, step / steps)),
+    sum: ranks.size > 1 ? (numbers) => ranks.sum(numbers) : undefined,
     signal,
   });
 }
@@ -180,38 +260,45 @@ const validationPlans = ({ training, buckets }: Pretraining, block: TokenBlock):
  * noise is the same every time; the masks are too, unless the objective lets the model's attention choose them.
  */
 export async function validate(pretraining: Pretraining): Promise<Validation> {
-  const { training, model, trainer, marginal, validation } = pretraining;
-  const { seed, batch_size } = training;
-  let [loss, weight] = [0, 0];
-  let marginalLoss: number | undefined;
+  const { training, trainer, marginal, validation, ranks = alone } = pretraining;
+  const { seed } = training;
+  // Of the losses times their weights, and of the weights.
+  const sums = new Float64Array(3);
+  let hasMarginal = false;
   for (const [index, plan] of validationPlans(pretraining, validation).entries()) {
-    const batch = packBatch(validation, plan.records, batch_size, plan.tokens);
-    const feeds = batchFeeds(model, batch, { seed, purpose: 'validation', step: index, progress: 1 });
-    const results = await trainer.evaluate(plan.tokens, { ...feeds, marginal });
-    const w = Number(results.weight.data[0]);
-    loss += w * Number(results.loss.data[0]);
-    if (results.marginal_loss) marginalLoss = (marginalLoss ?? 0) + w * Number(results.marginal_loss.data[0]);
-    weight += w;
+    const noise = { seed, purpose: 'validation', step: index, progress: 1 };
+    const feeds = partFeeds(pretraining, validation, plan, noise);
+    const { loss, marginal_loss, weight } = await trainer.evaluate(plan.tokens, { ...feeds, marginal });
+    hasMarginal = marginal_loss !== undefined;
+    const w = Number(weight.data[0]);
+    if (ranks.size > 1 && w === 0) continue;
+    sums[0] += w * Number(loss.data[0]);
+    if (marginal_loss) sums[1] += w * Number(marginal_loss.data[0]);
+    sums[2] += w;
   }
+  await ranks.sum(sums);
   return {
-    val_loss: loss / weight,
-    ...(marginalLoss !== undefined && { val_loss_marginal: marginalLoss / weight }),
+    val_loss: sums[0] / sums[2],
+    ...(hasMarginal && { val_loss_marginal: sums[1] / sums[2] }),
   };
 }
 
 /** float32[count, width]: embeddings of a block's records in its order, with the tokens hidden that a view hides. */
 async function embedView(pretraining: Pretraining, block: TokenBlock, view: number): Promise<Float32Array> {
-  const { training, model, trainer } = pretraining;
+  const { training, model, trainer, ranks = alone } = pretraining;
   const { width } = model.encoder;
   const embeddings = new Float32Array(block.count * width);
-  for (const { records, tokens } of validationPlans(pretraining, block)) {
-    const batch = packBatch(block, records, training.batch_size, tokens);
+  for (const plan of validationPlans(pretraining, block)) {
+    const { firstRow, ...batch } = partOf(pretraining, block, plan);
     const hidden = hiddenInView(model.spec, batch, training.seed, view);
-    const embedded = await trainer.embed(tokens, { ...tokenFeeds(batch), hidden });
-    for (let row = 0; row < records.length; row++) {
-      embeddings.set(embedded.subarray(row * width, (row + 1) * width), records[row] * width);
+    const embedded = await trainer.embed(plan.tokens, { ...tokenFeeds(batch), hidden });
+    for (let row = 0; row < batch.rows; row++) {
+      const record = plan.records[firstRow + row];
+      embeddings.set(embedded.subarray(row * width, (row + 1) * width), record * width);
     }
   }
+  // What another process embedded is 0 here.
+  await ranks.sum(embeddings);
   return embeddings;
 }
 

@@ -9,7 +9,7 @@ import { realRecords } from '../tokenizers/real-records.case.js';
 import { vectorNorm } from './adamw.js';
 import { initializeParameters } from './parameters.js';
 import { NonFiniteStep, type Step, type StepBatch, trainingSteps } from './steps.js';
-import { type SumGradients, Trainer, type TrainerOptions } from './trainer.js';
+import { type SumOverMachines, Trainer, type TrainerOptions } from './trainer.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const { block: irises } = (await realRecords()).fields;
@@ -151,7 +151,7 @@ describe('the steps of a training', () => {
       return 0.01;
     };
     for await (const { milliseconds } of trainingSteps(irisTrainer(), { batches: slow(), steps: 2, rate })) {
-      expect(milliseconds).toEqual({ total: 35, waited: 30 });
+      expect(milliseconds).toEqual({ total: 35, waited: 30, summed: 0 });
       clock += 400;
     }
   });
@@ -289,23 +289,19 @@ describe('a restart', () => {
   });
 });
 
-/** Makes machines that wait for each other replace their gradients by their weighted mean, as `SumGradients` says. */
-function meetingPlace(machines: number): SumGradients {
-  let waiting: { gradient: Float32Array; loss: number; weight: number; go: (loss: number) => void }[] = [];
-  return (gradient, loss, weight) =>
+/** Makes machines that wait for each other replace their numbers by the sums. */
+function meetingPlace(machines: number): SumOverMachines {
+  let waiting: { numbers: Float32Array; go: () => void }[] = [];
+  return (numbers) =>
     new Promise((go) => {
-      waiting.push({ gradient, loss, weight, go });
+      waiting.push({ numbers, go });
       if (waiting.length < machines) return;
       const all = waiting;
       waiting = [];
-      const total = all.reduce((sum, one) => sum + one.weight, 0);
-      const mean = Float64Array.from(gradient, (_, i) =>
-        all.reduce((sum, one) => sum + (one.weight * one.gradient[i]) / total, 0),
-      );
-      const meanLoss = all.reduce((sum, one) => sum + (one.weight * one.loss) / total, 0);
+      const sums = numbers.map((_, i) => all.reduce((sum, one) => sum + one.numbers[i], 0));
       for (const one of all) {
-        one.gradient.set(mean);
-        one.go(meanLoss);
+        one.numbers.set(sums);
+        one.go();
       }
     });
 }
@@ -314,10 +310,15 @@ describe('two machines, each with a part of every batch', () => {
   function* always(from?: number, to?: number) {
     for (;;) yield irisBatch('part', from, to);
   }
-  const run = async (trainer: Trainer, batches: Iterable<IrisBatch>, sum?: SumGradients) => {
+  const run = async (
+    trainer: Trainer,
+    batches: Iterable<IrisBatch>,
+    sum?: SumOverMachines,
+    signal?: AbortSignal,
+  ) => {
     const gradients: Float32Array[] = [];
     const steps: Step<IrisBatch>[] = [];
-    for await (const step of trainingSteps(trainer, { batches, steps: 5, rate: () => 0.02, sum })) {
+    for await (const step of trainingSteps(trainer, { batches, steps: 5, rate: () => 0.02, sum, signal })) {
       gradients.push(trainer.state.gradient.slice());
       steps.push(step);
     }
@@ -333,9 +334,9 @@ describe('two machines, each with a part of every batch', () => {
       run(irisTrainer({ clipNorm }), always(0, 6), sum),
       run(irisTrainer({ clipNorm }), always(6), sum),
     ]);
-    // The second part has more than five times the weight of the first.
-    expect(first.steps[0].metrics.weight).toBe(21);
-    expect(second.steps[0].metrics.weight).toBe(115);
+    // The second part has more than five times the weight of the first; a metric is the mean by weight.
+    const mean = (21 * 21 + 115 * 115) / 136;
+    for (const { steps } of [first, second]) expect(steps[0].metrics.weight).toBeCloseTo(mean, 3);
     for (const part of [first, second]) {
       for (const [i, gradient] of whole.gradients.entries()) {
         const { norm, loss } = whole.steps[i];
@@ -352,14 +353,46 @@ describe('two machines, each with a part of every batch', () => {
     expect(first.trainer.state).toEqual(second.trainer.state);
   });
 
+  it('stop at the same step when one is asked to', async () => {
+    const controller = new AbortController();
+    const sum = meetingPlace(2);
+    function* aborting() {
+      for (let step = 1; ; step++) {
+        if (step === 3) controller.abort();
+        yield irisBatch('part', 0, 6);
+      }
+    }
+    const [first, second] = await Promise.all([
+      run(irisTrainer(), aborting(), sum, controller.signal),
+      run(irisTrainer(), always(6), sum, new AbortController().signal),
+    ]);
+    expect(first.steps.length).toBe(second.steps.length);
+    expect(first.steps.length).toBe(3);
+    expect(first.trainer.state).toEqual(second.trainer.state);
+  });
+
+  it('do not count what has no weight, even if it is not a number', async () => {
+    const trainer = irisTrainer();
+    const sum = meetingPlace(2);
+    const empty: SumOverMachines = async (numbers) => {
+      const other = new Float32Array(numbers.length);
+      await Promise.all([sum(numbers), sum(other)]);
+    };
+    const [part] = (await run(trainer, always(), empty)).steps;
+    const [whole] = (await run(irisTrainer(), always())).steps;
+    expect(part.loss).toBeCloseTo(whole.loss, 6);
+    expect(part.norm).toBeCloseTo(whole.norm, 5);
+  });
+
   it('scale the sum of gradients, not each its own, down to the clip norm', async () => {
     const trainer = irisTrainer({ clipNorm: 1 });
-    const sum: SumGradients = async (gradient, loss, weight) => {
-      expect(gradient).toBe(trainer.state.gradient);
-      expect([loss > 0, weight]).toEqual([true, 136]);
-      gradient.fill(0);
-      gradient.set([30, 40]);
-      return 7;
+    const sum: SumOverMachines = async (numbers) => {
+      const { length } = trainer.state.gradient;
+      const [weight, stop, loss] = numbers.subarray(length);
+      expect([weight, stop, loss > 0]).toEqual([136, 0, true]);
+      numbers.fill(0);
+      numbers.set([300, 400]);
+      numbers.set([10, 0, 70], length);
     };
     const [{ loss, norm }] = await taken(
       trainingSteps(trainer, { batches: named(), steps: 1, rate: () => 0.01, sum }),
@@ -382,7 +415,7 @@ describe('a step whose loss or gradient is not finite', () => {
     yield irisBatch('never asked for');
   }
 
-  async function failure(batches: Iterable<IrisBatch>, sum?: SumGradients) {
+  async function failure(batches: Iterable<IrisBatch>, sum?: SumOverMachines) {
     const trainer = irisTrainer();
     let state = structuredClone(trainer.state);
     try {
@@ -409,13 +442,15 @@ describe('a step whose loss or gradient is not finite', () => {
   });
 
   it('is told by the gradient where the loss is finite, and by the sum over machines', async () => {
-    const poisoned: SumGradients = async (gradient, loss) => {
-      gradient[3] = Number.POSITIVE_INFINITY;
-      return loss;
+    const poisoned: SumOverMachines = async (numbers) => {
+      numbers[3] = Number.POSITIVE_INFINITY;
     };
     const error = await failure(named(), poisoned);
     expect(error).toMatchObject({ what: 'gradient', step: 11, batch: { name: 'batch 0' } });
     expect((error as Error).message).toBe('step 11: the gradient is not finite');
-    expect(await failure(named(), async () => Number.NaN)).toMatchObject({ what: 'loss', step: 11 });
+    const lost: SumOverMachines = async (numbers) => {
+      numbers[numbers.length - 2] = Number.NaN;
+    };
+    expect(await failure(named(), lost)).toMatchObject({ what: 'loss', step: 11 });
   });
 });

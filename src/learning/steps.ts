@@ -2,7 +2,7 @@
 import type { HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
 import { stageOf } from './schedule.js';
-import type { SumGradients, Trainer } from './trainer.js';
+import type { SumOverMachines, Trainer } from './trainer.js';
 
 /** What a step is computed from. */
 export interface StepBatch {
@@ -25,9 +25,9 @@ export interface StepOptions<B extends StepBatch> {
   readonly restart?: number;
   /** Momentum of the average at a step, counted from 0, of so many, where there is an average. */
   readonly momentum?: (step: number, steps: number) => number;
-  /** Without it the gradient is that of the batch alone. */
-  readonly sum?: SumGradients;
-  /** The loop ends before the next step when it aborts. */
+  /** Where several machines each have a part of every batch; see `StepSettings`. */
+  readonly sum?: SumOverMachines;
+  /** The loop ends before the next step when it aborts, of several machines at the same step when that of one does. */
   readonly signal?: AbortSignal;
 }
 
@@ -42,8 +42,8 @@ export interface Step<B extends StepBatch> {
   readonly learningRate: number;
   /** The objective's own scalars. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Milliseconds of the step, and of those what was spent waiting for its batch. */
-  readonly milliseconds: { readonly total: number; readonly waited: number };
+  /** Milliseconds of the step, and of those what was spent waiting for its batch, and for sums over machines. */
+  readonly milliseconds: { readonly total: number; readonly waited: number; readonly summed: number };
 }
 
 /** A loss or gradient that is not finite; the parameters are those before the step. */
@@ -68,28 +68,33 @@ export async function* trainingSteps<B extends StepBatch>(
 ): AsyncGenerator<Step<B>, void, void> {
   const { steps, rate, restart, momentum, sum, signal } = options;
   let step = options.start ?? 0;
-  const more = () => step < steps && !signal?.aborted;
+  let stopped = false;
+  // Of several machines none stops before all know of it, which they do after a step.
+  const stops = () => stopped || (sum === undefined && signal?.aborted === true);
+  const more = () => step < steps && !stops();
   if (!more()) return;
   let begun = performance.now();
   const batches = new ReadAhead(options.batches);
   for await (const batch of batches) {
     const waited = performance.now() - begun;
     // It may have aborted while the batch was made.
-    if (signal?.aborted) return;
+    if (stops()) return;
     if (step === restart) await trainer.restart();
     const { begins, ends } = stageOf(step, steps, restart);
     const learningRate = rate(step - begins, ends - begins);
-    const { loss, norm, metrics } = await trainer.step(batch.tokens, batch.feeds, {
+    const { loss, norm, metrics, stop, summed } = await trainer.step(batch.tokens, batch.feeds, {
       step: step + 1 - begins,
       learningRate,
       momentum: momentum?.(step, steps),
       sum,
+      stop: signal?.aborted,
       meanwhile: () => batches.ahead(),
     });
     if (!Number.isFinite(loss) || !Number.isFinite(norm))
       throw new NonFiniteStep(Number.isFinite(loss) ? 'gradient' : 'loss', step + 1, batch);
     step++;
-    const milliseconds = { total: performance.now() - begun, waited };
+    stopped = stop;
+    const milliseconds = { total: performance.now() - begun, waited, summed };
     yield { step, batch, loss, norm, learningRate, metrics, milliseconds };
     if (!more()) return;
     begun = performance.now();

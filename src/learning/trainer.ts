@@ -48,17 +48,16 @@ export interface StepSettings {
   readonly learningRate: number;
   /** Momentum of the average after the step, where there is one. */
   readonly momentum?: number;
-  /** Without it the gradient is that of the batch alone. */
-  readonly sum?: SumGradients;
-  /** Called, once at most, when a device computes and the host has nothing else to do. */
+  /** Where the batch is a part of one: replaces numbers by their sums over the machines that have its parts. */
+  readonly sum?: SumOverMachines;
+  /** Whether this machine wants the training to stop after the step. */
+  readonly stop?: boolean;
+  /** Called, once at most, when a device computes, or numbers are summed, and the host has nothing else to do. */
   readonly meanwhile?: () => void;
 }
 
-/**
- * Sums over machines that each have a part of the batch: replaces `gradient` by Σ weight · gradient / Σ weight, and gives
- * the loss in the same way.
- */
-export type SumGradients = (gradient: Float32Array, loss: number, weight: number) => Promise<number>;
+/** Replaces the numbers by their sums over all machines, which have to come out the same at each. */
+export type SumOverMachines = (numbers: Float32Array) => Promise<void>;
 
 /** What a step came with. Where loss or norm are not finite the step was not taken: all is as before it. */
 export interface TakenStep {
@@ -66,6 +65,10 @@ export interface TakenStep {
   /** Euclidean norm of the gradient before clipping. */
   readonly norm: number;
   readonly metrics: Readonly<Record<string, number>>;
+  /** Whether a machine wants the training to stop. */
+  readonly stop: boolean;
+  /** Milliseconds that the machines summed; 0 for one machine. */
+  readonly summed: number;
 }
 
 /** By which part a tracked parameter moves, at each update, towards the value of the batch; as PyTorch's momentum. */
@@ -92,6 +95,15 @@ export interface TrainerState extends AdamWState {
   readonly start?: Float32Array;
 }
 
+/** What machines sum beside the gradient and the metrics: weight, whether to stop, loss. */
+const BESIDE = 3;
+
+/** Multiplies a vector; by 0 it becomes 0, whatever was in it. */
+function scale(vector: Float32Array, factor: number): void {
+  if (factor === 0) vector.fill(0);
+  else for (let i = 0; i < vector.length; i++) vector[i] *= factor;
+}
+
 interface Compiled {
   readonly executable: Executable;
   readonly results: Readonly<Record<string, HostTensor>>;
@@ -111,6 +123,8 @@ export class Trainer {
   private optimizer: AdamW | undefined;
   /** What the gradient in `state` came with. */
   private latest: HostTensors = {};
+  /** The gradient, and after it what else machines sum. */
+  private readonly message: Float32Array;
 
   /** `lengthForLayout` is any length; it is the first to be built. */
   constructor(
@@ -118,7 +132,7 @@ export class Trainer {
     protected readonly options: TrainerOptions,
     lengthForLayout: number,
   ) {
-    const { loss, parameters, targets = [] } = this.graph(lengthForLayout);
+    const { loss, parameters, metrics, targets = [] } = this.graph(lengthForLayout);
     this.layout = parameterLayout(parameters);
     // Parameters, gradient and moments; the average; the start.
     const vectors = 4 + (targets.length > 0 || options.averaged ? 1 : 0) + (options.restarts ? 1 : 0);
@@ -126,10 +140,11 @@ export class Trainer {
     const needed = trainingMemory(loss, { parameters: this.layout.length, vectors, recompute });
     refuseTooLarge(needed, engine.memory ?? Number.POSITIVE_INFINITY);
     const flat = () => new Float32Array(this.layout.length);
+    this.message = new Float32Array(this.layout.length + BESIDE + Object.keys(metrics).length);
     const average = targets.length > 0 || options.averaged ? flat() : undefined;
     this.state = {
       parameters: flat(),
-      gradient: flat(),
+      gradient: this.message.subarray(0, this.layout.length),
       firstMoment: flat(),
       secondMoment: flat(),
       ...(average && { average }),
@@ -173,15 +188,48 @@ export class Trainer {
 
   /** A whole optimizer step on one batch: gradient, norm, update, average. */
   async step(tokens: number, feeds: HostTensors, settings: StepSettings): Promise<TakenStep> {
-    const { step, learningRate, momentum, sum } = settings;
-    const { loss: own, weight, metrics } = await this.gradient(tokens, feeds);
-    const loss = sum ? await sum(this.state.gradient, own, weight) : own;
+    const { step, learningRate, momentum, sum, stop = false } = settings;
+    const own = await this.gradient(tokens, feeds);
+    const { loss, metrics, ...rest } = sum
+      ? await this.whole(own, sum, settings)
+      : { ...own, stop, summed: 0 };
     const norm = this.gradientNorm();
     if (Number.isFinite(loss) && Number.isFinite(norm)) {
       await this.update(step, learningRate, norm);
       if (momentum !== undefined) this.follow(momentum);
     }
-    return { loss, norm, metrics };
+    return { loss, norm, metrics, ...rest };
+  }
+
+  /**
+   * From the parts of a batch to the whole: the gradient becomes Σ weight · gradient / Σ weight over the machines, and so do loss
+   * and metrics. A part without weight, such as one without records, counts for nothing, whatever its loss.
+   */
+  private async whole(
+    { loss, weight, metrics }: Pick<TakenStep, 'loss' | 'metrics'> & { readonly weight: number },
+    sum: SumOverMachines,
+    { stop, meanwhile }: StepSettings,
+  ): Promise<Omit<TakenStep, 'norm'>> {
+    const { message, state } = this;
+    const { gradient } = state;
+    scale(gradient, weight);
+    const names = Object.keys(metrics);
+    const weighted = (value: number) => (weight === 0 ? 0 : weight * value);
+    const beside = message.subarray(gradient.length);
+    beside.set([weight, stop ? 1 : 0, weighted(loss), ...names.map((name) => weighted(metrics[name]))]);
+    const begun = performance.now();
+    const summing = sum(message);
+    meanwhile?.();
+    await summing;
+    const [total, stopping, ...means] = beside;
+    const part = total === 0 ? 0 : 1 / total;
+    scale(gradient, part);
+    return {
+      loss: means[0] * part,
+      metrics: Object.fromEntries(names.map((name, i) => [name, means[i + 1] * part])),
+      stop: stopping > 0,
+      summed: performance.now() - begun,
+    };
   }
 
   /** Brings `state` up to date where a device holds it. */

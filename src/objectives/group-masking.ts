@@ -143,6 +143,8 @@ export const groupMasking: Objective<GroupMaskingOptions> = {
     };
   },
   check: checkMasking,
+  // Tokens are replaced by those of other records.
+  byRecord: () => 'loss',
   noise: (_options, spec, { size, tokens }) => ({
     corrupted: { dtype: 'bool', shape: [size, tokens] },
     ...tokenTypes(spec, size, tokens, CORRUPTED),

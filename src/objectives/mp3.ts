@@ -100,6 +100,7 @@ export const mp3: Objective<Mp3Options> = {
     },
   },
   defaults: (_spec, _encoder, chosen) => ({ context_ratio: chosen.context_ratio ?? 0.5 }),
+  byRecord: () => 'noise and loss',
   noise: (_options, _spec, { size, tokens }) => ({ context: { dtype: 'bool', shape: [size, tokens] } }),
   draw: ({ context_ratio }, _spec, shape, batch, _progress, source) => ({
     context: contextTokens(context_ratio, shape, batch, (row) => source('context', row)),

@@ -107,6 +107,12 @@ export interface Objective<O extends object = object> {
   encoderDefaults?(spec: TokenSpec): ({ readonly kind: EncoderKind } & EncoderOptions) | undefined;
   /** Records that a batch needs for its loss to say anything; 1 by default. */
   readonly leastRecords?: number;
+  /**
+   * What of a batch is found record by record, so that several machines may each have a part of it; nothing by default. Of
+   * `loss` the loss is the mean of its parts' losses by their weights, given the noise. Of `noise and loss` the noise of a
+   * row does not depend on other rows either.
+   */
+  byRecord?(options: O, spec: TokenSpec): 'noise and loss' | 'loss' | undefined;
   /** Throws InputError for options that do not go with the rest of the run. */
   check?(options: O, run: RunFacts): void;
   /** The host noise it wants for a batch of this shape; names are graph inputs. */

@@ -52,6 +52,7 @@ export const randomMasking: Objective<MaskingOptions> = {
   paper: 'Devlin et al., NAACL 2019; He et al., CVPR 2022; the baseline of Xie et al., ICLR 2024',
   options: maskingOptions,
   defaults: maskingDefaults,
+  byRecord: () => 'noise and loss',
   check: checkMasking,
   ...randomPositions,
   build: (options, inputs) => maskedAutoencoding(options, inputs, () => selectRandom(inputs)),

@@ -148,6 +148,11 @@ export const regularized = <O extends object>(
     ...objective.draw(options, spec, shape, batch, progress, source),
     ...(options.diffusive_weight && { [DIFFUSIVE_STEPS]: randomDirections(shape, batch, source) }),
   }),
+  // The terms are of all embeddings of a batch.
+  byRecord: (options, spec) =>
+    options.singular_value_weight || options.diffusive_weight
+      ? undefined
+      : objective.byRecord?.(options, spec),
   build: (options, inputs) =>
     withTerms(objective, options, inputs, (pooled) => {
       const embeddings = slice(pooled, 0, 0, inputs.shape.size);

@@ -183,6 +183,8 @@ export const selfie: Objective<SelfieOptions> = {
     return { masking_ratio, decoder_heads };
   },
   check: checkMasking,
+  // A cell of a table is sought in all records of the batch.
+  byRecord: (_options, { kind }) => (kind === 'fields' ? undefined : 'noise and loss'),
   noise: (options, spec, shape) => ({
     ...randomPositions.noise(options, spec, shape),
     contents: { dtype: 'int32', shape: [shape.size, shape.tokens] },

@@ -193,6 +193,7 @@ export const sma: Objective<SmaOptions> = {
       schedule_fraction,
     };
   },
+  byRecord: () => 'noise and loss',
   check(options, run) {
     checkMasking(options, run);
     const map = encoderNamed(run.encoder.kind as EncoderKind).attentionMap?.(run.encoder, run.spec.maxTokens);

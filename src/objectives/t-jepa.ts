@@ -257,5 +257,6 @@ export const tJepa: Objective<TJepaOptions> = {
     const { mean, weight } = weightedMean(squaredError(predicted, asked.targets), asked.used);
     return { loss: mean, weight, hidden, metrics: { target_spread: spread(pooled, rows) } };
   },
+  byRecord: () => 'noise and loss',
   momentum: ({ target_momentum }, progress) => cosineMomentum(target_momentum, progress),
 };

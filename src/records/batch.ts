@@ -255,7 +255,7 @@ export function concatenateBlocks(blocks: readonly TokenBlock[]): TokenBlock {
 }
 
 /** Records `from` … `to - 1` of a block; ids and values are views of it. */
-function sliceBlock(block: TokenBlock, from: number, to: number): TokenBlock {
+export function sliceBlock(block: TokenBlock, from: number, to: number): TokenBlock {
   if (to - from === block.count) return block;
   const start = block.offsets[from];
   const end = block.offsets[to];

@@ -36,10 +36,11 @@ const saved = () => readdir(join(run, 'checkpoints'));
 describe('checkpoints', () => {
   it('give back tensors and place in the run', async () => {
     const tensors = { ...parameters, ...addPrefix(FIRST_MOMENT, parameters) };
-    const path = await saveCheckpoint(run, { step: 1200, tensors, metadata });
+    const ranked = { ...metadata, ranks: 4 };
+    const path = await saveCheckpoint(run, { step: 1200, tensors, metadata: ranked });
     expect(path).toBe(join(run, 'checkpoints', 'step-00001200.safetensors'));
     const loaded = await loadCheckpoint(path);
-    expect(loaded).toEqual({ path, step: 1200, metadata, tensors });
+    expect(loaded).toEqual({ path, step: 1200, metadata: ranked, tensors });
     expect(selectPrefix(FIRST_MOMENT, loaded.tensors)).toEqual(parameters);
   });
 

@@ -25,6 +25,8 @@ export interface CheckpointMetadata {
   readonly config_hash: string;
   /** The version of the library that wrote it. */
   readonly version: string;
+  /** How many processes trained together; 1 by default. */
+  readonly ranks?: number;
 }
 
 export interface Checkpoint {
@@ -90,7 +92,7 @@ export async function saveCheckpoint(
 ): Promise<string> {
   const folder = checkpointsFolder(runDir);
   const path = checkpointPath(runDir, step);
-  const { epoch, position, config_hash, version } = metadata;
+  const { epoch, position, config_hash, version, ranks = 1 } = metadata;
   const chunks = encodeSafetensors(tensors, {
     sha256: NO_CHECKSUM,
     step: String(step),
@@ -98,6 +100,7 @@ export async function saveCheckpoint(
     position: String(position),
     config_hash,
     version,
+    ...(ranks > 1 && { ranks: String(ranks) }),
   });
   const digest = createHash('sha256');
   for (const chunk of chunks) digest.update(chunk);
@@ -134,12 +137,17 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
   });
   const { tensors, metadata } = decodeSafetensors(bytes, path);
   const { sha256, config_hash, version } = metadata;
-  const [step, epoch, position] = [metadata.step, metadata.epoch, metadata.position].map(Number);
+  const [step, epoch, position, ranks] = [
+    metadata.step,
+    metadata.epoch,
+    metadata.position,
+    metadata.ranks ?? 1,
+  ].map(Number);
   if (
     !/^[0-9a-f]{64}$/.test(sha256 ?? '') ||
     config_hash === undefined ||
     version === undefined ||
-    ![step, epoch, position].every(Number.isSafeInteger)
+    ![step, epoch, position, ranks].every(Number.isSafeInteger)
   )
     throw new InputError(
       `${path}: a safetensors file, but not a checkpoint of Lacuna: its metadata lacks what one has`,
@@ -155,7 +163,7 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
     throw new InputError(
       `${path}: corrupted: expected SHA-256 ${sha256.slice(0, 16)}…, its ${bytes.length} bytes give ${found.slice(0, 16)}…`,
     );
-  return { path, step, metadata: { epoch, position, config_hash, version }, tensors };
+  return { path, step, metadata: { epoch, position, config_hash, version, ranks }, tensors };
 }
 
 /**

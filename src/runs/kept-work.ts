@@ -40,6 +40,14 @@ export interface KeptWork {
   remove(): Promise<void>;
 }
 
+/** Keeps nothing: the work of several processes is done anew. */
+export const nothingKept: KeptWork = {
+  begin: async () => {},
+  read: async () => undefined,
+  write: async () => {},
+  remove: async () => {},
+};
+
 /**
  * Opens the pieces of a folder, those of a command that was stopped among them.
  * @param what the work in a word

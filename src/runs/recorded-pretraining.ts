@@ -1,5 +1,5 @@
 /** A pretraining run on disk: each step logged, each validation told, checkpoints on the way. */
-
+import { alone } from '../cluster/ranks.js';
 import type { Config } from '../config/schema.js';
 import { DeviceLost } from '../engine/device-engine.js';
 import { peakMemory } from '../engine/node.js';
@@ -21,11 +21,11 @@ import {
 import { NonFiniteStep, type Step } from '../learning/steps.js';
 import { ChangedData } from '../sources/unchanged.js';
 import { version } from '../version.js';
-import { saveCheckpoint } from './checkpoints.js';
+import { checkpointPath, saveCheckpoint } from './checkpoints.js';
 import { EventFile } from './event-file.js';
 import { runFile } from './folder.js';
 import { type Metrics, MetricsLog, readMetrics } from './metrics-log.js';
-import { isFiniteState, trainerTensors } from './trainer-state.js';
+import { checkSameParameters, isFiniteState, trainerTensors } from './trainer-state.js';
 
 export interface RecordedPretraining extends Pretraining {
   /** Folder of the run. */
@@ -71,16 +71,20 @@ export async function runPretraining(
   const { out, config, trainer } = run;
   const { training } = config;
   const { steps, batch_size } = training;
-  const { until = steps } = run;
+  const { until = steps, ranks = alone } = run;
+  const writes = ranks.rank === 0;
   const resumed = start.step > 0;
   const landmark = constantUntil(training);
-  const log = await MetricsLog.open(runFile(out, 'metrics'), resumed ? start.step : undefined);
-  const logged = resumed ? await readMetrics(log.path) : [];
-  const events = run.tensorboard
-    ? openEvents(out, resumed ? { step: start.step, logged } : undefined)
+  const log = writes
+    ? await MetricsLog.open(runFile(out, 'metrics'), resumed ? start.step : undefined)
     : undefined;
+  const logged = log && resumed ? await readMetrics(log.path) : [];
+  const events =
+    writes && run.tensorboard
+      ? openEvents(out, resumed ? { step: start.step, logged } : undefined)
+      : undefined;
   const append = (line: Metrics) => {
-    log.append(line);
+    log?.append(line);
     events?.append(line);
   };
   const lastLogged = logged.at(-1)?.loss;
@@ -95,9 +99,10 @@ export async function runPretraining(
   let monitors: Monitors | undefined;
   const warned = new Set<string>();
   const write = async ({ step, epoch, position }: Position): Promise<string> => {
+    if (log === undefined) return checkpointPath(out, step);
     await log.flush();
     events?.flush();
-    const metadata = { epoch, position, config_hash, version };
+    const metadata = { epoch, position, config_hash, version, ranks: ranks.size };
     return saveCheckpoint(out, { step, tensors: trainerTensors(trainer), metadata, landmark });
   };
   const save = async (): Promise<string> => {
@@ -108,6 +113,7 @@ export async function runPretraining(
         `step ${at.step}: the parameters are not finite after it, so no checkpoint of it was written; ${advice}`,
       );
     }
+    await checkSameParameters(trainer.state.parameters, at.step, ranks);
     return write(at);
   };
   const diverged = async ({ message, batch }: NonFiniteStep<PretrainingBatch>): Promise<LacunaError> => {
@@ -115,6 +121,8 @@ export async function runPretraining(
     const kept = isFiniteState(trainer)
       ? `the parameters before it are kept in ${await save()}`
       : 'the last checkpoint is kept';
+    // Whoever ends first ends all.
+    await ranks.barrier();
     return new LacunaError(
       `${message}; ${kept}. Its batch holds the file rows ${[...batch.fileRows].join(', ')}; ${advice}`,
     );
@@ -135,11 +143,16 @@ export async function runPretraining(
     }
     const untrained = resumed ? untrainedMonitors(logged) : monitors;
     // Milliseconds of the steps since the last logged line, validation and checkpoints left out.
-    let window = { steps: 0, total: 0, waited: 0 };
+    let window = { steps: 0, total: 0, waited: 0, summed: 0 };
     const record = async ({ step, norm, learningRate, metrics, milliseconds }: Step<PretrainingBatch>) => {
       const { epoch } = at;
-      const { total, waited } = milliseconds;
-      window = { steps: window.steps + 1, total: window.total + total, waited: window.waited + waited };
+      const { total, waited, summed } = milliseconds;
+      window = {
+        steps: window.steps + 1,
+        total: window.total + total,
+        waited: window.waited + waited,
+        summed: window.summed + summed,
+      };
       const validates = step % training.valid_steps === 0 || step === steps || step === until;
       if (validates) {
         valid = await validate(run);
@@ -159,6 +172,7 @@ export async function runPretraining(
       const speed = {
         samples_per_second: (1000 * batch_size * window.steps) / window.total,
         data_wait: window.waited / window.total,
+        ...(ranks.size > 1 && { sum_wait: window.summed / window.total }),
         peak_memory_mib: peakMemory(),
       };
       append({ ...line, ...metrics, ...(validates && { ...valid, ...monitors }), ...speed, seconds });
@@ -170,7 +184,7 @@ export async function runPretraining(
         ...speed,
         seconds_left: (seconds / (step - start.step)) * (steps - step),
       });
-      window = { steps: 0, total: 0, waited: 0 };
+      window = { steps: 0, total: 0, waited: 0, summed: 0 };
     };
 
     const taken = start.step < until ? pretrainingSteps(run, start, signal) : [];
@@ -196,12 +210,16 @@ export async function runPretraining(
   } catch (error) {
     if (error instanceof NonFiniteStep) throw await diverged(error);
     if (error instanceof ChangedData) {
-      const kept = at.step > start.step ? `; what was learned before is kept in ${await save()}` : '';
+      // Of several ranks the others may not have come to it.
+      const kept =
+        ranks.size === 1 && at.step > start.step
+          ? `; what was learned before is kept in ${await save()}`
+          : '';
       throw new InputError(`step ${at.step + 1}: ${error.message}${kept}`, { cause: error });
     }
     throw error instanceof DeviceLost ? await lost(error) : error;
   } finally {
-    log.dispose();
+    log?.dispose();
     events?.dispose();
   }
 }

@@ -1,5 +1,8 @@
 /** The state of a trainer as the tensors of a checkpoint, and back. */
 
+import { createHash } from 'node:crypto';
+import type { Ranks } from '../cluster/ranks.js';
+import { LacunaError } from '../errors.js';
 import { vectorNorm } from '../learning/adamw.js';
 import { matchParameters, parameterViews } from '../learning/parameters.js';
 import type { Trainer, TrainerState } from '../learning/trainer.js';
@@ -46,4 +49,23 @@ export function restoreTrainer({ layout, state }: Trainer, { path, tensors }: Ch
       view.data.set(values[name].data as Float32Array);
     }
   }
+}
+
+/** Throws LacunaError unless all ranks have the same parameters, to the last bit. */
+export async function checkSameParameters(
+  parameters: Float32Array,
+  step: number,
+  ranks: Ranks,
+): Promise<void> {
+  if (ranks.size === 1) return;
+  const { buffer, byteOffset, byteLength } = parameters;
+  const own = createHash('sha256')
+    .update(new Uint8Array(buffer, byteOffset, byteLength))
+    .digest('hex');
+  const hashes = await ranks.gather(own);
+  const other = hashes.findIndex((hash) => hash !== hashes[0]);
+  if (other === -1) return;
+  throw new LacunaError(
+    `step ${step}: the parameters of rank ${other} are not those of rank 0, so they are not written; run all ranks on machines of one kind with one version, and go on from the last checkpoint`,
+  );
 }

@@ -14,6 +14,7 @@ import { begunWork, type KeptWork, keptWork } from '../runs/kept-work.js';
 import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
 import { openRecords } from './open-records.js';
+import { type Shard, shardPath, writeShardManifest } from './shard.js';
 
 /** What `embed` is given. */
 export interface EmbedOptions {
@@ -28,6 +29,8 @@ export interface EmbedOptions {
   readonly config?: ReadingOptions;
   /** What the encoder is computed on; the CPU by default. */
   readonly device?: DeviceName;
+  /** Only this part of the records, into a file of its own with a manifest beside it: see `shardPath`. */
+  readonly shard?: Shard;
 }
 
 /** What `embed` wrote. */
@@ -114,7 +117,8 @@ export async function embed(
   options: EmbedOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<EmbedSummary> {
-  const { out, keep = [], config = {} } = options;
+  const { keep = [], config = {}, shard } = options;
+  const out = shardPath(options.out, shard);
   const write = embeddingWriter(out);
   if (keep.length > 0 && /\.npy$/i.test(out))
     throw new InputError(
@@ -125,7 +129,7 @@ export async function embed(
   const model = await openModel(options.run, { device: options.device }, { onEvent });
   const encoder = encoderOf(model);
   const isOwn = (name: string) => /^embedding(_\d+)?$/i.test(name);
-  const records = await openRecords(options.data, model, { config, out, keep, isOwn });
+  const records = await openRecords(options.data, model, { config, out, keep, isOwn, shard });
   let rows = 0;
   let taken = 0;
   const unfinished = new Unfinished(`${out}.unfinished`, async () => ({
@@ -167,5 +171,7 @@ export async function embed(
   } finally {
     await model.release();
   }
-  return { file: out, rows, ...records.finish('embedded', { onEvent }), dimension: encoder.width };
+  const written = { file: out, rows, ...records.finish('embedded', { onEvent }), dimension: encoder.width };
+  await writeShardManifest(options.out, shard, written);
+  return written;
 }

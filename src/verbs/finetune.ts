@@ -5,6 +5,7 @@
  */
 
 import { basename, join } from 'node:path';
+import { alone } from '../cluster/ranks.js';
 import { type FinetuningSettings, resolveFinetuning } from '../config/defaults.js';
 import { parseConfig } from '../config/parse.js';
 import type { Config, FinetuneOptions } from '../config/schema.js';
@@ -23,16 +24,18 @@ import {
   type Trained,
   type TrainingState,
 } from '../finetuning/labelled-training.js';
+import { checkPartSize, partSize, refuseDevice, refuseMoments } from '../learning/batch-parts.js';
 import { encoderWork } from '../learning/model.js';
-import type { Hooks } from '../learning/progress-event.js';
+import type { Hooks, SharedHooks } from '../learning/progress-event.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { EventFile } from '../runs/event-file.js';
 import { assertNewRun, openRun, type Run, writeRunJson } from '../runs/folder.js';
-import { begunWork, type KeptWork, keptWork } from '../runs/kept-work.js';
+import { begunWork, type KeptWork, keptWork, nothingKept } from '../runs/kept-work.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
 import { runHash } from '../runs/recorded-pretraining.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
+import { checkSameParameters } from '../runs/trainer-state.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { boundsOf, chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
@@ -57,10 +60,15 @@ export interface FinetuneVerbOptions {
   readonly tensorboard?: boolean;
   /** Go on with the fine-tuning that was stopped in this folder. */
   readonly resume?: boolean;
+  /** As of `PretrainOptions`. */
+  readonly rankTimeout?: number;
 }
 
 /** Fine-tunes, scores and writes a run that `predict` can use. Throws InputError for data or options that do not fit. */
-export async function finetune({ run, ...options }: FinetuneVerbOptions, hooks: Hooks = {}): Promise<Scores> {
+export async function finetune(
+  { run, ...options }: FinetuneVerbOptions,
+  hooks: SharedHooks = {},
+): Promise<Scores> {
   return finetuneRuns({ ...options, runs: [run] }, hooks);
 }
 
@@ -68,17 +76,25 @@ export async function finetune({ run, ...options }: FinetuneVerbOptions, hooks: 
  * The same for several pretrained runs of one architecture and one tokenizer, each a method of its own in one table,
  * on the same records in the same order. The run that is written is of the first.
  */
-export async function finetuneRuns(options: FinetuneRunsOptions, hooks: Hooks = {}): Promise<Scores> {
-  return holdFolder(options.out, () => finetuneInto(options, hooks));
+export async function finetuneRuns(options: FinetuneRunsOptions, hooks: SharedHooks = {}): Promise<Scores> {
+  const { ranks = alone } = hooks;
+  if (ranks.rank === 0) return holdFolder(options.out, () => finetuneInto(options, hooks));
+  // All ranks read and learn alike; one of them writes and tells.
+  return finetuneInto(options, { ...hooks, onEvent: undefined });
 }
 
 type FinetuneRunsOptions = Omit<FinetuneVerbOptions, 'run'> & { readonly runs: readonly string[] };
 
-async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise<Scores> {
+async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): Promise<Scores> {
   const { data, targets, out, resume } = options;
   const config = parseConfig({ finetune: options.config ?? {} }, 'config').finetune ?? {};
-  const { onEvent = () => {} } = hooks;
-  if (!(resume && (await begunWork(out)))) await assertNewRun(out, { resume });
+  const { onEvent = () => {}, ranks = alone } = hooks;
+  const writes = ranks.rank === 0;
+  if (ranks.size > 1 && resume)
+    throw new InputError(
+      `${out}: a fine-tuning on several ranks keeps nothing to go on from; leave out --resume`,
+    );
+  if (writes && !(resume && (await begunWork(out)))) await assertNewRun(out, { resume });
   await refuseOverwriteFolder(await inputFiles(data, config.format), out);
   const runs: Run[] = [];
   for (const folder of options.runs) {
@@ -130,6 +146,8 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
     shots,
     settings: resolveFinetuning(config, records(0).counts.train),
   }));
+  for (const { settings } of trainings) checkPartSize('finetune.batch_size', settings.batchSize, ranks);
+  refuseDevice('finetune.device', config.device, ranks);
   onEvent({
     type: 'info',
     message:
@@ -139,7 +157,8 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
       `learning rate ${trainings[0].settings.learningRate}, ${seeds} seeds`,
   });
 
-  const work = await keptWork(out, 'fine-tuning', {
+  const open = ranks.size > 1 ? async () => nothingKept : keptWork;
+  const work = await open(out, 'fine-tuning', {
     version,
     data: hash,
     targets,
@@ -148,7 +167,8 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
   });
   const engine = await openEngine({
     ...config,
-    work: () => encoderWork(run.model, { batch: trainings[0].settings.batchSize, passes: 3 }),
+    work: () =>
+      encoderWork(run.model, { batch: partSize(trainings[0].settings.batchSize, ranks), passes: 3 }),
     report: (message) => onEvent({ type: 'info', message }),
   });
   const starts = [...(config.from_scratch ? [] : runs), undefined];
@@ -167,11 +187,14 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
     for (const { split, shots, context, records } of draws) {
       const place = trainings.findIndex((training) => training.shots === shots);
       const { settings } = trainings[place];
+      const network = encoderNetwork({ ...run.model, dropout: settings.dropout, head: settings.head });
+      refuseMoments(network.build(spec, 1, network.maxTokens).loss, run.model.encoder.kind, ranks);
       trainers[place] ??= new LabelledTrainer(
         engine,
-        encoderNetwork({ ...run.model, dropout: settings.dropout, head: settings.head }),
+        network,
         { spec, metric, ...taskOf(labelled) },
         settings,
+        ranks,
       );
       const onStep = (at: Parameters<typeof report>[0]) => report({ ...at, ...settings, context });
       const whole = shots === undefined ? trainers[place].on(taskOf(records(0))) : undefined;
@@ -194,9 +217,10 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
               }
               const { signal } = hooks;
               const name = [method, context, `seed ${seed}`].filter(Boolean).join(', ');
-              const curve = options.tensorboard
-                ? openCurve(out, name, options.resume ? (state?.step ?? 0) : undefined)
-                : undefined;
+              const curve =
+                options.tensorboard && writes
+                  ? openCurve(out, name, options.resume ? (state?.step ?? 0) : undefined)
+                  : undefined;
               try {
                 const trained = await trainer.train({
                   ...settings,
@@ -246,6 +270,8 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
       ...(differences.length > 0 && { differences }),
       ...(engine.device && { adapter: engine.device.name }),
     };
+    if (kept) await checkSameParameters(kept.trained.parameters, kept.trained.step, ranks);
+    if (!writes) return scores;
     if (kept) {
       await writeFinetunedRun(out, run, spec, { targets, config, kept, engine });
       await writeLearned(out, config.from_scratch ? undefined : run, labelled.hashes, kept.members.train);

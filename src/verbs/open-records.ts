@@ -11,6 +11,7 @@ import { type EncodedRecords, encodedRecords } from '../models/encoded-records.j
 import type { OpenModel } from '../models/open-model.js';
 import type { DataSource } from '../records/record-batch.js';
 import { openData } from './open-data.js';
+import { type Shard, takeShard } from './shard.js';
 
 /** How a file is read, and what is written of it. */
 export interface OpenRecordsOptions {
@@ -21,6 +22,8 @@ export interface OpenRecordsOptions {
   readonly keep?: readonly string[];
   /** Whether the output has a column of this name of its own. */
   readonly isOwn?: (name: string) => boolean;
+  /** Only a part of the records is given; all are counted. */
+  readonly shard?: Shard;
 }
 
 /** Consecutive records of a file, with the cells of the kept columns, column by column. */
@@ -44,7 +47,7 @@ export interface OpenRecords {
 export async function openRecords(
   path: string,
   { tokenizer, schema }: Pick<OpenModel, 'tokenizer' | 'schema'>,
-  { config = {}, out, keep = [], isOwn = () => false }: OpenRecordsOptions,
+  { config = {}, out, keep = [], isOwn = () => false, shard }: OpenRecordsOptions,
 ): Promise<OpenRecords> {
   const rejected = new RejectedRecords();
   const onBadRecord = config.on_bad_record ?? 'auto';
@@ -63,7 +66,8 @@ export async function openRecords(
       let count = 0;
       for await (const records of encodedRecords(tokenizer, source, { verbatim, beside, reject, encoding })) {
         count += records.block.count;
-        yield { ...records, cells: keptCells(records.batch, kept, records.places) };
+        const own = takeShard(records, shard);
+        if (own.block.count > 0) yield { ...own, cells: keptCells(own.batch, kept, own.places) };
       }
       if (count === 0) throw new InputError(`${path}: no record could be read; ${rejected.summary()}`);
     },

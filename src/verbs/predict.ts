@@ -10,6 +10,7 @@ import { ownFiles } from '../runs/folder.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import { inputFiles } from '../sources/data-files.js';
 import { openRecords } from './open-records.js';
+import { type Shard, shardPath, writeShardManifest } from './shard.js';
 
 /** What `predict` is given. */
 export interface PredictOptions {
@@ -23,6 +24,8 @@ export interface PredictOptions {
   readonly config?: ReadingOptions;
   /** What an encoder is computed on; the CPU by default. */
   readonly device?: DeviceName;
+  /** Only this part of the records, into a file of its own with a manifest beside it: see `shardPath`. */
+  readonly shard?: Shard;
 }
 
 /** What `predict` wrote. */
@@ -36,9 +39,10 @@ export interface PredictSummary {
 
 /** Predicts the records in input order; bad ones are left out and counted. Nothing is left of `out` when it fails. */
 export async function predict(
-  { run: folder, data, out, keep = [], config = {}, device }: PredictOptions,
+  { run: folder, data, out: whole, keep = [], config = {}, device, shard }: PredictOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<PredictSummary> {
+  const out = shardPath(whole, shard);
   const write = tableWriter(out);
   await refuseOverwrite(await inputFiles(data, config.format), out);
   await refuseOverwrite(await ownFiles(folder), out);
@@ -48,7 +52,7 @@ export async function predict(
   const predicted = predictedColumns(spec);
   const taken = new Set(predicted.map(({ name }) => name.toLowerCase()));
   const isOwn = (name: string) => taken.has(name.toLowerCase());
-  const opened = await openRecords(data, model, { config, out, keep, isOwn });
+  const opened = await openRecords(data, model, { config, out, keep, isOwn, shard });
   let count = 0;
 
   async function* predictions(): AsyncGenerator<TableCell[][]> {
@@ -72,5 +76,7 @@ export async function predict(
   } finally {
     await model.release();
   }
-  return { file: out, rows: count, ...opened.finish('predicted', { onEvent }) };
+  const written = { file: out, rows: count, ...opened.finish('predicted', { onEvent }) };
+  await writeShardManifest(whole, shard, written);
+  return written;
 }

@@ -3,6 +3,7 @@
  * open, plan, fit, read the first block, resolve the configuration, then step, validate and checkpoint.
  */
 import { basename } from 'node:path';
+import { alone, type Ranks } from '../cluster/ranks.js';
 import { modelOf } from '../config/defaults.js';
 import { mergeConfigs, parseConfig } from '../config/parse.js';
 import type { Config, UserConfig } from '../config/schema.js';
@@ -17,19 +18,21 @@ import { checkMonitorTarget, readMonitorLabels } from '../datasets/watched-label
 import { versionsOn } from '../engine/engine.js';
 import { defaultThreads, runtimeVersions } from '../engine/node.js';
 import { openEngine } from '../engine/open-engine.js';
-import { InputError } from '../errors.js';
+import { InputError, LacunaError } from '../errors.js';
 import { holdFolder } from '../files/hold-folder.js';
 import { list } from '../files/manifest.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { unfitLearningRate } from '../learning/adamw.js';
+import { partSize, refuseDevice } from '../learning/batch-parts.js';
 import { trainerOn } from '../learning/device-trainer.js';
 import { marginalPrediction } from '../learning/marginal.js';
 import { encoderWork, objectiveOf, restartStep } from '../learning/model.js';
 import { monitoredRecords } from '../learning/monitors.js';
 import { initializeParameters } from '../learning/parameters.js';
-import type { Hooks } from '../learning/progress-event.js';
+import type { SharedHooks } from '../learning/progress-event.js';
 import { recordGroups } from '../learning/record-groups.js';
-import { BEGINNING, pretrainingGraphFor } from '../learning/self-supervision.js';
+import { BEGINNING, checkParts, pretrainingGraphFor } from '../learning/self-supervision.js';
+import type { Trainer } from '../learning/trainer.js';
 import { blockLengths, bucketLengths, concatenateBlocks, firstRecords } from '../records/batch.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { profileSource } from '../records/profile.js';
@@ -67,6 +70,8 @@ export interface PretrainOptions {
   readonly blockValues?: number;
   /** Plug-ins that are loaded already, for the run's configuration to name. */
   readonly plugins?: readonly string[];
+  /** Of several processes: how many seconds one waits for the others before all are ended; 1,800 by default. */
+  readonly rankTimeout?: number;
 }
 
 /** What `pretrain` did. */
@@ -99,22 +104,26 @@ const BLOCKS_AT_ONCE = 2;
 const SAMPLE_RECORDS = 1 << 16;
 
 /** Pretrains; see `PretrainOptions`. Throws InputError for bad data or configuration, LacunaError when the run fails. */
-export async function pretrain(options: PretrainOptions, hooks: Hooks = {}): Promise<PretrainSummary> {
-  return holdFolder(options.out, () => pretrainInto(options, hooks));
+export async function pretrain(options: PretrainOptions, hooks: SharedHooks = {}): Promise<PretrainSummary> {
+  const work = () => pretrainInto(options, hooks);
+  return hooks.ranks === undefined || hooks.ranks.rank === 0 ? holdFolder(options.out, work) : work();
 }
 
-async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<PretrainSummary> {
+async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promise<PretrainSummary> {
   const started = performance.now();
   const { data: path, out, resume = false, blockValues = BLOCK_VALUES } = options;
   const asked = mergeConfigs(parseConfig(options.config ?? {}, 'config'), {
     plugins: options.plugins?.slice() ?? [],
   });
-  const emit = hooks.onEvent ?? (() => {});
+  const { ranks = alone } = hooks;
+  // All ranks read, decide and learn alike; one of them writes and tells.
+  const writes = ranks.rank === 0;
+  const emit = (writes && hooks.onEvent) || (() => {});
   const warn = (message: string) => emit({ type: 'warning', message });
 
   // A run that was killed before its configuration was written has nothing to go on from, and starts anew.
   const stored = resume && (await hasConfig(out)) ? await readStored(out) : undefined;
-  if (!stored) await assertNewRun(out, { resume });
+  if (!stored && writes) await assertNewRun(out, { resume });
   const origin = stored ? undefined : await openOrigin(asked.training ?? {}, warn);
   const rejected = new RejectedRecords();
   const reading = stored?.config.data ?? asked.data ?? {};
@@ -163,15 +172,12 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
   };
   const { block, validation, records, inMemory } = await firstBlock(streamOptions, plan, most);
 
-  const config = plan.config({
-    tokenizer,
-    hash,
-    records,
-    threads: defaultThreads(),
-    versions: runtimeVersions(),
-  });
+  // One configuration for all, also where their machines differ.
+  const threads = Math.min(...(await ranks.gather(String(defaultThreads()))).map(Number));
+  const config = plan.config({ tokenizer, hash, records, threads, versions: runtimeVersions() });
   const model = modelOf(config, spec);
   const { training } = config;
+  checkParts(model, training, ranks);
   const { leastRecords = 1 } = objectiveOf(model);
   const fewest = Math.min(training.batch_size, records, validation.count);
   if (fewest < leastRecords) {
@@ -212,9 +218,11 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
   const unfit = unfitLearningRate(training.learning_rate);
   if (unfit) warn(unfit);
   const buckets = bucketsFor(block, validation, spec, inMemory && rewrite === undefined);
+  const size = partSize(training.batch_size, ranks);
+  refuseDevice('training.device', training.device, ranks);
   const engine = await openEngine({
     ...training,
-    work: () => encoderWork(model, { batch: training.batch_size, passes: 3 }),
+    work: () => encoderWork(model, { batch: size, passes: 3 }),
     report: (message) => emit({ type: 'info', message }),
   });
   const written: Config = {
@@ -224,7 +232,7 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
   };
   const restart = restartStep(model, training.steps);
   const trainerOptions = {
-    build: (tokens: number) => pretrainingGraphFor(model, training.batch_size, tokens),
+    build: (tokens: number) => pretrainingGraphFor(model, size, tokens),
     weightDecay: training.weight_decay,
     clipNorm: training.clip_norm,
     recompute: training.recompute,
@@ -246,10 +254,11 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
       const from = plan.start.origin ?? (await openOrigin(training, warn));
       trainer.begin(from ? parametersFrom(from, model, trainer.layout, fresh) : fresh);
     }
+    await startTogether(trainer, ranks, runHash(config));
     const { seed } = training;
     const groups = await recordGroups(engine, model, block, { seed, signal: hooks.signal });
     if (groups) emit({ type: 'info', message: describeGroups(groups, { training, buckets, groups }, block) });
-    if (!stored) {
+    if (!stored && writes) {
       await writeRunJson(out, 'tokenizer', tokenizer.toJSON());
       await writeRunJson(out, 'schema', schemaOf(source));
       await learned?.write(out);
@@ -259,12 +268,19 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
       type: 'info',
       message: describeRun(written, spec, trainer.layout.length, records, buckets, checkpoint),
     });
+    const before = checkpoint?.metadata.ranks ?? ranks.size;
+    if (before !== ranks.size) {
+      warn(
+        `the checkpoint is of ${describeRanks(before)} and this is ${describeRanks(ranks.size)}: the steps are the same but for rounding`,
+      );
+    }
     const result = await runPretraining(
       {
         out,
         config,
         until: options.until,
         tensorboard: options.tensorboard,
+        ranks,
         model,
         training,
         restart,
@@ -278,20 +294,20 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
         blocks:
           inMemory && rewrite === undefined
             ? () => [block]
-            : passesOf(streamOptions, rewrite, async () => learned?.write(out)),
+            : passesOf(streamOptions, rewrite, async () => writes && learned?.write(out)),
       },
       checkpoint ? { step: checkpoint.step, ...checkpoint.metadata } : BEGINNING,
       hooks,
     );
-    if (!inMemory) await learned?.write(out);
+    if (!inMemory && writes) await learned?.write(out);
     for (const message of [unassigned.summary(), unknown?.summary('learned from')])
       if (message) warn(message);
     const rejectedSummary = rejected.summary();
-    if (rejectedSummary) {
+    if (rejectedSummary && writes) {
       warn(`${rejectedSummary}; listed in rejected.jsonl`);
       await writeRunFile(out, 'rejected', [rejected.jsonLines()]);
     }
-    if (!result.interrupted) {
+    if (!result.interrupted && writes) {
       await writeRunFile(out, 'encoder', [encoderBytes(model, tokenizer, trainer.parameters)]);
       await list(out, basename(runFile(out, 'metrics')));
       await writeRunFile(out, 'done', [new TextEncoder().encode(`${result.step} steps\n`)]);
@@ -308,6 +324,25 @@ async function pretrainInto(options: PretrainOptions, hooks: Hooks): Promise<Pre
   } finally {
     await trainer.release();
   }
+}
+
+const describeRanks = (ranks: number): string => (ranks === 1 ? 'one process' : `${ranks} ranks`);
+
+/**
+ * Has all ranks begin with the state of rank 0. Throws LacunaError where they do not agree on what is learned, as when they
+ * see different files.
+ */
+async function startTogether({ state }: Trainer, ranks: Ranks, hash: string): Promise<void> {
+  const hashes = await ranks.gather(hash);
+  const other = hashes.findIndex((one) => one !== hashes[0]);
+  if (other !== -1) {
+    throw new LacunaError(
+      `rank ${other} has another configuration than rank 0, or other data; give all ranks the same files, program and arguments`,
+    );
+  }
+  const { parameters, firstMoment, secondMoment, average, start } = state;
+  for (const vector of [parameters, firstMoment, secondMoment, average, start])
+    if (vector) await ranks.broadcast(vector);
 }
 
 /** The tokenizer of a plan, fitted where it has to be, and the part of each record. */
@@ -362,7 +397,7 @@ async function firstBlock(streamOptions: TokenStreamOptions, { rule, counts }: R
 function passesOf(
   { onLearned, ...options }: TokenStreamOptions,
   rewrite: ((batch: RecordBatch, epoch: number) => RecordBatch) | undefined,
-  onPassed: () => Promise<void>,
+  onPassed: () => Promise<unknown>,
 ): (epoch: number) => AsyncGenerator<TokenBlock> {
   const sums: number[] = [];
   const blocks = (epoch: number, more: Partial<TokenStreamOptions> = {}) => {

@@ -3,14 +3,19 @@
  * signals, progress and pages. Stopping is asked for, never forced, so that files are closed and checkpoints written.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import type { Hooks, ProgressEvent } from '../learning/progress-event.js';
+import { launchedBy } from '../cluster/launcher.js';
+import type { Ranks } from '../cluster/ranks.js';
+import { InputError } from '../errors.js';
+import type { Hooks, ProgressEvent, SharedHooks } from '../learning/progress-event.js';
+import type { Shard } from '../verbs/shard.js';
 import { receiveError, type SentError, sendError } from './sent-error.js';
 import { type VerbName, type Verbs, verbs } from './verb-table.js';
 
 type Message =
   | { readonly type: 'event'; readonly event: ProgressEvent }
   | { readonly type: 'result'; readonly result: unknown }
-  | { readonly type: 'error'; readonly error: SentError };
+  /** `now`: it is not worth waiting for the end of the thread, which may itself wait for other processes. */
+  | { readonly type: 'error'; readonly error: SentError; readonly now: boolean };
 
 interface Job {
   readonly lacunaVerb: VerbName;
@@ -30,6 +35,41 @@ function pluginsOf(options: object): string[] {
   return [...new Set([...plugins, ...(config.plugins ?? [])])];
 }
 
+/** What a verb takes that several processes can do together. */
+interface RankOptions {
+  /** How many seconds a process waits for the others before all are ended; 1,800 by default. */
+  readonly rankTimeout?: number;
+}
+
+/** What processes that a launcher started do together. */
+const together: readonly VerbName[] = ['pretrain', 'finetune'];
+
+/** What each of them does for a part of the records, without the others. */
+const apart: readonly VerbName[] = ['embed', 'predict'];
+
+/**
+ * The processes that a launcher started beside this one; undefined for one alone. The thread that opens them is the one that
+ * has to take leave. Throws InputError for a verb that they would each do for themselves, into one folder.
+ */
+async function openRanks(verb: VerbName, { rankTimeout }: RankOptions): Promise<Ranks | undefined> {
+  const launched = launchedBy(process.env);
+  if (!launched) return undefined;
+  const { launcher, size } = launched;
+  if (apart.includes(verb)) return undefined;
+  if (!together.includes(verb)) {
+    throw new InputError(
+      `${verb}: ${launcher} started ${size} processes, and this command is for one; start it alone (several can do ${[...together, ...apart].join(', ')})`,
+    );
+  }
+  return (await import('../cluster/mpi.js')).openMpi(launched, rankTimeout);
+}
+
+/** The part of the records that falls to this process, unless it is told which. */
+function ownPart(verb: VerbName): { readonly shard?: Shard } {
+  const launched = launchedBy(process.env);
+  return launched && apart.includes(verb) ? { shard: { index: launched.rank, of: launched.size } } : {};
+}
+
 /** Calls a verb in a worker of its own. Options must be plain data. */
 export function inBackground<V extends VerbName>(
   verb: V,
@@ -47,6 +87,7 @@ export function inBackground<V extends VerbName>(
       if (message.type === 'event') onEvent(message.event);
       else if (message.type === 'result') settle = () => resolve(message.result);
       else settle = () => reject(receiveError(message.error, signal));
+      if (message.type === 'error' && message.now) settle();
     });
     worker.on('error', (error) => {
       settle = () => reject(error);
@@ -66,13 +107,21 @@ async function work({ lacunaVerb, options, plugins }: Job): Promise<void> {
   const controller = new AbortController();
   port.on('message', () => controller.abort());
   const send = (message: Message) => port.postMessage(message);
-  const run: (options: never, hooks: Hooks) => Promise<unknown> = verbs[lacunaVerb];
+  const run: (options: never, hooks: SharedHooks) => Promise<unknown> = verbs[lacunaVerb];
+  let ranks: Ranks | undefined;
   try {
     if (plugins.length > 0) await (await import('../plugins.js')).loadPlugins(plugins);
-    const hooks: Hooks = { signal: controller.signal, onEvent: (event) => send({ type: 'event', event }) };
-    send({ type: 'result', result: await run(options as never, hooks) });
+    ranks = await openRanks(lacunaVerb, options as RankOptions);
+    const hooks: SharedHooks = {
+      signal: controller.signal,
+      onEvent: (event) => send({ type: 'event', event }),
+      ranks,
+    };
+    const result = await run({ ...ownPart(lacunaVerb), ...(options as object) } as never, hooks);
+    await ranks?.finalize();
+    send({ type: 'result', result });
   } catch (error) {
-    send({ type: 'error', error: sendError(error, controller.signal.aborted) });
+    send({ type: 'error', error: sendError(error, controller.signal.aborted), now: ranks !== undefined });
   } finally {
     port.close();
   }

@@ -3,7 +3,7 @@
 import type { BenchOptions } from '../benchmark/bench.js';
 import type { ReportOptions } from '../benchmark/report.js';
 import type { DemoOptions } from '../demo/demo.js';
-import type { Hooks } from '../learning/progress-event.js';
+import type { Hooks, SharedHooks } from '../learning/progress-event.js';
 import type { SweepVerbOptions } from '../sweep/sweep.js';
 import type { AnomaliesOptions } from '../verbs/anomalies.js';
 import type { AttributeOptions } from '../verbs/attribute.js';
@@ -29,11 +29,11 @@ import type { WatchOptions } from '../verbs/watch.js';
 export const verbs = {
   inspect: async (options: InspectOptions, _hooks?: Hooks) =>
     (await import('../verbs/inspect.js')).inspect(options),
-  pretrain: async (options: PretrainOptions, hooks?: Hooks) =>
+  pretrain: async (options: PretrainOptions, hooks?: SharedHooks) =>
     (await import('../verbs/pretrain.js')).pretrain(options, hooks),
   fit: async (options: FitVerbOptions, hooks?: Hooks) =>
     (await import('../verbs/fit.js')).fit(options, hooks),
-  finetune: async (options: FinetuneVerbOptions, hooks?: Hooks) =>
+  finetune: async (options: FinetuneVerbOptions, hooks?: SharedHooks) =>
     (await import('../verbs/finetune.js')).finetune(options, hooks),
   probe: async (options: ProbeVerbOptions, hooks?: Hooks) =>
     (await import('../verbs/probe.js')).probe(options, hooks),

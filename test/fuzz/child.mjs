@@ -5,7 +5,9 @@ import { LacunaError } from '../../dist/errors.js';
 import { inputOf } from './mutate.mjs';
 import { parsersOf, Refused } from './parsers.mjs';
 
-const { plan, seed, from, folder, runs, place, most } = JSON.parse(process.argv[2]);
+const { plan, seed, from, folder, runs, place, most } = await new Promise((resolve) =>
+  process.once('message', resolve),
+);
 const parsers = await parsersOf(folder, runs);
 
 /** What is wrong with a way of failing; undefined where it is a refusal in one line. */

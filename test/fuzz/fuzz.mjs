@@ -34,10 +34,12 @@ function inputAt(plan, counted) {
 /** The inputs from `from` on in one process, until it ends or is ended. */
 function attempt(settings) {
   return new Promise((resolve) => {
-    const child = fork(new URL('child.mjs', import.meta.url), [JSON.stringify({ ...settings, most: MOST })], {
+    const child = fork(new URL('child.mjs', import.meta.url), [], {
       execArgv: ['--expose-gc', '--max-old-space-size=1500'],
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
+    // Not as an argument, which may not be long.
+    child.send({ ...settings, most: MOST });
     let said = '';
     child.stderr.on('data', (chunk) => {
       said = `${said}${chunk}`.slice(-2000);

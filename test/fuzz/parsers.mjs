@@ -1,13 +1,14 @@
 // @ts-nocheck: plain JavaScript that runs what is built
 /** Every reader of ours by name: its valid files, and how a file is read by it to the end. */
-import { copyFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseConfigText } from '../../dist/config/parse.js';
-import { keptAttempts } from '../../dist/fit/kept-attempts.js';
+import { MANIFEST, readManifest } from '../../dist/files/manifest.js';
 import { readFit } from '../../dist/fit/saved-fit.js';
 import { openBytes } from '../../dist/records/open-bytes.js';
 import { loadCheckpoint } from '../../dist/runs/checkpoints.js';
 import { readRunConfig, readRunSchema, readTokenizer } from '../../dist/runs/folder.js';
+import { begunWork, keptWork } from '../../dist/runs/kept-work.js';
 import { readLabels } from '../../dist/runs/labels.js';
 import { readLearnedRecords } from '../../dist/runs/learned-records.js';
 import { readMetrics } from '../../dist/runs/metrics-log.js';
@@ -91,8 +92,10 @@ export async function parsersOf(folder, runs) {
   const ofRun = (run, file, read, more = {}) => {
     const copy = join(folder, `${run} ${file.replaceAll('/', ' ')}`);
     cpSync(join(runs, run), copy, { recursive: true });
+    // Whose checksums would refuse a damaged file before it is read.
+    rmSync(join(copy, MANIFEST), { force: true });
     return {
-      seeds: [readFileSync(join(copy, file))],
+      seeds: more.seeds ?? [readFileSync(join(copy, file))],
       cost: 10,
       async read(bytes) {
         writeFileSync(join(copy, file), bytes);
@@ -163,6 +166,7 @@ export async function parsersOf(folder, runs) {
     labels: ofRun('tuned', 'labels.json', readLabels),
     scores: ofRun('tuned', 'scores.json', readScores),
     fit: ofRun('fit', 'fit.json', readFit, { cost: 20 }),
+    manifest: ofRun('run', MANIFEST, readManifest, { seeds: [readFileSync(join(runs, 'run', MANIFEST))] }),
     models: ofRun('fit', 'models.safetensors', readFit, { cost: 20, repair: repairedSafetensors }),
     attempts: {
       seeds: [Buffer.from('{"key":"0123456789abcdef"}')],
@@ -170,7 +174,8 @@ export async function parsersOf(folder, runs) {
       async read(bytes) {
         mkdirSync(join(folder, 'begun', 'attempts'), { recursive: true });
         writeFileSync(join(folder, 'begun', 'attempts', 'key.json'), bytes);
-        await keptAttempts(join(folder, 'begun'), {});
+        if (await begunWork(join(folder, 'begun'))) await keptWork(join(folder, 'begun'), 'fit', {});
+        else throw new Refused('no work was begun here');
       },
     },
     lmdb: { seeds: seeds.lmdb, cost: 10, read: onDisk('a.lmdb') },

@@ -1,0 +1,43 @@
+/** The parts of a batch that several processes have, and what cannot be divided so. */
+import { alone, type Ranks } from '../cluster/ranks.js';
+import { InputError } from '../errors.js';
+import { trackedOf, type Value } from '../graph/index.js';
+
+/** Rows of a batch that each of several processes has. */
+export const partSize = (batchSize: number, ranks: Ranks = alone): number => batchSize / ranks.size;
+
+/** The records of a batch that this process has, none in what the last ones of a short batch have, and their place in it. */
+export function partOfRecords(
+  records: Int32Array,
+  batchSize: number,
+  ranks: Ranks = alone,
+): { readonly own: Int32Array; readonly firstRow: number } {
+  const size = partSize(batchSize, ranks);
+  const firstRow = ranks.rank * size;
+  return { own: records.subarray(firstRow, firstRow + size), firstRow };
+}
+
+/** Throws InputError unless all parts of such a batch are as large. */
+export function checkPartSize(key: string, batchSize: number, { size }: Ranks): void {
+  if (batchSize % size === 0) return;
+  const [below, above] = [Math.floor, Math.ceil].map((round) => size * round(batchSize / size));
+  throw new InputError(
+    `${key}: expected a multiple of the ${size} ranks, of which each has a part of the batch, got ${batchSize}; try ${below > 0 ? `${below} or ` : ''}${above}`,
+  );
+}
+
+/** Throws InputError where a loss depends on moments of all records of a batch. */
+export function refuseMoments(loss: Value, encoder: string, { size }: Ranks): void {
+  if (size === 1 || trackedOf([loss]).length === 0) return;
+  throw new InputError(
+    `encoder.kind: ${encoder}, with these options, has batch norm, whose moments are of all records of a batch, and each of the ${size} ranks has only a part; start one process alone, or choose another encoder or norm`,
+  );
+}
+
+/** Throws InputError where a GPU is asked for. */
+export function refuseDevice(key: string, device: string | undefined, { size }: Ranks): void {
+  if (size === 1 || device === undefined || device === 'cpu') return;
+  throw new InputError(
+    `${key}: ${device}, but gradients on a GPU are not summed over the ${size} ranks; leave out --device, or start one process alone`,
+  );
+}
