@@ -166,9 +166,13 @@ export async function parquetReader(file: ByteFile): Promise<Reader> {
         const { ranges, readColumn } = await scan(metadata);
         for (const range of ranges) {
           const cells: unknown[][] = [];
-          for (const { name } of selected)
-            cells.push(Array.from(await readColumn({ column: name, ...range })));
           const count = range.rowEnd - range.rowStart;
+          for (const { name } of selected) {
+            const own = Array.from(await readColumn({ column: name, ...range }));
+            if (own.length !== count)
+              throw new Error(`column ${JSON.stringify(name)} has ${own.length} cells for ${count} records`);
+            cells.push(own);
+          }
           for (let first = 0; first < count; first += BATCH_RECORDS) {
             const end = Math.min(count, first + BATCH_RECORDS);
             const part = (i: number) => cells[i].slice(first, end);
