@@ -209,6 +209,8 @@ describe('a run that was stopped goes on as if it had not been', () => {
     const config = JSON.parse(await readFile(join(run, 'config.json'), 'utf8'));
     config.training.clip_norm = 3;
     await writeFile(join(run, 'config.json'), JSON.stringify(config));
+    expect(await refused('--resume')).toContain('config.json: corrupted');
+    await rm(join(run, 'SHA256SUMS'));
     expect(await refused('--resume')).toContain('is not the configuration that');
   });
 });

@@ -66,10 +66,18 @@ it('shows a run as it goes on: the same page until its folder changes, then a ne
   expect(text).toMatch(/<mark>/);
   const tag = { headers: { 'if-none-match': first.headers.get('etag')! } };
   expect((await fetch(address, tag)).status).toBe(304);
+  // The log of a run that goes on has no checksum yet.
+  await rm(join(at('sma'), 'SHA256SUMS'));
   await appendFile(join(at('sma'), 'metrics.jsonl'), '{"step":4,"loss":0.125,"seconds":9}\n');
   const later = await fetch(address, tag);
   expect([later.status, await later.text()]).toEqual([200, expect.stringContaining('0.125')]);
   expect(await (await fetch(`${address}/live.js`)).text()).toContain('setInterval');
+  // A damaged folder is told in words, not hidden behind a page that no longer changes.
+  const config = await readFile(join(at('sma'), 'config.json'));
+  await writeFile(join(at('sma'), 'config.json'), '{');
+  const damaged = await fetch(address);
+  expect([damaged.status, await damaged.text()]).toEqual([500, expect.stringContaining('config.json')]);
+  await writeFile(join(at('sma'), 'config.json'), config);
   // Whoever watches learns why there are no masks.
   await rename(at('m.txt'), at('gone.txt'));
   await copyFile(

@@ -54,6 +54,10 @@ export async function watch(
       return context.text(`this page answers to ${HOST} alone`, 403);
     return next();
   });
+  app.onError((error, context) => {
+    if (!(error instanceof LacunaError)) throw error;
+    return context.text(error.message, 500);
+  });
   app.get('/', async (context) => {
     const tag = await pages.tag();
     context.header('etag', tag);

@@ -61,6 +61,8 @@ describe.skipIf(chromiumPath === undefined)('pages in Chromium', () => {
       });
       await probe({ run: at(kind), data: at('molecules.csv'), targets: ['mutagenic'] });
     }
+    // As if it went on: the log of a run that is done has a checksum.
+    await rm(at('sma/SHA256SUMS'));
     await map({ run: at('sma'), data: at('molecules.csv'), out: at('map.html') });
     await compare({ runs: [at('sma'), at('random-masking')], out: at('compare.html') });
   });
