@@ -11,7 +11,7 @@ import type { ByolOptions } from '../objectives/byol.js';
 import { objectives } from '../objectives/index.js';
 import type { GroupingContext, Objective } from '../objectives/objective.js';
 import { AVERAGE, loadCheckpoint, START } from '../runs/checkpoints.js';
-import { openRun, readRunConfig, runFile } from '../runs/folder.js';
+import { openRun, readRunConfig, runFile, writeRunJson } from '../runs/folder.js';
 import { readMetrics } from '../runs/metrics-log.js';
 import { parametersFrom } from '../runs/origin.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
@@ -120,7 +120,7 @@ describe('a run that starts from another', () => {
     await rm(join(gone, 'checkpoints'), { recursive: true });
     const kept = await readRunConfig(gone);
     const moved = { ...kept, training: { ...kept.training, from: join(folder, 'gone') } };
-    await writeFile(runFile(gone, 'config'), JSON.stringify(moved));
+    await writeRunJson(gone, 'config', moved);
     await expect(run('from gone', elsewhere, { resume: true })).rejects.toThrow('could not be read');
     await run('from first, interrupted', {}, { resume: true });
     expect(await lines(out)).toEqual(await lines(whole));
