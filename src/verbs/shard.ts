@@ -1,9 +1,9 @@
 /** A part of a file's records that one of several processes works on, and the file that it writes. */
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
+import { writeFileAtomically } from '../files/atomic-file.js';
 import type { EncodedRecords } from '../models/encoded-records.js';
 import { sliceBlock } from '../records/batch.js';
-import { writeJson } from '../runs/folder.js';
 
 /** Which of so many parts, from 0. */
 export interface Shard {
@@ -53,10 +53,9 @@ export async function writeShardManifest(
 ): Promise<void> {
   if (shard === undefined) return;
   const { dir, name, ext } = partOf(out, shard);
-  await writeJson(join(dir, `${name}.json`), {
-    ...written,
-    file: name + ext,
-    part: shard.index,
-    parts: shard.of,
-  });
+  const manifest = { ...written, file: name + ext, part: shard.index, parts: shard.of };
+  // In no manifest of the folder, which parts that end together would write over each other.
+  await writeFileAtomically(join(dir, `${name}.json`), [
+    new TextEncoder().encode(`${JSON.stringify(manifest, null, 2)}\n`),
+  ]);
 }
