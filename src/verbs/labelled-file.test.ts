@@ -199,6 +199,8 @@ describe('a run of an earlier version, which drew its parts by places in the fil
     const text = await readFile(path, 'utf8');
     const { data, ...config } = JSON.parse(text);
     const { test_fraction: _, ...earlier } = data;
+    // Which had no manifest either.
+    await rm(join(file('whole'), 'SHA256SUMS'));
     await writeFile(path, JSON.stringify({ ...config, data: earlier }));
     const asked = pretrain({ data: file('labels.csv'), out: file('whole'), resume: true });
     await expect(asked).rejects.toThrow('was begun by an earlier version');
