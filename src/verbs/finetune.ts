@@ -162,9 +162,9 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
     work: () => encoderWork(run.model, { batch: trainings[0].settings.batchSize, passes: 3 }),
     report: (message) => onEvent({ type: 'info', message }),
   });
-  if (engine.device && config.self_training === 'future') {
+  if (engine.device && trainings[0].settings.teacher) {
     throw new InputError(
-      'finetune.self_training: future takes steps back, which is done on the processor; leave out --device, or choose mean-teacher',
+      `finetune.self_training: with ${config.self_training} a teacher labels records between two steps, on the processor; leave out --device`,
     );
   }
   const starts = [...(config.from_scratch ? [] : runs), undefined];
@@ -564,6 +564,8 @@ async function writeFinetunedRun(
   }: { targets: readonly string[]; config: FinetuneOptions; kept: Kept; engine: Engine },
 ): Promise<void> {
   const { trained, trainer, settings } = kept;
+  const { kind: tuning, ...tuningOptions } = settings.tuning;
+  const { kind: regularizer, ...regularizerOptions } = settings.regularizer ?? {};
   const resolved: Config = {
     ...run.config,
     finetune: {
@@ -576,7 +578,9 @@ async function writeFinetunedRun(
       weight_decay: settings.weightDecay,
       clip_norm: settings.clipNorm,
       head: settings.head,
-      tuning: settings.tuning.kind,
+      tuning,
+      ...tuningOptions,
+      ...(regularizer && { regularizer, ...regularizerOptions }),
       validations: settings.validations,
       ...(settings.patience !== undefined && { patience: settings.patience }),
       ...settings.dropout,

@@ -19,4 +19,4 @@ export const regularizerNamed = (kind: RegularizerKind): Regularizer => regulari
 /** The declarations of all their options. */
 export const regularizerOptions = (): Record<string, Option> => mergeOptions(regularizers, 'regularizer');
 
-export type { Labelled, Regularizer, RegularizerOptions } from './regularizer.js';
+export type { Regularizer, RegularizerOptions } from './regularizer.js';
