@@ -41,7 +41,7 @@ import { runHash } from '../runs/recorded-pretraining.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
 import type { LabelSpec } from '../scoring/labels.js';
-import { boundsOf, chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
+import { boundsOf, chooseMetric, isBetter, type MetricName, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
@@ -126,14 +126,19 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
   const randomized = config.randomize_smiles
     ? await openRandomized(run, labelled, (message) => onEvent({ type: 'info', message }))
     : undefined;
-  /** What a trainer needs of one draw of the parts. */
-  const taskOf = (drawn: LabelledData, split: number) => ({
+  /** The parts of one draw, and how the training records change in each epoch. */
+  const partsOf = (drawn: LabelledData) => ({
     ...splitParts(drawn),
-    ...(config.self_training && { unlabelled: withoutLabel(drawn, labelled.splits[split].members.train) }),
     ...(randomized && {
       trainingRecords: (seed: number, epoch: number) => randomized.blockOf(drawn.members.train, seed, epoch),
     }),
   });
+  /** What a trainer needs of one draw. */
+  const taskOf = (drawn: LabelledData, split: number) => ({
+    ...partsOf(drawn),
+    ...(config.self_training && { unlabelled: withoutLabel(drawn, labelled.splits[split].members.train) }),
+  });
+  // A draw that leaves no record without a label is refused before anything is trained.
   if (config.self_training) for (const { split, records } of draws) taskOf(records(0), split);
   // One training for each number of shots, sized by the first split.
   const firstSplit = draws.filter(({ split }) => split === 0);
@@ -188,14 +193,8 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
       trainers[place] ??= new LabelledTrainer(
         engine,
         encoderNetwork({ ...run.model, ...networkSettings(settings) }),
-        // All records, so that batches of any draw are long enough.
-        {
-          spec,
-          metric,
-          ...splitParts(labelled),
-          ...(randomized && { trainingRecords: () => labelled.block }),
-          unlabelled: labelled.unlabelledBlock,
-        },
+        // Of all records, so that batches of any draw are long enough.
+        { spec, metric, ...partsOf(labelled), unlabelled: labelled.unlabelledBlock },
         settings,
       );
       const onStep = (at: Parameters<typeof report>[0]) => report({ ...at, ...settings, context });
@@ -207,80 +206,55 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: Hooks): Promise
           const drawn = records(seed);
           const trainer = whole ?? trainers[place].on(taskOf(drawn, split));
           const model = { split, shots, method, seed };
-          const { trained, value, perTarget, seconds } = await keptScores(
-            work,
-            model,
-            async () => {
-              let seconds = 0;
-              /** One training, kept as far as it got and, where several make a model, whole. */
-              const once = async (of: LabelledTrainer, own: Training, from: Start | undefined) => {
-                const kept = await keptTraining(
-                  work,
-                  { ...model, ...own },
-                  { whole: perModel > 1 },
-                  async (state, keep) => {
-                    const { signal } = hooks;
-                    if (signal?.aborted) {
-                      onEvent({
-                        type: 'info',
-                        message: `${finished} of ${all} trainings are kept; go on with --resume`,
-                      });
-                      signal.throwIfAborted();
-                    }
-                    const name = [method, context, `seed ${seed}`, ...describeTraining(own)]
-                      .filter(Boolean)
-                      .join(', ');
-                    const curve = options.tensorboard
-                      ? openCurve(out, name, options.resume ? (state?.step ?? 0) : undefined)
-                      : undefined;
-                    try {
-                      return await of.train({
-                        ...settings,
-                        start: from,
-                        seed,
-                        ingredient: own.ingredient,
-                        signal,
-                        state,
-                        keep,
-                        onStep(at) {
-                          curve?.append({ ...at });
-                          onStep(at);
-                        },
-                        onValid: ({ step, valid }) => curve?.append({ step, [`val_${metric}`]: valid }),
-                      });
-                    } finally {
-                      curve?.dispose();
-                    }
+          /** One training, kept as far as it got and, where several make a model, whole. */
+          const train = (of: LabelledTrainer, own: Training, from: Start | undefined) =>
+            keptTraining(work, { ...model, ...own }, { whole: perModel > 1 }, async (state, keep) => {
+              const { signal } = hooks;
+              if (signal?.aborted) {
+                const message = `${finished} of ${all} models are kept; go on with --resume`;
+                onEvent({ type: 'info', message });
+                signal.throwIfAborted();
+              }
+              const name = [method, context, `seed ${seed}`, own.stage, describeIngredient(own)];
+              const curve = options.tensorboard
+                ? openCurve(
+                    out,
+                    name.filter(Boolean).join(', '),
+                    options.resume ? (state?.step ?? 0) : undefined,
+                  )
+                : undefined;
+              try {
+                return await of.train({
+                  ...settings,
+                  start: from,
+                  seed,
+                  ingredient: own.ingredient,
+                  signal,
+                  state,
+                  keep,
+                  onStep(at) {
+                    curve?.append({ ...at });
+                    onStep(at);
                   },
-                );
-                seconds += kept.seconds;
-                return kept.trained;
-              };
-              /** A training with the stage before it, where there is one. */
-              const throughStages = async (ingredient?: number): Promise<Trained> => {
-                if (selfTraining !== 'pseudo-labels') return once(trainer, { ingredient }, start);
-                const task = taskOf(drawn, split);
-                const teacher = await once(trainer, { ingredient, stage: 'teacher' }, start);
-                const labels = pseudoLabelled(
-                  task.unlabelled!,
-                  await trainer.predictWith(teacher, task.unlabelled!),
-                  spec,
-                );
-                const stage = trainer.on({ ...task, trainingRecords: undefined, train: labels });
-                const student = await once(stage, { ingredient, stage: 'pseudo-labels' }, start);
-                return once(trainer, { ingredient }, trainer.startOf(student, run.folder));
-              };
-              if (!soup) return { trained: await throughStages(), seconds };
-              const ingredients: Trained[] = [];
-              for (let i = 0; i < soup.ingredients; i++) ingredients.push(await throughStages(i));
-              const trained = await weightSoup(soup.kind, ingredients, {
-                validate: (parameters) => trainer.scoreValid(parameters),
-                isBetter: (value, best) => isBetter(metric, value, best),
-              });
-              return { trained, seconds };
-            },
-            (trained) => trainer.scoreTest(trained),
-          );
+                  onValid: ({ step, valid }) => curve?.append({ step, [`val_${metric}`]: valid }),
+                });
+              } finally {
+                curve?.dispose();
+              }
+            });
+          const { trained, value, perTarget, seconds } = await keptScores(work, model, {
+            train: () =>
+              trainModel(train, {
+                trainer,
+                task: () => taskOf(drawn, split),
+                settings,
+                start,
+                run,
+                spec,
+                metric,
+              }),
+            score: (trained) => trainer.scoreTest(trained),
+          });
           finished++;
           const { valid } = trained;
           rows.add(
@@ -331,15 +305,63 @@ interface Training {
   readonly stage?: 'teacher' | 'pseudo-labels';
 }
 
-const describeTraining = ({ ingredient, stage }: Training) => [
-  ingredient === undefined ? undefined : `ingredient ${ingredient}`,
-  stage,
-];
+const describeIngredient = ({ ingredient }: Training) =>
+  ingredient === undefined ? undefined : `ingredient ${ingredient}`;
 
 /** A model that was trained, in seconds of all calls that took part. */
 interface TrainedModel {
   readonly trained: Trained;
   readonly seconds: number;
+}
+
+/** Trains one model: each training with the stages before it, and several for a soup. */
+async function trainModel(
+  train: (trainer: LabelledTrainer, of: Training, start: Start | undefined) => Promise<TrainedModel>,
+  {
+    trainer,
+    task,
+    settings: { selfTraining, soup },
+    start,
+    run,
+    spec,
+    metric,
+  }: {
+    trainer: LabelledTrainer;
+    task: () => Parameters<LabelledTrainer['on']>[0];
+    settings: FinetuningSettings;
+    start: Start | undefined;
+    run: Run;
+    spec: LabelSpec;
+    metric: MetricName;
+  },
+): Promise<TrainedModel> {
+  let seconds = 0;
+  const once = async (...of: Parameters<typeof train>) => {
+    const model = await train(...of);
+    seconds += model.seconds;
+    return model.trained;
+  };
+  const throughStages = async (ingredient?: number): Promise<Trained> => {
+    if (selfTraining !== 'pseudo-labels') return once(trainer, { ingredient }, start);
+    const teacher = await once(trainer, { ingredient, stage: 'teacher' }, start);
+    const { unlabelled, ...parts } = task();
+    if (!unlabelled) throw new Error('pseudo-labels: no record is without a label');
+    const labels = pseudoLabelled(unlabelled, await trainer.predictWith(teacher, unlabelled), spec);
+    const stage = trainer.on({ ...parts, trainingRecords: undefined, train: labels });
+    const student = await once(stage, { ingredient, stage: 'pseudo-labels' }, start);
+    return once(trainer, { ingredient }, trainer.startOf(student, run.folder));
+  };
+  if (!soup) {
+    const trained = await throughStages();
+    return { trained, seconds };
+  }
+  const ingredients: Trained[] = [];
+  for (let i = 0; i < soup.ingredients; i++) ingredients.push(await throughStages(i));
+  const trained = await weightSoup(soup.kind, ingredients, {
+    validate: (parameters) => trainer.scoreValid(parameters),
+    isBetter: (value, best) => isBetter(metric, value, best),
+  });
+  return { trained, seconds };
 }
 
 /** One that was scored. */
@@ -362,8 +384,13 @@ const UNDER_WAY = 'under way';
 async function keptScores(
   work: KeptWork,
   of: { split: number; shots?: number; method: string; seed: number },
-  train: () => Promise<TrainedModel>,
-  score: (trained: Trained) => Promise<{ value: number; perTarget: readonly number[] }>,
+  {
+    train,
+    score,
+  }: {
+    train: () => Promise<TrainedModel>;
+    score: (trained: Trained) => Promise<{ value: number; perTarget: readonly number[] }>;
+  },
 ): Promise<ScoredModel> {
   const name = JSON.stringify(of);
   const piece = (await work.read(name)) as
