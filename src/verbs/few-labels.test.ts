@@ -165,6 +165,7 @@ describe('an option without a meaning is refused in one line', () => {
     ],
     [{ self_training: 'future', shots: [5000] }, 'halogen', 'takes every training label'],
     [{ self_training: 'pseudo-labels', tuning: 'frozen' }, 'halogen', 'which tuning frozen does not move'],
+    [{ self_training: 'future', regularizer: 'look' }, 'halogen', 'look contrasts records by true labels'],
     [{ tuning: 'lora', lora_rank: 99 }, 'halogen', 'finetune.lora_rank: expected at most'],
   ])('%j of %s', async (options, target, message) => {
     const metric = target === 'letters' ? 'rmse' : 'accuracy';

@@ -478,6 +478,10 @@ export function checkFewLabels(
     throw new InputError(
       'finetune.self_training: labels records, and this task has labels of tokens; leave out --self-training',
     );
+  if (selfTraining !== 'pseudo-labels' && regularizer && regularizerNamed(regularizer).comparesRecords)
+    throw new InputError(
+      `finetune.regularizer: ${regularizer} contrasts records by true labels, beside which a teacher's do not stand; leave out --regularizer, or choose --self-training pseudo-labels`,
+    );
   if (selfTraining === 'pseudo-labels' && tuning === 'frozen')
     throw new InputError(
       'finetune.self_training: pseudo-labels teach the encoder, which tuning frozen does not move; choose another --tuning',
