@@ -264,6 +264,7 @@ describe('the settings of a fine-tuning', () => {
       layerDecay: 1,
       seeds: 3,
       head: 'mean',
+      tuning: { kind: 'full' },
     };
     // A quarter of the records, as a power of two of at most 32; 30 passes, of at least 100 and at most 2000 steps.
     for (const [records, batchSize, steps] of [
@@ -310,11 +311,34 @@ describe('the settings of a fine-tuning', () => {
       patience: 2,
       weightAverage: 0.9,
       dropout: { drop_path: 0.1 },
+      tuning: { kind: 'full' },
     });
     const steps = (epochs: number, records: number, batch_size: number) =>
       resolveFinetuning({ epochs, batch_size }, records).steps;
     expect(steps(2, 100, 10)).toBe(20);
     expect(steps(0.01, 100, 10)).toBe(1);
     expect(steps(3, 5, 10)).toBe(3);
+  });
+
+  it('follow from the ways to learn from few labels, and refuse what another one has', () => {
+    expect(resolveFinetuning({ tuning: 'lora' }, 10)).toMatchObject({
+      tuning: { kind: 'lora', lora_rank: 8 },
+      learningRate: 0.003,
+    });
+    expect(resolveFinetuning({ regularizer: 'look', look_neighbors: 3 }, 50)).toMatchObject({
+      regularizer: { kind: 'look', look_neighbors: 3, regularizer_weight: 0.1 },
+      // Records are compared with each other: as many as there are, to 64.
+      batchSize: 32,
+    });
+    expect(resolveFinetuning({ self_training: 'future' }, 50)).toMatchObject({
+      selfTraining: 'future',
+      teacher: { kind: 'future', unlabelled_weight: 0.5 },
+      weightAverage: 0.99,
+    });
+    expect(resolveFinetuning({ self_training: 'pseudo-labels' }, 50)).not.toHaveProperty('teacher');
+    expect(resolveFinetuning({ soup: 'greedy' }, 50).soup).toEqual({ kind: 'greedy', ingredients: 4 });
+    expect(() => resolveFinetuning({ tuning: 'frozen', lora_rank: 4 }, 50)).toThrow(
+      'finetune.lora_rank: has no meaning with tuning frozen; leave it out, or choose another --tuning',
+    );
   });
 });

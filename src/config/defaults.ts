@@ -4,6 +4,10 @@ import { type EncoderSpec, encoderNamed } from '../encoders/index.js';
 import { InputError } from '../errors.js';
 import type { Head } from '../finetuning/labelled-graph.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
+import { type RegularizerConfig, regularizerNamed } from '../finetuning/regularizers/index.js';
+import { type SelfTraining, TEACHER_MOMENTUM } from '../finetuning/self-training.js';
+import { type TuningConfig, tuningNamed } from '../finetuning/tunings/index.js';
+import type { SoupKind } from '../finetuning/weight-soup.js';
 import { checkHeads } from '../layers/attention.js';
 import { type DropoutRates, dropoutRates, dropsAny } from '../layers/dropout.js';
 import type { ModelConfig } from '../learning/model.js';
@@ -58,22 +62,37 @@ export interface FinetuningSettings extends TrainingSettings {
   readonly validations: number;
   readonly patience?: number;
   readonly weightAverage?: number;
+  readonly tuning: TuningConfig;
+  readonly regularizer?: RegularizerConfig;
+  readonly selfTraining?: SelfTraining;
+  readonly soup?: { readonly kind: SoupKind; readonly ingredients: number };
 }
 
-/** Settings of a fine-tuning on so many training records: the user's, and for the rest what suits them. */
+/**
+ * Settings of a fine-tuning on so many training records: the user's, and for the rest what suits them. Throws InputError for
+ * options that do not go together.
+ */
 export function resolveFinetuning(config: FinetuneOptions, records: number): FinetuningSettings {
-  const batchSize = config.batch_size ?? clamp(powerOfTwo(records / 4), 1, 32);
+  const tuning = tuningOf(config);
+  const regularizer = regularizerOf(config);
+  const usual = clamp(powerOfTwo(records / 4), 1, 32);
+  // Where records are compared with each other, a batch of few has few pairs.
+  const comparing = regularizer && regularizerNamed(regularizer.kind).comparesRecords;
+  const batchSize = config.batch_size ?? (comparing ? clamp(powerOfTwo(records), usual, 64) : usual);
   const stepsPerEpoch = Math.max(1, Math.floor(records / batchSize));
   const dropout = dropoutRates(config);
+  const { self_training: selfTraining, soup } = config;
+  const taught = selfTraining === 'mean-teacher' || selfTraining === 'future';
+  const weightAverage = config.weight_average ?? (taught ? TEACHER_MOMENTUM : undefined);
   const asked = config.epochs && Math.max(1, Math.round(config.epochs * stepsPerEpoch));
   const steps = config.steps ?? asked ?? clamp(30 * stepsPerEpoch, 100, 2000);
   return {
     steps,
     validations: config.validations ?? clamp(Math.round(steps / 100), 10, 50),
     ...(config.patience !== undefined && { patience: config.patience }),
-    ...(config.weight_average !== undefined && { weightAverage: config.weight_average }),
+    ...(weightAverage !== undefined && { weightAverage }),
     batchSize,
-    learningRate: config.learning_rate ?? 1e-3,
+    learningRate: config.learning_rate ?? tuningNamed(tuning.kind).learningRate,
     weightDecay: config.weight_decay ?? LABELLED_TRAINING.weightDecay,
     clipNorm: config.clip_norm ?? LABELLED_TRAINING.clipNorm,
     layerDecay: config.layer_decay ?? LABELLED_TRAINING.layerDecay,
@@ -81,7 +100,58 @@ export function resolveFinetuning(config: FinetuneOptions, records: number): Fin
     head: config.head ?? 'mean',
     ...(config.target_transform && { targetTransform: config.target_transform }),
     ...(dropsAny(dropout) && { dropout }),
+    tuning,
+    ...(regularizer && { regularizer }),
+    ...(selfTraining && { selfTraining }),
+    ...(taught && {
+      teacher: { kind: selfTraining, unlabelled_weight: config.unlabelled_weight ?? UNLABELLED_WEIGHT },
+    }),
+    ...(soup && { soup: { kind: soup, ingredients: config.ingredients ?? INGREDIENTS } }),
   };
+}
+
+/** What a record counts for that a teacher labelled. */
+const UNLABELLED_WEIGHT = 0.5;
+
+/** Trainings of a soup. */
+const INGREDIENTS = 4;
+
+/** What of the encoder is trained. Throws InputError for an option of another tuning. */
+function tuningOf(config: FinetuneOptions): TuningConfig {
+  const { tuning: kind = 'full', lora_rank } = config;
+  return chosen({ kind, given: { lora_rank }, section: 'tuning', member: tuningNamed(kind) });
+}
+
+/** What is minimised beside or instead of the loss of the labels. Throws InputError for an option of another regularizer. */
+function regularizerOf(config: FinetuneOptions): RegularizerConfig | undefined {
+  const { regularizer: kind, regularizer_weight, mixup_alpha, look_neighbors } = config;
+  const given = { regularizer_weight, mixup_alpha, look_neighbors };
+  const none = { options: {}, defaults: {} };
+  const member = kind ? regularizerNamed(kind) : none;
+  const options = chosen({ kind: kind ?? 'none', given, section: 'regularizer', member });
+  return kind && { ...options, kind };
+}
+
+/** A member with its own options. Throws InputError for one that another member has. */
+function chosen<K extends string, O extends object>({
+  kind,
+  given,
+  section,
+  member: { options, defaults },
+}: {
+  kind: K;
+  given: O;
+  section: string;
+  member: { readonly options: object; readonly defaults: O };
+}): { kind: K } & O {
+  const own = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const foreign = Object.keys(own).find((key) => !(key in options));
+  if (foreign !== undefined) {
+    throw new InputError(
+      `finetune.${foreign}: has no meaning with ${section} ${kind}; leave it out, or choose another --${section}`,
+    );
+  }
+  return { kind, ...defaults, ...own } as { kind: K } & O;
 }
 
 /** Tokens per batch that keep a step well under a second on two cores. */

@@ -16,6 +16,14 @@ import {
 import { devices } from '../engine/engine.js';
 import { targetTransforms } from '../finetuning/label-scale.js';
 import { heads } from '../finetuning/labelled-graph.js';
+import {
+  type RegularizerOptions,
+  regularizerOptions,
+  regularizers,
+} from '../finetuning/regularizers/index.js';
+import { selfTrainings, teacherOptions } from '../finetuning/self-training.js';
+import { type TuningOptions, tuningOptions, tunings } from '../finetuning/tunings/index.js';
+import { soupOptions, soups } from '../finetuning/weight-soup.js';
 import { type DropoutRates, dropoutOptions } from '../layers/dropout.js';
 import {
   type ObjectiveChoice,
@@ -218,6 +226,30 @@ function build() {
       'learning rate of each layer as a part of that of the layer above it',
       0.75,
     ),
+    tuning: key(
+      memberOf(tunings),
+      'what of the encoder is trained: all, nothing, low-rank updates of its linear layers, or its norms and biases',
+      'lora',
+    ),
+    ...(keysOf(tuningOptions()) as KeysOf<Required<TuningOptions>>),
+    regularizer: key(
+      memberOf(regularizers),
+      'what is minimised instead of the loss of the labels alone: of mixed records, or with a contrast of them',
+      'mixup',
+    ),
+    ...(keysOf(regularizerOptions()) as KeysOf<Required<RegularizerOptions>>),
+    self_training: key(
+      z.enum(selfTrainings),
+      'how records without a label are learned from: in a stage before, or labelled by a teacher in each step',
+      'future',
+    ),
+    ...(keysOf(teacherOptions) as KeysOf<{ unlabelled_weight: number }>),
+    soup: key(
+      z.enum(soups),
+      'the weights of several trainings from the same parameters are averaged: all, or those that do no harm on validation',
+      'greedy',
+    ),
+    ...(keysOf(soupOptions) as KeysOf<{ ingredients: number }>),
     threads: training.shape.threads,
     device: training.shape.device,
     from_scratch: key(z.boolean(), 'train the untrained encoder alone', true),
@@ -227,6 +259,7 @@ function build() {
     ...labels,
     ...repeated,
     kind: key(memberOf(protocols), 'one protocol instead of all', 'linear'),
+    seeds: key(count(), 'untrained encoders, and draws of shots, with seeds 0, 1, …', 3),
     threads: training.shape.threads,
     device: training.shape.device,
   });

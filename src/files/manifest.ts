@@ -44,10 +44,9 @@ export async function readManifest(folder: string): Promise<Manifest | undefined
 }
 
 async function writeManifest(folder: string, manifest: Manifest): Promise<void> {
-  const lines = Array.from(manifest).flatMap(([name, digests]) =>
-    digests.map((digest) => `${digest}  ${name}\n`),
-  );
-  await writeFileAtomically(join(folder, MANIFEST), [new TextEncoder().encode(lines.sort().join(''))]);
+  const byName = Array.from(manifest).sort(([a], [b]) => (a < b ? -1 : 1));
+  const lines = byName.flatMap(([name, digests]) => digests.map((digest) => `${digest}  ${name}\n`));
+  await writeFileAtomically(join(folder, MANIFEST), [new TextEncoder().encode(lines.join(''))]);
 }
 
 /**

@@ -5,15 +5,14 @@ import {
   floats,
   integers,
   largestDifference,
-  normals,
   ordinaryParameters,
 } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { trackedOf } from '../graph/index.js';
-import { gradientName, gradientProgram, type ModelConfig } from '../learning/model.js';
+import type { ModelConfig } from '../learning/model.js';
 import type { TrainableGraph } from '../learning/trainer.js';
 import type { LabelSpec } from '../scoring/labels.js';
-import type { HostTensor } from '../tensor/tensor.js';
+import { expectGradient } from './gradient.case.js';
 import { finetuningGraph } from './labelled-graph.js';
 
 const engine = await nodeEngine({ threads: 1 });
@@ -54,40 +53,6 @@ const tokens = (own: readonly number[] = ids) => ({
 /** Whether the graph is another in training: it normalises by the batch. */
 const usesTheBatch = ({ loss }: TrainableGraph): boolean => trackedOf([loss]).length > 0;
 
-/** The derivative along a random direction is that of the gradient, of which tracked parameters have none. */
-async function expectGradient(graph: TrainableGraph, feeds: Record<string, HostTensor>): Promise<void> {
-  const parameters = ordinaryParameters([graph.loss]);
-  const along = Object.keys(parameters).map((name) => normals(`along ${name}`, parameters[name].data.length));
-  const moved = (by: number) =>
-    Object.fromEntries(
-      Object.entries(parameters).map(([name, tensor], i) => [
-        name,
-        floats(
-          tensor.shape,
-          tensor.data.map((value, k) => value + by * along[i][k]),
-        ),
-      ]),
-    );
-  const program = gradientProgram('gradient', graph.loss, graph.parameters, {});
-  const found = await evaluate(engine, program.outputs, { ...feeds, ...parameters });
-  const tracked = new Set(trackedOf([graph.loss]).map(({ name }) => name));
-  let slope = 0;
-  Object.keys(parameters).forEach((name, i) => {
-    const own = found[gradientName(name)];
-    expect(
-      own.some((value) => value !== 0),
-      name,
-    ).toBe(!tracked.has(name));
-    for (let k = 0; k < own.length; k++) slope += own[k] * along[i][k];
-  });
-  // Small, so that no difference of two states changes its sign on the way.
-  const h = 1e-4;
-  const lossAt = async (by: number) =>
-    (await evaluate(engine, { loss: graph.loss }, { ...feeds, ...moved(by) })).loss[0];
-  const measured = ((await lossAt(h)) - (await lossAt(-h))) / (2 * h);
-  expect(Math.abs(measured - slope)).toBeLessThan(0.005 * Math.abs(slope) + 1e-3);
-}
-
 describe.each(['perceiver', 'transformer'] as const)('a head that asks once, on a %s', (kind) => {
   const binary: LabelSpec = {
     ...labelSpec,
@@ -100,7 +65,7 @@ describe.each(['perceiver', 'transformer'] as const)('a head that asks once, on 
   const labels = { labels: floats([SIZE, 1], [1, 0]), label_weights: floats([SIZE, 1], [1, 1]) };
 
   it('has the gradient of its finite difference, in every parameter', async () => {
-    await expectGradient(graph, { ...tokens(), ...labels });
+    await expectGradient(engine, graph, { ...tokens(), ...labels });
   });
 
   it('does not read padding', async () => {
@@ -128,7 +93,7 @@ describe.each(['perceiver', 'transformer'] as const)('dropout on a %s', (kind) =
   const seeded = (a: number, b: number) => ({ ...feeds, dropout_seeds: integers([SIZE], [a, b]) });
 
   it('has the gradient of its finite difference, with what is dropped held', async () => {
-    await expectGradient(graph, seeded(5, -7));
+    await expectGradient(engine, graph, seeded(5, -7));
   });
 
   it('follows from the number of each record, and is none in evaluation', async () => {
@@ -206,6 +171,6 @@ describe.each(Object.keys(encoders) as EncoderKind[])('labels per token on a %s'
   });
 
   it('has the gradient of its finite difference', async () => {
-    await expectGradient(graph, { ...tokens(), ...labelFeeds() });
+    await expectGradient(engine, graph, { ...tokens(), ...labelFeeds() });
   });
 });

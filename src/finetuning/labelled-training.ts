@@ -10,25 +10,32 @@ import { tokenFeeds } from '../layers/token-embedding.js';
 import { partOfRecords, partSize } from '../learning/batch-parts.js';
 import { trainerOn } from '../learning/device-trainer.js';
 import { dropoutFeeds } from '../learning/model.js';
-import { initializeParameters, matchParameters, type ParameterLayout } from '../learning/parameters.js';
+import {
+  initializeParameters,
+  matchParameters,
+  type ParameterLayout,
+  parameterViews,
+} from '../learning/parameters.js';
 import { learningRateAt } from '../learning/schedule.js';
 import { NonFiniteStep, type StepBatch, trainingSteps } from '../learning/steps.js';
-import type { SumOverMachines, TrainableGraph, Trainer } from '../learning/trainer.js';
+import type { StepSettings, SumOverMachines, TrainableGraph, Trainer } from '../learning/trainer.js';
 import {
   type Batch,
   type BatchPlan,
   blockLengths,
   bucketLengths,
+  concatenateBlocks,
   epochOrder,
   packBatch,
+  takeRecords,
 } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { isBetter, type MetricName, scoreMetric } from '../scoring/metrics.js';
 import type { LabelledPart, SealedPart, TestScore } from '../scoring/parts.js';
-import { random } from '../tensor/random.js';
-import { elementCount, hostTensor } from '../tensor/tensor.js';
+import { type Random, random } from '../tensor/random.js';
+import { elementCount, type HostTensor, hostTensor } from '../tensor/tensor.js';
 import {
   type LabelScale,
   labelScale,
@@ -36,7 +43,10 @@ import {
   type TargetTransform,
   unscaleLabel,
 } from './label-scale.js';
-import { type FinetunedModel, finetuningGraph, HEAD } from './labelled-graph.js';
+import { type FinetunedModel, finetuningGraph, HEAD, ofEncoder } from './labelled-graph.js';
+import { regularizerNamed } from './regularizers/index.js';
+import { labelledByTeacher, type TeacherConfig } from './self-training.js';
+import { AUXILIARY, tuningNamed } from './tunings/index.js';
 
 export interface LabelledTask {
   readonly spec: LabelSpec;
@@ -46,6 +56,8 @@ export interface LabelledTask {
   readonly test: SealedPart;
   /** The training records as they are in an epoch, in the same order; they are the same in all epochs by default. */
   readonly trainingRecords?: (seed: number, epoch: number) => TokenBlock;
+  /** Records without a label, for self-training. */
+  readonly unlabelled?: TokenBlock;
 }
 
 export interface TrainingSettings {
@@ -63,6 +75,8 @@ export interface TrainingSettings {
   readonly weightAverage?: number;
   /** What is learned instead of regression labels; `standardize` by default. */
   readonly targetTransform?: TargetTransform;
+  /** A teacher that labels as many records without a label in each step, beside the batch; none by default. */
+  readonly teacher?: TeacherConfig;
 }
 
 /** What is trained: outputs for records, as a graph for batches of any size and length. */
@@ -73,15 +87,32 @@ export interface Network {
   /** What it drops in training, if anything. */
   readonly dropout?: DropoutRates;
   readonly build: (labels: LabelSpec, batch: number, tokens: number) => TrainableGraph;
+  /** What its loss wants from the host for a batch of `size` rows, the first of which are records. */
+  readonly draw?: (
+    batch: { readonly size: number; readonly rows: number },
+    source: (purpose: string) => Random,
+  ) => HostTensors;
+  /** Whether a parameter moves; all do by default. */
+  readonly moves?: (name: string) => boolean;
+  /** Writes what was trained beside parameters into them, in place: the outputs stay the same. */
+  readonly merge?: (parameters: Readonly<Record<string, HostTensor<'float32'>>>) => void;
 }
 
 /** An encoder with a fresh head. */
-export const encoderNetwork = (model: FinetunedModel): Network => ({
-  dropout: model.dropout,
-  maxTokens: model.spec.maxTokens,
-  layers: model.encoder.layers,
-  build: (labels, batch, tokens) => finetuningGraph(model, labels, batch, tokens),
-});
+export function encoderNetwork(model: FinetunedModel): Network {
+  const { tuning = { kind: 'full' }, regularizer } = model;
+  const { moves, merge } = tuningNamed(tuning.kind);
+  const draw = regularizer && regularizerNamed(regularizer.kind).draw;
+  return {
+    dropout: model.dropout,
+    maxTokens: model.spec.maxTokens,
+    layers: model.encoder.layers,
+    build: (labels, batch, tokens) => finetuningGraph(model, labels, batch, tokens),
+    ...(draw && { draw: (batch, source) => draw(regularizer, batch, source) }),
+    moves: (name) => !ofEncoder(name) || moves(name),
+    ...(merge && { merge: (parameters) => merge(parameters, tuning) }),
+  };
+}
 
 /** Parameters of a pretrained encoder, by dotted name, and where they come from, for errors. */
 export interface Start {
@@ -104,6 +135,8 @@ export interface TrainOptions {
   readonly start?: Start;
   /** Decides the fresh parameters and the order of batches. */
   readonly seed: number;
+  /** Which of several trainings from the same parameters: each has an order of batches and draws of its own; 0 by default. */
+  readonly ingredient?: number;
   /** Validations, evenly spaced; 10 by default. */
   readonly validations?: number;
   /** After so many validations none of which was better than the best before, training ends; never by default. */
@@ -143,7 +176,7 @@ const VALIDATIONS = 10;
  * most for the embedding and the latents.
  */
 function layersAbove(name: string, layers: number): number {
-  if (name.startsWith(HEAD)) return 0;
+  if (name.startsWith(HEAD) || name.startsWith(AUXILIARY)) return 0;
   if (name.startsWith('encoder.first_layer.')) return layers;
   const [, layer] = /^encoder\.layers\.(\d+)\./.exec(name) ?? [];
   return layer === undefined ? layers + 1 : layers - Number(layer);
@@ -160,6 +193,8 @@ export const layerRate = (name: string, layers: number, layerDecay: number): num
 export interface TrainingData {
   readonly plans: (epoch: number) => readonly BatchPlan[];
   readonly feeds: (plan: BatchPlan, step: number, epoch: number) => HostTensors;
+  /** What is fed to a step in place of its feeds, made with the trainer as it is before the step, which stays so. */
+  readonly prepare?: (batch: StepBatch, settings: StepSettings) => Promise<HostTensors>;
   readonly validate: () => Promise<number>;
   readonly isBetter: (value: number, best: number) => boolean;
 }
@@ -173,7 +208,7 @@ export async function trainToBest(
   trainer: Trainer,
   options: TrainOptions &
     Pick<TrainingSettings, 'weightAverage'> & { /** See `StepOptions`. */ readonly sum?: SumOverMachines },
-  { plans, feeds, validate, isBetter }: TrainingData,
+  { plans, feeds, prepare, validate, isBetter }: TrainingData,
 ): Promise<Trained> {
   const { steps, learningRate, start, seed, signal, onStep, onValid, weightAverage, sum, state, keep } =
     options;
@@ -188,15 +223,24 @@ export async function trainToBest(
     }
   }
   let done = state?.step ?? 0;
+  const rate = (step: number) => learningRateAt(step, steps, Math.ceil(steps / 10), learningRate);
+  // The first steps are forgotten sooner.
+  const momentum =
+    weightAverage === undefined
+      ? undefined
+      : (step: number) => Math.min(weightAverage, (2 + step) / (11 + step));
+  const batches = epochs(plans, feeds, done);
   const taken = trainingSteps(trainer, {
-    batches: epochs(plans, feeds, done),
+    batches: prepare
+      ? prepared(batches, done, (batch, step) =>
+          prepare(batch, { step: step + 1, learningRate: rate(step), momentum: momentum?.(step) }),
+        )
+      : batches,
     start: done,
     // One that had ended by its patience when it was stopped takes no more.
     steps: (state?.since ?? 0) < patience ? steps : done,
-    rate: (step) => learningRateAt(step, steps, Math.ceil(steps / 10), learningRate),
-    // The first steps are forgotten sooner.
-    momentum:
-      weightAverage === undefined ? undefined : (step) => Math.min(weightAverage, (2 + step) / (11 + step)),
+    rate,
+    momentum,
     sum,
     signal,
   });
@@ -259,6 +303,16 @@ function* epochs(
     }
 }
 
+/** The same batches, fed with what is prepared when each is wanted: between two steps. */
+async function* prepared<B extends StepBatch>(
+  batches: Iterable<B>,
+  start: number,
+  prepare: (batch: B, step: number) => Promise<HostTensors>,
+): AsyncGenerator<B> {
+  let step = start;
+  for (const batch of batches) yield { ...batch, feeds: await prepare(batch, step++) };
+}
+
 /**
  * One architecture on one task: its programs serve any number of starts and seeds, and by `on` other parts of the records.
  * `release` frees them.
@@ -281,8 +335,8 @@ export class LabelledTrainer {
     private readonly ranks: Ranks = alone,
     programs?: LabelledTrainer,
   ) {
-    const { spec, train, valid, test } = task;
-    const { batchSize, layerDecay, weightDecay, clipNorm, targetTransform } = settings;
+    const { spec, train, valid, test, unlabelled } = task;
+    const { layerDecay, weightDecay, clipNorm, targetTransform } = settings;
     this.scale = labelScale(spec, train.labels, targetTransform);
     this.offsets = labelOffsets(spec, train.records);
     if (programs) {
@@ -290,17 +344,19 @@ export class LabelledTrainer {
       this.trainer = programs.trainer;
       return;
     }
-    const lengths = [train, valid, test].flatMap(({ records }) => Array.from(blockLengths(records)));
+    const blocks = [train, valid, test].map(({ records }) => records);
+    if (settings.teacher && unlabelled) blocks.push(unlabelled);
+    const lengths = blocks.flatMap((block) => Array.from(blockLengths(block)));
     // Records that change in each epoch may become as long as any.
     if (task.trainingRecords) lengths.push(network.maxTokens);
     this.buckets = bucketLengths(lengths, network.maxTokens);
     this.trainer = trainerOn(
       engine,
       {
-        build: (tokens) => network.build(spec, partSize(batchSize, ranks), tokens),
+        build: (tokens) => network.build(spec, this.ownRows, tokens),
         weightDecay,
         clipNorm,
-        rateOf: (name) => layerRate(name, network.layers, layerDecay),
+        rateOf: (name) => (network.moves?.(name) === false ? 0 : layerRate(name, network.layers, layerDecay)),
         averaged: settings.weightAverage !== undefined,
       },
       this.buckets[0],
@@ -311,7 +367,9 @@ export class LabelledTrainer {
    * The same architecture, by the same programs, on other parts of the records that this one was made with. One of them
    * trains at a time.
    */
-  on(parts: Pick<LabelledTask, 'train' | 'valid' | 'test' | 'trainingRecords'>): LabelledTrainer {
+  on(
+    parts: Pick<LabelledTask, 'train' | 'valid' | 'test' | 'trainingRecords' | 'unlabelled'>,
+  ): LabelledTrainer {
     return new LabelledTrainer(
       this.engine,
       this.network,
@@ -322,13 +380,26 @@ export class LabelledTrainer {
     );
   }
 
+  /** Rows of a batch: records with labels, and as many without where a teacher labels them. */
+  private get rows(): number {
+    const { batchSize, teacher } = this.settings;
+    return teacher ? 2 * batchSize : batchSize;
+  }
+
+  /** Of these, the rows that fall to this process. */
+  private get ownRows(): number {
+    return partSize(this.rows, this.ranks);
+  }
+
   /** Throws LacunaError when the loss is not finite. */
-  train(options: TrainOptions): Promise<Trained> {
-    const { metric, valid, spec } = this.task;
-    const { weightAverage, batchSize } = this.settings;
+  async train(options: TrainOptions): Promise<Trained> {
+    const { metric, spec } = this.task;
+    const { weightAverage, teacher } = this.settings;
     const { ranks } = this;
-    const firstRow = ranks.rank * partSize(batchSize, ranks);
-    return trainToBest(
+    const firstRow = ranks.rank * this.ownRows;
+    // Apart from the parameters that a training begins with, all that is drawn is drawn for this ingredient.
+    const seed = options.seed + (options.ingredient ?? 0) * 2 ** 32;
+    const trained = await trainToBest(
       this.trainer,
       {
         ...options,
@@ -336,17 +407,44 @@ export class LabelledTrainer {
         sum: ranks.size > 1 ? (numbers) => ranks.sum(numbers) : undefined,
       },
       {
-        plans: (epoch) => this.trainingPlans(options.seed, epoch),
+        plans: (epoch) => this.trainingPlans(seed, epoch),
         feeds: (plan, step, epoch) => ({
-          ...this.feeds(plan, this.recordsOf(options.seed, epoch)),
-          ...dropoutFeeds(this.network, partSize(batchSize, ranks), (purpose, row) =>
-            random(options.seed, `fine-tuning ${purpose}`, step, firstRow + row),
+          ...this.feeds(plan, this.recordsOf(seed, epoch), { seed, step }),
+          ...this.network.draw?.({ size: this.rows, rows: teacher ? this.rows : plan.rows }, (purpose) =>
+            random(seed, `fine-tuning ${purpose}`, step),
+          ),
+          ...dropoutFeeds(this.network, this.ownRows, (purpose, row) =>
+            random(seed, `fine-tuning ${purpose}`, step, firstRow + row),
           ),
         }),
-        validate: async () => scoreMetric(metric, await this.predict(valid.records), valid.labels, spec),
+        ...(teacher && {
+          prepare: (batch, settings) =>
+            labelledByTeacher(this.trainer, batch, settings, {
+              spec,
+              config: teacher,
+              from: this.settings.batchSize,
+            }),
+        }),
+        validate: async () => this.validScore(),
         isBetter: (value, best) => isBetter(metric, value, best),
       },
     );
+    const { merge } = this.network;
+    if (!merge) return trained;
+    const parameters = trained.parameters.slice();
+    merge(parameterViews(this.trainer.layout, parameters));
+    return { ...trained, parameters };
+  }
+
+  /** The score of parameters on the validation part. */
+  async scoreValid(parameters: Float32Array): Promise<number> {
+    await this.trainer.setParameters(parameters);
+    return this.validScore();
+  }
+
+  /** Where a training of others begins that goes on with this one's encoder. */
+  startOf({ parameters }: Trained, folder: string): Start {
+    return { tensors: parameterViews(this.trainer.layout, parameters), folder };
   }
 
   /** The one place where test labels are read. */
@@ -366,17 +464,23 @@ export class LabelledTrainer {
     return this.trainer.release();
   }
 
+  private async validScore(): Promise<number> {
+    const { metric, valid, spec } = this.task;
+    return scoreMetric(metric, await this.predict(valid.records), valid.labels, spec);
+  }
+
   private predict(block: TokenBlock): Promise<Float64Array> {
-    const { scale, buckets, ranks } = this;
-    const batchSize = partSize(this.settings.batchSize, ranks);
+    const { scale, buckets, ranks, ownRows: batchSize } = this;
     return predictBlock(this.trainer, block, { spec: this.task.spec, scale, batchSize, buckets, ranks });
   }
 
   private trainingPlans(seed: number, epoch: number): BatchPlan[] {
-    const { batchSize } = this.settings;
+    const { batchSize, teacher } = this.settings;
     const block = this.recordsOf(seed, epoch);
     const dropLast = block.count >= batchSize;
-    return epochOrder(block, { seed, epoch, blockIndex: 0, batchSize, buckets: this.buckets, dropLast });
+    // What a teacher labels beside a batch may be of any length.
+    const buckets = teacher ? this.buckets.slice(-1) : this.buckets;
+    return epochOrder(block, { seed, epoch, blockIndex: 0, batchSize, buckets, dropLast });
   }
 
   private recordsOf(seed: number, epoch: number): TokenBlock {
@@ -387,16 +491,33 @@ export class LabelledTrainer {
     return this.current.records;
   }
 
-  private feeds(plan: BatchPlan, records: TokenBlock): HostTensors {
-    const { batchSize } = this.settings;
-    const { own } = partOfRecords(plan.records, batchSize, this.ranks);
-    // Where a process has no record of a batch, one without labels stands for it.
-    const packed = own.length > 0 ? own : plan.records.subarray(0, 1);
-    const batch = packBatch(records, packed, partSize(batchSize, this.ranks), plan.tokens);
-    return { ...tokenFeeds(batch), ...this.labelFeeds(batch, own) };
+  /** A batch and its labels; where a teacher labels records, as many of those without a label follow the labelled ones. */
+  private feeds(plan: BatchPlan, records: TokenBlock, at: { seed: number; step: number }): HostTensors {
+    const { batchSize, teacher } = this.settings;
+    const { unlabelled } = this.task;
+    if (!teacher || !unlabelled) {
+      const { own } = partOfRecords(plan.records, batchSize, this.ranks);
+      // Where a process has no record of a batch, one without labels stands for it.
+      const packed = own.length > 0 ? own : plan.records.subarray(0, 1);
+      const batch = packBatch(records, packed, this.ownRows, plan.tokens);
+      return { ...tokenFeeds(batch), ...this.labelFeeds(batch, own) };
+    }
+    const source = random(at.seed, 'unlabelled records', at.step);
+    const drawn = Int32Array.from({ length: batchSize }, () => source.integer(unlabelled.count));
+    const own = takeRecords(
+      records,
+      Int32Array.from({ length: batchSize }, (_, row) => plan.records[row % plan.rows]),
+    );
+    const both = concatenateBlocks([own, takeRecords(unlabelled, drawn)]);
+    const all = Int32Array.from({ length: both.count }, (_, row) => row);
+    const batch = packBatch(both, all, this.rows, plan.tokens);
+    return { ...tokenFeeds(batch), ...this.labelFeeds(batch, plan.records) };
   }
 
-  /** Labels and their weights for a batch; a missing label has weight 0, and so have rows and tokens that only fill it up. */
+  /**
+   * Labels and their weights for a batch whose first rows are these training records; a missing label has weight 0, and so
+   * have rows and tokens that only fill it up.
+   */
   private labelFeeds(batch: Batch, records: Int32Array): HostTensors {
     const { train, spec } = this.task;
     const { targets } = spec;
@@ -421,7 +542,7 @@ export class LabelledTrainer {
 
 /** The pretrained encoder's parameters in place of the fresh ones; the head stays fresh. */
 function withEncoder(fresh: Float32Array, layout: ParameterLayout, { tensors, folder }: Start): Float32Array {
-  const encoder = layout.slots.filter(({ name }) => !name.startsWith(HEAD));
+  const encoder = layout.slots.filter(({ name }) => ofEncoder(name));
   const known = Object.fromEntries(
     encoder.map(({ name }) => [name, tensors[name]]).filter(([, tensor]) => tensor),
   );

@@ -14,7 +14,7 @@ import { openRun, type Run } from '../runs/folder.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { drawsOf } from '../verbs/draws.js';
-import { checkTransform } from '../verbs/finetune.js';
+import { checkFewLabels, checkTransform, networkSettings } from '../verbs/finetune.js';
 import { type RecordReading, readingOf, readLabelledFile } from '../verbs/labelled-file.js';
 import type { Judge } from './record.js';
 
@@ -48,9 +48,9 @@ export function checkJudge(judge: Judge, config: ParsedConfig): void {
   const own: ProbeOptions & FinetuneOptions = {
     ...(judge === 'probe' ? config.probe : config.finetune),
   } as never;
-  const unfit = (['splits', 'shots', 'from_scratch', 'randomize_smiles'] as const).find(
-    (key) => own[key] !== undefined,
-  );
+  const unfit = (
+    ['splits', 'shots', 'from_scratch', 'randomize_smiles', 'self_training', 'soup'] as const
+  ).find((key) => own[key] !== undefined);
   if (unfit !== undefined)
     throw new InputError(
       `${judge}.${unfit}: a sweep judges each trial by one score of all labels; leave it out`,
@@ -128,6 +128,7 @@ export async function readJudged(
   const metric = chooseMetric(spec.task, own.metric);
   drawsOf(labelled, { seeds: 1, metric });
   checkTransform(own.target_transform, labelled);
+  checkFewLabels(own, labelled);
   const { higherIsBetter } = metrics[metric];
   return { options: own, labelled, spec, parts: splitParts(labelled), metric, higherIsBetter };
 }
@@ -168,8 +169,8 @@ async function finetunedScore(
     work: () => encoderWork(run.model, { batch: settings.batchSize, passes: 3 }),
     report: () => {},
   });
-  const { dropout, head, seeds } = settings;
-  const network = encoderNetwork({ ...run.model, dropout, head });
+  const { seeds } = settings;
+  const network = encoderNetwork({ ...run.model, ...networkSettings(settings) });
   const trainer = new LabelledTrainer(engine, network, { spec, metric, ...parts }, settings);
   try {
     let sum = 0;

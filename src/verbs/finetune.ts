@@ -21,12 +21,19 @@ import { checkPositive } from '../finetuning/label-scale.js';
 import {
   encoderNetwork,
   LabelledTrainer,
+  type Start,
   type Trained,
   type TrainingState,
 } from '../finetuning/labelled-training.js';
+import { regularizerNamed } from '../finetuning/regularizers/index.js';
+import { pseudoLabelled } from '../finetuning/self-training.js';
+import { AUXILIARY } from '../finetuning/tunings/index.js';
+import { weightSoup } from '../finetuning/weight-soup.js';
 import { checkPartSize, partSize, refuseDevice, refuseMoments } from '../learning/batch-parts.js';
 import { encoderWork } from '../learning/model.js';
 import type { Hooks, SharedHooks } from '../learning/progress-event.js';
+import { concatenateBlocks, takeRecords } from '../records/batch.js';
+import type { TokenBlock } from '../records/token-block.js';
 import { saveCheckpoint } from '../runs/checkpoints.js';
 import { EventFile } from '../runs/event-file.js';
 import { assertNewRun, openRun, type Run, writeRunJson } from '../runs/folder.js';
@@ -37,7 +44,7 @@ import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
 import { checkSameParameters } from '../runs/trainer-state.js';
 import type { LabelSpec } from '../scoring/labels.js';
-import { boundsOf, chooseMetric, isBetter, metrics } from '../scoring/metrics.js';
+import { boundsOf, chooseMetric, isBetter, type MetricName, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
@@ -117,11 +124,13 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
     config,
     {
       ...(config.randomize_smiles && { textColumn: run.tokenizer.columns[0] }),
+      keepUnlabelled: config.self_training !== undefined,
     },
   );
   const { spec } = labelled;
   const metric = chooseMetric(spec.task, config.metric);
   checkTransform(config.target_transform, labelled);
+  checkFewLabels(config, labelled);
   const { seeds } = resolveFinetuning(config, labelled.counts.train);
   const { draws, defined } = drawsOf(labelled, { shots: config.shots, seeds, metric });
   for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
@@ -133,13 +142,20 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
   const randomized = config.randomize_smiles
     ? await openRandomized(run, labelled, (message) => onEvent({ type: 'info', message }))
     : undefined;
-  /** What a trainer needs of one draw of the parts. */
-  const taskOf = (drawn: LabelledData) => ({
+  /** The parts of one draw, and how the training records change in each epoch. */
+  const partsOf = (drawn: LabelledData) => ({
     ...splitParts(drawn),
     ...(randomized && {
       trainingRecords: (seed: number, epoch: number) => randomized.blockOf(drawn.members.train, seed, epoch),
     }),
   });
+  /** What a trainer needs of one draw. */
+  const taskOf = (drawn: LabelledData, split: number) => ({
+    ...partsOf(drawn),
+    ...(config.self_training && { unlabelled: withoutLabel(drawn, labelled.splits[split].members.train) }),
+  });
+  // A draw that leaves no record without a label is refused before anything is trained.
+  if (config.self_training) for (const { split, records } of draws) taskOf(records(0), split);
   // One training for each number of shots, sized by the first split.
   const firstSplit = draws.filter(({ split }) => split === 0);
   const trainings = firstSplit.map(({ shots, records }) => ({
@@ -171,8 +187,19 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
       encoderWork(run.model, { batch: partSize(trainings[0].settings.batchSize, ranks), passes: 3 }),
     report: (message) => onEvent({ type: 'info', message }),
   });
+  if (engine.device && trainings[0].settings.teacher) {
+    throw new InputError(
+      `finetune.self_training: with ${config.self_training} a teacher labels records between two steps, on the processor; leave out --device`,
+    );
+  }
   const starts = [...(config.from_scratch ? [] : runs), undefined];
-  const perDraw = starts.length * seeds * labelled.splits.length;
+  const { soup, selfTraining, regularizer } = trainings[0].settings;
+  if (ranks.size > 1 && (soup || selfTraining || regularizer))
+    throw new InputError(
+      'finetune: several ranks do not share soup, self_training and regularizer, which look at more than a part of a batch; leave them out, or start it alone',
+    );
+  const perModel = (soup?.ingredients ?? 1) * (selfTraining === 'pseudo-labels' ? 3 : 1);
+  const perDraw = starts.length * seeds * labelled.splits.length * perModel;
   const report = stepReporter(hooks, {
     ...trainings[0].settings,
     total: perDraw * trainings.reduce((sum, { settings }) => sum + settings.steps, 0),
@@ -187,45 +214,49 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
     for (const { split, shots, context, records } of draws) {
       const place = trainings.findIndex((training) => training.shots === shots);
       const { settings } = trainings[place];
-      const network = encoderNetwork({ ...run.model, dropout: settings.dropout, head: settings.head });
+      const network = encoderNetwork({ ...run.model, ...networkSettings(settings) });
       refuseMoments(network.build(spec, 1, network.maxTokens).loss, run.model.encoder.kind, ranks);
       trainers[place] ??= new LabelledTrainer(
         engine,
         network,
-        { spec, metric, ...taskOf(labelled) },
+        // Of all records, so that batches of any draw are long enough.
+        { spec, metric, ...partsOf(labelled), unlabelled: labelled.unlabelledBlock },
         settings,
         ranks,
       );
       const onStep = (at: Parameters<typeof report>[0]) => report({ ...at, ...settings, context });
-      const whole = shots === undefined ? trainers[place].on(taskOf(records(0))) : undefined;
+      const whole = shots === undefined ? trainers[place].on(taskOf(records(0), split)) : undefined;
       for (const start of starts) {
         const method = start?.config.objective.kind ?? UNTRAINED;
         let best: Kept | undefined;
         for (let seed = 0; seed < seeds; seed++) {
           const drawn = records(seed);
-          const trainer = whole ?? trainers[place].on(taskOf(drawn));
-          const training = keptTraining(work, { split, shots, method, seed });
-          const { trained, value, perTarget, seconds } =
-            (await training.finished()) ??
-            (await training.finish(async (state, keep) => {
-              if (hooks.signal?.aborted) {
-                onEvent({
-                  type: 'info',
-                  message: `${finished} of ${all} trainings are kept; go on with --resume`,
-                });
-                hooks.signal.throwIfAborted();
-              }
+          const trainer = whole ?? trainers[place].on(taskOf(drawn, split));
+          const model = { split, shots, method, seed };
+          /** One training, kept as far as it got and, where several make a model, whole. */
+          const train = (of: LabelledTrainer, own: Training, from: Start | undefined) =>
+            keptTraining(work, { ...model, ...own }, { whole: perModel > 1 }, async (state, keep) => {
               const { signal } = hooks;
-              const name = [method, context, `seed ${seed}`].filter(Boolean).join(', ');
+              if (signal?.aborted) {
+                const message = `${finished} of ${all} models are kept; go on with --resume`;
+                onEvent({ type: 'info', message });
+                signal.throwIfAborted();
+              }
+              const name = [method, context, `seed ${seed}`, own.stage, describeIngredient(own)];
               const curve =
                 options.tensorboard && writes
-                  ? openCurve(out, name, options.resume ? (state?.step ?? 0) : undefined)
+                  ? openCurve(
+                      out,
+                      name.filter(Boolean).join(', '),
+                      options.resume ? (state?.step ?? 0) : undefined,
+                    )
                   : undefined;
               try {
-                const trained = await trainer.train({
+                return await of.train({
                   ...settings,
-                  start,
+                  start: from,
                   seed,
+                  ingredient: own.ingredient,
                   signal,
                   state,
                   keep,
@@ -235,11 +266,23 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
                   },
                   onValid: ({ step, valid }) => curve?.append({ step, [`val_${metric}`]: valid }),
                 });
-                return { trained, ...(await trainer.scoreTest(trained)) };
               } finally {
                 curve?.dispose();
               }
-            }));
+            });
+          const { trained, value, perTarget, seconds } = await keptScores(work, model, {
+            train: () =>
+              trainModel(train, {
+                trainer,
+                task: () => taskOf(drawn, split),
+                settings,
+                start,
+                run,
+                spec,
+                metric,
+              }),
+            score: (trained) => trainer.scoreTest(trained),
+          });
           finished++;
           const { valid } = trained;
           rows.add(
@@ -284,13 +327,77 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
   }
 }
 
-/** A training that was scored. */
-interface ScoredTraining {
+/** Which training of those that make one model. */
+interface Training {
+  /** Of a soup. */
+  readonly ingredient?: number;
+  /** Before the one on the true labels. */
+  readonly stage?: 'teacher' | 'pseudo-labels';
+}
+
+const describeIngredient = ({ ingredient }: Training) =>
+  ingredient === undefined ? undefined : `ingredient ${ingredient}`;
+
+/** A model that was trained, in seconds of all calls that took part. */
+interface TrainedModel {
   readonly trained: Trained;
+  readonly seconds: number;
+}
+
+/** Trains one model: each training with the stages before it, and several for a soup. */
+async function trainModel(
+  train: (trainer: LabelledTrainer, of: Training, start: Start | undefined) => Promise<TrainedModel>,
+  {
+    trainer,
+    task,
+    settings: { selfTraining, soup },
+    start,
+    run,
+    spec,
+    metric,
+  }: {
+    trainer: LabelledTrainer;
+    task: () => Parameters<LabelledTrainer['on']>[0];
+    settings: FinetuningSettings;
+    start: Start | undefined;
+    run: Run;
+    spec: LabelSpec;
+    metric: MetricName;
+  },
+): Promise<TrainedModel> {
+  let seconds = 0;
+  const once = async (...of: Parameters<typeof train>) => {
+    const model = await train(...of);
+    seconds += model.seconds;
+    return model.trained;
+  };
+  const throughStages = async (ingredient?: number): Promise<Trained> => {
+    if (selfTraining !== 'pseudo-labels') return once(trainer, { ingredient }, start);
+    const teacher = await once(trainer, { ingredient, stage: 'teacher' }, start);
+    const { unlabelled, ...parts } = task();
+    if (!unlabelled) throw new Error('pseudo-labels: no record is without a label');
+    const labels = pseudoLabelled(unlabelled, await trainer.predictWith(teacher, unlabelled), spec);
+    const stage = trainer.on({ ...parts, trainingRecords: undefined, train: labels });
+    const student = await once(stage, { ingredient, stage: 'pseudo-labels' }, start);
+    return once(trainer, { ingredient }, trainer.startOf(student, run.folder));
+  };
+  if (!soup) {
+    const trained = await throughStages();
+    return { trained, seconds };
+  }
+  const ingredients: Trained[] = [];
+  for (let i = 0; i < soup.ingredients; i++) ingredients.push(await throughStages(i));
+  const trained = await weightSoup(soup.kind, ingredients, {
+    validate: (parameters) => trainer.scoreValid(parameters),
+    isBetter: (value, best) => isBetter(metric, value, best),
+  });
+  return { trained, seconds };
+}
+
+/** One that was scored. */
+interface ScoredModel extends TrainedModel {
   readonly value: number;
   readonly perTarget: readonly number[];
-  /** Of all calls that took part. */
-  readonly seconds: number;
 }
 
 /** JSON has no NaN, and typed arrays have. */
@@ -303,46 +410,131 @@ const unpack = (packed: PackedTrained): Trained => ({ ...packed, valid: packed.v
 /** The file of the training that is under way. */
 const UNDER_WAY = 'under way';
 
-/** One training among the pieces of a fine-tuning: whole, or as far as it got. */
-function keptTraining(work: KeptWork, of: { split: number; shots?: number; method: string; seed: number }) {
+/** One model among the pieces of a fine-tuning, trained and scored unless it is there. */
+async function keptScores(
+  work: KeptWork,
+  of: { split: number; shots?: number; method: string; seed: number },
+  {
+    train,
+    score,
+  }: {
+    train: () => Promise<TrainedModel>;
+    score: (trained: Trained) => Promise<{ value: number; perTarget: readonly number[] }>;
+  },
+): Promise<ScoredModel> {
   const name = JSON.stringify(of);
-  return {
-    async finished(): Promise<ScoredTraining | undefined> {
-      const piece = (await work.read(name)) as
-        | { trained: PackedTrained; scores: Float64Array; seconds: number }
-        | undefined;
-      if (!piece) return undefined;
-      const [value, ...perTarget] = piece.scores;
-      return { trained: unpack(piece.trained), value, perTarget, seconds: piece.seconds };
-    },
-    /** Trains from where it was left, and keeps what comes of it. */
-    async finish(
-      train: (
-        state: TrainingState | undefined,
-        keep: (state: TrainingState) => Promise<void>,
-      ) => Promise<Omit<ScoredTraining, 'seconds'>>,
-    ): Promise<ScoredTraining> {
-      const started = performance.now();
-      const left = (await work.read(UNDER_WAY)) as
-        | { name: string; seconds: number; best?: PackedTrained; state: Omit<TrainingState, 'best'> }
-        | undefined;
-      const own = left?.name === name ? left : undefined;
-      const spent = () => (own?.seconds ?? 0) + (performance.now() - started) / 1000;
-      const scored = await train(
-        own && { ...own.state, ...(own.best && { best: unpack(own.best) }) },
-        ({ best, ...state }) =>
-          work.write(UNDER_WAY, { name, seconds: spent(), ...(best && { best: pack(best) }), state }),
+  const piece = (await work.read(name)) as
+    | { trained: PackedTrained; scores: Float64Array; seconds: number }
+    | undefined;
+  if (piece) {
+    const [value, ...perTarget] = piece.scores;
+    return { trained: unpack(piece.trained), value, perTarget, seconds: piece.seconds };
+  }
+  const { trained, seconds: spent } = await train();
+  const started = performance.now();
+  const { value, perTarget } = await score(trained);
+  const seconds = spent + (performance.now() - started) / 1000;
+  await work.write(name, { trained: pack(trained), scores: Float64Array.of(value, ...perTarget), seconds });
+  return { trained, value, perTarget, seconds };
+}
+
+/** One training among the pieces of a fine-tuning, gone on with from where it was left; kept as a `whole` where asked for. */
+async function keptTraining(
+  work: KeptWork,
+  of: Training & { split: number; shots?: number; method: string; seed: number },
+  { whole }: { whole: boolean },
+  train: (
+    state: TrainingState | undefined,
+    keep: (state: TrainingState) => Promise<void>,
+  ) => Promise<Trained>,
+): Promise<TrainedModel> {
+  const name = JSON.stringify({ ...of, trained: true });
+  const piece = whole
+    ? ((await work.read(name)) as { trained: PackedTrained; seconds: number } | undefined)
+    : undefined;
+  if (piece) return { trained: unpack(piece.trained), seconds: piece.seconds };
+  const started = performance.now();
+  const left = (await work.read(UNDER_WAY)) as
+    | { name: string; seconds: number; best?: PackedTrained; state: Omit<TrainingState, 'best'> }
+    | undefined;
+  const own = left?.name === name ? left : undefined;
+  const spent = () => (own?.seconds ?? 0) + (performance.now() - started) / 1000;
+  const trained = await train(
+    own && { ...own.state, ...(own.best && { best: unpack(own.best) }) },
+    ({ best, ...state }) =>
+      work.write(UNDER_WAY, { name, seconds: spent(), ...(best && { best: pack(best) }), state }),
+  );
+  const seconds = spent();
+  if (whole) await work.write(name, { trained: pack(trained), seconds });
+  return { trained, seconds };
+}
+
+/** What of the settings the network is built by. */
+export const networkSettings = ({ dropout, head, tuning, regularizer }: FinetuningSettings) => ({
+  dropout,
+  head,
+  tuning,
+  regularizer,
+});
+
+/** Throws InputError for ways to learn from few labels that have no meaning in the task, or no records to learn from. */
+export function checkFewLabels(
+  {
+    regularizer,
+    tuning = 'full',
+    self_training: selfTraining,
+    unlabelled_weight: unlabelledWeight,
+    soup,
+    ingredients,
+    shots,
+  }: FinetuneOptions,
+  { spec, unlabelledBlock }: Pick<LabelledData, 'spec' | 'unlabelledBlock'>,
+): void {
+  if (regularizer) {
+    const { tasks } = regularizerNamed(regularizer);
+    if (!tasks.includes(spec.task))
+      throw new InputError(
+        `finetune.regularizer: ${regularizer} is for ${tasks.join(', ')}, and this task is ${spec.task}; leave out --regularizer`,
       );
-      const { trained, value, perTarget } = scored;
-      const seconds = spent();
-      await work.write(name, {
-        trained: pack(trained),
-        scores: Float64Array.of(value, ...perTarget),
-        seconds,
-      });
-      return { trained, value, perTarget, seconds };
-    },
-  };
+  }
+  if (ingredients !== undefined && !soup)
+    throw new InputError('finetune.ingredients: are those of a soup; add --soup greedy, or leave them out');
+  if (unlabelledWeight !== undefined && selfTraining !== 'mean-teacher' && selfTraining !== 'future')
+    throw new InputError(
+      'finetune.unlabelled_weight: is for records that a teacher labels; add --self-training future, or leave it out',
+    );
+  if (!selfTraining) return;
+  if (spec.task === 'per-token')
+    throw new InputError(
+      'finetune.self_training: labels records, and this task has labels of tokens; leave out --self-training',
+    );
+  if (selfTraining !== 'pseudo-labels' && regularizer && regularizerNamed(regularizer).comparesRecords)
+    throw new InputError(
+      `finetune.regularizer: ${regularizer} contrasts records by true labels, beside which a teacher's do not stand; leave out --regularizer, or choose --self-training pseudo-labels`,
+    );
+  if (selfTraining === 'pseudo-labels' && tuning === 'frozen')
+    throw new InputError(
+      'finetune.self_training: pseudo-labels teach the encoder, which tuning frozen does not move; choose another --tuning',
+    );
+  if (!unlabelledBlock && !shots)
+    throw new InputError(
+      'finetune.self_training: expected records without a label, and all of them have one; leave out --self-training, or learn from few of the labels with --shots',
+    );
+}
+
+/**
+ * The records without a label, those of the training part `train` among them whose labels are not drawn. Throws InputError
+ * where there is none.
+ */
+function withoutLabel({ block, members, unlabelledBlock }: LabelledData, train: Int32Array): TokenBlock {
+  const known = new Set(members.train);
+  const others = train.filter((record) => !known.has(record));
+  const blocks = [...(unlabelledBlock ? [unlabelledBlock] : [])];
+  if (others.length > 0) blocks.push(takeRecords(block, others));
+  if (blocks.length > 0) return concatenateBlocks(blocks);
+  throw new InputError(
+    'finetune.self_training: the largest of --shots takes every training label, so that no record is without one; leave it out',
+  );
 }
 
 /** The parameters of the run that is written, and how they came about. */
@@ -433,6 +625,8 @@ async function writeFinetunedRun(
   }: { targets: readonly string[]; config: FinetuneOptions; kept: Kept; engine: Engine },
 ): Promise<void> {
   const { trained, trainer, settings } = kept;
+  const { kind: tuning, ...tuningOptions } = settings.tuning;
+  const { kind: regularizer, ...regularizerOptions } = settings.regularizer ?? {};
   const resolved: Config = {
     ...run.config,
     finetune: {
@@ -445,6 +639,9 @@ async function writeFinetunedRun(
       weight_decay: settings.weightDecay,
       clip_norm: settings.clipNorm,
       head: settings.head,
+      tuning,
+      ...tuningOptions,
+      ...(regularizer && { regularizer, ...regularizerOptions }),
       validations: settings.validations,
       ...(settings.patience !== undefined && { patience: settings.patience }),
       ...settings.dropout,
@@ -452,8 +649,10 @@ async function writeFinetunedRun(
     },
     versions: versionsOn(engine, run.config.versions),
   };
-  const { parameters } = trainer.trainer;
   await trainer.trainer.setParameters(trained.parameters);
+  const parameters = Object.fromEntries(
+    Object.entries(trainer.trainer.parameters).filter(([name]) => !name.startsWith(AUXILIARY)),
+  );
   await writeRunJson(out, 'tokenizer', run.tokenizer.toJSON());
   if (run.schema) await writeRunJson(out, 'schema', run.schema);
   await writeRunJson(out, 'labels', { spec, scale: trainer.scale });

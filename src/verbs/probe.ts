@@ -34,7 +34,7 @@ export interface ProbeVerbOptions {
   readonly config?: ProbeOptions;
 }
 
-/** Untrained encoders to compare with, and draws of shots. */
+/** Untrained encoders to compare with, and draws of shots, where nothing is said. */
 const SEEDS = 3;
 
 /**
@@ -75,7 +75,8 @@ async function probeInto(
   const metric = chooseMetric(spec.task, config.metric);
   const kinds = config.kind ? [config.kind] : protocolsOf(spec.task);
   // With shots a seed draws them, for the pretrained encoder too.
-  const { draws, defined } = drawsOf(labelled, { shots: config.shots, seeds: SEEDS, metric });
+  const { seeds: count = SEEDS } = config;
+  const { draws, defined } = drawsOf(labelled, { shots: config.shots, seeds: count, metric });
   for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
   onEvent({
     type: 'info',
@@ -99,7 +100,7 @@ async function probeInto(
       await embedder.release();
     }
   };
-  const seeds = Array.from({ length: SEEDS }, (_, seed) => seed);
+  const seeds = Array.from({ length: count }, (_, seed) => seed);
   const pretrained = encoderParameters(run.model, run.tensors, folder);
   const encoders: [name: string, parameters: ((seed: number) => HostTensors)[]][] = [
     [run.config.objective.kind, [() => pretrained]],
@@ -131,7 +132,7 @@ async function probeInto(
           for await (const [name, value] of protocols[kind].run(represented)) {
             const seconds = (performance.now() - started) / 1000;
             rows.add({ method, metric: name, shots }, { split, value, seconds });
-            const of = config.shots ? SEEDS : starts.length;
+            const of = config.shots ? count : starts.length;
             onEvent({ type: 'seed', method, seed, seeds: of, context, metric: name, value });
             started = performance.now();
           }

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { objectives } from '../../dist/objectives/index.js';
 import { random } from '../../dist/tensor/random.js';
@@ -111,6 +111,14 @@ const CLOCKED = /^(seconds|samples_per_second|data_wait|peak_memory_mib|created|
 const withoutClock = (text) =>
   JSON.stringify(JSON.parse(text, (key, value) => (CLOCKED.test(key) ? undefined : value)));
 
+const digestOf = (bytes) => createHash('sha256').update(bytes).digest('hex');
+
+/** The names that a manifest lists, and whether each file is the one: its sum follows the clock where the file does. */
+const withoutSums = (text, folder) =>
+  text.replaceAll(/^([0-9a-f]{64}) {2}(.+)$/gm, (_, digest, name) => {
+    return `${name} ${digest === digestOf(readFileSync(join(folder, name)))}`;
+  });
+
 /** The files of a folder by name, without what the clock decides; of its checkpoints the newest. */
 function outcome(folder) {
   const names = readdirSync(folder, { recursive: true, withFileTypes: true })
@@ -126,8 +134,10 @@ function outcome(folder) {
       ? withoutClock(bytes.toString())
       : name.endsWith('.jsonl')
         ? bytes.toString().trim().split('\n').map(withoutClock).join('\n')
-        : bytes;
-    found[name] = createHash('sha256').update(plain).digest('hex');
+        : name.endsWith('SHA256SUMS')
+          ? withoutSums(bytes.toString(), dirname(join(folder, name)))
+          : bytes;
+    found[name] = digestOf(plain);
   }
   return found;
 }
