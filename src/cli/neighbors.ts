@@ -78,6 +78,8 @@ function formatRetrieval({ queries, unknown, scores }: Retrieval): string {
     ]),
   );
   const left =
-    unknown === 0 ? '' : `; ${unknown.toLocaleString('en-US')} judgements are of records that are not there`;
+    unknown === 0
+      ? ''
+      : `; ${unknown === 1 ? '1 judgement is of a record that is' : `${unknown.toLocaleString('en-US')} judgements are of records that are`} not there`;
   return `${table}\nmeans of ${queries.toLocaleString('en-US')} queries with 95 % intervals${left}`;
 }
