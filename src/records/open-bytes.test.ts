@@ -141,7 +141,7 @@ describe('a file of a page', () => {
       const opened = openBytes(new File([content], name));
       await expect(opened).rejects.toThrow(InputError);
       await expect(opened).rejects.toThrow(
-        `${name}: ${format} is read from a disk alone; as bytes jsonl, json,`,
+        `${name}: ${format} is read from a disk alone; as bytes csv, tsv, parquet, jsonl, json,`,
       );
     }
   });
