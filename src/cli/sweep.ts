@@ -7,7 +7,7 @@ import { formatTable } from '../report/table.js';
 import type { SweepSummary } from '../sweep/sweep.js';
 import { parseCount, shellCommand } from './arguments.js';
 import { loadPluginsIn } from './plugin-options.js';
-import { number } from './progress.js';
+import { number } from '../report/numbers.js';
 import type { Session } from './session.js';
 
 interface Options {
