@@ -29,7 +29,10 @@ export async function serveFolder(folder, port) {
     const path = pathname.endsWith('/') ? `${pathname}index.html` : pathname;
     const file = await readFile(join(folder, normalize(decodeURIComponent(path)))).catch(() => undefined);
     if (!file) response.writeHead(404).end();
-    else response.writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' }).end(file);
+    else
+      response
+        .writeHead(200, { 'content-type': types[extname(path)] ?? 'application/octet-stream' })
+        .end(file);
   });
   await new Promise((ready) => server.listen(port, '127.0.0.1', () => ready(undefined)));
   const address = server.address();

@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import type { ProgressEvent, StepEvent, ValidEvent } from '../learning/progress-event.js';
-import { printable } from './printable.js';
 import { duration, number } from '../report/numbers.js';
+import { printable } from './printable.js';
 
 /** Where progress is written: the part of process.stderr that is needed. */
 export interface ProgressStream {

@@ -1,5 +1,5 @@
 /** What a comparison of models says, in words. */
-import { type Difference, FULL_ENSEMBLE, SIMPLE_ENSEMBLE, type Selection } from '../fit/select.js';
+import { type Difference, FULL_ENSEMBLE, type Selection, SIMPLE_ENSEMBLE } from '../fit/select.js';
 import { type MetricName, metrics } from '../scoring/metrics.js';
 import { duration, number } from './numbers.js';
 

@@ -124,7 +124,7 @@ export async function readRunJson(run: string, file: keyof typeof files): Promis
     );
   });
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return JSON.parse(new TextDecoder().decode(bytes));
   } catch (cause) {
     throw new InputError(`${path}: is not JSON: ${(cause as Error).message}`, { cause });
   }

@@ -70,7 +70,7 @@ export async function readMetrics(path: string): Promise<Metrics[]> {
     if (error.code === 'ENOENT') return Buffer.alloc(0);
     throw error;
   });
-  const text = bytes.toString('utf8');
+  const text = new TextDecoder().decode(bytes);
   const lines = text.split('\n');
   const metrics: Metrics[] = [];
   for (const [index, line] of lines.entries()) {

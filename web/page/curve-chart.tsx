@@ -31,7 +31,13 @@ function options(width: number, steps: number): uPlot.Options {
     series: [
       {},
       { label: 'training', stroke: colour('--faint'), width: 1, points: { show: false } },
-      { label: 'validation', stroke: colour('--accent'), width: 2, spanGaps: true, points: { show: true, size: 4 } },
+      {
+        label: 'validation',
+        stroke: colour('--accent'),
+        width: 2,
+        spanGaps: true,
+        points: { show: true, size: 4 },
+      },
       { label: 'marginal', stroke: colour('--second'), width: 2, dash: [6, 4], points: { show: false } },
     ],
   };
@@ -40,7 +46,15 @@ function options(width: number, steps: number): uPlot.Options {
 const gaps = (values: readonly number[]): (number | null)[] =>
   values.map((value) => (Number.isFinite(value) ? value : null));
 
-export function CurveChart({ curve, steps, label }: { readonly curve: Curve; readonly steps: number; readonly label: string }) {
+export function CurveChart({
+  curve,
+  steps,
+  label,
+}: {
+  readonly curve: Curve;
+  readonly steps: number;
+  readonly label: string;
+}) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   useEffect(() => {

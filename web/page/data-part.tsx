@@ -30,15 +30,11 @@ export function DataPart({ session }: PartProps) {
         }}
       >
         <label class={ready ? 'button' : 'button off'}>
-          <input
-            type="file"
-            disabled={!ready}
-            onChange={(event) => take(event.currentTarget.files?.[0])}
-          />
+          <input type="file" disabled={!ready} onChange={(event) => take(event.currentTarget.files?.[0])} />
           Choose a file
         </label>{' '}
-        or drop one here: a table (CSV, TSV, Parquet, JSON), sequences (FASTA, lines), molecules (SMILES), arrays
-        (NPY).
+        or drop one here: a table (CSV, TSV, Parquet, JSON), sequences (FASTA, lines), molecules (SMILES),
+        arrays (NPY).
       </div>
       <ul class="samples" aria-label="Samples">
         {samples.map(({ file: name, title, says }) => (
@@ -60,7 +56,9 @@ export function DataPart({ session }: PartProps) {
                 ...(source
                   ? [
                       `${grouped(source.rows ?? source.rowsRead)}${source.rows === undefined ? ' or more' : ''} records, ${source.columns.length} ${source.columns.length === 1 ? 'column' : 'columns'}`,
-                      ...(inspection.rejected > 0 ? [`${grouped(inspection.rejected)} could not be read`] : []),
+                      ...(inspection.rejected > 0
+                        ? [`${grouped(inspection.rejected)} could not be read`]
+                        : []),
                     ]
                   : []),
               ].join(' · '))}{' '}

@@ -15,7 +15,11 @@ export function DownloadsPart({ session }: PartProps) {
           numbers for every record, for any other program
         </li>
         <li>
-          <button type="button" disabled={working || training !== 'done'} onClick={() => void session.download('encoder')}>
+          <button
+            type="button"
+            disabled={working || training !== 'done'}
+            onClick={() => void session.download('encoder')}
+          >
             Encoder (ONNX)
           </button>{' '}
           the network alone, for ONNX Runtime{training === 'done' ? '' : '; there when learning is done'}

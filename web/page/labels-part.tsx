@@ -8,8 +8,8 @@ export function LabelsPart({ session }: PartProps) {
     <Section session={session} part="labels" title="Does it help to predict your labels?">
       {settings.label === undefined ? (
         <p>
-          Name a column of labels above and learn again: it is left out of learning, and simple models are compared
-          with what was learned on records that neither has seen.
+          Name a column of labels above and learn again: it is left out of learning, and simple models are
+          compared with what was learned on records that neither has seen.
         </p>
       ) : (
         <>
@@ -32,8 +32,9 @@ export function LabelsPart({ session }: PartProps) {
           <div class="table" tabIndex={0} role="region" aria-label="Scores">
             <table>
               <caption>
-                {fit.split.train} records to learn from, {fit.split.valid} for validation, {fit.split.test} for the
-                test; {fit.metric}, {fit.higherIsBetter ? 'higher' : 'lower'} is better, with 95 % intervals.
+                {fit.split.train} records to learn from, {fit.split.valid} for validation, {fit.split.test}{' '}
+                for the test; {fit.metric}, {fit.higherIsBetter ? 'higher' : 'lower'} is better, with 95 %
+                intervals.
               </caption>
               <thead>
                 <tr>
@@ -57,7 +58,12 @@ export function LabelsPart({ session }: PartProps) {
                     <td class="numeric">{shortNumber(valid)}</td>
                     <td class="numeric">{shortNumber(test.value)}</td>
                     <td>
-                      <Interval low={test.low} high={test.high} value={test.value} rows={fit.rows.map((row) => row.test)} />
+                      <Interval
+                        low={test.low}
+                        high={test.high}
+                        value={test.value}
+                        rows={fit.rows.map((row) => row.test)}
+                      />
                     </td>
                   </tr>
                 ))}

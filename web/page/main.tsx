@@ -57,8 +57,8 @@ function App() {
           {state.lacuna
             ? `${state.lacuna.threads} ${state.lacuna.threads === 1 ? 'thread computes' : 'threads compute'}. `
             : ''}
-          A file may have 2 GB, and a model with its batch 4 GB of memory. What needs more is for the same program on
-          a disk: <code>npx lacuna pretrain</code>.
+          A file may have 2 GB, and a model with its batch 4 GB of memory. What needs more is for the same
+          program on a disk: <code>npx lacuna pretrain</code>.
         </p>
       </footer>
     </main>
@@ -77,9 +77,11 @@ async function alone(): Promise<void> {
   if (!serviceWorker.controller)
     await Promise.race([
       new Promise((ready) => serviceWorker.addEventListener('controllerchange', ready, { once: true })),
-      new Promise((ready) => kept.installing?.addEventListener('statechange', (event) => {
-        if ((event.target as ServiceWorker).state === 'redundant') ready(undefined);
-      })),
+      new Promise((ready) =>
+        kept.installing?.addEventListener('statechange', (event) => {
+          if ((event.target as ServiceWorker).state === 'redundant') ready(undefined);
+        }),
+      ),
     ]);
   if (crossOriginIsolated || !serviceWorker.controller || sessionStorage.getItem('isolated') !== null) return;
   sessionStorage.setItem('isolated', 'asked');

@@ -2,7 +2,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { MapInPage } from '../../src/web/index.js';
 import { MaskedRecord } from './masked-record.js';
-import { grouped, type PartProps, Section } from './parts.js';
+import { grouped, type PartProps, Section, withoutOptions } from './parts.js';
 import { drawPoints, nearestPoint, onCanvas, pixels, radiusOf, type View, WHOLE } from './scatter.js';
 import { one, shadesOf } from './shades.js';
 
@@ -23,7 +23,7 @@ export function MapPart({ session }: PartProps) {
         {map
           ? `${grouped(map.rows.length)} ${mapped?.whole ? '' : 'first '}records, those alike near each other${mapped?.step === undefined ? '' : `, after step ${mapped.step}`}. Click one to see it.`
           : 'The first checkpoint will be drawn here.'}{' '}
-        {busy.map !== undefined && training !== 'running' ? busy.map : ''}
+        {busy.map !== undefined && training !== 'running' ? withoutOptions(busy.map) : ''}
       </p>
       <div class="map">
         <div>

@@ -20,7 +20,7 @@ export function Section({
       {children}
       {errors[part] !== undefined && (
         <p class="error" role="alert">
-          {errors[part]}
+          {withoutOptions(errors[part])}
         </p>
       )}
     </section>
@@ -47,7 +47,7 @@ export function Work({
         </button>
       )}
       <span class="told" role="status">
-        {told ?? ''}
+        {withoutOptions(told ?? '')}
       </span>
     </p>
   );
@@ -65,3 +65,10 @@ export function bytes(size: number): string {
   if (size < 1e6) return `${Math.max(1, Math.round(size / 1e3))} kB`;
   return size < 1e9 ? `${shortNumber(size / 1e6)} MB` : `${shortNumber(size / 1e9)} GB`;
 }
+
+/** A message of a verb without what it says of options of the command line. */
+export const withoutOptions = (message: string): string =>
+  message
+    .split('; ')
+    .filter((clause, i) => i === 0 || !/(^| )--\w/.test(clause))
+    .join('; ');

@@ -34,12 +34,18 @@ export function reportOf(state: State): Blob {
             ...warnings,
           ].join('\n'),
         },
-        ...picture('.chart canvas', 'Loss of training (thin), of validation (thick), and of the marginal (dashed), by step.'),
+        ...picture(
+          '.chart canvas',
+          'Loss of training (thin), of validation (thick), and of the marginal (dashed), by step.',
+        ),
       ],
     },
     {
       title: 'The records on a map',
-      blocks: picture('.map canvas', `${grouped(map?.rows.length ?? 0)} records; those that are alike lie near each other.`),
+      blocks: picture(
+        '.map canvas',
+        `${grouped(map?.rows.length ?? 0)} records; those that are alike lie near each other.`,
+      ),
     },
     ...(strange
       ? [
@@ -49,8 +55,16 @@ export function reportOf(state: State): Blob {
               {
                 kind: 'table',
                 caption: `${strange.flagged} are flagged at a rate of ${100 * strange.rate} % false alarms.`,
-                columns: [{ title: 'row' }, { title: 'p-value', numeric: true }, { title: 'worst predicted (error)' }],
-                rows: strange.records.map(({ row, pValue, blame }) => [String(row), pValue.toFixed(3), blame]),
+                columns: [
+                  { title: 'row' },
+                  { title: 'p-value', numeric: true },
+                  { title: 'worst predicted (error)' },
+                ],
+                rows: strange.records.map(({ row, pValue, blame }) => [
+                  String(row),
+                  pValue.toFixed(3),
+                  blame,
+                ]),
               },
             ],
           } satisfies Section,
@@ -84,7 +98,11 @@ export function reportOf(state: State): Blob {
       : []),
   ];
   const page = reportPage(
-    { title: `What Lacuna learned of ${file!.name}`, intro: `Made in a browser by Lacuna ${version}.`, sections },
+    {
+      title: `What Lacuna learned of ${file!.name}`,
+      intro: `Made in a browser by Lacuna ${version}.`,
+      sections,
+    },
     { policy: html`default-src 'none'; style-src 'unsafe-inline'; img-src data:` },
   );
   return new Blob([page], { type: 'text/html' });

@@ -23,7 +23,13 @@ const sideOf = (width: number, height: number, { scale }: View): number =>
   Math.min(width, height) * scale * 0.92;
 
 /** Where a place of the map is on the canvas. */
-export function onCanvas(width: number, height: number, view: View, x: number, y: number): [x: number, y: number] {
+export function onCanvas(
+  width: number,
+  height: number,
+  view: View,
+  x: number,
+  y: number,
+): [x: number, y: number] {
   const side = sideOf(width, height, view);
   return [width / 2 + (x - view.x) * side, height / 2 - (y - view.y) * side];
 }
@@ -43,12 +49,16 @@ function disc(radius: number): { readonly side: number; readonly cover: Uint8Arr
   const cover = new Uint8Array(side * side);
   for (let y = -reach; y <= reach; y++)
     for (let x = -reach; x <= reach; x++)
-      cover[(y + reach) * side + x + reach] =
-        255 * Math.max(0, Math.min(1, radius + 0.5 - Math.hypot(x, y)));
+      cover[(y + reach) * side + x + reach] = 255 * Math.max(0, Math.min(1, radius + 0.5 - Math.hypot(x, y)));
   return { side, cover };
 }
 
-export function drawPoints(image: ImageData, { places, colours, shades }: Points, view: View, radius: number): void {
+export function drawPoints(
+  image: ImageData,
+  { places, colours, shades }: Points,
+  view: View,
+  radius: number,
+): void {
   const { width, height, data } = image;
   data.fill(0);
   const { side, cover } = disc(radius);

@@ -49,7 +49,11 @@ export interface State {
   readonly mapped?: { readonly step?: number; readonly whole: boolean };
   /** A record by its place in the map. */
   readonly selected?: number;
-  readonly strange?: { readonly records: readonly Strange[]; readonly flagged: number; readonly rate: number };
+  readonly strange?: {
+    readonly records: readonly Strange[];
+    readonly flagged: number;
+    readonly rate: number;
+  };
   readonly fit?: Fit;
   /** What is worked at besides training, and what is told of it. */
   readonly busy: Partial<Record<Part, string>>;
@@ -65,6 +69,9 @@ const KEPT_BYTES = 512 * 2 ** 20;
 const [LIVE_RECORDS, MAP_RECORDS] = [400, 200_000];
 
 const STRANGE_RECORDS = 20;
+
+/** What a tab has the patience for: `lacuna fit` on a disk has five folds, and trains the encoder on the labels too. */
+const FITTING = { folds: 3, trained_encoder: false } as const;
 
 const empty = {
   inspection: undefined,
@@ -118,7 +125,9 @@ export class Session {
       await work({ signal: stop.signal, onEvent });
     } catch (error) {
       if (!stop.signal.aborted)
-        this.#set({ errors: { ...this.state.errors, [part]: error instanceof Error ? error.message : String(error) } });
+        this.#set({
+          errors: { ...this.state.errors, [part]: error instanceof Error ? error.message : String(error) },
+        });
     } finally {
       tell(undefined);
     }
@@ -208,8 +217,7 @@ export class Session {
       const first = this.state.inspection === undefined && this.state.training === 'none';
       this.#set({ inspection });
       const [label] = inspection.labels;
-      if (first && label !== undefined)
-        this.#set({ settings: { ...this.state.settings, label } });
+      if (first && label !== undefined) this.#set({ settings: { ...this.state.settings, label } });
     });
   }
 
@@ -219,7 +227,13 @@ export class Session {
     if (!resume) await this.#lacuna.files.remove(RUN);
     await this.#lacuna.files.remove(FIT);
     const { file, settings, curve } = this.state;
-    const fresh = { curve: empty.curve, warnings: [], map: undefined, mapped: undefined, selected: undefined };
+    const fresh = {
+      curve: empty.curve,
+      warnings: [],
+      map: undefined,
+      mapped: undefined,
+      selected: undefined,
+    };
     this.#set({ ...(resume ? {} : fresh), strange: undefined, fit: undefined, training: 'running' });
     const kept: Kept = { file: file!, settings };
     await this.#lacuna.files.write(SESSION, new Blob([JSON.stringify(kept)]));
@@ -244,13 +258,16 @@ export class Session {
   }
 
   #step(event: StepEvent): void {
-    const { steps, loss, valid, marginal } = upTo(this.state.curve, event.step);
+    const { curve } = this.state;
+    const { steps, loss, valid, marginal } = upTo(curve, event.step);
+    // The validation of a step may come before the step.
+    const validated = curve.valid[curve.steps.indexOf(event.step)] ?? Number.NaN;
     this.#set({
       progress: event,
       curve: {
         steps: [...steps, event.step],
         loss: [...loss, event.loss],
-        valid: [...valid, Number.NaN],
+        valid: [...valid, validated],
         marginal: event.val_loss_marginal ?? marginal,
       },
     });
@@ -325,8 +342,8 @@ export class Session {
     if (label === undefined) return;
     await this.#work('labels', 'Reading the labels', async (hooks) => {
       await this.#lacuna.files.remove(FIT);
-      const fit = await this.#lacuna.fit({ run: RUN, data: this.#data, targets: [label], out: FIT }, hooks);
-      this.#set({ fit });
+      const options = { run: RUN, data: this.#data, targets: [label], out: FIT, config: { fit: FITTING } };
+      this.#set({ fit: await this.#lacuna.fit(options, hooks) });
     });
   }
 
@@ -363,7 +380,12 @@ function upTo({ steps, loss, valid, marginal }: Curve, step: number): Curve {
   let length = steps.length;
   while (length > 0 && steps[length - 1] >= step) length--;
   if (length === steps.length) return { steps, loss, valid, marginal };
-  return { steps: steps.slice(0, length), loss: loss.slice(0, length), valid: valid.slice(0, length), marginal };
+  return {
+    steps: steps.slice(0, length),
+    loss: loss.slice(0, length),
+    valid: valid.slice(0, length),
+    marginal,
+  };
 }
 
 /** The curve of the run that is kept, from its log. */

@@ -13,9 +13,9 @@ export interface Settings {
 }
 
 export const objectives = {
-  sma: 'hide what the model attends to (SMA)',
-  'random-masking': 'hide at random',
-  byol: 'compare two views of a record (BYOL)',
+  sma: 'hiding what it attends to (SMA)',
+  'random-masking': 'hiding at random',
+  byol: 'comparing two views (BYOL)',
 } as const;
 
 export const sizes = {

@@ -11,8 +11,8 @@ export function StrangePart({ session }: PartProps) {
   return (
     <Section session={session} part="anomalies" title="The strangest records">
       <p>
-        Each record is judged by how badly its parts are predicted from the rest, and by how far it lies from the
-        others. The p-value is the share of held-out records that are at least as strange.
+        Each record is judged by how badly its parts are predicted from the rest, and by how far it lies from
+        the others. The p-value is the share of held-out records that are at least as strange.
       </p>
       <Work session={session} part="anomalies" onStart={() => void session.findStrange()}>
         Find them
@@ -22,8 +22,8 @@ export function StrangePart({ session }: PartProps) {
           <table>
             <caption>
               {strange.flagged} {strange.flagged === 1 ? 'record is' : 'records are'} flagged at a rate of{' '}
-              {Number((100 * strange.rate).toPrecision(2))} % false alarms; the {strange.records.length} strangest are
-              ringed on the map.
+              {Number((100 * strange.rate).toPrecision(2))} % false alarms; the {strange.records.length}{' '}
+              strangest are ringed on the map.
             </caption>
             <thead>
               <tr>

@@ -1,5 +1,6 @@
 /** What is in the file, what would be a token, and the few choices before training. */
-import { grouped, type PartProps, Section, shortNumber } from './parts.js';
+import { describeTime } from '../../src/records/cells/cell-format.js';
+import { grouped, type PartProps, Section, shortNumber, withoutOptions } from './parts.js';
 import type { Session } from './session.js';
 import { objectives, type Settings, sizes } from './settings.js';
 
@@ -42,7 +43,7 @@ export function TokensPart({ session }: PartProps) {
                       </label>
                     </th>
                     <td>{inWords(column)}</td>
-                    <td class="cells">{column.examples.slice(0, 3).join(', ')}</td>
+                    <td class="cells">{examplesOf(column)}</td>
                     <td>
                       {column.name === settings.label
                         ? 'the labels, for later'
@@ -53,17 +54,20 @@ export function TokensPart({ session }: PartProps) {
               </tbody>
             </table>
           </div>
-          <p>{inspection.tokenizer.why}. The tokens of the first record:</p>
+          <p>Read as {inspection.tokenizer.why}. The tokens of the first record:</p>
           <p class="tokens">
             {inspection.tokens[0]?.map((token, i) => (
               <span key={i}>{token}</span>
             ))}
           </p>
-          {inspection.tokenizer.warnings.map((warning) => (
-            <p class="warning" key={warning}>
-              {warning}
-            </p>
-          ))}
+          {inspection.tokenizer.warnings
+            // That of the labels is answered.
+            .filter((warning) => !warning.startsWith(`column ${settings.label} is left out`))
+            .map((warning) => (
+              <p class="warning" key={warning}>
+                {withoutOptions(warning)}
+              </p>
+            ))}
         </>
       )}
       <form
@@ -71,7 +75,6 @@ export function TokensPart({ session }: PartProps) {
         onSubmit={(event) => {
           event.preventDefault();
           void session.train();
-          document.getElementById('tokens')?.scrollIntoView({ block: 'end', behavior: 'smooth' });
         }}
       >
         <fieldset disabled={fixed || inspection === undefined}>
@@ -79,7 +82,10 @@ export function TokensPart({ session }: PartProps) {
           <Select
             label="Labels, never learned from"
             value={settings.label ?? ''}
-            options={[['', 'none'], ...(inspection?.source.columns ?? []).map(({ name }) => [name, name] as const)]}
+            options={[
+              ['', 'none'],
+              ...(inspection?.source.columns ?? []).map(({ name }) => [name, name] as const),
+            ]}
             onChoose={(label) =>
               void session.choose({
                 label: label || undefined,
@@ -162,6 +168,13 @@ function Select({
   );
 }
 
+/** Times are held as seconds. */
+const examplesOf = ({ examples, format }: Column): string =>
+  examples
+    .slice(0, 3)
+    .map((example) => (format?.kind === 'date' ? describeTime(Number(example), format.holds) : example))
+    .join(', ');
+
 /** Such as `numbers, 0 to 55.9, 12 missing`. */
 function inWords({ type, range, distinct, distinctCapped, lengths, missing, format }: Column): string {
   const gaps = missing > 0 ? `, ${grouped(missing)} missing` : '';
@@ -170,4 +183,3 @@ function inWords({ type, range, distinct, distinctCapped, lengths, missing, form
   const kinds = `${grouped(distinct)}${distinctCapped ? ' or more' : ''} different`;
   return `${type}, ${kinds}${lengths && lengths.max > 20 ? `, up to ${grouped(lengths.max)} characters` : ''}${gaps}`;
 }
-

@@ -1,8 +1,9 @@
 /** Learning: the losses, in words what they say, and what the model hides of some records. */
+import { useEffect } from 'preact/hooks';
 import { duration } from '../../src/report/numbers.js';
 import { CurveChart } from './curve-chart.js';
 import { MaskedRecord } from './masked-record.js';
-import { type PartProps, Section, shortNumber } from './parts.js';
+import { type PartProps, Section, shortNumber, withoutOptions } from './parts.js';
 import type { State } from './session.js';
 
 /** Records whose masks are shown. */
@@ -13,6 +14,9 @@ export function TrainingPart({ session }: PartProps) {
   const steps = progress?.steps ?? settings.steps;
   const step = progress?.step ?? 0;
   const words = verdict(session.state);
+  useEffect(() => {
+    if (training === 'running') document.getElementById('training')?.scrollIntoView();
+  }, [training]);
   return (
     <Section session={session} part="training" title="Learning">
       <div class="work">
@@ -28,7 +32,7 @@ export function TrainingPart({ session }: PartProps) {
         <progress aria-label="Steps done" max={steps} value={step} />
         <span class="told">
           {training === 'running' && step === 0
-            ? (busy.training ?? 'Preparing')
+            ? withoutOptions(busy.training ?? 'Preparing')
             : `step ${step} of ${steps}${training === 'running' && progress?.seconds_left !== undefined ? `, ${duration(progress.seconds_left)} left` : ''}${training === 'stopped' ? ', stopped: it goes on from here, also when the tab was closed' : ''}`}
         </span>
       </div>
@@ -39,7 +43,9 @@ export function TrainingPart({ session }: PartProps) {
             <ul class="legend">
               <li class="training">training loss</li>
               <li class="validation">validation loss</li>
-              {curve.marginal !== undefined && <li class="marginal">marginal: each value guessed from how often it occurs</li>}
+              {curve.marginal !== undefined && (
+                <li class="marginal">marginal: each value guessed from how often it occurs</li>
+              )}
             </ul>
             <p class="verdict" role="status">
               {words}
@@ -63,7 +69,7 @@ export function TrainingPart({ session }: PartProps) {
       </div>
       {warnings.map((warning) => (
         <p class="warning" key={warning}>
-          {warning}
+          {withoutOptions(warning)}
         </p>
       ))}
     </Section>
