@@ -16,6 +16,7 @@ export function DataPart({ session }: PartProps) {
   const source = inspection?.source;
   return (
     <Section session={session} part="data" title="Your file">
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: dropping is beside the button, which does the same */}
       <div
         class={over ? 'drop over' : 'drop'}
         onDragOver={(event) => {

@@ -1,6 +1,6 @@
 /** Whether what was learned helps to predict labels, beside simple models. */
 import { fitVerdict } from '../../src/report/fit-verdict.js';
-import { type PartProps, Section, shortNumber, Work } from './parts.js';
+import { type PartProps, Section, shortNumber, Table, Work } from './parts.js';
 
 export function LabelsPart({ session }: PartProps) {
   const { settings, fit } = session.state;
@@ -29,47 +29,45 @@ export function LabelsPart({ session }: PartProps) {
               <p key={sentence}>{sentence}</p>
             ))}
           </div>
-          <div class="table" tabIndex={0} role="region" aria-label="Scores">
-            <table>
-              <caption>
-                {fit.split.train} records to learn from, {fit.split.valid} for validation, {fit.split.test}{' '}
-                for the test; {fit.metric}, {fit.higherIsBetter ? 'higher' : 'lower'} is better, with 95 %
-                intervals.
-              </caption>
-              <thead>
-                <tr>
-                  <th scope="col">model</th>
-                  <th scope="col" class="numeric">
-                    validation
+          <Table label="Scores">
+            <caption>
+              {fit.split.train} records to learn from, {fit.split.valid} for validation, {fit.split.test} for
+              the test; {fit.metric}, {fit.higherIsBetter ? 'higher' : 'lower'} is better, with 95 %
+              intervals.
+            </caption>
+            <thead>
+              <tr>
+                <th scope="col">model</th>
+                <th scope="col" class="numeric">
+                  validation
+                </th>
+                <th scope="col" class="numeric">
+                  test
+                </th>
+                <th scope="col">interval</th>
+              </tr>
+            </thead>
+            <tbody>
+              {fit.rows.map(({ name, valid, test, representation }) => (
+                <tr key={name}>
+                  <th scope="row">
+                    {name === fit.chosen ? <strong>{name} (chosen)</strong> : name}
+                    {representation ? <span class="tag">learned</span> : ''}
                   </th>
-                  <th scope="col" class="numeric">
-                    test
-                  </th>
-                  <th scope="col">interval</th>
+                  <td class="numeric">{shortNumber(valid)}</td>
+                  <td class="numeric">{shortNumber(test.value)}</td>
+                  <td>
+                    <Interval
+                      low={test.low}
+                      high={test.high}
+                      value={test.value}
+                      rows={fit.rows.map((row) => row.test)}
+                    />
+                  </td>
                 </tr>
-              </thead>
-              <tbody>
-                {fit.rows.map(({ name, valid, test, representation }) => (
-                  <tr key={name}>
-                    <th scope="row">
-                      {name === fit.chosen ? <strong>{name} (chosen)</strong> : name}
-                      {representation ? <span class="tag">learned</span> : ''}
-                    </th>
-                    <td class="numeric">{shortNumber(valid)}</td>
-                    <td class="numeric">{shortNumber(test.value)}</td>
-                    <td>
-                      <Interval
-                        low={test.low}
-                        high={test.high}
-                        value={test.value}
-                        rows={fit.rows.map((row) => row.test)}
-                      />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+              ))}
+            </tbody>
+          </Table>
         </>
       )}
     </Section>

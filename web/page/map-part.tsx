@@ -12,6 +12,7 @@ const [MOVE, MOVING] = [600, 5000];
 export function MapPart({ session }: PartProps) {
   const { map, mapped, selected, busy, settings, strange, training } = session.state;
   const [colour, setColour] = useState<string>();
+  const drawing = training === 'running' ? undefined : busy.map;
   const column = map?.columns.indexOf(colour ?? settings.label ?? '') ?? -1;
   const shaded = useMemo(
     () => (map ? (column < 0 ? one(map.rows.length) : shadesOf(map, column)) : undefined),
@@ -22,8 +23,17 @@ export function MapPart({ session }: PartProps) {
       <p class="told" role="status">
         {map
           ? `${grouped(map.rows.length)} ${mapped?.whole ? '' : 'first '}records, those alike near each other${mapped?.step === undefined ? '' : `, after step ${mapped.step}`}. Click one to see it.`
-          : 'The first checkpoint will be drawn here.'}{' '}
-        {busy.map !== undefined && training !== 'running' ? withoutOptions(busy.map) : ''}
+          : 'The first checkpoint will be drawn here.'}
+      </p>
+      <p class="work told">
+        {drawing !== undefined && (
+          <>
+            <button type="button" onClick={() => session.stop('map')}>
+              Stop
+            </button>{' '}
+            <span role="status">{withoutOptions(drawing)}</span>
+          </>
+        )}
       </p>
       <div class="map">
         <div>
@@ -192,6 +202,7 @@ function Scatter({
   };
   return (
     <>
+      {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: its keys are its own, as its label says */}
       <canvas
         ref={canvas}
         tabIndex={0}

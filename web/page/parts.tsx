@@ -72,3 +72,13 @@ export const withoutOptions = (message: string): string =>
     .split('; ')
     .filter((clause, i) => i === 0 || !/(^| )--\w/.test(clause))
     .join('; ');
+
+/** A table that is scrolled sideways where it is wider than the screen, with the keyboard too. */
+export function Table({ label, children }: { readonly label: string; readonly children: ComponentChildren }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
+    <section class="table" tabIndex={0} aria-label={label}>
+      <table>{children}</table>
+    </section>
+  );
+}

@@ -47,6 +47,8 @@ export interface State {
   readonly map?: MapInPage;
   /** Of which step the map is, and whether it has all records. */
   readonly mapped?: { readonly step?: number; readonly whole: boolean };
+  /** The newest map with what the model hides of each record, and its step: one of very many records is without. */
+  readonly masked?: { readonly map: MapInPage; readonly step?: number };
   /** A record by its place in the map. */
   readonly selected?: number;
   readonly strange?: {
@@ -68,6 +70,9 @@ const KEPT_BYTES = 512 * 2 ** 20;
 /** Records of a map while training goes on, and at its end. */
 const [LIVE_RECORDS, MAP_RECORDS] = [400, 200_000];
 
+/** With more than so many, a map of some comes first. */
+const [MANY_RECORDS, SOME_RECORDS] = [20_000, 5000];
+
 const STRANGE_RECORDS = 20;
 
 /** What a tab has the patience for: `lacuna fit` on a disk has five folds, and trains the encoder on the labels too. */
@@ -81,6 +86,7 @@ const empty = {
   warnings: [],
   map: undefined,
   mapped: undefined,
+  masked: undefined,
   selected: undefined,
   strange: undefined,
   fit: undefined,
@@ -301,23 +307,28 @@ export class Session {
     });
   }
 
-  /** A map of all records. */
+  /** A map of all records, where there are many after one of some. */
   async mapAll(): Promise<void> {
     this.#stops.map?.abort();
     while (this.state.busy.map !== undefined) await new Promise((ready) => setTimeout(ready, 50));
-    await this.#work('map', 'Drawing the map of all records', async (hooks) => {
-      const options = { run: RUN, data: this.#data, limit: MAP_RECORDS };
-      this.#show(await this.#lacuna.map(options, hooks), {
-        step: this.state.progress?.step,
-        whole: true,
-      });
-    });
+    const rows = this.state.inspection?.source.rows ?? Number.POSITIVE_INFINITY;
+    const limits = rows > MANY_RECORDS ? [SOME_RECORDS, MAP_RECORDS] : [MAP_RECORDS];
+    for (const limit of limits)
+      await this.#work(
+        'map',
+        `Drawing ${limit < rows ? 'a map of some' : 'the map of all'} records`,
+        async (hooks) => {
+          const map = await this.#lacuna.map({ run: RUN, data: this.#data, limit }, hooks);
+          this.#show(map, { step: this.state.progress?.step, whole: map.rows.length < limit });
+        },
+      );
   }
 
   #show(map: MapInPage, mapped: State['mapped']): void {
     const { map: before, selected } = this.state;
     const kept = selected !== undefined && map.rows.length > selected ? selected : undefined;
-    this.#set({ map: aligned(map, before), mapped, selected: kept });
+    const masked = map.hidden ? { map, step: mapped?.step } : this.state.masked;
+    this.#set({ map: aligned(map, before), mapped, masked, selected: kept });
   }
 
   select(selected: number | undefined): void {

@@ -38,13 +38,17 @@ export const one = (count: number): Shaded => ({
   legend: [],
 });
 
+/** Records that tell whether a column of numbers has few values. */
+const TELLING = 1000;
+
 /** By value where there are few, along a ramp where they are numbers, else the most frequent ones. */
 export function shadesOf({ rows, cell }: MapInPage, column: number): Shaded {
   const cells = Array.from(rows, (_, record) => cell(record, column) ?? '');
+  const numbers = Float64Array.from(cells, (text) => (text === '' ? Number.NaN : Number(text)));
+  const numeric = cells.every((text, i) => text === '' || Number.isFinite(numbers[i]));
+  if (numeric && new Set(cells.slice(0, TELLING)).size > PALETTE.length) return ramp(numbers);
   const often = new Map<string, number>();
   for (const text of cells) often.set(text, (often.get(text) ?? 0) + 1);
-  const numbers = [...often.keys()].filter((text) => text !== '').map(Number);
-  if (often.size > PALETTE.length && numbers.every(Number.isFinite)) return ramp(cells);
   const top = [...often]
     .sort((a, b) => b[1] - a[1])
     .slice(0, often.size > PALETTE.length ? PALETTE.length - 1 : PALETTE.length)
@@ -61,20 +65,17 @@ export function shadesOf({ rows, cell }: MapInPage, column: number): Shaded {
   };
 }
 
-/** From the 2nd to the 98th percentile. */
-function ramp(cells: readonly string[]): Shaded {
-  const sorted = Float64Array.from(
-    cells.filter((text) => text !== ''),
-    Number,
-  ).sort();
+/** From the 2nd to the 98th percentile; NaN is missing. */
+function ramp(numbers: Float64Array): Shaded {
+  const sorted = numbers.filter((value) => !Number.isNaN(value)).sort();
   const [low, high] = [0.02, 0.98].map((part) => sorted[Math.floor(sorted.length * part)]);
   const last = RAMP.length - 1;
   return {
-    colours: Uint8Array.from(cells, (text) =>
-      text === ''
+    colours: Uint8Array.from(numbers, (value) =>
+      Number.isNaN(value)
         ? RAMP.length
         : high > low
-          ? Math.max(0, Math.min(last, Math.round((last * (Number(text) - low)) / (high - low))))
+          ? Math.max(0, Math.min(last, Math.round((last * (value - low)) / (high - low))))
           : 0,
     ),
     shades: [...RAMP, OTHER],

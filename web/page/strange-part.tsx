@@ -1,6 +1,6 @@
 /** The records that the model finds strangest, and why. */
 import { nameOf } from './map-part.js';
-import { type PartProps, Section, Work } from './parts.js';
+import { type PartProps, Section, Table, Work } from './parts.js';
 
 export function StrangePart({ session }: PartProps) {
   const { strange, map } = session.state;
@@ -18,44 +18,42 @@ export function StrangePart({ session }: PartProps) {
         Find them
       </Work>
       {strange && (
-        <div class="table" tabIndex={0} role="region" aria-label="The strangest records">
-          <table>
-            <caption>
-              {strange.flagged} {strange.flagged === 1 ? 'record is' : 'records are'} flagged at a rate of{' '}
-              {Number((100 * strange.rate).toPrecision(2))} % false alarms; the {strange.records.length}{' '}
-              strangest are ringed on the map.
-            </caption>
-            <thead>
-              <tr>
-                <th scope="col">record</th>
-                <th scope="col" class="numeric">
-                  p-value
-                </th>
-                <th scope="col">worst predicted (error)</th>
-              </tr>
-            </thead>
-            <tbody>
-              {strange.records.map(({ row, pValue, blame }) => {
-                const place = map?.rows.indexOf(row) ?? -1;
-                return (
-                  <tr key={row}>
-                    <th scope="row">
-                      {map && place >= 0 ? (
-                        <button type="button" class="plain" onClick={() => show(place)}>
-                          {nameOf(map, place)}
-                        </button>
-                      ) : (
-                        row
-                      )}
-                    </th>
-                    <td class="numeric">{pValue.toFixed(3)}</td>
-                    <td>{blame}</td>
-                  </tr>
-                );
-              })}
-            </tbody>
-          </table>
-        </div>
+        <Table label="The strangest records">
+          <caption>
+            {strange.flagged} {strange.flagged === 1 ? 'record is' : 'records are'} flagged at a rate of{' '}
+            {Number((100 * strange.rate).toPrecision(2))} % false alarms; the {strange.records.length}{' '}
+            strangest are ringed on the map.
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">record</th>
+              <th scope="col" class="numeric">
+                p-value
+              </th>
+              <th scope="col">worst predicted (error)</th>
+            </tr>
+          </thead>
+          <tbody>
+            {strange.records.map(({ row, pValue, blame }) => {
+              const place = map?.rows.indexOf(row) ?? -1;
+              return (
+                <tr key={row}>
+                  <th scope="row">
+                    {map && place >= 0 ? (
+                      <button type="button" class="plain" onClick={() => show(place)}>
+                        {nameOf(map, place)}
+                      </button>
+                    ) : (
+                      row
+                    )}
+                  </th>
+                  <td class="numeric">{pValue.toFixed(3)}</td>
+                  <td>{blame}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </Table>
       )}
     </Section>
   );

@@ -1,6 +1,6 @@
 /** What is in the file, what would be a token, and the few choices before training. */
 import { describeTime } from '../../src/records/cells/cell-format.js';
-import { grouped, type PartProps, Section, shortNumber, withoutOptions } from './parts.js';
+import { grouped, type PartProps, Section, shortNumber, Table, withoutOptions } from './parts.js';
 import type { Session } from './session.js';
 import { objectives, type Settings, sizes } from './settings.js';
 
@@ -18,42 +18,40 @@ export function TokensPart({ session }: PartProps) {
     <Section session={session} part="tokens" title="What is learned from">
       {inspection && (
         <>
-          <div class="table" tabIndex={0} role="region" aria-label="Columns">
-            <table>
-              <thead>
-                <tr>
-                  <th scope="col">Learn from</th>
-                  <th scope="col">holds</th>
-                  <th scope="col">such as</th>
-                  <th scope="col">left out, because</th>
+          <Table label="Columns">
+            <thead>
+              <tr>
+                <th scope="col">Learn from</th>
+                <th scope="col">holds</th>
+                <th scope="col">such as</th>
+                <th scope="col">left out, because</th>
+              </tr>
+            </thead>
+            <tbody>
+              {inspection.source.columns.map((column) => (
+                <tr key={column.name}>
+                  <th scope="row">
+                    <label>
+                      <input
+                        type="checkbox"
+                        checked={chosen.has(column.name)}
+                        disabled={fixed || busy.tokens !== undefined || column.name === settings.label}
+                        onChange={(event) => choose(column.name, event.currentTarget.checked)}
+                      />{' '}
+                      {column.name}
+                    </label>
+                  </th>
+                  <td>{inWords(column)}</td>
+                  <td class="cells">{examplesOf(column)}</td>
+                  <td>
+                    {column.name === settings.label
+                      ? 'the labels, for later'
+                      : (inspection.tokenizer.reasons[column.name] ?? '')}
+                  </td>
                 </tr>
-              </thead>
-              <tbody>
-                {inspection.source.columns.map((column) => (
-                  <tr key={column.name}>
-                    <th scope="row">
-                      <label>
-                        <input
-                          type="checkbox"
-                          checked={chosen.has(column.name)}
-                          disabled={fixed || busy.tokens !== undefined || column.name === settings.label}
-                          onChange={(event) => choose(column.name, event.currentTarget.checked)}
-                        />{' '}
-                        {column.name}
-                      </label>
-                    </th>
-                    <td>{inWords(column)}</td>
-                    <td class="cells">{examplesOf(column)}</td>
-                    <td>
-                      {column.name === settings.label
-                        ? 'the labels, for later'
-                        : (inspection.tokenizer.reasons[column.name] ?? '')}
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
-          </div>
+              ))}
+            </tbody>
+          </Table>
           <p>Read as {inspection.tokenizer.why}. The tokens of the first record:</p>
           <p class="tokens">
             {inspection.tokens[0]?.map((token, i) => (

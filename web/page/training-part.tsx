@@ -10,7 +10,7 @@ import type { State } from './session.js';
 const SHOWN_MASKS = 5;
 
 export function TrainingPart({ session }: PartProps) {
-  const { training, curve, progress, map, mapped, warnings, busy, settings } = session.state;
+  const { training, curve, progress, map, masked, warnings, busy, settings } = session.state;
   const steps = progress?.steps ?? settings.steps;
   const step = progress?.step ?? 0;
   const words = verdict(session.state);
@@ -53,10 +53,10 @@ export function TrainingPart({ session }: PartProps) {
           </figcaption>
         </figure>
         <div class="masks">
-          <h3>What the model hides{mapped?.step ? `, step ${mapped.step}` : ''}</h3>
-          {map?.hidden ? (
-            Array.from({ length: Math.min(SHOWN_MASKS, map.rows.length) }, (_, record) => (
-              <MaskedRecord key={record} map={map} record={record} />
+          <h3>What the model hides{masked?.step ? `, step ${masked.step}` : ''}</h3>
+          {masked ? (
+            Array.from({ length: Math.min(SHOWN_MASKS, masked.map.rows.length) }, (_, record) => (
+              <MaskedRecord key={record} map={masked.map} record={record} />
             ))
           ) : (
             <p class="told">
