@@ -125,8 +125,8 @@ export function TokensPart({ session }: PartProps) {
               max={100000}
               step={10}
               required
-              value={settings.steps}
-              onChange={(event) => void session.choose({ steps: event.currentTarget.valueAsNumber })}
+              value={Number.isNaN(settings.steps) ? '' : settings.steps}
+              onInput={(event) => void session.choose({ steps: event.currentTarget.valueAsNumber })}
             />
           </label>
           <button type="submit" class="start" disabled={busy.tokens !== undefined}>
