@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'web/page/*.test.ts'],
     // Of an export, wherever a test makes one from src.
     globalSetup: 'test/build-tokenize.ts',
     setupFiles: ['test/property-seed.ts'],

@@ -27,6 +27,7 @@ const instead = {
   'files/staged-parquet': 'staged-parquet',
   'files/table-files': 'table-files',
   'files/vector-files': 'vector-files',
+  'molecules/descriptors': 'descriptors',
   'runs/event-file': 'event-file',
   'sources/checksum': 'checksum',
   'sources/data-files': 'data-files',

@@ -1,12 +1,11 @@
 /** The table of a fit, and in words what the representation brought. */
 
-import { type Difference, FULL_ENSEMBLE, SIMPLE_ENSEMBLE } from '../fit/select.js';
+import { fitVerdict } from '../report/fit-verdict.js';
+import { duration, number } from '../report/numbers.js';
 import { formatTable } from '../report/table.js';
 import { type MetricName, metrics } from '../scoring/metrics.js';
 import type { FitSummary } from '../verbs/fit.js';
-import { duration, number, score } from './progress.js';
-
-const signed = (value: number): string => `${value < 0 ? '−' : '+'}${number(Math.abs(value))}`;
+import { score } from './progress.js';
 
 /** Everything that `fit` found, for a terminal. */
 export function describeFit(summary: FitSummary): string {
@@ -34,36 +33,7 @@ export function describeFit(summary: FitSummary): string {
     table,
     '',
     ...(parts.length > 0 ? [`${chosen}: ${parts.join(', ')}`] : []),
-    ...verdict(summary),
+    ...fitVerdict(summary),
     `model: ${model}`,
   ].join('\n');
-}
-
-/** What the test records say of the choice and of the representation, each a sentence. */
-function verdict({ differences, chosen, simple, metric, representationSeconds }: FitSummary): string[] {
-  const { title } = metrics[metric as MetricName];
-  const found = (of: string, against: string) =>
-    differences.find((difference) => difference.of === of && difference.against === against);
-  const shown = ({ value, low, high }: Difference) =>
-    `${signed(value)} ${title} (95 % interval ${signed(low)} to ${signed(high)}; above 0 is better)`;
-  const chance = ({ low, high }: Difference) =>
-    low > 0 ? 'better' : high < 0 ? 'worse' : 'level within chance';
-  const overSimple = found(chosen, simple);
-  const learned = found(FULL_ENSEMBLE, SIMPLE_ENSEMBLE);
-  return [
-    overSimple === undefined
-      ? `Validation chose ${chosen}, a simple model.`
-      : `${chosen} against ${simple}, the best simple model: ${shown(overSimple)}: ${chance(overSimple)}.`,
-    ...(learned === undefined
-      ? []
-      : [
-          `The representation ${
-            learned.low > 0
-              ? `added ${signed(learned.value)} ${title}`
-              : learned.high < 0
-                ? `cost ${number(-learned.value)} ${title}`
-                : 'added nothing that these test records show'
-          }: all models against the simple ones, ${shown(learned)}. It took ${duration(representationSeconds)}.`,
-        ]),
-  ];
 }

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { number } from './progress.js';
+import { number } from '../report/numbers.js';
 import type { Session } from './session.js';
 
 export function define(command: Command, { run }: Session): void {

@@ -3,12 +3,13 @@ import { describeBadRecord } from '../records/bad-records.js';
 import { describeTime } from '../records/cells/cell-format.js';
 import { describeColumnType } from '../records/cells/schema.js';
 import type { ColumnProfile } from '../records/profile.js';
+import { duration, number } from '../report/numbers.js';
 import { formatTable } from '../report/table.js';
 import type { MethodScores, ScoreDifference, Scores } from '../runs/scores.js';
 import type { Inspection } from '../verbs/inspect.js';
 import type { PredictSummary } from '../verbs/predict.js';
 import type { PretrainSummary } from '../verbs/pretrain.js';
-import { count, duration, number, score } from './progress.js';
+import { count, score } from './progress.js';
 
 /**
  * One line per method, and number of shots, with its mean over seeds or splits, of validation too where there is one, and the

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { StepEvent } from '../learning/progress-event.js';
-import { count, createProgress, duration, number } from './progress.js';
+import { duration, number } from '../report/numbers.js';
+import { count, createProgress } from './progress.js';
 
 const step: StepEvent = {
   type: 'step',

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import type { ProgressEvent, StepEvent, ValidEvent } from '../learning/progress-event.js';
+import { duration, number } from '../report/numbers.js';
 import { printable } from './printable.js';
 
 /** Where progress is written: the part of process.stderr that is needed. */
@@ -113,23 +114,5 @@ export function count(value: number): string {
   return value.toLocaleString('en-US');
 }
 
-/** Four significant digits, never in exponents for values a person compares. */
-export function number(value: number): string {
-  if (!Number.isFinite(value) || value === 0) return String(value);
-  const magnitude = Math.floor(Math.log10(Math.abs(value)));
-  if (magnitude < -4 || magnitude > 6) return value.toExponential(2);
-  return value.toFixed(Math.max(0, 3 - magnitude));
-}
-
-/** The same of a score, which may be undefined. */
+/** A score, which may be undefined, to four digits. */
 export const score = (value: number): string => (Number.isNaN(value) ? 'undefined' : number(value));
-
-/** 75 → 1:15, 3675 → 1:01:15 */
-export function duration(seconds: number): string {
-  if (!Number.isFinite(seconds)) return '?';
-  const whole = Math.max(0, Math.round(seconds));
-  const pad = (value: number) => String(value).padStart(2, '0');
-  const minutes = Math.floor(whole / 60);
-  if (minutes < 60) return `${minutes}:${pad(whole % 60)}`;
-  return `${Math.floor(minutes / 60)}:${pad(minutes % 60)}:${pad(whole % 60)}`;
-}

@@ -3,11 +3,11 @@ import type { Command } from 'commander';
 import { readConfigText } from '../config/parse.js';
 import { parseSweep, type SweepConfig } from '../config/search.js';
 import { InputError } from '../errors.js';
+import { number } from '../report/numbers.js';
 import { formatTable } from '../report/table.js';
 import type { SweepSummary } from '../sweep/sweep.js';
 import { parseCount, shellCommand } from './arguments.js';
 import { loadPluginsIn } from './plugin-options.js';
-import { number } from './progress.js';
 import type { Session } from './session.js';
 
 interface Options {

@@ -3,7 +3,7 @@
  * directions, and whether hiding a part of a record moves it. All take embeddings float32[n, width] and give NaN where
  * one is not finite.
  */
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { symmetricEigen } from '../tensor/symmetric-eigen.js';
 
 /** float64[n, width]: rows scaled to unit length. A row of zeros stays zero. */
 function unitRows(embeddings: Float32Array, width: number): Float64Array {
@@ -59,12 +59,10 @@ export function effectiveRank(embeddings: Float32Array, width: number): number {
       for (let j = 0; j <= i; j++) moments[i * width + j] += value * embeddings[start + j];
     }
   }
-  const symmetric = Array.from({ length: width }, (_, i) =>
-    Float64Array.from({ length: width }, (_, j) => moments[i > j ? i * width + j : j * width + i]),
-  );
-  const { realEigenvalues } = new EigenvalueDecomposition(new Matrix(symmetric), { assumeSymmetric: true });
+  for (let i = 0; i < width; i++) for (let j = 0; j < i; j++) moments[j * width + i] = moments[i * width + j];
+  const { values } = symmetricEigen(moments, width);
   // Rounding leaves those that are 0 a little to either side.
-  const singular = realEigenvalues.map((value) => Math.sqrt(Math.max(value, 0)));
+  const singular = values.map((value) => Math.sqrt(Math.max(value, 0)));
   const sum = singular.reduce((total, value) => total + value, 0);
   let entropy = 0;
   for (const value of singular) if (value > 0) entropy -= (value / sum) * Math.log(value / sum);

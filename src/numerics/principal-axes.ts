@@ -1,4 +1,4 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { symmetricEigen } from '../tensor/symmetric-eigen.js';
 import { accumulateTransposed, BLOCK_ROWS, forEachBlock, multiplyTransposed } from './matrix.js';
 
 /** Mean and covariance (over n) of the rows of a matrix, the covariance as Σᵢ variances[i] · axisᵢ axisᵢᵀ. */
@@ -124,13 +124,9 @@ function fewRows(x: Float32Array, dimension: number): PrincipalRows {
 
 /** Eigenvalues of a symmetric matrix float64[size, size], and its eigenvectors as rows and as columns. */
 function eigen(matrix: Float64Array, size: number) {
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(
-    Matrix.from1DArray(size, size, matrix),
-    { assumeSymmetric: true },
-  );
-  return {
-    values: Float64Array.from(realEigenvalues),
-    vectors: Float64Array.from(eigenvectorMatrix.transpose().to1DArray()),
-    vectorsTransposed: Float64Array.from(eigenvectorMatrix.to1DArray()),
-  };
+  const { values, vectors } = symmetricEigen(matrix, size);
+  const vectorsTransposed = new Float64Array(size * size);
+  for (let i = 0; i < size; i++)
+    for (let j = 0; j < size; j++) vectorsTransposed[j * size + i] = vectors[i * size + j];
+  return { values, vectors, vectorsTransposed };
 }

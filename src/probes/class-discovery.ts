@@ -57,7 +57,7 @@ function agreement(members: Int32Array, labels: Float64Array, classes: number): 
   return counts;
 }
 
-/** 1 for the same clusters under other numbers, 0 on average for clusters drawn at random. @internal */
+/** 1 for the same clusters under other numbers, 0 on average for clusters drawn at random. */
 export function adjustedRandIndex(a: Int32Array, b: Int32Array): number {
   const pairs = (count: number) => (count * (count - 1)) / 2;
   const counts = new Map<string, number>();

@@ -289,7 +289,7 @@ const headInTurn: Begin = (dimension, classes) => {
   };
 };
 
-/** @internal */
+/** The learners, by the name that their rows have. */
 export const learners: Readonly<Record<string, Begin>> = {
   'class means': nearestMean,
   'streaming discriminant': streamingDiscriminant,

@@ -1,6 +1,6 @@
 /** Where embeddings are compared: as they come they all point one way, so that every two look alike. */
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { accumulateTransposed, BLOCK_ROWS, forEachBlock, multiplyTransposed } from '../numerics/matrix.js';
+import { symmetricEigen } from '../tensor/symmetric-eigen.js';
 
 /** Vectors less the mean of a reference set, and perhaps turned and scaled so that the reference set is uncorrelated. */
 export interface VectorSpace {
@@ -47,18 +47,15 @@ export function whitenedSpace(rows: Float32Array, dimension: number): VectorSpac
   const spread = squares - dimension * variance ** 2;
   const noise = Math.max(0, fourth - squares) / n;
   const shrunk = spread > 0 ? Math.min(1, noise / spread) : 1;
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(
-    Matrix.from1DArray(dimension, dimension, covariance),
-    { assumeSymmetric: true },
-  );
-  const scales = realEigenvalues.map((value) => {
+  const { values, vectors } = symmetricEigen(covariance, dimension);
+  const scales = values.map((value) => {
     const whole = (1 - shrunk) * Math.max(value, 0) + shrunk * variance;
     // What is less of the whole is rounding.
     return whole > 1e-9 * variance ? whole ** -0.25 : 0;
   });
-  const scaled = new Float64Array(
-    eigenvectorMatrix.to1DArray().map((value, i) => value * scales[i % dimension]),
-  );
+  const scaled = new Float64Array(dimension * dimension);
+  for (let i = 0; i < dimension; i++)
+    for (let j = 0; j < dimension; j++) scaled[j * dimension + i] = vectors[i * dimension + j] * scales[i];
   const whitening = new Float64Array(dimension * dimension);
   multiplyTransposed(whitening, scaled, scaled, dimension, dimension, dimension);
   return { ...space, whitening };

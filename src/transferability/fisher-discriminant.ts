@@ -1,4 +1,5 @@
-import { CholeskyDecomposition, EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { CholeskyDecomposition, Matrix } from 'ml-matrix';
+import { symmetricEigen } from '../tensor/symmetric-eigen.js';
 import { meanOverTargets, recordsOfClasses, type TransferabilityScore } from './transferability.js';
 
 /**
@@ -88,7 +89,7 @@ function discriminant(rows: readonly Row[], classes: number, given?: number) {
 }
 
 const largestEigenvalue = (symmetric: Matrix) =>
-  Math.max(...new EigenvalueDecomposition(symmetric, { assumeSymmetric: true }).realEigenvalues);
+  Math.max(...symmetricEigen(Float64Array.from(symmetric.to1DArray()), symmetric.rows).values);
 
 function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
   let sum = 0;

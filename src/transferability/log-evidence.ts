@@ -1,5 +1,6 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { Matrix } from 'ml-matrix';
 import type { LabelSpec } from '../scoring/labels.js';
+import { symmetricEigen } from '../tensor/symmetric-eigen.js';
 import { type LabelledFeatures, meanOverTargets, type TransferabilityScore } from './transferability.js';
 
 /** Rounds of the fixed point, and the change at which it stands. */
@@ -69,13 +70,11 @@ function decompose(features: ArrayLike<number>, dimension: number, rows: readonl
         moments.set(i, j, moments.get(i, j) + value * features[row * dimension + j]);
     }
   for (let i = 0; i < dimension; i++) for (let j = 0; j < i; j++) moments.set(j, i, moments.get(i, j));
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(moments, {
-    assumeSymmetric: true,
-  });
-  const largest = Math.max(...realEigenvalues);
-  const kept = realEigenvalues.flatMap((value, i) => (value > RANK * largest ? [i] : []));
+  const { values, vectors } = symmetricEigen(Float64Array.from(moments.to1DArray()), dimension);
+  const largest = Math.max(...values);
+  const kept = Array.from(values.keys()).filter((i) => values[i] > RANK * largest);
   return {
-    squares: kept.map((i) => realEigenvalues[i]),
+    squares: kept.map((i) => values[i]),
     project(y) {
       const products = new Float64Array(dimension);
       rows.forEach((row, place) => {
@@ -83,8 +82,8 @@ function decompose(features: ArrayLike<number>, dimension: number, rows: readonl
       });
       return kept.map((i) => {
         let sum = 0;
-        for (let j = 0; j < dimension; j++) sum += products[j] * eigenvectorMatrix.get(j, i);
-        return sum / Math.sqrt(realEigenvalues[i]);
+        for (let j = 0; j < dimension; j++) sum += products[j] * vectors[i * dimension + j];
+        return sum / Math.sqrt(values[i]);
       });
     },
   };

@@ -18,6 +18,7 @@ const STEPS = 6;
  *
  * Departure: features are standardised by the training records of the task, not by those of a general data set.
  * @returns float64[n, dimension]
+ * @internal
  */
 export function descended(
   features: ArrayLike<number>,

@@ -1,5 +1,6 @@
-import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
+import { Matrix } from 'ml-matrix';
 import { effectiveRank } from '../learning/representation-measures.js';
+import { type SymmetricEigen, symmetricEigen } from '../tensor/symmetric-eigen.js';
 import type { TransferabilityScore } from './transferability.js';
 
 /** RankMe, of the training records: see {@link effectiveRank}. */
@@ -23,7 +24,7 @@ export const lidar: TransferabilityScore = {
   },
 };
 
-/** {@link lidar} of views float32[n, dimension] of the same n records. */
+/** {@link lidar} of views float32[n, dimension] of the same n records. @internal */
 export function discriminantRank(views: readonly Float32Array[], dimension: number): number {
   const n = views[0].length / dimension;
   const means = new Matrix(n, dimension);
@@ -39,19 +40,22 @@ export function discriminantRank(views: readonly Float32Array[], dimension: numb
     dimension,
     (row, j) => views[Math.floor(row / n)][(row % n) * dimension + j] - means.get(row % n, j),
   ).add(Matrix.eye(dimension).mul(LEAST_VARIANCE));
-  const { realEigenvalues, eigenvectorMatrix } = new EigenvalueDecomposition(within, {
-    assumeSymmetric: true,
-  });
-  const whitening = eigenvectorMatrix
-    .mmul(Matrix.diag(realEigenvalues.map((value) => 1 / Math.sqrt(value))))
-    .mmul(eigenvectorMatrix.transpose());
+  const parts = eigenOf(within);
+  const vectors = Matrix.from1DArray(dimension, dimension, parts.vectors);
+  const whitening = vectors
+    .transpose()
+    .mmul(Matrix.diag(Array.from(parts.values, (value) => 1 / Math.sqrt(value))))
+    .mmul(vectors);
   const discriminant = whitening.mmul(between).mmul(whitening);
-  const values = new EigenvalueDecomposition(discriminant, { assumeSymmetric: true }).realEigenvalues;
+  const { values } = eigenOf(discriminant);
   const sum = values.reduce((total, value) => total + Math.max(value, 0), 0);
   let entropy = 0;
   for (const value of values) if (value > 0) entropy -= (value / sum) * Math.log(value / sum);
   return Math.exp(entropy);
 }
+
+const eigenOf = (symmetric: Matrix): SymmetricEigen =>
+  symmetricEigen(Float64Array.from(symmetric.to1DArray()), symmetric.rows);
 
 function covariance(count: number, dimension: number, at: (row: number, j: number) => number): Matrix {
   const rows = new Matrix(count, dimension);

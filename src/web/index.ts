@@ -23,6 +23,7 @@ import { receiveError } from '../worker/sent-error.js';
 import type { Columns } from './columns.js';
 import type { GivenFile } from './files.js';
 import type { Answer, OpenSettings, Question } from './messages.js';
+import { cellOf, type PackedColumn } from './packed-cells.js';
 
 export type { ReadingOptions, UserConfig } from '../config/schema.js';
 export { InputError, LacunaError } from '../errors.js';
@@ -55,6 +56,12 @@ export type TableResult<S extends { readonly file: string }> = Omit<S, 'file'> &
   /** The table, where no file was named. */
   readonly columns?: Columns;
 };
+
+/** Records on a plane, as those of `lacuna map`, whose cells are asked for one by one. */
+export interface MapInPage extends Omit<MappedRecords, 'cells'> {
+  /** The cell of a record and of one of `columns`, both by their place; null where it is missing. */
+  cell(record: number, column: number): string | null;
+}
 
 /** A verb: its options, hooks for progress and stopping, and what it gives. */
 export type Verb<O, R> = (options: O, hooks?: Hooks) => Promise<R>;
@@ -94,7 +101,7 @@ export interface Lacuna {
   readonly fit: Verb<Given<FitVerbOptions>, FitSummary>;
   readonly predict: Verb<Table<PredictOptions>, TableResult<PredictSummary>>;
   /** The records on a plane, with their neighbours and what the model hides of them. */
-  readonly map: Verb<Given<MappedRecordsOptions>, MappedRecords>;
+  readonly map: Verb<Given<MappedRecordsOptions>, MapInPage>;
   /** A run, an export or what `fit` left, to be asked about plain records. */
   load(run: string, options?: ModelOptions, hooks?: Pick<Hooks, 'onEvent'>): Promise<Model>;
   /** The names of the runs in the storage. */
@@ -235,7 +242,11 @@ export async function openLacuna(settings: LacunaSettings = {}): Promise<Lacuna>
     finetune: verb('finetune'),
     fit: verb('fit'),
     predict: verb('predict'),
-    map: verb('map'),
+    map: async (options, hooks) => {
+      type Sent = Omit<MappedRecords, 'cells'> & { readonly cells: readonly PackedColumn[] };
+      const { cells, ...map } = await call<Sent>('map', options, hooks);
+      return { ...map, cell: (record, column) => cellOf(cells[column], record) };
+    },
     load: async (run, options = {}, hooks = {}) => {
       const { model, columns, width, targets } = await call<
         Pick<Model, 'columns' | 'width' | 'targets'> & { readonly model: number }

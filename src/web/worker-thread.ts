@@ -7,6 +7,7 @@ import { sendError } from '../worker/sent-error.js';
 import { COLUMNS, takeColumns } from './columns.js';
 import { giveFiles, storage, useStorage } from './files.js';
 import type { Answer, Call, OpenSettings, Question } from './messages.js';
+import { packCells } from './packed-cells.js';
 import { packFolder, unpackFolder } from './run-zip.js';
 import { cpuEngine, setRuntime } from './runtime.js';
 import { memoryStorage, type PrivateFolder, privateStorage } from './storage.js';
@@ -60,7 +61,10 @@ const verbs: Readonly<Record<string, () => Promise<Verb>>> = {
   predict: async () => (await import('../verbs/predict.js')).predict,
   map: async () => {
     const { mappedRecords } = await import('../verbs/mapped-records.js');
-    return (options: MappedRecordsOptions, hooks: Hooks) => mappedRecords(options, COLUMNS, hooks);
+    return async (options: MappedRecordsOptions, hooks: Hooks) => {
+      const { cells, ...map } = await mappedRecords(options, COLUMNS, hooks);
+      return { ...map, cells: packCells(cells, map.columns.length) };
+    };
   },
 };
 

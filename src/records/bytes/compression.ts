@@ -82,7 +82,10 @@ async function* gunzip(file: ByteFile): AsyncGenerator<Uint8Array> {
     cancel: async () => void (await chunks.return?.()),
   });
   try {
-    yield* stored.pipeThrough(new DecompressionStream('gzip'));
+    // A browser's types say that it takes buffers too, which this one never gets.
+    yield* stored.pipeThrough(
+      new DecompressionStream('gzip') as unknown as TransformStream<Uint8Array, Uint8Array>,
+    );
   } catch (cause) {
     throw new InputError(
       `${file.name}: the gzip stream is truncated or corrupt (${(cause as Error).message}); copy or download it again`,
