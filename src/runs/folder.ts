@@ -84,6 +84,11 @@ export async function assertNewRun(run: string, { resume = false } = {}): Promis
   const entries = found.filter((entry) => entry !== files.lock);
   const begun = [files.tokenizer, files.schema, files.learned, files.manifest];
   const left = resume ? entries.filter((entry) => !begun.some((name) => entry.startsWith(name))) : entries;
+  // Written last, by what is told to go on from what it kept.
+  if (resume && (left.includes(files.scores) || left.includes(files.fit)))
+    throw new InputError(
+      `${run}: is done, so there is nothing to go on with; name another folder with --out`,
+    );
   if (left.length > 0) {
     throw new InputError(
       resume

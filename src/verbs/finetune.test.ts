@@ -220,7 +220,7 @@ describe('a fine-tuning that is stopped', () => {
     await expect(finetune(start('other'))).rejects.toThrow('go on with its run by --resume');
     const other = start('other', { resume: true, more: { learning_rate: 1e-3 } });
     await expect(finetune(other)).rejects.toThrow('begun with other data, another encoder or other options');
-    await expect(finetune(start('whole', { resume: true }))).rejects.toThrow('no run to go on with');
+    await expect(finetune(start('whole', { resume: true }))).rejects.toThrow('is done, so there is nothing');
   });
 });
 

@@ -71,6 +71,7 @@ const commands = {
       '--threads',
       '1',
     ],
+    resume: ['--resume'],
   },
   fit: {
     args: ['fit', 'molecules.csv', '--target', 'y', '--out', 'out', '--threads', '1'],
@@ -185,7 +186,8 @@ export async function crash(base, name, number) {
     const { code, said } = await lacuna(folder, [...args, ...(killed > 0 ? resume : [])], after);
     // Some are faster than their death.
     if (code === undefined) killed++;
-    else if (code === 0) done = true;
+    // One that was killed after its last step says that it is done.
+    else if (code === 0 || said.includes('is done, so there is nothing to go on with')) done = true;
     else return { killed, wrong: [`exit code ${code}: ${said.trim()}`] };
   }
   return { killed, wrong: differences(outcome(folder), whole.outcome) };
