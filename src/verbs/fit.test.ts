@@ -151,7 +151,9 @@ describe('fit on a table', () => {
     await expect(first).rejects.toThrow();
     const { rows } = await fitFile({ ...options, config, resume: true });
     expect(rows.map(({ name }) => name)).toContain('linear on embedding + values');
-    await expect(fitFile({ ...options, config, resume: true })).rejects.toThrow('is done, so there is nothing');
+    await expect(fitFile({ ...options, config, resume: true })).rejects.toThrow(
+      'is done, so there is nothing',
+    );
   });
 
   it('chooses without the test labels', async () => {
