@@ -1,10 +1,9 @@
 import type { Command } from 'commander';
-import { configKeys } from '../config/parse.js';
-import type { Interval } from '../scoring/statistics.js';
 import type { AttributeSummary } from '../verbs/attribute.js';
 import { parseCount, requireTargets } from './arguments.js';
-import { addConfigOptions, readConfigOptions } from './config-options.js';
-import { count, score } from './progress.js';
+import { addConfigOptions, probeKeys, readConfigOptions } from './config-options.js';
+import { formatInterval } from './format.js';
+import { count } from './progress.js';
 import type { Session } from './session.js';
 
 interface Options {
@@ -14,11 +13,7 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** A probe's keys without those of repeated evaluation. */
-const repeated = ['kind', 'splits', 'shots'];
-const keys = [...configKeys().values()]
-  .filter(({ section, name }) => section === 'probe' && !repeated.includes(name))
-  .map(({ key }) => key);
+const keys = probeKeys();
 
 export function define(command: Command, { run }: Session): void {
   command
@@ -50,9 +45,6 @@ export function define(command: Command, { run }: Session): void {
     );
   });
 }
-
-const formatInterval = ({ mean, low, high }: Interval) =>
-  `${score(mean)}${Number.isFinite(low) ? ` (${score(low)} – ${score(high)})` : ''}`;
 
 function formatAttributed({ file, rows, task, moved, movedAtRandom, difference }: AttributeSummary): string {
   const unit = task === 'regression' ? "in the label's unit" : 'in total variation of its probabilities';

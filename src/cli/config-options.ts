@@ -19,6 +19,12 @@ export function addConfigOptions(command: Command, wanted: readonly string[]): v
 export const readingKeys = (): string[] =>
   Object.keys(configSchemas().reading.shape).map((name) => `data.${name}`);
 
+/** The keys of a probe that is made once, on one split of all labels. */
+export const probeKeys = (): string[] =>
+  [...configKeys().values()]
+    .filter(({ section, name }) => section === 'probe' && !['kind', 'splits', 'shots'].includes(name))
+    .map(({ key }) => key);
+
 /**
  * The command's configuration: the file, then `--set`, then options; what is said later wins. A file may serve several
  * commands; `--set` with a key that this one does not read throws InputError.

@@ -6,6 +6,7 @@ import type { ColumnProfile } from '../records/profile.js';
 import { duration, number } from '../report/numbers.js';
 import { formatTable } from '../report/table.js';
 import type { MethodScores, ScoreDifference, Scores } from '../runs/scores.js';
+import type { Interval } from '../scoring/statistics.js';
 import type { Inspection } from '../verbs/inspect.js';
 import type { PredictSummary } from '../verbs/predict.js';
 import type { PretrainSummary } from '../verbs/pretrain.js';
@@ -98,6 +99,10 @@ export function formatPretrain(summary: PretrainSummary): string {
     `checkpoint: ${checkpoint}`,
   ].join('\n');
 }
+
+/** A mean with its 95 % interval, where there is one. */
+export const formatInterval = ({ mean, low, high }: Interval): string =>
+  `${score(mean)}${Number.isFinite(low) ? ` (${score(low)} – ${score(high)})` : ''}`;
 
 export function formatWritten({ file, rows, rejected }: PredictSummary): string {
   const skipped = rejected > 0 ? `, ${count(rejected)} skipped` : '';

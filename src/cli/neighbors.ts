@@ -1,12 +1,10 @@
 import type { Command } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
 import { formatTable } from '../report/table.js';
-import type { Interval } from '../scoring/statistics.js';
 import type { Retrieval } from '../verbs/retrieval.js';
 import { appendNames, deviceOption, parseCount } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
-import { formatWritten } from './format.js';
-import { score } from './progress.js';
+import { formatInterval, formatWritten } from './format.js';
 import type { Session } from './session.js';
 
 interface Options {
@@ -64,8 +62,6 @@ export function define(command: Command, { run }: Session): void {
     );
   });
 }
-
-const formatInterval = ({ mean, low, high }: Interval) => `${score(mean)} (${score(low)} – ${score(high)})`;
 
 function formatRetrieval({ queries, unknown, scores }: Retrieval): string {
   const table = formatTable(

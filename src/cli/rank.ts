@@ -1,17 +1,12 @@
 import type { Command } from 'commander';
-import { configKeys } from '../config/parse.js';
 import { formatTable } from '../report/table.js';
 import type { RankSummary } from '../verbs/rank.js';
 import { requireTargets } from './arguments.js';
-import { addConfigOptions, readConfigOptions } from './config-options.js';
+import { addConfigOptions, probeKeys, readConfigOptions } from './config-options.js';
 import { count, score } from './progress.js';
 import type { Session } from './session.js';
 
-/** A probe's keys without those of repeated evaluation. */
-const repeated = ['kind', 'splits', 'shots'];
-const keys = [...configKeys().values()]
-  .filter(({ section, name }) => section === 'probe' && !repeated.includes(name))
-  .map(({ key }) => key);
+const keys = probeKeys();
 
 export function define(command: Command, { run }: Session): void {
   command

@@ -135,6 +135,7 @@ export async function embed(
   const unfinished = new Unfinished(`${out}.unfinished`, async () => ({
     data: await checksum(records.source),
     reading: config,
+    tokenizer: model.tokenizer.toJSON(),
     encoder: model.run && tensorHash(model.run.tensors),
     device: model.engine.device?.name,
   }));
