@@ -53,6 +53,11 @@ describe('a verb in its worker', () => {
     expect(resumed).toMatchObject({ interrupted: false, step: 200 });
   });
 
+  it('needs no options where it has none', async () => {
+    const suites = await lacuna.benchmarks();
+    expect(suites.map(({ name }) => name)).toContain('moleculenet');
+  });
+
   it('throws the errors of the library, not copies that have lost their class', async () => {
     const missing = lacuna.inspect({ data: file('nothing.csv') });
     await expect(missing).rejects.toBeInstanceOf(lacuna.InputError);

@@ -51,7 +51,7 @@ const apart: readonly VerbName[] = ['embed', 'predict'];
  * The processes that a launcher started beside this one; undefined for one alone. The thread that opens them is the one that
  * has to take leave. Throws InputError for a verb that they would each do for themselves, into one folder.
  */
-async function openRanks(verb: VerbName, { rankTimeout }: RankOptions): Promise<Ranks | undefined> {
+async function openRanks(verb: VerbName, { rankTimeout }: RankOptions = {}): Promise<Ranks | undefined> {
   const launched = launchedBy(process.env);
   if (!launched) return undefined;
   const { launcher, size } = launched;
