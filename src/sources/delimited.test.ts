@@ -57,6 +57,39 @@ describe.each(Object.entries(openers))('read %s,', (_, openPath) => {
     };
   }
 
+  describe('a table between blanks', () => {
+    it('has its columns where numbers stand below each other', async () => {
+      const { source, columns, bad } = await read(
+        '  0.00632  18.00   2.310  0\r\n  0.02731   0.00   7.070  0\r\n oops\r\n 13.9134    0.00  18.100  0\r\n',
+        { delimiter: 'whitespace' },
+      );
+      expect(columns).toEqual({
+        column0: [0.00632, 0.02731, 13.9134],
+        column1: [18, 0, 0],
+        column2: [2.31, 7.07, 18.1],
+        column3: [0, 0, 0],
+      });
+      expect(bad).toEqual([[3, undefined, 'expected 4 columns, got 1']]);
+      expect(source.dialect).toBe("delimiter space, quote '\"', header no");
+    });
+    it('is found, with the names of R before it, and a cell in quotes that holds blanks', async () => {
+      const rows = '"AirFlow" "WaterTemp"\n"day 1"   80 27\n"day 2"  80   27\n"day 3" NA 25\n';
+      const { columns } = await read(rows);
+      expect(columns).toEqual({
+        index: ['day 1', 'day 2', 'day 3'],
+        AirFlow: [80, 80, Number.NaN],
+        WaterTemp: [27, 27, 25],
+      });
+    });
+    it('keeps an empty cell between two blanks where one parts them', async () => {
+      const { columns } = await read('a b c\n1 2 3\n4  6\n7 8 9\n');
+      expect(columns).toEqual({ a: [1, 4, 7], b: [2, Number.NaN, 8], c: [3, 6, 9] });
+    });
+    it('is no text of words', async () => {
+      const { columns } = await read('sentence\nthe quick fox\nover 2 dogs\n');
+      expect(columns).toEqual({ sentence: ['the quick fox', 'over 2 dogs'] });
+    });
+  });
   describe('a CSV file', () => {
     it('is read with mixed line ends, with CR alone, and with a backslash before quotes', async () => {
       expect((await read('a,b\n1,x\r\n2,"y,z"\n3,w\r\n')).columns).toEqual({

@@ -4,7 +4,13 @@ import type { Reject } from '../records/bad-records.js';
 import type { ByteFile } from '../records/bytes/byte-file.js';
 import { byteChunks, contentHead, isGzipped } from '../records/bytes/bytes.js';
 import { MISSING_WORDS } from '../records/cells/cell-format.js';
-import { type Dialect, describeDialect, findDialect } from '../records/cells/dialect.js';
+import {
+  type Dialect,
+  type DialectWishes,
+  describeDialect,
+  findDialect,
+  hasAlignedColumns,
+} from '../records/cells/dialect.js';
 import {
   type Examined,
   examine,
@@ -13,6 +19,7 @@ import {
   spelled,
 } from '../records/cells/examine-delimited.js';
 import { typedReader } from '../records/cells/typed-reader.js';
+import { singleBlanks } from '../records/cells/white-space.js';
 import type { Reader } from '../records/reader.js';
 import {
   type DelimitedOptions,
@@ -42,7 +49,7 @@ export async function delimitedReader(
   { schema, ...wishes }: DelimitedOptions = {},
 ): Promise<Reader> {
   const path = given.name;
-  const { file, lines } = await headOf(given);
+  const { file, lines } = await headOf(given, format === 'tsv', wishes);
   const known = schema?.columns.map(({ name }) => name);
   const dialect = await findDialect(path, lines, wishes, { tabs: format === 'tsv', known });
   const missing = wishes.missing ?? schema?.missing;
@@ -71,13 +78,24 @@ export async function delimitedReader(
   return { ...reader, dialect: describeDialect(dialect), notes: [...dialect.notes, ...(reader.notes ?? [])] };
 }
 
-/** The file in a form that DuckDB reads, and its first lines. Lines that end with CR alone become lines that end with LF. */
-async function headOf(given: ByteFile): Promise<{ file: ByteFile; lines: string[] }> {
+/**
+ * The file in a form that DuckDB reads, and its first lines. Lines that end with CR alone become lines that end with LF, runs of
+ * white space between columns one blank.
+ */
+async function headOf(
+  given: ByteFile,
+  tabs: boolean,
+  wishes: DialectWishes,
+): Promise<{ file: ByteFile; lines: string[] }> {
   // Of all that is not stored plainly, the database reads gzip alone.
   let file = !given.recoded && (await isGzipped(given)) ? given : await spooled(given);
   let head = await contentHead(file, HEAD_BYTES);
   if (!head.includes(10) && head.includes(13)) {
     file = await spooled(file, lineFeeds);
+    head = await contentHead(file, HEAD_BYTES);
+  }
+  if (await hasAlignedColumns(firstLines(head), wishes, tabs)) {
+    file = await spooled(file, singleBlanks);
     head = await contentHead(file, HEAD_BYTES);
   }
   return { file, lines: firstLines(head) };

@@ -127,7 +127,7 @@ const TIME = String.raw`(\d{1,2}):(\d{2})(?::(\d{2})([.,]\d+)?)?(?:\s*([ap])\.?m
 const ZONE = String.raw`\s*(Z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})?`;
 const DATE_TIME = new RegExp(`^(.*?\\d)(?:[T ]\\s*|,\\s*)${TIME}${ZONE}$`, 'i');
 const TIME_ALONE = new RegExp(`^${TIME}$`, 'i');
-const YEAR_FIRST = /^([12]\d{3})(?:([-/.])(\d{1,2})\2(\d{1,2})|[-/](\d{2}))$/;
+const YEAR_FIRST = /^([12]\d{3})(?:([-/.])(\d{1,2})\2(\d{1,2})|[-/](\d{2})|(\d{2})(\d{2}))$/;
 const YEAR_LAST = /^(\d{1,2})([-/.])(\d{1,2})\2([12]\d{3})$/;
 const DAY_MONTH = /^(\d{1,2})[ -]([a-z]{3,9})\.?,?[ -]([12]\d{3})$/i;
 const MONTH_DAY = /^([a-z]{3,9})\.? (\d{1,2}),? ([12]\d{3})$/i;
@@ -157,7 +157,12 @@ function days(year: number, month: number, day: number): number | undefined {
 /** Seconds since 1970 of a date without a time, or undefined. */
 function dateSeconds(text: string, order: DateFormat['order']): number | undefined {
   let match = YEAR_FIRST.exec(text);
-  if (match) return days(Number(match[1]), Number(match[3] ?? match[5]), Number(match[4] ?? 1));
+  if (match)
+    return days(
+      Number(match[1]),
+      Number(match[3] ?? match[5] ?? match[6]),
+      Number(match[4] ?? match[7] ?? 1),
+    );
   match = order === 'ymd' ? null : YEAR_LAST.exec(text);
   if (match) {
     const [first, second] = [Number(match[1]), Number(match[3])];
@@ -209,7 +214,8 @@ export function dateValue(cell: string, { holds, order }: DateFormat): number | 
 /** What kind of date a cell is, or undefined where it is none. */
 export function dateParts(cell: string): DateParts | undefined {
   const text = cell.trim();
-  if (!/^[\da-z]/i.test(text) || !/\d[:/.\- ]|[a-z]{3}/i.test(text) || text.length > 40) return undefined;
+  if (!/^[\da-z]/i.test(text) || !/\d[:/.\- ]|[a-z]{3}|^\d{8}$/i.test(text) || text.length > 40)
+    return undefined;
   if (TIME_ALONE.test(text)) {
     return dateValue(text, { kind: 'date', holds: 'time', order: 'ymd' }) === undefined
       ? undefined
@@ -225,6 +231,10 @@ export function dateParts(cell: string): DateParts | undefined {
   if (dmy && mdy) return { holds, ambiguous: numbers[1] !== numbers[3] };
   return { holds, order: dmy ? 'dmy' : 'mdy' };
 }
+
+/** Whether a cell is a day in eight digits, such as 19580329. */
+export const isCompactDate = (cell: string): boolean =>
+  /^\s*[12]\d{7}\s*$/.test(cell) && dateSeconds(cell.trim(), 'ymd') !== undefined;
 
 const BOOLEAN_PAIRS: readonly (readonly [string, string])[] = [
   ['true', 'false'],

@@ -2,6 +2,7 @@
 import { InputError } from '../../errors.js';
 import { type DelimitedRecord, delimitedRecords, type TextDialect } from './delimited-text.js';
 import { looksLikeHeader, namesAllButOne, namesOf, namesValues } from './header.js';
+import { isAligned, isNumberTable } from './white-space.js';
 
 /** What a user may say of a delimited file. */
 export interface DialectWishes {
@@ -23,7 +24,13 @@ export interface Dialect extends TextDialect {
   readonly notes: readonly string[];
 }
 
-const NAMED_CHARACTERS: Readonly<Record<string, string | undefined>> = { tab: '\t', space: ' ', '\\t': '\t' };
+const NAMED_CHARACTERS: Readonly<Record<string, string | undefined>> = {
+  tab: '\t',
+  '\\t': '\t',
+  space: ' ',
+  // Once its runs are one blank each: see `hasAlignedColumns`.
+  whitespace: ' ',
+};
 
 const DELIMITERS = [',', ';', '\t', '|'] as const;
 
@@ -40,13 +47,7 @@ export async function findDialect(
   { tabs = false, known = [] }: { tabs?: boolean; known?: readonly string[] } = {},
 ): Promise<Dialect> {
   const notes: string[] = [];
-  let start = 0;
-  while (start < lines.length && lines[start].trim() === '') start++;
-  const separator = /^"?sep=(.)"?$/i.exec(lines[start] ?? '')?.[1];
-  if (separator !== undefined) {
-    start++;
-    while (start < lines.length && lines[start].trim() === '') start++;
-  }
+  const { start, separator } = beginningOf(lines);
   const looked = lines.slice(start, start + LOOKED_AT);
   const quote = wishes.quote === 'none' ? '' : (wishes.quote ?? findQuote(looked, tabs));
   if (quote.length > 1)
@@ -56,7 +57,7 @@ export async function findDialect(
   const delimiter =
     (asked && (NAMED_CHARACTERS[asked] ?? asked)) ??
     separator ??
-    (tabs ? '\t' : await findDelimiter(looked, { quote, escapedBy }));
+    (tabs ? '\t' : ((await findDelimiter(looked, { quote, escapedBy })) ?? ','));
   if ([...delimiter].length !== 1 || delimiter === quote) {
     throw new InputError(
       `${path}: --delimiter: expected one character other than the quote, got ${JSON.stringify(delimiter)}`,
@@ -94,6 +95,44 @@ export async function findDialect(
     names: namesOf(header ? head : undefined, head.length),
     notes,
   };
+}
+
+/** Where the lines begin that are not blank, below a line such as `sep=;`, and what that says. */
+function beginningOf(lines: readonly string[]): { start: number; separator?: string } {
+  const behindBlanks = (from: number) => {
+    let at = from;
+    while (at < lines.length && lines[at].trim() === '') at++;
+    return at;
+  };
+  const start = behindBlanks(0);
+  const separator = /^"?sep=(.)"?$/i.exec(lines[start] ?? '')?.[1];
+  return separator === undefined ? { start } : { start: behindBlanks(start + 1), separator };
+}
+
+/** Whether columns stand between runs of white space, which have to become one blank each before the dialect is found. */
+export async function hasAlignedColumns(
+  lines: readonly string[],
+  { delimiter }: DialectWishes,
+  tabs: boolean,
+): Promise<boolean> {
+  if (delimiter !== undefined) return delimiter === 'whitespace';
+  const { start, separator } = beginningOf(lines);
+  const looked = lines.slice(start, start + LOOKED_AT);
+  if (tabs || separator !== undefined || !isAligned(looked)) return false;
+  return (await findDelimiter(looked, { quote: '"', escapedBy: '"' })) === undefined;
+}
+
+/** Whether lines that were not said to be a table look like one: divided by tabs, or into numbers. */
+export async function looksLikeTable(lines: readonly string[]): Promise<boolean> {
+  const looked = lines.slice(0, LOOKED_AT).filter((line) => line.trim() !== '');
+  if (looked.length < 2) return false;
+  if (isAligned(looked)) return true;
+  const quoting = { quote: '"', escapedBy: '"' };
+  const delimiter = await findDelimiter(looked, quoting);
+  if (delimiter === undefined) return false;
+  const records = (await recordsOf(looked, { ...quoting, delimiter })).map(({ cells }) => cells);
+  const even = records.every(({ length }) => length === records[0].length);
+  return even && (delimiter === '\t' || isNumberTable(records));
 }
 
 /** Titles at most that have as many cells as the records below them. */
@@ -180,12 +219,19 @@ function usesBackslash(line: string, quote: string): boolean {
   return open >= 0 && escaped > 0 && next !== undefined && !`,;\t|${quote}`.includes(next);
 }
 
-/** The delimiter that gives the most lines the same number of cells, two at least; of equally good ones that of more cells. */
+/**
+ * The delimiter that gives the most lines the same number of cells, two at least; of equally good ones that of more cells.
+ * Where there is none, a blank if it divides a table of numbers.
+ */
 async function findDelimiter(
   lines: readonly string[],
   quoting: Omit<TextDialect, 'delimiter'>,
-): Promise<string> {
-  let best = { delimiter: ',', first: false, share: 0, width: 1 };
+): Promise<string | undefined> {
+  let best: { delimiter?: string; first: boolean; share: number; width: number } = {
+    first: false,
+    share: 0,
+    width: 1,
+  };
   for (const delimiter of DELIMITERS) {
     const records = await recordsOf(lines, { ...quoting, delimiter });
     const widths = records.map(({ cells }) => cells.length);
@@ -202,7 +248,9 @@ async function findDelimiter(
     const better = share > best.share + 0.05 || (share >= best.share - 0.05 && width > best.width);
     if (first === best.first ? better : first) best = { delimiter, first, share, width };
   }
-  return best.delimiter;
+  if (best.delimiter !== undefined) return best.delimiter;
+  const records = await recordsOf(lines, { ...quoting, delimiter: ' ' });
+  return isNumberTable(records.map(({ cells }) => cells)) ? ' ' : undefined;
 }
 
 /** Whether every comma has a space behind it, as in sentences. */

@@ -23,6 +23,20 @@ describe('inferColumn', () => {
     expect(inferColumn(['0.5', '0'], csv)).toEqual({ type: 'number' });
     expect(inferColumn(['9007199254740991', '0.12345678901234567'], csv)).toEqual({ type: 'number' });
   });
+  it('takes days in eight digits for dates where all are days, and there are three', () => {
+    expect(inferColumn(['19580329', '19580405', 'NA', '20000229'], csv)).toEqual({
+      type: 'number',
+      format: { kind: 'date', holds: 'date', order: 'ymd' },
+      doubt: '"19580329" is read as the day 1958-03-29',
+    });
+    for (const cells of [
+      ['19580329', '19580405'],
+      ['19580329', '19580405', '19580431'],
+      ['19580329', '19580405', '195805'],
+      ['19580329', '19580405', '19580329.5'],
+    ])
+      expect(inferColumn(cells, csv)).toEqual({ type: 'number' });
+  });
   it('leaves numbers in quotes as text where the format has numbers of its own', () => {
     expect(inferColumn(['1', '2'], { ...csv, numbers: false })).toEqual({ type: 'text' });
     expect(inferColumn(['$1', '$2'], { ...csv, numbers: false }).type).toBe('number');

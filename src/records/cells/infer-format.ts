@@ -5,7 +5,9 @@ import {
   type DateFormat,
   dateParts,
   dateValue,
+  describeTime,
   formattedNumber,
+  isCompactDate,
   isMissingNumber,
   isRounded,
   type NumberFormat,
@@ -82,9 +84,20 @@ function plainColumn(
   // Of so many cells without a value, fewer may disagree.
   if (absent === present.length || other > strays(present.length - absent)) return undefined;
   if (codes) return { type: 'text' };
+  const days = compactDates(present.filter((cell) => !isMissingNumber(cell, missing, chosen)));
+  if (days) return days;
   // A word among numbers, such as None, is missing by this format alone.
   return absent === 0 ? { type: 'number' } : { type: 'number', format: { kind: 'number', decimal: '.' } };
 }
+
+/** A column whose every cell is a day in eight digits, which no other numbers are by chance once there are three. */
+function compactDates(cells: readonly string[]): InferredColumn | undefined {
+  if (!cells.every(isCompactDate) || firstDifferent(cells, 3).size < 3) return undefined;
+  const doubt = `"${cells[0]}" is read as the day ${describeTime(dateValue(cells[0], COMPACT)!, 'date')}`;
+  return { type: 'number', format: COMPACT, doubt };
+}
+
+const COMPACT: DateFormat = { kind: 'date', holds: 'date', order: 'ymd' };
 
 /** The first different cells, at most `count`. */
 function firstDifferent(cells: readonly string[], count: number): Set<string> {

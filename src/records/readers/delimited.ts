@@ -2,11 +2,11 @@
 import { InputError } from '../../errors.js';
 import type { ByteFile } from '../bytes/byte-file.js';
 import { byteChunks, contentHead } from '../bytes/bytes.js';
-import { compressionOf } from '../bytes/compression.js';
-import { type DialectWishes, describeDialect, findDialect } from '../cells/dialect.js';
+import { type DialectWishes, describeDialect, findDialect, hasAlignedColumns } from '../cells/dialect.js';
 import { crAloneMessage, examine, faultOf, recordsBelow, spelled } from '../cells/examine-delimited.js';
 import type { Schema } from '../cells/schema.js';
 import { typedReader } from '../cells/typed-reader.js';
+import { singleBlanks } from '../cells/white-space.js';
 import { BATCH_RECORDS, type Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, RecordBatch } from '../record-batch.js';
 
@@ -33,7 +33,11 @@ export async function delimitedReader(
   let file = given;
   let head = await contentHead(file, HEAD_BYTES);
   if (!head.includes(10) && head.includes(13)) {
-    file = await withLineFeeds(given);
+    file = rewritten(given, lineFeeds);
+    head = await contentHead(file, HEAD_BYTES);
+  }
+  if (await hasAlignedColumns(firstLines(head), wishes, format === 'tsv')) {
+    file = rewritten(file, singleBlanks);
     head = await contentHead(file, HEAD_BYTES);
   }
   const lines = firstLines(head);
@@ -125,10 +129,12 @@ export async function* lineFeeds(chunks: AsyncIterable<Uint8Array>): AsyncGenera
   for await (const chunk of chunks) yield chunk.map((byte) => (byte === 13 ? 10 : byte));
 }
 
-/** A text whose lines end with CR alone as one whose lines end with LF. */
-async function withLineFeeds(file: ByteFile): Promise<ByteFile> {
-  const compressed = (await compressionOf(file)) !== undefined;
-  const stream = () => lineFeeds(byteChunks(file));
+/** A text with its bytes changed on their way. */
+function rewritten(
+  file: ByteFile,
+  change: (chunks: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>,
+): ByteFile {
+  const stream = () => change(byteChunks(file));
   return {
     name: file.name,
     size: file.size,
@@ -136,10 +142,6 @@ async function withLineFeeds(file: ByteFile): Promise<ByteFile> {
     stream,
     slice: (start, end) => ({
       async arrayBuffer() {
-        if (!compressed) {
-          const bytes = new Uint8Array(await file.slice(start, end).arrayBuffer());
-          return bytes.map((byte) => (byte === 13 ? 10 : byte)).buffer;
-        }
         let at = 0;
         const kept = new Uint8Array(end - start);
         let held = 0;

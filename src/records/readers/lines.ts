@@ -1,14 +1,18 @@
 /** One record per line: plain text, or SMILES files whose lines are `SMILES name …`. */
 import type { ByteFile } from '../bytes/byte-file.js';
-import { isDamagedText, lineChunks } from '../bytes/bytes.js';
+import { contentHead, isDamagedText, lineChunks } from '../bytes/bytes.js';
+import { looksLikeTable } from '../cells/dialect.js';
 import { type Reader, TextBatch } from '../reader.js';
+import { firstLines, HEAD_BYTES } from './delimited.js';
 
 /** What the first column of a SMILES file is called where its first line is a header; none of them is a molecule. */
 const HEADER = /^(canonical_?|isomeric_?)?smiles?$|^(structure|molecule|mol)$/i;
 
 /** Blank lines are not records. Of a SMILES file only the first word of a line is read, and a header is left out. */
-export function linesReader(file: ByteFile, { firstWord = false } = {}): Reader {
+export async function linesReader(file: ByteFile, { firstWord = false } = {}): Promise<Reader> {
+  const isTable = !firstWord && (await looksLikeTable(firstLines(await contentHead(file, HEAD_BYTES))));
   return {
+    ...(isTable && { notes: ['the lines look like a table; --format csv reads its columns'] }),
     columns: [{ name: 'text', type: 'text' }],
     async *read(_columns, reject) {
       const batch = new TextBatch(['text']);
