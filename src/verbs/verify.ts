@@ -1,20 +1,16 @@
 /** The verb `verify`: what a folder promises of itself, looked at again: checksums, parameters, scores and records. */
-import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import type { Config, FinetuneOptions, FitOptions } from '../config/schema.js';
 import type { LabelledData } from '../datasets/labelled-data.js';
 import { partition, partitionColumns } from '../datasets/partition.js';
 import { hashesOf } from '../datasets/token-stream.js';
-import { LacunaError, systemError } from '../errors.js';
+import { LacunaError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
-import { damageOf, MANIFEST, readManifest } from '../files/manifest.js';
 import { readFit, type SavedFit } from '../fit/saved-fit.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { openModel, predictorOf } from '../models/open-model.js';
 import { PARTS, type Part } from '../records/split.js';
-import { copiedCells, repeatedCells, strayCells } from '../report/result-faults.js';
-import { parseResults, type Results } from '../report/results.js';
-import { latestCheckpoint, listCheckpoints, loadCheckpoint } from '../runs/checkpoints.js';
+import { latestCheckpoint } from '../runs/checkpoints.js';
 import { exportedFiles } from '../runs/exported-files.js';
 import {
   hasConfig,
@@ -29,15 +25,17 @@ import {
 } from '../runs/folder.js';
 import { readLabels } from '../runs/labels.js';
 import { hashAt, readLearnedRecords } from '../runs/learned-records.js';
-import { readMetrics } from '../runs/metrics-log.js';
 import { runHash } from '../runs/recorded-pretraining.js';
 import { copiedScores, repeatedSeeds, summaryFaults, undefinedScores } from '../runs/score-faults.js';
 import { readScores, type Scores } from '../runs/scores.js';
 import { isBetter, type MetricName } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { checksum } from '../sources/checksum.js';
-import type { HostTensor } from '../tensor/tensor.js';
-import { version } from '../version.js';
+import { checkBenchmark } from '../verification/benchmark.js';
+import { type Check, Checks, NotChecked } from '../verification/checks.js';
+import { checkSums, isThere } from '../verification/checksums.js';
+import { checkCheckpoints, checkLog, checkModelFile, dataOf, nonFinite } from '../verification/run-files.js';
+import { checkVersions, describeVersions } from '../verification/versions.js';
 import { readingOf, readLabelledFile } from './labelled-file.js';
 import { openData } from './open-data.js';
 import { ruleOf } from './plan-run.js';
@@ -50,17 +48,6 @@ export interface VerifyOptions {
   readonly data?: string;
 }
 
-/** What became of a check. */
-export type Verdict = 'ok' | 'failed' | 'not checked';
-
-/** One thing that was looked at. */
-export interface Check {
-  readonly name: string;
-  readonly verdict: Verdict;
-  /** What was found, or why it was not checked. */
-  readonly detail: string;
-}
-
 /** What `verify` found. */
 export interface VerifySummary {
   readonly folder: string;
@@ -68,36 +55,6 @@ export interface VerifySummary {
   readonly checks: readonly Check[];
   /** Whether no check failed. */
   readonly passed: boolean;
-}
-
-/** Why something was not checked. */
-class NotChecked extends Error {}
-
-/** Checks in the order in which they are made. */
-class Checks {
-  readonly made: Check[] = [];
-
-  constructor(private readonly signal?: AbortSignal) {}
-
-  /** What `look` says is what was found: a sentence, or faults, of which none is well. */
-  async make(name: string, look: () => Promise<string | { faults: string[]; ok: string }>): Promise<void> {
-    this.signal?.throwIfAborted();
-    try {
-      const found = await look();
-      if (typeof found === 'string') this.add(name, 'ok', found);
-      else if (found.faults.length === 0) this.add(name, 'ok', found.ok);
-      else for (const fault of found.faults) this.add(name, 'failed', fault);
-    } catch (error) {
-      if (error instanceof NotChecked) return this.add(name, 'not checked', error.message);
-      const expected = error instanceof LacunaError ? error : systemError(error);
-      if (!expected) throw error;
-      this.add(name, 'failed', expected.message);
-    }
-  }
-
-  private add(name: string, verdict: Verdict, detail: string): void {
-    this.made.push({ name, verdict, detail });
-  }
 }
 
 /**
@@ -121,12 +78,6 @@ export async function verify(
   return { folder, kind, checks: made, passed: made.every(({ verdict }) => verdict !== 'failed') };
 }
 
-const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
-
 async function kindOf(folder: string): Promise<VerifySummary['kind']> {
   if (/\.json$/i.test(folder) || (await isThere(join(folder, 'cells')))) return 'benchmark';
   // One of its files may be gone, which is to be noticed.
@@ -148,65 +99,6 @@ async function isFitExport(folder: string): Promise<boolean> {
   const labels = await readRunJson(folder, 'labels').catch(() => undefined);
   return typeof labels === 'object' && labels !== null && !('spec' in labels);
 }
-
-/** The folders at and below one, those of checkpoints and hidden ones left out. */
-async function foldersBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true });
-  const below = entries.filter((entry) => entry.isDirectory() && !/^\.|^checkpoints$/.test(entry.name));
-  const deeper = await Promise.all(below.map(({ name }) => foldersBelow(join(folder, name))));
-  return [folder, ...deeper.flat()];
-}
-
-/** Files that are written once, of which a manifest has to list each that is there. */
-const LISTED: ReadonlySet<string> = new Set([
-  ...Object.values(exportedFiles),
-  'learned.safetensors',
-  'models.safetensors',
-  'fit.json',
-  'rejected.jsonl',
-  'DONE',
-]);
-
-/** The files of all manifests. */
-async function checkSums(checks: Checks, folder: string): Promise<void> {
-  await checks.make('checksums', async () => {
-    let files = 0;
-    const faults: string[] = [];
-    let manifests = 0;
-    for (const own of await foldersBelow(folder)) {
-      const manifest = await readManifest(own);
-      if (!manifest) continue;
-      manifests++;
-      for (const name of manifest.keys()) {
-        files++;
-        const path = join(own, name);
-        const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-          faults.push(`${path}: is listed in ${MANIFEST} and could not be read (${error.code})`);
-        });
-        const damage = bytes && damageOf(manifest, name, bytes);
-        if (damage) faults.push(`${path}: ${damage}`);
-      }
-      for (const name of await readdir(own))
-        if (LISTED.has(name) && !manifest.has(name))
-          faults.push(`${join(own, name)}: is not listed in ${MANIFEST}`);
-    }
-    if (manifests === 0) throw new NotChecked(`there is no ${MANIFEST}; an earlier version wrote the folder`);
-    return { faults, ok: `${files} ${files === 1 ? 'file' : 'files'}` };
-  });
-}
-
-/** Numbers that are not finite, a fault for each tensor that has some. */
-function nonFinite(path: string, tensors: Readonly<Record<string, ArrayLike<number | bigint>>>): string[] {
-  return Object.entries(tensors).flatMap(([name, data]) => {
-    let bad = 0;
-    if (data instanceof Float32Array || data instanceof Float64Array)
-      for (const value of data) if (!Number.isFinite(value)) bad++;
-    return bad === 0 ? [] : [`${path}: ${name} has ${bad} of ${data.length} numbers that are not finite`];
-  });
-}
-
-const dataOf = (tensors: Readonly<Record<string, HostTensor>>) =>
-  Object.fromEntries(Object.entries(tensors).map(([name, { data }]) => [name, data]));
 
 async function checkRun(
   checks: Checks,
@@ -254,37 +146,6 @@ async function checkRun(
   if (labelled) await checkLabelledData(checks, { folder, scores: labelled, config, data, onEvent });
   else if (config) await checkPretrainingData(checks, { folder, kind, config, data });
   await checkVersions(checks, folder, config);
-}
-
-async function checkCheckpoints(checks: Checks, folder: string): Promise<void> {
-  await checks.make('checkpoints', async () => {
-    const found = await listCheckpoints(folder);
-    if (found.length === 0) throw new NotChecked('there is none');
-    const faults: string[] = [];
-    for (const { path } of found)
-      await loadCheckpoint(path).catch((error: Error) => {
-        faults.push(error.message);
-      });
-    return { faults, ok: `${found.length} ${found.length === 1 ? 'is' : 'are'} intact` };
-  });
-}
-
-async function checkLog(
-  folder: string,
-  config: Config | undefined,
-): Promise<{ faults: string[]; ok: string }> {
-  const path = runFile(folder, 'metrics');
-  if (!(await hasFile(folder, 'metrics'))) throw new NotChecked('there is none');
-  const lines = await readMetrics(path);
-  const faults = lines.flatMap(({ step }, i) =>
-    i > 0 && step <= lines[i - 1].step
-      ? [`${path}:${i + 1}: step ${step} comes after step ${lines[i - 1].step}`]
-      : [],
-  );
-  const last = lines.at(-1)?.step;
-  if ((await hasFile(folder, 'done')) && config && last !== config.training.steps)
-    faults.push(`${path}: ends at step ${last}, and the run is done with ${config.training.steps}`);
-  return { faults, ok: `${lines.length} lines in the order of their steps` };
 }
 
 async function checkScores(checks: Checks, scores: Scores | undefined): Promise<void> {
@@ -581,143 +442,3 @@ async function checkFit(
   });
   await checks.make('versions', async () => describeVersions([fit?.version], {}));
 }
-
-async function checkModelFile(checks: Checks, folder: string): Promise<void> {
-  await checks.make('model', async () => {
-    const { InferenceSession } = await import('onnxruntime-node');
-    const path = join(
-      folder,
-      (await hasFile(folder, 'encoder')) ? exportedFiles.encoder : exportedFiles.model,
-    );
-    const session = await InferenceSession.create(path, { graphOptimizationLevel: 'disabled' }).catch(
-      (cause: Error) => {
-        throw new LacunaError(`${path}: ONNX Runtime cannot open it: ${cause.message.split('\n')[0]}`, {
-          cause,
-        });
-      },
-    );
-    const { inputNames, outputNames } = session;
-    await session.release();
-    return `reads ${inputNames.join(', ')}, gives ${outputNames.join(', ')}`;
-  });
-}
-
-async function checkVersions(checks: Checks, folder: string, config: Config | undefined): Promise<void> {
-  await checks.make('versions', async () => {
-    const checkpoint = await latestCheckpoint(folder).catch(() => undefined);
-    const learned = await readLearnedRecords(folder).catch(() => undefined);
-    const { lacuna, ...others } = config?.versions ?? {};
-    return describeVersions([lacuna, checkpoint?.metadata.version, learned?.version], others);
-  });
-}
-
-const partsOfVersion = (text: string): number[] => text.split('.').map(Number);
-
-const isNewer = (one: string, other: string): boolean => {
-  const [a, b] = [partsOfVersion(one), partsOfVersion(other)];
-  const at = a.findIndex((value, i) => value !== b[i]);
-  return at >= 0 && a[at] > b[at];
-};
-
-/** What wrote the folder, and what reads it. */
-function describeVersions(
-  wrote: readonly (string | undefined)[],
-  others: Readonly<Record<string, string>>,
-): { faults: string[]; ok: string } {
-  const known = [...new Set(wrote.filter((own) => own !== undefined))];
-  if (known.length === 0 && Object.keys(others).length === 0)
-    throw new NotChecked('the folder does not tell what wrote it');
-  const written = [
-    ...known.map((own) => `Lacuna ${own}`),
-    ...Object.entries(others).map((own) => own.join(' ')),
-  ];
-  const read = `Lacuna ${version}, node ${process.versions.node}`;
-  return {
-    faults: known
-      .filter((own) => isNewer(own, version))
-      .map((own) => `was written by Lacuna ${own}, which is newer than this one, ${version}`),
-    ok: `written by ${written.join(', ')}; read by ${read}`,
-  };
-}
-
-async function checkBenchmark(checks: Checks, path: string): Promise<void> {
-  const alone = /\.json$/i.test(path);
-  const folder = alone ? dirname(path) : path;
-  if (alone)
-    await checks.make('checksums', async () => {
-      const manifest = await readManifest(folder);
-      const [name, bytes] = [basename(path), await readFile(path)];
-      if (!manifest?.has(name)) throw new NotChecked(`no ${MANIFEST} beside it lists it`);
-      const damage = damageOf(manifest, name, bytes);
-      return { faults: damage ? [`${path}: ${damage}`] : [], ok: '1 file' };
-    });
-  else await checkSums(checks, folder);
-  const files = alone
-    ? [path]
-    : (await readdir(folder))
-        .filter((name) => name.endsWith('.json'))
-        .sort()
-        .map((name) => join(folder, name));
-  await checks.make('results', async () => {
-    if (files.length === 0) throw new NotChecked('no result file was written yet');
-    return files.join(', ');
-  });
-  for (const file of files) {
-    const results = parseResultsIn(file);
-    const look = (find: (own: Results) => string[], ok: string) => async () => ({
-      faults: find(await results),
-      ok: `${basename(file)}: ${ok}`,
-    });
-    await checks.make(
-      'cells',
-      look(repeatedCells, 'each task, method and seed is there once, with its own scores'),
-    );
-    await checks.make('validation and test scores', look(copiedCells, 'none is a copy of the other'));
-    await checks.make(
-      'test scores',
-      look(
-        strayCells,
-        'lie among those of resampled records; predictions are not kept, so they are not computed again',
-      ),
-    );
-    if (!alone) await checks.make('kept cells', async () => keptCells(folder, await results));
-    await checks.make('versions', async () => {
-      const { lacuna, ...others } = (await results).versions;
-      return describeVersions([lacuna], others);
-    });
-  }
-}
-
-const parseResultsIn = async (file: string): Promise<Results> =>
-  parseResults(await readFile(file, 'utf8'), file);
-
-/** The cells of a result file are those that are kept in the folder. */
-async function keptCells(folder: string, { suite, cells }: Results) {
-  const root = join(folder, 'cells', suite);
-  const kept = new Map<string, string>();
-  const faults: string[] = [];
-  for (const own of (await isThere(root)) ? await foldersBelow(root) : [])
-    for (const name of await readdir(own)) {
-      if (!/^\d+\.json$/.test(name)) continue;
-      const path = join(own, name);
-      try {
-        const cell = JSON.parse(await readFile(path, 'utf8'));
-        if (`${cell.seed}.json` !== name) faults.push(`${path}: is the cell of seed ${cell.seed}`);
-        kept.set(JSON.stringify([cell.task, cell.method, cell.seed, cell.key]), JSON.stringify(cell));
-      } catch {
-        faults.push(`${path}: is not JSON`);
-      }
-    }
-  let compared = 0;
-  for (const cell of cells) {
-    const own = kept.get(JSON.stringify([cell.task, cell.method, cell.seed, cell.key]));
-    if (own === undefined) continue;
-    compared++;
-    if (!sameCell(JSON.parse(own), cell))
-      faults.push(`${cell.task} · ${cell.method} · seed ${cell.seed}: is another one in the result file`);
-  }
-  return { faults, ok: `${compared} of ${cells.length} are in the folder as they are in the result file` };
-}
-
-const sameCell = (one: object, other: object): boolean =>
-  hashConfig(one as Record<string, unknown>) === hashConfig(other as Record<string, unknown>);
