@@ -15,10 +15,14 @@ export type Compression =
 /** Endings that say how a file is compressed; the ending before says what it holds. */
 export const compressionEndings = { gz: 'gzip', zst: 'zstd', zip: 'zip' } as const;
 
-/** Four bytes of zstd may stand for 128 KiB. */
-const PUSHED_BYTES = 1 << 14;
+/** The most that a block of zstd holds; four bytes may stand for it. */
+const MAX_BLOCK_BYTES = 1 << 17;
+const PUSHED_BYTES = 1 << 12;
 /** Of zstd -22; more is asked for by --long alone. */
 const MAX_WINDOW_BYTES = 1 << 27;
+/** Windows of all frames together, however little they hold, and for each compressed byte beyond: clearing them takes seconds. */
+const MAX_WINDOWS_BYTES = 2 ** 32;
+const WINDOW_FOR_BYTE = 1024;
 
 const known = new WeakMap<ByteFile, Promise<Compression | undefined>>();
 
@@ -106,15 +110,24 @@ async function* unzstd(file: ByteFile): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** The chunks of a file. Throws InputError before the decoder takes memory for a window that is larger than any level of zstd has. */
+/** The chunks of a file. Throws InputError before the decoder takes memory that no file as zstd writes it asks for. */
 async function* smallWindows(file: ByteFile): AsyncGenerator<Uint8Array> {
   const windows = new ZstdWindows();
+  let bytes = 0;
   for await (const chunk of file.stream()) {
+    bytes += chunk.length;
     if (windows.largest(chunk) > MAX_WINDOW_BYTES) {
       throw new InputError(
         `${file.name}: compressed by zstd with a window beyond ${MAX_WINDOW_BYTES >> 20} MiB; decompress it with zstd -d --long=31`,
       );
     }
+    if (windows.together > MAX_WINDOWS_BYTES + WINDOW_FOR_BYTE * bytes) {
+      throw new InputError(
+        `${file.name}: so many zstd frames for so little content that their windows take gigabytes; decompress it with zstd -d`,
+      );
+    }
+    if (windows.longestBlock > MAX_BLOCK_BYTES)
+      throw new Error(`a block of ${windows.longestBlock} bytes, of which ${MAX_BLOCK_BYTES} are the most`);
     yield chunk;
   }
 }

@@ -50,4 +50,11 @@ describe('the windows of zstd frames', () => {
     const found = stream.map((byte) => pieces.largest(Uint8Array.of(byte))).filter((window) => window > 0);
     expect(found).toEqual(expected);
   });
+
+  it('adds them up, and tells the longest block', () => {
+    const windows = new ZstdWindows();
+    windows.largest(Uint8Array.from([...MAGIC, 0x00, 8, ...blocks, ...MAGIC, 0x00, 0, ...block]));
+    expect(windows.together).toBe(3072);
+    expect(windows.longestBlock).toBe(100);
+  });
 });

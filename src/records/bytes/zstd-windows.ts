@@ -14,6 +14,10 @@ export class ZstdWindows {
   private held: number[] = [];
   private skip = 0;
   private descriptor = 0;
+  /** The windows of all frames so far: a decoder takes memory for each. */
+  together = 0;
+  /** The most bytes that a block is said to have, or to stand for. */
+  longestBlock = 0;
 
   /** The largest window of a frame whose header ends in this chunk; 0 where none does. */
   largest(chunk: Uint8Array): number {
@@ -27,7 +31,9 @@ export class ZstdWindows {
       }
       if (this.wanted > 0) this.held.push(chunk[at++]);
       if (this.held.length < this.wanted) continue;
-      largest = Math.max(largest, this.take(this.held));
+      const window = this.take(this.held);
+      largest = Math.max(largest, window);
+      this.together += window;
       this.held = [];
     }
     return largest;
@@ -67,6 +73,7 @@ export class ZstdWindows {
       case 'block': {
         const header = value(0, 3);
         const last = header % 2 === 1;
+        this.longestBlock = Math.max(this.longestBlock, header >> 3);
         this.skip = ((header >> 1) & 3) === RUN_LENGTH ? 1 : header >> 3;
         if (last) {
           this.skip += this.descriptor & 4 ? 4 : 0;
