@@ -57,6 +57,13 @@ const commands = {
       },
     ]),
   ),
+  'pretrain self-distillation': {
+    args: [
+      ...'pretrain molecules.csv --ignore y --objective self-distillation --from run --out out'.split(' '),
+      ...PRETRAIN,
+    ],
+    resume: ['--resume'],
+  },
   finetune: {
     args: [
       'finetune',
@@ -80,11 +87,19 @@ const commands = {
   'embed to csv': { args: ['embed', 'run', 'molecules.csv', '--out', 'out.csv'] },
   'embed to parquet': { args: ['embed', 'run', 'molecules.csv', '--out', 'out.parquet'] },
   'embed to npy': { args: ['embed', 'run', 'molecules.csv', '--out', 'out.npy'] },
+  predict: { args: ['predict', 'tuned', 'molecules.csv', '--out', 'out.csv'] },
   export: { args: ['export', 'run', '--out', 'out'] },
+  bench: {
+    args: [
+      ...'bench table.csv --target e --out out --budget 0.01 --threads 1 --only'.split(' '),
+      'method=constant,method=from scratch,method=SMA',
+    ],
+  },
+  sweep: { args: ['sweep', 'sweep.json', '--out', 'out'] },
 };
 export const commandNames = Object.keys(commands);
 
-/** Data, and a run that some commands begin with. */
+/** Data, and runs that some commands begin with. */
 export async function prepare(folder) {
   const { integer, uniform } = random(1, 'crash');
   const letters = () => Array.from({ length: 4 + integer(12) }, () => 'CNOS'[integer(4)]).join('');
@@ -95,20 +110,31 @@ export async function prepare(folder) {
     () => `${uniform()},${uniform()},${'abc'[integer(3)]},${integer(9)},${uniform()}\n`,
   );
   writeFileSync(join(folder, 'table.csv'), `a,b,c,d,e\n${cells.join('')}`);
-  const { code, said } = await lacuna(folder, [
-    'pretrain',
-    'molecules.csv',
-    '--ignore',
-    'y',
-    '--out',
-    'run',
-    ...PRETRAIN,
-  ]);
-  if (code !== 0) throw new Error(`the run to begin with failed: ${said}`);
+  writeFileSync(
+    join(folder, 'sweep.json'),
+    JSON.stringify({
+      data: { path: 'table.csv' },
+      encoder: { width: 16, layers: 1, heads: 2 },
+      training: { steps: 12, batch_size: 16, threads: 1, valid_steps: 6, checkpoint_steps: 3 },
+      search: { 'training.learning_rate': [1e-3, 3e-3, 1e-2] },
+      sweep: { method: 'grid' },
+    }),
+  );
+  for (const args of [
+    ['pretrain', 'molecules.csv', '--ignore', 'y', '--out', 'run', ...PRETRAIN],
+    ['finetune', 'run', 'molecules.csv', '--target', 'y', '--out', 'tuned', '--epochs', '1', '--seeds', '1'],
+  ]) {
+    const { code, said } = await lacuna(folder, args);
+    if (code !== 0) throw new Error(`the run to begin with failed: ${said}`);
+  }
 }
 
+/** What `prepare` leaves, which commands read. */
+const INPUTS = ['molecules.csv', 'table.csv', 'sweep.json', 'run', 'tuned'];
+
 /** What a clock says, and what a machine has. */
-const CLOCKED = /^(seconds|samples_per_second|data_wait|peak_memory_mib|created|date|duration)$/;
+const CLOCKED =
+  /^(seconds|seconds_choosing|samples_per_second|data_wait|peak_memory_mib|created|date|duration)$/;
 const withoutClock = (text) =>
   JSON.stringify(JSON.parse(text, (key, value) => (CLOCKED.test(key) ? undefined : value)));
 
@@ -125,14 +151,14 @@ function outcome(folder) {
   const names = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(folder.length + 1));
-  const inputs = /^(run\/|molecules\.csv$|table\.csv$)/;
   const checkpoints = names.filter((name) => name.includes('checkpoints/')).sort();
   const found = {};
   for (const name of names.sort()) {
-    if (inputs.test(name) || (checkpoints.includes(name) && name !== checkpoints.at(-1))) continue;
+    if (INPUTS.includes(name.split('/')[0]) || (checkpoints.includes(name) && name !== checkpoints.at(-1)))
+      continue;
     const bytes = readFileSync(join(folder, name));
     const plain = name.endsWith('.json')
-      ? withoutClock(bytes.toString())
+      ? withoutClock(bytes.toString().replaceAll(JSON.stringify(folder).slice(1, -1), '.'))
       : name.endsWith('.jsonl')
         ? bytes.toString().trim().split('\n').map(withoutClock).join('\n')
         : name.endsWith('SHA256SUMS')
@@ -146,8 +172,7 @@ function outcome(folder) {
 const freshFolder = (base, name) => {
   const folder = join(base, name);
   mkdirSync(folder);
-  for (const input of ['molecules.csv', 'table.csv', 'run'])
-    cpSync(join(base, input), join(folder, input), { recursive: true });
+  for (const input of INPUTS) cpSync(join(base, input), join(folder, input), { recursive: true });
   return folder;
 };
 
