@@ -13,6 +13,8 @@ describe('findDialect', () => {
     ['a|b\n1|2', '|'],
     ['a,b\n"x;y;z",2\n"u;v;w",3', ','],
     ['a\n1\n2', ','],
+    ['a b c\n1 2 3\n4 5 6', ' '],
+    ['words\nsome of 3\nothers of 4', ','],
   ])('finds the delimiter of %j', async (text, delimiter) => {
     expect((await find(text)).delimiter).toBe(delimiter);
   });
@@ -35,6 +37,10 @@ describe('findDialect', () => {
     ['x,t,g\ncm,name,colour\n0.5,a,red\n1.5,b,blue', 0],
   ])('finds the names x, t and g in %j', async (text, skip) => {
     expect(await find(text)).toMatchObject({ skip, header: true, names: ['x', 't', 'g'] });
+  });
+  it('takes names out of single quotes that all of them stand in', async () => {
+    expect((await find("'OBS'\t'GPA'\n1\t2.66\n2\t2.89")).names).toEqual(['OBS', 'GPA']);
+    expect((await find("rock 'n' roll,'GPA'\n1,2.66\n2,2.89")).names).toEqual(["rock 'n' roll", "'GPA'"]);
   });
   it.each([
     ['x,y\n1,2\n3,4', true],

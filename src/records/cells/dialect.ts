@@ -1,7 +1,7 @@
 /** How a delimited file is written, found from its first lines and told, so that nothing is guessed twice. */
 import { InputError } from '../../errors.js';
 import { type DelimitedRecord, delimitedRecords, type TextDialect } from './delimited-text.js';
-import { looksLikeHeader, namesAllButOne, namesOf, namesValues } from './header.js';
+import { looksLikeHeader, namesAllButOne, namesOf, namesValues, withoutSingleQuotes } from './header.js';
 import { isAligned, isNumberTable } from './white-space.js';
 
 /** What a user may say of a delimited file. */
@@ -82,7 +82,7 @@ export async function findDialect(
   const { cells } = records[first];
   // A delimiter behind the last name is no name.
   const named = cells.length === most + 1 && cells[most] === '' ? cells.slice(0, most) : cells;
-  const head = isNameless ? ['', ...named] : named;
+  const head = withoutSingleQuotes(isNameless ? ['', ...named] : named);
   const body = records.slice(first + 1);
   const header =
     wishes.header === undefined

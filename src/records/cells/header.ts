@@ -82,6 +82,10 @@ export function namesAllButOne(
   );
 }
 
+/** Cells of a first record without the single quotes that all of them stand in, though the cells below need none. */
+export const withoutSingleQuotes = (head: readonly string[]): readonly string[] =>
+  head.every((cell) => /^'[^']+'$/.test(cell)) ? head.map((cell) => cell.slice(1, -1)) : head;
+
 /**
  * Names without white space around them. The first is `index` where it is empty, as pandas and R leave the names of rows;
  * another empty one is `column` with its number, a repeated one has a number behind it.
