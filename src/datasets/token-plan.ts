@@ -164,10 +164,15 @@ async function fitChosen(
     });
 }
 
-function refuseSingleTokens(source: DataSource, { columns }: TokenizerChoice, tokenizer: Tokenizer): void {
+function refuseSingleTokens(
+  source: DataSource,
+  { columns, reasons }: TokenizerChoice,
+  tokenizer: Tokenizer,
+): void {
   if (tokenizer.spec.maxTokens < 2) {
+    const others = Object.entries(reasons).map(([name, reason]) => `; ${name}: ${reason}`);
     throw new InputError(
-      `${source.path}: a record would be a single token (column ${columns.join(', ')}), and there must be others to predict a hidden one from; name more columns with --columns`,
+      `${source.path}: a record would be a single token (column ${columns.join(', ')}${others.join('')}), and there must be others to predict a hidden one from; name more columns with --columns`,
     );
   }
 }

@@ -77,5 +77,9 @@ describe('inspect', () => {
     await expect(inspect({ data })).rejects.toThrow(
       /lone\.csv: a record would be a single token \(column x\)/,
     );
+    const labelled = file('labelled.csv', `x,y\n${rows.map((_, i) => `${i / 7},${i / 3}`).join('\n')}\n`);
+    await expect(inspect({ data: labelled })).rejects.toThrow(
+      'a single token (column x; y: its name is that of a label)',
+    );
   });
 });
