@@ -1,4 +1,6 @@
 /** From cells of text to columns by a schema: types are decided once, and each cell is then read from its own characters. */
+
+import { InputError } from '../../errors.js';
 import { quoteCell, type Reject } from '../bad-records.js';
 import type { Reader } from '../reader.js';
 import {
@@ -55,6 +57,10 @@ export async function typedReader(path: string, reader: Reader, options: TypingO
     numbers: options.numbers ?? false,
     decimal: options.decimal,
   };
+  const names = reader.columns.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  if (twice !== undefined)
+    throw new InputError(`${path}: two columns are called ${JSON.stringify(twice)}; rename one of them`);
   const planned = new Map(schema?.columns.map((column) => [column.name, column]));
   const unknown = reader.columns.filter(({ name, type }) => type === 'text' && !planned.has(name));
   const inferred = await inferColumns(reader, unknown, { ...rule, spelled: options.plainNumbers ?? false });

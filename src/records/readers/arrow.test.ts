@@ -1,6 +1,7 @@
 import { inflateSync } from 'node:zlib';
 import {
   bool,
+  columnFromArray,
   dateDay,
   dictionary,
   float64,
@@ -10,6 +11,7 @@ import {
   struct,
   type Table,
   tableFromArrays,
+  tableFromColumns,
   tableToIPC,
   timestamp,
   utf8,
@@ -142,6 +144,21 @@ describe('an Arrow file', () => {
     ]);
     expect(source.format).toBe('arrow');
     expect(batches.map((columns) => Object.keys(columns))).toEqual([['text']]);
+  });
+
+  it('keeps columns of one name apart, and gives those without a name one', async () => {
+    const twice = tableFromColumns([
+      ['a', columnFromArray([1, 2])],
+      ['a', columnFromArray([3, 4])],
+      ['', columnFromArray([5, 6])],
+    ]);
+    const { source, values } = await read(asFile(tableToIPC(twice, { format: 'file' })!));
+    expect(source.columns.map(({ name }) => name)).toEqual(['a', 'a_1', 'column2']);
+    expect([values('a'), values('a_1'), values('column2')]).toEqual([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
   });
 
   it('is refused in one line where it is damaged', async () => {

@@ -4,6 +4,7 @@ import { InputError } from '../../errors.js';
 import type { ByteFile } from '../bytes/byte-file.js';
 import { wholeContent } from '../bytes/bytes.js';
 import { decodeLz4Frame } from '../bytes/lz4.js';
+import { namesOf } from '../cells/header.js';
 import type { Reader } from '../reader.js';
 import type { ColumnType, ColumnValues, LeftOutColumn } from '../record-batch.js';
 import { type ColumnGroup, listSeries, slicedReader } from '../sliced-reader.js';
@@ -60,11 +61,12 @@ export async function arrowReader(file: ByteFile): Promise<Reader> {
       throw unreadable(file.name, cause);
     }
   };
-  table.names.forEach((name, i) => {
+  // Several columns may have the same name, or none.
+  namesOf(table.names.map(String), table.names.length).forEach((name, i) => {
     const column: Column<unknown> = table.getChildAt(i);
-    const cells = isReadable(column.type) ? wholeCells(column, String(name)) : OTHER_TYPE;
-    if (typeof cells === 'string') leftOut.push({ name: String(name), reason: cells });
-    else groups.push(groupOf(String(name), column, cells));
+    const cells = isReadable(column.type) ? wholeCells(column, name) : OTHER_TYPE;
+    if (typeof cells === 'string') leftOut.push({ name, reason: cells });
+    else groups.push(groupOf(name, column, cells));
   });
   if (groups.length === 0) {
     const [first] = leftOut;

@@ -1,5 +1,5 @@
 /** Parquet as bytes against the reader through the database, on files of every kind of column and compression. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -64,4 +64,16 @@ it('leaves out structures and bytes, and says so', async () => {
   const { columns, leftOut } = await openBytes(await diskFile(path));
   expect(columns.map(({ name }) => name)).toEqual(['a']);
   expect(leftOut?.map(({ name }) => name)).toEqual(['s', 'raw', 'm']);
+});
+
+/** Two columns called a, 1 and 2, written by pyarrow 26. */
+const twice =
+  'UEFSMRUAFRQVFCwVAhUAFQYVBhwAAAACAAAAAgEBAAAAFQAVFBUULBUCFQAVBhUGHAAAAAIAAAACAQIAAAAVBBk8NQAYBnNjaGVtYRUEABUCJQIYAWEAFQIlAhgBYQAWAhkcGSwmABwVAhklBgAZGAFhFQAWAhY6FjomCEkcFQAVABUCADwpBhkmAAIAAAAmABwVAhklBgAZGAFhFQAWAhY6FjomQkkcFQAVABUCADwpBhkmAAIAAAAWdBYCJggWdAAoIHBhcnF1ZXQtY3BwLWFycm93IHZlcnNpb24gMjYuMC4xGSwcAAAcAAAArwAAAFBBUjE=';
+
+it('refuses columns of one name, which the database numbers', async () => {
+  const path = join(folder, 'twice.parquet');
+  writeFileSync(path, Buffer.from(twice, 'base64'));
+  await expect(openBytes(await diskFile(path))).rejects.toThrow('two columns are called "a"; rename one');
+  const { columns } = await openSource(path);
+  expect(columns.map(({ name }) => name)).toEqual(['a', 'a_1']);
 });

@@ -129,6 +129,9 @@ export async function parquetReader(file: ByteFile): Promise<Reader> {
     for (const tree of parquetSchema(metadata).children) {
       const conversion = conversionOf(tree);
       const { name } = tree.element;
+      // Columns are asked for by their names.
+      if (conversions.has(name))
+        throw new InputError(`${path}: two columns are called ${JSON.stringify(name)}; rename one of them`);
       if (!conversion)
         leftOut.push({ name, reason: 'bytes and structures in Parquet are read on a disk alone' });
       else if (conversion.large && (await hasLarge(name))) conversions.set(name, { type: 'text' });
