@@ -55,8 +55,11 @@ const start = (ranks: number, out: string, ...more: string[]): ChildProcess =>
   launch(ranks, ['pretrain', data, '--out', out, ...options, ...more]);
 
 /** `beside` is a second program for the last of the ranks, as the launcher wants it told. */
-function launch(ranks: number, args: readonly string[], beside: readonly string[] = []): ChildProcess {
-  const command = [program, ...args];
+const launch = (ranks: number, args: readonly string[], beside: readonly string[] = []): ChildProcess =>
+  run(ranks, [program, ...args], beside);
+
+/** Starts Node so many times, in processes that know of each other, or once. */
+function run(ranks: number, command: readonly string[], beside: readonly string[] = []): ChildProcess {
   const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
   if (ranks === 1) return spawn(process.execPath, command, { stdio });
   const how = openMpi ? ['--oversubscribe'] : [];
@@ -200,6 +203,34 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
       for (const run of others) await expectClose(run, one);
     },
   );
+
+  it('add up and share vectors that take more than one message', async () => {
+    const script = `
+      const [{ launchedBy }, { openMpi }, { piecesOf }] = await Promise.all(
+        ['launcher', 'mpi', 'ranks'].map((name) => import(process.argv[1] + name + '.js')),
+      );
+      const ranks = await openMpi(launchedBy(process.env));
+      const { rank, size } = ranks;
+      const length = 2 ** 21 + 5;
+      const values = Float32Array.from({ length }, (_, i) => (i % 1000) + rank);
+      const pieces = piecesOf(length, ranks);
+      const own = new Float32Array(pieces.reduce((sum, { start, end }) => sum + end - start, 0));
+      await ranks.sumPieces(values, own);
+      const shared = new Float32Array(length).fill(-1);
+      let next = 0;
+      for (const { start, end } of pieces) {
+        shared.set(own.subarray(next, next + end - start), start);
+        next += end - start;
+      }
+      await ranks.sharePieces(shared);
+      await ranks.sum(values);
+      const right = (sums) => sums.every((sum, i) => sum === size * (i % 1000) + (size * (size - 1)) / 2);
+      if (!right(values) || !right(shared)) throw new Error('the sums are wrong');
+      await ranks.finalize();`;
+    const modules = new URL('../dist/cluster/', import.meta.url).href;
+    const child = run(3, ['--input-type=module', '--eval', script, modules]);
+    expect(await ended(child)).toMatchObject({ status: 0 });
+  });
 
   it('fine-tune as one does', async () => {
     const tuned = async (ranks: number) => {

@@ -181,7 +181,7 @@ export const gradientName = (parameter: string): string => `gradient.${parameter
 const stackedLayer = (scope: string): string | undefined => /^encoder\.layers\.\d+/.exec(scope)?.[0];
 
 /**
- * loss, further outputs, and the gradient of each parameter under its `gradientName`. With `recompute` the layers of
+ * loss, unless `outputs` has one, further outputs, and the gradient of each parameter under its `gradientName`. With `recompute` the layers of
  * the encoder's stack are computed a second time for the gradient instead of being kept in memory.
  */
 export function gradientProgram(

@@ -40,7 +40,7 @@ async function trained(
   const buckets = bucketLengths(blockLengths(block), model.spec.maxTokens, 2);
   const records = Array.from({ length: block.count }, (_, i) => i);
   const build = (tokens: number) => pretrainingGraphFor(model, partSize(BATCH, ranks), tokens);
-  const trainer = new Trainer(engine, { build, weightDecay: 0.01, clipNorm: 0.5 }, buckets[0]);
+  const trainer = new Trainer(engine, { build, weightDecay: 0.01, clipNorm: 0.5, ranks }, buckets[0]);
   trainer.begin(initializeParameters(trainer.layout, 3));
   const first = takeRecords(block, records.slice(0, learned));
   const run: Pretraining = {
@@ -56,6 +56,7 @@ async function trained(
   const losses: number[] = [];
   for await (const { loss } of pretrainingSteps(run)) losses.push(loss);
   const result = { losses, valid: await validate(run), monitors: await monitor(run) };
+  await trainer.fetchState();
   const { parameters, firstMoment, secondMoment, average } = structuredClone(trainer.state);
   await trainer.release();
   return { ...result, state: { parameters, firstMoment, secondMoment, average } };

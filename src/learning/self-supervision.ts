@@ -229,7 +229,7 @@ export function pretrainingSteps(
   start: Position = BEGINNING,
   signal?: AbortSignal,
 ): AsyncGenerator<Step<PretrainingBatch>, void, void> {
-  const { model, training, trainer, restart, ranks = alone } = pretraining;
+  const { model, training, trainer, restart } = pretraining;
   const { momentum } = objectiveOf(model);
   return trainingSteps(trainer, {
     batches: batchesFrom(pretraining, start),
@@ -238,7 +238,6 @@ export function pretrainingSteps(
     rate: (step, steps) => scheduledRate(training, step, steps),
     restart,
     momentum: momentum && ((step, steps) => momentum(model.objective, step / steps)),
-    sum: ranks.size > 1 ? (numbers) => ranks.sum(numbers) : undefined,
     signal,
   });
 }

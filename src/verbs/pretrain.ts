@@ -237,6 +237,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
     clipNorm: training.clip_norm,
     recompute: training.recompute,
     restarts: restart !== undefined,
+    ranks,
   };
   const trainer = trainerOn(engine, trainerOptions, buckets[0]);
 
