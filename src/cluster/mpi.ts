@@ -197,8 +197,7 @@ export async function openMpi(launched: Launched, timeout = RANK_TIMEOUT): Promi
       await allgatherv('share', inPlace, 0, float, block, counts, places, float, world);
     }
   };
-  /** uint8[size * bytes] of as many bytes from each. */
-  const gatherBytes = async (own: Uint8Array): Promise<Uint8Array> => {
+  const gatherBytes: Ranks['gatherBytes'] = async (own) => {
     const all = new Uint8Array(size * own.length);
     await allgather('tell', own, own.length, native.byte, all, own.length, native.byte, world);
     return all;
@@ -225,6 +224,7 @@ export async function openMpi(launched: Launched, timeout = RANK_TIMEOUT): Promi
     sum,
     sumPieces,
     sharePieces,
+    gatherBytes,
     gather,
     async broadcast({ buffer, byteOffset, byteLength }) {
       for (let from = 0; from < byteLength; from += LARGEST) {

@@ -33,6 +33,11 @@ export function ranksHere(size: number): Ranks[] {
         for (const { start, end } of piecesOf(values.length, { rank: other, size }))
           values.set(one.subarray(start, end), start);
     },
+    async gatherBytes(own) {
+      const all = new Uint8Array(size * own.length);
+      for (const [other, one] of (await meet(rank, own.slice())).entries()) all.set(one, other * own.length);
+      return all;
+    },
     gather: (text) => meet(rank, text),
     async broadcast(values) {
       values.set((await meet(rank, values.slice()))[0]);

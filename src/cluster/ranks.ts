@@ -42,6 +42,8 @@ export interface Ranks {
   sumPieces(values: Float32Array, own: Float32Array): Promise<void>;
   /** Replaces the numbers of each rank's own pieces by those that it has there. */
   sharePieces(values: Float32Array): Promise<void>;
+  /** uint8[size · bytes] of as many bytes from each rank, in their order. */
+  gatherBytes(own: Uint8Array): Promise<Uint8Array>;
   /** The texts of all ranks, in their order. */
   gather(text: string): Promise<string[]>;
   /** Replaces the numbers by those of rank 0. */
@@ -62,6 +64,7 @@ export const alone: Ranks = {
   sum: async () => {},
   sumPieces: async (values, own) => own.set(values),
   sharePieces: async () => {},
+  gatherBytes: async (own) => own,
   gather: async (text) => [text],
   broadcast: async () => {},
   agree: async (flag) => flag,

@@ -10,6 +10,7 @@ import {
   trackedOf,
   type Value,
 } from '../graph/index.js';
+import type { SharedRows } from '../objectives/whole-batch.js';
 import { type HostTensor, zeros } from '../tensor/tensor.js';
 import { type AdamW, type AdamWState, adamW, vectorNorm } from './adamw.js';
 import { refuseTooLarge, trainingMemory } from './memory.js';
@@ -27,8 +28,12 @@ export interface TrainableGraph {
   readonly targets?: readonly ParameterNode[];
   /** Scalars that are given at every training step beside the loss. */
   readonly metrics: Readonly<Record<string, Value>>;
+  /** The rows that ranks share before `loss` can be computed; none by default. */
+  readonly shared?: readonly SharedRows[];
   /** Given by `evaluate`, which computes no gradient. */
   readonly evaluation: Readonly<Record<string, Value>>;
+  /** Those that they share before that. */
+  readonly evaluationShared?: readonly SharedRows[];
   /** float32[batch, width], given by `embed`, where the model is watched while it trains. */
   readonly embedding?: Value;
 }
@@ -99,6 +104,36 @@ export interface TrainerState extends AdamWState {
   readonly average?: Float32Array;
   /** Where the training began, where it goes back there. */
   readonly start?: Float32Array;
+}
+
+/** The rows of all ranks, view by view, of tensors that have those of one. */
+async function gatherRows(
+  tensors: readonly HostTensor[],
+  shared: readonly SharedRows[],
+  ranks: Ranks,
+): Promise<HostTensor[]> {
+  const bytes = tensors.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const message = new Uint8Array(bytes.reduce((sum, { length }) => sum + length, 0));
+  let next = 0;
+  for (const part of bytes) {
+    message.set(part, next);
+    next += part.length;
+  }
+  const all = await ranks.gatherBytes(message);
+  let start = 0;
+  return tensors.map(({ dtype, shape: [count, ...rest] }, i) => {
+    const { views } = shared[i];
+    const view = bytes[i].length / views;
+    const whole = zeros(dtype, [count * ranks.size, ...rest]);
+    const to = new Uint8Array(whole.data.buffer);
+    for (let rank = 0; rank < ranks.size; rank++)
+      for (let v = 0; v < views; v++) {
+        const from = rank * message.length + start + v * view;
+        to.set(all.subarray(from, from + view), (v * ranks.size + rank) * view);
+      }
+    start += bytes[i].length;
+    return whole;
+  });
 }
 
 interface Compiled {
@@ -206,9 +241,7 @@ export class Trainer {
     const { step, learningRate, momentum, stop = false } = settings;
     const own = await this.gradient(tokens, feeds);
     const { loss, norm, metrics, ...rest } =
-      this.ranks.size === 1
-        ? { ...own, norm: this.gradientNorm(), stop, summed: 0 }
-        : await this.whole(own, settings);
+      this.ranks.size === 1 ? { ...own, norm: this.gradientNorm(), stop } : await this.whole(own, settings);
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) return { loss, norm, metrics, ...rest };
     this.optimize(step, learningRate, norm);
     const begun = performance.now();
@@ -225,7 +258,7 @@ export class Trainer {
    * whatever its loss.
    */
   private async whole(
-    { loss, weight, metrics }: Pick<TakenStep, 'loss' | 'metrics'> & { readonly weight: number },
+    { loss, weight, metrics, summed }: Omit<TakenStep, 'norm' | 'stop'> & { readonly weight: number },
     { stop, meanwhile }: StepSettings,
   ): Promise<TakenStep> {
     const { ranks, ownGradient, state } = this;
@@ -257,7 +290,7 @@ export class Trainer {
       norm: Math.sqrt(square) * this.share,
       metrics: Object.fromEntries(names.map((name, i) => [name, means[i + 1]])),
       stop: stopping > 0,
-      summed: performance.now() - begun,
+      summed: summed + performance.now() - begun,
     };
   }
 
@@ -280,14 +313,16 @@ export class Trainer {
 
   /**
    * Runs the model on one batch and leaves its gradient in `state.gradient`, of several ranks `weight` times that; the
-   * parameters are not touched. `weight` is that of the batch in a mean over several.
+   * parameters are not touched. `weight` is that of the batch in a mean over several, `summed` the milliseconds for rows that
+   * ranks share.
    */
   async gradient(
     tokens: number,
     feeds: HostTensors,
-  ): Promise<{ loss: number; weight: number; metrics: Record<string, number> }> {
+  ): Promise<{ loss: number; weight: number; metrics: Record<string, number>; summed: number }> {
     const graph = this.graph(tokens);
-    const { loss, weight, parameters, metrics } = graph;
+    const { loss, weight, parameters, metrics, shared } = graph;
+    const { all, milliseconds } = await this.withAllRows('gradient', tokens, feeds, shared);
     const tracked = trackedValues(graph);
     const { executable, results } = await this.compile(`gradient ${tokens}`, () => {
       const outputs: Record<string, Value> = {
@@ -301,7 +336,7 @@ export class Trainer {
         recompute: this.options.recompute,
       });
     });
-    await executable.run({ ...this.parameters, ...this.averages, ...feeds }, results);
+    await executable.run({ ...this.parameters, ...this.averages, ...all }, results);
     const trackedResult = (name: string) => results[trackedName(name)].data as Float32Array;
     this.tracked = new Map([...tracked.keys()].map((name) => [name, trackedResult(name)]));
     this.share = 1;
@@ -309,6 +344,7 @@ export class Trainer {
       loss: Number(results.loss.data[0]),
       weight: weight ? Number(results.weight.data[0]) : 1,
       metrics: Object.fromEntries(Object.keys(metrics).map((name) => [name, Number(results[name].data[0])])),
+      summed: milliseconds,
     };
   }
 
@@ -369,7 +405,9 @@ export class Trainer {
 
   /** The evaluation outputs for one batch. The tensors are reused by the next call for the same length. */
   async evaluate(tokens: number, feeds: HostTensors): Promise<HostTensors> {
-    return this.outputs('evaluation', tokens, feeds, this.graph(tokens).evaluation);
+    const { evaluation, evaluationShared } = this.graph(tokens);
+    const { all } = await this.withAllRows('evaluation', tokens, feeds, evaluationShared);
+    return this.outputs('evaluation', tokens, all, evaluation);
   }
 
   /** float32[batch, width] for one batch. The tensor is reused by the next call for the same length. */
@@ -384,6 +422,29 @@ export class Trainer {
   async release(): Promise<void> {
     for (const compiled of this.compiled.values()) await (await compiled).executable.release();
     this.compiled.clear();
+  }
+
+  /**
+   * The feeds with the rows of all ranks: a program computes those of this one, as GradCache does (Gao et al., RepL4NLP 2021),
+   * and each has the others' from them, in one message.
+   */
+  private async withAllRows(
+    name: string,
+    tokens: number,
+    feeds: HostTensors,
+    shared: readonly SharedRows[] = [],
+  ): Promise<{ all: HostTensors; milliseconds: number }> {
+    if (shared.length === 0) return { all: feeds, milliseconds: 0 };
+    const computed = shared.filter(({ own }) => own.node.kind !== 'input');
+    const outputs = Object.fromEntries(computed.map(({ name, own }) => [name, own]));
+    const results = computed.length > 0 ? await this.outputs(`rows for ${name}`, tokens, feeds, outputs) : {};
+    const own = shared.map(({ name, own: { node } }) =>
+      node.kind === 'input' ? feeds[node.name] : results[name],
+    );
+    const begun = performance.now();
+    const all = await gatherRows(own, shared, this.ranks);
+    const fed = Object.fromEntries(shared.map(({ name }, i) => [name, all[i]]));
+    return { all: { ...feeds, ...fed }, milliseconds: performance.now() - begun };
   }
 
   private async outputs(
