@@ -296,6 +296,28 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
     expect(await readFile(parts[1])).toEqual(byRank);
   });
 
+  it('do the trials of a sweep in turn, and join them', async () => {
+    const config = join(folder, 'sweep.json');
+    await writeFile(
+      config,
+      JSON.stringify({
+        data: { path: data },
+        encoder: { width: 8, heads: 2, layers: 1, latents: 4 },
+        training: { steps: 10, batch_size: 16, threads: 1 },
+        search: { 'training.learning_rate': [0.001, 0.003, 0.01] },
+        sweep: { method: 'grid' },
+      }),
+    );
+    const scores = async (ranks: number) => {
+      const out = join(folder, `swept by ${ranks}`);
+      expect(await ended(launch(ranks, ['sweep', config, '--out', out]))).toMatchObject({ status: 0 });
+      const { trials, best } = JSON.parse(await readFile(join(out, 'sweep.json'), 'utf8'));
+      return { best, scores: trials.map(({ judged }: { judged: { score: number }[] }) => judged[0].score) };
+    };
+    expect(await scores(2)).toEqual(await scores(1));
+    expect(await readdir(join(folder, 'swept by 2', 'parts', '1-of-2', 'trials'))).toEqual(['002']);
+  });
+
   it('are all ended where one is killed, and go on as if nothing had been', async () => {
     const run = join(folder, 'killed');
     const { integer } = random(Number(process.pid), 'moments of death');
