@@ -158,4 +158,4 @@ export type { SelfieOptions } from './selfie.js';
 export type { SimclrOptions } from './simclr.js';
 export type { SmaOptions } from './sma.js';
 export type { TJepaOptions } from './t-jepa.js';
-export { wholeMeans } from './whole-batch.js';
+export { type SharedRows, wholeMeans } from './whole-batch.js';
