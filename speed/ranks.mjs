@@ -52,6 +52,24 @@ const spent = (/** @type {NodeJS.CpuUsage} */ before) => {
   return (user + system) / 1000;
 };
 
+/**
+ * The ranks, with the processor time of a step's messages added up.
+ *
+ * @param {() => Times} times
+ * @returns {import('../dist/cluster/ranks.js').Ranks}
+ */
+function watched(times) {
+  const timed =
+    (/** @type {(...vectors: any[]) => Promise<void>} */ call) =>
+    async (/** @type {unknown[]} */ ...vectors) => {
+      const began = process.cpuUsage();
+      await call(...vectors);
+      times().polling += spent(began);
+    };
+  const { sum, sumPieces, sharePieces } = ranks;
+  return { ...ranks, sum: timed(sum), sumPieces: timed(sumPieces), sharePieces: timed(sharePieces) };
+}
+
 const lowest = (/** @type {number[]} */ values) => Math.min(...values);
 const middle = (/** @type {number[]} */ values) => values.toSorted((a, b) => a - b)[values.length >> 1];
 
@@ -73,34 +91,24 @@ async function measure(/** @type {string} */ name) {
       }),
     ),
   );
-  const contender = async (/** @type {number} */ threads, /** @type {number} */ size) => ({
-    trainer: trainerOf({ ...files, workload: { ...workload, batch: size } }, await nodeEngine({ threads })),
-    feeds: size === batch ? whole : parts,
-    times: noTimes(),
-    step: 0,
-  });
+  const contender = async (/** @type {number} */ threads, /** @type {number} */ size) => {
+    const one = { feeds: size === batch ? whole : parts, times: noTimes(), step: 0 };
+    const engine = await nodeEngine({ threads });
+    const own = { ...files, workload: { ...workload, batch: size } };
+    return Object.assign(one, {
+      trainer: trainerOf(own, engine, size === batch ? {} : { ranks: watched(() => one.times) }),
+    });
+  };
   const alone = ranks.rank === 0 ? [await contender(1, batch), await contender(ranks.size, batch)] : [];
   const together = await contender(1, part);
-  const run = async (
-    /** @type {Awaited<ReturnType<typeof contender>>} */ one,
-    /** @type {boolean} */ sums,
-  ) => {
+  const run = async (/** @type {Awaited<ReturnType<typeof contender>>} */ one) => {
     const before = process.cpuUsage();
-    const summing = async (/** @type {Float32Array} */ numbers) => {
-      const began = process.cpuUsage();
-      await ranks.sum(numbers);
-      one.times.polling += spent(began);
-    };
     for (let i = 0; i < steps; i++) {
       const begun = performance.now();
       const { summed } = await one.trainer.step(
         model.spec.maxTokens,
         one.feeds[one.step % one.feeds.length],
-        {
-          step: ++one.step,
-          learningRate: optimizer.learningRate,
-          sum: sums ? summing : undefined,
-        },
+        { step: ++one.step, learningRate: optimizer.learningRate },
       );
       one.times.milliseconds.push(performance.now() - begun);
       one.times.summed.push(summed);
@@ -112,11 +120,11 @@ async function measure(/** @type {string} */ name) {
     if (round === 1) for (const one of [...alone, together]) one.times = noTimes();
     const done = `${name} ${round}`;
     if (ranks.rank === 0) {
-      for (const one of alone) await run(one, false);
+      for (const one of alone) await run(one);
       await writeFile(join(folder, done), '');
     } else await rest(done);
     await ranks.barrier();
-    await run(together, true);
+    await run(together);
   }
   const { processor, polling } = together.times;
   const processors = Float64Array.of(processor, processor - polling);

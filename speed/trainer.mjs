@@ -7,9 +7,13 @@ import { Trainer } from '../dist/learning/trainer.js';
  *
  * @param {Awaited<ReturnType<typeof import('./workload.mjs').readWorkload>>} files
  * @param {import('../dist/engine/engine.js').Engine} engine
- * @param {{ recompute?: boolean, device?: import('../dist/engine/device-engine.js').DeviceEngine }} [options]
+ * @param {{
+ *   recompute?: boolean,
+ *   device?: import('../dist/engine/device-engine.js').DeviceEngine,
+ *   ranks?: import('../dist/cluster/ranks.js').Ranks,
+ * }} [options]
  */
-export function trainerOf({ workload, weights }, engine, { recompute = false, device } = {}) {
+export function trainerOf({ workload, weights }, engine, { recompute = false, device, ranks } = {}) {
   const { model, batch, optimizer } = workload;
   const { weightDecay, clipNorm } = optimizer;
   const settings = {
@@ -17,6 +21,7 @@ export function trainerOf({ workload, weights }, engine, { recompute = false, de
     weightDecay,
     clipNorm,
     recompute,
+    ranks,
   };
   const { maxTokens } = model.spec;
   const trainer = device

@@ -50,13 +50,19 @@ const options = Object.entries({
   seed: 11,
 }).flatMap(([name, value]) => [`--${name}`, String(value)]);
 
+/** A rate at which AdamW does not make steps of what has no gradient but for rounding, such as a bias before a batch norm. */
+const SLOW = ['--learning-rate', '0.00001'];
+
 /** Starts so many processes that pretrain together, or one alone. */
 const start = (ranks: number, out: string, ...more: string[]): ChildProcess =>
   launch(ranks, ['pretrain', data, '--out', out, ...options, ...more]);
 
 /** `beside` is a second program for the last of the ranks, as the launcher wants it told. */
-function launch(ranks: number, args: readonly string[], beside: readonly string[] = []): ChildProcess {
-  const command = [program, ...args];
+const launch = (ranks: number, args: readonly string[], beside: readonly string[] = []): ChildProcess =>
+  run(ranks, [program, ...args], beside);
+
+/** Starts Node so many times, in processes that know of each other, or once. */
+function run(ranks: number, command: readonly string[], beside: readonly string[] = []): ChildProcess {
   const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
   if (ranks === 1) return spawn(process.execPath, command, { stdio });
   const how = openMpi ? ['--oversubscribe'] : [];
@@ -181,25 +187,67 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
     expect(metadata.ranks).toBe('2');
   });
 
-  it.runIf(long).each(['random-masking', 'group-masking', 'mp3', 't-jepa'])(
-    'learn what one does by %s, two of them and four',
-    async (objective) => {
-      const [one, ...others] = await Promise.all(
-        [1, 2, 4].map(async (ranks) => {
-          const run = join(folder, `${objective} of ${ranks}`);
-          expect(
-            (
-              await ended(
-                start(ranks, run, '--objective', objective, '--encoder', 'perceiver', '--threads', '1'),
-              )
-            ).status,
-          ).toBe(0);
-          return run;
-        }),
+  it('learn what one does by a loss that looks at a whole batch', async () => {
+    const [one, two] = [join(folder, 'views by one'), join(folder, 'views by two')];
+    const how = ['--objective', 'byol', ...SLOW];
+    expect((await ended(start(1, one, ...how, '--threads', '1'))).status).toBe(0);
+    expect(await ended(start(2, two, ...how))).toMatchObject({ status: 0 });
+    await expectClose(two, one);
+  });
+
+  it.runIf(long).each<[string, string[]]>([
+    ['random-masking', []],
+    ['group-masking', []],
+    ['mp3', []],
+    ['t-jepa', []],
+    ['selfie', []],
+    ['msbreg', []],
+    ['sma', ['--singular-value-weight', '0.1', '--diffusive-weight', '0.1']],
+    ['byol', SLOW],
+    ['myow', SLOW],
+    ['simclr', [...SLOW, '--centroid-weight', '0.1']],
+    ['g-simclr', SLOW],
+    ['self-distillation', ['--from', 'whole', ...SLOW]],
+  ])('learn what one does by %s with %o, two of them and four', async (objective, more) => {
+    const from = more.map((option) => (option === 'whole' ? whole : option));
+    const how = ['--objective', objective, '--encoder', 'perceiver', '--threads', '1', ...from];
+    const runs: string[] = [];
+    for (const ranks of [1, 2, 4]) {
+      const run = join(folder, `${objective} of ${ranks}`);
+      expect(await ended(start(ranks, run, ...how))).toMatchObject({ status: 0 });
+      runs.push(run);
+    }
+    const [one, ...others] = runs;
+    for (const run of others) await expectClose(run, one);
+  });
+
+  it('add up and share vectors that take more than one message', async () => {
+    const script = `
+      const [{ launchedBy }, { openMpi }, { piecesOf }] = await Promise.all(
+        ['launcher', 'mpi', 'ranks'].map((name) => import(process.argv[1] + name + '.js')),
       );
-      for (const run of others) await expectClose(run, one);
-    },
-  );
+      const ranks = await openMpi(launchedBy(process.env));
+      const { rank, size } = ranks;
+      const length = 2 ** 21 + 5;
+      const values = Float32Array.from({ length }, (_, i) => (i % 1000) + rank);
+      const pieces = piecesOf(length, ranks);
+      const own = new Float32Array(pieces.reduce((sum, { start, end }) => sum + end - start, 0));
+      await ranks.sumPieces(values, own);
+      const shared = new Float32Array(length).fill(-1);
+      let next = 0;
+      for (const { start, end } of pieces) {
+        shared.set(own.subarray(next, next + end - start), start);
+        next += end - start;
+      }
+      await ranks.sharePieces(shared);
+      await ranks.sum(values);
+      const right = (sums) => sums.every((sum, i) => sum === size * (i % 1000) + (size * (size - 1)) / 2);
+      if (!right(values) || !right(shared)) throw new Error('the sums are wrong');
+      await ranks.finalize();`;
+    const modules = new URL('../dist/cluster/', import.meta.url).href;
+    const child = run(3, ['--input-type=module', '--eval', script, modules]);
+    expect(await ended(child)).toMatchObject({ status: 0 });
+  });
 
   it('fine-tune as one does', async () => {
     const tuned = async (ranks: number) => {
@@ -246,6 +294,28 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
     await rm(parts[1]);
     await embed(1, '--shard', '1/2');
     expect(await readFile(parts[1])).toEqual(byRank);
+  });
+
+  it('do the trials of a sweep in turn, and join them', async () => {
+    const config = join(folder, 'sweep.json');
+    await writeFile(
+      config,
+      JSON.stringify({
+        data: { path: data },
+        encoder: { width: 8, heads: 2, layers: 1, latents: 4 },
+        training: { steps: 10, batch_size: 16, threads: 1 },
+        search: { 'training.learning_rate': [0.001, 0.003, 0.01] },
+        sweep: { method: 'grid' },
+      }),
+    );
+    const scores = async (ranks: number) => {
+      const out = join(folder, `swept by ${ranks}`);
+      expect(await ended(launch(ranks, ['sweep', config, '--out', out]))).toMatchObject({ status: 0 });
+      const { trials, best } = JSON.parse(await readFile(join(out, 'sweep.json'), 'utf8'));
+      return { best, scores: trials.map(({ judged }: { judged: { score: number }[] }) => judged[0].score) };
+    };
+    expect(await scores(2)).toEqual(await scores(1));
+    expect(await readdir(join(folder, 'swept by 2', 'parts', '1-of-2', 'trials'))).toEqual(['002']);
   });
 
   it('are all ended where one is killed, and go on as if nothing had been', async () => {
@@ -307,9 +377,15 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
     expect(await refused('--batch-size', '15')).toContain(
       'lacuna: training.batch_size: expected a multiple of the 2 ranks, of which each has a part of the batch, got 15; try 14 or 16\n',
     );
-    expect(await refused('--objective', 'byol')).toContain(
-      'lacuna: objective.kind: byol, with these options',
-    );
+    const moments = ['--encoder', 'residual-network', '--objective', 'random-masking', '--batch-size', '16'];
+    expect(
+      await ended(launch(2, ['pretrain', data, '--out', join(folder, 'refused'), ...moments])),
+    ).toMatchObject({
+      status: 2,
+      said: expect.stringContaining(
+        'lacuna: encoder.kind: residual-network, with these options, has batch norm',
+      ),
+    });
     // Launchers of both libraries start several programs with a colon between them.
     const other = join(folder, 'other.csv');
     await writeFile(other, (await readFile(data, 'utf8')).replace('x', 'y'));

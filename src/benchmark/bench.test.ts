@@ -107,6 +107,23 @@ describe('a benchmark', () => {
     expect(results.pretraining.map(({ objective }) => objective).sort()).toEqual(['random-masking', 'sma']);
   });
 
+  it('by parts is the benchmark of one process', async () => {
+    const methods = [constant, linearOnValues, convolution(1)];
+    const tasks = ['one', 'two', 'three'].map((name) => ({ ...task, name, methods }));
+    const of = { ...suite, tasks };
+    const options = { data: data(), threads: 1 };
+    const whole = await runSuite(of, { ...options, out: newOut() });
+    const joint = newOut();
+    for (const index of [0, 1]) {
+      const { computed } = await runSuite(of, { ...options, out: joint, shard: { index, of: 2 } });
+      expect(computed).toBe(((2 - index) * whole.computed) / 3);
+    }
+    const joined = await runSuite(of, { ...options, out: joint });
+    expect(joined).toMatchObject({ computed: 0, kept: whole.computed });
+    expect(values(joined.results.cells)).toEqual(values(whole.results.cells));
+    expect(joined.results.tasks).toEqual(whole.results.tasks);
+  });
+
   it('takes the settings that validation chose with the first seed over to the others', () => {
     for (const { name } of task.methods.filter((method) => method.choices(task).length > 1)) {
       const rates = first.results.cells

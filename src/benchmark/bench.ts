@@ -16,6 +16,7 @@ import type { Hooks } from '../learning/progress-event.js';
 import { type Cell, parseResults, type Results } from '../report/results.js';
 import { writeJson } from '../runs/folder.js';
 import { metrics } from '../scoring/metrics.js';
+import { isOfShard, type Shard, shardFolder, shardFolders } from '../verbs/shard.js';
 import { version } from '../version.js';
 import {
   cellKey,
@@ -53,6 +54,8 @@ export interface BenchOptions {
   readonly threads?: number;
   /** What networks are computed on, one for all tasks, so that their costs can be compared; the CPU by default. */
   readonly device?: Exclude<DeviceName, 'auto'>;
+  /** Only every n-th task, in a folder of its own within `out`, where a call without it finds and joins them. */
+  readonly shard?: Shard;
 }
 
 /** What `bench` did. */
@@ -84,8 +87,9 @@ type RunOptions = Omit<BenchOptions, 'suite' | 'targets' | 'data'> & { readonly 
 /** `bench` of a suite that need not be in the list. */
 export async function runSuite(given: Suite, options: RunOptions, hooks: Hooks = {}): Promise<BenchSummary> {
   const suite = scaled(given, options.budget ?? 1);
-  const tasks = selectTasks(suite, options.only);
-  return holdFolder(options.out, () => runTasks(suite, tasks, options, hooks));
+  const tasks = selectTasks(suite, options.only).filter((_, i) => isOfShard(i, options.shard));
+  const out = shardFolder(options.out, options.shard);
+  return holdFolder(out, () => runTasks(suite, tasks, { ...options, out }, hooks));
 }
 
 async function runTasks(
@@ -100,9 +104,11 @@ async function runTasks(
   const folders: DataFolders = { data, prepared: join(out, 'prepared') };
   await refuseOverwriteFolder([data], folders.prepared);
   const file = join(out, `${suite.name}.json`);
-  await restoreCells(suite, file, out).catch((error: Error) => {
-    hooks.onEvent?.({ type: 'warning', message: `${error.message}; what it holds is not used` });
-  });
+  const parts = (await shardFolders(out)).map((part) => join(out, part, basename(file)));
+  for (const results of [file, ...parts])
+    await restoreCells(suite, results, out).catch((error: Error) => {
+      hooks.onEvent?.({ type: 'warning', message: `${error.message}; what it holds is not used` });
+    });
   const { threads, device = 'cpu' } = options;
   const engine = await openEngine({
     threads,
@@ -185,10 +191,10 @@ async function runTask(
   if (masks.length > 0) await writeJson(about, { ...record, masks } satisfies TaskRecord);
 }
 
-/** What a result file holds and the folder lacks, as when the file alone was kept: cells, and what is said of their tasks and pretrainings. */
+/** What a result file holds and the folder lacks, as when the file alone was kept, or it is that of a part: cells, and what is said of their tasks and pretrainings. */
 async function restoreCells(suite: Suite, file: string, out: string): Promise<void> {
   if (!(await exists(file))) return;
-  const bytes = await readListed(out, basename(file));
+  const bytes = await readListed(dirname(file), basename(file));
   const { tasks, cells, pretraining, masks } = parseResults(new TextDecoder().decode(bytes), file);
   const keep = async (path: string, value: unknown) => {
     if (!(await exists(path))) await writeJson(path, value);

@@ -43,11 +43,11 @@ export const rankTimeoutOption = (): Option =>
     return seconds;
   });
 
-/** For commands that several processes can do a part of each. */
-export const shardOption = (): Option =>
+/** For commands that several processes can do a part of each: of these things, into a file or folder of its own. */
+export const shardOption = (things = 'records', into = 'file'): Option =>
   new Option(
     '--shard <i/n>',
-    'only part i of n, from 0, of the records, into a file of its own (under mpirun or srun by itself)',
+    `only part i of n, from 0, of the ${things}, into a ${into} of its own (under mpirun or srun by itself)`,
   ).argParser((text): Shard => {
     const [, index, of] = /^(\d+)\/(\d+)$/.exec(text) ?? [];
     if (index === undefined || Number(index) >= Number(of))

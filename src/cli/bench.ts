@@ -1,7 +1,8 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import type { BenchOptions } from '../benchmark/bench.js';
 import { InputError } from '../errors.js';
-import { appendNames, deviceOption, parseCount } from './arguments.js';
+import type { Shard } from '../verbs/shard.js';
+import { appendNames, deviceOption, parseCount, shardOption } from './arguments.js';
 import { formatBenchmark, formatSuites } from './format-benchmark.js';
 import type { Session } from './session.js';
 
@@ -13,6 +14,7 @@ interface Options {
   readonly budget: number;
   readonly threads?: number;
   readonly device?: BenchOptions['device'];
+  readonly shard?: Shard;
   readonly list?: boolean;
   readonly json?: boolean;
 }
@@ -30,6 +32,7 @@ export function define(command: Command, { run }: Session): void {
     .option('--budget <x>', 'multiplies the seeds and all steps', parseBudget, 1)
     .option('--threads <n>', 'threads of the engine', parseCount)
     .addOption(deviceOption(['cpu', 'webgpu']))
+    .addOption(shardOption('tasks', 'folder'))
     .option('--list', 'describe the suites, their tasks, splits, metrics and sources')
     .option('--json', 'print one JSON object to stdout')
     .action(

@@ -6,13 +6,15 @@ import { InputError } from '../errors.js';
 import { number } from '../report/numbers.js';
 import { formatTable } from '../report/table.js';
 import type { SweepSummary } from '../sweep/sweep.js';
-import { parseCount, shellCommand } from './arguments.js';
+import type { Shard } from '../verbs/shard.js';
+import { parseCount, shardOption, shellCommand } from './arguments.js';
 import { loadPluginsIn } from './plugin-options.js';
 import type { Session } from './session.js';
 
 interface Options {
   readonly out: string;
   readonly parallel: number;
+  readonly shard?: Shard;
   readonly json?: boolean;
 }
 
@@ -24,12 +26,13 @@ export function define(command: Command, { argv, run }: Session): void {
     .argument('<config>', 'YAML or JSON file: the configuration of the runs, with search and sweep')
     .requiredOption('--out <folder>', 'folder of the trials, sweep.json and sweep.html')
     .option('--parallel <n>', 'trials at a time, each with its share of the processor', parseCount, 1)
+    .addOption(shardOption('trials', 'folder'))
     .option('--json', 'print one JSON object to stdout')
-    .action(async (file: string, { out, parallel, json }: Options) => {
+    .action(async (file: string, { out, parallel, shard, json }: Options) => {
       const config = await readSweepFile(file);
       await run(
         json,
-        (verbs, hooks) => verbs.sweep({ config, out, parallel }, hooks),
+        (verbs, hooks) => verbs.sweep({ config, out, parallel, ...(shard && { shard }) }, hooks),
         (summary) => formatSweep(summary, argv),
       );
     });

@@ -2,7 +2,7 @@
 import { hostname } from 'node:os';
 import { LacunaError } from '../errors.js';
 import { type Launched, launchedBy } from './launcher.js';
-import type { Ranks } from './ranks.js';
+import { blocksOf, piecesOf, type Ranks } from './ranks.js';
 
 type Koffi = typeof import('koffi').default;
 type Library = ReturnType<Koffi['load']>;
@@ -144,6 +144,14 @@ export async function openMpi(launched: Launched, timeout = RANK_TIMEOUT): Promi
     'Allreduce',
     `void *from, void *to, int count, ${h} type, ${h} operation, ${h} comm`,
   );
+  const reduceScatter = call(
+    'Reduce_scatter',
+    `void *from, void *to, void *counts, ${h} type, ${h} operation, ${h} comm`,
+  );
+  const allgatherv = call(
+    'Allgatherv',
+    `void *from, int sent, ${h} fromType, void *to, void *counts, void *places, ${h} toType, ${h} comm`,
+  );
   const allgather = call(
     'Allgather',
     `void *from, int sent, ${h} fromType, void *to, int received, ${h} toType, ${h} comm`,
@@ -152,18 +160,44 @@ export async function openMpi(launched: Launched, timeout = RANK_TIMEOUT): Promi
   const meet = call('Barrier', `${h} comm`);
   const barrier = () => meet('come here', world);
 
-  const sum: Ranks['sum'] = (values) =>
-    allreduce(
-      'add up',
-      native.inPlace,
-      values,
-      values.length,
-      values instanceof Float64Array ? native.double : native.float,
-      native.add,
-      world,
-    );
-  /** uint8[size * bytes] of as many bytes from each. */
-  const gatherBytes = async (own: Uint8Array): Promise<Uint8Array> => {
+  const sum: Ranks['sum'] = async (values) => {
+    const type = values instanceof Float64Array ? native.double : native.float;
+    for (const { start, end } of blocksOf(values.length))
+      await allreduce(
+        'add up',
+        native.inPlace,
+        values.subarray(start, end),
+        end - start,
+        type,
+        native.add,
+        world,
+      );
+  };
+  /** int32[size]: of a block of so many numbers, how many are each rank's own. */
+  const countsOf = (length: number): Int32Array =>
+    Int32Array.from({ length: size }, (_, other) => {
+      const [{ start, end }] = piecesOf(length, { rank: other, size });
+      return end - start;
+    });
+  const sumPieces: Ranks['sumPieces'] = async (values, own) => {
+    let next = 0;
+    for (const { start, end } of blocksOf(values.length)) {
+      const counts = countsOf(end - start);
+      const to = own.subarray(next, next + counts[rank]);
+      await reduceScatter('add up', values.subarray(start, end), to, counts, native.float, native.add, world);
+      next += counts[rank];
+    }
+  };
+  const sharePieces: Ranks['sharePieces'] = async (values) => {
+    const { inPlace, float } = native;
+    for (const { start, end } of blocksOf(values.length)) {
+      const counts = countsOf(end - start);
+      const places = counts.map((_, i) => counts.subarray(0, i).reduce((sum, count) => sum + count, 0));
+      const block = values.subarray(start, end);
+      await allgatherv('share', inPlace, 0, float, block, counts, places, float, world);
+    }
+  };
+  const gatherBytes: Ranks['gatherBytes'] = async (own) => {
     const all = new Uint8Array(size * own.length);
     await allgather('tell', own, own.length, native.byte, all, own.length, native.byte, world);
     return all;
@@ -188,6 +222,9 @@ export async function openMpi(launched: Launched, timeout = RANK_TIMEOUT): Promi
     size,
     localRank: hosts.slice(0, rank).filter((host) => host === hosts[rank]).length,
     sum,
+    sumPieces,
+    sharePieces,
+    gatherBytes,
     gather,
     async broadcast({ buffer, byteOffset, byteLength }) {
       for (let from = 0; from < byteLength; from += LARGEST) {

@@ -1,5 +1,5 @@
 /** Ranks that are no processes, for tests of what ranks do. */
-import { alone, type Ranks } from './ranks.js';
+import { alone, piecesOf, type Ranks } from './ranks.js';
 
 /** So many that meet in this process. */
 export function ranksHere(size: number): Ranks[] {
@@ -21,6 +21,22 @@ export function ranksHere(size: number): Ranks[] {
     async sum(values) {
       const all = await meet(rank, values.slice());
       for (let i = 0; i < values.length; i++) values[i] = all.reduce((sum, one) => sum + one[i], 0);
+    },
+    async sumPieces(values, own) {
+      const all = await meet(rank, values.slice());
+      let next = 0;
+      for (const { start, end } of piecesOf(values.length, { rank, size }))
+        for (let i = start; i < end; i++) own[next++] = all.reduce((sum, one) => sum + one[i], 0);
+    },
+    async sharePieces(values) {
+      for (const [other, one] of (await meet(rank, values.slice())).entries())
+        for (const { start, end } of piecesOf(values.length, { rank: other, size }))
+          values.set(one.subarray(start, end), start);
+    },
+    async gatherBytes(own) {
+      const all = new Uint8Array(size * own.length);
+      for (const [other, one] of (await meet(rank, own.slice())).entries()) all.set(one, other * own.length);
+      return all;
     },
     gather: (text) => meet(rank, text),
     async broadcast(values) {

@@ -18,7 +18,7 @@ import {
 } from '../learning/parameters.js';
 import { learningRateAt } from '../learning/schedule.js';
 import { NonFiniteStep, type StepBatch, trainingSteps } from '../learning/steps.js';
-import type { StepSettings, SumOverMachines, TrainableGraph, Trainer } from '../learning/trainer.js';
+import type { StepSettings, TrainableGraph, Trainer } from '../learning/trainer.js';
 import {
   type Batch,
   type BatchPlan,
@@ -206,12 +206,10 @@ export interface TrainingData {
  */
 export async function trainToBest(
   trainer: Trainer,
-  options: TrainOptions &
-    Pick<TrainingSettings, 'weightAverage'> & { /** See `StepOptions`. */ readonly sum?: SumOverMachines },
+  options: TrainOptions & Pick<TrainingSettings, 'weightAverage'>,
   { plans, feeds, prepare, validate, isBetter }: TrainingData,
 ): Promise<Trained> {
-  const { steps, learningRate, start, seed, signal, onStep, onValid, weightAverage, sum, state, keep } =
-    options;
+  const { steps, learningRate, start, seed, signal, onStep, onValid, weightAverage, state, keep } = options;
   const { validations = VALIDATIONS, patience = Number.POSITIVE_INFINITY } = options;
   const validSteps = Math.ceil(steps / validations);
   const fresh = initializeParameters(trainer.layout, seed);
@@ -241,15 +239,15 @@ export async function trainToBest(
     steps: (state?.since ?? 0) < patience ? steps : done,
     rate,
     momentum,
-    sum,
     signal,
   });
   let best = state?.best;
   let since = state?.since ?? 0;
   const keepState = async () => {
+    if (!keep) return;
     await trainer.fetchState();
     const { parameters, firstMoment, secondMoment, average } = trainer.state;
-    await keep?.({ step: done, parameters, firstMoment, secondMoment, average, best, since });
+    await keep({ step: done, parameters, firstMoment, secondMoment, average, best, since });
   };
   /** Validates the parameters that the trainer has after a step. */
   const consider = async (step: number) => {
@@ -358,6 +356,7 @@ export class LabelledTrainer {
         clipNorm,
         rateOf: (name) => (network.moves?.(name) === false ? 0 : layerRate(name, network.layers, layerDecay)),
         averaged: settings.weightAverage !== undefined,
+        ranks,
       },
       this.buckets[0],
     );
@@ -404,7 +403,6 @@ export class LabelledTrainer {
       {
         ...options,
         weightAverage,
-        sum: ranks.size > 1 ? (numbers) => ranks.sum(numbers) : undefined,
       },
       {
         plans: (epoch) => this.trainingPlans(seed, epoch),

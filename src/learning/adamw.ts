@@ -1,5 +1,5 @@
 import { add, divide, multiply, scalar, sqrt, type Value } from '../graph/index.js';
-import { adamWKernel, KERNEL_ELEMENTS } from './adamw-kernel.js';
+import { type AdamWKernel, adamWKernel, KERNEL_ELEMENTS } from './adamw-kernel.js';
 import type { ParameterLayout } from './parameters.js';
 
 /** Constants of AdamW: those of PyTorch. */
@@ -13,15 +13,20 @@ export interface AdamWOptions {
   readonly weightDecay: number;
   /** What the learning rate is multiplied by, for a parameter of this name; 1 by default. */
   readonly rateOf?: (name: string) => number;
+  /** Which element of the layout the vectors begin with; 0 by default. */
+  readonly start?: number;
 }
 
-/** The flat vectors of a layout, float32[length] each, that an optimizer reads and writes. */
+/** The flat vectors of a layout, float32[length] each, or as many of their elements, that an optimizer reads and writes. */
 export interface AdamWState {
   readonly parameters: Float32Array;
   readonly gradient: Float32Array;
   readonly firstMoment: Float32Array;
   readonly secondMoment: Float32Array;
 }
+
+/** All updates use one, which keeps nothing from one to the next. */
+let kernel: AdamWKernel | undefined;
 
 /** An optimizer that is ready to take steps. */
 export interface AdamW {
@@ -60,14 +65,27 @@ export function adamWMoments(
 export function adamW(
   layout: ParameterLayout,
   state: AdamWState,
-  { beta1 = BETA1, beta2 = BETA2, epsilon = EPSILON, weightDecay, rateOf = () => 1 }: AdamWOptions,
+  {
+    beta1 = BETA1,
+    beta2 = BETA2,
+    epsilon = EPSILON,
+    weightDecay,
+    rateOf = () => 1,
+    start: first = 0,
+  }: AdamWOptions,
 ): AdamW {
-  const kernel = adamWKernel();
-  const ranges = updateRanges(layout, rateOf);
+  kernel ??= adamWKernel();
+  const { run, gradient, parameters, first: firstMoment, second } = kernel;
+  const { length } = state.parameters;
+  const ranges = updateRanges(layout, rateOf).map(({ start, end, ...range }) => ({
+    ...range,
+    start: Math.max(0, start - first),
+    end: Math.min(length, end - first),
+  }));
   const updated = [
-    [state.parameters, kernel.parameters],
-    [state.firstMoment, kernel.first],
-    [state.secondMoment, kernel.second],
+    [state.parameters, parameters],
+    [state.firstMoment, firstMoment],
+    [state.secondMoment, second],
   ] as const;
   return {
     update(step, learningRate, scale) {
@@ -88,9 +106,9 @@ export function adamW(
         };
         for (let from = start; from < end; from += KERNEL_ELEMENTS) {
           const to = Math.min(end, from + KERNEL_ELEMENTS);
-          kernel.gradient.set(state.gradient.subarray(from, to));
+          gradient.set(state.gradient.subarray(from, to));
           for (const [flat, part] of updated) part.set(flat.subarray(from, to));
-          kernel.run(to - from, numbers);
+          run(to - from, numbers);
           for (const [flat, part] of updated) flat.set(part.subarray(0, to - from), from);
         }
       }

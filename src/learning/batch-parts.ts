@@ -2,6 +2,7 @@
 import { alone, type Ranks } from '../cluster/ranks.js';
 import { InputError } from '../errors.js';
 import { trackedOf, type Value } from '../graph/index.js';
+import { dependsOnAllRows } from '../objectives/whole-batch.js';
 
 /** Rows of a batch that each of several processes has. */
 export const partSize = (batchSize: number, ranks: Ranks = alone): number => batchSize / ranks.size;
@@ -26,9 +27,9 @@ export function checkPartSize(key: string, batchSize: number, { size }: Ranks): 
   );
 }
 
-/** Throws InputError where a loss depends on moments of all records of a batch. */
-export function refuseMoments(loss: Value, encoder: string, { size }: Ranks): void {
-  if (size === 1 || trackedOf([loss]).length === 0) return;
+/** Throws InputError where what is computed depends on moments of all records of a batch of which only the own ones are at hand. */
+export function refuseMoments(values: readonly Value[], encoder: string, { size }: Ranks): void {
+  if (size === 1 || trackedOf(values).every(({ value }) => dependsOnAllRows(value))) return;
   throw new InputError(
     `encoder.kind: ${encoder}, with these options, has batch norm, whose moments are of all records of a batch, and each of the ${size} ranks has only a part; start one process alone, or choose another encoder or norm`,
   );

@@ -77,6 +77,7 @@ export class DeviceTrainer extends Trainer {
     lengthForLayout: number,
   ) {
     super(cpu, options, lengthForLayout);
+    if (this.ranks.size > 1) throw new Error('a gradient on a device is not summed over ranks');
     this.rates = options.rateOf && ratesOf(this.layout, options.rateOf);
   }
 
@@ -119,7 +120,6 @@ export class DeviceTrainer extends Trainer {
   }
 
   override async step(tokens: number, feeds: HostTensors, settings: StepSettings): Promise<TakenStep> {
-    if (settings.sum) throw new Error('a gradient on a device is not summed over machines');
     const expected = this.checked ? undefined : await this.firstStepOnCpu(tokens, feeds);
     const old = await this.deviceState();
     const { step, learningRate, momentum } = settings;

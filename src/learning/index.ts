@@ -78,7 +78,6 @@ export {
 } from './steps.js';
 export {
   type StepSettings,
-  type SumOverMachines,
   type TakenStep,
   type TrainableGraph,
   Trainer,

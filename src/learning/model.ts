@@ -1,4 +1,5 @@
 /** The graphs of a run: an encoder, with an objective on it or alone. */
+import { alone, type Ranks } from '../cluster/ranks.js';
 import type { EncodeOptions, Encoding } from '../encoders/encoder.js';
 import { type EncoderSpec, encoderNamed } from '../encoders/index.js';
 import type { Work } from '../engine/device-choice.js';
@@ -24,6 +25,7 @@ import { type Tokens, tokenInputs } from '../layers/token-embedding.js';
 import { type ObjectiveConfig, objectiveNamed } from '../objectives/index.js';
 import { decoderOutputs } from '../objectives/masked-autoencoding.js';
 import type { BatchShape, Objective, ObjectiveOutputs, Targets } from '../objectives/objective.js';
+import { acrossRanks, type SharedRows } from '../objectives/whole-batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Random } from '../tensor/random.js';
 import { hostTensor } from '../tensor/tensor.js';
@@ -92,6 +94,8 @@ export function batchShape({ encoder }: ModelConfig, size: number, tokens: numbe
 
 /** The graph of a pretraining step. */
 export interface PretrainingGraph extends ObjectiveOutputs {
+  /** The rows that ranks share before the loss can be computed; none for one process. */
+  readonly shared: readonly SharedRows[];
   /** What the encoder gave the objective, call by call. */
   readonly encodings: readonly Encoding[];
   /** All that is trained; the encoder's parameters are among them even where the loss does not depend on each. */
@@ -111,13 +115,13 @@ const isValue = (value: unknown): value is Value =>
   typeof value === 'object' && value !== null && 'node' in value;
 
 /**
- * Encoder and objective on batches of one shape, in training or in evaluation: see `EncodeOptions.training`. Inputs and
- * parameters of one name are one, however often they are built.
+ * Encoder and objective on batches of one shape, in training or in evaluation: see `EncodeOptions.training`. Of several
+ * `ranks` the shape is that of each one's part. Inputs and parameters of one name are one, however often they are built.
  */
 export const pretrainingGraph = (
   model: ModelConfig,
   shape: BatchShape,
-  { training = true }: { training?: boolean } = {},
+  { training = true, ranks = alone }: { training?: boolean; ranks?: Ranks } = {},
 ): PretrainingGraph =>
   sharingLeaves(() => {
     const { spec } = model;
@@ -132,6 +136,7 @@ export const pretrainingGraph = (
     );
     const encodings: Encoding[] = [];
     let inTarget = false;
+    const { shared, across } = acrossRanks(ranks, () => inTarget);
     const outputs = objective.build(model.objective, {
       spec,
       tokens: batch,
@@ -141,6 +146,7 @@ export const pretrainingGraph = (
       marginal: input('marginal', 'float32', [spec.maxTokens, decoderOutputs(spec)]),
       encoder: model.encoder,
       training,
+      across,
       encode({ tokens = batch, ...options } = {}) {
         // A target network drops nothing.
         const dropout =
@@ -166,12 +172,12 @@ export const pretrainingGraph = (
     });
     // The parameters of the whole encoder are part of a run, whatever of it the objective uses.
     const { states, pooled } = encoder.encode(spec, batch, model.encoder, { training });
-    const all = parametersOf([outputs.loss, states, pooled]);
+    const all = parametersOf([outputs.loss, ...shared.map(({ own }) => own), states, pooled]);
     const isTarget = ({ name }: ParameterNode) => name.startsWith(`${TARGET}.`);
     const targets = all.filter(isTarget);
     if (targets.length > 0 && !objective.momentum)
       throw new Error(`${model.objective.kind}: a target network needs a momentum`);
-    return { ...outputs, encodings, parameters: all.filter((node) => !isTarget(node)), targets };
+    return { ...outputs, shared, encodings, parameters: all.filter((node) => !isTarget(node)), targets };
   });
 
 /** The name under which a gradient program gives the gradient of a parameter. */
@@ -181,7 +187,7 @@ export const gradientName = (parameter: string): string => `gradient.${parameter
 const stackedLayer = (scope: string): string | undefined => /^encoder\.layers\.\d+/.exec(scope)?.[0];
 
 /**
- * loss, further outputs, and the gradient of each parameter under its `gradientName`. With `recompute` the layers of
+ * loss, unless `outputs` has one, further outputs, and the gradient of each parameter under its `gradientName`. With `recompute` the layers of
  * the encoder's stack are computed a second time for the gradient instead of being kept in memory.
  */
 export function gradientProgram(

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { alone } from '../cluster/ranks.js';
 import type { HostTensors } from '../engine/engine.js';
 import { parametersOf, trackedOf } from '../graph/index.js';
 import { type ObjectiveKind, type ObjectiveOptions, objectives } from '../objectives/index.js';
@@ -134,6 +135,7 @@ function recordingTrainer() {
     restarts: [] as number[],
   };
   const trainer = {
+    ranks: alone,
     async step(tokens: number, feeds: HostTensors, { step, learningRate, momentum }: StepSettings) {
       calls.tokens.push(tokens);
       calls.feeds.push(feeds);

@@ -7,11 +7,12 @@ import { dropsAny } from '../layers/dropout.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import { objectives } from '../objectives/index.js';
 import type { Objective } from '../objectives/objective.js';
+import { sharedBy } from '../objectives/whole-batch.js';
 import type { Batch, BatchPlan } from '../records/batch.js';
 import { epochOrder, packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
-import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+import { type HostTensor, hostTensor, zeros } from '../tensor/tensor.js';
 import { checkPartSize, partOfRecords, partSize, refuseMoments } from './batch-parts.js';
 import { batchShape, dropoutFeeds, type ModelConfig, objectiveOf, pretrainingGraph } from './model.js';
 import { hiddenInView, type Monitors, monitoredRecords, monitoringGraph, monitorsOf } from './monitors.js';
@@ -67,15 +68,20 @@ export interface PretrainingBatch extends StepBatch {
   readonly position: number;
 }
 
-/** Encoder and objective on batches of `size` rows of `tokens` tokens, as a trainer wants them. */
-export function pretrainingGraphFor(model: ModelConfig, size: number, tokens: number): TrainableGraph {
+/** Encoder and objective on batches of `size` rows, of several ranks for each, of `tokens` tokens, as a trainer wants them. */
+export function pretrainingGraphFor(
+  model: ModelConfig,
+  size: number,
+  tokens: number,
+  ranks: Ranks = alone,
+): TrainableGraph {
   const shape = batchShape(model, size, tokens);
-  const trained = pretrainingGraph(model, shape);
-  const { loss, weight, metrics = {}, parameters, targets } = trained;
+  const trained = pretrainingGraph(model, shape, { ranks });
+  const { loss, weight, metrics = {}, parameters, targets, shared } = trained;
   // Only where moments are tracked or something is dropped does evaluation differ.
   const evaluated =
     trackedOf([loss]).length > 0 || dropsAny(model.dropout)
-      ? pretrainingGraph(model, shape, { training: false })
+      ? pretrainingGraph(model, shape, { training: false, ranks })
       : trained;
   const { marginalLoss } = evaluated;
   const evaluation = {
@@ -84,7 +90,17 @@ export function pretrainingGraphFor(model: ModelConfig, size: number, tokens: nu
     ...(marginalLoss && { marginal_loss: marginalLoss }),
   };
   const embedding = monitoringGraph(model, size, tokens);
-  return { loss, weight, parameters, targets, metrics, evaluation, embedding };
+  return {
+    loss,
+    weight,
+    parameters,
+    targets,
+    metrics,
+    shared: sharedBy([loss, weight, ...Object.values(metrics)], shared),
+    evaluation,
+    evaluationShared: sharedBy(Object.values(evaluation), evaluated.shared),
+    embedding,
+  };
 }
 
 /** What a batch's noise is drawn for. */
@@ -112,10 +128,7 @@ export function batchFeeds(model: ModelConfig, batch: Batch, noise: NoiseKey): H
   };
 }
 
-/**
- * Throws InputError unless a batch can be divided over the processes without a change to what is learned: by equal parts,
- * with a loss that is found record by record.
- */
+/** Throws InputError unless a batch can be divided over the processes without a change to what is learned: see `Objective.byRecord`. */
 export function checkParts(
   model: ModelConfig,
   { batch_size }: Pick<PretrainingSettings, 'batch_size'>,
@@ -130,8 +143,8 @@ export function checkParts(
       `objective.kind: ${model.objective.kind}, with these options and records, looks at all records of a batch at once, and each of the ${size} ranks has only a part; start one process alone, or choose another objective, such as ${byRecord(model.spec).join(', ')}`,
     );
   }
-  const { loss } = pretrainingGraph(model, batchShape(model, 1, model.spec.maxTokens));
-  refuseMoments(loss, model.encoder.kind, ranks);
+  const { loss, shared } = pretrainingGraph(model, batchShape(model, 1, model.spec.maxTokens), { ranks });
+  refuseMoments([loss, ...shared.map(({ own }) => own)], model.encoder.kind, ranks);
 }
 
 /** The objectives whose batches can be divided. */
@@ -166,23 +179,29 @@ function partFeeds(
     const { firstRow, ...batch } = partOf(pretraining, block, plan);
     return batchFeeds(model, batch, { ...noise, firstRow });
   }
-  const whole = batchFeeds(model, packBatch(block, plan.records, training.batch_size, plan.tokens), noise);
+  const { batch_size } = training;
+  const whole = batchFeeds(model, packBatch(block, plan.records, batch_size, plan.tokens), noise);
+  const shape = batchShape(model, partSize(batch_size, ranks), plan.tokens);
+  const own = objectiveOf(model).noise(model.objective, model.spec, shape);
   return Object.fromEntries(
-    Object.entries(whole).map(([name, tensor]) => [name, rowsOf(tensor, training.batch_size, ranks)]),
+    Object.entries(whole).map(([name, tensor]) => {
+      const [rows] = own[name]?.shape ?? [shape.size];
+      return [name, tensor.shape[0] === rows ? tensor : rowsOf(tensor, batch_size, ranks)];
+    }),
   );
 }
 
-/** This process's rows of a tensor that has a row for each record; another is what it is. */
-function rowsOf(tensor: HostTensor, batchSize: number, ranks: Ranks): HostTensor {
-  const { dtype, shape, data } = tensor;
-  if (shape[0] !== batchSize) return tensor;
-  const size = partSize(batchSize, ranks);
-  const part = (data.length / batchSize) * size;
-  return hostTensor(
-    dtype,
-    [size, ...shape.slice(1)],
-    data.subarray(ranks.rank * part, (ranks.rank + 1) * part),
-  );
+/** This process's rows of a tensor that has a row for each record of a batch, view by view. */
+function rowsOf({ dtype, shape, data }: HostTensor, batchSize: number, ranks: Ranks): HostTensor {
+  const [count, ...rest] = shape;
+  const views = count / batchSize;
+  const part = data.length / views / ranks.size;
+  const own = zeros(dtype, [count / ranks.size, ...rest]);
+  for (let view = 0; view < views; view++) {
+    const start = (view * ranks.size + ranks.rank) * part;
+    own.data.set(data.subarray(start, start + part) as never, view * part);
+  }
+  return own;
 }
 
 /** The batches of one epoch over a block. Throws LacunaError when the groups of its records fill none. */
@@ -229,7 +248,7 @@ export function pretrainingSteps(
   start: Position = BEGINNING,
   signal?: AbortSignal,
 ): AsyncGenerator<Step<PretrainingBatch>, void, void> {
-  const { model, training, trainer, restart, ranks = alone } = pretraining;
+  const { model, training, trainer, restart } = pretraining;
   const { momentum } = objectiveOf(model);
   return trainingSteps(trainer, {
     batches: batchesFrom(pretraining, start),
@@ -238,7 +257,6 @@ export function pretrainingSteps(
     rate: (step, steps) => scheduledRate(training, step, steps),
     restart,
     momentum: momentum && ((step, steps) => momentum(model.objective, step / steps)),
-    sum: ranks.size > 1 ? (numbers) => ranks.sum(numbers) : undefined,
     signal,
   });
 }

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { ranksHere } from '../cluster/ranks.case.js';
+import type { Ranks } from '../cluster/ranks.js';
 import { floats, integers, largestDifference } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
 import { LacunaError } from '../errors.js';
@@ -9,7 +11,7 @@ import { realRecords } from '../tokenizers/real-records.case.js';
 import { vectorNorm } from './adamw.js';
 import { initializeParameters } from './parameters.js';
 import { NonFiniteStep, type Step, type StepBatch, trainingSteps } from './steps.js';
-import { type SumOverMachines, Trainer, type TrainerOptions } from './trainer.js';
+import { Trainer, type TrainerOptions } from './trainer.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const { block: irises } = (await realRecords()).fields;
@@ -289,73 +291,54 @@ describe('a restart', () => {
   });
 });
 
-/** Makes machines that wait for each other replace their numbers by the sums. */
-function meetingPlace(machines: number): SumOverMachines {
-  let waiting: { numbers: Float32Array; go: () => void }[] = [];
-  return (numbers) =>
-    new Promise((go) => {
-      waiting.push({ numbers, go });
-      if (waiting.length < machines) return;
-      const all = waiting;
-      waiting = [];
-      const sums = numbers.map((_, i) => all.reduce((sum, one) => sum + one.numbers[i], 0));
-      for (const one of all) {
-        one.numbers.set(sums);
-        one.go();
-      }
-    });
-}
-
-describe('two machines, each with a part of every batch', () => {
+describe('two ranks, each with a part of every batch', () => {
   function* always(from?: number, to?: number) {
     for (;;) yield irisBatch('part', from, to);
   }
-  const run = async (
-    trainer: Trainer,
-    batches: Iterable<IrisBatch>,
-    sum?: SumOverMachines,
-    signal?: AbortSignal,
-  ) => {
+  const run = async (trainer: Trainer, batches: Iterable<IrisBatch>, signal?: AbortSignal) => {
     const gradients: Float32Array[] = [];
     const steps: Step<IrisBatch>[] = [];
-    for await (const step of trainingSteps(trainer, { batches, steps: 5, rate: () => 0.02, sum, signal })) {
+    for await (const step of trainingSteps(trainer, { batches, steps: 5, rate: () => 0.02, signal })) {
       gradients.push(trainer.state.gradient.slice());
       steps.push(step);
     }
+    await trainer.fetchState();
     return { trainer, gradients, steps };
   };
+  /** What a rank has beside its own part of the gradient. */
+  const shared = ({ trainer }: { readonly trainer: Trainer }) => ({ ...trainer.state, gradient: undefined });
 
   it('take the steps that one takes with the whole batch, to rounding', async () => {
     // The gradient is longer than that, so that each step is clipped by the norm of all.
     const clipNorm = 0.05;
     const whole = await run(irisTrainer({ clipNorm }), always());
-    const sum = meetingPlace(2);
-    const [first, second] = await Promise.all([
-      run(irisTrainer({ clipNorm }), always(0, 6), sum),
-      run(irisTrainer({ clipNorm }), always(6), sum),
+    const [one, other] = ranksHere(2);
+    const parts = await Promise.all([
+      run(irisTrainer({ clipNorm, ranks: one }), always(0, 6)),
+      run(irisTrainer({ clipNorm, ranks: other }), always(6)),
     ]);
     // The second part has more than five times the weight of the first; a metric is the mean by weight.
     const mean = (21 * 21 + 115 * 115) / 136;
-    for (const { steps } of [first, second]) expect(steps[0].metrics.weight).toBeCloseTo(mean, 3);
-    for (const part of [first, second]) {
-      for (const [i, gradient] of whole.gradients.entries()) {
-        const { norm, loss } = whole.steps[i];
-        expect(largestDifference(part.gradients[i], gradient)).toBeLessThan(1e-5 * norm);
-        expect(part.steps[i].norm / norm).toBeCloseTo(1, 5);
-        expect(part.steps[i].loss).toBeCloseTo(loss, 5);
-        expect(norm).toBeGreaterThan(clipNorm);
+    for (const { steps } of parts) expect(steps[0].metrics.weight).toBeCloseTo(mean, 3);
+    for (const [i, gradient] of whole.gradients.entries()) {
+      const { norm, loss } = whole.steps[i];
+      const summed = gradient.map((_, at) => (parts[0].gradients[i][at] + parts[1].gradients[i][at]) / 136);
+      expect(largestDifference(summed, gradient)).toBeLessThan(1e-5 * norm);
+      expect(norm).toBeGreaterThan(clipNorm);
+      for (const { steps } of parts) {
+        expect(steps[i].norm / norm).toBeCloseTo(1, 5);
+        expect(steps[i].loss).toBeCloseTo(loss, 5);
       }
-      expect(largestDifference(part.trainer.state.parameters, whole.trainer.state.parameters)).toBeLessThan(
-        1e-5,
-      );
     }
-    // One machine has, to the last bit, what the other has.
-    expect(first.trainer.state).toEqual(second.trainer.state);
+    for (const name of ['parameters', 'firstMoment', 'secondMoment'] as const)
+      expect(largestDifference(parts[0].trainer.state[name], whole.trainer.state[name])).toBeLessThan(1e-5);
+    // One rank has, to the last bit, what the other has.
+    expect(shared(parts[0])).toEqual(shared(parts[1]));
   });
 
   it('stop at the same step when one is asked to', async () => {
     const controller = new AbortController();
-    const sum = meetingPlace(2);
+    const [one, other] = ranksHere(2);
     function* aborting() {
       for (let step = 1; ; step++) {
         if (step === 3) controller.abort();
@@ -363,41 +346,57 @@ describe('two machines, each with a part of every batch', () => {
       }
     }
     const [first, second] = await Promise.all([
-      run(irisTrainer(), aborting(), sum, controller.signal),
-      run(irisTrainer(), always(6), sum, new AbortController().signal),
+      run(irisTrainer({ ranks: one }), aborting(), controller.signal),
+      run(irisTrainer({ ranks: other }), always(6), new AbortController().signal),
     ]);
     expect(first.steps.length).toBe(second.steps.length);
     expect(first.steps.length).toBe(3);
-    expect(first.trainer.state).toEqual(second.trainer.state);
+    expect(shared(first)).toEqual(shared(second));
   });
 
   it('do not count what has no weight, even if it is not a number', async () => {
-    const trainer = irisTrainer();
-    const sum = meetingPlace(2);
-    const empty: SumOverMachines = async (numbers) => {
-      const other = new Float32Array(numbers.length);
-      await Promise.all([sum(numbers), sum(other)]);
-    };
-    const [part] = (await run(trainer, always(), empty)).steps;
-    const [whole] = (await run(irisTrainer(), always())).steps;
-    expect(part.loss).toBeCloseTo(whole.loss, 6);
-    expect(part.norm).toBeCloseTo(whole.norm, 5);
+    function* weightless() {
+      for (;;) {
+        const { feeds, ...batch } = irisBatch('nothing', 0, 6);
+        const x = floats([6, 4], Array(24).fill(Number.NaN));
+        yield { ...batch, feeds: { ...feeds, x, weights: floats([6], Array(6).fill(0)) } };
+      }
+    }
+    const [one, other] = ranksHere(2);
+    const [part] = await Promise.all([
+      run(irisTrainer({ ranks: one }), always()),
+      run(irisTrainer({ ranks: other }), weightless()),
+    ]);
+    const whole = await run(irisTrainer(), always());
+    for (const [i, { loss, norm }] of whole.steps.entries()) {
+      expect(part.steps[i].loss).toBeCloseTo(loss, 5);
+      expect(part.steps[i].norm).toBeCloseTo(norm, 5);
+    }
   });
 
   it('scale the sum of gradients, not each its own, down to the clip norm', async () => {
-    const trainer = irisTrainer({ clipNorm: 1 });
-    const sum: SumOverMachines = async (numbers) => {
-      const { length } = trainer.state.gradient;
-      const [weight, stop, loss] = numbers.subarray(length);
-      expect([weight, stop, loss > 0]).toEqual([136, 0, true]);
-      numbers.fill(0);
-      numbers.set([300, 400]);
-      numbers.set([10, 0, 70], length);
+    const [one] = ranksHere(2);
+    let first = 0;
+    const ranks: Ranks = {
+      ...one,
+      sumPieces: async (_, own) => {
+        own.fill(0);
+        own.set([300, 400]);
+      },
+      sum: async (numbers) => {
+        const [weight, stop, square, loss] = numbers;
+        expect([weight, stop, square, loss > 0]).toEqual([136, 0, 250_000, true]);
+        // The other rank adds nothing to the gradient, but counts, and its loss is 0.
+        first = loss;
+        numbers[0] = 200;
+      },
+      sharePieces: async () => {},
     };
+    const trainer = irisTrainer({ clipNorm: 1, ranks });
     const [{ loss, norm }] = await taken(
-      trainingSteps(trainer, { batches: named(), steps: 1, rate: () => 0.01, sum }),
+      trainingSteps(trainer, { batches: named(), steps: 1, rate: () => 0.01 }),
     );
-    expect([loss, norm]).toEqual([7, 50]);
+    expect([loss, norm]).toEqual([first / 200, 2.5]);
     // A tenth of the gradient (0.6, 0.8).
     expect(vectorNorm(trainer.state.firstMoment)).toBeCloseTo(0.1, 6);
     expect(trainer.state.firstMoment[1]).toBeCloseTo(0.08, 6);
@@ -415,11 +414,11 @@ describe('a step whose loss or gradient is not finite', () => {
     yield irisBatch('never asked for');
   }
 
-  async function failure(batches: Iterable<IrisBatch>, sum?: SumOverMachines) {
-    const trainer = irisTrainer();
+  async function failure(batches: Iterable<IrisBatch>, ranks?: Ranks) {
+    const trainer = irisTrainer({ ranks });
     let state = structuredClone(trainer.state);
     try {
-      for await (const _ of trainingSteps(trainer, { batches, start: 10, steps: 20, rate: () => 0.01, sum }))
+      for await (const _ of trainingSteps(trainer, { batches, start: 10, steps: 20, rate: () => 0.01 }))
         state = structuredClone(trainer.state);
     } catch (error) {
       const { parameters, firstMoment, secondMoment } = trainer.state;
@@ -441,15 +440,23 @@ describe('a step whose loss or gradient is not finite', () => {
     expect((error as Error).message).toBe('step 12: the loss is not finite');
   });
 
-  it('is told by the gradient where the loss is finite, and by the sum over machines', async () => {
-    const poisoned: SumOverMachines = async (numbers) => {
-      numbers[3] = Number.POSITIVE_INFINITY;
+  it('is told by the gradient where the loss is finite, and by the sum over ranks', async () => {
+    const [one] = ranksHere(2);
+    const ranks: Ranks = { ...one, sumPieces: async () => {}, sum: async () => {} };
+    const poisoned: Ranks = {
+      ...ranks,
+      sumPieces: async (_, own) => {
+        own[3] = Number.POSITIVE_INFINITY;
+      },
     };
     const error = await failure(named(), poisoned);
     expect(error).toMatchObject({ what: 'gradient', step: 11, batch: { name: 'batch 0' } });
     expect((error as Error).message).toBe('step 11: the gradient is not finite');
-    const lost: SumOverMachines = async (numbers) => {
-      numbers[numbers.length - 2] = Number.NaN;
+    const lost: Ranks = {
+      ...ranks,
+      sum: async (numbers) => {
+        numbers[3] = Number.NaN;
+      },
     };
     expect(await failure(named(), lost)).toMatchObject({ what: 'loss', step: 11 });
   });

@@ -2,7 +2,7 @@
 import type { HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
 import { stageOf } from './schedule.js';
-import type { SumOverMachines, Trainer } from './trainer.js';
+import type { Trainer } from './trainer.js';
 
 /** What a step is computed from. */
 export interface StepBatch {
@@ -25,9 +25,7 @@ export interface StepOptions<B extends StepBatch> {
   readonly restart?: number;
   /** Momentum of the average at a step, counted from 0, of so many, where there is an average. */
   readonly momentum?: (step: number, steps: number) => number;
-  /** Where several machines each have a part of every batch; see `StepSettings`. */
-  readonly sum?: SumOverMachines;
-  /** The loop ends before the next step when it aborts, of several machines at the same step when that of one does. */
+  /** The loop ends before the next step when it aborts, of several ranks at the same step when that of one does. */
   readonly signal?: AbortSignal;
 }
 
@@ -42,7 +40,7 @@ export interface Step<B extends StepBatch> {
   readonly learningRate: number;
   /** The objective's own scalars. */
   readonly metrics: Readonly<Record<string, number>>;
-  /** Milliseconds of the step, and of those what was spent waiting for its batch, and for sums over machines. */
+  /** Milliseconds of the step, and of those what was spent waiting for its batch, and for the other ranks. */
   readonly milliseconds: { readonly total: number; readonly waited: number; readonly summed: number };
 }
 
@@ -66,11 +64,11 @@ export async function* trainingSteps<B extends StepBatch>(
   trainer: Trainer,
   options: StepOptions<B>,
 ): AsyncGenerator<Step<B>, void, void> {
-  const { steps, rate, restart, momentum, sum, signal } = options;
+  const { steps, rate, restart, momentum, signal } = options;
   let step = options.start ?? 0;
   let stopped = false;
-  // Of several machines none stops before all know of it, which they do after a step.
-  const stops = () => stopped || (sum === undefined && signal?.aborted === true);
+  // Of several ranks none stops before all know of it, which they do after a step.
+  const stops = () => stopped || (trainer.ranks.size === 1 && signal?.aborted === true);
   const more = () => step < steps && !stops();
   if (!more()) return;
   let begun = performance.now();
@@ -86,7 +84,6 @@ export async function* trainingSteps<B extends StepBatch>(
       step: step + 1 - begins,
       learningRate,
       momentum: momentum?.(step, steps),
-      sum,
       stop: signal?.aborted,
       meanwhile: () => batches.ahead(),
     });

@@ -1,6 +1,16 @@
 /** Programs of a model per batch length, the flat state they read and write, and one optimizer step. */
+import { alone, type Piece, piecesOf, type Ranks } from '../cluster/ranks.js';
 import type { Engine, Executable, HostTensors } from '../engine/engine.js';
-import { type ParameterNode, type Program, staticSize, trackedOf, type Value } from '../graph/index.js';
+import {
+  multiply,
+  type ParameterNode,
+  type Program,
+  staticSize,
+  stopGradient,
+  trackedOf,
+  type Value,
+} from '../graph/index.js';
+import type { SharedRows } from '../objectives/whole-batch.js';
 import { type HostTensor, zeros } from '../tensor/tensor.js';
 import { type AdamW, type AdamWState, adamW, vectorNorm } from './adamw.js';
 import { refuseTooLarge, trainingMemory } from './memory.js';
@@ -18,8 +28,12 @@ export interface TrainableGraph {
   readonly targets?: readonly ParameterNode[];
   /** Scalars that are given at every training step beside the loss. */
   readonly metrics: Readonly<Record<string, Value>>;
+  /** The rows that ranks share before `loss` can be computed; none by default. */
+  readonly shared?: readonly SharedRows[];
   /** Given by `evaluate`, which computes no gradient. */
   readonly evaluation: Readonly<Record<string, Value>>;
+  /** Those that they share before that. */
+  readonly evaluationShared?: readonly SharedRows[];
   /** float32[batch, width], given by `embed`, where the model is watched while it trains. */
   readonly embedding?: Value;
 }
@@ -39,6 +53,8 @@ export interface TrainerOptions {
   readonly averaged?: boolean;
   /** Whether the networks go back to where they began at some step, so that this has to be kept. */
   readonly restarts?: boolean;
+  /** The processes of which each has a part of every batch, where there are several. */
+  readonly ranks?: Ranks;
 }
 
 /** What an optimizer step is told beside its batch. */
@@ -48,16 +64,11 @@ export interface StepSettings {
   readonly learningRate: number;
   /** Momentum of the average after the step, where there is one. */
   readonly momentum?: number;
-  /** Where the batch is a part of one: replaces numbers by their sums over the machines that have its parts. */
-  readonly sum?: SumOverMachines;
-  /** Whether this machine wants the training to stop after the step. */
+  /** Whether this process wants the training to stop after the step. */
   readonly stop?: boolean;
-  /** Called, once at most, when a device computes, or numbers are summed, and the host has nothing else to do. */
+  /** Called, once at most, when a device computes, or gradients are summed, and the host has nothing else to do. */
   readonly meanwhile?: () => void;
 }
-
-/** Replaces the numbers by their sums over all machines, which have to come out the same at each. */
-export type SumOverMachines = (numbers: Float32Array) => Promise<void>;
 
 /** What a step came with. Where loss or norm are not finite the step was not taken: all is as before it. */
 export interface TakenStep {
@@ -65,9 +76,9 @@ export interface TakenStep {
   /** Euclidean norm of the gradient before clipping. */
   readonly norm: number;
   readonly metrics: Readonly<Record<string, number>>;
-  /** Whether a machine wants the training to stop. */
+  /** Whether a rank wants the training to stop. */
   readonly stop: boolean;
-  /** Milliseconds that the machines summed; 0 for one machine. */
+  /** Milliseconds that the ranks summed and shared; 0 for one process. */
   readonly summed: number;
 }
 
@@ -95,13 +106,34 @@ export interface TrainerState extends AdamWState {
   readonly start?: Float32Array;
 }
 
-/** What machines sum beside the gradient and the metrics: weight, whether to stop, loss. */
-const BESIDE = 3;
-
-/** Multiplies a vector; by 0 it becomes 0, whatever was in it. */
-function scale(vector: Float32Array, factor: number): void {
-  if (factor === 0) vector.fill(0);
-  else for (let i = 0; i < vector.length; i++) vector[i] *= factor;
+/** The rows of all ranks, view by view, of tensors that have those of one. */
+async function gatherRows(
+  tensors: readonly HostTensor[],
+  shared: readonly SharedRows[],
+  ranks: Ranks,
+): Promise<HostTensor[]> {
+  const bytes = tensors.map(({ data }) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  const message = new Uint8Array(bytes.reduce((sum, { length }) => sum + length, 0));
+  let next = 0;
+  for (const part of bytes) {
+    message.set(part, next);
+    next += part.length;
+  }
+  const all = await ranks.gatherBytes(message);
+  let start = 0;
+  return tensors.map(({ dtype, shape: [count, ...rest] }, i) => {
+    const { views } = shared[i];
+    const view = bytes[i].length / views;
+    const whole = zeros(dtype, [count * ranks.size, ...rest]);
+    const to = new Uint8Array(whole.data.buffer);
+    for (let rank = 0; rank < ranks.size; rank++)
+      for (let v = 0; v < views; v++) {
+        const from = rank * message.length + start + v * view;
+        to.set(all.subarray(from, from + view), (v * ranks.size + rank) * view);
+      }
+    start += bytes[i].length;
+    return whole;
+  });
 }
 
 interface Compiled {
@@ -120,11 +152,19 @@ export class Trainer {
   private readonly gradients: Readonly<Record<string, HostTensor>>;
   private readonly graphs = new Map<number, TrainableGraph>();
   private readonly compiled = new Map<string, Promise<Compiled>>();
-  private optimizer: AdamW | undefined;
-  /** What the gradient in `state` came with. */
-  private latest: HostTensors = {};
-  /** The gradient, and after it what else machines sum. */
-  private readonly message: Float32Array;
+  readonly ranks: Ranks;
+  /** One for each piece of the vectors that this rank updates. */
+  private optimizers: readonly AdamW[] | undefined;
+  /** What the tracked parameters follow, of the batch of the gradient in `state`, by their names. */
+  private tracked: ReadonlyMap<string, Float32Array> = new Map();
+  /** Of the vectors, what this rank updates: all where it is alone. */
+  private readonly pieces: readonly Piece[];
+  /** The gradient of the pieces, one after the other. */
+  private readonly ownGradient: Float32Array;
+  /** What it has to be multiplied by to be that of the batch. */
+  private share = 1;
+  /** Whether the moments in `state` are known beyond the pieces. */
+  private fetched = true;
 
   /** `lengthForLayout` is any length; it is the first to be built. */
   constructor(
@@ -132,24 +172,30 @@ export class Trainer {
     protected readonly options: TrainerOptions,
     lengthForLayout: number,
   ) {
-    const { loss, parameters, metrics, targets = [] } = this.graph(lengthForLayout);
+    const { loss, parameters, targets = [] } = this.graph(lengthForLayout);
     this.layout = parameterLayout(parameters);
+    this.ranks = options.ranks ?? alone;
     // Parameters, gradient and moments; the average; the start.
     const vectors = 4 + (targets.length > 0 || options.averaged ? 1 : 0) + (options.restarts ? 1 : 0);
     const { recompute } = options;
     const needed = trainingMemory(loss, { parameters: this.layout.length, vectors, recompute });
     refuseTooLarge(needed, engine.memory ?? Number.POSITIVE_INFINITY);
     const flat = () => new Float32Array(this.layout.length);
-    this.message = new Float32Array(this.layout.length + BESIDE + Object.keys(metrics).length);
     const average = targets.length > 0 || options.averaged ? flat() : undefined;
     this.state = {
       parameters: flat(),
-      gradient: this.message.subarray(0, this.layout.length),
+      gradient: flat(),
       firstMoment: flat(),
       secondMoment: flat(),
       ...(average && { average }),
       ...(options.restarts && { start: flat() }),
     };
+    const isAlone = this.ranks.size === 1;
+    this.pieces = isAlone
+      ? [{ start: 0, end: this.layout.length }]
+      : piecesOf(this.layout.length, this.ranks);
+    const count = this.pieces.reduce((sum, { start, end }) => sum + end - start, 0);
+    this.ownGradient = isAlone ? this.state.gradient : new Float32Array(count);
     this.parameters = parameterViews(this.layout, this.state.parameters);
     this.averages = average ? targetViews(this.layout, targets, average) : {};
     const views = parameterViews(this.layout, this.state.gradient);
@@ -184,56 +230,77 @@ export class Trainer {
   private resetMoments(): void {
     this.state.firstMoment.fill(0);
     this.state.secondMoment.fill(0);
-  }
-
-  /** A whole optimizer step on one batch: gradient, norm, update, average. */
-  async step(tokens: number, feeds: HostTensors, settings: StepSettings): Promise<TakenStep> {
-    const { step, learningRate, momentum, sum, stop = false } = settings;
-    const own = await this.gradient(tokens, feeds);
-    const { loss, metrics, ...rest } = sum
-      ? await this.whole(own, sum, settings)
-      : { ...own, stop, summed: 0 };
-    const norm = this.gradientNorm();
-    if (Number.isFinite(loss) && Number.isFinite(norm)) {
-      await this.update(step, learningRate, norm);
-      if (momentum !== undefined) this.follow(momentum);
-    }
-    return { loss, norm, metrics, ...rest };
+    this.fetched = true;
   }
 
   /**
-   * From the parts of a batch to the whole: the gradient becomes Σ weight · gradient / Σ weight over the machines, and so do loss
-   * and metrics. A part without weight, such as one without records, counts for nothing, whatever its loss.
+   * A whole optimizer step on one batch: gradient, norm, update, average. Each of several ranks updates its pieces of
+   * the parameters, and has the others from theirs (ZeRO, stage 1: Rajbhandari et al., SC 2020).
+   */
+  async step(tokens: number, feeds: HostTensors, settings: StepSettings): Promise<TakenStep> {
+    const { step, learningRate, momentum, stop = false } = settings;
+    const own = await this.gradient(tokens, feeds);
+    const { loss, norm, metrics, ...rest } =
+      this.ranks.size === 1 ? { ...own, norm: this.gradientNorm(), stop } : await this.whole(own, settings);
+    if (!Number.isFinite(loss) || !Number.isFinite(norm)) return { loss, norm, metrics, ...rest };
+    this.optimize(step, learningRate, norm);
+    const begun = performance.now();
+    await this.ranks.sharePieces(this.state.parameters);
+    const shared = this.ranks.size === 1 ? 0 : performance.now() - begun;
+    this.track();
+    if (momentum !== undefined) this.follow(momentum);
+    return { loss, norm, metrics, ...rest, summed: rest.summed + shared };
+  }
+
+  /**
+   * From the parts of a batch to the whole: the gradient of the pieces becomes Σ weight · gradient over the ranks, and loss, metrics
+   * and what is tracked Σ weight · value / Σ weight. A part without weight, such as one without records, counts for nothing,
+   * whatever its loss.
    */
   private async whole(
-    { loss, weight, metrics }: Pick<TakenStep, 'loss' | 'metrics'> & { readonly weight: number },
-    sum: SumOverMachines,
+    { loss, weight, metrics, summed }: Omit<TakenStep, 'norm' | 'stop'> & { readonly weight: number },
     { stop, meanwhile }: StepSettings,
-  ): Promise<Omit<TakenStep, 'norm'>> {
-    const { message, state } = this;
-    const { gradient } = state;
-    scale(gradient, weight);
-    const names = Object.keys(metrics);
-    const weighted = (value: number) => (weight === 0 ? 0 : weight * value);
-    const beside = message.subarray(gradient.length);
-    beside.set([weight, stop ? 1 : 0, weighted(loss), ...names.map((name) => weighted(metrics[name]))]);
+  ): Promise<TakenStep> {
+    const { ranks, ownGradient, state } = this;
+    if (weight === 0) state.gradient.fill(0);
     const begun = performance.now();
-    const summing = sum(message);
+    const summing = ranks.sumPieces(state.gradient, ownGradient);
     meanwhile?.();
     await summing;
-    const [total, stopping, ...means] = beside;
-    const part = total === 0 ? 0 : 1 / total;
-    scale(gradient, part);
+    const names = Object.keys(metrics);
+    const tracked = [...this.tracked.values()];
+    const values = [loss, ...names.map((name) => metrics[name]), ...tracked.flatMap((seen) => [...seen])];
+    const numbers = Float64Array.of(
+      weight,
+      stop ? 1 : 0,
+      vectorNorm(ownGradient) ** 2,
+      ...values.map((value) => (weight === 0 ? 0 : weight * value)),
+    );
+    await ranks.sum(numbers);
+    const [total, stopping, square, ...sums] = numbers;
+    this.share = total === 0 ? 0 : 1 / total;
+    const means = sums.map((sum) => sum * this.share);
+    let next = 1 + names.length;
+    for (const seen of tracked) {
+      seen.set(means.slice(next, next + seen.length));
+      next += seen.length;
+    }
     return {
-      loss: means[0] * part,
-      metrics: Object.fromEntries(names.map((name, i) => [name, means[i + 1] * part])),
+      loss: means[0],
+      norm: Math.sqrt(square) * this.share,
+      metrics: Object.fromEntries(names.map((name, i) => [name, means[i + 1]])),
       stop: stopping > 0,
-      summed: performance.now() - begun,
+      summed: summed + performance.now() - begun,
     };
   }
 
-  /** Brings `state` up to date where a device holds it. */
-  async fetchState(): Promise<void> {}
+  /** Brings `state` up to date where a device, or other ranks, hold it. All ranks call it together. */
+  async fetchState(): Promise<void> {
+    if (this.fetched) return;
+    this.fetched = true;
+    await this.ranks.sharePieces(this.state.firstMoment);
+    await this.ranks.sharePieces(this.state.secondMoment);
+  }
 
   /** The target network becomes a copy of the trained one, which goes back to where it began, its moments to zero. */
   async restart(): Promise<void> {
@@ -245,30 +312,39 @@ export class Trainer {
   }
 
   /**
-   * Runs the model on one batch and leaves its gradient in `state.gradient`; the parameters are not touched. `weight` is
-   * that of the batch in a mean over several.
+   * Runs the model on one batch and leaves its gradient in `state.gradient`, of several ranks `weight` times that; the
+   * parameters are not touched. `weight` is that of the batch in a mean over several, `summed` the milliseconds for rows that
+   * ranks share.
    */
   async gradient(
     tokens: number,
     feeds: HostTensors,
-  ): Promise<{ loss: number; weight: number; metrics: Record<string, number> }> {
+  ): Promise<{ loss: number; weight: number; metrics: Record<string, number>; summed: number }> {
     const graph = this.graph(tokens);
-    const { loss, weight, parameters, metrics } = graph;
+    const { loss, weight, parameters, metrics, shared } = graph;
+    const { all, milliseconds } = await this.withAllRows('gradient', tokens, feeds, shared);
+    const tracked = trackedValues(graph);
     const { executable, results } = await this.compile(`gradient ${tokens}`, () => {
-      const tracked = [...trackedValues(graph)].map(([name, value]) => [trackedName(name), value]);
       const outputs: Record<string, Value> = {
+        loss,
         ...metrics,
         ...(weight && { weight }),
-        ...Object.fromEntries(tracked),
+        ...Object.fromEntries([...tracked].map(([name, value]) => [trackedName(name), value])),
       };
-      return gradientProgram('gradient', loss, parameters, outputs, { recompute: this.options.recompute });
+      const weighted = this.ranks.size > 1 && weight ? multiply(loss, stopGradient(weight)) : loss;
+      return gradientProgram('gradient', weighted, parameters, outputs, {
+        recompute: this.options.recompute,
+      });
     });
-    await executable.run({ ...this.parameters, ...this.averages, ...feeds }, results);
-    this.latest = results;
+    await executable.run({ ...this.parameters, ...this.averages, ...all }, results);
+    const trackedResult = (name: string) => results[trackedName(name)].data as Float32Array;
+    this.tracked = new Map([...tracked.keys()].map((name) => [name, trackedResult(name)]));
+    this.share = 1;
     return {
       loss: Number(results.loss.data[0]),
       weight: weight ? Number(results.weight.data[0]) : 1,
       metrics: Object.fromEntries(Object.keys(metrics).map((name) => [name, Number(results[name].data[0])])),
+      summed: milliseconds,
     };
   }
 
@@ -282,14 +358,40 @@ export class Trainer {
    * gradient, move towards their values in that gradient's batch.
    */
   async update(step: number, learningRate: number, norm: number): Promise<void> {
-    const { weightDecay, clipNorm, rateOf } = this.options;
-    this.optimizer ??= adamW(this.layout, this.state, { weightDecay, rateOf });
-    this.optimizer.update(step, learningRate, norm > clipNorm ? clipNorm / norm : 1);
-    for (const { name } of this.layout.slots) {
-      const batch = this.latest[trackedName(name)]?.data;
+    this.optimize(step, learningRate, norm);
+    this.track();
+  }
+
+  /** AdamW on the pieces of this rank. */
+  private optimize(step: number, learningRate: number, norm: number): void {
+    const { clipNorm } = this.options;
+    this.optimizers ??= this.optimizersOf(this.pieces);
+    const scale = this.share * (norm > clipNorm ? clipNorm / norm : 1);
+    for (const optimizer of this.optimizers) optimizer.update(step, learningRate, scale);
+    this.fetched = this.ranks.size === 1;
+  }
+
+  private optimizersOf(pieces: readonly Piece[]): AdamW[] {
+    const { weightDecay, rateOf } = this.options;
+    const { parameters, firstMoment, secondMoment } = this.state;
+    let next = 0;
+    return pieces.map(({ start, end }) => {
+      const own = {
+        parameters: parameters.subarray(start, end),
+        gradient: this.ownGradient.subarray(next, next + end - start),
+        firstMoment: firstMoment.subarray(start, end),
+        secondMoment: secondMoment.subarray(start, end),
+      };
+      next += end - start;
+      return adamW(this.layout, own, { weightDecay, rateOf, start });
+    });
+  }
+
+  private track(): void {
+    for (const [name, batch] of this.tracked) {
       const running = this.parameters[name].data;
-      for (let i = 0; batch && i < running.length; i++)
-        running[i] = (1 - TRACKING_RATE) * running[i] + TRACKING_RATE * Number(batch[i]);
+      for (let i = 0; i < running.length; i++)
+        running[i] = (1 - TRACKING_RATE) * running[i] + TRACKING_RATE * batch[i];
     }
   }
 
@@ -303,7 +405,9 @@ export class Trainer {
 
   /** The evaluation outputs for one batch. The tensors are reused by the next call for the same length. */
   async evaluate(tokens: number, feeds: HostTensors): Promise<HostTensors> {
-    return this.outputs('evaluation', tokens, feeds, this.graph(tokens).evaluation);
+    const { evaluation, evaluationShared } = this.graph(tokens);
+    const { all } = await this.withAllRows('evaluation', tokens, feeds, evaluationShared);
+    return this.outputs('evaluation', tokens, all, evaluation);
   }
 
   /** float32[batch, width] for one batch. The tensor is reused by the next call for the same length. */
@@ -318,6 +422,29 @@ export class Trainer {
   async release(): Promise<void> {
     for (const compiled of this.compiled.values()) await (await compiled).executable.release();
     this.compiled.clear();
+  }
+
+  /**
+   * The feeds with the rows of all ranks: a program computes those of this one, as GradCache does (Gao et al., RepL4NLP 2021),
+   * and each has the others' from them, in one message.
+   */
+  private async withAllRows(
+    name: string,
+    tokens: number,
+    feeds: HostTensors,
+    shared: readonly SharedRows[] = [],
+  ): Promise<{ all: HostTensors; milliseconds: number }> {
+    if (shared.length === 0) return { all: feeds, milliseconds: 0 };
+    const computed = shared.filter(({ own }) => own.node.kind !== 'input');
+    const outputs = Object.fromEntries(computed.map(({ name, own }) => [name, own]));
+    const results = computed.length > 0 ? await this.outputs(`rows for ${name}`, tokens, feeds, outputs) : {};
+    const own = shared.map(({ name, own: { node } }) =>
+      node.kind === 'input' ? feeds[node.name] : results[name],
+    );
+    const begun = performance.now();
+    const all = await gatherRows(own, shared, this.ranks);
+    const fed = Object.fromEntries(shared.map(({ name }, i) => [name, all[i]]));
+    return { all: { ...feeds, ...fed }, milliseconds: performance.now() - begun };
   }
 
   private async outputs(

@@ -20,6 +20,7 @@ import {
   viewChanges,
   viewDefaults,
   viewNoise,
+  viewsByRecord,
 } from './joint-embedding.js';
 import type { Objective } from './objective.js';
 
@@ -48,11 +49,13 @@ export const byol: Objective<ByolOptions> = {
     target_momentum: chosen.target_momentum ?? 0.996,
   }),
   check: checkViews,
+  byRecord: viewsByRecord,
   noise: (options, spec, shape) => viewNoise(options, spec, shape, VIEWS),
   draw: (options, spec, _shape, batch, _progress, source) =>
     drawViewNoise(options, spec, batch, VIEWS, source),
   build(options, inputs) {
-    const rows = stackedCopies(inputs.rows, VIEWS);
+    const records = inputs.across(inputs.rows);
+    const rows = stackedCopies(records, VIEWS);
     const normalize = batchNormOver(rows, inputs.training);
     const projected = () => project('projector', encodeViews(options, inputs, VIEWS), options, normalize);
     const projection = projected();
@@ -61,7 +64,7 @@ export const byol: Objective<ByolOptions> = {
     return {
       // Both directions of a record are added up.
       loss: multiply(mean, scalar(VIEWS)),
-      weight: sumAll(inputs.rows),
+      weight: sumAll(records),
       metrics: { projection_spread: spread(projection, rows) },
     };
   },

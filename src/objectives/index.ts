@@ -107,6 +107,7 @@ export {
   viewChanges,
   viewDefaults,
   viewNoise,
+  viewsByRecord,
 } from './joint-embedding.js';
 export {
   askStates,
@@ -157,3 +158,4 @@ export type { SelfieOptions } from './selfie.js';
 export type { SimclrOptions } from './simclr.js';
 export type { SmaOptions } from './sma.js';
 export type { TJepaOptions } from './t-jepa.js';
+export { type SharedRows, wholeMeans } from './whole-batch.js';

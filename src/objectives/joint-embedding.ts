@@ -124,6 +124,10 @@ export const viewNoise = (
   ...(drop_ratio > 0 && { [DROPPED]: { dtype: 'bool', shape: [count * size, tokens] } }),
 });
 
+/** Tokens that are exchanged come from other records, so views are then of the whole batch; see `Objective.byRecord`. */
+export const viewsByRecord = ({ swap_ratio }: ViewChanges): 'noise and loss' | 'loss' =>
+  swap_ratio === 0 ? 'noise and loss' : 'loss';
+
 /** Draws the noise that {@link viewNoise} declares; each row has its own random numbers. */
 export function drawViewNoise(
   changes: ViewChanges,
@@ -140,16 +144,22 @@ export function drawViewNoise(
   };
 }
 
-/** What the encoder makes of the views, in one pass: float32[count · size, width], view by view. */
+/** What the encoder makes of the views of the whole batch, in one pass: float32[count · rows, width], view by view. */
 export function encodeViews(
   changes: ViewChanges,
-  { spec, shape, noise, encode }: Pick<ObjectiveInputs, 'spec' | 'shape' | 'noise' | 'encode'>,
+  {
+    spec,
+    shape,
+    noise,
+    encode,
+    across,
+  }: Pick<ObjectiveInputs, 'spec' | 'shape' | 'noise' | 'encode' | 'across'>,
   count: number,
 ): Value {
   const tokens = tokenInputs(spec, count * shape.size, shape.tokens, PREFIX);
-  if (changes.drop_ratio === 0) return encode({ tokens }).pooled;
+  if (changes.drop_ratio === 0) return across(encode({ tokens }).pooled, count);
   const visible = shape.tokens - droppedCount(spec, shape.tokens, viewOptions(changes, count));
-  return encode({ tokens, hiding: { choose: () => noise[DROPPED], visible } }).pooled;
+  return across(encode({ tokens, hiding: { choose: () => noise[DROPPED], visible } }).pooled, count);
 }
 
 /** float32[size, …] once for each of `count` views: float32[count · size, …]. */

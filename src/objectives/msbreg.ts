@@ -20,6 +20,7 @@ import {
   viewChanges,
   viewDefaults,
   viewNoise,
+  viewsByRecord,
 } from './joint-embedding.js';
 import type { Objective } from './objective.js';
 import {
@@ -67,6 +68,7 @@ export const msbreg: Objective<MsbregOptions> = {
     views: chosen.views ?? 3,
   }),
   check: checkViews,
+  byRecord: viewsByRecord,
   noise: (options, spec, shape) => ({
     ...viewNoise(options, spec, shape, options.views),
     [DIFFUSIVE_STEPS]: { dtype: 'float32', shape: [shape.size, options.projection_width] },
@@ -77,15 +79,17 @@ export const msbreg: Objective<MsbregOptions> = {
   }),
   build(options, inputs) {
     const { views, singular_value_weight = 0, diffusive_weight = 0 } = options;
-    const rows = stackedCopies(inputs.rows, views);
+    const records = inputs.across(inputs.rows);
+    const rows = stackedCopies(records, views);
     const projected = () =>
       project('projector', encodeViews(options, inputs, views), options, layerNormalization);
     const projection = projected();
     const predicted = project('predictor', projection, options, layerNormalization);
-    const centroids = weightedMean(centroidLoss(predicted, inputs.target(projected), views), inputs.rows);
+    const centroids = weightedMean(centroidLoss(predicted, inputs.target(projected), views), records);
     const spectrum = singularValueLoss(projection, rows);
     const [first] = splitViews(projection, views);
-    const diffusion = diffusiveLoss(first, inputs.noise[DIFFUSIVE_STEPS], inputs.rows);
+    const steps = inputs.across(inputs.noise[DIFFUSIVE_STEPS]);
+    const diffusion = diffusiveLoss(first, steps, records);
     return {
       loss: [
         centroids.mean,

@@ -10,6 +10,7 @@ import {
   multiply,
   reshape,
   scalar,
+  staticSize,
   stopGradient,
   subtract,
   sumAll,
@@ -132,6 +133,7 @@ export const myow: Objective<MyowOptions> = {
     mining_ramp: chosen.mining_ramp ?? 0.1,
   }),
   check: checkViews,
+  byRecord: () => 'loss',
   noise: (options, spec, shape) => ({
     ...byol.noise(options, spec, shape),
     [WEIGHT]: { dtype: 'float32', shape: [] },
@@ -143,8 +145,9 @@ export const myow: Objective<MyowOptions> = {
     [CHOICE]: drawChoice(options.neighbors, batch, source),
   }),
   build(options, inputs) {
-    const { encode, noise, target } = inputs;
-    const rows = stackedCopies(inputs.rows, VIEWS);
+    const { encode, noise, target, across } = inputs;
+    const records = across(inputs.rows);
+    const rows = stackedCopies(records, VIEWS);
     const normalize = batchNormOver(rows, inputs.training);
     const projectedViews = () => {
       const embedding = encodeViews(options, inputs, VIEWS);
@@ -156,8 +159,8 @@ export const myow: Objective<MyowOptions> = {
     const minedPrediction = project('mined_predictor', cascaded, options, normalize);
 
     const targets = target(() => {
-      const alone = batchNormOver(inputs.rows, inputs.training);
-      const { pooled } = encode();
+      const alone = batchNormOver(records, inputs.training);
+      const pooled = across(encode().pooled);
       const projection = project('projector', pooled, options, alone);
       return {
         views: projectedViews().projection,
@@ -167,9 +170,9 @@ export const myow: Objective<MyowOptions> = {
     });
     const [anchors] = splitViews(stopGradient(online.embedding), VIEWS);
     const { place, found } = mine(anchors, targets.candidates, {
-      rows: inputs.rows,
-      choice: noise[CHOICE],
-      neighbors: Math.min(options.neighbors, inputs.shape.size),
+      rows: records,
+      choice: across(noise[CHOICE]),
+      neighbors: Math.min(options.neighbors, staticSize(records.shape[0])),
     });
     const ownViews = weightedMean(cosineDistance(predicted, exchangedViews(targets.views)), rows).mean;
     const minedViews = weightedMean(
@@ -181,7 +184,7 @@ export const myow: Objective<MyowOptions> = {
     const total = add(own, multiply(minedViews, noise[WEIGHT]));
     return {
       loss: divide(total, add(noise[WEIGHT], scalar(1))),
-      weight: sumAll(inputs.rows),
+      weight: sumAll(records),
       metrics: { mined_distance: minedViews, projection_spread: spread(online.projection, rows) },
     };
   },

@@ -37,6 +37,11 @@ export interface ObjectiveInputs {
   /** float32[maxTokens, outputs]: what a model that knows only the training marginal would predict. */
   readonly marginal: Value;
   readonly encoder: EncoderConfig;
+  /**
+   * The rows of the whole batch, of which several ranks have a part each: float32 or int32[views · own rows, …], view by view,
+   * to the same of all rows. What mixes records is built of it, and then the same at every rank. Itself for one process.
+   */
+  across(rows: Value, views?: number): Value;
   /** Whether batch norm takes the moments of the batch, or the running ones, as in the encoder. */
   readonly training: boolean;
   /** The encoder on the batch's tokens, or on others of any number of rows; its parameters are the same at every call. */
@@ -108,14 +113,14 @@ export interface Objective<O extends object = object> {
   /** Records that a batch needs for its loss to say anything; 1 by default. */
   readonly leastRecords?: number;
   /**
-   * What of a batch is found record by record, so that several machines may each have a part of it; nothing by default. Of
-   * `loss` the loss is the mean of its parts' losses by their weights, given the noise. Of `noise and loss` the noise of a
-   * row does not depend on other rows either.
+   * Whether several ranks may each have a part of a batch; not by default. Of `loss` the loss is the mean of its parts' losses
+   * by their weights, given the noise, or what mixes records is built of what `ObjectiveInputs.across` gives, the weight too.
+   * Of `noise and loss` the noise of a row does not depend on other rows either.
    */
   byRecord?(options: O, spec: TokenSpec): 'noise and loss' | 'loss' | undefined;
   /** Throws InputError for options that do not go with the rest of the run. */
   check?(options: O, run: RunFacts): void;
-  /** The host noise it wants for a batch of this shape; names are graph inputs. */
+  /** The host noise it wants for a batch of this shape, with a row for each record, view by view; names are graph inputs. */
   noise(options: O, spec: TokenSpec, shape: BatchShape): Readonly<Record<string, NoiseType>>;
   /** Draws that noise. `progress` is the share of the run that is done, 0 … 1; `source` gives each row its numbers. */
   draw(

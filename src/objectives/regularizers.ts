@@ -12,7 +12,6 @@ import {
   negate,
   reshape,
   scalar,
-  slice,
   staticSize,
   stopGradient,
   subtract,
@@ -26,6 +25,7 @@ import type { Random } from '../tensor/random.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { cosineDistance, splitViews, unit } from './joint-embedding.js';
 import type { BatchShape, Objective, ObjectiveInputs, ObjectiveOutputs } from './objective.js';
+import { wholeMeans } from './whole-batch.js';
 
 /** The weights of terms against collapse; none by default. */
 export interface RegularizerOptions {
@@ -148,24 +148,16 @@ export const regularized = <O extends object>(
     ...objective.draw(options, spec, shape, batch, progress, source),
     ...(options.diffusive_weight && { [DIFFUSIVE_STEPS]: randomDirections(shape, batch, source) }),
   }),
-  // The terms are of all embeddings of a batch.
-  byRecord: (options, spec) =>
-    options.singular_value_weight || options.diffusive_weight
-      ? undefined
-      : objective.byRecord?.(options, spec),
   build: (options, inputs) =>
-    withTerms(objective, options, inputs, (pooled) => {
-      const embeddings = slice(pooled, 0, 0, inputs.shape.size);
-      return {
-        singular_value_loss: [
-          options.singular_value_weight,
-          () => singularValueLoss(embeddings, inputs.rows),
-        ],
-        diffusive_loss: [
-          options.diffusive_weight,
-          () => diffusiveLoss(embeddings, inputs.noise[DIFFUSIVE_STEPS], inputs.rows),
-        ],
-      };
+    withTerms(objective, options, inputs, {
+      singular_value_loss: [
+        options.singular_value_weight,
+        (seen) => singularValueLoss(firstView(seen), seen.rows),
+      ],
+      diffusive_loss: [
+        options.diffusive_weight,
+        (seen) => diffusiveLoss(firstView(seen), inputs.across(inputs.noise[DIFFUSIVE_STEPS]), seen.rows),
+      ],
     }),
 });
 
@@ -183,43 +175,56 @@ export const regularizedViews = <O extends object>(
       centroid_weight: chosen.centroid_weight,
     }),
     build: (options, inputs) =>
-      withTerms(whole, options, inputs, (pooled) => ({
+      withTerms(whole, options, inputs, {
         centroid_loss: [
           options.centroid_weight,
-          () => {
-            const views = staticSize(pooled.shape[0]) / inputs.shape.size;
-            return weightedMean(centroidLoss(pooled, stopGradient(pooled), views), inputs.rows).mean;
-          },
+          ({ pooled, rows, views }) =>
+            weightedMean(centroidLoss(pooled, stopGradient(pooled), views), rows).mean,
         ],
-      })),
+      }),
   };
 };
 
-/** A weight, and what it weighs: left out without a weight. */
-type Term = readonly [weight: number | undefined, value: () => Value];
+/** What the first pass of an encoder made of a whole batch. */
+interface Seen {
+  /** float32[views · size, width]: mean states, view by view. */
+  readonly pooled: Value;
+  /** float32[size]: 1 for a record. */
+  readonly rows: Value;
+  readonly views: number;
+}
 
-/** What an objective gives, with terms added to its loss and logged, given the mean states of its first pass. */
+const firstView = ({ pooled, views }: Seen): Value => splitViews(pooled, views)[0];
+
+/** A weight, and what it weighs: left out without a weight. */
+type Term = readonly [weight: number | undefined, value: (seen: Seen) => Value];
+
+/** What an objective gives, with terms added to its loss and logged. All of the loss is then that of the whole batch. */
 function withTerms<O extends object>(
   objective: Objective<O>,
   options: O,
   inputs: ObjectiveInputs,
-  termsOf: (pooled: Value) => Readonly<Record<string, Term>>,
+  all: Readonly<Record<string, Term>>,
 ): ObjectiveOutputs {
-  const pooled: Value[] = [];
+  const encoded: Value[] = [];
   const outputs = objective.build(options, {
     ...inputs,
     encode(given) {
       const encoding = inputs.encode(given);
-      pooled.push(encoding.pooled);
+      encoded.push(encoding.pooled);
       return encoding;
     },
   });
-  let { loss, metrics } = outputs;
-  for (const [name, [weight, value]] of Object.entries(termsOf(pooled[0]))) {
-    if (!weight) continue;
-    const term = value();
+  const terms = Object.entries(all).filter(([, [weight]]) => weight);
+  if (terms.length === 0) return outputs;
+  const views = staticSize(encoded[0].shape[0]) / inputs.shape.size;
+  const seen = { pooled: inputs.across(encoded[0], views), rows: inputs.across(inputs.rows), views };
+  const whole = wholeMeans(inputs, outputs);
+  let { loss, metrics } = whole;
+  for (const [name, [weight = 0, value]] of terms) {
+    const term = value(seen);
     loss = add(loss, multiply(term, scalar(weight)));
     metrics = { ...metrics, [name]: term };
   }
-  return { ...outputs, loss, metrics };
+  return { ...whole, loss, metrics };
 }

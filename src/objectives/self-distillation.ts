@@ -11,6 +11,7 @@ import {
 } from './masked-autoencoding.js';
 import type { Objective } from './objective.js';
 import { randomPositions, selectRandom } from './random-masking.js';
+import { wholeMeans } from './whole-batch.js';
 
 /** The options of self-distillation. */
 export interface SelfDistillationOptions extends MaskingOptions {
@@ -60,10 +61,11 @@ export const selfDistillation: Objective<SelfDistillationOptions> = {
       );
     }
   },
+  byRecord: () => 'noise and loss',
   ...randomPositions,
   build(options, inputs) {
     const { rows, encode, target } = inputs;
-    const masked = maskedAutoencoding(options, inputs, () => selectRandom(inputs));
+    const { loss, weight, ...masked } = maskedAutoencoding(options, inputs, () => selectRandom(inputs));
     const { states, unreadable } = encode();
     const distances = squaredError(
       states,
@@ -71,11 +73,14 @@ export const selfDistillation: Objective<SelfDistillationOptions> = {
     );
     const real = expand(reshape(rows, [rows.shape[0], 1]), distances.shape);
     const readable: Value = unreadable ? multiply(real, cast(logicalNot(unreadable), 'float32')) : real;
-    const distance = weightedMean(distances, readable).mean;
+    const distance = weightedMean(distances, readable);
+    // Hidden tokens and readable states: the two means are weighted apart.
+    const reconstruction = wholeMeans(inputs, { ...masked, loss, weight });
+    const { loss: teacher_distance } = wholeMeans(inputs, { loss: distance.mean, weight: distance.weight });
     return {
-      ...masked,
-      loss: add(masked.loss, multiply(distance, scalar(options.distillation_weight))),
-      metrics: { reconstruction: masked.loss, teacher_distance: distance },
+      ...reconstruction,
+      loss: add(reconstruction.loss, multiply(teacher_distance, scalar(options.distillation_weight))),
+      metrics: { reconstruction: reconstruction.loss, teacher_distance },
     };
   },
   momentum: ({ restart }, progress) => (progress < restart ? 0 : 1),

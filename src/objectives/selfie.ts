@@ -142,11 +142,11 @@ function withinRecords(
 }
 
 /**
- * The hidden cells that are not missing, float32[batch, k, width], each among all of its column: a group is a column. All of
- * them have the same position.
+ * The hidden cells that are not missing, float32[batch, k, width], each among all of its column in the whole batch: a group is
+ * a column. All of them have the same position.
  */
 function withinColumns(
-  { noise, tokens, rows }: ObjectiveInputs,
+  { noise, tokens, rows, across }: ObjectiveInputs,
   queries: Value,
   { embedded }: Encoding,
   { positions }: Selection,
@@ -156,12 +156,16 @@ function withinColumns(
   const places = expand(reshape(positions, [batch, k, 1]), [batch, k, width]);
   const everywhere = scatterElements(zerosOf(embedded), places, queries, 1, 'none');
   const missing = equal(tokens.ids!, constant(hostTensor('int32', [], Int32Array.of(MISSING_ID))));
-  const byColumn = (x: Value) => transpose(x, x.shape.length === 2 ? [1, 0] : [1, 0, 2]);
+  const byColumn = (own: Value) => {
+    const x = across(own);
+    return transpose(x, x.shape.length === 2 ? [1, 0] : [1, 0, 2]);
+  };
+  const all = across(rows);
   return {
     queries: byColumn(everywhere),
     candidates: byColumn(embedded),
     contents: byColumn(noise.contents),
-    offered: reshape(rows, [1, batch]),
+    offered: reshape(all, [1, all.shape[0]]),
     asked: byColumn(cast(logicalAnd(hidden, logicalNot(missing)), 'float32')),
   };
 }
@@ -183,8 +187,8 @@ export const selfie: Objective<SelfieOptions> = {
     return { masking_ratio, decoder_heads };
   },
   check: checkMasking,
-  // A cell of a table is sought in all records of the batch.
-  byRecord: (_options, { kind }) => (kind === 'fields' ? undefined : 'noise and loss'),
+  // A cell of a table is sought in all records of the batch, and what is equal to it is numbered there.
+  byRecord: (_options, { kind }) => (kind === 'fields' ? 'loss' : 'noise and loss'),
   noise: (options, spec, shape) => ({
     ...randomPositions.noise(options, spec, shape),
     contents: { dtype: 'int32', shape: [shape.size, shape.tokens] },

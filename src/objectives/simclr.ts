@@ -31,6 +31,7 @@ import {
   viewChanges,
   viewDefaults,
   viewNoise,
+  viewsByRecord,
 } from './joint-embedding.js';
 import type { Objective } from './objective.js';
 
@@ -87,11 +88,13 @@ export const simclr: Objective<SimclrOptions> = {
   // Of one record alone each view's other is the only other: the loss is 0 whatever is learned.
   leastRecords: 2,
   check: checkViews,
+  byRecord: viewsByRecord,
   noise: (options, spec, shape) => viewNoise(options, spec, shape, VIEWS),
   draw: (options, spec, _shape, batch, _progress, source) =>
     drawViewNoise(options, spec, batch, VIEWS, source),
   build(options, inputs) {
-    const rows = stackedCopies(inputs.rows, VIEWS);
+    const records = inputs.across(inputs.rows);
+    const rows = stackedCopies(records, VIEWS);
     const projection = project(
       'projector',
       encodeViews(options, inputs, VIEWS),
@@ -101,7 +104,7 @@ export const simclr: Objective<SimclrOptions> = {
     const { mean } = weightedMean(contrastiveLoss(projection, rows, options.temperature), rows);
     return {
       loss: mean,
-      weight: sumAll(inputs.rows),
+      weight: sumAll(records),
       // All others alike: each of the 2n − 1 is as likely.
       marginalLoss: log(subtract(sumAll(rows), scalar(1))),
       metrics: { projection_spread: spread(projection, rows) },

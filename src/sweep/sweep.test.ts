@@ -136,6 +136,32 @@ describe('a sweep', () => {
       expect(own.tensors[name].data, name).toEqual(values);
   });
 
+  it.each(['random', 'halving'] as const)('by parts is the sweep of one process (%s)', async (method) => {
+    const config: SweepConfig = {
+      ...base(),
+      ...probed,
+      search: { 'training.learning_rate': { from: 0.0005, to: 0.02, log: true } },
+      sweep: { method, judge: 'probe', trials: 3, seed: 4, ...(method === 'halving' && { reduction: 2 }) },
+    };
+    const whole = await sweep({ config, out: file(`whole ${method}`) }, {}, runTrial);
+    const out = file(`by parts ${method}`);
+    for (const index of [1, 0]) {
+      const part = await sweep({ config, out, shard: { index, of: 2 } }, {}, runTrial);
+      expect(part.trials.map(({ judged }) => judged.length)).toEqual(index === 0 ? [1, 0, 1] : [0, 1, 0]);
+      expect(part.best).toBeUndefined();
+    }
+    let ran = 0;
+    const joined = await sweep({ config, out }, {}, (...job) => {
+      ran++;
+      return runTrial(...job);
+    });
+    expect(scores(joined)).toEqual(scores(whole));
+    expect(joined.best!.number).toBe(whole.best!.number);
+    // What the parts did is not done again.
+    expect(ran).toBe(whole.trials.flatMap(({ judged }) => judged.slice(1)).length);
+    expect((await openRun(file(`by parts ${method}`, joined.best!.run))).config.training.steps).toBe(12);
+  });
+
   it('goes on where it was killed, with equal scores', async () => {
     const config: SweepConfig = {
       ...base(),

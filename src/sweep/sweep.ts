@@ -2,10 +2,10 @@
  * The verb `sweep`: pretraining with several settings, judged on validation records alone. The main path, top to bottom: which
  * settings, check them all, run and judge trial by trial, each kept when it is done; then the table, the picture and the best.
  */
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { ParsedConfig } from '../config/schema.js';
 import { parseSweep, type Settings, type SweepConfig, withSettings } from '../config/search.js';
+import { defaultThreads } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
 import { hashConfig } from '../files/config-hash.js';
@@ -14,6 +14,7 @@ import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { reportPage } from '../report/page.js';
 import { inputFiles } from '../sources/data-files.js';
+import { isOfShard, type Shard, shardFolder, shardFolders } from '../verbs/shard.js';
 import { resolveTrials } from './check-trials.js';
 import { rungSizes, rungSteps } from './halving.js';
 import { keyImportance } from './importance.js';
@@ -34,6 +35,11 @@ export interface SweepVerbOptions {
   readonly parallel?: number;
   /** Plug-ins that are loaded already. */
   readonly plugins?: readonly string[];
+  /**
+   * Only every n-th trial, with halving no further than the first rung, in a folder of its own within `out`, where a call
+   * without it finds and joins them.
+   */
+  readonly shard?: Shard;
 }
 
 /** What `sweep` did. */
@@ -67,11 +73,12 @@ export async function sweep(
   hooks: Hooks = {},
   run: RunTrial = inProcess,
 ): Promise<SweepSummary> {
-  return holdFolder(options.out, () => sweepInto(options, hooks, run));
+  const out = shardFolder(options.out, options.shard);
+  return holdFolder(out, () => sweepInto({ ...options, out }, hooks, run));
 }
 
 async function sweepInto(
-  { config: asked, out, parallel = 1, plugins: loaded = [] }: SweepVerbOptions,
+  { config: asked, out, parallel = 1, plugins: loaded = [], shard }: SweepVerbOptions,
   { signal, onEvent = () => {} }: Hooks,
   run: RunTrial,
 ): Promise<SweepSummary> {
@@ -95,14 +102,17 @@ async function sweepInto(
   const resolved = await resolveTrials(data, configs, { judge, labels });
   const before = await readRecord(out);
   const record = { data, config: { ...config, sweep: how }, space, judge, rungs };
-  if (before) checkSame(before, record, out);
+  const parts = await partRecords(out);
+  for (const part of before ? [before, ...parts] : parts) checkSame(part, record, out);
   if (before && before.trials.length > settings.length) {
     throw new InputError(
       `${out}: holds ${before.trials.length} trials, more than sweep.trials = ${settings.length}; ask for as many, or name another folder with --out`,
     );
   }
   const trials: Trial[] = settings.map((own, index) => {
-    const kept = before?.trials[index];
+    const known = [before, ...parts].flatMap((part) => part?.trials[index] ?? []);
+    // The first of those that got furthest.
+    const kept = known.toSorted((a, b) => progressOf(b) - progressOf(a))[0];
     if (kept && !kept.killed) return kept;
     const number = index + 1;
     const refused = resolved[index];
@@ -110,7 +120,14 @@ async function sweepInto(
     const trial = { number, run: join('trials', String(number).padStart(3, '0')), settings: own, judged };
     return refused instanceof InputError ? { ...trial, failure: refused.message } : trial;
   });
-  const measure = { metric: before?.metric, higherIsBetter: before?.higherIsBetter, hash: before?.hash };
+  const judgedBefore = [before, ...parts].find((part) => part?.metric !== undefined);
+  const { metric, higherIsBetter, hash } = judgedBefore ?? {};
+  const changed = parts.find((part) => part.hash !== undefined && part.hash !== hash);
+  if (changed)
+    throw new InputError(
+      `${data}: changed between the parts of this sweep; begin a new one with another --out`,
+    );
+  const measure = { metric, higherIsBetter, hash };
   const isBetter = (a: number, b: number) => (measure.higherIsBetter ? a > b : a < b);
   const ranked = (rung: number) =>
     trials
@@ -123,7 +140,7 @@ async function sweepInto(
   const write = () => writeRecord(out, { ...record, ...measure, trials, best: bestOf()?.number });
   await write();
 
-  const threads = Math.max(1, Math.floor(availableParallelism() / parallel));
+  const threads = Math.max(1, Math.floor(defaultThreads() / parallel));
   const warned = new Set<string>();
   let stepped = false;
   const sizes = rungSizes(trials.length, rungs.length, how.reduction ?? REDUCTION);
@@ -194,8 +211,11 @@ async function sweepInto(
   };
 
   for (const rung of rungs.keys()) {
-    if (signal?.aborted) break;
-    const chosen = rung === 0 ? trials : ranked(rung - 1).slice(0, sizes[rung]);
+    if (signal?.aborted || (shard && rung > 0)) break;
+    const chosen =
+      rung === 0
+        ? trials.filter((_, index) => isOfShard(index, shard))
+        : ranked(rung - 1).slice(0, sizes[rung]);
     const missing = chosen.filter(({ judged, failure }) => judged.length <= rung && failure === undefined);
     await inParallel(missing, parallel, signal, (trial) => runOne(trial, rung));
   }
@@ -224,6 +244,7 @@ async function sweepInto(
     }),
     interrupted,
   };
+  if (shard) return { ...summary, best: undefined, next: undefined };
   if (best === undefined) {
     if (interrupted) return summary;
     const [first] = trials;
@@ -233,6 +254,24 @@ async function sweepInto(
   const text = reportPage(await sweepPage({ ...summary, best, space, importance }));
   await writeFileAtomically(page, [new TextEncoder().encode(text)]);
   return { ...summary, files: [...summary.files, page] };
+}
+
+/** How far a trial has come: one that failed goes no further. */
+const progressOf = ({ judged, failure }: Trial): number =>
+  failure === undefined ? judged.length : judged.length + 0.5;
+
+/** What the parts of a sweep did, each in a folder of its own within `out`; the runs are named from there. */
+async function partRecords(out: string): Promise<SweepRecord[]> {
+  const parts: SweepRecord[] = [];
+  for (const folder of await shardFolders(out)) {
+    const part = await readRecord(join(out, folder));
+    if (part === undefined) continue;
+    const trials = part.trials.map((trial) =>
+      progressOf(trial) > 0 ? { ...trial, run: join(folder, trial.run) } : trial,
+    );
+    parts.push({ ...part, trials });
+  }
+  return parts;
 }
 
 /** What comes after a sweep: the test, once, of the best; without labels, its embeddings. */

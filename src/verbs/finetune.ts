@@ -215,7 +215,7 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
       const place = trainings.findIndex((training) => training.shots === shots);
       const { settings } = trainings[place];
       const network = encoderNetwork({ ...run.model, ...networkSettings(settings) });
-      refuseMoments(network.build(spec, 1, network.maxTokens).loss, run.model.encoder.kind, ranks);
+      refuseMoments([network.build(spec, 1, network.maxTokens).loss], run.model.encoder.kind, ranks);
       trainers[place] ??= new LabelledTrainer(
         engine,
         network,

@@ -232,11 +232,12 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
   };
   const restart = restartStep(model, training.steps);
   const trainerOptions = {
-    build: (tokens: number) => pretrainingGraphFor(model, size, tokens),
+    build: (tokens: number) => pretrainingGraphFor(model, size, tokens, ranks),
     weightDecay: training.weight_decay,
     clipNorm: training.clip_norm,
     recompute: training.recompute,
     restarts: restart !== undefined,
+    ranks,
   };
   const trainer = trainerOn(engine, trainerOptions, buckets[0]);
 
@@ -257,6 +258,8 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
     await startTogether(trainer, ranks, runHash(config));
     const { seed } = training;
     const groups = await recordGroups(engine, model, block, { seed, signal: hooks.signal });
+    // They follow from a network, so that machines of several kinds may differ in some.
+    if (groups) await ranks.broadcast(groups);
     if (groups) emit({ type: 'info', message: describeGroups(groups, { training, buckets, groups }, block) });
     if (!stored && writes) {
       await writeRunJson(out, 'tokenizer', tokenizer.toJSON());

@@ -1,4 +1,5 @@
-/** A part of a file's records that one of several processes works on, and the file that it writes. */
+/** A part of some work that one of several processes does, and the file or folder that it writes. */
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
@@ -17,12 +18,32 @@ const partOf = (out: string, { index, of }: Shard) => {
   return { dir: dirname(out), name: `${file.slice(0, dot)}.${index}-of-${of}`, ext: file.slice(dot) };
 };
 
+function checkShard({ index, of }: Shard): void {
+  if (!(Number.isInteger(index) && Number.isInteger(of) && index >= 0 && index < of))
+    throw new InputError(`shard: expected i/n with i from 0 to n - 1, got ${index}/${of}; try 0/${of || 2}`);
+}
+
+/** Whether the i-th of several pieces of work is of a part; all are where there are no parts. */
+export const isOfShard = (i: number, shard: Shard | undefined): boolean =>
+  shard === undefined || i % shard.of === shard.index;
+
+const PARTS = 'parts';
+
+/** The folder of a part within `out`, such as `parts/1-of-4`; `out` itself where there are no parts. Throws InputError for no such part. */
+export function shardFolder(out: string, shard: Shard | undefined): string {
+  if (shard === undefined) return out;
+  checkShard(shard);
+  return join(out, PARTS, `${shard.index}-of-${shard.of}`);
+}
+
+/** The folders of all parts that are in `out`, relative to it. */
+export const shardFolders = async (out: string): Promise<string[]> =>
+  (await readdir(join(out, PARTS)).catch(() => [])).sort().map((name) => join(PARTS, name));
+
 /** The file of a part of `out`: of `e.parquet` the second of four is `e.1-of-4.parquet`. Throws InputError for no such part. */
 export function shardPath(out: string, shard: Shard | undefined): string {
   if (shard === undefined) return out;
-  const { index, of } = shard;
-  if (!(Number.isInteger(index) && Number.isInteger(of) && index >= 0 && index < of))
-    throw new InputError(`shard: expected i/n with i from 0 to n - 1, got ${index}/${of}; try 0/${of || 2}`);
+  checkShard(shard);
   const { dir, name, ext } = partOf(out, shard);
   return join(dir, name + ext);
 }

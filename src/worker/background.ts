@@ -47,6 +47,12 @@ const together: readonly VerbName[] = ['pretrain', 'finetune'];
 /** What each of them does for a part of the records, without the others. */
 const apart: readonly VerbName[] = ['embed', 'predict'];
 
+/** What each of them does a part of, to be joined by the first when all are done. */
+const joined: readonly VerbName[] = ['bench', 'sweep'];
+
+/** Seconds for which one that is done with its part waits for the others; no timer of Node takes more than 24 days. */
+const PATIENCE = 2_000_000;
+
 /**
  * The processes that a launcher started beside this one; undefined for one alone. The thread that opens them is the one that
  * has to take leave. Throws InputError for a verb that they would each do for themselves, into one folder.
@@ -56,18 +62,21 @@ async function openRanks(verb: VerbName, { rankTimeout }: RankOptions = {}): Pro
   if (!launched) return undefined;
   const { launcher, size } = launched;
   if (apart.includes(verb)) return undefined;
-  if (!together.includes(verb)) {
+  if (![...together, ...joined].includes(verb)) {
     throw new InputError(
-      `${verb}: ${launcher} started ${size} processes, and this command is for one; start it alone (several can do ${[...together, ...apart].join(', ')})`,
+      `${verb}: ${launcher} started ${size} processes, and this command is for one; start it alone (several can do ${[...together, ...apart, ...joined].join(', ')})`,
     );
   }
-  return (await import('../cluster/mpi.js')).openMpi(launched, rankTimeout);
+  const timeout = joined.includes(verb) ? PATIENCE : rankTimeout;
+  return (await import('../cluster/mpi.js')).openMpi(launched, timeout);
 }
 
-/** The part of the records that falls to this process, unless it is told which. */
+/** The part of the work that falls to this process, unless it is told which. */
 function ownPart(verb: VerbName): { readonly shard?: Shard } {
   const launched = launchedBy(process.env);
-  return launched && apart.includes(verb) ? { shard: { index: launched.rank, of: launched.size } } : {};
+  return launched && [...apart, ...joined].includes(verb)
+    ? { shard: { index: launched.rank, of: launched.size } }
+    : {};
 }
 
 /** Calls a verb in a worker of its own. Options must be plain data. */
@@ -117,7 +126,11 @@ async function work({ lacunaVerb, options, plugins }: Job): Promise<void> {
       onEvent: (event) => send({ type: 'event', event }),
       ranks,
     };
-    const result = await run({ ...ownPart(lacunaVerb), ...(options as object) } as never, hooks);
+    let result = await run({ ...ownPart(lacunaVerb), ...(options as object) } as never, hooks);
+    if (ranks && joined.includes(lacunaVerb)) {
+      if (await ranks.agree(controller.signal.aborted)) controller.abort();
+      if (ranks.rank === 0) result = await run(options as never, hooks);
+    }
     await ranks?.finalize();
     send({ type: 'result', result });
   } catch (error) {
