@@ -181,8 +181,8 @@ export function configKeys(): ReadonlyMap<string, ConfigKey> {
 function keysOf({ shape }: ReturnType<typeof configSchemas>['user']): [string, ConfigKey][] {
   const { plugins: _, ...sections } = shape;
   return Object.entries(sections).flatMap(([section, type]) =>
-    Object.entries(type.unwrap().shape).map(([name, optional]): [string, ConfigKey] => {
-      const key = optional.unwrap();
+    Object.entries(type.def.innerType.shape).map(([name, optional]): [string, ConfigKey] => {
+      const key = optional.def.innerType;
       const { description = '', examples } = z.globalRegistry.get(key) ?? {};
       const full = `${section}.${name}`;
       return [
@@ -221,7 +221,9 @@ function kindOf(schema: z.core.$ZodType): Pick<ConfigKey, 'type' | 'items' | 'ch
     case 'string':
       return { type: definition.type, choices: [] };
     default:
-      throw new Error(`a key is a number, true or false, a text, one of some names or a list, not ${definition.type}`);
+      throw new Error(
+        `a key is a number, true or false, a text, one of some names or a list, not ${definition.type}`,
+      );
   }
 }
 
@@ -242,7 +244,9 @@ function expectation(schema: z.core.$ZodType): string {
 
 /** A bound of a number in words; undefined for other checks. */
 function boundOf(definition: z.core.$ZodCheckDef): string | undefined {
-  const { check, value, inclusive } = definition as z.core.$ZodCheckGreaterThanDef | z.core.$ZodCheckLessThanDef;
+  const { check, value, inclusive } = definition as
+    | z.core.$ZodCheckGreaterThanDef
+    | z.core.$ZodCheckLessThanDef;
   if (check === 'greater_than') return inclusive ? `of at least ${value}` : `above ${value}`;
   if (check === 'less_than') return inclusive ? `at most ${value}` : `below ${value}`;
   return undefined;
