@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { unzipSync, type Zippable, zipSync } from 'fflate';
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -110,6 +111,34 @@ describe.runIf(chromium)('in a page', async () => {
       await page.close();
     });
   }
+
+  it('loads less than 150 KB of compressed code to look at a table and learn from it', {
+    timeout: 300_000,
+  }, async () => {
+    const [sample] = await samples();
+    const page = await newPage();
+    const loaded = new Set<string>();
+    page.on('request', (request) => {
+      if (/worker(-\w+)?\.js$/.test(request.url())) loaded.add(request.url());
+    });
+    const rows = await page.evaluate(
+      async ({ name, text }) => {
+        const lacuna = await open({ storage: 'memory' });
+        const { source } = await lacuna.inspect({ data: new File([text], name) });
+        lacuna.close();
+        return source.rows;
+      },
+      { name: sample.name, text: sample.text },
+    );
+    await trainInPage(page, { ...sample, out: 'small', config: configOf(sample, { steps: 2 }) });
+    let size = 0;
+    for (const url of loaded) size += gzipSync(await (await fetch(url)).arrayBuffer(), { level: 9 }).length;
+    console.info(`${loaded.size} files of code, ${size} bytes compressed`);
+    expect(rows).toBe(800);
+    expect(loaded.size).toBeGreaterThan(10);
+    expect(size).toBeLessThan(150_000);
+    await page.close();
+  });
 
   it('goes on after the page was closed, bit for bit, and the run opens in Node', {
     timeout: 300_000,
