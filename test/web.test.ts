@@ -8,10 +8,11 @@ import type { Page } from 'playwright-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ProgressEvent, StepEvent } from '../src/learning/progress-event.js';
 import { embed } from '../src/verbs/embed.js';
+import { inspect } from '../src/verbs/inspect.js';
 import { pretrain } from '../src/verbs/pretrain.js';
 import type { openLacuna } from '../src/web/index.js';
 import { openChromium } from './chromium.js';
-import { type Sample, samples } from './web-samples.js';
+import { mediaSamples, type Sample, samples } from './web-samples.js';
 
 const chromium = await openChromium();
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-web-'));
@@ -108,6 +109,62 @@ describe.runIf(chromium)('in a page', async () => {
       );
       expect(wasm).toBeLessThan(1e-6);
       expect(webgpu).toBeLessThan(1e-5);
+      await page.close();
+    });
+  }
+
+  for (const { name, files, config } of await mediaSamples()) {
+    it(`reads ${name} as in Node, to the cell`, { timeout: 300_000 }, async () => {
+      const alone = files.length === 1;
+      const training = { steps: 10, batch_size: 8, log_steps: 1, valid_steps: 5 };
+      const page = await newPage();
+      const inPage = await page.evaluate(
+        async ({ name, files, alone, config }) => {
+          const lacuna = await open({ threads: 2, storage: 'memory' });
+          const given = files.map(({ path, content }) => {
+            const file = new File([Uint8Array.from(content)], path.split('/').at(-1)!);
+            return Object.defineProperty(file, 'webkitRelativePath', { value: `${name}/${path}` });
+          });
+          const data = alone ? given[0] : given;
+          const { source, schema, tokens, tokenizer } = await lacuna.inspect({ data });
+          const losses: [number, number][] = [];
+          await lacuna.pretrain(
+            { data, out: 'run', config },
+            { onEvent: (event) => void (event.type === 'step' && losses.push([event.step, event.loss])) },
+          );
+          lacuna.close();
+          return { columns: source.columns, rows: source.rows, schema, tokens, tokenizer, losses };
+        },
+        {
+          name,
+          files: files.map(({ path, content }) => ({ path, content: [...content] })),
+          alone,
+          config: { ...config, training },
+        },
+      );
+      for (const { path, content } of files) {
+        const place = join(folder, alone ? '' : name, path);
+        mkdirSync(dirname(place), { recursive: true });
+        writeFileSync(place, content);
+      }
+      const data = join(folder, name);
+      const { source, schema, tokens, tokenizer } = await inspect({ data });
+      const events: ProgressEvent[] = [];
+      const out = join(folder, `${name}-run`);
+      await pretrain(
+        { data, out, config: { ...config, training } },
+        { onEvent: (event) => events.push(event) },
+      );
+      const sent = JSON.stringify({ columns: source.columns, rows: source.rows, schema, tokens, tokenizer });
+      const { losses, ...seen } = inPage;
+      expect(JSON.stringify(seen)).toBe(sent);
+      expect(losses).toHaveLength(10);
+      expect(
+        difference(
+          losses,
+          stepsOf(events).map(({ step, loss }) => [step, loss]),
+        ),
+      ).toBeLessThan(1e-6);
       await page.close();
     });
   }
