@@ -80,6 +80,12 @@ export const configurations = {
   },
 };
 
+/** What is trained in a page. @type {Configuration} */
+export const inPage = {
+  model: modelWith(letters(32, 64), { kind: 'transformer', width: 128, heads: 8 }, 0.15),
+  batch: 16,
+};
+
 /** The configuration of that name; where there is none, ends the program with the names of those there are. */
 export function configurationNamed(/** @type {string} */ name) {
   const found = configurations[name];

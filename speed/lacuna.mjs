@@ -5,8 +5,8 @@ import { nodeEngine } from '../dist/engine/node.js';
 import { webgpuEngine } from '../dist/engine/webgpu.js';
 import { Embedder, encoderParameters } from '../dist/finetuning/frozen-encoder.js';
 import { version } from '../dist/version.js';
-import { trainerOf } from './trainer.mjs';
-import { batchOfWorkload, readWorkload } from './workload.mjs';
+import { batchOfWorkload, trainerOf } from './trainer.mjs';
+import { readWorkload } from './workload.mjs';
 
 const [folder, threads, variant] = process.argv.slice(2);
 const files = await readWorkload(folder);

@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import ort from 'onnxruntime-node';
 import { nodeEngine } from '../dist/engine/node.js';
 import { webgpuEngine } from '../dist/engine/webgpu.js';
-import { trainerOf } from './trainer.mjs';
-import { batchOfWorkload, readWorkload } from './workload.mjs';
+import { batchOfWorkload, trainerOf } from './trainer.mjs';
+import { readWorkload } from './workload.mjs';
 
 /** @typedef {{ cat: string, name: string, dur: number, args: { provider?: string } }} TraceEvent */
 

@@ -7,7 +7,8 @@ import { nodeEngine } from '../dist/engine/node.js';
 import { pretrainingGraphFor } from '../dist/learning/self-supervision.js';
 import { Trainer } from '../dist/learning/trainer.js';
 import { configurationNamed, configurations } from './configurations.mjs';
-import { batchOfWorkload, readWorkload, writeWorkload } from './workload.mjs';
+import { batchOfWorkload } from './trainer.mjs';
+import { readWorkload, writeWorkload } from './workload.mjs';
 
 const HELP = `npm run speed -- profile CONFIGURATION [options]
 

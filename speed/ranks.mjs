@@ -12,8 +12,8 @@ import { openMpi } from '../dist/cluster/mpi.js';
 import { nodeEngine } from '../dist/engine/node.js';
 import { hostTensor } from '../dist/tensor/tensor.js';
 import { configurationNamed, configurations } from './configurations.mjs';
-import { trainerOf } from './trainer.mjs';
-import { batchOfWorkload, readWorkload, writeWorkload } from './workload.mjs';
+import { batchOfWorkload, trainerOf } from './trainer.mjs';
+import { readWorkload, writeWorkload } from './workload.mjs';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,

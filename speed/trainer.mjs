@@ -32,6 +32,17 @@ export function trainerOf({ workload, weights }, engine, { recompute = false, de
   return trainer;
 }
 
+/** The tensors of one batch, by the names of the graph's inputs. */
+export const batchOfWorkload = (
+  /** @type {Readonly<import('./workload.mjs').Tensors>} */ batches,
+  /** @type {number} */ index,
+) =>
+  Object.fromEntries(
+    Object.entries(batches)
+      .filter(([name]) => name.startsWith(`${index}.`))
+      .map(([name, tensor]) => [name.slice(`${index}.`.length), tensor]),
+  );
+
 /** The device that was asked for; where there is no such, ends the program with the names of those there are. */
 export function deviceNamed(/** @type {string} */ name) {
   if (name === 'cpu' || name === 'webgpu') return name;

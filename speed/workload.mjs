@@ -110,11 +110,3 @@ export async function readWorkload(/** @type {string} */ folder) {
     records: await tensors('records.safetensors'),
   };
 }
-
-/** The tensors of one batch, by the names of the graph's inputs. */
-export const batchOfWorkload = (/** @type {Readonly<Tensors>} */ batches, /** @type {number} */ index) =>
-  Object.fromEntries(
-    Object.entries(batches)
-      .filter(([name]) => name.startsWith(`${index}.`))
-      .map(([name, tensor]) => [name.slice(`${index}.`.length), tensor]),
-  );

@@ -1,9 +1,10 @@
 /** The page in Chromium, from a sample to what is taken along, with its server stopped in the middle. */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { serveFolder } from '../web/file-server.mjs';
 import { bundlePage } from '../web/page-bundle.mjs';
@@ -120,6 +121,49 @@ describe.runIf(chromiumPath)('the page', () => {
     await page.close();
   });
 
+  it('learns from a folder of images, and shows them', { timeout: 300_000 }, async () => {
+    const images = join(folder, 'shapes');
+    for (const [label, colour] of [
+      ['red', '#c02010'],
+      ['blue', '#1030c0'],
+    ] as const) {
+      mkdirSync(join(images, label), { recursive: true });
+      for (let i = 0; i < 20; i++) {
+        const mark = sharp({
+          create: { width: 3 + (i % 5), height: 4, channels: 3, background: colour },
+        }).png();
+        const image = sharp({ create: { width: 16, height: 16, channels: 3, background: '#f0f0e0' } });
+        const content = await image
+          .composite([{ input: await mark.toBuffer(), left: i % 9, top: (3 * i) % 12 }])
+          .png()
+          .toBuffer();
+        writeFileSync(join(images, label, `${i}.png`), content);
+      }
+    }
+    const page = await openPage();
+    await page.locator('input:enabled[webkitdirectory]').setInputFiles(images);
+    await page.getByText(/^shapes, 40 files, .* 40 records/).waitFor();
+    await page.getByLabel('Encoder').selectOption('small');
+    await page.getByLabel('Steps', { exact: true }).fill('10');
+    await click(page, 'Start learning');
+    await page.getByRole('button', { name: 'Done' }).waitFor();
+    await page.getByText('40 records, those alike').waitFor();
+    await page.locator('canvas[role=application]').press('n');
+    await page.locator('.details img').waitFor();
+    expect(await page.locator('.details img').getAttribute('alt')).toMatch(/^(red|blue).\d+\.png$/);
+    const shown = page.locator('.details img');
+    await shown.evaluate((image) => (image as unknown as { decode(): Promise<void> }).decode());
+    expect(await shown.evaluate((image) => (image as unknown as { naturalWidth: number }).naturalWidth)).toBe(
+      16,
+    );
+    expect(await barriers(page)).toEqual([]);
+    await page.reload();
+    await page.getByText(/^Kept from an earlier visit: shapes, 40 files/).waitFor();
+    await page.getByText('40 records, those alike').waitFor();
+    expect(errors).toEqual([]);
+    await page.close();
+  });
+
   it('cannot ask another origin, not even from its worker', { timeout: WAIT }, async () => {
     const page = await openPage();
     await page.getByText('Kept from an earlier visit').waitFor();
@@ -133,5 +177,31 @@ describe.runIf(chromiumPath)('the page', () => {
     for (const worker of page.workers()) expect(await worker.evaluate(ask, other.url)).toBe('refused');
     expect(other.asked).toEqual([]);
     await page.close();
+  });
+
+  it('computes on a GPU where there is one and it is asked to', { timeout: 300_000 }, async () => {
+    const served = await serveFolder(folder, 0);
+    const onGpu = await openChromium([
+      '--enable-unsafe-webgpu',
+      '--use-webgpu-adapter=swiftshader',
+      '--enable-features=Vulkan',
+    ]);
+    const page = await onGpu.newPage();
+    page.setDefaultTimeout(240_000);
+    await page.goto(served.url);
+    await page.getByText('Ready.').waitFor();
+    const lines = Array.from({ length: 60 }, (_, i) => `${(i * 7) % 13},${'xyz'[i % 3]},${(i * i) % 17}`);
+    const buffer = Buffer.from(`a,b,c\n${lines.join('\n')}\n`);
+    await page.getByLabel('Choose a file').setInputFiles({ name: 'small.csv', mimeType: 'text/csv', buffer });
+    await page.getByLabel('Encoder').selectOption('small');
+    await page.getByLabel('Compute on').selectOption('the GPU');
+    expect(await barriers(page)).toEqual([]);
+    await page.getByLabel('Steps', { exact: true }).fill('10');
+    await click(page, 'Start learning');
+    await page.getByText(/^on webgpu/).waitFor();
+    await page.getByRole('button', { name: 'Done' }).waitFor();
+    await page.getByText('60 records, those alike').waitFor();
+    await onGpu.close();
+    served.server.close();
   });
 });

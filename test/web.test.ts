@@ -2,15 +2,17 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { unzipSync, type Zippable, zipSync } from 'fflate';
 import type { Page } from 'playwright-core';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { ProgressEvent, StepEvent } from '../src/learning/progress-event.js';
 import { embed } from '../src/verbs/embed.js';
+import { inspect } from '../src/verbs/inspect.js';
 import { pretrain } from '../src/verbs/pretrain.js';
 import type { openLacuna } from '../src/web/index.js';
 import { openChromium } from './chromium.js';
-import { type Sample, samples } from './web-samples.js';
+import { mediaSamples, type Sample, samples } from './web-samples.js';
 
 const chromium = await openChromium();
 const folder = mkdtempSync(join(tmpdir(), 'lacuna-web-'));
@@ -110,6 +112,90 @@ describe.runIf(chromium)('in a page', async () => {
       await page.close();
     });
   }
+
+  for (const { name, files, config } of await mediaSamples()) {
+    it(`reads ${name} as in Node, to the cell`, { timeout: 300_000 }, async () => {
+      const alone = files.length === 1;
+      const training = { steps: 10, batch_size: 8, log_steps: 1, valid_steps: 5 };
+      const page = await newPage();
+      const inPage = await page.evaluate(
+        async ({ name, files, alone, config }) => {
+          const lacuna = await open({ threads: 2, storage: 'memory' });
+          const given = files.map(({ path, content }) => {
+            const file = new File([Uint8Array.from(content)], path.split('/').at(-1)!);
+            return Object.defineProperty(file, 'webkitRelativePath', { value: `${name}/${path}` });
+          });
+          const data = alone ? given[0] : given;
+          const { source, schema, tokens, tokenizer } = await lacuna.inspect({ data });
+          const losses: [number, number][] = [];
+          await lacuna.pretrain(
+            { data, out: 'run', config },
+            { onEvent: (event) => void (event.type === 'step' && losses.push([event.step, event.loss])) },
+          );
+          lacuna.close();
+          return { columns: source.columns, rows: source.rows, schema, tokens, tokenizer, losses };
+        },
+        {
+          name,
+          files: files.map(({ path, content }) => ({ path, content: [...content] })),
+          alone,
+          config: { ...config, training },
+        },
+      );
+      for (const { path, content } of files) {
+        const place = join(folder, alone ? '' : name, path);
+        mkdirSync(dirname(place), { recursive: true });
+        writeFileSync(place, content);
+      }
+      const data = join(folder, name);
+      const { source, schema, tokens, tokenizer } = await inspect({ data });
+      const events: ProgressEvent[] = [];
+      const out = join(folder, `${name}-run`);
+      await pretrain(
+        { data, out, config: { ...config, training } },
+        { onEvent: (event) => events.push(event) },
+      );
+      const sent = JSON.stringify({ columns: source.columns, rows: source.rows, schema, tokens, tokenizer });
+      const { losses, ...seen } = inPage;
+      expect(JSON.stringify(seen)).toBe(sent);
+      expect(losses).toHaveLength(10);
+      expect(
+        difference(
+          losses,
+          stepsOf(events).map(({ step, loss }) => [step, loss]),
+        ),
+      ).toBeLessThan(1e-6);
+      await page.close();
+    });
+  }
+
+  it('loads less than 150 KB of compressed code to look at a table and learn from it', {
+    timeout: 300_000,
+  }, async () => {
+    const [sample] = await samples();
+    const page = await newPage();
+    const loaded = new Set<string>();
+    page.on('request', (request) => {
+      if (/worker(-\w+)?\.js$/.test(request.url())) loaded.add(request.url());
+    });
+    const rows = await page.evaluate(
+      async ({ name, text }) => {
+        const lacuna = await open({ storage: 'memory' });
+        const { source } = await lacuna.inspect({ data: new File([text], name) });
+        lacuna.close();
+        return source.rows;
+      },
+      { name: sample.name, text: sample.text },
+    );
+    await trainInPage(page, { ...sample, out: 'small', config: configOf(sample, { steps: 2 }) });
+    let size = 0;
+    for (const url of loaded) size += gzipSync(await (await fetch(url)).arrayBuffer(), { level: 9 }).length;
+    console.info(`${loaded.size} files of code, ${size} bytes compressed`);
+    expect(rows).toBe(800);
+    expect(loaded.size).toBeGreaterThan(10);
+    expect(size).toBeLessThan(150_000);
+    await page.close();
+  });
 
   it('goes on after the page was closed, bit for bit, and the run opens in Node', {
     timeout: 300_000,

@@ -28,6 +28,13 @@ const RUNTIME_FILES = [
   'ort-wasm-simd-threaded.wasm',
 ];
 
+/** Kept with the page once a GPU has been computed on. */
+const GPU_FILES = [
+  'ort.webgpu.bundle.min.mjs',
+  'ort-wasm-simd-threaded.asyncify.mjs',
+  'ort-wasm-simd-threaded.asyncify.wasm',
+];
+
 /** Molecules of openchemlib's lists of risks, every second one. */
 async function moleculeSample() {
   const { loadRiskMolecules } = await import('../dist/demo/molecules.js');
@@ -58,7 +65,7 @@ export async function bundlePage(outdir) {
     logLevel: 'warning',
   });
   await bundleWorker(outdir);
-  for (const file of RUNTIME_FILES) copyFileSync(join(runtime, file), join(outdir, file));
+  for (const file of [...RUNTIME_FILES, ...GPU_FILES]) copyFileSync(join(runtime, file), join(outdir, file));
   for (const file of readdirSync(join(page, 'samples')))
     if (file.endsWith('.csv')) copyFileSync(join(page, 'samples', file), join(outdir, 'samples', file));
   writeFileSync(join(outdir, 'samples/molecules.csv'), await moleculeSample());
@@ -80,7 +87,8 @@ export async function bundlePage(outdir) {
     format: 'iife',
     target: 'es2022',
     define: {
-      FILES: JSON.stringify(['./', ...files]),
+      FILES: JSON.stringify(['./', ...files.filter((file) => !GPU_FILES.includes(file))]),
+      GPU_FILES: JSON.stringify(GPU_FILES),
       VERSION: JSON.stringify(sum.digest('hex').slice(0, 16)),
       POLICY: JSON.stringify(POLICY),
     },

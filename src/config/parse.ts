@@ -169,24 +169,6 @@ export interface ConfigKey {
   readonly expected: string;
 }
 
-/** The part of JSON Schema that the configuration uses. */
-const keySchema = z.object({
-  type: z.enum(['integer', 'number', 'boolean', 'string', 'array']),
-  enum: z.array(z.string()).default([]),
-  items: z.object({ type: z.enum(['integer', 'string']) }).optional(),
-  minimum: z.number().optional(),
-  maximum: z.number().optional(),
-  exclusiveMinimum: z.number().optional(),
-  exclusiveMaximum: z.number().optional(),
-  description: z.string(),
-  examples: z.array(z.unknown()),
-});
-const sectionsSchema = z.object({
-  properties: z
-    .object({ plugins: z.unknown().optional() })
-    .catchall(z.object({ properties: z.record(z.string(), keySchema) })),
-});
-
 let known: { schema: unknown; keys: ReadonlyMap<string, ConfigKey> } | undefined;
 
 /** Every key of a user's configuration by its full name, in the order of the schema. */
@@ -196,11 +178,12 @@ export function configKeys(): ReadonlyMap<string, ConfigKey> {
   return known.keys;
 }
 
-function keysOf(schema: z.ZodType): [string, ConfigKey][] {
-  const { plugins: _, ...sections } = sectionsSchema.parse(z.toJSONSchema(schema)).properties;
-  return Object.entries(sections).flatMap(([section, { properties }]) =>
-    Object.entries(properties).map(([name, key]): [string, ConfigKey] => {
-      const { type, items, enum: choices, description, examples } = key;
+function keysOf({ shape }: ReturnType<typeof configSchemas>['user']): [string, ConfigKey][] {
+  const { plugins: _, ...sections } = shape;
+  return Object.entries(sections).flatMap(([section, type]) =>
+    Object.entries(type.def.innerType.shape).map(([name, optional]): [string, ConfigKey] => {
+      const key = optional.def.innerType;
+      const { description = '', examples } = z.globalRegistry.get(key) ?? {};
       const full = `${section}.${name}`;
       return [
         full,
@@ -208,11 +191,9 @@ function keysOf(schema: z.ZodType): [string, ConfigKey][] {
           key: full,
           section: section as Section,
           name,
-          type,
-          ...(items && { items: items.type }),
-          choices,
+          ...kindOf(key),
           description,
-          example: examples[0],
+          example: (examples as readonly unknown[])[0],
           expected: expectation(key),
         },
       ];
@@ -220,20 +201,55 @@ function keysOf(schema: z.ZodType): [string, ConfigKey][] {
   );
 }
 
-function expectation(schema: z.infer<typeof keySchema>): string {
-  if (schema.enum.length > 0) return `one of ${schema.enum.join(', ')}`;
-  if (schema.type === 'boolean') return 'true or false';
-  if (schema.type === 'array')
-    return schema.items?.type === 'integer' ? 'a list of whole numbers' : 'a list of names';
-  if (schema.type === 'string') return 'a name';
-  const { minimum, maximum = Number.MAX_SAFE_INTEGER, exclusiveMinimum, exclusiveMaximum } = schema;
-  const bounds = [
-    minimum !== undefined && `of at least ${minimum}`,
-    exclusiveMinimum !== undefined && `above ${exclusiveMinimum}`,
-    maximum < Number.MAX_SAFE_INTEGER && `at most ${maximum}`,
-    exclusiveMaximum !== undefined && `below ${exclusiveMaximum}`,
-  ].filter((bound) => bound !== false);
-  return `a ${schema.type === 'integer' ? 'whole number' : 'number'} ${bounds.join(' and ')}`;
+/** The definition that zod keeps of a schema, without what makes it optional. */
+function definitionOf(schema: z.core.$ZodType): z.core.$ZodTypes['_zod']['def'] {
+  const definition = (schema as z.core.$ZodTypes)._zod.def;
+  return 'innerType' in definition ? definitionOf(definition.innerType) : definition;
+}
+
+/** What a key takes. Throws for a schema that no key has. */
+function kindOf(schema: z.core.$ZodType): Pick<ConfigKey, 'type' | 'items' | 'choices'> {
+  const definition = definitionOf(schema);
+  switch (definition.type) {
+    case 'enum':
+      return { type: 'string', choices: Object.values(definition.entries).map(String) };
+    case 'array':
+      return { type: 'array', items: itemsOf(definition.element), choices: [] };
+    case 'number':
+      return { type: isInteger(definition) ? 'integer' : 'number', choices: [] };
+    case 'boolean':
+    case 'string':
+      return { type: definition.type, choices: [] };
+    default:
+      throw new Error(
+        `a key is a number, true or false, a text, one of some names or a list, not ${definition.type}`,
+      );
+  }
+}
+
+const itemsOf = (element: z.core.$ZodType): ConfigKey['items'] =>
+  definitionOf(element).type === 'number' ? 'integer' : 'string';
+
+const isInteger = (definition: object): boolean => 'format' in definition && definition.format === 'safeint';
+
+function expectation(schema: z.core.$ZodType): string {
+  const { type, items, choices } = kindOf(schema);
+  if (choices.length > 0) return `one of ${choices.join(', ')}`;
+  if (type === 'boolean') return 'true or false';
+  if (type === 'array') return items === 'integer' ? 'a list of whole numbers' : 'a list of names';
+  if (type === 'string') return 'a name';
+  const bounds = (definitionOf(schema).checks ?? []).flatMap((check) => boundOf(check._zod.def) ?? []);
+  return `a ${type === 'integer' ? 'whole number' : 'number'} ${bounds.join(' and ')}`;
+}
+
+/** A bound of a number in words; undefined for other checks. */
+function boundOf(definition: z.core.$ZodCheckDef): string | undefined {
+  const { check, value, inclusive } = definition as
+    | z.core.$ZodCheckGreaterThanDef
+    | z.core.$ZodCheckLessThanDef;
+  if (check === 'greater_than') return inclusive ? `of at least ${value}` : `above ${value}`;
+  if (check === 'less_than') return inclusive ? `at most ${value}` : `below ${value}`;
+  return undefined;
 }
 
 function check<T>(schema: z.ZodType<T>, input: unknown, where: Where): T {

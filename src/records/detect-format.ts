@@ -1,5 +1,6 @@
 /** Which format a file has, by its name and its first bytes, which must not contradict each other. */
 import { InputError } from '../errors.js';
+import { isNpy } from '../tensor/npy-header.js';
 import type { ByteFile } from './bytes/byte-file.js';
 import { contentHead } from './bytes/bytes.js';
 import {
@@ -12,10 +13,7 @@ import {
 import { type RefusedFile, refusedContent, refusedName } from './bytes/refused.js';
 import { isZip, type ZipMember, zipMembers } from './bytes/zip.js';
 import { type FormatName, formatExtensions, formatNamed } from './formats.js';
-import { isArrow } from './readers/arrow.js';
-import { isIdx } from './readers/idx.js';
-import { isOneObject } from './readers/json-table.js';
-import { isNpy } from './readers/npy.js';
+import { isArrow, isIdx, isLmdb } from './magic.js';
 
 const HEAD_BYTES = 4096;
 
@@ -31,18 +29,6 @@ export const TEXT_FORMATS: ReadonlySet<FormatName> = new Set([
   'ts',
   'sdf',
 ] satisfies FormatName[]);
-
-/** The mark of an LMDB data file, on its first page. */
-export const LMDB_MAGIC = 0xbeef_c0de;
-
-/** Whether the first bytes of a file are those of an LMDB data file, of whichever version or machine. */
-export function isLmdb(head: Uint8Array): boolean {
-  const view = new DataView(head.buffer, head.byteOffset, head.length);
-  return [8, 12, 16].some((at) => {
-    if (head.length < at + 4) return false;
-    return view.getUint32(at, true) === LMDB_MAGIC || view.getUint32(at) === LMDB_MAGIC;
-  });
-}
 
 /**
  * Throws InputError for an empty file, an unknown format, and a content that contradicts the name or the format asked for.
@@ -85,7 +71,9 @@ export async function detectFormat(file: ByteFile, given?: FormatName): Promise<
   const first = firstText(head)[0];
   if (first === '[') return 'json';
   if (first !== '{') return format;
-  return named !== 'jsonl' && (await isOneObject(file)) ? 'json' : 'jsonl';
+  if (named === 'jsonl') return 'jsonl';
+  const { isOneObject } = await import('./readers/json-table.js');
+  return (await isOneObject(file)) ? 'json' : 'jsonl';
 }
 
 /** Throws InputError for a name that tells of a compression which the content has not. */

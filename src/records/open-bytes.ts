@@ -12,15 +12,6 @@ import { detectFormat, TEXT_FORMATS } from './detect-format.js';
 import { type FormatName, formatNamed, formatNames } from './formats.js';
 import type { Reader } from './reader.js';
 import type { ReaderOptions } from './reader-options.js';
-import { arrowReader } from './readers/arrow.js';
-import { delimitedReader } from './readers/delimited.js';
-import { fastaReader } from './readers/fasta.js';
-import { idxReader } from './readers/idx.js';
-import { jsonReader } from './readers/json.js';
-import { jsonlReader } from './readers/jsonl.js';
-import { linesReader } from './readers/lines.js';
-import { npyReader, npzReader } from './readers/npy.js';
-import { tsReader } from './readers/ts.js';
 import type { BadRecord, ColumnInfo, DataSource, RecordBatch } from './record-batch.js';
 
 /** What a user may say of a file; the rest is found out. */
@@ -40,24 +31,25 @@ export interface OpenOptions extends ReadingWishes {
   readonly report?: (bad: BadRecord) => void;
 }
 
-/** A file's reader by format; a format that is missing here is read on a disk alone. */
+/** A file's reader by format, loaded with the first such file; a format that is missing here is read on a disk alone. */
 export const byteReaders: Partial<
   Record<FormatName, (file: ByteFile, options: OpenOptions) => Reader | Promise<Reader>>
 > = {
-  csv: (file, options) => delimitedReader(file, 'csv', options),
-  tsv: (file, options) => delimitedReader(file, 'tsv', options),
-  // Its libraries are loaded with the first such file.
+  csv: async (file, options) =>
+    (await import('./readers/delimited.js')).delimitedReader(file, 'csv', options),
+  tsv: async (file, options) =>
+    (await import('./readers/delimited.js')).delimitedReader(file, 'tsv', options),
   parquet: async (file) => (await import('./readers/parquet.js')).parquetReader(file),
-  jsonl: jsonlReader,
-  json: jsonReader,
-  fasta: fastaReader,
-  lines: (file) => linesReader(file),
-  smiles: (file) => linesReader(file, { firstWord: true }),
-  ts: tsReader,
-  npy: npyReader,
-  npz: npzReader,
-  arrow: arrowReader,
-  idx: (images) => idxReader({ images }),
+  jsonl: async (file) => (await import('./readers/jsonl.js')).jsonlReader(file),
+  json: async (file, options) => (await import('./readers/json.js')).jsonReader(file, options),
+  fasta: async (file) => (await import('./readers/fasta.js')).fastaReader(file),
+  lines: async (file) => (await import('./readers/lines.js')).linesReader(file),
+  smiles: async (file) => (await import('./readers/lines.js')).linesReader(file, { firstWord: true }),
+  ts: async (file) => (await import('./readers/ts.js')).tsReader(file),
+  npy: async (file) => (await import('./readers/npy.js')).npyReader(file),
+  npz: async (file) => (await import('./readers/npy.js')).npzReader(file),
+  arrow: async (file) => (await import('./readers/arrow.js')).arrowReader(file),
+  idx: async (images) => (await import('./readers/idx.js')).idxReader({ images }),
 };
 
 /**

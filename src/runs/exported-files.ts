@@ -6,45 +6,19 @@ import type { Config } from '../config/schema.js';
 import { LacunaError } from '../errors.js';
 import { MANIFEST, writeListed } from '../files/manifest.js';
 import { predictionProgram } from '../finetuning/predicted-graph.js';
-import type { Program } from '../graph/index.js';
-import { encoderGraph, type ModelConfig } from '../learning/model.js';
 import { encodeProgram } from '../onnx/encode.js';
 import { type LabelSpec, predictedNumbers } from '../scoring/labels.js';
 import { encodeSafetensors } from '../tensor/safetensors.js';
 import { elementCount, type HostTensor } from '../tensor/tensor.js';
-import type { Tokenizer, TokenizerKind } from '../tokenizers/index.js';
+import type { TokenizerKind } from '../tokenizers/index.js';
 import { version } from '../version.js';
 import { RECORD_FILE } from './card-example.js';
+import { encoderBytes, metadataOf } from './encoder-file.js';
 import { jsonBytes, type Run, runFile } from './folder.js';
 import type { LearnedLabels } from './labels.js';
 import { readMetrics } from './metrics-log.js';
 import { type ModelCardFacts, modelCard } from './model-card.js';
 import { readScores } from './scores.js';
-
-/** The encoder for batches of any size: the tokens of a batch → `embedding` float32[batch, width] and all states. */
-function encoderProgram(model: Pick<ModelConfig, 'spec' | 'encoder'>): Program {
-  const { pooled, states } = encoderGraph(model, 'batch', model.spec.maxTokens);
-  return { name: 'encoder', outputs: { embedding: pooled, states } };
-}
-
-/** What a model file says of itself. */
-const metadataOf = ({ encoder }: Pick<ModelConfig, 'encoder'>, tokenizer: Tokenizer) => ({
-  lacuna: version,
-  tokenizer: JSON.stringify(tokenizer.toJSON()),
-  specification: JSON.stringify(tokenizer.spec),
-  encoder: JSON.stringify(encoder),
-});
-
-/** The encoder with its parameters as the bytes of an ONNX model, whose metadata says how records become its inputs. */
-export const encoderBytes = (
-  model: Pick<ModelConfig, 'spec' | 'encoder'>,
-  tokenizer: Tokenizer,
-  parameters: Readonly<Record<string, HostTensor>>,
-): Uint8Array =>
-  encodeProgram(encoderProgram(model), {
-    parameters: (name) => parameters[name],
-    metadata: metadataOf(model, tokenizer),
-  });
 
 /** The files of an export, as far as it has them. */
 export const exportedFiles = {

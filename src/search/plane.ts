@@ -1,6 +1,7 @@
-/** Vectors on a plane, those that are alike beside each other: UMAP (McInnes, Healy & Melville, 2018), by umap-js. */
+/** Vectors on a plane, those that are alike beside each other. */
 import { random } from '../tensor/random.js';
 import type { Neighbors } from './nearest-neighbors.js';
+import { epochsOf, fuzzyEdges, unfold } from './umap.js';
 
 /** After what has arrived meanwhile, such as a message to stop; a page has timers alone. */
 const laterOn: (then: (value: unknown) => void) => unknown =
@@ -35,39 +36,18 @@ export async function onPlane(
   const n = rows.length / dimension;
   const begin = principalPlane(rows, dimension, seed);
   if (n < FEWEST) return scaled(begin);
-  const {
-    default: { UMAP },
-  } = await import('umap-js');
-  const source = random(seed, 'map');
-  const { k } = neighbors;
-  const umap = new UMAP({ nNeighbors: Math.min(k, n - 1), random: () => source.uniform() });
-  const range = Array.from({ length: n }, (_, row) => row);
-  const of = (row: number) => Array.from(neighbors.rows.subarray(row * k, (row + 1) * k));
-  umap.setPrecomputedKNN(
-    range.map(of),
-    range.map((row) =>
-      Array.from(neighbors.similarities.subarray(row * k, (row + 1) * k), (similarity) =>
-        Math.max(0, 1 - similarity),
-      ),
-    ),
-  );
-  // The library looks at the number of rows alone, once it knows their neighbours.
-  const epochs = umap.initializeFit(range.map((row) => [row]));
-  const places = umap.getEmbedding();
-  for (let row = 0; row < n; row++) {
-    places[row][0] = 10 * begin[2 * row];
-    places[row][1] = 10 * begin[2 * row + 1];
-  }
-  let looked = performance.now();
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    umap.step();
+  const places = begin.map((place) => 10 * place);
+  const epochs = epochsOf(n);
+  let [epoch, looked] = [0, performance.now()];
+  for (const _ of unfold(places, fuzzyEdges(neighbors), epochs, 1 + random(seed, 'map').integer(2 ** 24))) {
+    epoch++;
     if (performance.now() - looked < SLICE) continue;
-    onProgress((epoch + 1) / epochs);
+    onProgress(epoch / epochs);
     await new Promise((resolve) => laterOn(resolve));
     signal?.throwIfAborted();
     looked = performance.now();
   }
-  return scaled(Float32Array.from(umap.getEmbedding().flat()));
+  return scaled(places);
 }
 
 /** float32[n, 2]: the coordinates along two principal directions, by a few steps of the power method, of deviation 1. */

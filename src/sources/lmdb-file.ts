@@ -9,7 +9,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { InputError } from '../errors.js';
-import { isLmdb, LMDB_MAGIC } from '../records/detect-format.js';
+import { isLmdb, LMDB_MAGIC } from '../records/magic.js';
 import { readError } from './disk-file.js';
 
 export interface LmdbEntry {

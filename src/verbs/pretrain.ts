@@ -8,7 +8,6 @@ import { modelOf } from '../config/defaults.js';
 import { mergeConfigs, parseConfig } from '../config/parse.js';
 import type { Config, UserConfig } from '../config/schema.js';
 import { partition } from '../datasets/partition.js';
-import { countReadable, describeReadable, smilesRewriter } from '../datasets/randomized-smiles.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { fitTokenizer, PLANNING_RECORDS } from '../datasets/token-plan.js';
 import { type TokenStreamOptions, trainingBlocks } from '../datasets/token-stream.js';
@@ -39,7 +38,7 @@ import { profileSource } from '../records/profile.js';
 import type { DataSource, RecordBatch } from '../records/record-batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import { latestCheckpoint } from '../runs/checkpoints.js';
-import { encoderBytes } from '../runs/exported-files.js';
+import { encoderBytes } from '../runs/encoder-file.js';
 import { assertNewRun, hasConfig, runFile, writeRunFile, writeRunJson } from '../runs/folder.js';
 import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-records.js';
 import { openOrigin, parametersFrom } from '../runs/origin.js';
@@ -195,13 +194,14 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
       `training.randomize_smiles: ${config.objective.kind} groups the training records once, by their first text; leave out --randomize-smiles, or choose another objective`,
     );
   }
-  const rewrite = training.randomize_smiles ? await smilesRewriter(tokenizer, training.seed) : undefined;
-  if (rewrite && !stored) {
+  const smiles = training.randomize_smiles ? await import('../datasets/randomized-smiles.js') : undefined;
+  const rewrite = await smiles?.smilesRewriter(tokenizer, training.seed);
+  if (smiles && !stored) {
     for await (const batch of source.read({ columns: tokenizer.columns })) {
-      const counted = await countReadable(tokenizer, batch);
+      const counted = await smiles.countReadable(tokenizer, batch);
       emit({
         type: 'info',
-        message: `of the first texts, ${describeReadable(tokenizer, counted, 'training')}`,
+        message: `of the first texts, ${smiles.describeReadable(tokenizer, counted, 'training')}`,
       });
       break;
     }

@@ -8,7 +8,6 @@ import { COLUMNS, takeColumns } from './columns.js';
 import { giveFiles, storage, useStorage } from './files.js';
 import type { Answer, Call, OpenSettings, Question } from './messages.js';
 import { packCells } from './packed-cells.js';
-import { packFolder, unpackFolder } from './run-zip.js';
 import { cpuEngine, setRuntime } from './runtime.js';
 import { memoryStorage, type PrivateFolder, privateStorage } from './storage.js';
 
@@ -114,9 +113,12 @@ const others: Readonly<Record<string, (options: never, hooks: Hooks) => Promise<
     );
     return found.flat();
   },
-  packRun: ({ run }: { readonly run: string }) => packFolder(storage(), run),
-  unpackRun: ({ run, content }: { readonly run: string; readonly content: Blob }) =>
-    unpackFolder(storage(), run, content),
+  async packRun({ run }: { readonly run: string }) {
+    return (await import('./run-zip.js')).packFolder(storage(), run);
+  },
+  async unpackRun({ run, content }: { readonly run: string; readonly content: Blob }) {
+    return (await import('./run-zip.js')).unpackFolder(storage(), run, content);
+  },
 };
 
 /** A folder of the origin's private file system. */

@@ -1,5 +1,7 @@
-/** The file: dropped, chosen, or a sample. */
+/** The file or folder: dropped, chosen, or a sample. */
 import { useState } from 'preact/hooks';
+import type { NamedFile } from '../../src/web/index.js';
+import { dropped } from './dropped.js';
 import { bytes, grouped, type PartProps, Section } from './parts.js';
 
 const samples = [
@@ -12,7 +14,9 @@ export function DataPart({ session }: PartProps) {
   const [over, setOver] = useState(false);
   const { lacuna, file, inspection, earlier, training, busy } = session.state;
   const ready = lacuna !== undefined && training !== 'running' && training !== 'stopping';
-  const take = (given: File | null | undefined) => given && ready && void session.take(given);
+  const take = (given: readonly NamedFile[]) => {
+    if (given.length > 0 && ready) void session.take(given);
+  };
   const source = inspection?.source;
   return (
     <Section session={session} part="data" title="Your file">
@@ -27,15 +31,31 @@ export function DataPart({ session }: PartProps) {
         onDrop={(event) => {
           event.preventDefault();
           setOver(false);
-          take(event.dataTransfer?.files[0]);
+          if (event.dataTransfer) void dropped(event.dataTransfer).then(take);
         }}
       >
         <label class={ready ? 'button' : 'button off'}>
-          <input type="file" disabled={!ready} onChange={(event) => take(event.currentTarget.files?.[0])} />
+          <input
+            type="file"
+            multiple
+            disabled={!ready}
+            onChange={(event) => take([...(event.currentTarget.files ?? [])])}
+          />
           Choose a file
         </label>{' '}
-        or drop one here: a table (CSV, TSV, Parquet, JSON), sequences (FASTA, lines), molecules (SMILES),
-        arrays (NPY).
+        <label class={ready ? 'button' : 'button off'}>
+          <input
+            type="file"
+            ref={(input) => {
+              if (input) input.webkitdirectory = true;
+            }}
+            disabled={!ready}
+            onChange={(event) => take(shownOnes(event.currentTarget.files))}
+          />
+          Choose a folder
+        </label>{' '}
+        or drop either here: a table (CSV, TSV, Parquet, JSON), sequences (FASTA, lines), molecules (SMILES),
+        arrays (NPY, IDX), a folder of images or of sounds (WAV).
       </div>
       <ul class="samples" aria-label="Samples">
         {samples.map(({ file: name, title, says }) => (
@@ -53,7 +73,7 @@ export function DataPart({ session }: PartProps) {
               ? 'Ready.'
               : ''
             : [
-                `${earlier ? 'Kept from an earlier visit: ' : ''}${file.name}, ${bytes(file.size)}`,
+                `${earlier ? 'Kept from an earlier visit: ' : ''}${file.name}${file.files === undefined ? '' : `, ${grouped(file.files)} files`}, ${bytes(file.size)}`,
                 ...(source
                   ? [
                       `${grouped(source.rows ?? source.rowsRead)}${source.rows === undefined ? ' or more' : ''} records, ${source.columns.length} ${source.columns.length === 1 ? 'column' : 'columns'}`,
@@ -72,3 +92,7 @@ export function DataPart({ session }: PartProps) {
     </Section>
   );
 }
+
+/** Files of a folder without hidden ones. */
+const shownOnes = (files: FileList | null): File[] =>
+  [...(files ?? [])].filter(({ webkitRelativePath }) => !/(^|\/)\./.test(webkitRelativePath));

@@ -4,7 +4,7 @@ import type { MapInPage } from '../../src/web/index.js';
 import { MaskedRecord } from './masked-record.js';
 import { grouped, type PartProps, Section, withoutOptions } from './parts.js';
 import { drawPoints, nearestPoint, onCanvas, pixels, radiusOf, type View, WHOLE } from './scatter.js';
-import { one, shadesOf } from './shades.js';
+import { one, type Shaded, shadesOf } from './shades.js';
 
 /** How long points take to their new places, in milliseconds, and up to how many do. */
 const [MOVE, MOVING] = [600, 5000];
@@ -14,10 +14,19 @@ export function MapPart({ session }: PartProps) {
   const [colour, setColour] = useState<string>();
   const drawing = training === 'running' ? undefined : busy.map;
   const column = map?.columns.indexOf(colour ?? settings.label ?? '') ?? -1;
-  const shaded = useMemo(
-    () => (map ? (column < 0 ? one(map.rows.length) : shadesOf(map, column)) : undefined),
-    [map, column],
-  );
+  const plain = useMemo(() => map && one(map.rows.length), [map]);
+  const [found, setFound] = useState<{ map: MapInPage; column: number; shaded: Shaded }>();
+  useEffect(() => {
+    if (!map || column < 0) return;
+    const stop = new AbortController();
+    shadesOf(map, column, stop.signal).then(
+      (shaded) => setFound({ map, column, shaded }),
+      // Another map or column is asked for.
+      () => {},
+    );
+    return () => stop.abort();
+  }, [map, column]);
+  const shaded = found && found.map === map && found.column === column ? found.shaded : plain;
   return (
     <Section session={session} part="map" title="The records on a map">
       <p class="told" role="status">
@@ -71,7 +80,12 @@ export function MapPart({ session }: PartProps) {
         </div>
         <aside aria-label="The chosen record" aria-live="polite" class="details">
           {map && selected !== undefined ? (
-            <Details map={map} record={selected} onSelect={(record) => session.select(record)} />
+            <Details
+              session={session}
+              map={map}
+              record={selected}
+              onSelect={(record) => session.select(record)}
+            />
           ) : (
             <p class="told">No record is chosen.</p>
           )}
@@ -82,10 +96,11 @@ export function MapPart({ session }: PartProps) {
 }
 
 function Details({
+  session,
   map,
   record,
   onSelect,
-}: {
+}: PartProps & {
   readonly map: MapInPage;
   readonly record: number;
   readonly onSelect: (record: number) => void;
@@ -95,6 +110,9 @@ function Details({
   return (
     <>
       <h3>Record {rows[record]}</h3>
+      {session.state.inspection?.source.format === 'images' && columns.includes('path') && (
+        <Picture session={session} path={cell(record, columns.indexOf('path')) ?? ''} />
+      )}
       <dl>
         {columns.map((name, i) => (
           <div key={name}>
@@ -123,6 +141,26 @@ function Details({
   );
 }
 
+/** An image of the folder. */
+function Picture({ session, path }: PartProps & { readonly path: string }) {
+  const [url, setUrl] = useState<string>();
+  useEffect(() => {
+    let made: string | undefined;
+    let over = false;
+    void session.fileOf(path).then((content) => {
+      if (content === undefined || over) return;
+      made = URL.createObjectURL(content);
+      setUrl(made);
+    });
+    return () => {
+      over = true;
+      if (made !== undefined) URL.revokeObjectURL(made);
+      setUrl(undefined);
+    };
+  }, [session, path]);
+  return url === undefined ? null : <img class="picture" src={url} alt={path} />;
+}
+
 /** Such as `record 12: Turkey vulture, Day`. */
 export function nameOf({ rows, columns, cell }: MapInPage, record: number): string {
   const cells = columns.map((_, i) => cell(record, i) ?? '').filter((text) => text !== '');
@@ -138,7 +176,7 @@ function Scatter({
   onSelect,
 }: {
   readonly map: MapInPage | undefined;
-  readonly shaded: ReturnType<typeof one> | undefined;
+  readonly shaded: Shaded | undefined;
   readonly selected: number | undefined;
   readonly ringed: readonly number[] | undefined;
   readonly onSelect: (record: number | undefined) => void;
@@ -263,7 +301,7 @@ function paint(
   canvas: HTMLCanvasElement,
   places: Float32Array,
   { neighbors, k }: MapInPage,
-  shaded: ReturnType<typeof one>,
+  shaded: Shaded,
   view: View,
   selected: number | undefined,
   ringed: readonly number[],

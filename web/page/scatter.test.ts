@@ -54,13 +54,20 @@ it('turns and mirrors a map of the same records back', () => {
   }
 });
 
-it('shades few values by value, numbers along a ramp, and a missing cell of its own', () => {
-  const few = shadesOf(mapOf([0, 0, 1, 1, 0, 1, 1, 0], ['x', 'y', null, 'x']), 0);
+it('shades few values by value, numbers along a ramp, and a missing cell of its own', async () => {
+  const few = await shadesOf(mapOf([0, 0, 1, 1, 0, 1, 1, 0], ['x', 'y', null, 'x']), 0);
   expect([...few.colours]).toEqual([0, 1, 2, 0]);
   expect(few.legend.map(({ text }) => text)).toEqual(['x', 'y', '(missing)']);
   const numbers = Array.from({ length: 50 }, (_, i) => (i === 49 ? null : String(i)));
-  const many = shadesOf(mapOf(new Array(100).fill(0), numbers), 0);
+  const many = await shadesOf(mapOf(new Array(100).fill(0), numbers), 0);
   expect(many.colours[0]).toBe(0);
   expect(many.colours[48]).toBe(many.shades.length - 2);
   expect(many.colours[49]).toBe(many.shades.length - 1);
+  const words = Array.from({ length: 60 }, (_, i) =>
+    i % 3 === 0 ? 'often' : i % 4 === 0 ? 'at times' : `w${i}`,
+  );
+  const some = await shadesOf(mapOf(new Array(120).fill(0), words), 0);
+  expect(some.legend.map(({ text }) => text).slice(0, 3)).toEqual(['often', 'at times', 'w1']);
+  expect(some.legend.at(-1)?.text).toBe(`${new Set(words).size - 6} others`);
+  expect([some.colours[0], some.colours[4], some.colours[59]]).toEqual([0, 1, 6]);
 });

@@ -3,8 +3,9 @@
  * may not send: those that give it threads, and its policy for workers too.
  */
 
-/** By the build: the files of the folder, a name for this set of them, and the policy of the page. */
+/** By the build: the files of the folder, those that are kept when they are asked for, a name for all of them, and the policy of the page. */
 declare const FILES: readonly string[];
+declare const GPU_FILES: readonly string[];
 declare const VERSION: string;
 declare const POLICY: string;
 
@@ -47,7 +48,12 @@ worker.addEventListener('fetch', (event) => {
 
 async function answer(request: Request): Promise<Response> {
   const cache = await caches.open(PREFIX + VERSION);
-  const found = (await cache.match(request, { ignoreSearch: true })) ?? (await fetch(request));
+  let found = await cache.match(request, { ignoreSearch: true });
+  if (!found) {
+    found = await fetch(request);
+    const later = GPU_FILES.some((file) => new URL(file, location.href).href === request.url);
+    if (later && found.ok) await cache.put(request, found.clone());
+  }
   const headers = new Headers(found.headers);
   headers.set('cross-origin-opener-policy', 'same-origin');
   headers.set('cross-origin-embedder-policy', 'require-corp');

@@ -6,6 +6,7 @@ import {
   type Columns,
   type Lacuna,
   type MapInPage,
+  type NamedFile,
   openLacuna,
   type ProgressEvent,
   type StepEvent,
@@ -35,7 +36,12 @@ export interface Strange {
 
 export interface State {
   readonly lacuna?: Lacuna;
-  readonly file?: { readonly name: string; readonly size: number };
+  /** The file, or the folder with so many files. */
+  readonly file?: { readonly name: string; readonly size: number; readonly files?: number };
+  /** Whether this browser offers a GPU. */
+  readonly gpu: boolean;
+  /** What computes, as a training told it. */
+  readonly device?: string;
   /** Kept from an earlier visit. */
   readonly earlier: boolean;
   readonly settings: Settings;
@@ -95,13 +101,14 @@ const empty = {
 } as const satisfies Partial<State>;
 
 interface Kept {
-  readonly file: { readonly name: string; readonly size: number };
+  readonly file: NonNullable<State['file']>;
   readonly settings: Settings;
 }
 
 export class Session {
-  state: State = { ...empty, earlier: false, settings: DEFAULTS };
-  #file?: File;
+  state: State = { ...empty, gpu: false, earlier: false, settings: DEFAULTS };
+  /** What is too large to be kept. */
+  #given?: NamedFile | readonly NamedFile[];
   #hear: () => void;
   #stops: Partial<Record<Part, AbortController>> = {};
 
@@ -152,9 +159,15 @@ export class Session {
     return this.state.lacuna!;
   }
 
-  /** The file as verbs take it. */
-  get #data(): File | string {
-    return this.#file ?? `${DATA}/${this.state.file!.name}`;
+  /** The file or folder as verbs take it. */
+  get #data(): NamedFile | readonly NamedFile[] | string {
+    return this.#given ?? `${DATA}/${this.state.file!.name}`;
+  }
+
+  /** A file of the folder, by its path there. */
+  async fileOf(path: string): Promise<Blob | undefined> {
+    if (!Array.isArray(this.#given)) return this.#lacuna.files.open(`${this.#data}/${path}`);
+    return (this.#given as readonly NamedFile[]).find((file) => insideOf(file) === path);
   }
 
   /** Starts the worker, which keeps to the policy of the page as its code comes from a blob, and finds what was kept. */
@@ -164,11 +177,13 @@ export class Session {
       const code = `import ${JSON.stringify(new URL('worker.js', base).href)};`;
       const worker = URL.createObjectURL(new Blob([code], { type: 'text/javascript' }));
       const lacuna = await openLacuna({ worker, runtime: base });
-      this.#set({ lacuna });
+      this.#set({ lacuna, gpu: await offersGpu() });
       const kept = await lacuna.files.open(SESSION);
       if (kept === undefined) return;
       const { file, settings }: Kept = JSON.parse(await kept.text());
-      if ((await lacuna.files.open(`${DATA}/${file.name}`)) === undefined) return;
+      const path = `${DATA}/${file.name}`;
+      const files = (await lacuna.files.open(path)) ? 1 : (await lacuna.files.list(path)).length;
+      if (files === 0) return;
       const curve = await keptCurve(lacuna);
       const done = (await lacuna.files.open(`${RUN}/DONE`)) !== undefined;
       const step = curve.steps.at(-1);
@@ -185,28 +200,33 @@ export class Session {
     if (this.state.training === 'done') await this.mapAll();
   }
 
-  /** Takes a file in the place of the one before, whose run is removed. */
-  async take(file: File): Promise<void> {
+  /** Takes a file, or those of a folder, in the place of the one before, whose run is removed. */
+  async take(given: readonly NamedFile[]): Promise<void> {
     await this.forget();
-    await this.#work('data', `Reading ${file.name}`, async () => {
-      const { name, size } = file;
-      if (size <= KEPT_BYTES) await this.#lacuna.files.write(`${DATA}/${name}`, file);
-      else this.#file = file;
-      this.#set({ file: { name, size } });
+    const [first] = given;
+    const alone = given.length === 1 && !first.webkitRelativePath;
+    const name = alone ? first.name : first.webkitRelativePath?.split('/')[0] || 'folder';
+    await this.#work('data', `Reading ${name}`, async () => {
+      const size = given.reduce((sum, file) => sum + file.size, 0);
+      if (size > KEPT_BYTES) this.#given = alone ? first : given;
+      else if (alone) await this.#lacuna.files.write(`${DATA}/${name}`, first);
+      else
+        for (const file of given) await this.#lacuna.files.write(`${DATA}/${name}/${insideOf(file)}`, file);
+      this.#set({ file: { name, size, ...(!alone && { files: given.length }) } });
     });
     if (this.state.file) await this.#inspect();
   }
 
   async takeSample(name: string): Promise<void> {
     const content = await fetch(`samples/${name}`).then((answer) => answer.blob());
-    await this.take(new File([content], name));
+    await this.take([new File([content], name)]);
   }
 
   /** Removes the file, the run and all else that the page keeps. */
   async forget(): Promise<void> {
     for (const stop of Object.values(this.#stops)) stop.abort();
     for (const path of [SESSION, RUN, FIT, DATA]) await this.#lacuna.files.remove(path);
-    this.#file = undefined;
+    this.#given = undefined;
     this.#set({ ...empty, file: undefined, earlier: false, settings: DEFAULTS });
   }
 
@@ -240,7 +260,13 @@ export class Session {
       mapped: undefined,
       selected: undefined,
     };
-    this.#set({ ...(resume ? {} : fresh), strange: undefined, fit: undefined, training: 'running' });
+    this.#set({
+      ...(resume ? {} : fresh),
+      strange: undefined,
+      fit: undefined,
+      device: undefined,
+      training: 'running',
+    });
     const kept: Kept = { file: file!, settings };
     await this.#lacuna.files.write(SESSION, new Blob([JSON.stringify(kept)]));
     const drawn = resume ? { ...curve } : empty.curve;
@@ -250,10 +276,14 @@ export class Session {
         else if (event.type === 'valid') {
           this.#validated(event);
           void this.#mapSome();
-        } else onEvent(event);
+        } else {
+          const device = event.type === 'info' && /^device: (.*)/.exec(event.message)?.[1];
+          if (device) this.#set({ device });
+          onEvent(event);
+        }
       };
       const { interrupted } = await this.#lacuna.pretrain(
-        { data: this.#data, out: RUN, config: trainingConfig(settings), resume },
+        { data: this.#data, out: RUN, config: trainingConfig(settings, this.state.gpu), resume },
         { signal, onEvent: hear },
       );
       this.#set({ training: interrupted ? 'stopped' : 'done' });
@@ -376,6 +406,16 @@ type Hooks = {
   readonly signal: AbortSignal;
   readonly onEvent: (event: ProgressEvent) => void;
 };
+
+/** The path of a file in its folder. */
+const insideOf = (file: NamedFile): string =>
+  file.webkitRelativePath?.split('/').slice(1).join('/') || file.name;
+
+/** Whether there is an adapter of WebGPU. */
+async function offersGpu(): Promise<boolean> {
+  const { gpu } = navigator as { readonly gpu?: { requestAdapter(): Promise<object | null> } };
+  return Boolean(await gpu?.requestAdapter().catch(() => null));
+}
 
 /** Hands a file to the browser's downloads. */
 function save(content: Blob, name: string): void {

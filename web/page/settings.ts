@@ -10,6 +10,8 @@ export interface Settings {
   readonly objective: keyof typeof objectives;
   readonly size: keyof typeof sizes;
   readonly steps: number;
+  /** Where a GPU is offered. */
+  readonly device: keyof typeof devices;
 }
 
 export const objectives = {
@@ -24,7 +26,13 @@ export const sizes = {
   large: { title: 'large', width: 128, embed_width: 128, layers: 4, heads: 8 },
 } as const;
 
-export const DEFAULTS: Settings = { objective: 'sma', size: 'medium', steps: 500 };
+export const devices = {
+  auto: 'what is faster, by a short trial',
+  cpu: 'the processor',
+  webgpu: 'the GPU',
+} as const;
+
+export const DEFAULTS: Settings = { objective: 'sma', size: 'medium', steps: 500, device: 'auto' };
 
 /** Looks at the validation loss, checkpoints and pictures in the course of a training. */
 const LOOKS = 20;
@@ -35,7 +43,7 @@ export const readingConfig = ({ columns, label, tokenizer }: Settings): UserConf
   tokenizer: tokenizer ? { kind: tokenizer } : {},
 });
 
-export function trainingConfig(settings: Settings): UserConfig {
+export function trainingConfig(settings: Settings, gpu: boolean): UserConfig {
   const { title: _, ...encoder } = sizes[settings.size];
   const every = Math.max(1, Math.round(settings.steps / LOOKS));
   return {
@@ -44,6 +52,7 @@ export function trainingConfig(settings: Settings): UserConfig {
     objective: { kind: settings.objective },
     training: {
       steps: settings.steps,
+      ...(gpu && { device: settings.device }),
       log_steps: Math.max(1, Math.round(settings.steps / 250)),
       valid_steps: every,
       checkpoint_steps: every,

@@ -38,21 +38,36 @@ export const one = (count: number): Shaded => ({
   legend: [],
 });
 
-/** Records that tell whether a column of numbers has few values. */
-const TELLING = 1000;
+/** Milliseconds of work after which the page gets its turn, and records between two looks at the clock. */
+const [SLICE, LOOK] = [8, 1024];
 
-/** By value where there are few, along a ramp where they are numbers, else the most frequent ones. */
-export function shadesOf({ rows, cell }: MapInPage, column: number): Shaded {
-  const cells = Array.from(rows, (_, record) => cell(record, column) ?? '');
-  const numbers = Float64Array.from(cells, (text) => (text === '' ? Number.NaN : Number(text)));
-  const numeric = cells.every((text, i) => text === '' || Number.isFinite(numbers[i]));
-  if (numeric && new Set(cells.slice(0, TELLING)).size > PALETTE.length) return ramp(numbers);
+/**
+ * By value where there are few, along a ramp where they are numbers, else the most frequent ones. Works in slices, so that the page answers
+ * meanwhile. Throws the reason of the signal.
+ */
+export async function shadesOf(
+  { rows, cell }: MapInPage,
+  column: number,
+  signal?: AbortSignal,
+): Promise<Shaded> {
+  const cells: string[] = [];
+  const numbers = new Float64Array(rows.length);
   const often = new Map<string, number>();
-  for (const text of cells) often.set(text, (often.get(text) ?? 0) + 1);
-  const top = [...often]
-    .sort((a, b) => b[1] - a[1])
-    .slice(0, often.size > PALETTE.length ? PALETTE.length - 1 : PALETTE.length)
-    .map(([text]) => text);
+  let numeric = true;
+  let began = performance.now();
+  for (let record = 0; record < rows.length; record++) {
+    const text = cell(record, column) ?? '';
+    cells.push(text);
+    numbers[record] = text === '' ? Number.NaN : Number(text);
+    numeric &&= text === '' || Number.isFinite(numbers[record]);
+    often.set(text, (often.get(text) ?? 0) + 1);
+    if (record % LOOK !== 0 || performance.now() - began < SLICE) continue;
+    await new Promise((turn) => setTimeout(turn));
+    signal?.throwIfAborted();
+    began = performance.now();
+  }
+  if (numeric && often.size > PALETTE.length) return ramp(numbers);
+  const top = mostFrequent(often, often.size > PALETTE.length ? PALETTE.length - 1 : often.size);
   const place = new Map(top.map((text, i) => [text, i]));
   const rest = often.size - top.length;
   return {
@@ -63,6 +78,15 @@ export function shadesOf({ rows, cell }: MapInPage, column: number): Shaded {
       ...(rest > 0 ? [{ shade: OTHER, text: `${rest.toLocaleString('en-US')} others` }] : []),
     ],
   };
+}
+
+/** The texts that are there most often, of equal ones the first: without sorting all of them. */
+function mostFrequent(often: ReadonlyMap<string, number>, count: number): string[] {
+  const counts = Int32Array.from(often.values()).sort();
+  const least = counts[counts.length - count];
+  const above = [...often].filter(([, times]) => times > least).sort((a, b) => b[1] - a[1]);
+  const equal = [...often].filter(([, times]) => times === least);
+  return [...above, ...equal].slice(0, count).map(([text]) => text);
 }
 
 /** From the 2nd to the 98th percentile; NaN is missing. */

@@ -2,12 +2,12 @@
 import { describeTime } from '../../src/records/cells/cell-format.js';
 import { grouped, type PartProps, Section, shortNumber, Table, withoutOptions } from './parts.js';
 import type { Session } from './session.js';
-import { objectives, type Settings, sizes } from './settings.js';
+import { devices, objectives, type Settings, sizes } from './settings.js';
 
 type Column = NonNullable<Session['state']['inspection']>['source']['columns'][number];
 
 export function TokensPart({ session }: PartProps) {
-  const { inspection, settings, training, busy } = session.state;
+  const { inspection, settings, training, busy, gpu } = session.state;
   const fixed = training !== 'none' && training !== 'done';
   const chosen = new Set(inspection?.tokenizer.columns);
   const choose = (column: string, learn: boolean) => {
@@ -117,6 +117,14 @@ export function TokensPart({ session }: PartProps) {
             )}
             onChoose={(size) => void session.choose({ size: size as Settings['size'] })}
           />
+          {gpu && (
+            <Select
+              label="Compute on"
+              value={settings.device}
+              options={Object.entries(devices)}
+              onChoose={(device) => void session.choose({ device: device as Settings['device'] })}
+            />
+          )}
           <label>
             <span>Steps</span>
             <input

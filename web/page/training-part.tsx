@@ -10,7 +10,7 @@ import type { State } from './session.js';
 const SHOWN_MASKS = 5;
 
 export function TrainingPart({ session }: PartProps) {
-  const { training, curve, progress, map, masked, warnings, busy, settings } = session.state;
+  const { training, curve, progress, map, masked, warnings, busy, settings, device } = session.state;
   const steps = progress?.steps ?? settings.steps;
   const step = progress?.step ?? 0;
   const words = verdict(session.state);
@@ -35,6 +35,7 @@ export function TrainingPart({ session }: PartProps) {
             ? withoutOptions(busy.training ?? 'Preparing')
             : `step ${step} of ${steps}${training === 'running' && progress?.seconds_left !== undefined ? `, ${duration(progress.seconds_left)} left` : ''}${training === 'stopped' ? ', stopped: it goes on from here, also when the tab was closed' : ''}`}
         </span>
+        {device !== undefined && <span class="told">on {device}</span>}
       </div>
       <div class="two">
         <figure>

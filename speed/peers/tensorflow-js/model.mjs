@@ -1,13 +1,13 @@
 /** The model of ../README.md in operators of TensorFlow.js. */
 
 /** Added to a score that is not to get any weight. */
-const EXCLUDED = -1e30;
+export const EXCLUDED = -1e30;
 
 /** The id of a field that has no value. */
 const MISSING_ID = 1;
 
 /** Of each row the positions of the `k` largest scores among the first `lengths[row]`, then those after them in order. */
-function largest(scores, lengths, k) {
+export function largest(scores, lengths, k) {
   const tokens = scores.length / lengths.length;
   const positions = new Int32Array(lengths.length * k);
   lengths.forEach((length, row) => {
@@ -20,7 +20,7 @@ function largest(scores, lengths, k) {
 }
 
 /** What is added to the scores of attention: 0 for the first `lengths[row]` tokens of each row, EXCLUDED for the rest. */
-function paddingMask(lengths, tokens) {
+export function paddingMask(lengths, tokens) {
   const mask = new Float32Array(lengths.length * tokens).fill(EXCLUDED);
   lengths.forEach((length, row) => {
     mask.fill(0, row * tokens, row * tokens + length);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { tensorFlow } from './backend.mjs';
 import { modelOf } from './model.mjs';
+import { startingWeights, trainer } from './training.mjs';
 
 /** Records embedded at a time. */
 const EMBEDDED = 16;
@@ -36,92 +37,8 @@ const { tf, version } = await tensorFlow(Number(threads), kernels === 'own-kerne
 const workload = JSON.parse(await readFile(join(folder, 'workload.json'), 'utf8'));
 const read = (name) => readSafetensors(join(folder, `${name}.safetensors`));
 
-/** The starting weights as variables, which `variableGrads` tells apart by their names. */
-async function startingWeights(trainable) {
-  const weights = Object.entries(await read('weights'));
-  return Object.fromEntries(
-    weights.map(([name, { data, shape }]) => {
-      const values = tf.tensor(data, shape);
-      const variable = tf.variable(values, trainable, trainable ? name : undefined);
-      values.dispose();
-      return [name, variable];
-    }),
-  );
-}
-
-/** Gives a variable the value that `compute` returns, and lets go of all else. */
-function replace(variable, compute) {
-  const value = tf.tidy(compute);
-  variable.assign(value);
-  value.dispose();
-}
-
-/** AdamW over variables by name, which takes their gradients and how much to scale those by. */
-function adamW(variables, decayed, { learningRate, beta1, beta2, epsilon, weightDecay }) {
-  const decays = new Set(decayed);
-  const moments = Object.fromEntries(
-    Object.entries(variables).map(([name, values]) => {
-      const [first, second] = [0, 1].map(() => tf.tidy(() => tf.variable(tf.zerosLike(values), false)));
-      return [name, { first, second }];
-    }),
-  );
-  return (step, gradients, scale) => {
-    const rate = learningRate / (1 - beta1 ** step);
-    const correction = 1 / Math.sqrt(1 - beta2 ** step);
-    for (const [name, values] of Object.entries(variables)) {
-      const { first, second } = moments[name];
-      const gradient = gradients[name];
-      const firstShare = (1 - beta1) * scale;
-      const secondShare = (1 - beta2) * scale * scale;
-      replace(first, () => tf.add(tf.mul(first, beta1), tf.mul(gradient, firstShare)));
-      replace(second, () => tf.add(tf.mul(second, beta2), tf.mul(tf.square(gradient), secondShare)));
-      replace(values, () => {
-        const size = tf.add(tf.mul(tf.sqrt(second), correction), epsilon);
-        const kept = decays.has(name) ? tf.mul(values, 1 - learningRate * weightDecay) : values;
-        return tf.sub(kept, tf.div(tf.mul(first, rate), size));
-      });
-    }
-  };
-}
-
-/** The Euclidean norm of all tensors together. Rows are added up first, which loses less in single precision. */
-const normOf = (tensors) =>
-  Math.sqrt(tf.tidy(() => tf.addN(tensors.map((x) => tf.sum(tf.sum(tf.square(x), -1)))).dataSync()[0]));
-
-async function trainer() {
-  const variables = await startingWeights(true);
-  const tensors = await read('batches');
-  const batches = Array.from({ length: workload.batches }, (_, index) =>
-    Object.fromEntries(
-      Object.entries(tensors)
-        .filter(([name]) => name.startsWith(`${index}.`))
-        .map(([name, { data }]) => [name.slice(`${index}.`.length), data]),
-    ),
-  );
-  const { optimizer, decayed } = workload;
-  const model = modelOf(tf, workload.model, variables);
-  const update = adamW(variables, decayed, optimizer);
-  const list = Object.values(variables);
-  let step = 0;
-  return (count) => {
-    const reply = { milliseconds: [], losses: [] };
-    for (let i = 0; i < count; i++) {
-      const started = performance.now();
-      const batch = batches[step % batches.length];
-      const { value, grads } = tf.variableGrads(() => model.loss(batch), list);
-      const norm = normOf(Object.values(grads));
-      update(++step, grads, norm > optimizer.clipNorm ? optimizer.clipNorm / norm : 1);
-      const [loss] = value.dataSync();
-      tf.dispose([value, grads]);
-      reply.milliseconds.push(performance.now() - started);
-      reply.losses.push(loss);
-    }
-    return reply;
-  };
-}
-
 async function embedder() {
-  const model = modelOf(tf, workload.model, await startingWeights(false));
+  const model = modelOf(tf, workload.model, startingWeights(tf, await read('weights'), false));
   const { ids, lengths, values } = await read('records');
   const { maxTokens } = workload.model.spec;
   const count = lengths.data.length;
@@ -166,7 +83,7 @@ let embed;
 for await (const line of createInterface({ input: process.stdin })) {
   const command = JSON.parse(line);
   if (command.do === 'train') {
-    train ??= await trainer();
+    train ??= trainer(tf, { workload, weights: await read('weights'), batches: await read('batches') });
     say(train(command.steps));
   } else {
     embed ??= await embedder();

@@ -1,5 +1,4 @@
 /** Whether a file is compressed, and how: gzip, zstd, or a zip archive of one file. Names are not trusted. */
-import { Decompress } from 'fzstd';
 import { InputError } from '../../errors.js';
 import type { ByteFile } from './byte-file.js';
 import { pushThrough } from './push-through.js';
@@ -99,6 +98,7 @@ async function* gunzip(file: ByteFile): AsyncGenerator<Uint8Array> {
 }
 
 async function* unzstd(file: ByteFile): AsyncGenerator<Uint8Array> {
+  const { Decompress } = await import('fzstd');
   try {
     yield* pushThrough(smallWindows(file), PUSHED_BYTES, (give) => new Decompress((data) => give(data)));
   } catch (cause) {

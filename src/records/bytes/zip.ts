@@ -1,9 +1,7 @@
 /** The members of a zip archive, from the directory at its end; each is read on its own, and nothing is held whole. */
-import { Inflate } from 'fflate';
 import { InputError } from '../../errors.js';
 import type { ByteFile } from './byte-file.js';
 import { Crc32 } from './crc32.js';
-import { pushThrough } from './push-through.js';
 
 /** A file in an archive. */
 export interface ZipMember {
@@ -27,7 +25,6 @@ const END_RECORD = 22;
 /** The archive's comment, which stands behind the end record, has at most so many bytes. */
 const LONGEST_COMMENT = 0xffff;
 const SLICE_BYTES = 1 << 20;
-const PUSHED_BYTES = 1 << 16;
 
 /** Whether a file begins as a zip archive does. */
 export const isZip = (head: Uint8Array): boolean =>
@@ -121,10 +118,7 @@ export async function* memberChunks(file: ByteFile, member: ZipMember): AsyncGen
     throw unreadable(`compressed by method ${method}; write the archive with deflate`);
   const start = await memberStart(file, member);
   const stored = slices(file, start, start + member.stored);
-  const content =
-    method === STORED
-      ? stored
-      : pushThrough(stored, PUSHED_BYTES, (give) => new Inflate((data) => give(data)));
+  const content = method === STORED ? stored : (await import('./inflate.js')).inflated(stored);
   const crc = new Crc32();
   let seen = 0;
   const wrong = 'its content does not have the size and checksum that the archive says';

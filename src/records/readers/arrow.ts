@@ -32,12 +32,6 @@ const TYPE = {
 } as const;
 const UNITS_PER_SECOND = [1n, 1000n, 1_000_000n, 1_000_000_000n];
 
-/** Whether the first bytes of a content are those of an Arrow file or stream. */
-export function isArrow(head: Uint8Array): boolean {
-  if (String.fromCharCode(...head.subarray(0, 6)) === 'ARROW1') return true;
-  return head.length > 8 && head.subarray(0, 4).every((byte) => byte === 0xff) && head[7] === 0;
-}
-
 /**
  * Integers, floats and decimals become numbers, text and dictionaries text, booleans the text `true` and `false`, dates,
  * times and timestamps text as in ISO 8601, and lists of numbers series of one channel. 64-bit integers are text where one

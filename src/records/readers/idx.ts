@@ -5,16 +5,11 @@
 import { InputError } from '../../errors.js';
 import type { ByteFile } from '../bytes/byte-file.js';
 import { byteChunks, contentHead, contentSize } from '../bytes/bytes.js';
+import { isIdx } from '../magic.js';
 import { BATCH_RECORDS, BATCH_SIZE, type Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, PixelShape } from '../record-batch.js';
 
-const UNSIGNED_BYTE = 8;
 const MAX_RECORD_BYTES = 1 << 28;
-
-/** Whether the first bytes of a content announce an IDX file of unsigned bytes with 1, 3 or 4 axes. */
-export function isIdx(head: Uint8Array): boolean {
-  return head[0] === 0 && head[1] === 0 && head[2] === UNSIGNED_BYTE && [1, 3, 4].includes(head[3]);
-}
 
 export interface IdxFiles {
   readonly images: ByteFile;

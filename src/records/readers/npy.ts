@@ -1,7 +1,6 @@
 /** NumPy's arrays: `.npy`, one array, and `.npz`, a zip archive of several. The first axis counts the records. */
 import { InputError } from '../../errors.js';
 import {
-  isNpy,
   NPY_HEADER_BYTES,
   type NpyElement,
   type NpyHeader,
@@ -15,8 +14,6 @@ import { memberChunks, memberContent, memberFile, type ZipMember, zipMembers } f
 import type { Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, LeftOutColumn, PixelShape } from '../record-batch.js';
 import { type ColumnGroup, slicedReader } from '../sliced-reader.js';
-
-export { isNpy };
 
 /** An array with more columns is one series a record. */
 const MOST_COLUMNS = 1024;

@@ -1,5 +1,4 @@
 /** Instead of `engine/open-engine.ts`: wasm on the processor, and the browser's WebGPU where it is asked for or is faster. */
-import { estimatedSeconds, measureRates } from '../../engine/device-choice.js';
 import type { Engine } from '../../engine/engine.js';
 import type { OpenEngineOptions } from '../../engine/open-engine.js';
 import { LacunaError } from '../../errors.js';
@@ -16,6 +15,7 @@ export async function openEngine({ device = 'cpu', work, report }: OpenEngineOpt
   if (found === undefined) return cpu;
   if (device === 'auto') {
     if (work === undefined) throw new Error('openEngine: auto needs to be told what is computed');
+    const { estimatedSeconds, measureRates } = await import('../../engine/device-choice.js');
     const wanted = work();
     const onCpu = estimatedSeconds(wanted, await measureRates(cpu));
     const onDevice = estimatedSeconds(wanted, await measureRates(found.forHost));
