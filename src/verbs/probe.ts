@@ -12,7 +12,7 @@ import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/
 import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type ProtocolName, protocols } from '../probes/index.js';
-import type { Protocol, Represented } from '../probes/protocol.js';
+import type { Domains, Protocol, Represented } from '../probes/protocol.js';
 import { hasConfig, openRun, runFile } from '../runs/folder.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
@@ -57,9 +57,22 @@ async function probeInto(
   const config = parseConfig({ probe: options.config ?? {} }, 'config').probe ?? {};
   await refuseOverwrite(await inputFiles(data, config.format), runFile(folder, 'scores'));
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
-  const asked = config.kind ? [protocols[config.kind]] : Object.values(protocols);
+  const asked = config.kind
+    ? [protocols[config.kind]]
+    : Object.values(protocols).filter(({ onRequest }: Protocol) => !onRequest);
   const keepUnlabelled = asked.some(({ unlabelled }: Protocol) => unlabelled);
-  const file = await readLabelledFile(readingOf([run]), data, targets, config, { keepUnlabelled });
+  const { domain } = config;
+  const wantsDomains = asked.some(({ domains }: Protocol) => domains);
+  if (wantsDomains !== (domain !== undefined))
+    throw new InputError(
+      wantsDomains
+        ? `${config.kind} learns from the domains of records: name the column that says them with --domain`
+        : `--domain ${domain}: no protocol that was asked for looks at domains; ask for one, such as --probe latent-label-shift`,
+    );
+  const file = await readLabelledFile(readingOf([run]), data, targets, config, {
+    keepUnlabelled,
+    textColumn: domain,
+  });
   const { labelled, hash, warnings, learned } = file;
   const { spec, unlabelledBlock } = labelled;
   if (spec.task === 'per-token') {
@@ -120,6 +133,7 @@ async function probeInto(
         const represented: Represented = {
           parts: representedParts(drawn, all, dimension),
           ...(unlabelled && { unlabelled }),
+          ...(domain !== undefined && { domains: domainsOf(drawn, labelled.texts!, domain) }),
           dimension,
           spec,
           metric,
@@ -156,6 +170,18 @@ async function probeInto(
     ...(differences.length > 0 && { differences }),
     ...(engine.device && { adapter: engine.device.name }),
   });
+}
+
+/** The domains of a column, in the order of their names. Throws InputError for a record without one, and where all are of one. */
+function domainsOf({ members }: LabelledData, texts: readonly string[], column: string): Domains {
+  const names = [...new Set(texts)].sort();
+  if (names.length < 2 || names[0] === '')
+    throw new InputError(
+      `column "${column}": expected the domain of each record, of at least two, ${names[0] === '' ? 'and some cells are missing; leave those records out, or name their domain' : `and all are of ${names[0]}`}`,
+    );
+  const numbers = new Map(names.map((name, number) => [name, number]));
+  const of = (records: Int32Array) => records.map((record) => numbers.get(texts[record])!);
+  return { names, train: of(members.train), valid: of(members.valid), test: of(members.test) };
 }
 
 /** The parts of records whose embeddings are float32[block.count, dimension]. */
