@@ -228,7 +228,7 @@ function build() {
     ),
     tuning: key(
       memberOf(tunings),
-      'what of the encoder is trained: all, nothing, low-rank updates of its linear layers, or its norms and biases',
+      'what of the encoder is trained: all, nothing, low-rank updates of its linear layers, its norms and biases, a sparse dictionary of its tokens, or one projection of what enters it',
       'lora',
     ),
     ...(keysOf(tuningOptions()) as KeysOf<Required<TuningOptions>>),
