@@ -94,7 +94,6 @@ function domainPosterior(logits: Float64Array, frequency: Float64Array): Float64
  * p(d | y), domains counted as equally frequent.
  * @param told float64[n, domains]: p(d | x) of each record
  * @param domainOf int32[n]: the domain that it is from
- * @internal
  */
 export async function latentClasses(
   told: Float64Array,

@@ -31,7 +31,6 @@ export type AdaptRows = (rows: Float32Array) => Float32Array | Promise<Float32Ar
 
 /**
  * The measure {@link partDistance}, of states that go through what `adapter` makes of the normal ones, where it is given.
- * @internal
  */
 export async function memoryOfParts(
   { engine, run, folder }: OpenModel,
