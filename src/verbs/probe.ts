@@ -16,7 +16,7 @@ import type { Domains, Protocol, Represented } from '../probes/protocol.js';
 import { hasConfig, openRun, runFile } from '../runs/folder.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
-import { boundsOf, chooseMetric, metrics, type Task } from '../scoring/metrics.js';
+import { boundsOf, chooseMetric, metrics } from '../scoring/metrics.js';
 import { type Parts, splitParts } from '../scoring/parts.js';
 import { undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
@@ -57,11 +57,10 @@ async function probeInto(
   const config = parseConfig({ probe: options.config ?? {} }, 'config').probe ?? {};
   await refuseOverwrite(await inputFiles(data, config.format), runFile(folder, 'scores'));
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
-  const asked = config.kind
-    ? [protocols[config.kind]]
-    : Object.values(protocols).filter(({ onRequest }: Protocol) => !onRequest);
-  const keepUnlabelled = asked.some(({ unlabelled }: Protocol) => unlabelled);
   const { domain } = config;
+  const usual = ({ onRequest, domains }: Protocol) => !onRequest && (domain !== undefined || !domains);
+  const asked = config.kind ? [protocols[config.kind]] : Object.values(protocols).filter(usual);
+  const keepUnlabelled = asked.some(({ unlabelled }: Protocol) => unlabelled);
   const wantsDomains = asked.some(({ domains }: Protocol) => domains);
   if (wantsDomains !== (domain !== undefined))
     throw new InputError(
@@ -86,7 +85,9 @@ async function probeInto(
       `${data}: ${spec.reason}, and ${config.kind} has no meaning in a ${spec.task} task; choose another --probe or --task`,
     );
   const metric = chooseMetric(spec.task, config.metric);
-  const kinds = config.kind ? [config.kind] : protocolsOf(spec.task);
+  const kinds = (Object.keys(protocols) as ProtocolName[]).filter((kind) =>
+    fitting.includes(protocols[kind]),
+  );
   // With shots a seed draws them, for the pretrained encoder too.
   const { seeds: count = SEEDS } = config;
   const { draws, defined } = drawsOf(labelled, { shots: config.shots, seeds: count, metric });
@@ -199,11 +200,4 @@ function representedParts(labelled: LabelledData, all: Float32Array, dimension: 
     valid: { ...valid, records: rows(members.valid) },
     test: test.as(rows(members.test)),
   };
-}
-
-function protocolsOf(task: Task): ProtocolName[] {
-  return (Object.keys(protocols) as ProtocolName[]).filter((kind) => {
-    const { tasks, onRequest }: Protocol = protocols[kind];
-    return !onRequest && (tasks?.includes(task) ?? true);
-  });
 }

@@ -114,9 +114,11 @@ describe('a sparse dictionary', () => {
     expect(slope).toEqual(await slopeOf(dense, used));
     // A letter that no record has hears nothing, and every other of each entry.
     for (let token = 0; token < 7; token++)
-      expect(Array.from(slope).slice(7 * token, 7 * token + 7).every((value) => value !== 0)).toBe(
-        feeds.ids.data.some((id, i) => id === token && i !== 8 && i !== 9 && i !== 14),
-      );
+      expect(
+        Array.from(slope)
+          .slice(7 * token, 7 * token + 7)
+          .every((value) => value !== 0),
+      ).toBe(feeds.ids.data.some((id, i) => id === token && i !== 8 && i !== 9 && i !== 14));
   });
 
   it('refuses more entries than there are tokens', () => {
