@@ -8,8 +8,8 @@ const embeds = (name: string): boolean =>
   /^embedding\.(tokens|positions|unplaced|projection\.(weight|bias))$/.test(name);
 
 /**
- * One linear projection of what enters a frozen encoder, after eP-ALM (Shukor, Dancette & Cord, ICCV 2023), which trains nothing else but a
- * token that is put beside: embeddings x become x + x P, with P float32[embed_width, embed_width] at 0 first. Departures: the input is embedded tokens, and
+ * One linear projection of what enters a frozen encoder, after eP-ALM (Shukor, Dancette & Cord, ICCV 2023), a reconstruction from its
+ * abstract, which trains nothing else but a token that is put beside: embeddings x become x + x P, with P float32[embed_width, embed_width] at 0 first. Departures: the input is embedded tokens, and
  * not what another encoder makes of another kind of data; the trained token is that with which the head asks (`head` attention),
  * since a token in the encoder's input would not be one of its parameters.
  */

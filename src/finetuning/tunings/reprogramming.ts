@@ -23,7 +23,7 @@ const TABLE = 'embedding.tokens';
 const DICTIONARY = `${AUXILIARY}dictionary`;
 
 /**
- * Reprogramming by a sparse dictionary, R2DL (Vinod, Chen & Das, ICLR 2023 workshops; Nature Machine Intelligence 2025): the network is frozen,
+ * Reprogramming by a sparse dictionary, after R2DL (Vinod, Chen & Das 2023), a reconstruction from its abstract: the network is frozen,
  * and each token of the new kind is a sparse combination of the embeddings E float32[vocabulary, width] that it knows: (I + S) E, of whose
  * S float32[vocabulary, vocabulary] only the `dictionary_entries` largest of each row are used, and which starts at 0. Departures: S is
  * found by gradient descent alone, that goes through the entries as if all were used (iterative hard thresholding), and not by k-SVD towards
