@@ -8,6 +8,7 @@ import { registerPlugin } from '../plugins.js';
 import type { Protocol, Represented } from '../probes/protocol.js';
 import { runFile } from '../runs/folder.js';
 import type { Scores } from '../runs/scores.js';
+import { clusters } from './clusters.js';
 import { pretrain } from './pretrain.js';
 import { probe } from './probe.js';
 
@@ -104,6 +105,14 @@ describe('a protocol that asks for the domains of records', () => {
         ['accuracy', 'shares error'].map((metric) => [`${encoder}, ${kind}`, metric]),
       ),
     );
+    // The same classes without any label.
+    const found = { run: file('run'), data: file('domains.csv'), domain: 'clinic', out: file('classes.csv') };
+    const { clusters: classes } = await clusters({ ...found, k: 2 });
+    expect(classes.reduce((sum, { records }) => sum + records, 0)).toBe(lines.length - 1);
+    const written = (await readFile(file('classes.csv'), 'utf8')).trim().split('\n');
+    expect(written[0]).toBe('row,clinic,cluster,probability');
+    for (const line of written.slice(1)) expect(Number(line.split(',')[3])).toBeGreaterThanOrEqual(0.5);
+    await expect(clusters(found)).rejects.toThrow('say how many classes there are, with -k');
     await expect(asked({ kind })).rejects.toThrow('name the column that says them with --domain');
     await expect(asked({ kind: 'linear', domain: 'clinic' })).rejects.toThrow(
       'no protocol that was asked for looks at domains',
