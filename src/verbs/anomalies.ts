@@ -124,10 +124,10 @@ export async function anomalies(
     async function* scored(): AsyncGenerator<TableCell[][]> {
       for await (const { block, cells } of records.read()) {
         const lines: TableCell[][] = [];
-        const anomalies = await found.score(block, signal);
+        const judged = await found.score(block, signal);
         const measured: Float64Array[] = [];
         for (const own of further) measured.push(await own.measure(block, signal));
-        for (const [record, anomaly] of anomalies.entries()) {
+        for (const [record, anomaly] of judged.entries()) {
           const flag = anomaly.pValue <= falseAlarms ? 1 : 0;
           flagged += flag;
           lines.push([

@@ -11,7 +11,10 @@ import type { OpenModel } from '../open-model.js';
 import type { AnomalyMeasure, FittedMeasure } from './measure.js';
 
 /** Normal records whose parts are looked at, and parts that are kept, drawn from all of them. */
-const MOST = { records: 2000, parts: 10_000 };
+const MOST = { records: 1000, parts: 10_000 };
+
+/** Records whose parts are in memory together. */
+const AT_ONCE = 256;
 
 /** The share of a record's parts, those farthest from normal ones, whose mean distance is its own. */
 const FARTHEST = 0.25;
@@ -61,12 +64,20 @@ export async function memoryOfParts(
     const nearest = euclideanSearch(kept, width, product.multiply);
     return {
       async measure(block, signal) {
-        const parts = await adapt(await states.of(block, 0, signal));
-        const { distances, k } = await nearest(parts, 1);
-        return Float64Array.from({ length: block.count }, (_, record) => {
-          const own = distances.slice(block.offsets[record] * k, block.offsets[record + 1] * k).sort();
-          return meanOfLargest(own);
-        });
+        const found = new Float64Array(block.count);
+        for (let first = 0; first < block.count; first += AT_ONCE) {
+          const length = Math.min(AT_ONCE, block.count - first);
+          const some = takeRecords(
+            block,
+            Int32Array.from({ length }, (_, i) => first + i),
+          );
+          const { distances, k } = await nearest(await adapt(await states.of(some, 0, signal)), 1);
+          for (let record = 0; record < length; record++)
+            found[first + record] = meanOfLargest(
+              distances.slice(some.offsets[record] * k, some.offsets[record + 1] * k).sort(),
+            );
+        }
+        return found;
       },
       release,
     };
