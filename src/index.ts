@@ -89,7 +89,7 @@ export type { CallOptions, FoundNeighbor, LoadOptions, Model, Prediction } from 
 export type { OpenModelOptions } from './models/open-model.js';
 export type { Trait } from './models/set-apart.js';
 export type { Plugin, ReaderPlugin } from './plugins.js';
-export type { Protocol, Represented } from './probes/protocol.js';
+export type { Domains, Protocol, Represented } from './probes/protocol.js';
 export type { Schema } from './records/cells/schema.js';
 export type { MemoryRecord } from './records/memory-records.js';
 export type { BadRecord } from './records/record-batch.js';

@@ -1,5 +1,6 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
+import { type AnomalyMeasureName, anomalyMeasures } from '../models/anomaly-measures/index.js';
 import { deviceOption, keepOption } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
@@ -9,6 +10,7 @@ interface Options {
   readonly out: string;
   readonly normal?: string;
   readonly falseAlarms?: number;
+  readonly also?: AnomalyMeasureName[];
   readonly keep?: string[];
   readonly device?: DeviceName;
   readonly json?: boolean;
@@ -32,17 +34,25 @@ export function define(command: Command, { run }: Session): void {
     .requiredOption('-o, --out <file>', 'file to write: .parquet or .csv')
     .option('--normal <file>', 'file of normal records; by default the one that the run learned from')
     .option('--false-alarms <rate>', 'share of normal records that may be flagged (default: 0.01)', parseRate)
+    .addOption(
+      new Option(
+        '--also <measures...>',
+        `further measures beside the score: ${Object.entries(anomalyMeasures)
+          .map(([name, { description }]) => `${name}: ${description}`)
+          .join('; ')}`,
+      ).choices(Object.keys(anomalyMeasures)),
+    )
     .addOption(keepOption())
     .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(async (trained: string, data: string, options: Options) => {
-    const { out, normal, falseAlarms, keep, device, json } = options;
+    const { out, normal, falseAlarms, also, keep, device, json } = options;
     const { data: config = {} } = await readConfigOptions(command, keys);
     await run(
       json,
       (verbs, hooks) =>
-        verbs.anomalies({ run: trained, data, normal, falseAlarms, out, keep, config, device }, hooks),
+        verbs.anomalies({ run: trained, data, normal, falseAlarms, also, out, keep, config, device }, hooks),
       ({ flagged, falseAlarms, heldOut, ...written }) =>
         `${formatWritten(written)}, ${flagged.toLocaleString('en-US')} flagged; of normal records ${100 * falseAlarms} % would be, by the scores of ${heldOut.toLocaleString('en-US')} that were held out`,
     );

@@ -8,6 +8,7 @@ import type { Session } from './session.js';
 interface Options {
   readonly out: string;
   readonly clusters?: number;
+  readonly domain?: string;
   readonly keep?: string[];
   readonly device?: DeviceName;
   readonly json?: boolean;
@@ -28,16 +29,20 @@ export function define(command: Command, { run }: Session): void {
       'number of clusters (default: that of 2 to 20 with the largest silhouette)',
       parseCount,
     )
+    .option(
+      '--domain <column>',
+      'column that says which of several domains a record is from: the -k classes whose shares differ between these (latent label shift)',
+    )
     .addOption(keepOption())
     .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(async (trained: string, data: string, options: Options) => {
-    const { out, clusters: k, keep, device, json } = options;
+    const { out, clusters: k, domain, keep, device, json } = options;
     const { data: config = {} } = await readConfigOptions(command, keys);
     await run(
       json,
-      (verbs, hooks) => verbs.clusters({ run: trained, data, k, out, keep, config, device }, hooks),
+      (verbs, hooks) => verbs.clusters({ run: trained, data, k, domain, out, keep, config, device }, hooks),
       ({ clusters, silhouette, ...written }) =>
         [
           `${formatWritten(written)} in ${clusters.length} clusters, silhouette ${silhouette.toFixed(3)}`,

@@ -22,7 +22,9 @@ export const readingKeys = (): string[] =>
 /** The keys of a probe that is made once, on one split of all labels. */
 export const probeKeys = (): string[] =>
   [...configKeys().values()]
-    .filter(({ section, name }) => section === 'probe' && !['kind', 'splits', 'shots'].includes(name))
+    .filter(
+      ({ section, name }) => section === 'probe' && !['kind', 'splits', 'shots', 'domain'].includes(name),
+    )
     .map(({ key }) => key);
 
 /**

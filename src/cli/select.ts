@@ -36,7 +36,11 @@ export function define(command: Command, { run }: Session): void {
         .makeOptionMandatory(),
     )
     .option('--for <file>', 'the records that learning is for, by which simcore chooses')
-    .option('--count <n>', 'most records to choose (default: a tenth)', parseCount)
+    .option(
+      '--count <n>',
+      'records to choose (default: a tenth, or as many as the method finds right)',
+      parseCount,
+    )
     .option('--seed <n>', 'seed of what is drawn (default: 0)', parseCount)
     .addOption(keepOption())
     .addOption(deviceOption())

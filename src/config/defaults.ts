@@ -6,7 +6,12 @@ import type { Head } from '../finetuning/labelled-graph.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
 import { type RegularizerConfig, regularizerNamed } from '../finetuning/regularizers/index.js';
 import { type SelfTraining, TEACHER_MOMENTUM } from '../finetuning/self-training.js';
-import { type TuningConfig, tuningNamed } from '../finetuning/tunings/index.js';
+import {
+  type TuningConfig,
+  type TuningOptions,
+  tuningNamed,
+  tuningOptions,
+} from '../finetuning/tunings/index.js';
 import type { SoupKind } from '../finetuning/weight-soup.js';
 import { checkHeads } from '../layers/attention.js';
 import { type DropoutRates, dropoutRates, dropsAny } from '../layers/dropout.js';
@@ -118,8 +123,10 @@ const INGREDIENTS = 4;
 
 /** What of the encoder is trained. Throws InputError for an option of another tuning. */
 function tuningOf(config: FinetuneOptions): TuningConfig {
-  const { tuning: kind = 'full', lora_rank } = config;
-  return chosen({ kind, given: { lora_rank }, section: 'tuning', member: tuningNamed(kind) });
+  const { tuning: kind = 'full' } = config;
+  const names = Object.keys(tuningOptions()) as (keyof TuningOptions)[];
+  const given: TuningOptions = Object.fromEntries(names.map((name) => [name, config[name]]));
+  return chosen({ kind, given, section: 'tuning', member: tuningNamed(kind) });
 }
 
 /** What is minimised beside or instead of the loss of the labels. Throws InputError for an option of another regularizer. */

@@ -228,7 +228,7 @@ function build() {
     ),
     tuning: key(
       memberOf(tunings),
-      'what of the encoder is trained: all, nothing, low-rank updates of its linear layers, or its norms and biases',
+      'what of the encoder is trained: all, nothing, low-rank updates of its linear layers, its norms and biases, a sparse dictionary of its tokens, or one projection of what enters it',
       'lora',
     ),
     ...(keysOf(tuningOptions()) as KeysOf<Required<TuningOptions>>),
@@ -259,6 +259,11 @@ function build() {
     ...labels,
     ...repeated,
     kind: key(memberOf(protocols), 'one protocol instead of all', 'linear'),
+    domain: key(
+      z.string().min(1),
+      'column that says which of several domains a record is from, for a protocol that asks for them',
+      'hospital',
+    ),
     seeds: key(count(), 'untrained encoders, and draws of shots, with seeds 0, 1, …', 3),
     threads: training.shape.threads,
     device: training.shape.device,

@@ -85,7 +85,7 @@ export interface LabelledOptions {
   readonly heldOut: HeldOut;
   /** Whether the tokens of records without a label are kept, too. */
   readonly keepUnlabelled?: boolean;
-  /** A column of the tokenizer whose texts are kept beside the tokens. */
+  /** A column whose texts are kept beside the tokens. */
   readonly textColumn?: string;
 }
 
@@ -98,6 +98,11 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
   const { tokenizer, targets, split, splits = 1, heldOut, rejected, onBadRecord = 'auto' } = options;
   checkTokenizerColumns(source, tokenizer);
   checkTargets(source, tokenizer, targets);
+  const { textColumn } = options;
+  if (textColumn !== undefined && !source.columns.some(({ name }) => name === textColumn))
+    throw new InputError(
+      `${source.path}: there is no column "${textColumn}"; its columns are ${source.columns.map(({ name }) => name).join(', ')}`,
+    );
   const task =
     options.task ??
     (targets.length === 1 && (await looksPerToken(source, tokenizer, targets[0])) ? 'per-token' : undefined);
@@ -135,6 +140,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     ...new Set([
       ...tokenizer.columns,
       ...targets,
+      ...(textColumn === undefined ? [] : [textColumn]),
       ...(options.maskColumn === undefined ? [] : [options.maskColumn]),
       ...partitionColumns(source, rule),
     ]),
@@ -166,8 +172,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     blocks.push(block);
     const { low, high } = hashesOf(batch, tokenizer);
     for (const place of placesOf(block, batch)) {
-      if (options.textColumn !== undefined)
-        texts.push(String(batch.columns[options.textColumn].values[place] ?? ''));
+      if (textColumn !== undefined) texts.push(String(batch.columns[textColumn].values[place] ?? ''));
       for (const [split, drawn] of partsOfRow.entries()) parts[split].push(drawn[place]!);
       hashes.low.push(low[place]);
       hashes.high.push(high[place]);
@@ -200,7 +205,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     spec: classTexts.named(spec),
     hashes: { low: Uint32Array.from(hashes.low), high: Uint32Array.from(hashes.high) },
     ...(withoutLabel.length > 0 && { unlabelledBlock: concatenateBlocks(withoutLabel) }),
-    ...(options.textColumn !== undefined && { texts }),
+    ...(textColumn !== undefined && { texts }),
     splitBy: describeSplit(rule, split, splits),
     ...counts,
     unassigned: inNoPart.count,

@@ -1,11 +1,14 @@
 import { expect, it } from 'vitest';
+import { evaluate, floats } from '../engine/evaluate.case.js';
 import { nodeEngine } from '../engine/node.js';
-import { parametersOf } from '../graph/index.js';
+import { input, parametersOf } from '../graph/index.js';
+import { tokenInputs } from '../layers/token-embedding.js';
 import { batchShape, type ModelConfig, pretrainingGraph } from '../learning/model.js';
 import { initializeParameters, parameterLayout, parameterViews } from '../learning/parameters.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
-import { MaskedErrors } from './masked-errors.js';
+import { hostTensor } from '../tensor/tensor.js';
+import { MaskedErrors, mosaic } from './masked-errors.js';
 
 const model: ModelConfig = {
   spec: { kind: 'discrete', vocabulary: 9, maxTokens: 12 },
@@ -64,4 +67,20 @@ it('predicts a token without having seen it', async () => {
 it('is not of an objective that decodes nothing', async () => {
   const other = { ...model, objective: { kind: 'byol' } } as ModelConfig;
   expect(MaskedErrors.of(await nodeEngine({ threads: 1 }), { model: other, tensors: {} })).toBeUndefined();
+});
+
+it('shows a hidden patch in its mean colour, channel by channel, and the others as they are', async () => {
+  // Two patches of 2 × 2 pixels in two colours.
+  const grid = { rows: 1, columns: 2, patch: 2 };
+  const spec = { kind: 'continuous', channels: 8, maxTokens: 2, grid } as ModelConfig['spec'];
+  const tokens = tokenInputs(spec, 1, 2);
+  const { out } = await evaluate(
+    await nodeEngine({ threads: 1 }),
+    { out: mosaic(spec, tokens, input('hidden', 'bool', [1, 2])) },
+    {
+      values: floats([1, 2, 8], [1, 10, 2, 20, 3, 30, 6, 60, 9, 8, 7, 6, 5, 4, 3, 2]),
+      hidden: hostTensor('bool', [1, 2], Uint8Array.of(1, 0)),
+    },
+  );
+  expect([...out]).toEqual([3, 30, 3, 30, 3, 30, 3, 30, 9, 8, 7, 6, 5, 4, 3, 2]);
 });

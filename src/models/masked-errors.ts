@@ -1,9 +1,20 @@
 /** How well a run predicts the parts of a record from the rest of it: what it finds hard is unusual. */
 
+import type { EncodeOptions } from '../encoders/encoder.js';
 import { encoderNamed } from '../encoders/index.js';
 import { type Engine, type Executable, type HostTensors, networkCompiler } from '../engine/engine.js';
-import { input, multiply, parametersOf, sharingLeaves, type Value } from '../graph/index.js';
-import { tokenFeeds, tokenInputs } from '../layers/token-embedding.js';
+import {
+  expand,
+  input,
+  mean,
+  multiply,
+  parametersOf,
+  reshape,
+  sharingLeaves,
+  type Value,
+  where,
+} from '../graph/index.js';
+import { type Tokens, tokenFeeds, tokenInputs } from '../layers/token-embedding.js';
 import { batchShape, type ModelConfig } from '../learning/model.js';
 import { parameterLayout } from '../learning/parameters.js';
 import {
@@ -17,7 +28,7 @@ import {
 } from '../objectives/masked-autoencoding.js';
 import { attendedTo } from '../objectives/sma.js';
 import { type Batch, blockLengths, lengthSteps, packBatch } from '../records/batch.js';
-import type { TokenBlock } from '../records/token-block.js';
+import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import type { Run } from '../runs/folder.js';
 import { permutation, random } from '../tensor/random.js';
 import { type HostTensor, hostTensor, zeros } from '../tensor/tensor.js';
@@ -30,8 +41,8 @@ interface Compiled {
   readonly results: { readonly losses: HostTensor<'float32'>; readonly weights: HostTensor<'float32'> };
 }
 
-/** What is hidden: given positions, or what the first attention map attends to. */
-type Choice = 'given' | 'attended';
+/** What is hidden: given positions, or what the first attention map attends to, all of it or but for a mosaic. */
+type Choice = 'given' | 'attended' | 'mosaic';
 
 /** The errors of a run whose objective predicts hidden tokens from visible ones. `release` frees it. */
 export class MaskedErrors {
@@ -100,13 +111,38 @@ export class MaskedErrors {
    *
    * After EAR, excision and recovery (Park et al., 2023), which knows its one mask from a pretrained model's attention and so
    * scores a record in one pass. Departures: the map is the encoder's own first one, summed over its heads and rows; what is
-   * hidden is the training's share of the tokens; nothing hints at what was hidden, where EAR leaves a mosaic.
+   * hidden is the training's share of the tokens; nothing hints at what was hidden, where EAR leaves a mosaic: for that see
+   * {@link recoveredErrors}.
    */
   async attendedErrors(block: TokenBlock, signal?: AbortSignal): Promise<Float32Array | undefined> {
     if (!this.attends) return undefined;
+    return this.meanErrors('attended', block, signal);
+  }
+
+  /** Whether there is {@link recoveredErrors}: of images, by an encoder with an attention map. */
+  get recovers(): boolean {
+    const { spec } = this.model;
+    return this.attends && spec.kind === 'continuous' && spec.grid !== undefined;
+  }
+
+  /**
+   * As {@link attendedErrors}, but the encoder is shown a mosaic of what is hidden, each patch in its mean colour, and so also
+   * where and how bright it is: EAR with its hint. Departures beside those: a network that learned to fill in without a hint, for one that is
+   * trained to recover normal images from mosaics; a tile of the mosaic is a patch.
+   */
+  async recoveredErrors(block: TokenBlock, signal?: AbortSignal): Promise<Float64Array> {
+    if (!this.recovers) throw new Error('no images, or no attention map');
+    return Float64Array.from(await this.meanErrors('mosaic', block, signal));
+  }
+
+  private async meanErrors(
+    choice: 'attended' | 'mosaic',
+    block: TokenBlock,
+    signal?: AbortSignal,
+  ): Promise<Float32Array> {
     const errors = new Float32Array(block.count).fill(Number.NaN);
     await this.eachBatch(block, signal, async (batch, records) => {
-      const { losses, weights } = await this.run('attended', batch, this.attendedFeeds(batch));
+      const { losses, weights } = await this.run(choice, batch, this.attendedFeeds(batch));
       const k = losses.shape[1];
       records.forEach((record, row) => {
         let [sum, total] = [0, 0];
@@ -216,10 +252,14 @@ export class MaskedErrors {
               );
         return selectedMask(selection, read);
       };
-      const encoding = encoderNamed(encoder.kind).encode(spec, read, encoder, {
-        hiding: { choose, visible },
-      });
+      const encode = (tokens: Tokens, how: EncodeOptions) =>
+        encoderNamed(encoder.kind).encode(spec, tokens, encoder, how);
+      const blind = encode(read, { hiding: { choose, visible } });
       const { positions } = selection!;
+      const encoding =
+        choice === 'mosaic'
+          ? encode({ ...read, values: mosaic(spec, read, selectedMask(selection!, read)) }, {})
+          : blind;
       const { decoder_heads: heads, tied_output: tied } = this.options;
       const predicted = decode(spec, encoding, positions, { heads, tied });
       const { loss, scored } = tokenLosses(spec, read, positions, predicted);
@@ -244,6 +284,19 @@ export class MaskedErrors {
     this.programs.set(key, compiled);
     return compiled;
   }
+}
+
+/**
+ * float32[batch, tokens, channels]: the patches of images, those that are `hidden` bool[batch, tokens] in their mean colour.
+ * @internal
+ */
+export function mosaic(spec: TokenSpec, { values }: Tokens, hidden: Value): Value {
+  if (spec.kind !== 'continuous' || !spec.grid || !values) throw new Error('a mosaic is of images');
+  const [batch, tokens, channels] = values.shape.map(Number);
+  const pixels = spec.grid.patch ** 2;
+  const shape = [batch, tokens, pixels, channels / pixels];
+  const tiles = expand(mean(reshape(values, shape), [2], { keepSizes: true }), shape);
+  return where(reshape(hidden, [batch, tokens, 1]), reshape(tiles, values.shape), values);
 }
 
 /** The given positions of each row, in places of which the rest is filled up with others that are not used. */

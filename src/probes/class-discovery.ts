@@ -1,8 +1,8 @@
-import { bestAssignment } from '../numerics/assignment.js';
 import { engineIfLarge, withProduct } from '../numerics/matrix-product.js';
 import { kMeans, nearestCenters } from '../search/k-means.js';
 import { unitRows } from '../search/nearest-neighbors.js';
 import { centredSpace, place } from '../search/vector-space.js';
+import { nameClusters, namedOutputs } from './named-clusters.js';
 import type { Protocol } from './protocol.js';
 
 /** Clusterings that are compared with each other. */
@@ -35,27 +35,12 @@ export const classDiscovery: Protocol['run'] = async function* ({
     }
     return { clusterings, members };
   });
-  const named = bestAssignment(agreement(found.clusterings[0], train.labels, classes), classes, classes);
-  const outputs = new Float64Array(found.members.length * spec.outputs);
-  found.members.forEach((cluster, row) => {
-    // Of two classes one number tells, positive for the second.
-    if (spec.outputs === 1) outputs[row] = named[cluster] === 1 ? 1 : -1;
-    else outputs[row * spec.outputs + named[cluster]] = 1;
-  });
-  yield ['accuracy', test.score('accuracy', outputs).value];
+  const named = nameClusters(found.clusterings[0], train.labels, classes);
+  yield ['accuracy', test.score('accuracy', namedOutputs(found.members, named, spec)).value];
   const [a, b, c] = found.clusterings;
   const pairs = [adjustedRandIndex(a, b), adjustedRandIndex(a, c), adjustedRandIndex(b, c)];
   yield ['stability', pairs.reduce((sum, value) => sum + value, 0) / pairs.length];
 };
-
-/** float64[classes, classes]: records of each cluster in each class. */
-function agreement(members: Int32Array, labels: Float64Array, classes: number): Float64Array {
-  const counts = new Float64Array(classes * classes);
-  members.forEach((cluster, row) => {
-    if (!Number.isNaN(labels[row])) counts[cluster * classes + labels[row]]++;
-  });
-  return counts;
-}
 
 /** 1 for the same clusters under other numbers, 0 on average for clusters drawn at random. */
 export function adjustedRandIndex(a: Int32Array, b: Int32Array): number {

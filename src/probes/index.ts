@@ -16,6 +16,11 @@ export const protocols = {
     tasks: ['binary', 'multiclass'],
     onRequest: true,
   }),
+  'latent-label-shift': protocol(async () => (await import('./latent-label-shift.js')).latentLabelShift, {
+    tasks: ['binary', 'multiclass'],
+    onRequest: true,
+    domains: true,
+  }),
 } satisfies Record<string, Protocol>;
 
 export type ProtocolName = keyof typeof protocols;

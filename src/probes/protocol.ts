@@ -6,11 +6,22 @@ import { isBetter, type MetricName, scoreMetric, type Task } from '../scoring/me
 import type { Parts } from '../scoring/parts.js';
 import type { FittedModel } from './fitted-model.js';
 
+/** Which of several domains, such as hospitals or months, each record is from. */
+export interface Domains {
+  readonly names: readonly string[];
+  /** int32[n]: the number of the domain of each record of a part. */
+  readonly train: Int32Array;
+  readonly valid: Int32Array;
+  readonly test: Int32Array;
+}
+
 /** Representations float32[n, dimension] with their labels; those of the test part are sealed. */
 export interface Represented {
   readonly parts: Parts<Float32Array>;
   /** float32[n, dimension] of the records without a label, for a protocol that asks for them. */
   readonly unlabelled?: Float32Array;
+  /** For a protocol that asks for them. */
+  readonly domains?: Domains;
   readonly dimension: number;
   readonly spec: LabelSpec;
   /** The metric that was asked for, or the usual one of the task. */
@@ -27,6 +38,8 @@ export interface Protocol {
   readonly onRequest?: boolean;
   /** Whether it is given the records without a label, too. */
   readonly unlabelled?: boolean;
+  /** Whether it is given the domains of the records, and has no meaning without. */
+  readonly domains?: boolean;
   /**
    * Names and values, such as a metric and its score, each a row of the table. Choices are made on the validation part;
    * the test part is scored once for each name. Throws LacunaError when a representation is not finite.

@@ -1,5 +1,5 @@
 import { permutation, random } from '../tensor/random.js';
-import type { Selector } from './selector.js';
+import { type Selector, wantedOf } from './selector.js';
 
 /** Records that are compared with each other at a time. */
 const PART = 2000;
@@ -14,7 +14,9 @@ const PART = 2000;
 export const facilityLocation: Selector = {
   description: 'a subset that stands for all records (facility location, lazy greedy in parts)',
   value: 'gain',
-  async select({ vectors, width, count, seed, multiply }) {
+  async select(pool) {
+    const { vectors, width, seed, multiply } = pool;
+    const count = wantedOf(pool);
     const n = vectors.length / width;
     const order = permutation(n, random(seed, 'facility location'));
     const parts = Math.ceil(n / PART);
@@ -22,8 +24,7 @@ export const facilityLocation: Selector = {
     for (let part = 0; part < parts; part++) {
       const [first, last] = [Math.floor((part * n) / parts), Math.floor(((part + 1) * n) / parts)];
       const own = order.subarray(first, last);
-      const wanted =
-        Math.floor((last * Math.min(count, n)) / n) - Math.floor((first * Math.min(count, n)) / n);
+      const wanted = Math.floor((last * count) / n) - Math.floor((first * count) / n);
       const rows = new Float32Array(own.length * width);
       own.forEach((record, i) => {
         rows.set(vectors.subarray(record * width, (record + 1) * width), i * width);

@@ -30,7 +30,7 @@ export const nearDuplicates: Selector = {
     return {
       records,
       values: Float64Array.from(records, (record) => nearest[record]),
-      ...(first.length < count && { ended: `${n - first.length} of ${n} are copies of others` }),
+      ...(first.length < (count ?? n) && { ended: `${n - first.length} of ${n} are copies of others` }),
     };
   },
 };

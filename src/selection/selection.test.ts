@@ -43,9 +43,11 @@ describe('simcore', () => {
 
   it('ends when what is left is no longer like the target', async () => {
     const target = unit(digits(1, 105).slice(100 * PIXELS));
-    const { records, ended } = await selectors.simcore.select(pool({ target, count: 300 }));
+    const { records, ended } = await selectors.simcore.select(pool({ target, count: undefined }));
     expect(records.length).toBeLessThan(150);
     expect(ended).toMatch(/less than 0\.95 times as similar/);
+    // Who says how many gets as many.
+    expect((await selectors.simcore.select(pool({ target, count: 200 }))).records).toHaveLength(200);
   });
 
   it('takes the one nearest to each center in a round', async () => {

@@ -6,14 +6,23 @@ export interface Pool {
   /** float32[n, width] */
   readonly vectors: Float32Array;
   readonly width: number;
-  /** How many are wanted at most. */
-  readonly count: number;
+  /** How many are wanted; by default as many as the selector finds right. */
+  readonly count?: number;
   /** float32[m, width]: the records that learning is for, where a selector asks for them. */
   readonly target?: Float32Array;
   /** float64[n]: how badly each record's hidden tokens are predicted, where a selector asks for it. */
   readonly errors?: Float64Array;
   readonly seed: number;
   readonly multiply: MatrixProduct;
+}
+
+/** Part of the records that is chosen where neither a user nor the selector knows how many. */
+const PART = 0.1;
+
+/** How many of a pool are chosen by a selector that has no end of its own: as many as are wanted and there are, or a tenth. */
+export function wantedOf({ vectors, width, count }: Pool): number {
+  const n = vectors.length / width;
+  return Math.min(count ?? Math.ceil(PART * n), n);
 }
 
 /** The chosen records, the first chosen first. */

@@ -8,8 +8,8 @@ const LEAST = 0.95;
 
 /**
  * SimCore (Kim, Bae & Yun, CVPR 2023): in each round every center of the target records (k-means, at most 100 centers) takes
- * the record of the pool that is most similar to it and not taken yet, until so many are chosen, or until the mean similarity
- * of a round falls below 0.95 of the first. 2 · n · centers · width operations, and n log n for each center.
+ * the record of the pool that is most similar to it and not taken yet, until so many are chosen, or where nobody says how many
+ * until the mean similarity of a round falls below 0.95 of the first. 2 · n · centers · width operations, and n log n for each center.
  * Departure: similarity is that of embeddings less the mean of the pool.
  */
 export const simcore: Selector = {
@@ -19,6 +19,7 @@ export const simcore: Selector = {
   async select({ vectors, width, count, target, seed, multiply }): Promise<Selected> {
     if (!target) throw new Error('simcore: no target');
     const n = vectors.length / width;
+    const wanted = Math.min(count ?? n, n);
     const clusters = Math.min(CENTERS, target.length / width);
     const { centers } = await kMeans(target, width, { clusters, seed, multiply });
     const unit = unitRows(centers, width);
@@ -37,7 +38,7 @@ export const simcore: Selector = {
     const records: number[] = [];
     const values: number[] = [];
     let first: number | undefined;
-    while (records.length < Math.min(count, n)) {
+    while (records.length < wanted) {
       // What a round takes is another's too until the round is over.
       const round = new Map<number, number>();
       let sum = 0;
@@ -50,12 +51,12 @@ export const simcore: Selector = {
         round.set(record, Math.max(similarity, round.get(record) ?? -1));
       }
       first ??= sum;
-      if (sum < LEAST * first)
+      if (count === undefined && sum < LEAST * first)
         return {
           ...chosen(records, values),
           ended: `the next ones are less than ${LEAST} times as similar to the target (${sum.toFixed(3)}) as the first (${first.toFixed(3)})`,
         };
-      for (const [record, similarity] of [...round].slice(0, count - records.length)) {
+      for (const [record, similarity] of [...round].slice(0, wanted - records.length)) {
         taken[record] = 1;
         records.push(record);
         values.push(similarity);

@@ -6,6 +6,8 @@ import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type Anomaly, AnomalyDetector, type BlamedToken } from '../models/anomaly-detector.js';
+import { type AnomalyMeasureName, anomalyMeasures } from '../models/anomaly-measures/index.js';
+import type { FittedMeasure } from '../models/anomaly-measures/measure.js';
 import { drawnSplit, normalRecords, ownSplit } from '../models/normal-records.js';
 import { encoderOf, openModel } from '../models/open-model.js';
 import { ownFiles } from '../runs/folder.js';
@@ -21,6 +23,8 @@ export interface AnomaliesOptions {
   readonly normal?: string;
   /** The share of normal records that may be flagged; 0.01 by default. */
   readonly falseAlarms?: number;
+  /** Further measures, each a column; they are not part of the score. */
+  readonly also?: readonly AnomalyMeasureName[];
   /** The file to write: .csv or .parquet. */
   readonly out: string;
   /** Columns of the data that are written beside, in the file's own characters; `all` alone means all. */
@@ -52,7 +56,14 @@ const NUMBERS = [
   ['mahalanobis_distance', 'mahalanobisDistance'],
 ] as const satisfies readonly (readonly [string, keyof Anomaly])[];
 
-const OWN: readonly string[] = [...NUMBERS.map(([name]) => name), 'flagged', 'blame'];
+const columnOf = (measure: string): string => measure.replaceAll('-', '_');
+
+const OWN: readonly string[] = [
+  ...NUMBERS.map(([name]) => name),
+  ...Object.keys(anomalyMeasures).map(columnOf),
+  'flagged',
+  'blame',
+];
 
 const digits = (value: number): number => Number(value.toPrecision(9));
 
@@ -65,15 +76,19 @@ const inWords = (blame: readonly BlamedToken[]): string =>
  * of `out` when it fails or is stopped. Throws InputError where too few normal records were held out for the rate.
  */
 export async function anomalies(
-  { run: folder, data, normal, falseAlarms = 0.01, out, keep, config, device }: AnomaliesOptions,
+  { run: folder, data, normal, falseAlarms = 0.01, also = [], out, keep, config, device }: AnomaliesOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<AnomaliesSummary> {
+  for (const name of also)
+    if (!Object.hasOwn(anomalyMeasures, name))
+      throw new InputError(`also ${name}: expected some of ${Object.keys(anomalyMeasures).join(', ')}`);
   const write = tableWriter(out);
   for (const path of [data, ...(normal === undefined ? [] : [normal])])
     await refuseOverwrite(await inputFiles(path, config?.format), out);
   await refuseOverwrite(await ownFiles(folder), out);
   const model = await openModel(folder, { device }, { onEvent });
   let detector: AnomalyDetector | undefined;
+  const further: FittedMeasure[] = [];
   try {
     encoderOf(model);
     const isOwn = (name: string) => OWN.includes(name.toLowerCase());
@@ -91,8 +106,10 @@ export async function anomalies(
       );
     });
     const rule = normal === undefined ? ownSplit(model) : drawnSplit(model);
-    detector = await AnomalyDetector.fit(model, await normalRecords(usual.source, rule, usual.read), signal);
+    const parts = await normalRecords(usual.source, rule, usual.read);
+    detector = await AnomalyDetector.fit(model, parts, signal);
     detector.checkFalseAlarms(falseAlarms);
+    for (const name of also) further.push(await anomalyMeasures[name].fit(model, parts.reference, signal));
     const found = detector;
     const { masked, attended } = found.measures;
     if (!masked)
@@ -107,7 +124,10 @@ export async function anomalies(
     async function* scored(): AsyncGenerator<TableCell[][]> {
       for await (const { block, cells } of records.read()) {
         const lines: TableCell[][] = [];
-        for (const [record, anomaly] of (await found.score(block, signal)).entries()) {
+        const judged = await found.score(block, signal);
+        const measured: Float64Array[] = [];
+        for (const own of further) measured.push(await own.measure(block, signal));
+        for (const [record, anomaly] of judged.entries()) {
           const flag = anomaly.pValue <= falseAlarms ? 1 : 0;
           flagged += flag;
           lines.push([
@@ -115,6 +135,7 @@ export async function anomalies(
             ...cells.map((column) => column[record]),
             flag,
             ...numbers.map(([, key]) => (anomaly[key] === undefined ? null : digits(anomaly[key]))),
+            ...measured.map((values) => (Number.isNaN(values[record]) ? null : digits(values[record]))),
             ...(masked ? [inWords(anomaly.blame)] : []),
           ]);
         }
@@ -127,12 +148,14 @@ export async function anomalies(
       ...records.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' })),
       { name: 'flagged', type: 'INTEGER' },
       ...numbers.map(([name]): TableColumn => ({ name, type: 'DOUBLE' })),
+      ...also.map((name): TableColumn => ({ name: columnOf(name), type: 'DOUBLE' })),
       ...(masked ? [{ name: 'blame', type: 'VARCHAR' } as const] : []),
     ];
     await write(out, columns, scored());
     const counted = records.finish('judged', { onEvent });
     return { file: out, rows, flagged, falseAlarms, heldOut: found.heldOut, ...counted };
   } finally {
+    for (const own of further) await own.release();
     await detector?.release();
     await model.release();
   }

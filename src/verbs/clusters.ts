@@ -1,6 +1,6 @@
 /** The verb `clusters`: which records of a file a model finds alike, and what they have in common. */
 import type { ReadingOptions } from '../config/schema.js';
-import type { DeviceName } from '../engine/engine.js';
+import type { DeviceName, Engine } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
@@ -9,6 +9,7 @@ import { encoderOf, openModel } from '../models/open-model.js';
 import { type Trait, traitsOf } from '../models/set-apart.js';
 import { gatherRows } from '../numerics/matrix.js';
 import { type MatrixProduct, openProduct } from '../numerics/matrix-product.js';
+import { fitLatentClasses } from '../probes/latent-label-shift.js';
 import { ownFiles } from '../runs/folder.js';
 import { type Clusters, kMeans, nearestCenters } from '../search/k-means.js';
 import { unitRows } from '../search/nearest-neighbors.js';
@@ -27,6 +28,11 @@ export interface ClustersOptions {
   readonly data: string;
   /** Number of clusters; by default that of 2 to 20 with the largest silhouette. */
   readonly k?: number;
+  /**
+   * A column that says which of several domains a record is from, with other shares of the classes: clusters are then the `k` classes behind these
+   * (see `fitLatentClasses`), and not groups of alike embeddings.
+   */
+  readonly domain?: string;
   /** The file to write: .csv or .parquet. */
   readonly out: string;
   /** Columns that are written beside, in the file's own characters; `all` alone means all. */
@@ -62,16 +68,22 @@ const CANDIDATES = [2, 3, 4, 5, 6, 8, 10, 12, 15, 20];
 /** Records that centers are found on, and of them those whose silhouette is measured. */
 const MOST = { learned: 20_000, measured: 1500 };
 const REPRESENTATIVES = 3;
-const OWN = ['cluster', 'distance'];
+const OWN = ['cluster', 'distance', 'probability'];
+
+/** Of records with domains one in so many decides on the penalty of the classifier. */
+const HELD = 5;
 
 /**
  * Writes the cluster of every record in input order, and its distance to the cluster's center. Clusters are those of k-means on
- * embeddings less their mean, scaled to unit length. Nothing is left of `out` when it fails or is stopped.
+ * embeddings less their mean, scaled to unit length; with `domain` latent classes, with the probability of each in the place of a distance.
+ * Nothing is left of `out` when it fails or is stopped.
  */
 export async function clusters(
-  { run, data, k, out, keep, config, device }: ClustersOptions,
+  { run, data, k, domain, out, keep, config, device }: ClustersOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<ClustersSummary> {
+  if (domain !== undefined && k === undefined)
+    throw new InputError(`--domain ${domain}: say how many classes there are, with -k`);
   const write = tableWriter(out);
   await refuseOverwrite(await inputFiles(data, config?.format), out);
   await refuseOverwrite(await ownFiles(run), out);
@@ -81,7 +93,10 @@ export async function clusters(
     const encoder = encoderOf(model);
     const { width } = encoder;
     const isOwn = (name: string) => OWN.includes(name.toLowerCase());
-    const records = await openRecords(data, model, { config, out, keep, isOwn });
+    // The column of domains is kept beside.
+    const kept =
+      domain === undefined || keep?.includes('all') ? keep : [...new Set([...(keep ?? []), domain])];
+    const records = await openRecords(data, model, { config, out, keep: kept, isOwn });
     const { block, cells, texts, embeddings } = await embeddedRecords(model, records, { signal });
     const { count, rows } = block;
     const wanted = k === undefined ? CANDIDATES.filter((some) => some < count) : [k];
@@ -90,9 +105,14 @@ export async function clusters(
         `${data}: ${count} records make no ${k ?? 2} clusters; give more records, or from 2 to as many clusters`,
       );
     const vectors = unitRows(place(centredSpace(embeddings, width), embeddings), width);
-    const { centers, score } = await bestClusters(vectors, width, wanted, product.multiply);
-    const { members, distances } = await nearestCenters(vectors, centers, width, product.multiply);
-    const all = centers.length / width;
+    const { all, members, distances, score } =
+      domain === undefined
+        ? await byCenters(vectors, width, wanted, product.multiply)
+        : await byDomains(
+            embeddings,
+            cells.map((own) => own[records.kept.findIndex(({ column }) => column === domain)]),
+            { data, domain, classes: wanted[0], engine: model.engine, vectors, multiply: product.multiply },
+          );
     const inside = Array.from({ length: all }, (): number[] => []);
     members.forEach((member, record) => {
       inside[member].push(record);
@@ -109,14 +129,19 @@ export async function clusters(
       for (let first = 0; first < count; first += 2048)
         yield Array.from({ length: Math.min(2048, count - first) }, (_, i) => {
           const record = first + i;
-          return [rows[record], ...cells[record], numbered[record], digits(Math.sqrt(distances[record]))];
+          return [
+            rows[record],
+            ...cells[record],
+            numbered[record],
+            digits(domain === undefined ? distances[record] : 1 - distances[record]),
+          ];
         });
     }
     const columns: TableColumn[] = [
       { name: 'row', type: 'INTEGER' },
       ...records.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' })),
       { name: 'cluster', type: 'INTEGER' },
-      { name: 'distance', type: 'DOUBLE' },
+      { name: domain === undefined ? 'distance' : 'probability', type: 'DOUBLE' },
     ];
     await write(out, columns, lines());
     return {
@@ -138,6 +163,77 @@ export async function clusters(
     await product.release();
     await model.release();
   }
+}
+
+/** Records in clusters, by distance to what each is in: the smaller, the more a record stands for its cluster. */
+interface FoundClusters {
+  readonly all: number;
+  readonly members: Int32Array;
+  readonly distances: Float64Array;
+  /** The mean silhouette. */
+  readonly score: number;
+}
+
+async function byCenters(
+  vectors: Float32Array,
+  width: number,
+  wanted: readonly number[],
+  multiply: MatrixProduct,
+): Promise<FoundClusters> {
+  const { centers, score } = await bestClusters(vectors, width, wanted, multiply);
+  const { members, distances } = await nearestCenters(vectors, centers, width, multiply);
+  return { all: centers.length / width, members, distances: distances.map(Math.sqrt), score };
+}
+
+/** Latent classes; the distance of a record is 1 − the probability of its class. */
+async function byDomains(
+  embeddings: Float32Array,
+  domains: readonly (string | null)[],
+  {
+    data,
+    domain,
+    classes,
+    engine,
+    vectors,
+    multiply,
+  }: {
+    data: string;
+    domain: string;
+    classes: number;
+    engine: Engine;
+    vectors: Float32Array;
+    multiply: MatrixProduct;
+  },
+): Promise<FoundClusters> {
+  const missing = domains.findIndex((name) => name === null || name === '');
+  if (missing >= 0)
+    throw new InputError(
+      `${data}: column "${domain}" is missing in record ${missing}; leave such records out, or name their domain`,
+    );
+  const names = [...new Set(domains as readonly string[])].sort();
+  const numbers = new Map(names.map((name, number) => [name, number]));
+  const of = Int32Array.from(domains, (name) => numbers.get(name!)!);
+  const width = embeddings.length / of.length;
+  const order = permutation(of.length, random(0, 'records for a penalty'));
+  const part = (held: boolean) => {
+    const rows = order.filter((_, i) => (i % HELD === 0) === held);
+    return {
+      features: gatherRows(new Float32Array(rows.length * width), embeddings, rows, width),
+      domains: rows.map((row) => of[row]),
+    };
+  };
+  const { classOf } = await fitLatentClasses(
+    { train: part(false), valid: part(true) },
+    { names, classes, dimension: width, engine },
+  );
+  const { members, probabilities } = await classOf({ features: embeddings, domains: of });
+  const measured = order.subarray(0, MOST.measured);
+  const score = await silhouette(
+    gatherRows(new Float32Array(measured.length * width), vectors, measured, width),
+    width,
+    { members: measured.map((row) => members[row]), clusters: classes, multiply },
+  );
+  return { all: classes, members, distances: probabilities.map((value) => 1 - value), score };
 }
 
 /** The clusters of one of these numbers whose silhouette is the largest, found on some of the rows. */

@@ -52,6 +52,8 @@ const ways = {
   frozen: { tuning: 'frozen' },
   norms: { tuning: 'norms' },
   lora: { tuning: 'lora', lora_rank: 2 },
+  reprogramming: { tuning: 'reprogramming', dictionary_entries: 3 },
+  projection: { tuning: 'projection', head: 'attention' },
   mixup: { regularizer: 'mixup' },
   'core-tuning': { regularizer: 'core-tuning' },
   look: { regularizer: 'look' },

@@ -8,6 +8,7 @@ import { registerPlugin } from '../plugins.js';
 import type { Protocol, Represented } from '../probes/protocol.js';
 import { runFile } from '../runs/folder.js';
 import type { Scores } from '../runs/scores.js';
+import { clusters } from './clusters.js';
 import { pretrain } from './pretrain.js';
 import { probe } from './probe.js';
 
@@ -83,6 +84,46 @@ async function run(data: string, kind?: string): Promise<Scores> {
   await probe({ run: file('run'), data: file(data), targets: ['known'], config });
   return JSON.parse(await readFile(runFile(file('run'), 'scores'), 'utf8'));
 }
+
+describe('a protocol that asks for the domains of records', () => {
+  const kind = 'latent-label-shift';
+  const asked = (config: ProbeOptions, data = 'domains.csv') =>
+    probe({
+      run: file('run'),
+      data: file(data),
+      targets: ['known'],
+      config: { threads: 1, seeds: 1, ...config },
+    });
+
+  it('is given them from a column, and refused where it is not named, not there or not whole', async () => {
+    const lines = (await readFile(file('labelled.csv'), 'utf8')).trim().split('\n');
+    const domains = lines.map((line, i) => `${line},${i === 0 ? 'clinic' : i % 3 === 0 ? 'a' : 'b'}`);
+    await writeFile(file('domains.csv'), `${domains.join('\n')}\n`);
+    const { methods } = await asked({ kind, domain: 'clinic' });
+    expect(methods.map(({ method, metric }) => [method, metric])).toEqual(
+      ['sma', 'untrained'].flatMap((encoder) =>
+        ['accuracy', 'shares error'].map((metric) => [`${encoder}, ${kind}`, metric]),
+      ),
+    );
+    // The same classes without any label.
+    const found = { run: file('run'), data: file('domains.csv'), domain: 'clinic', out: file('classes.csv') };
+    const { clusters: classes } = await clusters({ ...found, k: 2 });
+    expect(classes.reduce((sum, { records }) => sum + records, 0)).toBe(lines.length - 1);
+    const written = (await readFile(file('classes.csv'), 'utf8')).trim().split('\n');
+    expect(written[0]).toBe('row,clinic,cluster,probability');
+    for (const line of written.slice(1)) expect(Number(line.split(',')[3])).toBeGreaterThanOrEqual(0.5);
+    await expect(clusters(found)).rejects.toThrow('say how many classes there are, with -k');
+    await expect(asked({ kind })).rejects.toThrow('name the column that says them with --domain');
+    await expect(asked({ kind: 'linear', domain: 'clinic' })).rejects.toThrow(
+      'no protocol that was asked for looks at domains',
+    );
+    await expect(asked({ kind, domain: 'ward' })).rejects.toThrow(
+      'there is no column "ward"; its columns are smiles, known, split, clinic',
+    );
+    await writeFile(file('some.csv'), `${domains.join('\n').replace(/,b$/m, ',')}\n`);
+    await expect(asked({ kind, domain: 'clinic' }, 'some.csv')).rejects.toThrow('some cells are missing');
+  });
+});
 
 describe('a protocol that asks for the records without a label', () => {
   it('is given them by every encoder, and each of its names is a row of scores.json', async () => {

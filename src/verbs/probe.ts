@@ -12,11 +12,11 @@ import { Embedder, encoderParameters, untrainedParameters } from '../finetuning/
 import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type ProtocolName, protocols } from '../probes/index.js';
-import type { Protocol, Represented } from '../probes/protocol.js';
+import type { Domains, Protocol, Represented } from '../probes/protocol.js';
 import { hasConfig, openRun, runFile } from '../runs/folder.js';
 import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
 import { describeParts, type Scores, writeScores } from '../runs/scores.js';
-import { boundsOf, chooseMetric, metrics, type Task } from '../scoring/metrics.js';
+import { boundsOf, chooseMetric, metrics } from '../scoring/metrics.js';
 import { type Parts, splitParts } from '../scoring/parts.js';
 import { undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
@@ -57,9 +57,21 @@ async function probeInto(
   const config = parseConfig({ probe: options.config ?? {} }, 'config').probe ?? {};
   await refuseOverwrite(await inputFiles(data, config.format), runFile(folder, 'scores'));
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
-  const asked = config.kind ? [protocols[config.kind]] : Object.values(protocols);
+  const { domain } = config;
+  const usual = ({ onRequest, domains }: Protocol) => !onRequest && (domain !== undefined || !domains);
+  const asked = config.kind ? [protocols[config.kind]] : Object.values(protocols).filter(usual);
   const keepUnlabelled = asked.some(({ unlabelled }: Protocol) => unlabelled);
-  const file = await readLabelledFile(readingOf([run]), data, targets, config, { keepUnlabelled });
+  const wantsDomains = asked.some(({ domains }: Protocol) => domains);
+  if (wantsDomains !== (domain !== undefined))
+    throw new InputError(
+      wantsDomains
+        ? `${config.kind} learns from the domains of records: name the column that says them with --domain`
+        : `--domain ${domain}: no protocol that was asked for looks at domains; ask for one, such as --probe latent-label-shift`,
+    );
+  const file = await readLabelledFile(readingOf([run]), data, targets, config, {
+    keepUnlabelled,
+    textColumn: domain,
+  });
   const { labelled, hash, warnings, learned } = file;
   const { spec, unlabelledBlock } = labelled;
   if (spec.task === 'per-token') {
@@ -73,7 +85,9 @@ async function probeInto(
       `${data}: ${spec.reason}, and ${config.kind} has no meaning in a ${spec.task} task; choose another --probe or --task`,
     );
   const metric = chooseMetric(spec.task, config.metric);
-  const kinds = config.kind ? [config.kind] : protocolsOf(spec.task);
+  const kinds = (Object.keys(protocols) as ProtocolName[]).filter((kind) =>
+    fitting.includes(protocols[kind]),
+  );
   // With shots a seed draws them, for the pretrained encoder too.
   const { seeds: count = SEEDS } = config;
   const { draws, defined } = drawsOf(labelled, { shots: config.shots, seeds: count, metric });
@@ -120,6 +134,7 @@ async function probeInto(
         const represented: Represented = {
           parts: representedParts(drawn, all, dimension),
           ...(unlabelled && { unlabelled }),
+          ...(domain !== undefined && { domains: domainsOf(drawn, labelled.texts!, domain) }),
           dimension,
           spec,
           metric,
@@ -158,6 +173,18 @@ async function probeInto(
   });
 }
 
+/** The domains of a column, in the order of their names. Throws InputError for a record without one, and where all are of one. */
+function domainsOf({ members }: LabelledData, texts: readonly string[], column: string): Domains {
+  const names = [...new Set(texts)].sort();
+  if (names.length < 2 || names[0] === '')
+    throw new InputError(
+      `column "${column}": expected the domain of each record, of at least two, ${names[0] === '' ? 'and some cells are missing; leave those records out, or name their domain' : `and all are of ${names[0]}`}`,
+    );
+  const numbers = new Map(names.map((name, number) => [name, number]));
+  const of = (records: Int32Array) => records.map((record) => numbers.get(texts[record])!);
+  return { names, train: of(members.train), valid: of(members.valid), test: of(members.test) };
+}
+
 /** The parts of records whose embeddings are float32[block.count, dimension]. */
 function representedParts(labelled: LabelledData, all: Float32Array, dimension: number): Parts<Float32Array> {
   const { train, valid, test } = splitParts(labelled);
@@ -173,11 +200,4 @@ function representedParts(labelled: LabelledData, all: Float32Array, dimension: 
     valid: { ...valid, records: rows(members.valid) },
     test: test.as(rows(members.test)),
   };
-}
-
-function protocolsOf(task: Task): ProtocolName[] {
-  return (Object.keys(protocols) as ProtocolName[]).filter((kind) => {
-    const { tasks, onRequest }: Protocol = protocols[kind];
-    return !onRequest && (tasks?.includes(task) ?? true);
-  });
 }

@@ -87,6 +87,29 @@ describe('anomalies', () => {
     }
   });
 
+  it('measures parts and what is recovered where that is asked for, and larger where parts are odd', async () => {
+    const data = path('parts.idx3-ubyte');
+    const others = digitImages(3, 320).slice(300);
+    // Columns of pixels that are black and white by turns, in the middle, where strokes are.
+    const striped = others.map((image) =>
+      image.map((value, i) => (Math.abs((i % 28) - 13.5) < 7 ? 255 * (i % 2) : value)),
+    );
+    await writeImages(data, [...others, ...striped]);
+    const also = ['part-distance', 'adapted-part-distance', 'recovery-error'] as const;
+    await anomalies({ run, data, falseAlarms: 0.05, also, out: path('parts.csv') });
+    const found = await lines('parts.csv');
+    const mean = (name: string, from: number, to: number) =>
+      found.slice(from, to).reduce((sum, cells) => sum + Number(cells[name]) / (to - from), 0);
+    for (const name of ['part_distance', 'adapted_part_distance', 'recovery_error'])
+      expect(mean(name, 20, 40), name).toBeGreaterThan(mean(name, 0, 20));
+    // A record that is among the normal ones has parts that are.
+    await anomalies({ run, data: file, falseAlarms: 0.05, also: ['part-distance'], out: path('own.csv') });
+    const own = (await lines('own.csv')).map(({ part_distance }) => Number(part_distance));
+    expect(own.filter((distance) => distance < 0.01).length).toBeGreaterThan(200);
+    const wrong = { run, data, also: ['speed' as 'part-distance'], out: path('x.csv') };
+    await expect(anomalies(wrong)).rejects.toThrow('also speed: expected some of part-distance');
+  });
+
   it('refuses a rate that the held-out records cannot show', async () => {
     await expect(anomalies({ run, data: file, falseAlarms: 0.001, out: path('x.csv') })).rejects.toThrow(
       'takes at least 999 normal records that were held out',

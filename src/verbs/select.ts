@@ -28,7 +28,7 @@ export interface SelectOptions {
   readonly method: SelectorName;
   /** The file of the records that learning is for, where the method chooses by it. */
   readonly for?: string;
-  /** How many records are chosen at most; a tenth by default, and with `near-duplicates` all that are no copies. */
+  /** How many records are chosen; by default a tenth, with `near-duplicates` all that are no copies, and with `simcore` all that are like the target. */
   readonly count?: number;
   /** 0 by default. */
   readonly seed?: number;
@@ -53,9 +53,6 @@ export interface SelectSummary {
   readonly rejected: number;
   readonly unknown: number;
 }
-
-/** Part of the records that is chosen where nobody says how many. */
-const PART = 0.1;
 
 /**
  * Writes a line for each chosen record, the first chosen first, with the number that it was chosen by. Nothing is left of `out` when
@@ -89,11 +86,10 @@ export async function select(
     const pool = await embeddedRecords(model, records, { signal });
     const space = centredSpace(pool.embeddings, width);
     const unit = (embeddings: Float32Array) => unitRows(place(space, embeddings), width);
-    const usual = method === 'near-duplicates' ? pool.rows.length : Math.ceil(PART * pool.rows.length);
     const chosen = await selector.select({
       vectors: unit(pool.embeddings),
       width,
-      count: Math.min(count ?? usual, pool.rows.length),
+      count,
       seed,
       multiply: product.multiply,
       ...(target !== undefined && {

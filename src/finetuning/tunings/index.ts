@@ -1,14 +1,25 @@
 import { InputError } from '../../errors.js';
-import { type ParameterNode, replaceParameters, stopGradient, type Value } from '../../graph/index.js';
+import {
+  type ParameterNode,
+  replaceParameters,
+  sharingLeaves,
+  stopGradient,
+  type Value,
+} from '../../graph/index.js';
 import { mergeOptions, type Option } from '../../options.js';
 import { frozen } from './frozen.js';
 import { full } from './full.js';
 import { lora } from './lora.js';
 import { norms } from './norms.js';
+import { projection } from './projection.js';
+import { reprogramming } from './reprogramming.js';
 import type { Tuning, TuningOptions } from './tuning.js';
 
 /** Every tuning there is, by the name `finetune.tuning` has. */
-export const tunings = { full, frozen, lora, norms } satisfies Record<string, Tuning>;
+export const tunings = { full, frozen, lora, norms, reprogramming, projection } satisfies Record<
+  string,
+  Tuning
+>;
 
 /** The names of all tunings. */
 export type TuningKind = keyof typeof tunings;
@@ -34,17 +45,19 @@ export function tuned(
   if (config === undefined || config.kind === 'full') return values;
   const { moves, instead } = tuningNamed(config.kind);
   let adapted = instead === undefined;
-  const replaced = replaceParameters(values, (node: ParameterNode) => {
-    const [own] = node.outputs;
-    if (!encoder(node.name) || moves(node.name)) return own;
-    const fixed = stopGradient(own);
-    const other = instead?.(node, fixed, config) ?? fixed;
-    adapted ||= other !== fixed;
-    return other;
-  });
+  const replaced = sharingLeaves(() =>
+    replaceParameters(values, (node: ParameterNode) => {
+      const [own] = node.outputs;
+      if (!encoder(node.name) || moves(node.name)) return own;
+      const fixed = stopGradient(own);
+      const other = instead?.(node, fixed, config) ?? fixed;
+      adapted ||= other !== fixed;
+      return other;
+    }),
+  );
   if (!adapted)
     throw new InputError(
-      `finetune.tuning: this encoder has no linear layer for ${config.kind} to adapt; choose full, frozen or norms`,
+      `finetune.tuning: this encoder has nothing that ${config.kind} adapts; choose full, frozen or norms`,
     );
   return replaced;
 }

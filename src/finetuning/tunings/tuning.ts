@@ -6,6 +6,7 @@ import type { HostTensor } from '../../tensor/tensor.js';
 /** The options of all tunings, by the names of the configuration. */
 export interface TuningOptions {
   readonly lora_rank?: number;
+  readonly dictionary_entries?: number;
 }
 
 /** A way to train an encoder with its head, which every one trains whole. */

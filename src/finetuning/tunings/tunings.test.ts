@@ -51,7 +51,9 @@ const outputsOf = async (graph: ReturnType<typeof graphOf>, parameters: object) 
   (await evaluate(engine, { outputs: graph.evaluation.outputs }, { ...feeds, ...parameters })).outputs;
 
 describe.each(Object.keys(tunings) as TuningKind[])('tuning %s', (kind) => {
-  const graph = graphOf(kind, kind === 'lora' ? { lora_rank: 2 } : {});
+  // With every entry in use a dictionary is a smooth function of them.
+  const options = { lora: { lora_rank: 2 }, reprogramming: { dictionary_entries: 7 } };
+  const graph = graphOf(kind, options[kind as keyof typeof options] ?? {});
   const moves = encoderNetwork({ ...model, tuning: { kind } }).moves!;
 
   it('has the gradient of its finite difference in what is trained, and none elsewhere', async () => {
@@ -66,9 +68,63 @@ describe.each(Object.keys(tunings) as TuningKind[])('tuning %s', (kind) => {
       whole.parameters.map(({ name }) => name).sort(),
     );
     const parameters = ordinaryParameters([graph.loss]);
-    for (const [name, { data }] of Object.entries(parameters))
-      if (name.startsWith(`${AUXILIARY}up.`)) data.fill(0);
+    for (const { name, initializer } of graph.parameters)
+      if (name.startsWith(AUXILIARY) && initializer.kind === 'constant') parameters[name].data.fill(0);
     expect(await outputsOf(graph, parameters)).toEqual(await outputsOf(whole, parameters));
+  });
+});
+
+describe('what is trained beside parameters', () => {
+  it.each([
+    ['reprogramming', { dictionary_entries: 2 }],
+    ['projection', {}],
+  ] as const)('%s merges into an ordinary network with the same outputs', async (kind, options) => {
+    const graph = graphOf(kind, options);
+    const merged = ordinaryParameters([graph.loss]);
+    const before = await outputsOf(graph, merged);
+    tuningNamed(kind).merge!(merged, options);
+    expect(largestDifference(await outputsOf(graphOf('full'), merged), before)).toBeLessThan(1e-5);
+    expect(await outputsOf(graph, merged)).toEqual(await outputsOf(graphOf('full'), merged));
+  });
+});
+
+describe('a sparse dictionary', () => {
+  const name = `${AUXILIARY}dictionary`;
+  const sparse = graphOf('reprogramming', { dictionary_entries: 2 });
+
+  it('uses the largest entries of a row, and hears of all: ∂S = ∂E′ Eᵀ, whatever is used', async () => {
+    const parameters = ordinaryParameters([sparse.loss]);
+    // The same with what is not used at 0, and all of it in use.
+    const used = structuredClone(parameters);
+    const { data } = used[name];
+    for (let token = 0; token < 7; token++) {
+      const row = data.subarray(7 * token, 7 * token + 7);
+      const least = [...row].map(Math.abs).sort((a, b) => b - a)[1];
+      row.forEach((value, i) => {
+        if (Math.abs(value) < least) row[i] = 0;
+      });
+    }
+    const dense = graphOf('reprogramming', { dictionary_entries: 7 });
+    expect(await outputsOf(sparse, parameters)).toEqual(await outputsOf(dense, used));
+    const slopeOf = async (graph: typeof sparse, given: object) => {
+      const { outputs } = gradientProgram('gradient', graph.loss, graph.parameters, {});
+      return (await evaluate(engine, outputs, { ...feeds, ...given }))[gradientName(name)];
+    };
+    const slope = await slopeOf(sparse, parameters);
+    expect(slope).toEqual(await slopeOf(dense, used));
+    // A letter that no record has hears nothing, and every other of each entry.
+    for (let token = 0; token < 7; token++)
+      expect(
+        Array.from(slope)
+          .slice(7 * token, 7 * token + 7)
+          .every((value) => value !== 0),
+      ).toBe(feeds.ids.data.some((id, i) => id === token && i !== 8 && i !== 9 && i !== 14));
+  });
+
+  it('refuses more entries than there are tokens', () => {
+    expect(() => graphOf('reprogramming', { dictionary_entries: 8 })).toThrow(
+      'finetune.dictionary_entries: expected at most 7',
+    );
   });
 });
 
@@ -130,6 +186,6 @@ describe('low-rank adaptation', () => {
     expect(() => graphOf('lora', { lora_rank: 1000 })).toThrow('finetune.lora_rank: expected at most');
     const table = g.parameter('encoder.table', [4], { kind: 'constant', value: 1 });
     const build = () => tuned([table], { kind: 'lora', lora_rank: 2 }, ofEncoder);
-    expect(build).toThrow('finetune.tuning: this encoder has no linear layer for lora to adapt');
+    expect(build).toThrow('finetune.tuning: this encoder has nothing that lora adapts');
   });
 });
