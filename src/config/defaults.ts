@@ -16,7 +16,7 @@ import type { RunFacts } from '../objectives/objective.js';
 import { checkDeclared, declaredOptions } from '../options.js';
 import type { HeldOut } from '../records/split.js';
 import type { TokenSpec } from '../records/token-block.js';
-import type { Tokenizer } from '../tokenizers/index.js';
+import { type Tokenizer, type TokenizerFamily, tokenizers } from '../tokenizers/index.js';
 import { version } from '../version.js';
 import type { Config, FinetuneOptions, ParsedConfig } from './schema.js';
 
@@ -197,6 +197,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       kind: inputs.tokenizer.kind,
       max_tokens: user.tokenizer?.max_tokens ?? spec.maxTokens,
       ...(user.tokenizer?.patch !== undefined && { patch: user.tokenizer.patch }),
+      ...declaredOptions({ options: (tokenizers[inputs.tokenizer.kind] as TokenizerFamily).options ?? {} }, user.tokenizer ?? {}),
     },
     encoder: ownEncoder,
     objective: resolveObjective(objective, {
