@@ -197,7 +197,10 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       kind: inputs.tokenizer.kind,
       max_tokens: user.tokenizer?.max_tokens ?? spec.maxTokens,
       ...(user.tokenizer?.patch !== undefined && { patch: user.tokenizer.patch }),
-      ...declaredOptions({ options: (tokenizers[inputs.tokenizer.kind] as TokenizerFamily).options ?? {} }, user.tokenizer ?? {}),
+      ...declaredOptions(
+        { options: (tokenizers[inputs.tokenizer.kind] as TokenizerFamily).options ?? {} },
+        user.tokenizer ?? {},
+      ),
     },
     encoder: ownEncoder,
     objective: resolveObjective(objective, {
@@ -225,6 +228,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       log_steps: training.log_steps ?? 1,
       valid_steps: training.valid_steps ?? clamp(Math.round(steps / 100), 10, 100),
       checkpoint_steps: training.checkpoint_steps ?? clamp(Math.round(steps / 10), 1, 500),
+      ...(training.kept_checkpoints !== undefined && { kept_checkpoints: training.kept_checkpoints }),
     },
     ...(user.plugins && { plugins: user.plugins }),
     versions: { lacuna: version, ...inputs.versions },

@@ -157,6 +157,7 @@ function build() {
     log_steps: key(count(), 'steps between two lines of metrics.jsonl', 10),
     valid_steps: key(count(), 'steps between two validations', 200),
     checkpoint_steps: key(count(), 'steps between two checkpoints', 500),
+    kept_checkpoints: key(z.int().min(2), 'checkpoints that are kept, the newest', 20),
   });
 
   const labels = {
@@ -362,6 +363,7 @@ function build() {
       from: true,
       device: true,
       recompute: true,
+      kept_checkpoints: true,
       randomize_smiles: true,
       monitor_target: true,
       schedule: true,
@@ -410,7 +412,7 @@ export type FitOptions = NonNullable<ParsedConfig['fit']>;
 /** How `embed`, `predict` and the like read their file. */
 export type ReadingOptions = z.infer<Schemas['reading']>;
 /**
- * A run's config.json. `patch` is there for images and series only, `vocabulary` for byte pairs, `from` and `recompute` only where they are given, the
+ * A run's config.json. `patch` is there for images and series only, `vocabulary` for byte pairs, `from`, `recompute` and `kept_checkpoints` only where they are given, the
  * keys of the infinite schedule only with it. Encoder and objective have all of their own keys; runs of earlier versions
  * have those of others too, which nothing reads and which stay, since checkpoints know the configuration by its hash.
  */

@@ -167,17 +167,17 @@ async function fitChosen(
   const family: TokenizerFamily = tokenizers[kind];
   const foreign = Object.keys(own).find((key) => !Object.hasOwn(family.options ?? {}, key));
   if (foreign !== undefined) {
-    const other = Object.entries<TokenizerFamily>(tokenizers).find(([, { options: had = {} }]) => foreign in had);
+    const other = Object.entries<TokenizerFamily>(tokenizers).find(
+      ([, { options: had = {} }]) => foreign in had,
+    );
     throw new InputError(
       `tokenizer.${foreign}: is not an option of the ${kind} tokenizer; leave it out, or choose --tokenizer ${other?.[0]}`,
     );
   }
-  return family
-    .fit(batches, { columns, kinds, maxTokens, patch, own })
-    .catch((error: unknown) => {
-      if (!(error instanceof InputError) || error.message.startsWith(source.path)) throw error;
-      throw new InputError(`${source.path}: ${error.message}`, { cause: error });
-    });
+  return family.fit(batches, { columns, kinds, maxTokens, patch, own }).catch((error: unknown) => {
+    if (!(error instanceof InputError) || error.message.startsWith(source.path)) throw error;
+    throw new InputError(`${source.path}: ${error.message}`, { cause: error });
+  });
 }
 
 function refuseSingleTokens(source: DataSource, { columns }: TokenizerChoice, tokenizer: Tokenizer): void {

@@ -55,5 +55,9 @@ export async function featureSetsFor({ spec, block, texts }: RawRecords): Promis
   }
   const short = spec.maxTokens * spec.vocabulary <= MOST_POSITIONS;
   const few = spec.vocabulary <= MOST_LETTERS;
-  return [...(few ? [lettersAndRuns] : []), ...(short ? [positions] : []), ...(looked.length > 0 ? [runsOfCharacters] : [])];
+  return [
+    ...(few ? [lettersAndRuns] : []),
+    ...(short ? [positions] : []),
+    ...(looked.length > 0 ? [runsOfCharacters] : []),
+  ];
 }

@@ -362,7 +362,13 @@ export function describeTokens(tokenizer: Tokenizer): string {
   return `${crop} Letters: ${ids.join(', ')}.`;
 }
 
-const describeBytePairs = ({ vocabulary, maxTokens }: { readonly vocabulary: number; readonly maxTokens: number }) =>
+const describeBytePairs = ({
+  vocabulary,
+  maxTokens,
+}: {
+  readonly vocabulary: number;
+  readonly maxTokens: number;
+}) =>
   `A text is bytes in UTF-8, and a token one or more of them; of a longer text the first ${maxTokens} tokens are read. Where \`pieces\` in \`tokenizer.json\` is \`words\`, the text is first cut by / ?[\\p{L}\\p{M}]+| ?\\p{N}+| ?[^\\s\\p{L}\\p{M}\\p{N}]+|\\s+(?!\\S)|\\s+/gu, and each piece is a text of its own. A byte b is token b. Then the pairs of \`merges\` are taken in their order, and wherever the two stand side by side, from the left on, merge k makes token 256 + k of them. The id is the token + 2, below ${vocabulary}; id 0 is beyond the end, id 1 stands for nothing.`;
 
 const STANDARDISED = `(x − mean) / sd, and at most ${CLIPPED_SD} either way`;

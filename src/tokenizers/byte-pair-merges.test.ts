@@ -28,7 +28,10 @@ function plainMerges(pieces: ReadonlyMap<string, number>, most: number): Merge[]
     );
     if (best === undefined || best.count < 2) break;
     const [left, right] = best.pair;
-    texts = texts.map(({ tokens, count }) => ({ tokens: replaced(tokens, [left, right], 256 + merges.length), count }));
+    texts = texts.map(({ tokens, count }) => ({
+      tokens: replaced(tokens, [left, right], 256 + merges.length),
+      count,
+    }));
     merges.push([left, right]);
   }
   return merges;
@@ -83,10 +86,13 @@ describe('learnMerges', () => {
 
   it('makes what its definition makes, also of letters that repeat', () => {
     fc.assert(
-      fc.property(fc.array(fc.tuple(fewLetters, fc.integer({ min: 1, max: 5 })), { maxLength: 8 }), (some) => {
-        const pieces = new Map(some);
-        expect(learnMerges(pieces, 20)).toEqual(plainMerges(pieces, 20));
-      }),
+      fc.property(
+        fc.array(fc.tuple(fewLetters, fc.integer({ min: 1, max: 5 })), { maxLength: 8 }),
+        (some) => {
+          const pieces = new Map(some);
+          expect(learnMerges(pieces, 20)).toEqual(plainMerges(pieces, 20));
+        },
+      ),
       { numRuns: 300 },
     );
   });

@@ -55,7 +55,9 @@ export function learnMerges(pieces: ReadonlyMap<string, number>, most: number): 
     for (let place = start; place + 1 < end; place++) add(pairOf(tokens[place], tokens[place + 1]), place);
     start = end;
   }
-  const queue = new PriorityQueue<Candidate>((a, b) => a.count > b.count || (a.count === b.count && a.pair < b.pair));
+  const queue = new PriorityQueue<Candidate>(
+    (a, b) => a.count > b.count || (a.count === b.count && a.pair < b.pair),
+  );
   for (const [pair, count] of counts) queue.push({ pair, count });
   const merges: Merge[] = [];
   while (merges.length < most) {

@@ -56,14 +56,20 @@ describe('byte-pairs', () => {
 
   it('turns any text back, whatever it was fitted on, and counts its letters', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(text, { minLength: 1 }), fc.array(text, { minLength: 1 }), async (some, others) => {
-        const tokenizer = restoreTokenizer(JSON.parse(JSON.stringify(await fitOn(some, { maxTokens: 1000 }))));
-        for (const own of [...some, ...others]) {
-          const { ids } = tokenizer.encode(records({ text: texts([own]) }, 1));
-          expect(tokenizer.text!.read(ids!)).toBe(own);
-          expect(ids!.reduce((sum, id) => sum + tokenizer.text!.letters(id), 0)).toBe([...own].length);
-        }
-      }),
+      fc.asyncProperty(
+        fc.array(text, { minLength: 1 }),
+        fc.array(text, { minLength: 1 }),
+        async (some, others) => {
+          const tokenizer = restoreTokenizer(
+            JSON.parse(JSON.stringify(await fitOn(some, { maxTokens: 1000 }))),
+          );
+          for (const own of [...some, ...others]) {
+            const { ids } = tokenizer.encode(records({ text: texts([own]) }, 1));
+            expect(tokenizer.text!.read(ids!)).toBe(own);
+            expect(ids!.reduce((sum, id) => sum + tokenizer.text!.letters(id), 0)).toBe([...own].length);
+          }
+        },
+      ),
       { numRuns: 60 },
     );
   });
@@ -106,7 +112,9 @@ describe('byte-pairs', () => {
     await expect(bytePairs.fit([records({ text: numbers([1]) }, 1)], options)).rejects.toThrow(
       'holds number values; the byte-pairs tokenizer reads text',
     );
-    await expect(fitOn([null, ''])).rejects.toThrow('column "text" is empty in all of the 2 training records');
+    await expect(fitOn([null, ''])).rejects.toThrow(
+      'column "text" is empty in all of the 2 training records',
+    );
     await expect(fitOn(['C'], { columns: ['a', 'b'] })).rejects.toThrow('reads one column, not 2 (a, b)');
     await expect(fitOn(['C'], { maxTokens: 0 })).rejects.toThrow('tokenizer.max_tokens must be a whole');
     await expect(fitOn(['C'], { patch: 2 })).rejects.toThrow('tokenizer.patch');

@@ -48,7 +48,10 @@ export {
 } from './tokenizer.js';
 
 /** All kinds of tokenizer, by name. */
-export const tokenizers = { sequence, 'byte-pairs': bytePairs, fields, grid, series } satisfies Record<string, TokenizerFamily>;
+export const tokenizers = { sequence, 'byte-pairs': bytePairs, fields, grid, series } satisfies Record<
+  string,
+  TokenizerFamily
+>;
 
 /** The names of all kinds. */
 export type TokenizerKind = keyof typeof tokenizers;

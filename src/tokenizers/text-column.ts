@@ -33,9 +33,7 @@ export function checkTextOptions(
 /** Throws InputError where all of the training records are empty. */
 export function checkNotEmpty(column: string, records: number, empty: number): void {
   if (empty < records) return;
-  throw new InputError(
-    `column ${JSON.stringify(column)} is empty in all of the ${records} training records`,
-  );
+  throw new InputError(`column ${JSON.stringify(column)} is empty in all of the ${records} training records`);
 }
 
 /** How many records have each number of tokens, those beyond `LONGEST` counted there. */
