@@ -223,6 +223,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       ...(training.device !== undefined && training.device !== 'cpu' && { device: training.device }),
       ...(training.from !== undefined && { from: training.from }),
       ...(training.recompute && { recompute: true }),
+      ...(training.subnetworks !== undefined && { subnetworks: training.subnetworks }),
       ...(training.randomize_smiles && { randomize_smiles: true }),
       ...(training.monitor_target !== undefined && { monitor_target: training.monitor_target }),
       log_steps: training.log_steps ?? 1,

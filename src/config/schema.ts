@@ -144,6 +144,11 @@ function build() {
       'compute the layers a second time for the gradient instead of keeping them: less memory, slower',
       true,
     ),
+    subnetworks: key(
+      z.number().gt(0).lt(1),
+      'part of the layers above the first, and of their heads and hidden units, that each step trains at first',
+      0.5,
+    ),
     randomize_smiles: key(
       z.boolean(),
       'train on another SMILES of each molecule in every epoch, drawn by the seed; all else is by the SMILES of the file',
@@ -364,6 +369,7 @@ function build() {
       device: true,
       recompute: true,
       kept_checkpoints: true,
+      subnetworks: true,
       randomize_smiles: true,
       monitor_target: true,
       schedule: true,
@@ -412,7 +418,7 @@ export type FitOptions = NonNullable<ParsedConfig['fit']>;
 /** How `embed`, `predict` and the like read their file. */
 export type ReadingOptions = z.infer<Schemas['reading']>;
 /**
- * A run's config.json. `patch` is there for images and series only, `vocabulary` for byte pairs, `from`, `recompute` and `kept_checkpoints` only where they are given, the
+ * A run's config.json. `patch` is there for images and series only, `vocabulary` for byte pairs, `from`, `recompute`, `subnetworks` and `kept_checkpoints` only where they are given, the
  * keys of the infinite schedule only with it. Encoder and objective have all of their own keys; runs of earlier versions
  * have those of others too, which nothing reads and which stay, since checkpoints know the configuration by its hash.
  */

@@ -1,5 +1,5 @@
 /** The graphs of a run: an encoder, with an objective on it or alone. */
-import type { EncodeOptions, Encoding } from '../encoders/encoder.js';
+import type { EncodeOptions, EncoderPart, Encoding } from '../encoders/encoder.js';
 import { type EncoderSpec, encoderNamed } from '../encoders/index.js';
 import type { Work } from '../engine/device-choice.js';
 import type { HostTensors } from '../engine/engine.js';
@@ -117,7 +117,7 @@ const isValue = (value: unknown): value is Value =>
 export const pretrainingGraph = (
   model: ModelConfig,
   shape: BatchShape,
-  { training = true }: { training?: boolean } = {},
+  { training = true, part }: { training?: boolean; part?: EncoderPart } = {},
 ): PretrainingGraph =>
   sharingLeaves(() => {
     const { spec } = model;
@@ -151,6 +151,7 @@ export const pretrainingGraph = (
           ...options,
           training,
           ...(dropout && { dropout }),
+          ...(part && { part }),
         });
         encodings.push(encoding);
         return encoding;
@@ -165,7 +166,10 @@ export const pretrainingGraph = (
       },
     });
     // The parameters of the whole encoder are part of a run, whatever of it the objective uses.
-    const { states, pooled } = encoder.encode(spec, batch, model.encoder, { training });
+    const { states, pooled } = encoder.encode(spec, batch, model.encoder, {
+      training,
+      ...(part && { part }),
+    });
     const all = parametersOf([outputs.loss, states, pooled]);
     const isTarget = ({ name }: ParameterNode) => name.startsWith(`${TARGET}.`);
     const targets = all.filter(isTarget);

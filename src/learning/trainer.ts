@@ -24,6 +24,17 @@ export interface TrainableGraph {
   readonly embedding?: Value;
 }
 
+/** A smaller network that is trained in the place of the whole one for a step, on parts of its parameters. */
+export interface Substitute {
+  /** Those of one key have the same graphs. */
+  readonly key: string;
+  readonly build: (tokens: number) => TrainableGraph;
+  /** What its parameters are fed, of those of the whole. */
+  readonly take: (whole: HostTensors) => HostTensors;
+  /** Writes the gradients of its parameters where they belong among those of the whole, by the parameters' names. */
+  readonly give: (gradients: HostTensors, whole: HostTensors) => void;
+}
+
 /** What a trainer is told. */
 export interface TrainerOptions {
   /** Builds the model for batches of so many tokens. Parameters have the same names and shapes for every length. */
@@ -37,6 +48,8 @@ export interface TrainerOptions {
   readonly recompute?: boolean;
   /** Whether a running average of the parameters is kept though no target network has it. */
   readonly averaged?: boolean;
+  /** What is trained at a step, counted from 1, instead of the whole; the optimizer step is of all parameters. Not on a device. */
+  readonly substitute?: (step: number) => Substitute | undefined;
   /** Whether the networks go back to where they began at some step, so that this has to be kept. */
   readonly restarts?: boolean;
 }
@@ -104,6 +117,13 @@ function scale(vector: Float32Array, factor: number): void {
   else for (let i = 0; i < vector.length; i++) vector[i] *= factor;
 }
 
+/** What a gradient came with. */
+const cameWith = ({ weight, metrics }: TrainableGraph, results: HostTensors) => ({
+  loss: Number(results.loss.data[0]),
+  weight: weight ? Number(results.weight.data[0]) : 1,
+  metrics: Object.fromEntries(Object.keys(metrics).map((name) => [name, Number(results[name].data[0])])),
+});
+
 interface Compiled {
   readonly executable: Executable;
   readonly results: Readonly<Record<string, HostTensor>>;
@@ -118,7 +138,7 @@ export class Trainer {
   /** What is fed for the parameters of a target network. */
   protected readonly averages: Readonly<Record<string, HostTensor>>;
   private readonly gradients: Readonly<Record<string, HostTensor>>;
-  private readonly graphs = new Map<number, TrainableGraph>();
+  private readonly graphs = new Map<string, TrainableGraph>();
   private readonly compiled = new Map<string, Promise<Compiled>>();
   private optimizer: AdamW | undefined;
   /** What the gradient in `state` came with. */
@@ -189,7 +209,10 @@ export class Trainer {
   /** A whole optimizer step on one batch: gradient, norm, update, average. */
   async step(tokens: number, feeds: HostTensors, settings: StepSettings): Promise<TakenStep> {
     const { step, learningRate, momentum, sum, stop = false } = settings;
-    const own = await this.gradient(tokens, feeds);
+    const substitute = this.options.substitute?.(step);
+    const own = await (substitute
+      ? this.substituteGradient(substitute, tokens, feeds)
+      : this.gradient(tokens, feeds));
     const { loss, metrics, ...rest } = sum
       ? await this.whole(own, sum, settings)
       : { ...own, stop, summed: 0 };
@@ -253,23 +276,43 @@ export class Trainer {
     feeds: HostTensors,
   ): Promise<{ loss: number; weight: number; metrics: Record<string, number> }> {
     const graph = this.graph(tokens);
-    const { loss, weight, parameters, metrics } = graph;
-    const { executable, results } = await this.compile(`gradient ${tokens}`, () => {
-      const tracked = [...trackedValues(graph)].map(([name, value]) => [trackedName(name), value]);
-      const outputs: Record<string, Value> = {
-        ...metrics,
-        ...(weight && { weight }),
-        ...Object.fromEntries(tracked),
-      };
-      return gradientProgram('gradient', loss, parameters, outputs, { recompute: this.options.recompute });
-    });
+    const { executable, results } = await this.compile(
+      `gradient ${tokens}`,
+      () => this.gradientOf(graph),
+      this.gradients,
+    );
     await executable.run({ ...this.parameters, ...this.averages, ...feeds }, results);
     this.latest = results;
-    return {
-      loss: Number(results.loss.data[0]),
-      weight: weight ? Number(results.weight.data[0]) : 1,
-      metrics: Object.fromEntries(Object.keys(metrics).map((name) => [name, Number(results[name].data[0])])),
+    return cameWith(graph, results);
+  }
+
+  /** The same of a substitute: what it has no part of gets no gradient. */
+  private async substituteGradient(
+    { key, build, take, give }: Substitute,
+    tokens: number,
+    feeds: HostTensors,
+  ): ReturnType<Trainer['gradient']> {
+    const graph = this.graph(tokens, key, build);
+    const { executable, results } = await this.compile(`${key} gradient ${tokens}`, () =>
+      this.gradientOf(graph),
+    );
+    await executable.run({ ...take(this.parameters), ...feeds }, results);
+    this.latest = results;
+    this.state.gradient.fill(0);
+    const named = graph.parameters.map(({ name }) => [name, results[gradientName(name)]]);
+    give(Object.fromEntries(named), parameterViews(this.layout, this.state.gradient));
+    return cameWith(graph, results);
+  }
+
+  private gradientOf(graph: TrainableGraph): Program {
+    const { loss, weight, parameters, metrics } = graph;
+    const tracked = [...trackedValues(graph)].map(([name, value]) => [trackedName(name), value]);
+    const outputs: Record<string, Value> = {
+      ...metrics,
+      ...(weight && { weight }),
+      ...Object.fromEntries(tracked),
     };
+    return gradientProgram('gradient', loss, parameters, outputs, { recompute: this.options.recompute });
   }
 
   /** Euclidean norm of the gradient in `state`; not finite when any part of it is not. */
@@ -331,30 +374,32 @@ export class Trainer {
     return results;
   }
 
-  protected graph(tokens: number): TrainableGraph {
-    let graph = this.graphs.get(tokens);
+  protected graph(tokens: number, of = '', build = this.options.build): TrainableGraph {
+    const key = `${of} ${tokens}`;
+    let graph = this.graphs.get(key);
     if (graph === undefined) {
-      graph = this.options.build(tokens);
-      this.graphs.set(tokens, graph);
+      graph = build(tokens);
+      this.graphs.set(key, graph);
     }
     return graph;
   }
 
-  private compile(key: string, program: () => Program): Promise<Compiled> {
+  /** `into` are tensors that outputs of their names are written to. */
+  private compile(key: string, program: () => Program, into: HostTensors = {}): Promise<Compiled> {
     let compiled = this.compiled.get(key);
     if (compiled === undefined) {
-      compiled = this.compileProgram(program());
+      compiled = this.compileProgram(program(), into);
       this.compiled.set(key, compiled);
     }
     return compiled;
   }
 
-  private async compileProgram(program: Program): Promise<Compiled> {
+  private async compileProgram(program: Program, into: HostTensors): Promise<Compiled> {
     const executable = await this.engine.compile(program);
     const results = Object.fromEntries(
       Object.entries(program.outputs).map(([name, { dtype, shape }]) => [
         name,
-        this.gradients[name] ?? zeros(dtype, shape.map(staticSize)),
+        into[name] ?? zeros(dtype, shape.map(staticSize)),
       ]),
     );
     return { executable, results };
