@@ -20,7 +20,10 @@ import type { Substitute, TrainableGraph } from './trainer.js';
 /** Share of the first stage, the stage in the middle, and the last, for a share to begin with. */
 const stages = (first: number): readonly number[] => [first, (1 + first) / 2, 1];
 
-/** The share of the network that a step, counted from 0, of so many trains. */
+/**
+ * The share of the network that a step, counted from 0, of so many trains.
+ * @internal
+ */
 export const shareAt = (step: number, steps: number, first: number): number =>
   stages(first)[Math.min(2, Math.floor((3 * step) / steps))];
 
@@ -49,7 +52,10 @@ export interface Drawn {
   readonly layers: readonly { readonly layer: number; readonly heads: number[]; readonly hidden: number[] }[];
 }
 
-/** A part of given sizes, drawn evenly for a step. */
+/**
+ * A part of given sizes, drawn evenly for a step.
+ * @internal
+ */
 export function drawPart(model: ModelConfig, part: EncoderPart, seed: number, step: number): Drawn {
   const { layers, heads, widening, width } = model.encoder;
   const some = (count: number, of: number, purpose: string, ...key: number[]) =>
@@ -84,7 +90,10 @@ const AXES: Readonly<Record<string, { readonly axis: 0 | 1; readonly of: 'heads'
   'mlp.contract.weight': { axis: 0, of: 'hidden' },
 };
 
-/** A drawn part of the network in the place of the whole, on batches of `size` records. */
+/**
+ * A drawn part of the network in the place of the whole, on batches of `size` records.
+ * @internal
+ */
 export function substituteOf(model: ModelConfig, part: EncoderPart, drawn: Drawn, size: number): Substitute {
   const { layers, heads, widening, width } = model.encoder;
   const sizes = { heads, hidden: widening * width };

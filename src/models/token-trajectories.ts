@@ -8,8 +8,8 @@ import { studentT } from '../scoring/statistics.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 
 /** What becomes of an error: it falls, it stands still, it rises. */
-export const trends = ['falls', 'still', 'rises'] as const;
-export type Trend = (typeof trends)[number];
+export type Trend = 'falls' | 'still' | 'rises';
+export const trends: readonly Trend[] = ['falls', 'still', 'rises'];
 
 /** Fewer points have no slope that could be told from none. */
 export const FEWEST_POINTS = 4;
@@ -51,6 +51,7 @@ const FEWEST_TOKENS = 5;
 /**
  * The trend of errors at evenly spaced moments: that of the slope of a line through them by least squares, where a t-test
  * tells it from 0 at 5 %. Departure from the paper, which takes perplexities: errors are nats, or squared.
+ * @internal
  */
 export function trendOf(errors: ArrayLike<number>): Trend {
   const n = errors.length;
@@ -72,7 +73,10 @@ export function trendOf(errors: ArrayLike<number>): Trend {
   return slope < 0 ? 'falls' : 'rises';
 }
 
-/** The place of the first error that is nearer to the lowest one than to the first. */
+/**
+ * The place of the first error that is nearer to the lowest one than to the first.
+ * @internal
+ */
 export function halfLearned(errors: ArrayLike<number>): number {
   const all = Array.from(errors);
   const half = (all[0] + Math.min(...all)) / 2;

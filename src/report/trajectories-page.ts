@@ -71,7 +71,7 @@ export async function trajectoriesPage(
         blocks: [
           {
             kind: 'finding',
-            text: `The error of ${percent(found.trends.falls.share)} of the tokens falls, that of ${percent(rising)} rises, where ${percent(RISES_BY_CHANCE)} would by chance if none did.`,
+            text: `The error of ${percent(found.trends.falls.share)} of the tokens falls, that of ${percent(rising)} rises, where ${percent(RISES_BY_CHANCE)} would if all stood still but for independent noise.`,
           },
           {
             kind: 'figure',
