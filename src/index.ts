@@ -37,6 +37,9 @@ export const predict: Verbs['predict'] = (options, hooks) => inBackground('predi
 export const compare: Verbs['compare'] = (options, hooks) => inBackground('compare', options, hooks);
 /** The records of a file on a plane, as one page. */
 export const map: Verbs['map'] = (options, hooks) => inBackground('map', options, hooks);
+/** Which tokens a run learned when, and which it came to predict worse, as one page. */
+export const trajectories: Verbs['trajectories'] = (options, hooks) =>
+  inBackground('trajectories', options, hooks);
 /** Runs on a live page until the signal aborts. */
 export const watch: Verbs['watch'] = (options, hooks) => inBackground('watch', options, hooks);
 /** Writes for every record those that a model finds most alike. */
@@ -88,6 +91,7 @@ export type { Anomaly, BlamedToken } from './models/anomaly-detector.js';
 export type { CallOptions, FoundNeighbor, LoadOptions, Model, Prediction } from './models/load.js';
 export type { OpenModelOptions } from './models/open-model.js';
 export type { Trait } from './models/set-apart.js';
+export type { TokenKind, TokenTrajectories, Trend } from './models/token-trajectories.js';
 export type { Plugin, ReaderPlugin } from './plugins.js';
 export type { Domains, Protocol, Represented } from './probes/protocol.js';
 export type { Schema } from './records/cells/schema.js';
@@ -121,6 +125,7 @@ export type { Retrieval, RetrievalScore } from './verbs/retrieval.js';
 export type { SelectOptions, SelectSummary } from './verbs/select.js';
 export type { ServeOptions, ServeSummary } from './verbs/serve.js';
 export type { Shard } from './verbs/shard.js';
+export type { TrajectoriesOptions, TrajectoriesSummary } from './verbs/trajectories.js';
 export type { VerifyOptions, VerifySummary } from './verbs/verify.js';
 export type { WatchOptions, WatchSummary } from './verbs/watch.js';
 export type { Check, Verdict } from './verification/checks.js';

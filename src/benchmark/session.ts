@@ -43,7 +43,7 @@ export async function openSession(
     task: task.task,
     splitColumn: task.splitColumn,
     maskColumn: task.maskColumn,
-    textColumn: tokenizer.kind === 'sequence' ? tokenizer.columns[0] : undefined,
+    textColumn: tokenizer.text?.column,
     heldOut: HELD_OUT,
   });
   const parts = splitParts(labelled);

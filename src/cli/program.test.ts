@@ -211,6 +211,21 @@ async function lacuna(
     inspect: answer(inspection),
     map: answer({ file: 'm.html', rows: 7, rejected: 0, unknown: 0 }),
     compare: answer({ file: 'c.html', runs: 2 }),
+    trajectories: answer({
+      file: 't.html',
+      records: 7,
+      tokens: 90,
+      steps: [10, 20, 30, 40],
+      errors: [3, 2, 1, 1],
+      trends: {
+        falls: { share: 0.9, errors: [3, 2, 1, 1] },
+        still: { share: 0.05, errors: [1, 1, 1, 1] },
+        rises: { share: 0.05, errors: [1, 2, 3, 4] },
+      },
+      kinds: [{ token: 'C', count: 40, errors: [3, 2, 1, 1], learned: 20, rising: 0.05 }],
+      rejected: 0,
+      unknown: 0,
+    }),
     verify: answer({
       folder: 'r',
       kind: 'run',

@@ -47,6 +47,10 @@ const commands: Readonly<Record<string, { summary: string; load: () => Promise<{
   predict: { summary: 'write the predictions of a fine-tuned run', load: () => import('./predict.js') },
   map: { summary: 'draw the records of a file on a plane', load: () => import('./map.js') },
   compare: { summary: 'runs beside each other on one page', load: () => import('./compare.js') },
+  trajectories: {
+    summary: 'which tokens a run learned when, and which it lost',
+    load: () => import('./trajectories.js'),
+  },
   watch: { summary: 'runs on a live page while they go on', load: () => import('./watch.js') },
   neighbors: { summary: 'the records that a model finds most alike', load: () => import('./neighbors.js') },
   anomalies: {

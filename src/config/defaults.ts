@@ -21,7 +21,7 @@ import type { RunFacts } from '../objectives/objective.js';
 import { checkDeclared, declaredOptions } from '../options.js';
 import type { HeldOut } from '../records/split.js';
 import type { TokenSpec } from '../records/token-block.js';
-import type { Tokenizer } from '../tokenizers/index.js';
+import { type Tokenizer, type TokenizerFamily, tokenizers } from '../tokenizers/index.js';
 import { version } from '../version.js';
 import type { Config, FinetuneOptions, ParsedConfig } from './schema.js';
 
@@ -204,6 +204,10 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       kind: inputs.tokenizer.kind,
       max_tokens: user.tokenizer?.max_tokens ?? spec.maxTokens,
       ...(user.tokenizer?.patch !== undefined && { patch: user.tokenizer.patch }),
+      ...declaredOptions(
+        { options: (tokenizers[inputs.tokenizer.kind] as TokenizerFamily).options ?? {} },
+        user.tokenizer ?? {},
+      ),
     },
     encoder: ownEncoder,
     objective: resolveObjective(objective, {
@@ -226,11 +230,13 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       ...(training.device !== undefined && training.device !== 'cpu' && { device: training.device }),
       ...(training.from !== undefined && { from: training.from }),
       ...(training.recompute && { recompute: true }),
+      ...(training.subnetworks !== undefined && { subnetworks: training.subnetworks }),
       ...(training.randomize_smiles && { randomize_smiles: true }),
       ...(training.monitor_target !== undefined && { monitor_target: training.monitor_target }),
       log_steps: training.log_steps ?? 1,
       valid_steps: training.valid_steps ?? clamp(Math.round(steps / 100), 10, 100),
       checkpoint_steps: training.checkpoint_steps ?? clamp(Math.round(steps / 10), 1, 500),
+      ...(training.kept_checkpoints !== undefined && { kept_checkpoints: training.kept_checkpoints }),
     },
     ...(user.plugins && { plugins: user.plugins }),
     versions: { lacuna: version, ...inputs.versions },

@@ -37,7 +37,7 @@ import { protocols } from '../probes/index.js';
 import { formatExtensions } from '../records/formats.js';
 import { SPLIT_DRAWS } from '../records/split.js';
 import { metrics, tasks } from '../scoring/metrics.js';
-import { tokenizerOptions, tokenizers } from '../tokenizers/index.js';
+import { type BytePairsOptions, tokenizerOptions, tokenizers } from '../tokenizers/index.js';
 import { count, fraction, type KeysOf, key, keysOf, memberOf, names, positive } from './keys.js';
 import { readingSchemas } from './reading.js';
 
@@ -89,7 +89,7 @@ function build() {
       128,
     ),
     patch: key(count(), 'side of a square image patch in pixels, or steps of a time series in one token', 4),
-    ...(keysOf(tokenizerOptions()) as Record<never, never>),
+    ...(keysOf(tokenizerOptions()) as KeysOf<BytePairsOptions>),
   });
 
   const encoder = z.strictObject({
@@ -144,6 +144,11 @@ function build() {
       'compute the layers a second time for the gradient instead of keeping them: less memory, slower',
       true,
     ),
+    subnetworks: key(
+      z.number().gt(0).lt(1),
+      'part of the layers above the first, and of their heads and hidden units, that each step trains at first',
+      0.5,
+    ),
     randomize_smiles: key(
       z.boolean(),
       'train on another SMILES of each molecule in every epoch, drawn by the seed; all else is by the SMILES of the file',
@@ -157,6 +162,7 @@ function build() {
     log_steps: key(count(), 'steps between two lines of metrics.jsonl', 10),
     valid_steps: key(count(), 'steps between two validations', 200),
     checkpoint_steps: key(count(), 'steps between two checkpoints', 500),
+    kept_checkpoints: key(z.int().min(2), 'checkpoints that are kept, the newest', 20),
   });
 
   const labels = {
@@ -349,7 +355,7 @@ function build() {
         test_fraction: true,
       })
       .extend({ hash: key(z.string().min(1), 'hash of the file that was learned from', 'sha256:…') }),
-    tokenizer: tokenizer.partial({ patch: true }),
+    tokenizer: tokenizer.partial({ patch: true, vocabulary: true }),
     encoder: encoder
       .partial()
       .required({ kind: true, width: true, embed_width: true, layers: true, heads: true, widening: true })
@@ -367,6 +373,8 @@ function build() {
       from: true,
       device: true,
       recompute: true,
+      kept_checkpoints: true,
+      subnetworks: true,
       randomize_smiles: true,
       monitor_target: true,
       schedule: true,
@@ -415,7 +423,7 @@ export type FitOptions = NonNullable<ParsedConfig['fit']>;
 /** How `embed`, `predict` and the like read their file. */
 export type ReadingOptions = z.infer<Schemas['reading']>;
 /**
- * A run's config.json. `patch` is there for images and series only, `from` and `recompute` only where they are given, the
+ * A run's config.json. `patch` is there for images and series only, `vocabulary` for byte pairs, `from`, `recompute`, `subnetworks` and `kept_checkpoints` only where they are given, the
  * keys of the infinite schedule only with it. Encoder and objective have all of their own keys; runs of earlier versions
  * have those of others too, which nothing reads and which stay, since checkpoints know the configuration by its hash.
  */

@@ -71,7 +71,7 @@ describe('a split by scaffold', () => {
   it('refuses runs that do not read text, and texts that are no molecules', async () => {
     const fields = await fitted('fields', path, ['smiles', 'split']);
     await expect(readLabelled({ ...halves, path, tokenizer: fields, split: 'scaffold' })).rejects.toThrow(
-      /molecules as SMILES text, with the sequence tokenizer; this one has fields; try --split random/,
+      /molecules as SMILES text, with the sequence or byte-pairs tokenizer; this one has fields; try --split random/,
     );
     const proteins = join(folder, 'proteins.csv');
     await writeFile(proteins, 'sequence,solubility\nMKTAYIAKQR,1\nMEEPQSDPSV,2\nMDLSALRVEE,3\n');

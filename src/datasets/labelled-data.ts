@@ -255,18 +255,18 @@ function describeSplit(
 /** The parts follow from all molecules of the file, labelled or not, so that they are the same for every target. */
 async function partitionByScaffold(
   source: DataSource,
-  { kind, columns: [column] }: Tokenizer,
+  { kind, text: read }: Tokenizer,
   { heldOut, split, seeds }: { heldOut: HeldOut; split: SplitDraw; seeds: readonly number[] },
 ): Promise<Partition[]> {
-  if (kind !== 'sequence') {
+  if (!read) {
     throw new InputError(
-      `${source.path}: a split by scaffold needs a run that reads molecules as SMILES text, with the sequence tokenizer; this one has ${kind}; try --split random`,
+      `${source.path}: a split by scaffold needs a run that reads molecules as SMILES text, with the sequence or byte-pairs tokenizer; this one has ${kind}; try --split random`,
     );
   }
   const rows: number[] = [];
   const smiles: string[] = [];
-  for await (const batch of source.read({ columns: [column] })) {
-    const { values } = batch.columns[column];
+  for await (const batch of source.read({ columns: [read.column] })) {
+    const { values } = batch.columns[read.column];
     for (let place = 0; place < batch.rows.length; place++) {
       const text = values[place];
       if (typeof text !== 'string' || text === '') continue;
@@ -280,7 +280,7 @@ async function partitionByScaffold(
       : await balancedScaffoldSplits(smiles, heldOut, seeds);
   if (drawn[0].every((part) => part === undefined)) {
     throw new InputError(
-      `${source.path}: a split by scaffold needs molecules as SMILES; RDKit reads none of the ${smiles.length} texts in column "${column}"; try --split random`,
+      `${source.path}: a split by scaffold needs molecules as SMILES; RDKit reads none of the ${smiles.length} texts in column "${read.column}"; try --split random`,
     );
   }
   return drawn.map((parts): Partition => {

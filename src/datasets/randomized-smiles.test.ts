@@ -47,8 +47,8 @@ describe('randomizedSmiles', () => {
   });
 
   it('refuses a run that does not read text', async () => {
-    await expect(randomizedSmiles({ ...tokenizer, kind: 'fields' }, texts)).rejects.toThrow(
-      /molecules as SMILES text, with the sequence tokenizer; this one has fields/,
+    await expect(randomizedSmiles({ ...tokenizer, kind: 'fields', text: undefined }, texts)).rejects.toThrow(
+      /molecules as SMILES text, with the sequence or byte-pairs tokenizer; this one has fields/,
     );
   });
 });

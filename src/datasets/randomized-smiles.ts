@@ -15,7 +15,7 @@ export async function smilesRewriter(
   tokenizer: Tokenizer,
   seed: number,
 ): Promise<(batch: RecordBatch, epoch: number) => RecordBatch> {
-  const [column] = smilesColumn(tokenizer, 'training');
+  const column = smilesColumn(tokenizer, 'training');
   const rdkit = await loadRDKit();
   return ({ columns, ...batch }, epoch) => {
     const { type, values } = columns[column];
@@ -74,7 +74,7 @@ export async function randomizedSmiles(
   tokenizer: Tokenizer,
   texts: readonly string[],
 ): Promise<RandomizedSmiles> {
-  const [column] = smilesColumn(tokenizer, 'finetune');
+  const column = smilesColumn(tokenizer, 'finetune');
   const rdkit = await loadRDKit();
   const graphs = new Map<number, string | undefined>();
   const graphOf = (record: number): MoleculeGraph | undefined => {
@@ -103,9 +103,9 @@ export async function randomizedSmiles(
 const drawOf = (seed: number, epoch: number, record: number) => random(seed, 'random SMILES', epoch, record);
 
 /** The column of texts that a tokenizer reads. */
-function smilesColumn({ kind, columns }: Tokenizer, section: 'finetune' | 'training'): readonly string[] {
-  if (kind === 'sequence') return columns;
+function smilesColumn({ kind, text }: Tokenizer, section: 'finetune' | 'training'): string {
+  if (text) return text.column;
   throw new InputError(
-    `${section}.randomize_smiles: needs a run that reads molecules as SMILES text, with the sequence tokenizer; this one has ${kind}; leave out --randomize-smiles`,
+    `${section}.randomize_smiles: needs a run that reads molecules as SMILES text, with the sequence or byte-pairs tokenizer; this one has ${kind}; leave out --randomize-smiles`,
   );
 }

@@ -3,7 +3,14 @@ import { InputError } from '../errors.js';
 import { profileSource, type SourceProfile } from '../records/profile.js';
 import type { DataSource, RecordBatch } from '../records/record-batch.js';
 import type { HeldOut, Part } from '../records/split.js';
-import { chooseTokenizer, type Tokenizer, type TokenizerChoice, tokenizers } from '../tokenizers/index.js';
+import {
+  type BytePairsOptions,
+  chooseTokenizer,
+  type Tokenizer,
+  type TokenizerChoice,
+  type TokenizerFamily,
+  tokenizers,
+} from '../tokenizers/index.js';
 import {
   collectNamedParts,
   type Partition,
@@ -29,7 +36,7 @@ export interface TokenWishes {
     readonly kind?: TokenizerChoice['kind'];
     readonly max_tokens?: number;
     readonly patch?: number;
-  };
+  } & BytePairsOptions;
 }
 
 export interface TokenPlan {
@@ -156,12 +163,21 @@ async function fitChosen(
   batches: AsyncIterable<RecordBatch>,
   options: NonNullable<TokenWishes['tokenizer']>,
 ): Promise<Tokenizer> {
-  return tokenizers[kind]
-    .fit(batches, { columns, kinds, maxTokens: options.max_tokens, patch: options.patch, own: options })
-    .catch((error: unknown) => {
-      if (!(error instanceof InputError) || error.message.startsWith(source.path)) throw error;
-      throw new InputError(`${source.path}: ${error.message}`, { cause: error });
-    });
+  const { kind: _, max_tokens: maxTokens, patch, ...own } = options;
+  const family: TokenizerFamily = tokenizers[kind];
+  const foreign = Object.keys(own).find((key) => !Object.hasOwn(family.options ?? {}, key));
+  if (foreign !== undefined) {
+    const other = Object.entries<TokenizerFamily>(tokenizers).find(
+      ([, { options: had = {} }]) => foreign in had,
+    );
+    throw new InputError(
+      `tokenizer.${foreign}: is not an option of the ${kind} tokenizer; leave it out, or choose --tokenizer ${other?.[0]}`,
+    );
+  }
+  return family.fit(batches, { columns, kinds, maxTokens, patch, own }).catch((error: unknown) => {
+    if (!(error instanceof InputError) || error.message.startsWith(source.path)) throw error;
+    throw new InputError(`${source.path}: ${error.message}`, { cause: error });
+  });
 }
 
 function refuseSingleTokens(

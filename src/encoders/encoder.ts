@@ -78,6 +78,15 @@ export interface Hiding {
   readonly visible: number;
 }
 
+/** How much of each kind there is in a part of an encoder, in the layers above the first. */
+export interface EncoderPart {
+  readonly layers: number;
+  /** Of each of these layers, as the following. */
+  readonly heads: number;
+  /** Hidden units of the MLP. */
+  readonly hidden: number;
+}
+
 /** How one pass of an encoder differs from the plain one. */
 export interface EncodeOptions {
   readonly hiding?: Hiding;
@@ -95,6 +104,8 @@ export interface EncodeOptions {
    * where the encoder has such. Not together with `hiding`, nor for an encoder without attention.
    */
   readonly readable?: Value;
+  /** The encoder with a part of its layers, heads and hidden units; see `Encoder.partOf`. */
+  readonly part?: EncoderPart;
 }
 
 /** bool[batch, tokens]: the tokens that nothing attends to, padding and what is not readable. */
@@ -128,6 +139,11 @@ export interface Encoder<O extends object = object> {
    * do not suit it.
    */
   encode(spec: TokenSpec, tokens: Tokens, config: EncoderConfig & O, options?: EncodeOptions): Encoding;
+  /**
+   * The sizes of a part with about this share of the layers above the first, of their heads and of their hidden units, one of each at least;
+   * undefined where the encoder has no such layers. Its parameters have the names of the whole, `encoder.layers.1` and on.
+   */
+  partOf?(config: EncoderConfig & O, share: number): EncoderPart | undefined;
   /** The first attention map, for a batch of so many tokens; undefined where there is no such map. */
   attentionMap?(config: EncoderConfig & O, tokens: number): AttentionMap;
 }

@@ -62,6 +62,7 @@ export {
   type EncodeOptions,
   type Encoder,
   type EncoderConfig,
+  type EncoderPart,
   type EncoderSizes,
   type Encoding,
   encoderSizes,

@@ -22,7 +22,7 @@ import {
 import { attentionBlock } from '../layers/attention.js';
 import { linearOf } from '../layers/linear.js';
 import { embedTokens, type Tokens } from '../layers/token-embedding.js';
-import { type Encoder, unattended } from './encoder.js';
+import { type Encoder, type EncoderConfig, type EncoderPart, unattended } from './encoder.js';
 
 /** Positions int64[batch, count] of the tokens that may be read, in order, and bool[batch, count]: true = there is none. */
 function readableTokens(unreadable: Value, tokens: Tokens, count: number) {
@@ -61,6 +61,20 @@ export interface TransformerOptions {
   readonly registers?: number;
 }
 
+const atLeastOne = (count: number): number => Math.max(1, Math.round(count));
+
+/** The sizes of a layer that has a part of its heads and hidden units; a head is as wide as in the whole. */
+function partBlock({ width, heads }: EncoderConfig, part: EncoderPart) {
+  const attended = (width / heads) * part.heads;
+  return {
+    heads: part.heads,
+    keyWidth: attended,
+    valueWidth: attended,
+    outputWidth: width,
+    widening: part.hidden / width,
+  };
+}
+
 /** The layer whose keys and values are the tokens as embedded; those above it are `layers.1`, `layers.2` and so on. */
 const FIRST_LAYER = 'first_layer';
 
@@ -81,8 +95,16 @@ export const transformer: Encoder<TransformerOptions> = {
     },
   },
   defaults: (_spec, _sizes, { registers }) => ({ ...(registers !== undefined && { registers }) }),
+  partOf: ({ layers, heads, widening, width }, share) =>
+    layers < 2
+      ? undefined
+      : {
+          layers: atLeastOne(share * (layers - 1)),
+          heads: atLeastOne(share * heads),
+          hidden: atLeastOne(share * widening * width),
+        },
   attentionMap: ({ heads }, tokens) => ({ heads, queries: tokens, tokensAsk: true }),
-  encode(spec, tokens, config, { hiding, readable, ...options } = {}) {
+  encode(spec, tokens, config, { hiding, readable, part, ...options } = {}) {
     if (hiding && readable) throw new Error('transformer: tokens are hidden or readable, not both');
     const { embedded, embedAt, positions, table } = embedTokens(spec, tokens, config.embed_width, options);
     return scope('encoder', () => {
@@ -115,10 +137,11 @@ export const transformer: Encoder<TransformerOptions> = {
           excluded,
         };
       }
-      for (let layer = 1; layer < config.layers; layer++) {
+      const upper = part ? { ...block, ...partBlock(config, part) } : block;
+      for (let layer = 1; layer <= (part?.layers ?? config.layers - 1); layer++) {
         const { states, excluded } = stack;
         stack = {
-          states: attentionBlock(`layers.${layer}`, states, { ...block, excluded, dropPath: true }),
+          states: attentionBlock(`layers.${layer}`, states, { ...upper, excluded, dropPath: true }),
           excluded,
         };
       }

@@ -28,6 +28,8 @@ export const featureSets: ReadonlyMap<string, FeatureSet> = new Map(
 const LOOKED_AT = 200;
 /** The share of them that has to be so. */
 const NEARLY_ALL = 0.95;
+/** Pairs of letters have a column each, so that a larger alphabet, or pieces of words, would have too many. */
+const MOST_LETTERS = 256;
 /** One-hot positions take no more columns than this. */
 const MOST_POSITIONS = 8192;
 /** MiniRocket has more columns than this has records, which makes a linear model on them a matter of seconds. */
@@ -52,5 +54,10 @@ export async function featureSetsFor({ spec, block, texts }: RawRecords): Promis
     return [words, runsOfCharacters];
   }
   const short = spec.maxTokens * spec.vocabulary <= MOST_POSITIONS;
-  return [lettersAndRuns, ...(short ? [positions] : []), ...(looked.length > 0 ? [runsOfCharacters] : [])];
+  const few = spec.vocabulary <= MOST_LETTERS;
+  return [
+    ...(few ? [lettersAndRuns] : []),
+    ...(short ? [positions] : []),
+    ...(looked.length > 0 ? [runsOfCharacters] : []),
+  ];
 }

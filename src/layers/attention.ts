@@ -34,8 +34,10 @@ export interface AttentionOptions {
   heads: number;
   /** Width of queries and keys over all heads; by default that of `queries`. */
   keyWidth?: number;
-  /** Width of values and of the result over all heads; by default that of `queries`. */
+  /** Width of values over all heads; by default that of `queries`. */
   valueWidth?: number;
+  /** Width of the result; by default that of the values. */
+  outputWidth?: number;
   /** bool[batch, keys]: true = not attended to. */
   excluded?: Value;
   hideKeys?: HideKeys;
@@ -88,7 +90,7 @@ function attentionWeights(
   sourceWidth: number,
   options: AttentionOptions,
 ): AttentionWeights {
-  const { heads, keyWidth = queryWidth, valueWidth = queryWidth } = options;
+  const { heads, keyWidth = queryWidth, valueWidth = queryWidth, outputWidth = valueWidth } = options;
   for (const size of [keyWidth, valueWidth]) {
     if (size % heads !== 0) throw new Error(`attention: width ${size} is not divisible by ${heads} heads`);
   }
@@ -96,7 +98,7 @@ function attentionWeights(
     query: linearWeight('query', queryWidth, keyWidth),
     key: linearWeight('key', sourceWidth, keyWidth),
     value: linearWeight('value', sourceWidth, valueWidth),
-    output: linearWeight('output', valueWidth, valueWidth),
+    output: linearWeight('output', valueWidth, outputWidth),
   };
 }
 
@@ -163,7 +165,7 @@ function attentionOf(
 
 /**
  * Multi-head scaled dot-product attention (Vaswani et al., 2017) without biases:
- * queries float32[batch, n, width], source float32[batch, keys, sourceWidth] → float32[batch, n, valueWidth].
+ * queries float32[batch, n, width], source float32[batch, keys, sourceWidth] → float32[batch, n, outputWidth].
  * Queries may have one row that serves the whole batch. Throws Error for heads that do not divide the widths.
  */
 export function attention(queries: Value, source: Value, options: AttentionOptions): Value {

@@ -78,6 +78,7 @@ export {
 } from './steps.js';
 export {
   type StepSettings,
+  type Substitute,
   type TakenStep,
   type TrainableGraph,
   Trainer,

@@ -1,6 +1,6 @@
 /** The graphs of a run: an encoder, with an objective on it or alone. */
 import { alone, type Ranks } from '../cluster/ranks.js';
-import type { EncodeOptions, Encoding } from '../encoders/encoder.js';
+import type { EncodeOptions, EncoderPart, Encoding } from '../encoders/encoder.js';
 import { type EncoderSpec, encoderNamed } from '../encoders/index.js';
 import type { Work } from '../engine/device-choice.js';
 import type { HostTensors } from '../engine/engine.js';
@@ -121,7 +121,7 @@ const isValue = (value: unknown): value is Value =>
 export const pretrainingGraph = (
   model: ModelConfig,
   shape: BatchShape,
-  { training = true, ranks = alone }: { training?: boolean; ranks?: Ranks } = {},
+  { training = true, ranks = alone, part }: { training?: boolean; ranks?: Ranks; part?: EncoderPart } = {},
 ): PretrainingGraph =>
   sharingLeaves(() => {
     const { spec } = model;
@@ -157,6 +157,7 @@ export const pretrainingGraph = (
           ...options,
           training,
           ...(dropout && { dropout }),
+          ...(part && { part }),
         });
         encodings.push(encoding);
         return encoding;
@@ -171,7 +172,10 @@ export const pretrainingGraph = (
       },
     });
     // The parameters of the whole encoder are part of a run, whatever of it the objective uses.
-    const { states, pooled } = encoder.encode(spec, batch, model.encoder, { training });
+    const { states, pooled } = encoder.encode(spec, batch, model.encoder, {
+      training,
+      ...(part && { part }),
+    });
     const all = parametersOf([outputs.loss, ...shared.map(({ own }) => own), states, pooled]);
     const isTarget = ({ name }: ParameterNode) => name.startsWith(`${TARGET}.`);
     const targets = all.filter(isTarget);

@@ -38,6 +38,17 @@ export interface TrainableGraph {
   readonly embedding?: Value;
 }
 
+/** A smaller network that is trained in the place of the whole one for a step, on parts of its parameters. */
+export interface Substitute {
+  /** Those of one key have the same graphs. */
+  readonly key: string;
+  readonly build: (tokens: number) => TrainableGraph;
+  /** What its parameters are fed, of those of the whole. */
+  readonly take: (whole: HostTensors) => HostTensors;
+  /** Writes the gradients of its parameters where they belong among those of the whole, by the parameters' names. */
+  readonly give: (gradients: HostTensors, whole: HostTensors) => void;
+}
+
 /** What a trainer is told. */
 export interface TrainerOptions {
   /** Builds the model for batches of so many tokens. Parameters have the same names and shapes for every length. */
@@ -51,6 +62,8 @@ export interface TrainerOptions {
   readonly recompute?: boolean;
   /** Whether a running average of the parameters is kept though no target network has it. */
   readonly averaged?: boolean;
+  /** What is trained at a step, counted from 1, instead of the whole; the optimizer step is of all parameters. Not on a device. */
+  readonly substitute?: (step: number) => Substitute | undefined;
   /** Whether the networks go back to where they began at some step, so that this has to be kept. */
   readonly restarts?: boolean;
   /** The processes of which each has a part of every batch, where there are several. */
@@ -95,8 +108,8 @@ export function trackedValues({ loss, parameters }: TrainableGraph): ReadonlyMap
   return new Map(tracked.map(({ name, value }) => [name, value]));
 }
 
-/** The name under which a gradient program gives the value that a tracked parameter follows. */
-const trackedName = (parameter: string): string => `tracked.${parameter}`;
+/** A gradient program gives the value that a tracked parameter follows under the parameter's name behind this. */
+const TRACKED = 'tracked.';
 
 /** The flat vectors of a training, float32[layout.length] each. */
 export interface TrainerState extends AdamWState {
@@ -150,7 +163,7 @@ export class Trainer {
   /** What is fed for the parameters of a target network. */
   protected readonly averages: Readonly<Record<string, HostTensor>>;
   private readonly gradients: Readonly<Record<string, HostTensor>>;
-  private readonly graphs = new Map<number, TrainableGraph>();
+  private readonly graphs = new Map<string, TrainableGraph>();
   private readonly compiled = new Map<string, Promise<Compiled>>();
   readonly ranks: Ranks;
   /** One for each piece of the vectors that this rank updates. */
@@ -239,7 +252,10 @@ export class Trainer {
    */
   async step(tokens: number, feeds: HostTensors, settings: StepSettings): Promise<TakenStep> {
     const { step, learningRate, momentum, stop = false } = settings;
-    const own = await this.gradient(tokens, feeds);
+    const substitute = this.options.substitute?.(step);
+    const own = await (substitute
+      ? this.substituteGradient(substitute, tokens, feeds)
+      : this.gradient(tokens, feeds));
     const { loss, norm, metrics, ...rest } =
       this.ranks.size === 1 ? { ...own, norm: this.gradientNorm(), stop } : await this.whole(own, settings);
     if (!Number.isFinite(loss) || !Number.isFinite(norm)) return { loss, norm, metrics, ...rest };
@@ -321,30 +337,59 @@ export class Trainer {
     feeds: HostTensors,
   ): Promise<{ loss: number; weight: number; metrics: Record<string, number>; summed: number }> {
     const graph = this.graph(tokens);
-    const { loss, weight, parameters, metrics, shared } = graph;
+    const { shared } = graph;
     const { all, milliseconds } = await this.withAllRows('gradient', tokens, feeds, shared);
-    const tracked = trackedValues(graph);
-    const { executable, results } = await this.compile(`gradient ${tokens}`, () => {
-      const outputs: Record<string, Value> = {
-        loss,
-        ...metrics,
-        ...(weight && { weight }),
-        ...Object.fromEntries([...tracked].map(([name, value]) => [trackedName(name), value])),
-      };
-      const weighted = this.ranks.size > 1 && weight ? multiply(loss, stopGradient(weight)) : loss;
-      return gradientProgram('gradient', weighted, parameters, outputs, {
-        recompute: this.options.recompute,
-      });
-    });
+    const { executable, results } = await this.compile(
+      `gradient ${tokens}`,
+      () => this.gradientOf(graph),
+      this.gradients,
+    );
     await executable.run({ ...this.parameters, ...this.averages, ...all }, results);
-    const trackedResult = (name: string) => results[trackedName(name)].data as Float32Array;
-    this.tracked = new Map([...tracked.keys()].map((name) => [name, trackedResult(name)]));
+    return { ...this.cameWith(graph, results), summed: milliseconds };
+  }
+
+  /** The same of a substitute: what it has no part of gets no gradient. */
+  private async substituteGradient(
+    { key, build, take, give }: Substitute,
+    tokens: number,
+    feeds: HostTensors,
+  ): ReturnType<Trainer['gradient']> {
+    const graph = this.graph(tokens, key, build);
+    const { executable, results } = await this.compile(`${key} gradient ${tokens}`, () =>
+      this.gradientOf(graph),
+    );
+    await executable.run({ ...take(this.parameters), ...feeds }, results);
+    this.state.gradient.fill(0);
+    const named = graph.parameters.map(({ name }) => [name, results[gradientName(name)]]);
+    give(Object.fromEntries(named), parameterViews(this.layout, this.state.gradient));
+    return { ...this.cameWith(graph, results), summed: 0 };
+  }
+
+  /** The program that gives loss and gradient, of several ranks the gradient times the weight. */
+  private gradientOf(graph: TrainableGraph): Program {
+    const { loss, weight, parameters, metrics } = graph;
+    const outputs: Record<string, Value> = {
+      loss,
+      ...metrics,
+      ...(weight && { weight }),
+      ...Object.fromEntries([...trackedValues(graph)].map(([name, value]) => [`${TRACKED}${name}`, value])),
+    };
+    const weighted = this.ranks.size > 1 && weight ? multiply(loss, stopGradient(weight)) : loss;
+    return gradientProgram('gradient', weighted, parameters, outputs, { recompute: this.options.recompute });
+  }
+
+  /** What a gradient came with. */
+  private cameWith({ weight, metrics }: TrainableGraph, results: HostTensors) {
+    this.tracked = new Map(
+      Object.entries(results)
+        .filter(([name]) => name.startsWith(TRACKED))
+        .map(([name, { data }]) => [name.slice(TRACKED.length), data as Float32Array]),
+    );
     this.share = 1;
     return {
       loss: Number(results.loss.data[0]),
       weight: weight ? Number(results.weight.data[0]) : 1,
       metrics: Object.fromEntries(Object.keys(metrics).map((name) => [name, Number(results[name].data[0])])),
-      summed: milliseconds,
     };
   }
 
@@ -458,30 +503,32 @@ export class Trainer {
     return results;
   }
 
-  protected graph(tokens: number): TrainableGraph {
-    let graph = this.graphs.get(tokens);
+  protected graph(tokens: number, of = '', build = this.options.build): TrainableGraph {
+    const key = `${of} ${tokens}`;
+    let graph = this.graphs.get(key);
     if (graph === undefined) {
-      graph = this.options.build(tokens);
-      this.graphs.set(tokens, graph);
+      graph = build(tokens);
+      this.graphs.set(key, graph);
     }
     return graph;
   }
 
-  private compile(key: string, program: () => Program): Promise<Compiled> {
+  /** `into` are tensors that outputs of their names are written to. */
+  private compile(key: string, program: () => Program, into: HostTensors = {}): Promise<Compiled> {
     let compiled = this.compiled.get(key);
     if (compiled === undefined) {
-      compiled = this.compileProgram(program());
+      compiled = this.compileProgram(program(), into);
       this.compiled.set(key, compiled);
     }
     return compiled;
   }
 
-  private async compileProgram(program: Program): Promise<Compiled> {
+  private async compileProgram(program: Program, into: HostTensors): Promise<Compiled> {
     const executable = await this.engine.compile(program);
     const results = Object.fromEntries(
       Object.entries(program.outputs).map(([name, { dtype, shape }]) => [
         name,
-        this.gradients[name] ?? zeros(dtype, shape.map(staticSize)),
+        into[name] ?? zeros(dtype, shape.map(staticSize)),
       ]),
     );
     return { executable, results };

@@ -34,13 +34,13 @@ export async function* encodedRecords(
   { verbatim = [], beside = [], reject, encoding }: EncodedRecordsOptions,
 ): AsyncGenerator<EncodedRecords> {
   const columns = [...new Set([...tokenizer.columns, ...verbatim, ...beside])];
-  const [textColumn] = tokenizer.kind === 'sequence' ? tokenizer.columns : [];
+  const { text } = tokenizer;
   for await (const batch of source.read({ columns, verbatim })) {
     const block = tokenizer.encode(batch, reject, encoding);
     if (block.count === 0) continue;
     const places = placesOf(block, batch);
-    const textOf = (place: number) => String(batch.columns[textColumn].values[place] ?? '');
-    const texts = textColumn === undefined ? undefined : Array.from(places, textOf);
+    const cells = text && batch.columns[text.column].values;
+    const texts = cells && Array.from(places, (place) => String(cells[place] ?? ''));
     yield { batch, block, places, texts };
   }
 }

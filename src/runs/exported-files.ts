@@ -105,7 +105,13 @@ export async function writeTokenizer(
 }
 
 /** The kinds of tokenizer that are in tokenize.js; plug-ins may add to those that are known here. */
-const TOKENIZE_KINDS: ReadonlySet<string> = new Set<TokenizerKind>(['sequence', 'fields', 'grid', 'series']);
+const TOKENIZE_KINDS: ReadonlySet<string> = new Set<TokenizerKind>([
+  'sequence',
+  'byte-pairs',
+  'fields',
+  'grid',
+  'series',
+]);
 
 /** Whether an export has a tokenize.js. */
 export const hasTokenize = ({ tokenizer, schema }: Pick<Run, 'tokenizer' | 'schema'>): boolean =>

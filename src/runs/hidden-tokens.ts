@@ -6,6 +6,7 @@ import { batchFeeds } from '../learning/self-supervision.js';
 import { packBatch } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { zeros } from '../tensor/tensor.js';
+import type { TokenizedText } from '../tokenizers/index.js';
 import type { Run } from './folder.js';
 
 /** Per record and token, whether the run's objective hides it; undefined where it hides nothing. Few records are meant. */
@@ -33,3 +34,13 @@ export async function hiddenTokens(
     Array.from({ length }, (_, i) => result.data[row * maxTokens + i] > 0.5),
   );
 }
+
+/** Per record of a block and letter of its text, whether the token in which the letter begins is hidden. */
+export const hiddenLetters = (
+  text: TokenizedText,
+  { ids, offsets }: TokenBlock,
+  hidden: readonly (readonly boolean[])[],
+): boolean[][] =>
+  hidden.map((marks, record) =>
+    marks.flatMap((mark, i) => Array(text.letters(ids![offsets[record] + i])).fill(mark)),
+  );

@@ -267,6 +267,7 @@ export function describeLimits(
 ): string {
   const cropped: Record<string, string> = {
     sequence: `Letters beyond the first ${maxTokens} of a text are not read, and letters that no training record had are all alike.`,
+    'byte-pairs': `Only the first ${maxTokens} tokens of a text are read; bytes that no training record had are read, and mean nothing to it.`,
     fields: `A category that no training record had is missing or unknown to it, and a number more than ${CLIPPED_SD} standard deviations from the mean stands at that bound. Columns other than ${columns.map(codeSpan).join(', ')} are not read.`,
     grid: 'Only images of the shape of the training images are read.',
     series: `Steps beyond the first ${maxTokens} tokens are not read, and a value more than ${CLIPPED_SD} standard deviations from the mean stands at that bound.`,
@@ -349,6 +350,7 @@ export function describeTokens(tokenizer: Tokenizer): string {
   const { spec } = tokenizer;
   if (spec.kind === 'continuous') return describeValues(tokenizer, spec);
   if (spec.kind === 'fields') return describeFields(tokenizer, spec);
+  if (tokenizer.kind === 'byte-pairs') return describeBytePairs(spec);
   const letters = spec.vocabulary - 2;
   const crop = `A letter is a token; of a longer text the first ${spec.maxTokens} letters are read. Id 0 is beyond the end, id 1 a letter that is not listed.`;
   if (spec.vocabulary > LISTED_TOKENS)
@@ -359,6 +361,15 @@ export function describeTokens(tokenizer: Tokenizer): string {
   );
   return `${crop} Letters: ${ids.join(', ')}.`;
 }
+
+const describeBytePairs = ({
+  vocabulary,
+  maxTokens,
+}: {
+  readonly vocabulary: number;
+  readonly maxTokens: number;
+}) =>
+  `A text is bytes in UTF-8, and a token one or more of them; of a longer text the first ${maxTokens} tokens are read. Where \`pieces\` in \`tokenizer.json\` is \`words\`, the text is first cut by / ?[\\p{L}\\p{M}]+| ?\\p{N}+| ?[^\\s\\p{L}\\p{M}\\p{N}]+|\\s+(?!\\S)|\\s+/gu, and each piece is a text of its own. A byte b is token b. Then the pairs of \`merges\` are taken in their order, and wherever the two stand side by side, from the left on, merge k makes token 256 + k of them. The id is the token + 2, below ${vocabulary}; id 0 is beyond the end, id 1 stands for nothing.`;
 
 const STANDARDISED = `(x − mean) / sd, and at most ${CLIPPED_SD} either way`;
 

@@ -103,7 +103,8 @@ export async function runPretraining(
     await log.flush();
     events?.flush();
     const metadata = { epoch, position, config_hash, version, ranks: ranks.size };
-    return saveCheckpoint(out, { step, tensors: trainerTensors(trainer), metadata, landmark });
+    const keep = training.kept_checkpoints;
+    return saveCheckpoint(out, { step, tensors: trainerTensors(trainer), metadata, keep, landmark });
   };
   const save = async (): Promise<string> => {
     await trainer.fetchState();

@@ -159,7 +159,7 @@ function reasonToLeaveOut(
 
 /** How a column is read that is left out beside those of this kind, the first of which is `column`. */
 function adviceFor(kind: TokenizerKind, column: string, it: string): string {
-  if (kind === 'sequence')
+  if (kind === 'sequence' || kind === 'byte-pairs')
     return `to read ${it} beside the first ${MOST_LETTERS} letters of ${column}, name all in --columns`;
   if (kind === 'grid' || kind === 'series') return `to read ${it} without ${column}, name ${it} in --columns`;
   return `name ${it} in --columns to read ${it}`;
@@ -202,17 +202,18 @@ function chooseKind(
     return { kind: reader, chosen: [column], why, otherwise: `only the ${holds} of ${column.name} are read` };
   }
   // What a tokenizer of a plug-in reads is its own matter.
-  if (kind !== undefined && kind !== 'sequence' && kind !== 'fields')
+  if (kind !== undefined && kind !== 'sequence' && kind !== 'byte-pairs' && kind !== 'fields')
     return { kind, chosen: candidates, why: 'as asked', otherwise: '' };
   const texts = candidates.filter(({ type }) => type === 'text');
   const ruling = texts.find(({ name }) => name === dominant);
   const alone = candidates.length === 1 ? texts[0] : undefined;
-  if (kind === 'sequence' || (kind === undefined && (ruling ?? alone))) {
+  if (kind === 'sequence' || kind === 'byte-pairs' || (kind === undefined && (ruling ?? alone))) {
+    const reader = kind ?? 'sequence';
     const text = ruling ?? longestText(texts);
-    if (!text) throw noColumn(path, 'sequence', 'text', candidates);
+    if (!text) throw noColumn(path, reader, 'text', candidates);
     const length = Math.round(text.lengths?.mean ?? 0);
     const why = `column ${text.name} holds text, ${length} characters on average`;
-    return { kind: 'sequence', chosen: [text], why, otherwise: `only ${text.name} is read` };
+    return { kind: reader, chosen: [text], why, otherwise: `only ${text.name} is read` };
   }
   const chosen = candidates.filter((profile) => isCellType(profile.type) || isVector(profile, format));
   if (chosen.length === 0) throw noColumn(path, 'fields', 'numbers, text and short lists', candidates);

@@ -1,5 +1,6 @@
 import { InputError } from '../errors.js';
 import { mergeOptions } from '../options.js';
+import { bytePairs } from './byte-pairs.js';
 import { fields } from './fields.js';
 import { grid } from './grid.js';
 import { sequence } from './sequence.js';
@@ -25,6 +26,7 @@ export type {
   RecordBatch,
 } from '../records/record-batch.js';
 export type { FieldSpec, GridSpec, TokenBlock, TokenSpec } from '../records/token-block.js';
+export type { BytePairsOptions } from './byte-pairs.js';
 export type { TokenizerChoice, TokenizerWishes } from './choose.js';
 export { chooseTokenizer } from './choose.js';
 export type { FieldKind } from './field.js';
@@ -38,6 +40,7 @@ export {
   type RejectRecord,
   readTraining,
   singleColumn,
+  type TokenizedText,
   type Tokenizer,
   type TokenizerFamily,
   type TokenizerOptions,
@@ -45,7 +48,10 @@ export {
 } from './tokenizer.js';
 
 /** All kinds of tokenizer, by name. */
-export const tokenizers = { sequence, fields, grid, series } satisfies Record<string, TokenizerFamily>;
+export const tokenizers = { sequence, 'byte-pairs': bytePairs, fields, grid, series } satisfies Record<
+  string,
+  TokenizerFamily
+>;
 
 /** The names of all kinds. */
 export type TokenizerKind = keyof typeof tokenizers;

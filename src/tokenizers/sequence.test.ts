@@ -140,7 +140,7 @@ describe('restoreTokenizer', () => {
   it('names the kinds there are, and the key that is wrong', () => {
     for (const state of [null, 3, {}, { kind: 'toString' }]) {
       expect(() => restoreTokenizer(state)).toThrow(
-        "a tokenizer's kind must be one of sequence, fields, grid, series, not",
+        "a tokenizer's kind must be one of sequence, byte-pairs, fields, grid, series, not",
       );
     }
     expect(() => restoreTokenizer({ kind: 'sequence', version: 1, column: 3 })).toThrow('at column');

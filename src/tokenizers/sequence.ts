@@ -1,11 +1,9 @@
 /** One token per character of a text column: proteins, molecules written as SMILES, URLs, text. */
 
 import { z } from 'zod';
-import { InputError } from '../errors.js';
-import type { RecordBatch } from '../records/record-batch.js';
+import { checkNotEmpty, checkTextOptions, LONGEST, TextLengths, textColumn } from './text-column.js';
 import {
   allPlaces,
-  columnOf,
   fittedSchema,
   parseState,
   readTraining,
@@ -21,8 +19,6 @@ const FIRST_LETTER = 2;
 
 /** A larger alphabet keeps its most frequent letters; the rest share the id `UNKNOWN`. */
 const MAX_LETTERS = 1024;
-const DEFAULT_MAX_TOKENS = 512;
-const LONGEST = 65_536;
 
 const stateSchema = z.strictObject({
   kind: z.literal('sequence'),
@@ -50,30 +46,16 @@ function codePoint(text: string, index: number): number {
   return (unit & 0xfc00) === 0xd800 ? text.codePointAt(index)! : unit;
 }
 
-function textColumn(batch: RecordBatch, name: string): readonly (string | null)[] {
-  const column = columnOf(batch, name);
-  if (column.type === 'text') return column.values;
-  throw new InputError(
-    `column ${JSON.stringify(name)} holds ${column.type} values; the sequence tokenizer reads text`,
-  );
-}
-
 export const sequence: TokenizerFamily = {
   async fit(batches, { columns, maxTokens, patch }) {
     const column = singleColumn('sequence', columns);
-    if (patch !== undefined)
-      throw new InputError('tokenizer.patch is for the grid and series tokenizers; sequence has none');
-    if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens >= 1 && maxTokens <= LONGEST)) {
-      throw new InputError(
-        `tokenizer.max_tokens must be a whole number from 1 to ${LONGEST}, not ${maxTokens}`,
-      );
-    }
+    checkTextOptions('sequence', { maxTokens, patch });
     const frequency = new Map<number, number>();
     const units = new Float64Array(0x10000);
-    const lengths = new Float64Array(LONGEST + 1);
+    const lengths = new TextLengths();
     let skipped = 0;
     const records = await readTraining(batches, (batch, count) => {
-      const texts = textColumn(batch, column);
+      const texts = textColumn(batch, column, 'sequence');
       let seen = 0;
       for (let row = 0; row < count; row++) {
         const text = texts[row];
@@ -92,25 +74,18 @@ export const sequence: TokenizerFamily = {
             i += 2;
           }
         }
-        lengths[Math.min(length, LONGEST)]++;
+        lengths.add(length);
         seen += length;
       }
       return seen;
     });
-    if (skipped === records) {
-      throw new InputError(
-        `column ${JSON.stringify(column)} is empty in all of the ${records} training records`,
-      );
-    }
+    checkNotEmpty(column, records, skipped);
     for (let unit = 0; unit < units.length; unit++) {
       if (units[unit] > 0) frequency.set(unit, units[unit]);
     }
     const points = [...frequency.keys()].sort((a, b) => frequency.get(b)! - frequency.get(a)! || a - b);
     const kept = points.slice(0, MAX_LETTERS).sort((a, b) => a - b);
-    const quantile99 = quantile(lengths, records - skipped, 0.99);
-    const most = maxTokens ?? Math.min(DEFAULT_MAX_TOKENS, Math.max(16, Math.ceil(quantile99 / 16) * 16));
-    let cropped = 0;
-    for (let length = most + 1; length <= LONGEST; length++) cropped += lengths[length];
+    const most = maxTokens ?? lengths.mostTokens();
     return sequenceTokenizer({
       kind: 'sequence',
       version: 1,
@@ -122,27 +97,12 @@ export const sequence: TokenizerFamily = {
         records,
         'empty records': skipped,
         'different letters': points.length,
-        'shortest record': quantile(lengths, records - skipped, 0),
-        'median length': quantile(lengths, records - skipped, 0.5),
-        '99 % of lengths up to': quantile99,
-        'longest record': quantile(lengths, records - skipped, 1),
-        'records cropped': cropped,
+        ...lengths.facts(most),
       },
     });
   },
   restore: (state) => sequenceTokenizer(parseState(stateSchema, state)),
 };
-
-/** The smallest length that at least the share `q` of the `total` records in a histogram of lengths do not exceed. */
-function quantile(histogram: Float64Array, total: number, q: number): number {
-  const wanted = Math.max(1, q * total);
-  let seen = 0;
-  for (let length = 0; length < histogram.length; length++) {
-    seen += histogram[length];
-    if (seen >= wanted) return length;
-  }
-  return histogram.length - 1;
-}
 
 function sequenceTokenizer(state: SequenceState): Tokenizer {
   const { column, letters, maxTokens } = state;
@@ -162,10 +122,15 @@ function sequenceTokenizer(state: SequenceState): Tokenizer {
     spec: { kind: 'discrete', vocabulary: FIRST_LETTER + letters.length, maxTokens },
     columns: [column],
     fitted: state.fitted,
+    text: {
+      column,
+      letters: (id) => (id === PADDING ? 0 : 1),
+      read: (ids) => Array.from(ids, (id) => letters[id - FIRST_LETTER] ?? '\ufffd').join(''),
+    },
 
     /** Letters after the first `maxTokens` of a record are cropped, unread. */
     encode(batch, reject, { places = allPlaces(batch), unseen = 'keep', onUnknown } = {}) {
-      const texts = textColumn(batch, column);
+      const texts = textColumn(batch, column, 'sequence');
       let most = 0;
       for (let i = 0; i < places.length; i++) most += Math.min(texts[places[i]]?.length ?? 0, maxTokens);
       const ids = new Int32Array(most);

@@ -17,6 +17,8 @@ export interface Tokenizer {
   readonly spec: TokenSpec;
   /** The columns it reads. */
   readonly columns: readonly string[];
+  /** Where tokens are the parts of one column's texts, in order. */
+  readonly text?: TokenizedText;
   /** What `fit` saw, as named facts for people: records, vocabulary, lengths, …. */
   readonly fitted: Fitted;
   /**
@@ -31,6 +33,15 @@ export interface Tokenizer {
   tokenLabel(position: number, id?: number): string;
   /** Plain JSON from which `restoreTokenizer` makes the same tokenizer. */
   toJSON(): TokenizerState;
+}
+
+/** The texts that tokens are parts of. */
+export interface TokenizedText {
+  readonly column: string;
+  /** How many letters (Unicode code points) of the text begin in a token; 0 for padding. */
+  letters(id: number): number;
+  /** The text of tokens that follow each other; U+FFFD for what is unknown, and for parts of a letter without the others. */
+  read(ids: ArrayLike<number>): string;
 }
 
 /** Which records become tokens, and how strictly. */
@@ -58,7 +69,7 @@ export interface TokenizerOptions {
   readonly columns: readonly string[];
   /** `fields`: how the cells of each column are read; of one that is not named its type says it. */
   readonly kinds?: Readonly<Record<string, FieldKind>>;
-  /** `sequence`: longer records are cropped. `grid`, `series`: the most patches that an image or series may be cut into. */
+  /** `sequence`, `byte-pairs`: longer records are cropped. `grid`, `series`: the most patches that an image or series may be cut into. */
   readonly maxTokens?: number;
   /** `grid`: side of a square patch in pixels. `series`: steps of a patch. */
   readonly patch?: number;

@@ -101,7 +101,7 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     run: run && { step: run.step, config: withoutThreads(run.config) },
   });
   const reading = run ? readingOf([run]) : fitted!;
-  const textColumn = reading.tokenizer.kind === 'sequence' ? reading.tokenizer.columns[0] : undefined;
+  const textColumn = reading.tokenizer.text?.column;
   const file = await readLabelledFile(reading, data, targets, wishes, { textColumn });
   const { labelled, learned } = file;
   const { spec } = labelled;

@@ -9,7 +9,7 @@ import { withProduct } from '../numerics/matrix-product.js';
 import { takeRecords } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import type { Run } from '../runs/folder.js';
-import { hiddenTokens } from '../runs/hidden-tokens.js';
+import { hiddenLetters, hiddenTokens } from '../runs/hidden-tokens.js';
 import { unitRows } from '../search/nearest-neighbors.js';
 import { onPlane } from '../search/plane.js';
 import { neighborsWithin, vectorIndex } from '../search/vector-index.js';
@@ -95,7 +95,11 @@ export async function mappedRecords(
       message: `${count.toLocaleString('en-US')} records; looking for their neighbours`,
     });
     const neighbors = await withProduct(await nodeEngine({ threads: defaultThreads() }), async (multiply) =>
-      neighborsWithin(await vectorIndex(rows, width, { multiply, exactRows: EXACT_ROWS }), rows, Math.min(NEIGHBORS, count - 1)),
+      neighborsWithin(
+        await vectorIndex(rows, width, { multiply, exactRows: EXACT_ROWS }),
+        rows,
+        Math.min(NEIGHBORS, count - 1),
+      ),
     );
     let told = performance.now();
     const places = await onPlane(rows, width, neighbors, {
@@ -131,7 +135,7 @@ export async function mappedRecords(
 async function masksOf(run: Run, block: TokenBlock, columns: readonly string[], signal?: AbortSignal) {
   const { tokenizer } = run;
   const { spec } = tokenizer;
-  const text = tokenizer.kind === 'sequence' ? columns.indexOf(tokenizer.columns[0]) : -1;
+  const text = tokenizer.text ? columns.indexOf(tokenizer.text.column) : -1;
   const tokens =
     spec.kind === 'fields'
       ? Array.from({ length: spec.maxTokens }, (_, position) => tokenizer.tokenLabel(position))
@@ -141,9 +145,11 @@ async function masksOf(run: Run, block: TokenBlock, columns: readonly string[], 
   for (let start = 0; start < block.count; start += MASKED_BATCH) {
     signal?.throwIfAborted();
     const records = Array.from({ length: Math.min(MASKED_BATCH, block.count - start) }, (_, i) => start + i);
-    const marks = await hiddenTokens(run, takeRecords(block, records), SEED);
+    const part = takeRecords(block, records);
+    const marks = await hiddenTokens(run, part, SEED);
     if (marks === undefined) return undefined;
-    hidden.push(...marks.map((own) => own.map((mark) => (mark ? '1' : '0')).join('')));
+    const shown = tokenizer.text ? hiddenLetters(tokenizer.text, part, marks) : marks;
+    hidden.push(...shown.map((own) => own.map((mark) => (mark ? '1' : '0')).join('')));
   }
   return { hidden, ...(tokens ? { tokens } : { text }) };
 }

@@ -148,7 +148,7 @@ function testFraction(
   { column, kind, labels }: { column?: string; kind: Tokenizer['kind']; labels: readonly string[] },
 ): { fraction: number; said: readonly string[] } {
   if (column !== undefined) return { fraction: 0, said: [] };
-  const usual = (kind === 'fields' || kind === 'sequence') && labels.length > 0;
+  const usual = (kind === 'fields' || kind === 'sequence' || kind === 'byte-pairs') && labels.length > 0;
   const fraction = asked ?? (usual ? HELD_OUT.laterTest : 0);
   if (fraction === 0) return { fraction, said: [] };
   const reason = asked === undefined ? `, since ${labels.join(', ')} may be predicted later` : '';

@@ -31,6 +31,7 @@ import { initializeParameters } from '../learning/parameters.js';
 import type { SharedHooks } from '../learning/progress-event.js';
 import { recordGroups } from '../learning/record-groups.js';
 import { BEGINNING, checkParts, pretrainingGraphFor } from '../learning/self-supervision.js';
+import { checkSubnetworks, savedOperations, subnetworksOf } from '../learning/subnetworks.js';
 import type { Trainer } from '../learning/trainer.js';
 import { blockLengths, bucketLengths, concatenateBlocks, firstRecords } from '../records/batch.js';
 import { schemaOf } from '../records/cells/schema.js';
@@ -220,6 +221,15 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
   const buckets = bucketsFor(block, validation, spec, inMemory && rewrite === undefined);
   const size = partSize(training.batch_size, ranks);
   refuseDevice('training.device', training.device, ranks);
+  const { subnetworks } = training;
+  if (subnetworks !== undefined) {
+    checkSubnetworks(model, { device: training.device, ranks });
+    const saved = savedOperations(model, { subnetworks }, size, buckets[buckets.length - 1]);
+    emit({
+      type: 'info',
+      message: `two thirds of the steps train a part of the network: ${Math.round(100 * saved)} % fewer operations`,
+    });
+  }
   const engine = await openEngine({
     ...training,
     work: () => encoderWork(model, { batch: size, passes: 3 }),
@@ -238,6 +248,9 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
     recompute: training.recompute,
     restarts: restart !== undefined,
     ranks,
+    ...(subnetworks !== undefined && {
+      substitute: subnetworksOf(model, { ...training, subnetworks }, size),
+    }),
   };
   const trainer = trainerOn(engine, trainerOptions, buckets[0]);
 

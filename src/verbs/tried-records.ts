@@ -39,7 +39,7 @@ export async function firstRecords(
   { tokenizer, schema }: Pick<Run, 'tokenizer' | 'schema'>,
 ): Promise<TriedRecords | undefined> {
   const { columns } = tokenizer;
-  const textColumn = tokenizer.kind === 'sequence' ? columns[0] : undefined;
+  const textColumn = tokenizer.text?.column;
   // Standard input is gone.
   if (data.path === '-') return undefined;
   try {

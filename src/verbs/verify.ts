@@ -412,7 +412,7 @@ async function checkFit(
     const options: FitOptions = { ...data, ...own, task: spec.task };
     const file = await dataFile(given, [data.path]);
     const reading = { tokenizer, schema, pretrainedSplit, folders: [] };
-    const textColumn = tokenizer.kind === 'sequence' ? tokenizer.columns[0] : undefined;
+    const textColumn = tokenizer.text?.column;
     return { file, ...(await readLabelledFile(reading, file, spec.columns, options, { textColumn })) };
   };
   let found: Awaited<ReturnType<typeof read>> | undefined;

@@ -23,6 +23,7 @@ import type { ProbeVerbOptions } from '../verbs/probe.js';
 import type { RankOptions } from '../verbs/rank.js';
 import type { SelectOptions } from '../verbs/select.js';
 import type { ServeOptions } from '../verbs/serve.js';
+import type { TrajectoriesOptions } from '../verbs/trajectories.js';
 import type { VerifyOptions } from '../verbs/verify.js';
 import type { WatchOptions } from '../verbs/watch.js';
 
@@ -48,6 +49,8 @@ export const verbs = {
   compare: async (options: CompareOptions, _hooks?: Hooks) =>
     (await import('../verbs/compare.js')).compare(options),
   map: async (options: MapOptions, hooks?: Hooks) => (await import('../verbs/map.js')).map(options, hooks),
+  trajectories: async (options: TrajectoriesOptions, hooks?: Hooks) =>
+    (await import('../verbs/trajectories.js')).trajectories(options, hooks),
   watch: async (options: WatchOptions, hooks?: Hooks) =>
     (await import('../verbs/watch.js')).watch(options, hooks),
   neighbors: async (options: NeighborsOptions, hooks?: Hooks) =>

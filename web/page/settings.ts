@@ -6,7 +6,7 @@ export interface Settings {
   readonly columns?: readonly string[];
   /** The column of labels, which never becomes a token. */
   readonly label?: string;
-  readonly tokenizer?: 'sequence' | 'fields';
+  readonly tokenizer?: 'sequence' | 'byte-pairs' | 'fields';
   readonly objective: keyof typeof objectives;
   readonly size: keyof typeof sizes;
   readonly steps: number;

@@ -98,6 +98,7 @@ export function TokensPart({ session }: PartProps) {
               ['', `as chosen (${inspection?.tokenizer.kind ?? '…'})`],
               ['fields', 'columns of a table'],
               ['sequence', 'letters of a sequence'],
+              ['byte-pairs', 'pieces of words of a text'],
             ]}
             onChoose={(kind) =>
               void session.choose({ tokenizer: (kind || undefined) as Settings['tokenizer'] })
