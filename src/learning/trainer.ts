@@ -158,6 +158,8 @@ interface Compiled {
 export class Trainer {
   readonly layout: ParameterLayout;
   readonly state: TrainerState;
+  /** The processes of which each has a part of every batch; `alone` for one. */
+  readonly ranks: Ranks;
   /** One view per parameter. */
   readonly parameters: Readonly<Record<string, HostTensor<'float32'>>>;
   /** What is fed for the parameters of a target network. */
@@ -165,7 +167,6 @@ export class Trainer {
   private readonly gradients: Readonly<Record<string, HostTensor>>;
   private readonly graphs = new Map<string, TrainableGraph>();
   private readonly compiled = new Map<string, Promise<Compiled>>();
-  readonly ranks: Ranks;
   /** One for each piece of the vectors that this rank updates. */
   private optimizers: readonly AdamW[] | undefined;
   /** What the tracked parameters follow, of the batch of the gradient in `state`, by their names. */
@@ -188,8 +189,13 @@ export class Trainer {
     const { loss, parameters, targets = [] } = this.graph(lengthForLayout);
     this.layout = parameterLayout(parameters);
     this.ranks = options.ranks ?? alone;
-    // Parameters, gradient and moments; the average; the start.
-    const vectors = 4 + (targets.length > 0 || options.averaged ? 1 : 0) + (options.restarts ? 1 : 0);
+    const { size } = this.ranks;
+    // Parameters, gradient and moments; of several ranks the sums of the pieces; the average; the start.
+    const vectors =
+      4 +
+      (size > 1 ? 1 / size : 0) +
+      (targets.length > 0 || options.averaged ? 1 : 0) +
+      (options.restarts ? 1 : 0);
     const { recompute } = options;
     const needed = trainingMemory(loss, { parameters: this.layout.length, vectors, recompute });
     refuseTooLarge(needed, engine.memory ?? Number.POSITIVE_INFINITY);
