@@ -95,7 +95,11 @@ export async function mappedRecords(
       message: `${count.toLocaleString('en-US')} records; looking for their neighbours`,
     });
     const neighbors = await withProduct(await nodeEngine({ threads: defaultThreads() }), async (multiply) =>
-      neighborsWithin(await vectorIndex(rows, width, { multiply, exactRows: EXACT_ROWS }), rows, Math.min(NEIGHBORS, count - 1)),
+      neighborsWithin(
+        await vectorIndex(rows, width, { multiply, exactRows: EXACT_ROWS }),
+        rows,
+        Math.min(NEIGHBORS, count - 1),
+      ),
     );
     let told = performance.now();
     const places = await onPlane(rows, width, neighbors, {
