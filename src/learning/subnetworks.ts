@@ -3,9 +3,8 @@
  * random part of the network, and the parts grow until they are the whole, which saves operations early on.
  *
  * Of the paper only the abstract was known. It samples layers, and heads and hidden units within them. Ours are: three
- * equal stages, the last of which trains the whole; the layers above the first, as the first chooses what is hidden; all that a
- * part adds to the states is multiplied by how much rarer it is than in the whole, so that its mean is that of the whole,
- * as in dropout. Parameters without a part in a step have gradient 0, and AdamW moves them on by their moments.
+ * equal stages, the last of which trains the whole; and the layers above the first, as the first chooses what is hidden. What a part
+ * adds to the states is not multiplied by how much rarer it is, as in dropout: with it validation was far worse. Parameters without a part in a step have gradient 0, and AdamW moves them on by their moments.
  */
 import type { Ranks } from '../cluster/ranks.js';
 import type { EncoderPart } from '../encoders/encoder.js';
@@ -85,8 +84,6 @@ interface Slice {
   readonly name: string;
   /** Rows and columns that it has, in order; undefined where it is the same. */
   readonly lines?: { readonly rows: Int32Array; readonly columns: Int32Array };
-  /** What the part is multiplied by. */
-  readonly scale: number;
 }
 
 /** Which axis of a layer's parameter goes by heads, or by hidden units. */
@@ -104,19 +101,15 @@ const AXES: Readonly<Record<string, { readonly axis: 0 | 1; readonly of: 'heads'
  * @internal
  */
 export function substituteOf(model: ModelConfig, part: EncoderPart, drawn: Drawn, size: number): Substitute {
-  const { layers, heads, widening, width } = model.encoder;
+  const { heads, widening, width } = model.encoder;
   const sizes = { heads, hidden: widening * width };
-  const rarer = {
-    heads: ((layers - 1) / part.layers) * (heads / part.heads),
-    hidden: ((layers - 1) / part.layers) * (sizes.hidden / part.hidden),
-  };
   const sliceOf = (name: string, whole: HostTensors): Slice => {
     const [, place, own] = /^encoder\.layers\.(\d+)\.(.+)$/.exec(name) ?? [];
-    if (place === undefined) return { name, scale: 1 };
+    if (place === undefined) return { name };
     const { layer, ...kept } = drawn.layers[Number(place) - 1];
     const from = `encoder.layers.${layer}.${own}`;
     const rule = AXES[own];
-    if (!rule) return { name: from, scale: 1 };
+    if (!rule) return { name: from };
     const { axis, of } = rule;
     const { shape } = whole[from];
     // A head has several rows or columns that lie together, a hidden unit one.
@@ -124,7 +117,7 @@ export function substituteOf(model: ModelConfig, part: EncoderPart, drawn: Drawn
     const some = Int32Array.from(kept[of].flatMap((one) => range(each).map((i) => one * each + i)));
     const all = Int32Array.from(range(shape[1 - axis]));
     const lines = axis === 0 ? { rows: some, columns: all } : { rows: all, columns: some };
-    return { name: from, lines, scale: axis === 0 ? rarer[of] : 1 };
+    return { name: from, lines };
   };
   return {
     key: `part ${part.layers} ${part.heads} ${part.hidden}`,
@@ -152,8 +145,8 @@ function partGraph(model: ModelConfig, part: EncoderPart, size: number, tokens: 
   return { loss, weight, metrics, parameters, evaluation: {} };
 }
 
-/** The rows and columns of a slice, multiplied by its scale. */
-function taken(whole: HostTensor, { lines, scale }: Slice): HostTensor {
+/** The rows and columns of a slice. */
+function taken(whole: HostTensor, { lines }: Slice): HostTensor {
   if (!lines) return whole;
   const { rows, columns } = lines;
   const data = whole.data as Float32Array;
@@ -161,13 +154,13 @@ function taken(whole: HostTensor, { lines, scale }: Slice): HostTensor {
   const own = new Float32Array(rows.length * columns.length);
   for (let i = 0, at = 0; i < rows.length; i++) {
     const begin = rows[i] * width;
-    for (let j = 0; j < columns.length; j++) own[at++] = scale * data[begin + columns[j]];
+    for (let j = 0; j < columns.length; j++) own[at++] = data[begin + columns[j]];
   }
   return hostTensor('float32', [rows.length, columns.length], own);
 }
 
-/** Writes the gradient of a slice into that of the whole: the chain rule of {@link taken}. */
-function put(gradient: HostTensor, whole: HostTensor, { lines, scale }: Slice): void {
+/** Writes the gradient of a slice into that of the whole. */
+function put(gradient: HostTensor, whole: HostTensor, { lines }: Slice): void {
   const [own, data] = [gradient.data as Float32Array, whole.data as Float32Array];
   if (!lines) {
     data.set(own);
@@ -177,7 +170,7 @@ function put(gradient: HostTensor, whole: HostTensor, { lines, scale }: Slice): 
   const width = whole.shape[1];
   for (let i = 0, at = 0; i < rows.length; i++) {
     const begin = rows[i] * width;
-    for (let j = 0; j < columns.length; j++) data[begin + columns[j]] = scale * own[at++];
+    for (let j = 0; j < columns.length; j++) data[begin + columns[j]] = own[at++];
   }
 }
 
