@@ -125,4 +125,12 @@ describe('byte-pairs', () => {
     state.merges[0] = [256, 97];
     expect(() => restoreTokenizer(state)).toThrow('must each be of bytes and earlier merges');
   });
+
+  it('refuses merges whose tokens no memory holds', async () => {
+    const state = JSON.parse(JSON.stringify(await fitOn(sentences)));
+    state.merges = Array.from({ length: 60 }, (_, rank) =>
+      rank === 0 ? [97, 97] : [255 + rank, 255 + rank],
+    );
+    expect(() => restoreTokenizer(state)).toThrow('must make tokens of at most 64 MiB together');
+  });
 });

@@ -60,6 +60,20 @@ const options: OptionsOf<BytePairsOptions> = {
   },
 };
 
+/** Bytes of all tokens together: a merge may double the longest, sixty-five thousand times. */
+const LONGEST_TOKENS = 1 << 26;
+
+/** Whether the tokens of merges that are each of earlier ones can be written out. */
+function isWritable(merges: readonly Merge[]): boolean {
+  const lengths = new Float64Array(BYTES + merges.length).fill(1, 0, BYTES);
+  let all = 0;
+  for (const [rank, [left, right]] of merges.entries()) {
+    lengths[BYTES + rank] = lengths[left] + lengths[right];
+    all += lengths[BYTES + rank];
+  }
+  return all <= LONGEST_TOKENS;
+}
+
 const stateSchema = z
   .strictObject({
     kind: z.literal('byte-pairs'),
@@ -74,7 +88,8 @@ const stateSchema = z
       .refine(
         (merges) => merges.every(([left, right], rank) => Math.max(left, right) < BYTES + rank),
         'must each be of bytes and earlier merges',
-      ),
+      )
+      .refine(isWritable, `must make tokens of at most ${LONGEST_TOKENS >> 20} MiB together`),
     /** The bytes that fitting saw, in ascending order. */
     bytes: z.array(z.int().min(0).max(255)).min(1),
     maxTokens: z.int().min(1).max(LONGEST),
