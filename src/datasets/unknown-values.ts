@@ -51,6 +51,6 @@ export class UnknownValues {
       return `column ${column}: ${quoted.join(', ')}${values.size > NAMED ? ', …' : ''}`;
     });
     const records = `${this.count.toLocaleString('en-US')} ${this.count === 1 ? 'record holds' : 'records hold'}`;
-    return `${records} letters or categories that the run was not trained on (${named.join('; ')}); they are ${done} as unknown; --on-unknown fail refuses them`;
+    return `${records} letters or categories that the run was not trained on (${named.join('; ')}); they are ${done} all the same; --on-unknown fail refuses them`;
   }
 }
