@@ -1,5 +1,5 @@
 /** Bundles the worker of `lacuna/web`: the verbs as they are, with other modules in the place of those that need Node. */
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -69,6 +69,31 @@ const inEnglish = {
   },
 };
 
+/** What a session runs from its beginning to a trained network, of a table; each path is one that is imported when it is needed. */
+const CORE = ['verbs/inspect', 'verbs/pretrain', 'records/readers/delimited'];
+
+/**
+ * Code that every session loads lies in one piece: esbuild parts code by which pieces need it, and so each of those that are loaded
+ * later is made to need all of it.
+ * @param {ReadonlySet<string>} later the modules that are loaded when they are first needed
+ * @returns {import('esbuild').Plugin}
+ */
+const withCore = (later) => ({
+  name: 'core',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^core:/ }, ({ path }) => ({
+      path: `${source}/${path.slice('core:'.length)}.ts`,
+      // An import of nothing is left out otherwise.
+      sideEffects: true,
+    }));
+    onLoad({ filter: /\.ts$/ }, ({ path }) => {
+      if (!later.has(path)) return undefined;
+      const imports = CORE.map((module) => `import 'core:${module}';`).join('');
+      return { contents: `${imports}${readFileSync(path, 'utf8')}`, loader: 'ts' };
+    });
+  },
+});
+
 /**
  * Writes worker.js and the pieces that it loads when they are first needed.
  * @param {string} outdir
@@ -78,7 +103,7 @@ export async function bundleWorker(outdir) {
   mkdirSync(outdir, { recursive: true });
   for (const name of readdirSync(outdir))
     if (/^worker(-[A-Z0-9]{8})?\.js$/.test(name)) rmSync(`${outdir}/${name}`);
-  const { metafile } = await build({
+  const parted = /** @type {const} @satisfies {import('esbuild').BuildOptions} */ ({
     entryPoints: { worker: `${source}/web/worker-thread.ts` },
     outdir,
     bundle: true,
@@ -90,11 +115,15 @@ export async function bundleWorker(outdir) {
     chunkNames: 'worker-[hash]',
     // Never loaded: the writer of Parquet, which is refused before.
     external: ['@duckdb/node-bindings'],
-    plugins: [withInstead, inEnglish],
     metafile: true,
     logLevel: 'warning',
     absWorkingDir: dirname(source),
   });
+  const plugins = [withInstead, inEnglish];
+  const first = await build({ ...parted, plugins, write: false });
+  const later = Object.values(first.metafile.outputs).flatMap(({ entryPoint }) => entryPoint ?? []);
+  const paths = new Set(later.map((path) => resolve(dirname(source), path)));
+  const { metafile } = await build({ ...parted, plugins: [...plugins, withCore(paths)] });
   return metafile;
 }
 

@@ -11,9 +11,9 @@ import {
   zipContent,
 } from './bytes/compression.js';
 import { type RefusedFile, refusedContent, refusedName } from './bytes/refused.js';
-import { isZip, type ZipMember, zipMembers } from './bytes/zip.js';
+import type { ZipMember } from './bytes/zip.js';
 import { type FormatName, formatExtensions, formatNamed } from './formats.js';
-import { isArrow, isIdx, isLmdb } from './magic.js';
+import { isArrow, isIdx, isLmdb, isZip } from './magic.js';
 
 const HEAD_BYTES = 4096;
 
@@ -46,7 +46,8 @@ export async function detectFormat(file: ByteFile, given?: FormatName): Promise<
   if (refused) throw refusal(path, refused);
   const head = await contentHead(file, HEAD_BYTES);
   if (head.length === 0) throw new InputError(`${path}: empty after decompression; expected records`);
-  const packed = !compression && isZip(head) ? await zipMembers(file) : undefined;
+  const packed =
+    !compression && isZip(head) ? await (await import('./bytes/zip.js')).zipMembers(file) : undefined;
   const held = packed && zipContent(packed);
   const format = named ?? (held === 'xlsx' || held === 'npz' ? held : formatOf(head));
   const isOwn = format === undefined || HAS_MAGIC.has(format) || TEXT_FORMATS.has(format);

@@ -24,3 +24,9 @@ const UNSIGNED_BYTE = 8;
 export function isIdx(head: Uint8Array): boolean {
   return head[0] === 0 && head[1] === 0 && head[2] === UNSIGNED_BYTE && [1, 3, 4].includes(head[3]);
 }
+
+/** Whether a file begins as a zip archive does. */
+export const isZip = (head: Uint8Array): boolean =>
+  head[0] === 0x50 &&
+  head[1] === 0x4b &&
+  ((head[2] === 3 && head[3] === 4) || (head[2] === 5 && head[3] === 6));

@@ -23,7 +23,6 @@ import { list } from '../files/manifest.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { unfitLearningRate } from '../learning/adamw.js';
 import { partSize, refuseDevice } from '../learning/batch-parts.js';
-import { trainerOn } from '../learning/device-trainer.js';
 import { marginalPrediction } from '../learning/marginal.js';
 import { encoderWork, objectiveOf, restartStep } from '../learning/model.js';
 import { monitoredRecords } from '../learning/monitors.js';
@@ -31,8 +30,7 @@ import { initializeParameters } from '../learning/parameters.js';
 import type { SharedHooks } from '../learning/progress-event.js';
 import { recordGroups } from '../learning/record-groups.js';
 import { BEGINNING, checkParts, pretrainingGraphFor } from '../learning/self-supervision.js';
-import { checkSubnetworks, savedOperations, subnetworksOf } from '../learning/subnetworks.js';
-import type { Trainer } from '../learning/trainer.js';
+import { Trainer } from '../learning/trainer.js';
 import { blockLengths, bucketLengths, concatenateBlocks, firstRecords } from '../records/batch.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { profileSource } from '../records/profile.js';
@@ -222,9 +220,10 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
   const size = partSize(training.batch_size, ranks);
   refuseDevice('training.device', training.device, ranks);
   const { subnetworks } = training;
-  if (subnetworks !== undefined) {
-    checkSubnetworks(model, { device: training.device, ranks });
-    const saved = savedOperations(model, { subnetworks }, size, buckets[buckets.length - 1]);
+  const evolving = subnetworks === undefined ? undefined : await import('../learning/subnetworks.js');
+  if (evolving && subnetworks !== undefined) {
+    evolving.checkSubnetworks(model, { device: training.device, ranks });
+    const saved = evolving.savedOperations(model, { subnetworks }, size, buckets[buckets.length - 1]);
     emit({
       type: 'info',
       message: `two thirds of the steps train a part of the network: ${Math.round(100 * saved)} % fewer operations`,
@@ -248,11 +247,14 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
     recompute: training.recompute,
     restarts: restart !== undefined,
     ranks,
-    ...(subnetworks !== undefined && {
-      substitute: subnetworksOf(model, { ...training, subnetworks }, size),
-    }),
+    ...(evolving &&
+      subnetworks !== undefined && {
+        substitute: evolving.subnetworksOf(model, { ...training, subnetworks }, size),
+      }),
   };
-  const trainer = trainerOn(engine, trainerOptions, buckets[0]);
+  const trainer = engine.device
+    ? (await import('../learning/device-trainer.js')).trainerOn(engine, trainerOptions, buckets[0])
+    : new Trainer(engine, trainerOptions, buckets[0]);
 
   try {
     const checkpoint = resume ? await latestCheckpoint(out, warn) : undefined;

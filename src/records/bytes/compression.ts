@@ -1,8 +1,9 @@
 /** Whether a file is compressed, and how: gzip, zstd, or a zip archive of one file. Names are not trusted. */
 import { InputError } from '../../errors.js';
+import { isZip } from '../magic.js';
 import type { ByteFile } from './byte-file.js';
 import { pushThrough } from './push-through.js';
-import { isZip, memberChunks, type ZipMember, zipMembers } from './zip.js';
+import type { ZipMember } from './zip.js';
 import { ZstdWindows } from './zstd-windows.js';
 
 /** How a file is compressed. */
@@ -43,7 +44,7 @@ async function findCompression(file: ByteFile): Promise<Compression | undefined>
   if (head[0] === 0x1f && head[1] === 0x8b) return { kind: 'gzip' };
   if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) return { kind: 'zstd' };
   if (!isZip(head)) return undefined;
-  const members = await zipMembers(file);
+  const members = await (await import('./zip.js')).zipMembers(file);
   return members.length === 1 && zipContent(members) === 'files'
     ? { kind: 'zip', member: members[0] }
     : undefined;
@@ -68,7 +69,7 @@ export const withoutCompression = (name: string): string => name.replace(/\.(gz|
 
 /** The content of a compressed file as a stream. Throws InputError where it is truncated or corrupt. */
 export async function* decompressed(file: ByteFile, compression: Compression): AsyncGenerator<Uint8Array> {
-  if (compression.kind === 'zip') yield* memberChunks(file, compression.member);
+  if (compression.kind === 'zip') yield* (await import('./zip.js')).memberChunks(file, compression.member);
   else if (compression.kind === 'zstd') yield* unzstd(file);
   else if (file.gunzip) yield* file.gunzip();
   else yield* gunzip(file);

@@ -26,12 +26,6 @@ const END_RECORD = 22;
 const LONGEST_COMMENT = 0xffff;
 const SLICE_BYTES = 1 << 20;
 
-/** Whether a file begins as a zip archive does. */
-export const isZip = (head: Uint8Array): boolean =>
-  head[0] === 0x50 &&
-  head[1] === 0x4b &&
-  ((head[2] === 3 && head[3] === 4) || (head[2] === 5 && head[3] === 6));
-
 /**
  * The files of an archive in the order of its directory, without folders and what macOS adds. Throws InputError where the
  * directory is missing, as it is in a truncated archive, or points outside of the file.
