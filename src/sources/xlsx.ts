@@ -10,6 +10,9 @@ import type { ReaderOptions } from '../records/reader-options.js';
 /** What the file unpacks to. */
 const MAX_UNPACKED = 1 << 30;
 
+/** Columns of a sheet of Excel, the last of which is XFD. */
+const MOST_COLUMNS = 1 << 14;
+
 type Cell = string | number | boolean | Date | null;
 
 /**
@@ -23,12 +26,18 @@ export async function xlsxReader(file: ByteFile, { missing }: ReaderOptions = {}
   const header = data.findIndex((row) => row.some((cell) => cell !== null));
   if (header < 0) throw new InputError(`${file.name}: the first sheet, "${sheet}", is empty`);
   const rows = data.slice(header + 1);
-  const width = Math.max(...data.slice(header).map((row) => row.length));
+  const width = data.slice(header).reduce((most, row) => Math.max(most, row.length), 0);
+  if (width > MOST_COLUMNS) {
+    throw new InputError(
+      `${file.name}: the sheet "${sheet}" has a cell in column ${width}, and Excel has ${MOST_COLUMNS}; save it again, or as .csv`,
+    );
+  }
   const names: string[] = Array.from({ length: width }, (_, j) => {
     const cell = data[header][j] ?? null;
     return cell === null ? `column${j}` : String(asText(cell)).trim();
   });
-  const twice = names.find((name, j) => names.indexOf(name) !== j);
+  const first = new Map(names.toReversed().map((name, j) => [name, width - 1 - j]));
+  const twice = names.find((name, j) => first.get(name) !== j);
   if (twice !== undefined) {
     throw new InputError(
       `${file.name}: row ${header + 1} of the sheet "${sheet}" names the column "${twice}" twice; rename one of them`,
