@@ -27,7 +27,7 @@ export function groupFolds(groups: ArrayLike<number | string>, folds: number, se
   const held: number[][] = Array.from({ length: Math.min(folds, sets.length) }, () => []);
   for (const set of drawn) {
     const smallest = held.reduce((least, own) => (own.length < least.length ? own : least));
-    smallest.push(...set);
+    for (const record of set) smallest.push(record);
   }
   return held.map((own) => {
     const out = new Set(own);
