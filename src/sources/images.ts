@@ -13,6 +13,9 @@ async function loadSharp() {
   return sharp;
 }
 
+/** The longest side and the most pixels of an image that is read: that of JPEG, and 256 MiB of them. */
+const [LONGEST_SIDE, MOST_PIXELS] = [65_535, 1 << 26];
+
 /**
  * What decodes images to one shape: rotated as their EXIF data say, laid on white where they are transparent, resized so
  * that they cover the shape, and cropped around their middle. Of an animation the first frame is read. `looked` are some
@@ -25,7 +28,8 @@ export async function imageDecoder(
   where: string,
 ): Promise<Decoder<Uint8Array>> {
   const sharp = await loadSharp();
-  const open = (encoded: Encoded): Sharp => sharp(encoded, { failOn: 'error' });
+  const open = (encoded: Encoded): Sharp =>
+    sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS });
   const shape = given ?? (await chosenShape(looked, open, where));
   const [height, width, channels] = shape;
   const size = height * width * channels;
@@ -38,9 +42,8 @@ export async function imageDecoder(
         .flatten({ background: 'white' })
         .resize(width, height, { fit: 'cover' })
         .toColourspace(channels === 1 ? 'b-w' : 'srgb');
-      const { data, info } = await image
-        .raw({ depth: 'uchar' })
-        .toBuffer({ resolveWithObject: true })
+      const { data, info } = await refuseLong(image)
+        .then(() => image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true }))
         .catch((error: unknown) => {
           throw new Error(unreadable(error));
         });
@@ -54,6 +57,13 @@ export async function imageDecoder(
       return { type: 'pixels', values, shape };
     },
   };
+}
+
+/** Throws Error for an image that is so long that a row of it, brought to the height of the shape, is gigabytes. */
+async function refuseLong(image: Sharp): Promise<void> {
+  const { width, height } = await image.metadata();
+  if (Math.max(width, height) > LONGEST_SIDE)
+    throw new Error(`${width} × ${height} pixels, and no side may have more than ${LONGEST_SIDE}`);
 }
 
 const unreadable = (error: unknown): string => {
