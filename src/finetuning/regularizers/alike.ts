@@ -6,8 +6,10 @@ import {
   divide,
   matmul,
   multiply,
+  reshape,
   scalar,
   sqrt,
+  staticSize,
   subtract,
   sum,
   type Value,
@@ -40,6 +42,13 @@ export const diagonal = (n: number): Value =>
 
 /** 1 − x */
 export const not = (x: Value): Value => subtract(scalar(1), x);
+
+/** float32[n, n]: 1 where two different rows both count, by `counts` float32[n] of 0 and 1. */
+export function pairsThatCount(counts: Value): Value {
+  const n = staticSize(counts.shape[0]);
+  const both = matmul(reshape(counts, [n, 1]), reshape(counts, [1, n]));
+  return multiply(both, not(diagonal(n)));
+}
 
 /** float32[n, n] of cosines between the rows float32[n, width]. */
 export function cosines(rows: Value): Value {

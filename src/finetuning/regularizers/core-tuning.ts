@@ -29,7 +29,7 @@ import { weightedMean } from '../../layers/losses.js';
 import { permutation } from '../../tensor/random.js';
 import { hostTensor } from '../../tensor/tensor.js';
 import { AUXILIARY } from '../tunings/tuning.js';
-import { among, cosines, diagonal, not, regularizerWeight, TEMPERATURE } from './alike.js';
+import { among, cosines, diagonal, not, pairsThatCount, regularizerWeight, TEMPERATURE } from './alike.js';
 import { column, drawBeta, type Mixed, mix, mixedLosses, mixupAlpha, rowsAt } from './mixing.js';
 import type { Labelled, Regularizer } from './regularizer.js';
 
@@ -43,9 +43,7 @@ const OTHER = 0.8;
  * @internal
  */
 export function focalContrast(rows: Value, alike: Value, counts: Value): Value {
-  const n = staticSize(rows.shape[0]);
-  const both = matmul(reshape(counts, [n, 1]), reshape(counts, [1, n]));
-  const allowed = multiply(both, not(diagonal(n)));
+  const allowed = pairsThatCount(counts);
   const scores = multiply(cosines(rows), scalar(1 / TEMPERATURE));
   const logShares = logSoftmax(among(scores, allowed));
   const positive = multiply(alike, allowed);

@@ -6,7 +6,6 @@ import {
   less,
   log,
   logSoftmax,
-  matmul,
   maximum,
   multiply,
   negate,
@@ -22,7 +21,7 @@ import {
   type Value,
 } from '../../graph/index.js';
 import { weightedMean } from '../../layers/losses.js';
-import { among, cosines, diagonal, not, regularizerWeight, TEMPERATURE } from './alike.js';
+import { among, cosines, not, pairsThatCount, regularizerWeight, TEMPERATURE } from './alike.js';
 import type { Regularizer } from './regularizer.js';
 
 /** float32[n, n]: 1 where `a` is not less than `b`. */
@@ -36,8 +35,7 @@ const atLeast = (a: Value, b: Value): Value => not(cast(less(a, b), 'float32'));
  */
 export function leaveOneOut(rows: Value, classes: Value, counts: Value, k: number): Value {
   const n = staticSize(rows.shape[0]);
-  const both = matmul(reshape(counts, [n, 1]), reshape(counts, [1, n]));
-  const allowed = multiply(both, not(diagonal(n)));
+  const allowed = pairsThatCount(counts);
   const scores = among(multiply(cosines(rows), scalar(1 / TEMPERATURE)), allowed);
   const apart = subtract(classes, transpose(classes, [1, 0]));
   const same = multiply(cast(less(multiply(apart, apart), scalar(0.25)), 'float32'), allowed);

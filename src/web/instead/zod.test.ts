@@ -31,7 +31,7 @@ const schemas = (z: typeof full) => ({
     .partial()
     .required({ kind: true }),
   counts: z.object({ records: z.number().default(3) }).catchall(z.union([z.number(), z.string()])),
-  table: z.record(z.string(), z.tuple([z.number(), z.unknown()])),
+  table: z.record(z.string(), z.tuple([z.number(), z.unknown()]).readonly()),
   letters: z.array(z.string()).refine((all) => new Set(all).size === all.length, 'must be different'),
   pair: z
     .strictObject({ steps: z.int(), epochs: z.int() })
