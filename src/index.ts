@@ -76,10 +76,10 @@ export const bench: Verbs['bench'] = (options, hooks) => inBackground('bench', o
 /** Fills the tables and figures of a page from the result files of benchmarks. */
 export const report: Verbs['report'] = (options, hooks) => inBackground('report', options, hooks);
 /** The benchmark suites in words. */
-export const benchmarks: VerbTable['benchmarks'] = () => inBackground('benchmarks', undefined);
+export const benchmarks: VerbTable['benchmarks'] = (choice) => inBackground('benchmarks', choice);
 
 export type { BenchOptions, BenchSummary } from './benchmark/bench.js';
-export type { SuiteDescription } from './benchmark/index.js';
+export type { SuiteChoice, SuiteDescription } from './benchmark/index.js';
 export type { ReportOptions, ReportSummary } from './benchmark/report.js';
 export type { ReadingOptions, UserConfig } from './config/schema.js';
 export type { SearchedValues, Settings, SettingValue, SweepConfig } from './config/search.js';

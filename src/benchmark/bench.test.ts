@@ -8,7 +8,7 @@ import type { Cell } from '../report/results.js';
 import { bench, runSuite } from './bench.js';
 import { cellKey } from './cells.js';
 import { given } from './files.js';
-import { describeSuites } from './index.js';
+import { describeSuites, type SuiteChoice } from './index.js';
 import { convolution } from './methods/convolution.js';
 import { encoderMethods, finetuned, finetunedRandom } from './methods/encoders.js';
 import { constant, linearOnValues } from './methods/simple.js';
@@ -314,8 +314,8 @@ describe('what a benchmark refuses', () => {
 });
 
 describe('the list of suites', () => {
-  it('says of each task its metric, split and source, and names the files', () => {
-    for (const { name, tasks, methods, files } of describeSuites()) {
+  it('says of each task its metric, split and source, and names the files', async () => {
+    for (const { name, tasks, methods, files } of await describeSuites()) {
       // What was learned is compared with the same encoder that learned nothing.
       expect(
         methods.some((method) => ['from scratch', 'untrained, frozen'].includes(method)),
@@ -328,5 +328,18 @@ describe('the list of suites', () => {
         expect(described.source).not.toBe('');
       }
     }
+  });
+
+  it('is of one suite, or of a file of one’s own, where it is named', async () => {
+    const names = async (choice: SuiteChoice) => {
+      const described = await describeSuites(choice);
+      return described.map(({ name, tasks }) => [name, ...tasks.map((of) => of.name)]);
+    };
+    expect(await names({ suite: 'series' })).toEqual([
+      ['series', 'basicmotions', 'gunpoint', 'italypowerdemand'],
+    ]);
+    const file = join(data(), 'molecules.csv');
+    expect(await names({ suite: file, targets: ['mutagenic'] })).toEqual([['molecules.csv', 'mutagenic']]);
+    await expect(describeSuites({ suite: file })).rejects.toThrow('name the column to predict with --target');
   });
 });

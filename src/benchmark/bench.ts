@@ -29,20 +29,16 @@ import {
   taskFolder,
   taskHashes,
 } from './cells.js';
-import { folderOf, suiteOfFile } from './file-suite.js';
+import { folderOf } from './file-suite.js';
 import { exists, hasFiles, requireFiles } from './files.js';
-import { suites } from './index.js';
+import { openSuite, type SuiteChoice } from './index.js';
 import { maskExamples } from './mask-examples.js';
 import { Pretrainings, scaledCount } from './pretrained-encoders.js';
 import { type OpenSession, openSession } from './session.js';
 import type { BenchmarkTask, Choice, DataFolders, Suite } from './suite.js';
 
 /** What `bench` is given. */
-export interface BenchOptions {
-  /** The name of a suite, or with targets a file of one's own. */
-  readonly suite: string;
-  /** Columns of the file to predict. */
-  readonly targets?: readonly string[];
+export interface BenchOptions extends SuiteChoice {
   /** Folder of the published data; of a file, its own. */
   readonly data?: string;
   /** Folder of prepared data, pretrained encoders, cells and results. What is there and still fits is kept. */
@@ -72,13 +68,10 @@ export interface BenchSummary {
 /** Runs what is missing of a suite. Throws InputError for an unknown suite, task or method, and for missing files. */
 export async function bench(options: BenchOptions, hooks: Hooks = {}): Promise<BenchSummary> {
   const { suite, targets, data } = options;
-  if (targets) {
-    const own = await suiteOfFile(suite, targets);
-    return runSuite(own, { ...options, data: folderOf(suite) }, hooks);
-  }
-  const found = findSuite(suite);
+  const opened = await openSuite({ suite, targets });
+  if (targets) return runSuite(opened, { ...options, data: folderOf(suite) }, hooks);
   if (data === undefined) throw new InputError('no data: name the folder of the published data with --data');
-  return runSuite(found, { ...options, data }, hooks);
+  return runSuite(opened, { ...options, data }, hooks);
 }
 
 /** What running a suite is told. */
@@ -266,13 +259,6 @@ async function readTaskRecord(path: string): Promise<TaskRecord | undefined> {
   } catch {
     return undefined;
   }
-}
-
-function findSuite(name: string): Suite {
-  if (Object.hasOwn(suites, name)) return suites[name as keyof typeof suites];
-  throw new InputError(
-    `unknown suite ${name}: expected one of ${Object.keys(suites).join(', ')}; of a file of your own, name the column to predict with --target`,
-  );
 }
 
 /** The suite with its seeds and labelled steps multiplied; `Pretrainings` multiplies its own. */

@@ -1,3 +1,5 @@
+import { InputError } from '../errors.js';
+import { suiteOfFile } from './file-suite.js';
 import type { Suite } from './suite.js';
 import { ablations } from './suites/ablations.js';
 import { higgs } from './suites/higgs.js';
@@ -22,6 +24,23 @@ export const suites = {
   sizes,
 } as const satisfies Record<string, Suite>;
 
+/** Which benchmark. */
+export interface SuiteChoice {
+  /** The name of a suite, or with targets a file of one's own. */
+  readonly suite: string;
+  /** Of a file: the columns to predict. */
+  readonly targets?: readonly string[];
+}
+
+/** Throws InputError for an unknown suite, and for a file of one's own that cannot be read. */
+export async function openSuite({ suite, targets }: SuiteChoice): Promise<Suite> {
+  if (targets) return suiteOfFile(suite, targets);
+  if (Object.hasOwn(suites, suite)) return suites[suite as keyof typeof suites];
+  throw new InputError(
+    `unknown suite ${suite}: expected one of ${Object.keys(suites).join(', ')}; of a file of your own, name the column to predict with --target`,
+  );
+}
+
 /** A suite in words, for `bench --list`. */
 export interface SuiteDescription {
   readonly name: string;
@@ -39,8 +58,10 @@ export interface SuiteDescription {
   readonly files: readonly string[];
 }
 
-export function describeSuites(): SuiteDescription[] {
-  return Object.values<Suite>(suites).map(({ name, title, tasks }) => ({
+/** All suites in words, or the chosen one. */
+export async function describeSuites(choice?: SuiteChoice): Promise<SuiteDescription[]> {
+  const chosen = choice ? [await openSuite(choice)] : Object.values<Suite>(suites);
+  return chosen.map(({ name, title, tasks }) => ({
     name,
     title,
     tasks: tasks.map(({ name: task, title: words, metric, seeds, split, source }) => ({

@@ -33,12 +33,13 @@ export function define(command: Command, { run }: Session): void {
     .option('--threads <n>', 'threads of the engine', parseCount)
     .addOption(deviceOption(['cpu', 'webgpu']))
     .addOption(shardOption('tasks', 'folder'))
-    .option('--list', 'describe the suites, their tasks, splits, metrics and sources')
+    .option('--list', 'describe the suite, or all of them: tasks, splits, metrics and sources')
     .option('--json', 'print one JSON object to stdout')
     .action(
       async (suite: string | undefined, { list, json, target, data, out, only, ...options }: Options) => {
         if (list) {
-          await run(json, async (verbs) => ({ suites: await verbs.benchmarks() }), formatSuites);
+          const choice = suite === undefined ? undefined : { suite, targets: target };
+          await run(json, async (verbs) => ({ suites: await verbs.benchmarks(choice) }), formatSuites);
           return;
         }
         if (suite === undefined) throw new InputError('no suite: name one, or see lacuna bench --list');

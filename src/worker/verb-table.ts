@@ -1,6 +1,7 @@
 /** What Lacuna does, one function per command. Each loads only what it needs. These run where they are called. */
 
 import type { BenchOptions } from '../benchmark/bench.js';
+import type { SuiteChoice } from '../benchmark/index.js';
 import type { ReportOptions } from '../benchmark/report.js';
 import type { DemoOptions } from '../demo/demo.js';
 import type { Hooks, SharedHooks } from '../learning/progress-event.js';
@@ -73,8 +74,8 @@ export const verbs = {
     (await import('../verbs/verify.js')).verify(options, hooks),
   bench: async (options: BenchOptions, hooks?: Hooks) =>
     (await import('../benchmark/bench.js')).bench(options, hooks),
-  benchmarks: async (_options?: undefined, _hooks?: Hooks) =>
-    (await import('../benchmark/index.js')).describeSuites(),
+  benchmarks: async (choice?: SuiteChoice, _hooks?: Hooks) =>
+    (await import('../benchmark/index.js')).describeSuites(choice),
   report: async (options: ReportOptions, _hooks?: Hooks) =>
     (await import('../benchmark/report.js')).report(options),
   demo: async (options: DemoOptions, hooks?: Hooks) => (await import('../demo/demo.js')).demo(options, hooks),
