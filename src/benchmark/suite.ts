@@ -2,7 +2,8 @@
 
 import type { UserConfig } from '../config/schema.js';
 import type { Engine } from '../engine/engine.js';
-import type { LabelledTask, TrainingSettings, TrainOptions } from '../finetuning/labelled-training.js';
+import type { LabelledTask, TrainingSettings } from '../finetuning/labelled-training.js';
+import type { TrainOptions } from '../finetuning/train-to-best.js';
 import type { FitData } from '../fit/fit-data.js';
 import type { DropoutRates } from '../layers/dropout.js';
 import type { ModelConfig } from '../learning/model.js';

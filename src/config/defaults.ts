@@ -73,6 +73,14 @@ export interface FinetuningSettings extends TrainingSettings {
   readonly soup?: { readonly kind: SoupKind; readonly ingredients: number };
 }
 
+/** What of the settings the network is built by. */
+export const networkSettings = ({ dropout, head, tuning, regularizer }: FinetuningSettings) => ({
+  dropout,
+  head,
+  tuning,
+  regularizer,
+});
+
 /**
  * Settings of a fine-tuning on so many training records: the user's, and for the rest what suits them. Throws InputError for
  * options that do not go together.

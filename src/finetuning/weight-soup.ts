@@ -1,7 +1,7 @@
 /** Weight soups: the mean of the parameters of several trainings. */
 import { z } from 'zod';
 import type { OptionsOf } from '../options.js';
-import type { Trained } from './labelled-training.js';
+import type { Trained } from './train-to-best.js';
 
 /** Which trainings are averaged: all of them, or those that make the mean no worse on the validation part. */
 export const soups = ['uniform', 'greedy'] as const;

@@ -1,11 +1,7 @@
 /** What `fit` tries: simple models on features, the same on embeddings, and a trained encoder, each on every fold. */
 import type { HostTensors } from '../engine/engine.js';
-import {
-  encoderNetwork,
-  LabelledTrainer,
-  type TrainingSettings,
-  type TrainOptions,
-} from '../finetuning/labelled-training.js';
+import { encoderNetwork, LabelledTrainer, type TrainingSettings } from '../finetuning/labelled-training.js';
+import type { TrainOptions } from '../finetuning/train-to-best.js';
 import type { DropoutRates } from '../layers/dropout.js';
 import type { ModelConfig } from '../learning/model.js';
 import { gatherRows } from '../numerics/matrix.js';

@@ -2,7 +2,7 @@
 import type { Engine } from '../engine/engine.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
-import { predictBlock } from '../finetuning/labelled-training.js';
+import { predictBlock } from '../finetuning/predict-block.js';
 import { trainerOn } from '../learning/device-trainer.js';
 import type { ModelConfig } from '../learning/model.js';
 import { predictFitted } from '../probes/fitted-model.js';

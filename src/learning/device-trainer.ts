@@ -60,7 +60,6 @@ const number0 = (value: number): HostTensor => hostTensor('float32', [], Float32
  *
  * The first step is computed on the CPU as well. Throws LacunaError where loss or norm differ by more than a thousandth:
  * a driver may be silently wrong.
- * @internal
  */
 export class DeviceTrainer extends Trainer {
   private onDevice: DeviceState | undefined;
@@ -310,7 +309,6 @@ function withFlatVectors({ name, outputs }: Program, layout: ParameterLayout): P
  * Forward, gradient, norm, clipping, AdamW, tracked parameters and the target network. Outputs: the new vectors, and
  * `report` float32[2 + metrics]: loss, norm, and the metrics in their order. `rated` is whether `optimizer.rates` is given,
  * `follows` whether the average moves.
- * @internal
  */
 export const stepProgram = (
   graph: TrainableGraph,

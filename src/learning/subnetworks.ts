@@ -22,7 +22,6 @@ const stages = (first: number): readonly number[] => [first, (1 + first) / 2, 1]
 
 /**
  * The share of the network that a step, counted from 0, of so many trains.
- * @internal
  */
 export const shareAt = (step: number, steps: number, first: number): number =>
   stages(first)[Math.min(2, Math.floor((3 * step) / steps))];
@@ -62,7 +61,6 @@ export interface Drawn {
 
 /**
  * A part of given sizes, drawn evenly for a step.
- * @internal
  */
 export function drawPart(model: ModelConfig, part: EncoderPart, seed: number, step: number): Drawn {
   const { layers, heads, widening, width } = model.encoder;
@@ -98,7 +96,6 @@ const AXES: Readonly<Record<string, { readonly axis: 0 | 1; readonly of: 'heads'
 
 /**
  * A drawn part of the network in the place of the whole, on batches of `size` records.
- * @internal
  */
 export function substituteOf(model: ModelConfig, part: EncoderPart, drawn: Drawn, size: number): Substitute {
   const { heads, widening, width } = model.encoder;

@@ -10,7 +10,7 @@ import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import { type FinetunedModel, finetunedOutputs } from '../finetuning/labelled-graph.js';
-import { predictBlock } from '../finetuning/labelled-training.js';
+import { predictBlock } from '../finetuning/predict-block.js';
 import type { FitRecords } from '../fit/open-fit.js';
 import { parametersOf, staticSize, type Value } from '../graph/index.js';
 import { encoderWork } from '../learning/model.js';

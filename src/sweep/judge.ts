@@ -1,5 +1,5 @@
 /** What a trial is judged by: its validation loss, or labels of validation records. Test labels stay sealed. */
-import { resolveFinetuning } from '../config/defaults.js';
+import { networkSettings, resolveFinetuning } from '../config/defaults.js';
 import type { FinetuneOptions, ParsedConfig, ProbeOptions } from '../config/schema.js';
 import type { Dimension } from '../config/search.js';
 import { openEngine } from '../engine/open-engine.js';
@@ -13,8 +13,8 @@ import { chooseCandidate } from '../probes/protocol.js';
 import { openRun, type Run } from '../runs/folder.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
+import { checkFinetuning } from '../verbs/check-finetuning.js';
 import { drawsOf } from '../verbs/draws.js';
-import { checkFewLabels, checkTransform, networkSettings } from '../verbs/finetune.js';
 import { type RecordReading, readingOf, readLabelledFile } from '../verbs/labelled-file.js';
 import type { Judge } from './record.js';
 
@@ -127,8 +127,7 @@ export async function readJudged(
   }
   const metric = chooseMetric(spec.task, own.metric);
   drawsOf(labelled, { seeds: 1, metric });
-  checkTransform(own.target_transform, labelled);
-  checkFewLabels(own, labelled);
+  checkFinetuning(own, labelled);
   const { higherIsBetter } = metrics[metric];
   return { options: own, labelled, spec, parts: splitParts(labelled), metric, higherIsBetter };
 }

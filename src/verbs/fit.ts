@@ -19,6 +19,7 @@ import { type FittedSplit, saveFit } from '../fit/saved-fit.js';
 import { type Fitted, fitFolds, type Selection, select } from '../fit/select.js';
 import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
+import { stepReporter } from '../learning/step-reporter.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { assertNewRun, hasConfig, holdsFit, openRun, type Run } from '../runs/folder.js';
 import { begunWork, keptWork } from '../runs/kept-work.js';
@@ -28,7 +29,7 @@ import { checkDefined } from '../scoring/undefined-scores.js';
 import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
 import { version } from '../version.js';
-import { stepReporter } from './finetune.js';
+
 import { describeRecords, type RecordReading, readingOf, readLabelledFile } from './labelled-file.js';
 import { openData } from './open-data.js';
 import { pretrain } from './pretrain.js';
