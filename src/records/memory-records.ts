@@ -1,6 +1,6 @@
 /** Records that are in memory, read as those of a JSON Lines file are. */
 import { InputError } from '../errors.js';
-import type { Schema } from './cells/schema.js';
+import { listColumns, type Schema } from './cells/schema.js';
 import { numberList, objectReader } from './object-records.js';
 import { sourceOf, typed } from './open-bytes.js';
 import { jsonCell } from './readers/jsonl.js';
@@ -45,7 +45,7 @@ export async function memorySource(
     },
     nestedCell: jsonCell,
     listCell: numberList,
-    series: new Set(schema?.columns.flatMap(({ name, type }) => (type === 'series' ? [name] : []))),
+    lists: schema && listColumns(schema),
     missing: schema?.missing,
     expected: 'an object, or a text or list where the model reads one column',
   });

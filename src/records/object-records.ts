@@ -3,6 +3,7 @@ import { InputError } from '../errors.js';
 import { quoteCell, type Reject } from './bad-records.js';
 import { MISSING_WORDS } from './cells/cell-format.js';
 import { BATCH_RECORDS, BATCH_SIZE, isNumeric, type Reader, SAMPLE_RECORDS } from './reader.js';
+import type { ReaderOptions } from './reader-options.js';
 import type { ColumnInfo, ColumnValues, LeftOutColumn, RecordBatch } from './record-batch.js';
 
 export interface ObjectRecord {
@@ -36,8 +37,8 @@ export interface ObjectFormat {
   nestedCell(value: object | bigint): Cell;
   /** The numbers of a list, or undefined for any other value. Without it no list is a column. */
   listCell?(value: unknown): ListCell | undefined;
-  /** Columns that are known to hold lists, also where the lists of these records could be cells. */
-  readonly series?: ReadonlySet<string>;
+  /** What lists are where they could be series or cells; told from the records by default. */
+  readonly lists?: ReaderOptions['lists'];
   /** Words for a missing cell, beside the empty one, where numbers stand; the usual ones by default. */
   readonly missing?: readonly string[];
   /** What the file should hold, in a few words. */
@@ -79,6 +80,9 @@ interface KeySample {
   booleans: number;
   /** Whether a value is a list of numbers that is no cell. */
   lists: boolean;
+  /** Values that are lists of whole numbers, and the different numbers in them, up to one more than labels would have. */
+  wholeLists: number;
+  whole: Set<number>;
   leftOut?: string;
 }
 
@@ -93,7 +97,7 @@ async function sampleColumns(path: string, format: ObjectFormat) {
     for (const name of Object.keys(object)) {
       let sample = samples.get(name);
       if (!sample) {
-        sample = { present: 0, numeric: 0, booleans: 0, lists: false };
+        sample = { present: 0, numeric: 0, booleans: 0, lists: false, wholeLists: 0, whole: new Set() };
         samples.set(name, sample);
       }
       if (sample.leftOut) continue;
@@ -103,6 +107,7 @@ async function sampleColumns(path: string, format: ObjectFormat) {
       if (isNoCell(cell) && format.listCell?.(value)) sample.lists = true;
       else if (isNoCell(cell))
         sample.leftOut = `${cell.what} in record ${row}; a column holds numbers or text`;
+      else if (Array.isArray(value) && format.listCell) noteWholeList(sample, format.listCell(value));
       sample.present++;
       if (typeof cell === 'number') sample.numeric++;
       if (typeof value === 'boolean') sample.booleans++;
@@ -113,9 +118,10 @@ async function sampleColumns(path: string, format: ObjectFormat) {
   const leftOut: LeftOutColumn[] = [];
   for (const [name, sample] of samples) {
     if (name === '') leftOut.push({ name: '(no name)', reason: 'a value without a name; give it one' });
-    else if (format.series?.has(name)) columns.push({ name, type: 'series' });
+    else if (format.lists?.get(name) === 'series') columns.push({ name, type: 'series' });
     else if (sample.leftOut) leftOut.push({ name, reason: sample.leftOut });
-    else if (sample.lists) columns.push({ name, type: 'series' });
+    else if (sample.lists || (!format.lists?.has(name) && areMeasurements(sample)))
+      columns.push({ name, type: 'series' });
     else if (sample.booleans > 0 && sample.booleans === sample.present) {
       columns.push({ name, type: 'text', format: { kind: 'boolean' } });
     } else columns.push({ name, type: isNumeric({ ...sample, leadingZero: 0 }) ? 'number' : 'text' });
@@ -128,6 +134,21 @@ async function sampleColumns(path: string, format: ObjectFormat) {
   }
   return { columns, leftOut };
 }
+
+/** Lists of more different whole numbers than this are measurements; of fewer, labels such as those of a sequence's tokens. */
+const MOST_LABELS = 64;
+
+function noteWholeList(sample: KeySample, list: ListCell | undefined): void {
+  if (!list) return;
+  sample.wholeLists++;
+  for (const value of list.values) {
+    if (sample.whole.size > MOST_LABELS) return;
+    sample.whole.add(value);
+  }
+}
+
+const areMeasurements = ({ present, wholeLists, whole }: KeySample): boolean =>
+  wholeLists === present && whole.size > MOST_LABELS;
 
 /** Infinite numbers are missing. */
 function toCell(value: unknown, format: ObjectFormat): Cell {
@@ -199,7 +220,7 @@ class ObjectBatch {
 
   private cellOf({ type }: ColumnInfo, value: unknown, earlier: readonly unknown[], spelled: () => unknown) {
     if (type === 'series') {
-      const list = value === undefined || value === null ? NO_STEPS : this.format.listCell?.(value);
+      const list = isNoList(value) ? NO_STEPS : this.format.listCell?.(value);
       if (list === NO_STEPS) return list;
       const channels =
         (earlier.find((cell) => cell !== NO_STEPS) as ListCell | undefined)?.channels ?? list?.channels;
@@ -241,6 +262,8 @@ class ObjectBatch {
 
 /** A missing list. */
 const NO_STEPS: ListCell = { values: [], channels: 1 };
+const isNoList = (value: unknown): boolean =>
+  value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 
 /** A nested value as text: as its format writes it, or as JSON. */
 function nestedText(value: object, format: ObjectFormat): string {

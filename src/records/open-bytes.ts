@@ -6,7 +6,7 @@ import { contentHead, verifyCompressedText } from './bytes/bytes.js';
 import { encodingNamed, findEncoding, recodedFile } from './bytes/encoding.js';
 import { MISSING_WORDS } from './cells/cell-format.js';
 import type { DialectWishes } from './cells/dialect.js';
-import type { Schema } from './cells/schema.js';
+import { listColumns, type Schema } from './cells/schema.js';
 import { typedReader } from './cells/typed-reader.js';
 import { detectFormat, TEXT_FORMATS } from './detect-format.js';
 import { type FormatName, formatNamed, formatNames } from './formats.js';
@@ -40,7 +40,7 @@ export const byteReaders: Partial<
   tsv: async (file, options) =>
     (await import('./readers/delimited.js')).delimitedReader(file, 'tsv', options),
   parquet: async (file) => (await import('./readers/parquet.js')).parquetReader(file),
-  jsonl: async (file) => (await import('./readers/jsonl.js')).jsonlReader(file),
+  jsonl: async (file, options) => (await import('./readers/jsonl.js')).jsonlReader(file, options),
   json: async (file, options) => (await import('./readers/json.js')).jsonReader(file, options),
   fasta: async (file) => (await import('./readers/fasta.js')).fastaReader(file),
   lines: async (file) => (await import('./readers/lines.js')).linesReader(file),
@@ -86,7 +86,8 @@ export function bySchema<O extends OpenOptions>(options: O): O {
   const { schema, missing = schema?.missing } = options;
   // Images are brought to the shape of those that a run was trained on.
   const shape = options.shape ?? schema?.columns.find((column) => column.shape)?.shape;
-  return { ...options, ...(missing && { missing }), ...(shape && { shape }) };
+  const lists = schema && listColumns(schema);
+  return { ...options, ...(missing && { missing }), ...(shape && { shape }), ...(lists && { lists }) };
 }
 
 /** A text file in UTF-8, whatever it is stored in; a file of another format as it is. */

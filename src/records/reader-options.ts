@@ -10,6 +10,8 @@ export interface ReaderOptions {
   readonly shape?: PixelShape;
   /** Words for a missing cell, beside the empty one; the usual ones by default. */
   readonly missing?: readonly string[];
+  /** What lists of whole numbers are in each column that a run knows: the steps of a series, or words of a text. */
+  readonly lists?: ReadonlyMap<string, 'series' | 'text'>;
   /** What sound becomes: a log-mel spectrogram, which is the default, or its samples. */
   readonly audio?: 'log-mel' | 'samples';
 }

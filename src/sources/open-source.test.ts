@@ -346,6 +346,45 @@ describe('JSON', () => {
     ]);
   });
 
+  it('reads lists of many different whole numbers as series, of few as words, and an empty one as missing', async () => {
+    const list = (length: number, most: number) => Array.from({ length }, (_, i) => (i * 37) % most);
+    const records = [
+      { beats: list(80, 200), states: list(80, 64), tags: ['a'] },
+      { beats: [], states: [], tags: [] },
+    ];
+    const { columns } = await openSource(file('whole.json', JSON.stringify(records)));
+    expect(columns).toEqual([
+      { name: 'beats', type: 'series' },
+      { name: 'states', type: 'text' },
+      { name: 'tags', type: 'text' },
+    ]);
+    const path = file('whole.jsonl', records.map((record) => JSON.stringify(record)).join('\n'));
+    for await (const batch of (await openSource(path)).read()) {
+      expect(batch.columns.beats).toMatchObject({ type: 'series', offsets: Int32Array.of(0, 80, 80) });
+      expect(batch.columns.states).toEqual({ type: 'text', values: [list(80, 64).join(' '), null] });
+      expect(batch.columns.tags).toEqual({ type: 'text', values: ['["a"]', null] });
+    }
+  });
+
+  it.each(['json', 'jsonl'] as const)('reads lists as the schema of a run says: %s', async (format) => {
+    const records = [
+      { beats: [1, 2, 1], states: Array.from({ length: 80 }, (_, i) => i) },
+      { beats: [3], states: [1, 2] },
+    ];
+    const text =
+      format === 'json' ? JSON.stringify(records) : records.map((own) => JSON.stringify(own)).join('\n');
+    const columns = [
+      { name: 'beats', type: 'series' },
+      { name: 'states', type: 'text' },
+    ] as const;
+    const source = await openSource(file(`run.${format}`, text), { schema: { version: 1, columns } });
+    expect(source.columns).toEqual(columns);
+    for await (const batch of source.read()) {
+      expect(batch.columns.beats).toMatchObject({ values: Float32Array.of(1, 2, 1, 3) });
+      expect(batch.columns.states).toMatchObject({ values: [records[0].states.join(' '), '1 2'] });
+    }
+  });
+
   it('names the line of a bad record', async () => {
     const records = Array.from({ length: 150 }, (_, i) => `{"a": ${i}}`);
     records[120] = '{"a": oops}';

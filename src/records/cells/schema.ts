@@ -54,6 +54,10 @@ export const schemaOf = ({ columns, missing }: Pick<DataSource, 'columns' | 'mis
     })),
 });
 
+/** What lists of whole numbers are in its columns. */
+export const listColumns = ({ columns }: Schema): ReadonlyMap<string, 'series' | 'text'> =>
+  new Map(columns.flatMap(({ name, type }) => (type === 'series' || type === 'text' ? [[name, type]] : [])));
+
 /** A schema that was read from a file, checked. Throws InputError that names the first key at fault. */
 export function parseSchema(value: unknown, path: string): Schema {
   const result = schema.safeParse(value);

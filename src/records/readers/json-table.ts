@@ -25,20 +25,24 @@ type Table = { readonly records: number; at(row: number): Json };
  *
  * Any other object on a line of its own is a file of one record. Throws InputError for one that goes over several lines.
  */
-export async function jsonTableReader(file: ByteFile, { missing }: ReaderOptions = {}): Promise<Reader> {
+export async function jsonTableReader(
+  file: ByteFile,
+  { missing, lists }: ReaderOptions = {},
+): Promise<Reader> {
   const bytes = await wholeContent(file, MAX_BYTES, 'write one object a line, and name it .jsonl');
   const text = new TextDecoder().decode(bytes);
   if (isDamagedText(text)) throw new InputError(`${file.name}: not valid UTF-8`);
   const object = parsed(text, file.name);
   const table = tableOf(object, file.name);
   if (table === undefined) {
-    if (!text.trim().includes('\n')) return jsonlReader(file, { missing });
+    if (!text.trim().includes('\n')) return jsonlReader(file, { missing, lists });
     const keys = Object.keys(object);
     const listed = keys.length > 6 ? `${keys.slice(0, 6).join(', ')}, …` : keys.join(', ');
     throw new InputError(`${file.name}: one JSON object with the keys ${listed}, no table; ${EXPECTED}`);
   }
   return objectReader(file.name, {
     missing,
+    lists,
     records: () => recordsOf(table, text.length),
     nestedCell: jsonCell,
     listCell: numberList,

@@ -17,12 +17,13 @@ const [QUOTE, BACKSLASH, COMMA, NEWLINE, OPEN_OBJECT, CLOSE_OBJECT, OPEN_ARRAY, 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** As of JSON Lines, the columns are the keys of the objects. For tables in one object see `jsonTableReader`. */
-export async function jsonReader(file: ByteFile, { missing }: ReaderOptions = {}): Promise<Reader> {
+export async function jsonReader(file: ByteFile, options: ReaderOptions = {}): Promise<Reader> {
   const head = await contentHead(file, 4096);
   if (head.subarray(byteOrderMark(head)).find((byte) => byte > 32) === OPEN_OBJECT)
-    return jsonTableReader(file, { missing });
+    return jsonTableReader(file, options);
   return objectReader(file.name, {
-    missing,
+    missing: options.missing,
+    lists: options.lists,
     records: (reject) => arrayRecords(file, reject),
     nestedCell: jsonCell,
     listCell: numberList,

@@ -11,9 +11,10 @@ import type { Reader } from '../reader.js';
 import type { ReaderOptions } from '../reader-options.js';
 
 /** Columns are the keys of the objects; for lists of numbers see `jsonCell`. */
-export function jsonlReader(file: ByteFile, { missing }: ReaderOptions = {}): Promise<Reader> {
+export function jsonlReader(file: ByteFile, { missing, lists }: ReaderOptions = {}): Promise<Reader> {
   return objectReader(file.name, {
     missing,
+    lists,
     records: (reject) => lineRecords(file, reject),
     nestedCell: jsonCell,
     listCell: numberList,
@@ -85,10 +86,10 @@ const objectOf = (value: unknown): Record<string, unknown> | undefined =>
     : undefined;
 
 /**
- * A list of one number is that number, and a list of integers or booleans those numbers joined by a space. Other lists
- * and tables of numbers are no cell; all else is its JSON text.
+ * A list of one number is that number, of none, nothing, and a list of integers or booleans those numbers joined by a
+ * space. Other lists and tables of numbers are no cell; all else is its JSON text.
  */
-export function jsonCell(value: object | bigint): number | string | NoCell {
+export function jsonCell(value: object | bigint): number | string | null | NoCell {
   try {
     return plainCell(value);
   } catch (error) {
@@ -97,8 +98,9 @@ export function jsonCell(value: object | bigint): number | string | NoCell {
   }
 }
 
-function plainCell(value: object | bigint): number | string | NoCell {
+function plainCell(value: object | bigint): number | string | null | NoCell {
   if (!Array.isArray(value)) return JSON.stringify(value);
+  if (value.length === 0) return null;
   const sizes = [value.length];
   let first: unknown = value[0];
   for (; Array.isArray(first); first = first[0]) sizes.push(first.length);
