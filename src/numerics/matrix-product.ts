@@ -55,10 +55,7 @@ export async function withProduct<T>(
   }
 }
 
-/**
- * a · bᵀ in plain JavaScript, summed in double precision.
- * @internal
- */
+/** a · bᵀ in plain JavaScript, summed in double precision. */
 export const product: MatrixProduct = (a, b, inner) => {
   const m = a.length / inner;
   const n = b.length / inner;

@@ -4,8 +4,10 @@ import { expand, input, iota, multiply, relu, reshape, scope, type Value } from 
 import { linear } from '../layers/linear.js';
 import { weightedMean } from '../layers/losses.js';
 import { embedTokens, realTokens, tokenFeeds, tokenInputs } from '../layers/token-embedding.js';
+import { product } from '../numerics/matrix-product.js';
 import { type Batch, packBatch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
+import { kMeans, nearestCenters } from '../search/k-means.js';
 import { permutation, random } from '../tensor/random.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { decoderOutputs, hiddenCount, tokenLosses } from './masked-autoencoding.js';
@@ -67,8 +69,8 @@ function drawSeen(spec: TokenSpec, batch: Batch, seed: number, step: number) {
   return seen;
 }
 
-/** The latents of all records under a denoising autoencoder trained on them, one array for each. */
-async function denoisedLatents({ spec, block, seed, train }: GroupingContext): Promise<number[][]> {
+/** The latents float32[records, latent] of all records under a denoising autoencoder trained on them. */
+async function denoisedLatents({ spec, block, seed, train }: GroupingContext): Promise<Float32Array> {
   const { batch: size, steps, learningRate, latent: width } = AUTOENCODER;
   const feedsOf = (batch: Batch, seen: Float32Array) => ({
     ...tokenFeeds(batch),
@@ -86,30 +88,26 @@ async function denoisedLatents({ spec, block, seed, train }: GroupingContext): P
     learningRate,
   });
   const all = new Float32Array(size * spec.maxTokens).fill(1);
-  const latents: number[][] = [];
+  const latents = new Float32Array(block.count * width);
   for (let first = 0; first < block.count; first += size) {
     const rows = Math.min(size, block.count - first);
     const { latent } = await run(feedsOf(pack(Int32Array.from({ length: rows }, (_, i) => first + i)), all));
-    for (let row = 0; row < rows; row++)
-      latents.push(Array.from(latent.data.subarray(row * width, (row + 1) * width) as Float32Array));
+    latents.set((latent.data as Float32Array).subarray(0, rows * width), first * width);
   }
   return latents;
 }
 
-/**
- * The cluster of each point, int32[points], by k-means from points drawn at random, found on some of them if there are many.
- * @internal
- */
-export async function clustersOf(points: number[][], clusters: number, seed: number): Promise<Int32Array> {
-  const { kmeans } = await import('ml-kmeans');
-  const order = permutation(points.length, random(seed, 'points for k-means', 0, 0));
-  const some = Array.from(order.subarray(0, KMEANS.records), (i) => points[i]);
-  const found = kmeans(some, clusters, {
-    seed,
-    initialization: 'random',
-    maxIterations: KMEANS.iterations,
+/** The cluster of each point, int32[points], by k-means on some of them if there are many. */
+async function clustersOf(points: Float32Array, dimension: number, clusters: number, seed: number) {
+  const count = points.length / dimension;
+  const order = permutation(count, random(seed, 'points for k-means', 0, 0)).subarray(0, KMEANS.records);
+  const some = new Float32Array(order.length * dimension);
+  order.forEach((point, i) => {
+    some.set(points.subarray(point * dimension, (point + 1) * dimension), i * dimension);
   });
-  return Int32Array.from(found.nearest(points));
+  const { iterations } = KMEANS;
+  const { centers } = await kMeans(some, dimension, { clusters, seed, multiply: product, iterations });
+  return (await nearestCenters(points, centers, dimension, product)).members;
 }
 
 /**
@@ -144,6 +142,7 @@ export const gSimclr: Objective<GsimclrOptions> = {
         `objective.clusters: expected at most ${most}, as many as records are clustered, got ${clusters}; try ${usual}`,
       );
     }
-    return clustersOf(await denoisedLatents(context), clusters ?? usual, context.seed);
+    const latents = await denoisedLatents(context);
+    return clustersOf(latents, AUTOENCODER.latent, clusters ?? usual, context.seed);
   },
 };
