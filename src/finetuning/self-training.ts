@@ -1,8 +1,10 @@
 /** Labels for records without one, by a network that was trained on those with one. */
+
 import { z } from 'zod';
 import type { HostTensors } from '../engine/engine.js';
 import type { StepBatch } from '../learning/steps.js';
 import type { StepSettings, Trainer } from '../learning/trainer.js';
+import { softmax } from '../numerics/softmax.js';
 import type { OptionsOf } from '../options.js';
 import type { TokenBlock } from '../records/token-block.js';
 import type { LabelSpec } from '../scoring/labels.js';
@@ -47,11 +49,10 @@ function given(
       label: Number(logit > 0),
       sure: Math.abs(Math.tanh(logit / 2)),
     }));
-  const largest = Math.max(...Array.from(outputs));
-  const label = Array.from(outputs).indexOf(largest);
-  const total = Array.from(outputs).reduce((sum, logit) => sum + Math.exp(logit - largest), 0);
+  const probabilities = softmax(outputs);
+  const most = Math.max(...probabilities);
   const chance = 1 / outputs.length;
-  return [{ label, sure: (1 / total - chance) / (1 - chance) }];
+  return [{ label: probabilities.indexOf(most), sure: (most - chance) / (1 - chance) }];
 }
 
 /** Records with the labels that outputs float64[records, outputs] stand for, regression in the label's own units. */

@@ -1,26 +1,17 @@
 /** Predictions of several models as one: their weighted mean, and the weights that validation chooses. */
+import { logistic, softmax } from '../numerics/softmax.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { isBetter, type MetricName, scoreMetric, type Task } from '../scoring/metrics.js';
 
 type Layout = Pick<LabelSpec, 'task' | 'targets' | 'outputs'>;
-
-const logistic = (logit: number): number => 1 / (1 + Math.exp(-logit));
 
 /** Probabilities nearer to 0 or 1 than this have the logit of this. */
 const LEAST = 1e-12;
 
 function softmaxRows(logits: Float64Array, width: number): Float64Array {
   const out = new Float64Array(logits.length);
-  for (let row = 0; row < logits.length; row += width) {
-    let largest = Number.NEGATIVE_INFINITY;
-    for (let i = row; i < row + width; i++) if (!(logits[i] <= largest)) largest = logits[i];
-    let total = 0;
-    for (let i = row; i < row + width; i++) {
-      out[i] = Math.exp(logits[i] - largest);
-      total += out[i];
-    }
-    for (let i = row; i < row + width; i++) out[i] /= total;
-  }
+  for (let row = 0; row < logits.length; row += width)
+    out.set(softmax(logits.subarray(row, row + width)), row);
   return out;
 }
 

@@ -1,6 +1,8 @@
 /** Which training records a prediction rests on, and whether it moves when these are taken away. */
+
 import type { Engine } from '../engine/engine.js';
 import { engineIfLarge, withProduct } from '../numerics/matrix-product.js';
+import { logistic, softmax } from '../numerics/softmax.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { MetricName } from '../scoring/metrics.js';
 import { nearestNeighbors, unitRows } from '../search/nearest-neighbors.js';
@@ -121,7 +123,7 @@ export function movement(before: Float64Array, after: Float64Array, { task, targ
       return mean(before.map((value, i) => Math.abs(value - after[i])));
     case 'binary':
     case 'multilabel':
-      return mean(before.map((logit, i) => Math.abs(sigmoid(logit) - sigmoid(after[i]))));
+      return mean(before.map((logit, i) => Math.abs(logistic(logit) - logistic(after[i]))));
     default: {
       const [p, q] = [softmax(before), softmax(after)];
       return p.reduce((sum, value, i) => sum + Math.abs(value - q[i]), 0) / 2 / targets;
@@ -130,11 +132,3 @@ export function movement(before: Float64Array, after: Float64Array, { task, targ
 }
 
 const mean = (values: Float64Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
-
-function softmax(logits: Float64Array): Float64Array {
-  const most = logits.reduce((largest, value) => Math.max(largest, value), Number.NEGATIVE_INFINITY);
-  const powers = logits.map((value) => Math.exp(value - most));
-  const sum = powers.reduce((total, value) => total + value, 0);
-  return powers.map((value) => value / sum);
-}

@@ -1,4 +1,5 @@
 import { Matrix, solve } from 'ml-matrix';
+import { softmax } from '../numerics/softmax.js';
 import { permutation, random } from '../tensor/random.js';
 import type { Protocol } from './protocol.js';
 
@@ -268,10 +269,7 @@ const headInTurn: Begin = (dimension, classes) => {
           const errors = Array.from(rows, (row) => {
             const x = features.subarray(row * dimension, (row + 1) * dimension);
             const logits = sums.linear(x, weights, (label) => bias[label]);
-            const most = Math.max(...logits);
-            const powers = logits.map((value) => Math.exp(value - most));
-            const all = powers.reduce((sum, value) => sum + value, 0);
-            return { x, error: powers.map((value, label) => value / all - (labels[row] === label ? 1 : 0)) };
+            return { x, error: softmax(logits).map((p, label) => p - (labels[row] === label ? 1 : 0)) };
           });
           const rate = HEAD.rate / rows.length;
           for (const { x, error } of errors)

@@ -2,6 +2,7 @@ import type { Engine } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { withProduct } from '../numerics/matrix-product.js';
 import { mixtureShares, nonnegativeFactors } from '../numerics/nonnegative-factors.js';
+import { softmax } from '../numerics/softmax.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { kMeans } from '../search/k-means.js';
 import { linearProbe } from './linear-probe.js';
@@ -123,9 +124,7 @@ function domainPosterior(logits: Float64Array, frequency: Float64Array): Float64
   const out = new Float64Array(logits.length);
   for (let start = 0; start < logits.length; start += count) {
     const own = logits.subarray(start, start + count).map((logit, d) => logit - Math.log(frequency[d]));
-    const most = own.reduce((a, b) => Math.max(a, b));
-    const sum = own.reduce((total, logit) => total + Math.exp(logit - most), 0);
-    for (let d = 0; d < count; d++) out[start + d] = Math.exp(own[d] - most) / sum;
+    out.set(softmax(own), start);
   }
   return out;
 }
