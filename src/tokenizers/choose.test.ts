@@ -103,6 +103,27 @@ describe('chooseTokenizer', () => {
     expect(await choose(counted)).toMatchObject({ columns: ['x'], reasons: { row: 'counts the records' } });
   });
 
+  it('leaves out the names of the rows of a table of numbers, but not a text beside other texts', async () => {
+    // Motor Trend, 1974.
+    const cars = {
+      model: texts(
+        'Mazda RX4,Mazda RX4 Wag,Datsun 710,Hornet 4 Drive,Hornet Sportabout,Valiant,Duster 360,Merc 240D,Merc 230,Merc 280'.split(
+          ',',
+        ),
+      ),
+      miles: numbers([21, 21, 22.8, 21.4, 18.7, 18.1, 14.3, 24.4, 22.8, 19.2]),
+      horsepower: numbers([110, 110, 93, 110, 175, 105, 245, 62, 95, 123]),
+      weight: numbers([2.62, 2.875, 2.32, 3.215, 3.44, 3.46, 3.57, 3.19, 3.15, 3.44]),
+    };
+    const plan = await choose(cars);
+    expect(plan).toMatchObject({ kind: 'fields', columns: ['miles', 'horsepower', 'weight'] });
+    expect(plan.warnings).toEqual([expect.stringMatching(/^column model is left out .*names of rows/)]);
+    const read = { kind: 'fields', columns: ['model', 'miles', 'horsepower', 'weight'] };
+    expect(await choose({ ...cars, note: cars.model })).toMatchObject({ columns: [...read.columns, 'note'] });
+    const { model, ...others } = cars;
+    expect(await choose({ ...others, model })).toMatchObject({ columns: [...Object.keys(others), 'model'] });
+  });
+
   it('reads the sequence beside a longer heading, and a lone column whatever it is called', async () => {
     const peptides = {
       id: texts(['P1', 'P2', 'P3']),

@@ -128,10 +128,11 @@ function dominantText(
 /** Why a column is left out, if it is, and whether it could have been data. */
 function reasonToLeaveOut(
   profile: ColumnProfile,
-  { split, rowsRead }: SourceProfile,
+  source: SourceProfile,
   { columns, ignore, targets }: TokenizerWishes,
   dominant: string | undefined,
 ): Reason | undefined {
+  const { split, rowsRead } = source;
   const { name, type, present, distinct, format, look } = profile;
   const isDate = format?.kind === 'date';
   if (targets?.includes(name)) return { reason: 'to be predicted' };
@@ -149,12 +150,31 @@ function reasonToLeaveOut(
   }
   if (isLabelName(name)) return { reason: 'its name is that of a label', warn: true };
   if (profile.consecutive && !isDate) return { reason: 'counts the records', warn };
+  if (name !== dominant && namesRows(profile, source))
+    return { reason: 'the first column, a text that is different in each record: names of rows', warn };
   if (present === 0) return { reason: `missing in all of the first ${rowsRead} records` };
   if (isCellType(type) && distinct === 1 && present > 1)
     return { reason: `the same in all of the first ${rowsRead} records` };
   // Where the labels are named, the others are no labels.
   if (profile.looksLikeLabel === undefined || targets || name === dominant) return undefined;
   return { reason: `${MAY_BE_LABEL}: ${profile.looksLikeLabel}`, sort: MAY_BE_LABEL, warn: true };
+}
+
+/** In how many records a first column of names is different at least, and how many columns of numbers it names. */
+const NAMED_ROWS = { records: 10, numbers: 3, letters: 40 };
+
+/** Whether a column is the names of the rows of a table of numbers, where texts beside it are categories. */
+function namesRows(profile: ColumnProfile, { columns }: SourceProfile): boolean {
+  const { name, type, format, look, present, uniquePerRow, lengths } = profile;
+  if (name !== columns[0].name || type !== 'text' || format || look === 'sequence' || !uniquePerRow)
+    return false;
+  const others = columns.slice(1);
+  return (
+    present >= NAMED_ROWS.records &&
+    (lengths?.max ?? 0) <= NAMED_ROWS.letters &&
+    others.filter((column) => column.type === 'number').length >= NAMED_ROWS.numbers &&
+    others.every((column) => column.type === 'number' || isCategory(column))
+  );
 }
 
 /** How a column is read that is left out beside those of this kind, the first of which is `column`. */
