@@ -113,6 +113,34 @@ describe.runIf(chromium)('in a page', async () => {
     });
   }
 
+  it('takes the processor for auto where the adapter of WebGPU is a program on it, and loads nothing for it', {
+    timeout: 300_000,
+  }, async () => {
+    const [{ name, text, config }] = await samples();
+    const page = await newPage();
+    const requests: string[] = [];
+    page.on('request', (request) => requests.push(request.url()));
+    const told = await page.evaluate(
+      async ({ name, text, config }) => {
+        const lacuna = await open({ threads: 2, storage: 'memory' });
+        const messages: string[] = [];
+        await lacuna.pretrain(
+          { data: new File([text], name), out: 'run', config },
+          { onEvent: (event) => void (event.type === 'info' && messages.push(event.message)) },
+        );
+        lacuna.close();
+        return messages;
+      },
+      { name, text, config: { ...config, training: { steps: 1, batch_size: 8, device: 'auto' } } },
+    );
+    expect(told.filter((message) => message.startsWith('device:'))).toEqual([
+      'device: cpu, since no GPU answered (google swiftshader computes on the processor)',
+    ]);
+    expect(requests.some((url) => url.includes('/ort.wasm'))).toBe(true);
+    expect(requests.some((url) => url.includes('/ort.webgpu'))).toBe(false);
+    await page.close();
+  });
+
   for (const { name, files, config } of await mediaSamples()) {
     it(`reads ${name} as in Node, to the cell`, { timeout: 300_000 }, async () => {
       const alone = files.length === 1;

@@ -53,17 +53,28 @@ export function cpuEngine(): Promise<Engine> {
 /** What is used of `navigator.gpu`. */
 interface Gpu {
   requestAdapter(): Promise<{
-    readonly info?: { readonly description?: string; readonly vendor?: string };
+    readonly info?: {
+      readonly description?: string;
+      readonly vendor?: string;
+      readonly architecture?: string;
+      readonly isFallbackAdapter?: boolean;
+    };
   } | null>;
 }
 
-/** The browser's WebGPU. Throws LacunaError where there is none. */
-export async function gpuEngine(): Promise<DeviceEngine> {
+/**
+ * The browser's WebGPU. Throws LacunaError where there is none, and for `auto` where its adapter is a program on the
+ * processor: nothing of the runtime is loaded to find out how slow that is.
+ */
+export async function gpuEngine(device: 'webgpu' | 'auto'): Promise<DeviceEngine> {
   const { gpu } = (globalThis as { readonly navigator?: { readonly gpu?: Gpu } }).navigator ?? {};
   const adapter = await gpu?.requestAdapter();
   if (!adapter)
     throw new LacunaError('no GPU answered (this browser offers WebGPU none); try the device cpu');
-  const name = adapter.info?.description || adapter.info?.vendor || 'WebGPU';
+  const { description, vendor, architecture, isFallbackAdapter } = adapter.info ?? {};
+  const name = description || [vendor, architecture].filter(Boolean).join(' ') || 'WebGPU';
+  if (device === 'auto' && isFallbackAdapter)
+    throw new LacunaError(`no GPU answered (${name} computes on the processor); try the device cpu`);
   const ort = await load('ort.webgpu.bundle.min.mjs', 1);
   return deviceEngine(oneAtATime(ort), name, 'try the device cpu');
 }

@@ -8,7 +8,7 @@ import { cpuEngine, gpuEngine } from '../runtime.js';
 export async function openEngine({ device = 'cpu', work, report }: OpenEngineOptions): Promise<Engine> {
   const cpu = await cpuEngine();
   if (device === 'cpu') return cpu;
-  const found = await gpuEngine().catch((error: unknown) => {
+  const found = await gpuEngine(device).catch((error: unknown) => {
     if (device === 'webgpu' || !(error instanceof LacunaError)) throw error;
     report(`device: cpu, since ${error.message.split(';')[0]}`);
   });
