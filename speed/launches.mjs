@@ -18,10 +18,13 @@ const { model, optimizer } = files.workload;
 const traces = await mkdtemp(join(tmpdir(), 'lacuna-launches-'));
 /** The first compiles the shaders. */
 const STEPS = 2;
-/** Every program of the process is traced. @type {import('onnxruntime-node').InferenceSession[]} */
+/** The programs on the device, which are traced. @type {import('onnxruntime-node').InferenceSession[]} */
 const sessions = [];
 const create = /** @type {Function} */ (ort.InferenceSession.create).bind(ort.InferenceSession);
-const traced = async (/** @type {Uint8Array} */ model, /** @type {object} */ options) => {
+/** @typedef {import('onnxruntime-node').InferenceSession.SessionOptions} SessionOptions */
+const traced = async (/** @type {Uint8Array} */ model, /** @type {SessionOptions} */ options) => {
+  // The CPU's, of the first step alone, is gone before the end.
+  if (!options.executionProviders?.includes('webgpu')) return create(model, options);
   const prefix = join(traces, `trace ${sessions.length}`);
   const session = await create(model, { ...options, enableProfiling: true, profileFilePrefix: prefix });
   sessions.push(session);
