@@ -19,12 +19,13 @@ import { writeResults } from './written-results.mjs';
 const HELP = `npm run speed -- browser [options]
 
 Trains one transformer (width 128, 4 layers, 8 heads, 64 tokens, 32 letters, 16 records a batch) in turns: in Node, in a page of Chromium
-in WebAssembly and on WebGPU, and there with the peers that are installed, and prints a table. Fails where losses differ by more than 1e-4.
+in WebAssembly and on WebGPU, and there with the peers that are installed, and prints a table. On WebGPU one product of its matrices is timed
+by itself. Fails where losses differ by more than 1e-4.
 
   --peers FOLDER    a folder where "npm install @tensorflow/tfjs-core @tensorflow/tfjs-backend-wasm @jax-js/jax" was run
   --threads N       threads, beside one; as many as cores by default
   --repeats N       turns of each contender, 9 by default
-  --only NAMES      these contenders, separated by commas
+  --only NAME       this contender; may be given several times
   --no-webgpu       leave out WebGPU
   --json FILE       write all numbers there
   CHROMIUM          names another Chromium than /usr/bin/chromium; WebGPU is that of SwiftShader, on the processor`;
@@ -35,7 +36,7 @@ const { values: options } = parseArgs({
     peers: { type: 'string' },
     threads: { type: 'string', default: String(availableParallelism()) },
     repeats: { type: 'string', default: '9' },
-    only: { type: 'string' },
+    only: { type: 'string', multiple: true },
     webgpu: { type: 'boolean', default: true },
     json: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -47,7 +48,7 @@ if (options.help) {
 }
 const repeats = Number(options.repeats);
 const threads = Number(options.threads);
-const only = options.only?.split(',');
+const { only } = options;
 
 /** Steps that are not timed, at least as many milliseconds of work in a turn that is, and losses that are compared. */
 const [WARM_UP_STEPS, TURN_MILLISECONDS, COMPARED_STEPS] = [5, 500, 5];
@@ -144,12 +145,17 @@ async function serve(/** @type {string} */ folder, /** @type {readonly string[]}
 class Turn {
   /** @type {number[]} */ milliseconds = [];
   /** @type {number[]} */ losses = [];
+  /** Milliseconds of one product. @type {number[]} */ products = [];
   /** @type {string | undefined} */ error;
   steps = 1;
 
-  constructor(/** @type {Asked} */ asked, /** @type {string} */ threads) {
+  constructor(
+    /** @type {Asked} */ asked,
+    /** @type {{ threads: number, device?: string }} */ { threads, device },
+  ) {
     this.asked = asked;
-    this.threads = threads;
+    this.threads = device ? '' : String(threads);
+    this.multiplies = device !== undefined;
   }
 
   async attempt(/** @type {() => Promise<unknown>} */ work) {
@@ -166,6 +172,9 @@ class Turn {
     this.losses.push(...losses);
     if (timed) this.milliseconds.push(...milliseconds);
     else this.steps = Math.max(1, Math.min(20, Math.ceil(TURN_MILLISECONDS / milliseconds[steps - 1])));
+    if (!this.multiplies) return;
+    const { milliseconds: product } = await this.asked.ask({ do: 'multiply' });
+    if (timed) this.products.push(...product);
   }
 }
 
@@ -202,13 +211,13 @@ try {
   for (const { name, file, device, threads } of asked) {
     const [{ command }] = contenders;
     if (file === undefined) {
-      turns.push(new Turn(new Contender(name, command, [folder, String(threads)]), String(threads)));
+      turns.push(new Turn(new Contender(name, command, [folder, String(threads)]), { threads }));
       continue;
     }
     const page = await browser.newPage();
     await page.goto(url);
     const worker = `${url}${file}.js?threads=${threads}&device=${device ?? 'cpu'}`;
-    turns.push(new Turn(new PageContender(name, page, worker), device ? '' : String(threads)));
+    turns.push(new Turn(new PageContender(name, page, worker), { threads, device }));
   }
   for (const turn of turns)
     await turn.attempt(async () => {
@@ -232,10 +241,10 @@ const operations = stepOperations(inPage);
 /**
  * @typedef {{
  *   contender: string, version: string, threads: string, error?: string,
- *   step?: import('./table.mjs').Summary, gigaflops?: number, lossDifference?: number,
+ *   step?: import('./table.mjs').Summary, gigaflops?: number, product?: import('./table.mjs').Summary, lossDifference?: number,
  * }} Row
  */
-const rows = turns.map(({ asked, threads, milliseconds, losses, error }) => {
+const rows = turns.map(({ asked, threads, milliseconds, losses, products, error }) => {
   /** @type {Row} */
   const row = { contender: asked.name, version: asked.hello.version, threads, error };
   if (milliseconds.length === 0) return row;
@@ -247,21 +256,31 @@ const rows = turns.map(({ asked, threads, milliseconds, losses, error }) => {
     ...row,
     step,
     gigaflops: operations / step.median / 1e6,
+    ...(products.length > 0 && { product: summary(products) }),
     lossDifference: Math.max(...differences),
   };
 });
 const machine = thisMachine();
 console.log(`${describeMachine(machine)}\n`);
-const head = ['contender', 'threads', 'step, ms (quartiles)', 'steps/s', 'GFLOP/s', 'loss differs by'];
+const head = [
+  'contender',
+  'threads',
+  'step, ms (quartiles)',
+  'steps/s',
+  'GFLOP/s',
+  'one product, ms (quartiles)',
+  'loss differs by',
+];
 console.log(
   markdownTable([
     head,
-    ...rows.map(({ contender, threads, error, step, gigaflops, lossDifference }) => [
+    ...rows.map(({ contender, threads, error, step, gigaflops, product, lossDifference }) => [
       contender,
       threads,
       error ?? spread(step),
       step ? number(1000 / step.median) : '',
       number(gigaflops),
+      spread(product),
       lossDifference?.toExponential(1) ?? '',
     ]),
   ]),

@@ -116,7 +116,9 @@ describe.runIf(chromium)('in a page', async () => {
   it('takes the processor for auto where the adapter of WebGPU is a program on it, and loads nothing for it', {
     timeout: 300_000,
   }, async () => {
-    const [{ name, text, config }] = await samples();
+    const [sample] = await samples();
+    const { name, text } = sample;
+    const config: object = configOf(sample, { steps: 1, device: 'auto' });
     const page = await newPage();
     const requests: string[] = [];
     page.on('request', (request) => requests.push(request.url()));
@@ -131,7 +133,7 @@ describe.runIf(chromium)('in a page', async () => {
         lacuna.close();
         return messages;
       },
-      { name, text, config: { ...config, training: { steps: 1, batch_size: 8, device: 'auto' } } },
+      { name, text, config },
     );
     expect(told.filter((message) => message.startsWith('device:'))).toEqual([
       'device: cpu, since no GPU answered (google swiftshader computes on the processor)',

@@ -16,14 +16,27 @@ async function fetchWorkload() {
   });
 }
 
+/** The factors of a step's commonest product: the states of a batch, and a matrix of their width. */
+export function factorsOf(/** @type {Files['workload']} */ { model, batch }) {
+  const { width } = model.encoder;
+  const ones = (/** @type {[number, number]} */ shape) => ({
+    shape,
+    data: new Float32Array(shape[0] * shape[1]).fill(1),
+  });
+  return { states: ones([batch * model.spec.maxTokens, width]), weight: ones([width, width]) };
+}
+
 /** What the worker was started with, such as `?threads=2`. */
 const asked = new URLSearchParams(location.search);
 
 /**
- * Says the version, then answers each `{ steps }` by times and losses.
+ * Says the version, then answers each `{ do: 'train', steps }` by times and losses, and `{ do: 'multiply' }` by the time of one
+ * product of `factorsOf`, from factors where it computes to a result in the worker.
  *
  * @param {(files: Files, asked: { threads: number, device: string }) => Promise<{
- *   version: string, train: (steps: number) => Promise<{ milliseconds: number[], losses: number[] }>,
+ *   version: string,
+ *   train: (steps: number) => Promise<{ milliseconds: number[], losses: number[] }>,
+ *   multiply?: () => Promise<unknown>,
  * }>} open
  */
 export async function answer(open) {
@@ -34,13 +47,18 @@ export async function answer(open) {
   /** @type {Promise<unknown>} */
   let last;
   try {
-    const { version, train } = await open(await fetchWorkload(), {
+    const { version, train, multiply } = await open(await fetchWorkload(), {
       threads: Number(asked.get('threads')),
       device: asked.get('device') ?? 'cpu',
     });
+    const multiplied = async () => {
+      const started = performance.now();
+      await multiply?.();
+      return { milliseconds: [performance.now() - started] };
+    };
     last = Promise.resolve();
     addEventListener('message', ({ data }) => {
-      last = last.then(() => train(data.steps)).then(say, failed);
+      last = last.then(() => (data.do === 'multiply' ? multiplied() : train(data.steps))).then(say, failed);
     });
     say({ version });
   } catch (error) {
