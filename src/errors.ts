@@ -8,6 +8,10 @@ export function oneLine(message: string): string {
   return `${line.slice(0, MOST_CHARACTERS / 2)} … ${line.slice(-MOST_CHARACTERS / 4)}`;
 }
 
+/** Names for a message: all of a few; of more the first ones, and how many there are. */
+export const listed = (names: readonly string[], most = 12): string =>
+  names.length > most ? `${names.slice(0, most).join(', ')}, … (${names.length})` : names.join(', ');
+
 /** An expected failure, worth one line to the user instead of a stack trace. The command exits with `exitCode`. */
 export class LacunaError extends Error {
   readonly exitCode: number;

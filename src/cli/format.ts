@@ -1,4 +1,5 @@
 import { describeShots } from '../datasets/shots.js';
+import { listed } from '../errors.js';
 import { describeBadRecord } from '../records/bad-records.js';
 import { describeTime } from '../records/cells/cell-format.js';
 import { describeColumnType } from '../records/cells/schema.js';
@@ -124,9 +125,10 @@ export function formatInspection({
     duplicates > 0 && `${count(duplicates)} duplicates`,
     rejected > 0 && `${count(rejected)} unreadable`,
   ].filter((fact) => fact !== false);
+  const shown = shownColumns(columns, tokenizer.reasons);
   const table = formatTable(
     ['column', 'type', 'missing', 'distinct', 'values', 'not a token because'],
-    columns.map((column) => [
+    shown.map((column) => [
       column.name,
       describeColumnType(column),
       count(column.missing),
@@ -142,9 +144,12 @@ export function formatInspection({
     ...(source.dialect ? [`read with ${source.dialect}`] : []),
     '',
     table,
+    ...(shown.length < columns.length
+      ? [`… and ${count(columns.length - shown.length)} more columns; --json shows all`]
+      : []),
     '',
     ...leftOut.map(({ name, reason }) => `left out: ${name} is ${reason}`),
-    `tokenizer: ${tokenizer.kind} on ${tokenizer.columns.join(', ')}; at most ${count(tokenizer.maxTokens)} tokens`,
+    `tokenizer: ${tokenizer.kind} on ${listed(tokenizer.columns, SHOWN.columns)}; at most ${count(tokenizer.maxTokens)} tokens`,
     `why: ${tokenizer.why}`,
     `fitted: ${Object.entries(tokenizer.fitted).map(describeFact).join(', ')}`,
     ...tokens.map((record, i) => `record ${i + 1}: ${record.join(' | ')}`),
@@ -154,6 +159,21 @@ export function formatInspection({
     ...(rejected > badRecords.length ? [`unreadable: ${count(rejected - badRecords.length)} more`] : []),
     ...[...(source.notes ?? []), ...tokenizer.warnings].map((warning) => `warning: ${warning}`),
   ].join('\n');
+}
+
+/** Of a wide table so many of the first columns are shown, and so many later ones of which there is something to say. */
+const SHOWN = { all: 200, columns: 50, others: 50 };
+
+function shownColumns(
+  columns: readonly ColumnProfile[],
+  reasons: Inspection['tokenizer']['reasons'],
+): readonly ColumnProfile[] {
+  if (columns.length <= SHOWN.all) return columns;
+  const first = columns.slice(0, SHOWN.columns);
+  const noted = columns
+    .slice(SHOWN.columns)
+    .filter(({ name, missing }) => missing > 0 || Object.hasOwn(reasons, name));
+  return [...first, ...noted.slice(0, SHOWN.others)];
 }
 
 function describeSplit({ split, columns }: Inspection['source']): string[] {

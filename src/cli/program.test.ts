@@ -548,6 +548,21 @@ describe('commands', () => {
     const finetuned = await lacuna(['finetune', 'r', 'a.csv', '--out', 'o', '--target', 'y']);
     expect(finetuned.err).toContain('SMA     ROC-AUC  0.8100  0.6800 – 0.9400      2  0:05');
   });
+
+  it('shows of a wide table the first columns, and the others of which there is something to say', async () => {
+    const [, y] = inspection.source.columns;
+    const columns = Array.from({ length: 300 }, (_, j) => ({ ...y, name: `gene${j}`, missing: 0 }));
+    columns[280] = { ...columns[280], missing: 3 };
+    const source = { ...inspection.source, columns: [...columns, y] };
+    const tokenizer = { ...inspection.tokenizer, columns: columns.map(({ name }) => name) };
+    const { err } = await lacuna(['inspect', 'a.csv'], {
+      inspect: async () => ({ ...inspection, source, tokenizer }),
+    });
+    const shown = err.split('\n').flatMap((line) => /^(gene\d+|y) /.exec(line)?.[1] ?? []);
+    expect(shown).toEqual([...Array.from({ length: 50 }, (_, j) => `gene${j}`), 'gene280', 'y']);
+    expect(err).toContain('\n… and 249 more columns; --json shows all\n');
+    expect(err).toContain(', gene49, … (300); at most 64 tokens');
+  });
 });
 
 describe('exit codes', () => {

@@ -1,5 +1,5 @@
 /** Columns of the data that an output repeats beside what is computed of them. */
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import { type DataSource, isCellType, type RecordBatch } from '../records/record-batch.js';
 import { idColumnOf } from './partition.js';
 
@@ -45,7 +45,7 @@ function notThere(source: DataSource, column: string, cells: readonly string[]):
       ? `there is no column "${column}"`
       : `column "${column}" holds ${held}, no text or number`;
   return new InputError(
-    `${source.path}: ${why} to keep; choose among ${cells.join(', ') || 'none'} with --keep, or --keep all`,
+    `${source.path}: ${why} to keep; choose among ${listed(cells) || 'none'} with --keep, or --keep all`,
   );
 }
 

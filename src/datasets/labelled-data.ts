@@ -1,5 +1,5 @@
 /** From a file with labels to what an evaluation needs: tokens, labels and the part of each labelled record. */
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import { balancedScaffoldSplits, scaffoldSplit } from '../molecules/scaffold.js';
 import type { OnBadRecord } from '../records/bad-records.js';
 import { concatenateBlocks } from '../records/batch.js';
@@ -101,7 +101,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
   const { textColumn } = options;
   if (textColumn !== undefined && !source.columns.some(({ name }) => name === textColumn))
     throw new InputError(
-      `${source.path}: there is no column "${textColumn}"; its columns are ${source.columns.map(({ name }) => name).join(', ')}`,
+      `${source.path}: there is no column "${textColumn}"; its columns are ${listed(source.columns.map(({ name }) => name))}`,
     );
   const task =
     options.task ??

@@ -1,5 +1,5 @@
 /** Which columns of a data set say its parts: found in the same way by every command. */
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import { isIdName, splitByName } from '../records/column-roles.js';
 import { type ColumnProfile, ColumnSummary } from '../records/column-summary.js';
 import { type DataSource, isCellType } from '../records/record-batch.js';
@@ -38,7 +38,7 @@ export function chooseSplit(
   for (const asked of [column, validation]) {
     if (asked === undefined || columns.some(({ name }) => name === asked)) continue;
     throw new InputError(
-      `${path}: there is no column "${asked}" to split by; its columns are ${columns.map(({ name }) => name).join(', ')}`,
+      `${path}: there is no column "${asked}" to split by; its columns are ${listed(columns.map(({ name }) => name))}`,
     );
   }
   if (drawn) return { notes: [] };

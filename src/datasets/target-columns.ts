@@ -1,5 +1,5 @@
 /** The columns that are to be predicted: checked, read, and named as the file names their classes. */
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import type { ColumnValues, DataSource, RecordBatch } from '../records/record-batch.js';
 import type { LabelSpec, TargetColumn } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
@@ -19,7 +19,7 @@ export function checkMask(source: DataSource, task: Task | undefined, mask: stri
     );
   }
   if (source.columns.some(({ name }) => name === mask)) return;
-  const names = source.columns.map(({ name }) => name).join(', ');
+  const names = listed(source.columns.map(({ name }) => name));
   throw new InputError(`${source.path}: no mask column "${mask}"; it has ${names}`);
 }
 
@@ -29,7 +29,7 @@ export function checkTargets(source: DataSource, tokenizer: Tokenizer, targets: 
   const unknown = targets.filter((name) => !names.includes(name));
   if (unknown.length > 0) {
     throw new InputError(
-      `${source.path}: no target column ${unknown.map((name) => `"${name}"`).join(', ')}; it has ${names.join(', ')}; choose among them with --target`,
+      `${source.path}: no target column ${unknown.map((name) => `"${name}"`).join(', ')}; it has ${listed(names)}; choose among them with --target`,
     );
   }
   const seen = targets.find((target) => tokenizer.columns.includes(target));

@@ -1,5 +1,5 @@
 /** From an opened source to tokens: which records may be learned from, in what order, and which are held out. */
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import { gatherBlocks } from '../records/batch.js';
 import type { DataSource, RecordBatch } from '../records/record-batch.js';
 import { type RecordHashes, recordHashes } from '../records/record-hash.js';
@@ -16,7 +16,7 @@ export function checkTokenizerColumns(source: DataSource, tokenizer: Tokenizer):
   const missing = tokenizer.columns.filter((name) => !names.includes(name));
   if (missing.length === 0) return;
   throw new InputError(
-    `${source.path}: no column ${missing.map((name) => `"${name}"`).join(', ')}, which the run reads; it has ${names.join(', ')}; name its columns as in the data of the run`,
+    `${source.path}: no column ${listed(missing.map((name) => `"${name}"`))}, which the run reads; it has ${listed(names)}; name its columns as in the data of the run`,
   );
 }
 

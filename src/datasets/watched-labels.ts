@@ -1,5 +1,5 @@
 /** The labels that a pretraining run is watched by: of validation records, and never among its tokens. */
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import { type MonitorLabels, NEIGHBORS } from '../learning/representation-measures.js';
 import { type DataSource, isCellType } from '../records/record-batch.js';
 
@@ -9,7 +9,7 @@ const MOST_CLASS_NUMBERS = 20;
 /** Throws InputError when the column is not there, holds no label, or is one of those that become tokens. */
 export function checkMonitorTarget(source: DataSource, target: string, tokens: readonly string[]): void {
   const column = source.columns.find(({ name }) => name === target);
-  const names = source.columns.map(({ name }) => name).join(', ');
+  const names = listed(source.columns.map(({ name }) => name));
   if (!column) {
     throw new InputError(
       `${source.path}: no column "${target}" to monitor by; it has ${names}; choose among them with --monitor-target`,

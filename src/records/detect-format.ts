@@ -1,5 +1,5 @@
 /** Which format a file has, by its name and its first bytes, which must not contradict each other. */
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import { isNpy } from '../tensor/npy-header.js';
 import type { ByteFile } from './bytes/byte-file.js';
 import { contentHead } from './bytes/bytes.js';
@@ -98,9 +98,7 @@ function packedTrouble(members: readonly ZipMember[], format: FormatName | undef
   const held = zipContent(members);
   if (held !== 'files') return `${held} by its content, not ${format}; name it .${held}`;
   if (names.length === 0) return 'a zip archive without files';
-  const listed =
-    names.length > 12 ? `${names.slice(0, 12).join(', ')}, … (${names.length})` : names.join(', ');
-  return `a zip archive of several files (${listed}), one is read; unpack it and give the file or folder in it`;
+  return `a zip archive of several files (${listed(names)}), one is read; unpack it and give the file or folder in it`;
 }
 
 /** Formats that begin with a mark of their own, what to say where that is missing, and whether they may be compressed. */

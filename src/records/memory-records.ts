@@ -1,5 +1,5 @@
 /** Records that are in memory, read as those of a JSON Lines file are. */
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import { listColumns, type Schema } from './cells/schema.js';
 import { numberList, objectReader } from './object-records.js';
 import { sourceOf, typed } from './open-bytes.js';
@@ -61,7 +61,7 @@ function asObject(
   if (isCell(record)) {
     if (columns.length === 1) return { [columns[0]]: asList(record) };
     throw new InputError(
-      `records: record ${row} is ${typeof record === 'string' ? 'a text' : 'a list'}, and the model reads the columns ${columns.join(', ')}; give objects with these keys`,
+      `records: record ${row} is ${typeof record === 'string' ? 'a text' : 'a list'}, and the model reads the columns ${listed(columns)}; give objects with these keys`,
     );
   }
   if (typeof record !== 'object' || record === null)
@@ -69,7 +69,7 @@ function asObject(
   const lacking = columns.filter((name) => !Object.hasOwn(record, name));
   if (lacking.length > 0)
     throw new InputError(
-      `records: record ${row} has no ${lacking.join(', ')}; the model reads ${columns.join(', ')}; a missing value is null`,
+      `records: record ${row} has no ${listed(lacking)}; the model reads ${listed(columns)}; a missing value is null`,
     );
   return Object.fromEntries(columns.map((name) => [name, asList(record[name])]));
 }

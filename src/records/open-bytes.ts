@@ -1,5 +1,5 @@
 /** Opens files given as bytes, wherever they come from: the formats that need no database. */
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import { type OnBadRecord, rejectBy } from './bad-records.js';
 import type { ByteFile } from './bytes/byte-file.js';
 import { contentHead, verifyCompressedText } from './bytes/bytes.js';
@@ -181,9 +181,7 @@ function selectColumns(
     const column = all.find((candidate) => candidate.name === name);
     if (!column) {
       const known = all.map((candidate) => candidate.name);
-      const listed =
-        known.length > 12 ? `${known.slice(0, 12).join(', ')}, … (${known.length})` : known.join(', ');
-      throw new InputError(`${path}: no column "${name}"; it has ${listed}`);
+      throw new InputError(`${path}: no column "${name}"; it has ${listed(known)}`);
     }
     return column;
   });

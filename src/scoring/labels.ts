@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import { type Task, tasks } from './metrics.js';
 
 /** A column to predict: numbers (NaN is missing) or text (null is missing), one per record, or one letter per token. */
@@ -218,9 +218,8 @@ export function encodeLabels(spec: LabelSpec, columns: readonly TargetColumn[]):
 
 function unknownClass(spec: LabelSpec, target: number, row: number, value: number | string): never {
   const known = spec.classes[target];
-  const list = known.length > 8 ? `${known.slice(0, 8).join(', ')}, …` : known.join(', ');
   throw new InputError(
-    `target column ${spec.columns[target]}, record ${row + 1}: unknown class ${value}, expected one of ${list}`,
+    `target column ${spec.columns[target]}, record ${row + 1}: unknown class ${value}, expected one of ${listed(known)}`,
   );
 }
 

@@ -1,7 +1,7 @@
 /** From a path to the files that it means: one file, or those that hold the official parts of one data set. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import { withoutCompression } from '../records/bytes/compression.js';
 import { type FormatName, formatNamed } from '../records/formats.js';
 import { PARTS, type Part, partNamed } from '../records/split.js';
@@ -74,14 +74,14 @@ export async function findDataFiles(path: string, format?: FormatName): Promise<
     const others = files.filter((file) => !set.files.includes(file));
     if (others.length === 0) return inOrder(folder, set);
     throw new InputError(
-      `${path}: ${listed(set.files)} are the parts of one data set, and beside them lies ${listed(others)}; move that away, or give one file`,
+      `${path}: ${listedFiles(set.files)} are the parts of one data set, and beside them lies ${listedFiles(others)}; move that away, or give one file`,
     );
   }
   if (files.length === 1) return [{ path: join(folder, files[0].name) }];
   throw new InputError(
     files.length === 0
       ? `${path}: a folder without data files${format ? ` of the format ${format}` : ''}; give a data file`
-      : `${path}: several data files (${listed(files)}); give one of them, or name the parts of one data set as in data_train.csv and data_test.csv`,
+      : `${path}: several data files (${listedFiles(files)}); give one of them, or name the parts of one data set as in data_train.csv and data_test.csv`,
   );
 }
 
@@ -96,17 +96,11 @@ function onlySet(path: string, [set, ...others]: readonly DataSet[]): DataSet {
   }
   const [suggested] = problems.filter((problem) => problem !== '');
   throw new InputError(
-    `${path}: ${problems.length} data sets (${shorten(problems.map((problem) => problem || 'one without a name'))}); give one of them, such as ${join(path, suggested)}`,
+    `${path}: ${problems.length} data sets (${listed(problems.map((problem) => problem || 'one without a name'))}); give one of them, such as ${join(path, suggested)}`,
   );
 }
 
-/** The most names that a message lists. */
-const LISTED = 12;
-
-const shorten = (names: readonly string[]): string =>
-  names.length > LISTED ? `${names.slice(0, LISTED).join(', ')}, … (${names.length})` : names.join(', ');
-
-const listed = (files: readonly NamedFile[]): string => shorten(files.map(({ name }) => name));
+const listedFiles = (files: readonly NamedFile[]): string => listed(files.map(({ name }) => name));
 
 /** What may be data by its name. Labels of images come with their images; plain text beside other data is a note. */
 function dataFilesIn(names: readonly string[], wanted?: FormatName): NamedFile[] {

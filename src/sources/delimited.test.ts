@@ -205,6 +205,20 @@ describe.each(Object.entries(openers))('read %s,', (_, openPath) => {
       expect(columns).toEqual({ x: [0.5, 1.5, 3.5], t: ['a', 'b', 'b'] });
       expect(rows).toEqual([0, 1, 3]);
     });
+    it('a table of many thousand columns is one, and a first line without an end is refused', async () => {
+      const names = Array.from({ length: 5000 }, (_, j) => `gene ${j}`);
+      const lines = [0, 1, 2].map((row) =>
+        names.map((_, j) => (row === 1 && j === 7 ? 'NA' : row + j / 2)).join(','),
+      );
+      const { columns, rows, source } = await read([names.join(','), ...lines, '1,2', ''].join('\n'));
+      expect(source.columns).toHaveLength(5000);
+      expect(columns['gene 4999']).toEqual([2499.5, 2500.5, 2501.5]);
+      expect(columns['gene 7']).toEqual([3.5, Number.NaN, 5.5]);
+      expect(rows).toEqual([0, 1, 2]);
+      await expect(open(`${'long name,'.repeat(120_000)}x\n1\n`)).rejects.toThrow(
+        'the first line is longer than 1 MiB, too long for the names of columns',
+      );
+    });
     it('a carriage return alone among other line ends is refused', async () => {
       await expect(read('a,b\n1,x\n2,y\r3,x\n4,y\n')).rejects.toThrow(
         'line 3: a carriage return alone ends lines here',

@@ -1,4 +1,7 @@
-/** CSV and TSV, through DuckDB, which is told everything: delimiter, quotes, header, names and types. */
+/**
+ * CSV and TSV, through DuckDB, which is told everything: delimiter, quotes, header, names and types. A table of very many
+ * columns is parsed in plain JavaScript.
+ */
 import { InputError } from '../errors.js';
 import type { Reject } from '../records/bad-records.js';
 import type { ByteFile } from '../records/bytes/byte-file.js';
@@ -27,6 +30,8 @@ import {
   HEAD_BYTES,
   lineFeeds,
   noRecords,
+  delimitedReader as plainReader,
+  tableLines,
 } from '../records/readers/delimited.js';
 import type { BadRecord, ColumnInfo, RecordBatch } from '../records/record-batch.js';
 import { selectRecords } from '../records/select-records.js';
@@ -34,6 +39,9 @@ import { duckdbMessage, sqlPath, sqlString, tableBatches } from './duckdb.js';
 import { spooled } from './spool.js';
 
 const MAX_LINE_BYTES = 16 << 20;
+
+/** The database holds some thousand records of every column several times: of more columns than this in more than its memory. */
+const MOST_COLUMNS = 2000;
 
 /**
  * A CSV or TSV file. Its dialect is found from its first lines (see `findDialect`), the types of its columns from a sample
@@ -52,6 +60,7 @@ export async function delimitedReader(
   const { file, lines } = await headOf(given, format === 'tsv', wishes);
   const known = schema?.columns.map(({ name }) => name);
   const dialect = await findDialect(path, lines, wishes, { tabs: format === 'tsv', known });
+  if (dialect.names.length > MOST_COLUMNS) return plainReader(file, format, { schema, ...wishes });
   const missing = wishes.missing ?? schema?.missing;
   const raw = rawReader(path, file, dialect, {
     missing: missing ?? MISSING_WORDS,
@@ -98,7 +107,7 @@ async function headOf(
     file = await spooled(file, singleBlanks);
     head = await contentHead(file, HEAD_BYTES);
   }
-  return { file, lines: firstLines(head) };
+  return { file, lines: tableLines(given.name, head) };
 }
 
 async function assertRecords(path: string, file: ByteFile, dialect: Dialect, reader: Reader): Promise<void> {

@@ -1,6 +1,6 @@
 /** What becomes a token is decided in the open: from a look at the first records, by rules that can be told in a line. */
 
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import { isIdName, isLabelName, isSplitName, mayNameRecord } from '../records/column-roles.js';
 import {
   type ColumnProfile,
@@ -111,7 +111,7 @@ function checkWishes({ path, columns, leftOut = [] }: SourceProfile, wishes: Tok
   if (unknown === undefined) return;
   const why = leftOut.find(({ name }) => name === unknown)?.reason;
   throw new InputError(
-    `${path}: there is no column ${JSON.stringify(unknown)}${why ? ` (it is ${why})` : ''}; the columns are ${names.join(', ')}`,
+    `${path}: there is no column ${JSON.stringify(unknown)}${why ? ` (it is ${why})` : ''}; the columns are ${listed(names)}`,
   );
 }
 
@@ -279,6 +279,6 @@ function longestText(texts: readonly ColumnProfile[]): ColumnProfile | undefined
 }
 
 function noColumn(path: string, kind: TokenizerKind, reads: string, candidates: readonly ColumnProfile[]) {
-  const columns = candidates.map(({ name, type }) => `${name} (${type})`).join(', ');
+  const columns = listed(candidates.map(({ name, type }) => `${name} (${type})`));
   return new InputError(`${path}: the ${kind} tokenizer reads ${reads}; the columns are ${columns}`);
 }

@@ -1,7 +1,7 @@
 /** What every tokenizer is: a small state fitted on training records, and a pure function from records to tokens. */
 
 import { z } from 'zod';
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import type { Option } from '../options.js';
 import type { ColumnValues, RecordBatch } from '../records/record-batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
@@ -130,16 +130,14 @@ export function columnOf(batch: RecordBatch, name: string): ColumnValues {
   const column = Object.hasOwn(batch.columns, name) ? batch.columns[name] : undefined;
   if (column) return column;
   throw new InputError(
-    `column ${JSON.stringify(name)} is not in the data; its columns are ${Object.keys(batch.columns).join(', ')}`,
+    `column ${JSON.stringify(name)} is not in the data; its columns are ${listed(Object.keys(batch.columns))}`,
   );
 }
 
 /** The one column that `sequence`, `grid` and `series` read. */
 export function singleColumn(kind: TokenizerKind, columns: readonly string[]): string {
   if (columns.length === 1) return columns[0];
-  throw new InputError(
-    `the ${kind} tokenizer reads one column, not ${columns.length} (${columns.join(', ')})`,
-  );
+  throw new InputError(`the ${kind} tokenizer reads one column, not ${columns.length} (${listed(columns)})`);
 }
 
 export const fittedSchema = z.object({ records: z.number() }).catchall(z.union([z.number(), z.string()]));

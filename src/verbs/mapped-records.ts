@@ -2,7 +2,7 @@
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { encoderOf, openModel } from '../models/open-model.js';
 import { withProduct } from '../numerics/matrix-product.js';
@@ -80,7 +80,7 @@ export async function mappedRecords(
     const records = await openRecords(data, model, { config, out, keep: options.keep ?? ['all'] });
     const names = records.kept.map(({ name }) => name);
     if (options.colour !== undefined && !names.includes(options.colour))
-      throw new InputError(`no column "${options.colour}" to colour by; choose among ${names.join(', ')}`);
+      throw new InputError(`no column "${options.colour}" to colour by; choose among ${listed(names)}`);
     const { block, cells, embeddings, more } = await embeddedRecords(model, records, { limit, signal });
     const { count } = block;
     if (count < 3) throw new InputError(`${data}: a map needs at least three records, got ${count}`);

@@ -7,7 +7,7 @@ import { crAloneMessage, examine, faultOf, recordsBelow, spelled } from '../cell
 import type { Schema } from '../cells/schema.js';
 import { typedReader } from '../cells/typed-reader.js';
 import { singleBlanks } from '../cells/white-space.js';
-import { BATCH_RECORDS, type Reader } from '../reader.js';
+import { BATCH_RECORDS, BATCH_SIZE, type Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, RecordBatch } from '../record-batch.js';
 
 /** The dialect is found from so many bytes at the start. */
@@ -40,7 +40,7 @@ export async function delimitedReader(
     file = rewritten(file, singleBlanks);
     head = await contentHead(file, HEAD_BYTES);
   }
-  const lines = firstLines(head);
+  const lines = tableLines(path, head);
   const known = schema?.columns.map(({ name }) => name);
   const dialect = await findDialect(path, lines, wishes, { tabs: format === 'tsv', known });
   const { names } = dialect;
@@ -55,6 +55,7 @@ export async function delimitedReader(
     async *read(selected, reject, { verbatim = [] } = {}) {
       const places = selected.map(({ name }) => names.indexOf(name));
       let rows: number[] = [];
+      let size = 0;
       let cells: (string | null)[][] = selected.map(() => []);
       const batch = (): RecordBatch => {
         const columns = Object.fromEntries(
@@ -66,6 +67,7 @@ export async function delimitedReader(
         const made = { rows: Int32Array.from(rows), columns, ...(verbatim.length > 0 && { texts }) };
         records += rows.length;
         rows = [];
+        size = 0;
         cells = selected.map(() => []);
         return made;
       };
@@ -73,7 +75,8 @@ export async function delimitedReader(
       for await (const some of recordsBelow(file, dialect)) {
         for (const record of some) {
           row++;
-          if (record.cells.reduce((sum, cell) => sum + cell.length, 0) > LONGEST_RECORD)
+          const length = record.cells.reduce((sum, cell) => sum + cell.length, 0);
+          if (length > LONGEST_RECORD)
             throw new InputError(`${path}: a line is longer than ${LONGEST_RECORD >> 20} MiB; shorten it`);
           const message = faultOf(record, names.length);
           if (message !== undefined) {
@@ -89,7 +92,8 @@ export async function delimitedReader(
             cells[i].push(cell === '' ? null : spelled(cell));
           }
           rows.push(row);
-          if (rows.length === BATCH_RECORDS) yield batch();
+          size += length;
+          if (rows.length === BATCH_RECORDS || size >= BATCH_SIZE) yield batch();
         }
       }
       if (rows.length > 0) yield batch();
@@ -122,6 +126,15 @@ export function firstLines(head: Uint8Array): string[] {
   const lines = new TextDecoder().decode(head).split(/\r?\n/);
   if (head.length === HEAD_BYTES && lines.length > 1) lines.pop();
   return lines;
+}
+
+/** The same of a table. Throws InputError where its first line, which has to be whole, is none of them. */
+export function tableLines(path: string, head: Uint8Array): string[] {
+  const lines = firstLines(head);
+  if (lines.length > 1 || head.length < HEAD_BYTES) return lines;
+  throw new InputError(
+    `${path}: the first line is longer than ${HEAD_BYTES >> 20} MiB, too long for the names of columns; take fewer columns, or give the table with its rows and columns exchanged`,
+  );
 }
 
 /** The bytes with each LF in the place of a CR. */

@@ -1,5 +1,5 @@
 /** JSON of one object that holds a table: by columns, in one key, or as pandas splits it. Read as a whole. */
-import { InputError } from '../../errors.js';
+import { InputError, listed } from '../../errors.js';
 import { quoteCell } from '../bad-records.js';
 import type { ByteFile } from '../bytes/byte-file.js';
 import { byteChunks, isDamagedText, wholeContent } from '../bytes/bytes.js';
@@ -37,8 +37,9 @@ export async function jsonTableReader(
   if (table === undefined) {
     if (!text.trim().includes('\n')) return jsonlReader(file, { missing, lists });
     const keys = Object.keys(object);
-    const listed = keys.length > 6 ? `${keys.slice(0, 6).join(', ')}, …` : keys.join(', ');
-    throw new InputError(`${file.name}: one JSON object with the keys ${listed}, no table; ${EXPECTED}`);
+    throw new InputError(
+      `${file.name}: one JSON object with the keys ${listed(keys, 6)}, no table; ${EXPECTED}`,
+    );
   }
   return objectReader(file.name, {
     missing,

@@ -3,7 +3,7 @@
  * classification archive"): `@` lines that describe the problem, `@data`, then one record a line, whose dimensions are
  * separated by `:` and hold the values of all steps separated by commas, with the label behind the last one.
  */
-import { InputError } from '../../errors.js';
+import { InputError, listed } from '../../errors.js';
 import { quoteCell } from '../bad-records.js';
 import type { ByteFile } from '../bytes/byte-file.js';
 import { isDamagedText, lineChunks } from '../bytes/bytes.js';
@@ -285,6 +285,5 @@ function parseLabel(word: string, { label, classes }: TsHeader): Parsed<string |
   const known = classes.size === 0 ? word : classes.get(word.toLowerCase());
   if (known !== undefined) return { value: known };
   const names = [...classes.values()];
-  const listed = names.length > 12 ? `${names.slice(0, 12).join(', ')}, …` : names.join(', ');
-  return { fault: `label ${quoteCell(word)} is none of those that @classLabel lists (${listed})` };
+  return { fault: `label ${quoteCell(word)} is none of those that @classLabel lists (${listed(names)})` };
 }
