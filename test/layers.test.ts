@@ -54,7 +54,7 @@ const layers = [
 
 /** The only places that may name Node's own modules. */
 const needsNode =
-  /^(cluster\/mpi|engine\/(node|open-engine|graphics-cards)|report\/map-page|plugins|sources\/|files\/|runs\/|fit\/(saved-fit|exported-fit)|verbs\/|demo\/|benchmark\/|sweep\/(sweep|record|trial|trial-process)\.|serving\/|verification\/|worker\/|cli\/)/;
+  /^(cluster\/mpi|engine\/(node|open-engine|graphics-cards)|report\/map-page|plugins|sources\/|files\/|runs\/|fit\/(saved-fit|exported-fit)|verbs\/|demo\/|benchmark\/|sweep\/(sweep|record|kept-trials|trial|trial-process)\.|serving\/|verification\/|worker\/|cli\/)/;
 
 /** What a page needs: it must bundle for a browser, with all that it imports. */
 const forBrowsers = [

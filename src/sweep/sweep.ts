@@ -8,19 +8,19 @@ import { parseSweep, type Settings, type SweepConfig, withSettings } from '../co
 import { defaultThreads } from '../engine/node.js';
 import { InputError, LacunaError } from '../errors.js';
 import { writeFileAtomically } from '../files/atomic-file.js';
-import { hashConfig } from '../files/config-hash.js';
 import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { reportPage } from '../report/page.js';
 import { inputFiles } from '../sources/data-files.js';
-import { isOfShard, type Shard, shardFolder, shardFolders } from '../verbs/shard.js';
+import { isOfShard, type Shard, shardFolder } from '../verbs/shard.js';
 import { resolveTrials } from './check-trials.js';
-import { rungSizes, rungSteps } from './halving.js';
+import { rungSizes } from './halving.js';
 import { keyImportance } from './importance.js';
 import { checkComparable, checkJudge, judgedTargets } from './judge.js';
-import { type Judge, readRecord, recordPath, type SweepRecord, type Trial, writeRecord } from './record.js';
-import { drawnSettings, gridSettings } from './settings.js';
+import { keptTrials } from './kept-trials.js';
+import { planTrials, REDUCTION } from './plan-trials.js';
+import { type Judge, recordPath, type Trial, writeRecord } from './record.js';
 import { sweepPage } from './sweep-page.js';
 import type { TrialJob, TrialResult } from './trial.js';
 import { inProcess, TrialFailed } from './trial-process.js';
@@ -100,34 +100,8 @@ async function sweepInto(
   const configs = settings.map((own) => orRefusal(() => withSettings(config, own)));
   const labels = judge === 'validation-loss' ? undefined : (how.labels ?? data);
   const resolved = await resolveTrials(data, configs, { judge, labels });
-  const before = await readRecord(out);
   const record = { data, config: { ...config, sweep: how }, space, judge, rungs };
-  const parts = await partRecords(out);
-  for (const part of before ? [before, ...parts] : parts) checkSame(part, record, out);
-  if (before && before.trials.length > settings.length) {
-    throw new InputError(
-      `${out}: holds ${before.trials.length} trials, more than sweep.trials = ${settings.length}; ask for as many, or name another folder with --out`,
-    );
-  }
-  const trials: Trial[] = settings.map((own, index) => {
-    const known = [before, ...parts].flatMap((part) => part?.trials[index] ?? []);
-    // The first of those that got furthest.
-    const kept = known.toSorted((a, b) => progressOf(b) - progressOf(a))[0];
-    if (kept && !kept.killed) return kept;
-    const number = index + 1;
-    const refused = resolved[index];
-    const { judged = [] } = kept ?? {};
-    const trial = { number, run: join('trials', String(number).padStart(3, '0')), settings: own, judged };
-    return refused instanceof InputError ? { ...trial, failure: refused.message } : trial;
-  });
-  const judgedBefore = [before, ...parts].find((part) => part?.metric !== undefined);
-  const { metric, higherIsBetter, hash } = judgedBefore ?? {};
-  const changed = parts.find((part) => part.hash !== undefined && part.hash !== hash);
-  if (changed)
-    throw new InputError(
-      `${data}: changed between the parts of this sweep; begin a new one with another --out`,
-    );
-  const measure = { metric, higherIsBetter, hash };
+  const { trials, measure } = await keptTrials(out, record, settings, resolved);
   const isBetter = (a: number, b: number) => (measure.higherIsBetter ? a > b : a < b);
   const ranked = (rung: number) =>
     trials
@@ -187,24 +161,20 @@ async function sweepInto(
       return error;
     });
     if (result === undefined) return;
-    if (!(result instanceof LacunaError) && !Number.isFinite(result.score)) {
-      trials[index] = { ...trial, failure: `its ${result.metric} is not a number` };
-      onEvent({ type: 'warning', message: `${context} failed: ${trials[index].failure}` });
-    } else if (result instanceof LacunaError) {
-      const killed = result instanceof TrialFailed && result.killed;
-      trials[index] = { ...trial, failure: result.message, ...(killed && { killed }) };
-      onEvent({ type: 'warning', message: `${context} failed: ${result.message}` });
+    trials[index] = afterRun(trial, result);
+    const { failure } = trials[index];
+    if (failure !== undefined || result instanceof LacunaError) {
+      onEvent({ type: 'warning', message: `${context} failed: ${failure}` });
     } else {
-      const { metric, higherIsBetter, hash, ...judged } = result;
+      const { metric, higherIsBetter, hash, score, steps, seconds } = result;
       if ((measure.hash ?? hash) !== hash) {
         throw new InputError(`${data}: changed since the first trial; begin a new sweep with another --out`);
       }
       Object.assign(measure, { metric, higherIsBetter, hash });
-      trials[index] = { ...trial, judged: [...trial.judged, judged] };
       const best = bestOf()!;
       onEvent({
         type: 'info',
-        message: `${context}: ${metric} ${shown(judged.score)} after ${judged.steps} steps, ${judged.seconds.toFixed(0)} s (best: ${shown(best.judged.at(-1)!.score)} of trial ${best.number}); ${describeSettings(trial.settings)}`,
+        message: `${context}: ${metric} ${shown(score)} after ${steps} steps, ${seconds.toFixed(0)} s (best: ${shown(best.judged.at(-1)!.score)} of trial ${best.number}); ${describeSettings(trial.settings)}`,
       });
     }
     await write();
@@ -256,22 +226,15 @@ async function sweepInto(
   return { ...summary, files: [...summary.files, page] };
 }
 
-/** How far a trial has come: one that failed goes no further. */
-const progressOf = ({ judged, failure }: Trial): number =>
-  failure === undefined ? judged.length : judged.length + 0.5;
-
-/** What the parts of a sweep did, each in a folder of its own within `out`; the runs are named from there. */
-async function partRecords(out: string): Promise<SweepRecord[]> {
-  const parts: SweepRecord[] = [];
-  for (const folder of await shardFolders(out)) {
-    const part = await readRecord(join(out, folder));
-    if (part === undefined) continue;
-    const trials = part.trials.map((trial) =>
-      progressOf(trial) > 0 ? { ...trial, run: join(folder, trial.run) } : trial,
-    );
-    parts.push({ ...part, trials });
+/** A trial with one more run, which was judged or failed. */
+function afterRun(trial: Trial, result: NonNullable<TrialResult> | LacunaError): Trial {
+  if (result instanceof LacunaError) {
+    const killed = result instanceof TrialFailed && result.killed;
+    return { ...trial, failure: result.message, ...(killed && { killed }) };
   }
-  return parts;
+  const { metric, higherIsBetter: _, hash: _hash, ...judged } = result;
+  if (!Number.isFinite(judged.score)) return { ...trial, failure: `its ${metric} is not a number` };
+  return { ...trial, judged: [...trial.judged, judged] };
 }
 
 /** What comes after a sweep: the test, once, of the best; without labels, its embeddings. */
@@ -284,38 +247,6 @@ function nextCommand(
   return judge === 'probe'
     ? ['probe', run, data, ...target]
     : ['finetune', run, data, ...target, '--out', `${run}-finetuned`];
-}
-
-const REDUCTION = 3;
-
-/** The settings of the trials, and the steps at which they are judged. Throws InputError for keys that do not go together. */
-function planTrials(
-  space: Parameters<typeof gridSettings>[0],
-  how: NonNullable<ParsedConfig['sweep']>,
-  { training = {} }: ParsedConfig,
-): { settings: Settings[]; rungs: (number | null)[] } {
-  const { method = 'random', trials, seed = 0, reduction } = how;
-  const unused = (key: string, value: unknown) => {
-    if (value !== undefined)
-      throw new InputError(`sweep.${key}: the method ${method} has no such key; leave it out`);
-  };
-  if (method !== 'halving') unused('reduction', reduction);
-  if (method === 'grid') {
-    unused('trials', trials);
-    unused('seed', how.seed);
-    return { settings: gridSettings(space), rungs: [null] };
-  }
-  if (trials === undefined)
-    throw new InputError(`sweep.trials: the method ${method} draws settings; say how many, for example 20`);
-  const settings = drawnSettings(space, { trials, seed });
-  if (method === 'random') return { settings, rungs: [null] };
-  const { steps } = training;
-  if (steps === undefined || space.some(({ key }) => key === 'training.steps' || key === 'training.epochs')) {
-    throw new InputError(
-      'training.steps: halving gives trials more and more steps, up to this number; set it, and do not search steps or epochs',
-    );
-  }
-  return { settings, rungs: rungSteps(trials, { steps, reduction: reduction ?? REDUCTION }) };
 }
 
 /** What the judge predicts is nothing to learn from. */
@@ -342,33 +273,6 @@ function orRefusal<T>(make: () => T): T | InputError {
   } catch (error) {
     if (error instanceof InputError) return error;
     throw error;
-  }
-}
-
-/** Throws InputError where a folder holds another sweep. More trials may be drawn; all else has to be as it was. */
-function checkSame(before: SweepRecord, now: Omit<SweepRecord, 'version' | 'trials'>, out: string): void {
-  const known = ({ config, space, judge, rungs }: typeof now) => {
-    const { trials: _, ...how } = config.sweep ?? {};
-    // Where the data lie says nothing: the trials know what is in them.
-    const { path: _path, ...reading } = config.data ?? {};
-    const random = (how.method ?? 'random') === 'random';
-    return {
-      ...config,
-      data: reading,
-      sweep: random ? how : config.sweep,
-      search: space,
-      judge,
-      rungs,
-    } as Record<string, unknown>;
-  };
-  const [old, own] = [known(before), known(now)];
-  const differing = Object.keys({ ...old, ...own }).find(
-    (part) => hashConfig({ part: old[part] }) !== hashConfig({ part: own[part] }),
-  );
-  if (differing !== undefined) {
-    throw new InputError(
-      `${out}: holds a sweep with another ${differing} in its configuration; name another folder with --out, or ask for the same`,
-    );
   }
 }
 
