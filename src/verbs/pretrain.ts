@@ -22,7 +22,7 @@ import { holdFolder } from '../files/hold-folder.js';
 import { list } from '../files/manifest.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { unfitLearningRate } from '../learning/adamw.js';
-import { partSize, refuseDevice } from '../learning/batch-parts.js';
+import { partSize, refuseChoice } from '../learning/batch-parts.js';
 import { marginalPrediction } from '../learning/marginal.js';
 import { encoderWork, objectiveOf, restartStep } from '../learning/model.js';
 import { monitoredRecords } from '../learning/monitors.js';
@@ -218,7 +218,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
   if (unfit) warn(unfit);
   const buckets = bucketsFor(block, validation, spec, inMemory && rewrite === undefined);
   const size = partSize(training.batch_size, ranks);
-  refuseDevice('training.device', training.device, ranks);
+  refuseChoice('training.device', training.device, ranks);
   const { subnetworks } = training;
   const evolving = subnetworks === undefined ? undefined : await import('../learning/subnetworks.js');
   if (evolving && subnetworks !== undefined) {
@@ -253,7 +253,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
       }),
   };
   const trainer = engine.device
-    ? (await import('../learning/device-trainer.js')).trainerOn(engine, trainerOptions, buckets[0])
+    ? (await import('../learning/trainer-on.js')).trainerOn(engine, trainerOptions, buckets[0])
     : new Trainer(engine, trainerOptions, buckets[0]);
 
   try {
