@@ -222,7 +222,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
   const { subnetworks } = training;
   const evolving = subnetworks === undefined ? undefined : await import('../learning/subnetworks.js');
   if (evolving && subnetworks !== undefined) {
-    evolving.checkSubnetworks(model, { device: training.device, ranks });
+    evolving.checkSubnetworks(model, { device: training.device });
     const saved = evolving.savedOperations(model, { subnetworks }, size, buckets[buckets.length - 1]);
     emit({
       type: 'info',
@@ -249,7 +249,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
     ranks,
     ...(evolving &&
       subnetworks !== undefined && {
-        substitute: evolving.subnetworksOf(model, { ...training, subnetworks }, size),
+        substitute: evolving.subnetworksOf(model, { ...training, subnetworks }, size, ranks),
       }),
   };
   const trainer = engine.device
