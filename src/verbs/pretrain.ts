@@ -153,7 +153,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
   const before = earlier === undefined ? undefined : await readLearnedRecords(earlier);
   // What a run goes on from may not tell what it learned from; then this one cannot either.
   const learned =
-    earlier === undefined || before !== undefined ? new LearnedRecordsWriter(before) : undefined;
+    writes && (earlier === undefined || before !== undefined) ? new LearnedRecordsWriter(before) : undefined;
   const unassigned = new UnassignedRecords(plan.rule.column);
   // A tokenizer that is fitted on this file knows it; that of another run may not.
   const unknown = origin && new UnknownValues(path, onUnknown, onBadRecord);
