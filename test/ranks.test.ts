@@ -57,21 +57,28 @@ const SLOW = ['--learning-rate', '0.00001'];
 const start = (ranks: number, out: string, ...more: string[]): ChildProcess =>
   launch(ranks, ['pretrain', data, '--out', out, ...options, ...more]);
 
-/** `beside` is a second program for the last of the ranks, as the launcher wants it told. */
-const launch = (ranks: number, args: readonly string[], beside: readonly string[] = []): ChildProcess =>
-  run(ranks, [program, ...args], beside);
+interface How {
+  /** A second program for the last of the ranks, as the launcher wants it told. */
+  readonly beside?: readonly string[];
+  /** Variables of the environment. */
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
+const launch = (ranks: number, args: readonly string[], how: How = {}): ChildProcess =>
+  run(ranks, [program, ...args], how);
 
 /** Starts Node so many times, in processes that know of each other, or once. */
-function run(ranks: number, command: readonly string[], beside: readonly string[] = []): ChildProcess {
+function run(ranks: number, command: readonly string[], { beside = [], variables }: How = {}): ChildProcess {
   const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
-  if (ranks === 1) return spawn(process.execPath, command, { stdio });
+  const env = { ...process.env, ...variables };
+  if (ranks === 1) return spawn(process.execPath, command, { stdio, env });
   const how = openMpi ? ['--oversubscribe'] : [];
   return spawn(
     'mpirun',
     [...how, '-n', String(ranks - (beside.length > 0 ? 1 : 0)), process.execPath, ...command, ...beside],
     {
       stdio,
-      env: { ...process.env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
+      env: { ...env, OMPI_ALLOW_RUN_AS_ROOT: '1', OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: '1' },
     },
   );
 }
@@ -249,6 +256,15 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
     expect(await ended(child)).toMatchObject({ status: 0 });
   });
 
+  // Open MPI registers for the end of threads what it needs for TCP; several machines talk by it.
+  it.runIf(openMpi)('end in order after TCP', async () => {
+    const run = join(folder, 'by TCP');
+    const variables = { OMPI_MCA_pml: 'ob1', OMPI_MCA_btl: 'tcp,self' };
+    const few = options.with(options.indexOf('--steps') + 1, '3');
+    const child = launch(2, ['pretrain', data, '--out', run, ...few], { variables });
+    expect(await ended(child)).toMatchObject({ status: 0, said: expect.not.stringContaining('signal 11') });
+  });
+
   it('fine-tune as one does', async () => {
     const tuned = async (ranks: number) => {
       const out = join(folder, `tuned by ${ranks}`);
@@ -377,6 +393,9 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
     expect(await refused('--batch-size', '15')).toContain(
       'lacuna: training.batch_size: expected a multiple of the 2 ranks, of which each has a part of the batch, got 15; try 14 or 16\n',
     );
+    expect(await refused('--device', 'auto')).toContain(
+      'lacuna: training.device: auto measures which device is faster, and the 2 ranks might not find the same; give webgpu or cpu\n',
+    );
     const moments = ['--encoder', 'residual-network', '--objective', 'random-masking', '--batch-size', '16'];
     expect(
       await ended(launch(2, ['pretrain', data, '--out', join(folder, 'refused'), ...moments])),
@@ -384,6 +403,15 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
       status: 2,
       said: expect.stringContaining(
         'lacuna: encoder.kind: residual-network, with these options, has batch norm',
+      ),
+    });
+    const step = { SLURM_PROCID: '0', SLURM_STEP_NUM_TASKS: '2', SLURM_STEP_TASKS_PER_NODE: '2' };
+    expect(
+      await ended(launch(1, ['pretrain', data, '--out', join(folder, 'refused')], { variables: step })),
+    ).toMatchObject({
+      status: 2,
+      said: expect.stringMatching(
+        /^lacuna: Slurm's srun started 2 processes that do not know of each other; /,
       ),
     });
     // Launchers of both libraries start several programs with a colon between them.
@@ -400,11 +428,9 @@ describe.skipIf(!there)(`processes under mpirun${because}`, () => {
       '--out',
       join(folder, 'refused'),
     ];
-    const two = launch(
-      2,
-      ['pretrain', data, '--out', join(folder, 'refused'), ...options],
-      [...more, ...options],
-    );
+    const two = launch(2, ['pretrain', data, '--out', join(folder, 'refused'), ...options], {
+      beside: [...more, ...options],
+    });
     const { status, said } = await ended(two);
     expect(status).toBe(1);
     expect(said).toMatch(

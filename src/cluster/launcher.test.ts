@@ -23,12 +23,34 @@ describe('what started a process', () => {
       localSize: 2,
     });
     expect(launchedBy({ PMI_RANK: '1', PMI_SIZE: '2', MPI_LOCALNRANKS: '2' })).toMatchObject({
-      launcher: "MPICH's mpiexec",
+      launcher: expect.stringContaining("MPICH's mpiexec"),
       rank: 1,
       size: 2,
       localSize: 2,
     });
     expect(launchedBy(slurm)).toMatchObject({ launcher: "Slurm's srun", rank: 5, size: 11, localSize: 4 });
+  });
+
+  it('is srun by the protocol of MPICH, which tells less', () => {
+    expect(launchedBy({ ...slurm, PMI_RANK: '5', PMI_SIZE: '11' })).toMatchObject({
+      rank: 5,
+      size: 11,
+      localSize: 4,
+      introduced: true,
+    });
+    // Of a process that mpiexec started by srun, the step is that of the proxies.
+    const proxies = { SLURM_PROCID: '0', SLURM_STEP_NUM_TASKS: '2', SLURM_STEP_TASKS_PER_NODE: '1(x2)' };
+    expect(launchedBy({ ...proxies, PMI_RANK: '3', PMI_SIZE: '8', MPI_LOCALNRANKS: '4' })).toMatchObject({
+      rank: 3,
+      size: 8,
+      localSize: 4,
+    });
+  });
+
+  it('has told the processes how to find each other, but for an srun without --mpi', () => {
+    expect(launchedBy(openMpi)).toMatchObject({ introduced: true });
+    expect(launchedBy({ ...slurm, PMIX_RANK: '5' })).toMatchObject({ introduced: true });
+    expect(launchedBy(slurm)).toMatchObject({ introduced: false });
   });
 
   it('says nothing of how many are on this machine where the launcher does not', () => {

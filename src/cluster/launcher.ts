@@ -12,6 +12,8 @@ export interface Launched {
   readonly localSize?: number;
   /** Libraries to try, by name. */
   readonly libraries: readonly string[];
+  /** Whether the launcher told them how to find each other, which srun does by `--mpi` alone. */
+  readonly introduced: boolean;
 }
 
 const OPEN_MPI = ['libmpi.so.40', 'libmpi.so', 'libmpi.dylib'];
@@ -22,14 +24,15 @@ const launchers = [
     launcher: "Open MPI's mpirun",
     rank: 'OMPI_COMM_WORLD_RANK',
     size: 'OMPI_COMM_WORLD_SIZE',
-    localSize: 'OMPI_COMM_WORLD_LOCAL_SIZE',
+    localSize: ['OMPI_COMM_WORLD_LOCAL_SIZE'],
     libraries: OPEN_MPI,
   },
   {
-    launcher: "MPICH's mpiexec",
+    launcher: "MPICH's mpiexec, or srun --mpi=pmi2,",
     rank: 'PMI_RANK',
     size: 'PMI_SIZE',
-    localSize: 'MPI_LOCALNRANKS',
+    // The first is mpiexec's.
+    localSize: ['MPI_LOCALNRANKS', 'SLURM_STEP_TASKS_PER_NODE'],
     libraries: MPICH,
   },
   // A batch script has the rank but no step: what is started in it by itself is alone.
@@ -37,7 +40,7 @@ const launchers = [
     launcher: "Slurm's srun",
     rank: 'SLURM_PROCID',
     size: 'SLURM_STEP_NUM_TASKS',
-    localSize: 'SLURM_STEP_TASKS_PER_NODE',
+    localSize: ['SLURM_STEP_TASKS_PER_NODE'],
     libraries: [...OPEN_MPI, ...MPICH],
   },
 ];
@@ -50,7 +53,9 @@ export function launchedBy(variables: Variables): Launched | undefined {
     if (size < 2) return undefined;
     // Slurm writes 4(x2),3 for two nodes of four tasks and one of three.
     const localSize = Math.max(
-      ...(variables[names.localSize] ?? '').split(',').map((part) => Number.parseInt(part, 10) || 0),
+      ...(names.localSize.map((name) => variables[name]).find((told) => told) ?? '')
+        .split(',')
+        .map((part) => Number.parseInt(part, 10) || 0),
     );
     const given = variables.LACUNA_MPI_LIBRARY;
     return {
@@ -59,6 +64,8 @@ export function launchedBy(variables: Variables): Launched | undefined {
       size,
       ...(localSize > 0 && { localSize }),
       libraries: given ? [given] : libraries,
+      introduced:
+        names.rank !== 'SLURM_PROCID' || Object.keys(variables).some((name) => name.startsWith('PMI')),
     };
   }
   return undefined;

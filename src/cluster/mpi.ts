@@ -1,6 +1,6 @@
 /** Ranks on the machine's own MPI library, Open MPI or MPICH, called through koffi. */
 import { hostname } from 'node:os';
-import { LacunaError } from '../errors.js';
+import { InputError, LacunaError } from '../errors.js';
 import { type Launched, launchedBy } from './launcher.js';
 import { blocksOf, piecesOf, type Ranks } from './ranks.js';
 
@@ -49,6 +49,7 @@ async function loadNative({ launcher, libraries, rank, size }: Launched): Promis
     } catch {
       continue;
     }
+    keepLoaded(library, name);
     return constantsOf(library);
   }
   throw new LacunaError(
@@ -94,9 +95,15 @@ const number = (call: (out: number[]) => number): number => {
 /**
  * Meets the other processes of a launch, with which this one has to be started at the same time. `timeout` is how many
  * seconds it waits for them at each call. Throws LacunaError where koffi or the library is missing, where the library does not
- * belong to the launcher, and from its methods where the others do not come.
+ * belong to the launcher, and from its methods where the others do not come; InputError where the launcher did not tell them how
+ * to find each other.
  */
 export async function openMpi(launched: Launched, timeout = RANK_TIMEOUT): Promise<Ranks> {
+  if (!launched.introduced) {
+    throw new InputError(
+      `${launched.launcher} started ${launched.size} processes that do not know of each other; start them with srun --mpi=pmix, or with --mpi=pmi2 for MPICH (srun --mpi=list has what there is), or one process alone`,
+    );
+  }
   const native = await loadNative(launched);
   const { library, handle: h, world } = native;
   const define = (name: string, parameters: string) => library.func(`int MPI_${name}(${parameters})`);
@@ -258,6 +265,19 @@ function waitPolitely({ library }: Native): void {
     );
   } catch {
     // Where a library does not lead to the C library the launcher can be told: --mca mpi_yield_when_idle 1.
+  }
+}
+
+/**
+ * Holds the library until the process ends. koffi lets go of it with the thread that loaded it, and a thread that ends later calls
+ * what Open MPI registered for that once it has used TCP, which would no longer be there.
+ */
+function keepLoaded(library: Library, name: string): void {
+  const LAZY = 1;
+  try {
+    library.func('void *dlopen(const char *name, int flags)')(name, LAZY);
+  } catch {
+    // Where a library does not lead to the C library it is let go of.
   }
 }
 

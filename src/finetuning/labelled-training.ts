@@ -7,10 +7,10 @@ import type { Engine, HostTensors } from '../engine/engine.js';
 import type { DropoutRates } from '../layers/dropout.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import { partOfRecords, partSize } from '../learning/batch-parts.js';
-import { trainerOn } from '../learning/device-trainer.js';
 import { dropoutFeeds } from '../learning/model.js';
 import { parameterViews } from '../learning/parameters.js';
 import type { TrainableGraph, Trainer } from '../learning/trainer.js';
+import { trainerOn } from '../learning/trainer-on.js';
 import {
   type Batch,
   type BatchPlan,

@@ -35,10 +35,10 @@ export function refuseMoments(values: readonly Value[], encoder: string, { size 
   );
 }
 
-/** Throws InputError where a GPU is asked for. */
-export function refuseDevice(key: string, device: string | undefined, { size }: Ranks): void {
-  if (size === 1 || device === undefined || device === 'cpu') return;
+/** Throws InputError where each of several processes would choose a device for itself. */
+export function refuseChoice(key: string, device: string | undefined, { size }: Ranks): void {
+  if (size === 1 || device !== 'auto') return;
   throw new InputError(
-    `${key}: ${device}, but gradients on a GPU are not summed over the ${size} ranks; leave out --device, or start one process alone`,
+    `${key}: auto measures which device is faster, and the ${size} ranks might not find the same; give webgpu or cpu`,
   );
 }

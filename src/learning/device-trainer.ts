@@ -52,6 +52,9 @@ interface DeviceState {
   readonly rates?: DeviceTensor;
 }
 
+/** The input of a program that has its parameters in one vector. */
+export const PARAMETERS = 'state.parameters';
+
 const number0 = (value: number): HostTensor => hostTensor('float32', [], Float32Array.of(value));
 
 /**
@@ -258,7 +261,7 @@ function freeAllBut(kept: DeviceState | undefined, state: DeviceState | undefine
 }
 
 const stateFeeds = ({ parameters, first, second, average, rates }: DeviceState) => ({
-  'state.parameters': parameters,
+  [PARAMETERS]: parameters,
   'state.first': first,
   'state.second': second,
   ...(average && { 'state.average': average }),
@@ -272,7 +275,8 @@ function ratesOf(layout: ParameterLayout, rateOf: (name: string) => number): Flo
   return rates.every((rate) => rate === 1) ? undefined : rates;
 }
 
-function checkAgainstCpu(
+/** Throws LacunaError where what a device found for the first step is not what the CPU did. */
+export function checkAgainstCpu(
   found: { readonly loss: number; readonly norm: number },
   expected: { readonly loss: number; readonly norm: number },
 ): void {
@@ -288,7 +292,7 @@ function checkAgainstCpu(
 /** The values with each parameter a part of the flat vector `state.parameters`, and a target's of `state.average`. */
 function fromFlatVectors(values: readonly Value[], layout: ParameterLayout): Value[] {
   const vector = (name: string) => input(name, 'float32', [layout.length]);
-  const [parameters, average] = [vector('state.parameters'), vector('state.average')];
+  const [parameters, average] = [vector(PARAMETERS), vector('state.average')];
   const slots = new Map(layout.slots.map((slot) => [slot.name, slot]));
   return replaceParameters(values, ({ name, outputs: [{ shape }] }) => {
     const slot = slots.get(name) ?? slots.get(name.slice(TARGET.length + 1));
@@ -300,7 +304,7 @@ function fromFlatVectors(values: readonly Value[], layout: ParameterLayout): Val
 }
 
 /** The program with its parameters taken from the flat vectors. */
-function withFlatVectors({ name, outputs }: Program, layout: ParameterLayout): Program {
+export function withFlatVectors({ name, outputs }: Program, layout: ParameterLayout): Program {
   const values = fromFlatVectors(Object.values(outputs), layout);
   return { name, outputs: Object.fromEntries(Object.keys(outputs).map((key, i) => [key, values[i]])) };
 }
@@ -309,6 +313,7 @@ function withFlatVectors({ name, outputs }: Program, layout: ParameterLayout): P
  * Forward, gradient, norm, clipping, AdamW, tracked parameters and the target network. Outputs: the new vectors, and
  * `report` float32[2 + metrics]: loss, norm, and the metrics in their order. `rated` is whether `optimizer.rates` is given,
  * `follows` whether the average moves.
+ * @internal
  */
 export const stepProgram = (
   graph: TrainableGraph,
@@ -350,7 +355,7 @@ export const stepProgram = (
         },
       );
       const rates = rated ? vector('optimizer.rates') : undefined;
-      const kept = decayed(vector('state.parameters'), number('decay'), rates, layout);
+      const kept = decayed(vector(PARAMETERS), number('decay'), rates, layout);
       const moved = new Map([...tracked.keys()].map((name, i) => [name, seen[i]]));
       const fresh = subtract(
         kept,
@@ -414,14 +419,8 @@ function withTracked(
 }
 
 /** All elements, one after the other. */
-const joined = (parts: readonly Value[]): Value =>
+export const joined = (parts: readonly Value[]): Value =>
   concatenate(
     parts.map((part) => reshape(part, [-1])),
     0,
   );
-
-/** A trainer that computes on the engine's device, where it has one. */
-export const trainerOn = (engine: Engine, options: TrainerOptions, lengthForLayout: number): Trainer =>
-  engine.device
-    ? new DeviceTrainer(engine.device, engine, options, lengthForLayout)
-    : new Trainer(engine, options, lengthForLayout);

@@ -2,11 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { ranksHere } from '../cluster/ranks.case.js';
 import { alone, type Ranks } from '../cluster/ranks.js';
 import type { EncoderKind } from '../encoders/index.js';
+import type { DeviceEngine } from '../engine/device-engine.js';
+import type { HostTensors } from '../engine/engine.js';
 import { nodeEngine } from '../engine/node.js';
+import { staticSize } from '../graph/index.js';
 import { type ObjectiveKind, type ObjectiveOptions, objectives } from '../objectives/index.js';
 import { smallModel } from '../objectives/objective.case.js';
 import type { Objective } from '../objectives/objective.js';
 import { blockLengths, bucketLengths, takeRecords } from '../records/batch.js';
+import { zeros } from '../tensor/tensor.js';
 import { type RealRecords, realRecords } from '../tokenizers/real-records.case.js';
 import { vectorNorm } from './adamw.js';
 import { partSize } from './batch-parts.js';
@@ -21,7 +25,8 @@ import {
   pretrainingSteps,
   validate,
 } from './self-supervision.js';
-import { Trainer } from './trainer.js';
+import { subnetworksOf } from './subnetworks.js';
+import { trainerOn } from './trainer-on.js';
 
 const engine = await nodeEngine({ threads: 1 });
 const real = await realRecords();
@@ -37,12 +42,52 @@ const BATCH = 8;
 const rateOf = ({ objective: { kind } }: ModelConfig): number =>
   ['byol', 'myow', 'simclr', 'g-simclr', 'self-distillation'].includes(kind) ? 1e-5 : 3e-3;
 
+/** The CPU, as a device has its programs: what is computed stays there until it is asked for. */
+const deviceHere: DeviceEngine = {
+  name: 'a device of a test',
+  forHost: engine,
+  async compile(program) {
+    const { run, release } = await engine.compile(program);
+    return {
+      async run(feeds) {
+        const results = Object.fromEntries(
+          Object.entries(program.outputs).map(([name, { dtype, shape }]) => [
+            name,
+            zeros(dtype, shape.map(staticSize)),
+          ]),
+        );
+        await run(feeds as HostTensors, results);
+        return Object.fromEntries(
+          Object.entries(results).map(([name, tensor]) => [
+            name,
+            { ...tensor, dims: tensor.shape, dispose: () => {} },
+          ]),
+        );
+      },
+      release,
+    };
+  },
+  upload: async (tensor) => ({ ...tensor, dims: tensor.shape, dispose: () => {} }),
+  download: async (tensor) => (tensor as unknown as { data: Float32Array }).data,
+  release: async () => {},
+};
+
+/** What a run may be beside its model. */
+interface Special {
+  /** Records that are learned from. */
+  readonly learned?: number;
+  /** The share of the network that the first steps train. */
+  readonly subnetworks?: number;
+  /** What each rank computes on. */
+  readonly device?: DeviceEngine;
+}
+
 /** A run on all records of a kind but the last few, which are for validation and fill no batch. */
 async function trained(
   model: ModelConfig,
   { block }: RealRecords,
   ranks: Ranks = alone,
-  learned = block.count - 5,
+  { learned = block.count - 5, subnetworks, device }: Special = {},
 ) {
   const training = {
     batch_size: BATCH,
@@ -55,9 +100,18 @@ async function trained(
   const records = Array.from({ length: block.count }, (_, i) => i);
   const build = (tokens: number) => pretrainingGraphFor(model, partSize(BATCH, ranks), tokens, ranks);
   const restart = restartStep(model, STEPS);
-  const trainer = new Trainer(
-    engine,
-    { build, weightDecay: 0.01, clipNorm: 0.5, ranks, restarts: restart !== undefined },
+  const trainer = trainerOn(
+    { ...engine, device },
+    {
+      build,
+      weightDecay: 0.01,
+      clipNorm: 0.5,
+      ranks,
+      restarts: restart !== undefined,
+      ...(subnetworks && {
+        substitute: subnetworksOf(model, { ...training, subnetworks }, partSize(BATCH, ranks), ranks),
+      }),
+    },
     buckets[0],
   );
   trainer.begin(initializeParameters(trainer.layout, 3));
@@ -86,8 +140,8 @@ async function trained(
   return { ...result, state: { parameters, firstMoment, secondMoment, average } };
 }
 
-const together = (size: number, ...[model, records, , learned]: Parameters<typeof trained>) =>
-  Promise.all(ranksHere(size).map((ranks) => trained(model, records, ranks, learned)));
+const together = (size: number, model: ModelConfig, records: RealRecords, special?: Special) =>
+  Promise.all(ranksHere(size).map((ranks) => trained(model, records, ranks, special)));
 
 const claim = (kind: ObjectiveKind, records: RealRecords, more?: ObjectiveOptions) => {
   const model = smallModel(records.tokenizer.spec, kind, more);
@@ -166,14 +220,63 @@ describe('ranks, each with a part of every batch, learn what one process does', 
     }
   });
 
+  it.each<[ObjectiveKind, Kind]>([
+    ['sma', 'fields'],
+    ['byol', 'discrete'],
+  ])('%s on %s tokens with a device each', async (kind, tokens) => {
+    const records = real[tokens];
+    const model = smallModel(records.tokenizer.spec, kind);
+    const whole = await trained(model, records);
+    const ranks = await together(2, model, records, { device: deviceHere });
+    expectGradient(ranks, whole.first);
+    for (const { losses, valid, state } of ranks) {
+      for (const [i, loss] of losses.entries()) expectClose(loss, whole.losses[i]);
+      expectClose(valid.val_loss, whole.valid.val_loss);
+      expect(state).toEqual(ranks[0].state);
+    }
+  });
+
+  // simclr shares the rows of a batch, which a part of the network has computed as well.
+  it.each<ObjectiveKind>(['random-masking', 'simclr'])(
+    '%s where the first steps train a part of the network',
+    async (kind) => {
+      const records = real.fields;
+      const small = smallModel(records.tokenizer.spec, kind, {}, 'transformer');
+      const model = { ...small, encoder: { ...small.encoder, layers: 3 } };
+      const special = { subnetworks: 0.5 };
+      const whole = await trained(model, records, alone, special);
+      const ranks = await together(2, model, records, special);
+      expectGradient(ranks, whole.first);
+      for (const { losses, state } of ranks) {
+        for (const [i, loss] of losses.entries()) expectClose(loss, whole.losses[i]);
+        expect(state).toEqual(ranks[0].state);
+      }
+      const { losses } = await trained(model, records);
+      expect(Math.abs(losses[0] / whole.losses[0] - 1)).toBeGreaterThan(1e-4);
+    },
+  );
+
   it('where dropout drops, and where there are fewer records than a batch has rows, or ranks', async () => {
     const records = real.fields;
     const model = { ...smallModel(records.tokenizer.spec, 'random-masking'), dropout: { dropout: 0.2 } };
-    const whole = await trained(model, records, alone, 5);
+    const whole = await trained(model, records, alone, { learned: 5 });
     // Of eight rows the third rank has one that is a record, and the fourth none.
-    const [first] = await together(4, model, records, alone, 5);
+    const [first] = await together(4, model, records, { learned: 5 });
     for (const [i, loss] of first.losses.entries()) expectClose(loss, whole.losses[i]);
   });
+});
+
+it('a device that is not right at the first step is refused by its rank', async () => {
+  const records = real.fields;
+  const download: DeviceEngine['download'] = async (tensor) =>
+    (await deviceHere.download(tensor)).map((value) => 1.01 * value);
+  const device = { ...deviceHere, download };
+  const model = smallModel(records.tokenizer.spec, 'sma');
+  const ranks = ranksHere(2).map((one) => trained(model, records, one, { device }));
+  for (const { status, ...rest } of await Promise.allSettled(ranks)) {
+    expect(status).toBe('rejected');
+    expect(String((rest as PromiseRejectedResult).reason)).toContain('of the first step is');
+  }
 });
 
 describe('what ranks cannot divide', () => {

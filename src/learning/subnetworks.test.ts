@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { alone } from '../cluster/ranks.js';
 import type { EncoderPart } from '../encoders/encoder.js';
 import type { Engine, HostTensors } from '../engine/engine.js';
 import { nodeEngine } from '../engine/node.js';
@@ -195,7 +194,6 @@ describe('subnetworks', () => {
       'needs --encoder transformer of at least two layers',
     );
     expect(() => checkSubnetworks(of({}, { kind: 'byol' }))).toThrow('byol has a target network');
-    expect(() => checkSubnetworks(model, { ranks: { ...alone, size: 2 } })).toThrow('several ranks');
     expect(() => checkSubnetworks(model, { device: 'webgpu' })).toThrow('training.device is webgpu');
   });
 });

@@ -12,6 +12,7 @@ import { encoderNamed } from '../encoders/index.js';
 import type { HostTensors } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { productOperations } from '../graph/operations.js';
+import { sharedBy } from '../objectives/whole-batch.js';
 import { permutation, random } from '../tensor/random.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import { batchShape, type ModelConfig, objectiveOf, pretrainingGraph } from './model.js';
@@ -26,16 +27,8 @@ const stages = (first: number): readonly number[] => [first, (1 + first) / 2, 1]
 export const shareAt = (step: number, steps: number, first: number): number =>
   stages(first)[Math.min(2, Math.floor((3 * step) / steps))];
 
-/** Throws InputError for a model that has no parts, for a device, whose parameters the host does not see, and for several ranks. */
-export function checkSubnetworks(
-  model: ModelConfig,
-  { device, ranks }: { device?: string; ranks?: Ranks } = {},
-): void {
-  if (ranks && ranks.size > 1) {
-    throw new InputError(
-      'training.subnetworks: several ranks train the whole network; leave it out, or start one process alone',
-    );
-  }
+/** Throws InputError for a model that has no parts, and for a device, whose parameters the host does not see. */
+export function checkSubnetworks(model: ModelConfig, { device }: { device?: string } = {}): void {
   if (device !== undefined && device !== 'cpu') {
     throw new InputError(
       `training.subnetworks: parts are taken on the host, and training.device is ${device}; leave out one of them`,
@@ -95,9 +88,15 @@ const AXES: Readonly<Record<string, { readonly axis: 0 | 1; readonly of: 'heads'
 };
 
 /**
- * A drawn part of the network in the place of the whole, on batches of `size` records.
+ * A drawn part of the network in the place of the whole, on batches of `size` records, of several ranks for each.
  */
-export function substituteOf(model: ModelConfig, part: EncoderPart, drawn: Drawn, size: number): Substitute {
+export function substituteOf(
+  model: ModelConfig,
+  part: EncoderPart,
+  drawn: Drawn,
+  size: number,
+  ranks?: Ranks,
+): Substitute {
   const { heads, widening, width } = model.encoder;
   const sizes = { heads, hidden: widening * width };
   const sliceOf = (name: string, whole: HostTensors): Slice => {
@@ -118,7 +117,7 @@ export function substituteOf(model: ModelConfig, part: EncoderPart, drawn: Drawn
   };
   return {
     key: `part ${part.layers} ${part.heads} ${part.hidden}`,
-    build: (tokens) => partGraph(model, part, size, tokens),
+    build: (tokens) => partGraph(model, part, size, tokens, ranks),
     take: (whole) =>
       Object.fromEntries(
         partNames(whole, part).map((name) => {
@@ -136,10 +135,24 @@ export function substituteOf(model: ModelConfig, part: EncoderPart, drawn: Drawn
 }
 
 /** The graph of a part, which is never evaluated. */
-function partGraph(model: ModelConfig, part: EncoderPart, size: number, tokens: number): TrainableGraph {
+function partGraph(
+  model: ModelConfig,
+  part: EncoderPart,
+  size: number,
+  tokens: number,
+  ranks?: Ranks,
+): TrainableGraph {
   const shape = batchShape(model, size, tokens);
-  const { loss, weight, metrics = {}, parameters } = pretrainingGraph(model, shape, { part });
-  return { loss, weight, metrics, parameters, evaluation: {} };
+  const { shared, ...outputs } = pretrainingGraph(model, shape, { part, ranks });
+  const { loss, weight, metrics = {}, parameters } = outputs;
+  return {
+    loss,
+    weight,
+    metrics,
+    parameters,
+    shared: sharedBy([loss, weight, ...Object.values(metrics)], shared),
+    evaluation: {},
+  };
 }
 
 /** The rows and columns of a slice. */
@@ -204,17 +217,18 @@ export function savedOperations(
   return stages(subnetworks).reduce((sum, share) => sum + (1 - operations(share) / whole) / 3, 0);
 }
 
-/** What each step of a run, counted from 1, trains instead of the whole network, if anything. */
+/** What each step of a run, counted from 1, trains instead of the whole network, if anything: of several ranks the same at each. */
 export function subnetworksOf(
   model: ModelConfig,
   { subnetworks, steps, seed }: SubnetworkSettings,
   size: number,
+  ranks?: Ranks,
 ): (step: number) => Substitute | undefined {
   const { encoder } = model;
   return (step) => {
     const share = shareAt(step - 1, steps, subnetworks);
     if (share === 1) return undefined;
     const part = encoderNamed(encoder.kind).partOf!(encoder, share)!;
-    return substituteOf(model, part, drawPart(model, part, seed, step), size);
+    return substituteOf(model, part, drawPart(model, part, seed, step), size, ranks);
   };
 }

@@ -361,14 +361,16 @@ export class Trainer {
     feeds: HostTensors,
   ): ReturnType<Trainer['gradient']> {
     const graph = this.graph(tokens, key, build);
+    const own = { ...take(this.parameters), ...feeds };
+    const { all, milliseconds } = await this.withAllRows(`${key} gradient`, tokens, own, graph.shared);
     const { executable, results } = await this.compile(`${key} gradient ${tokens}`, () =>
       this.gradientOf(graph),
     );
-    await executable.run({ ...take(this.parameters), ...feeds }, results);
+    await executable.run(all, results);
     this.state.gradient.fill(0);
     const named = graph.parameters.map(({ name }) => [name, results[gradientName(name)]]);
     give(Object.fromEntries(named), parameterViews(this.layout, this.state.gradient));
-    return { ...this.cameWith(graph, results), summed: 0 };
+    return { ...this.cameWith(graph, results), summed: milliseconds };
   }
 
   /** The program that gives loss and gradient, of several ranks the gradient times the weight. */

@@ -130,9 +130,12 @@ export async function runPretraining(
   };
   const lost = async ({ message, cause }: DeviceLost): Promise<LacunaError> => {
     const kept =
-      fetched.step > start.step && isFiniteState(trainer)
-        ? `what was learned until step ${fetched.step}, the last that was brought back, is kept in ${await write(fetched)}`
-        : `nothing was brought back since step ${start.step}`;
+      // Of several ranks the others may still have their devices, and wait for this one.
+      ranks.size > 1
+        ? 'the last checkpoint is kept'
+        : fetched.step > start.step && isFiniteState(trainer)
+          ? `what was learned until step ${fetched.step}, the last that was brought back, is kept in ${await write(fetched)}`
+          : `nothing was brought back since step ${start.step}`;
     return new LacunaError(`step ${at.step + 1}: ${message}; ${kept}; go on with --resume`, { cause });
   };
 

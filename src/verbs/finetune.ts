@@ -18,7 +18,7 @@ import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { encoderNetwork, LabelledTrainer } from '../finetuning/labelled-training.js';
 import type { Start } from '../finetuning/train-to-best.js';
-import { checkPartSize, partSize, refuseDevice, refuseMoments } from '../learning/batch-parts.js';
+import { checkPartSize, partSize, refuseChoice, refuseMoments } from '../learning/batch-parts.js';
 import { encoderWork } from '../learning/model.js';
 import type { SharedHooks } from '../learning/progress-event.js';
 import { stepReporter } from '../learning/step-reporter.js';
@@ -135,7 +135,7 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
     settings: resolveFinetuning(config, records(0).counts.train),
   }));
   for (const { settings } of trainings) checkPartSize('finetune.batch_size', settings.batchSize, ranks);
-  refuseDevice('finetune.device', config.device, ranks);
+  refuseChoice('finetune.device', config.device, ranks);
   onEvent({
     type: 'info',
     message:

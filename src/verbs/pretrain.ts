@@ -22,7 +22,7 @@ import { holdFolder } from '../files/hold-folder.js';
 import { list } from '../files/manifest.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { unfitLearningRate } from '../learning/adamw.js';
-import { partSize, refuseDevice } from '../learning/batch-parts.js';
+import { partSize, refuseChoice } from '../learning/batch-parts.js';
 import { marginalPrediction } from '../learning/marginal.js';
 import { encoderWork, objectiveOf, restartStep } from '../learning/model.js';
 import { monitoredRecords } from '../learning/monitors.js';
@@ -153,7 +153,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
   const before = earlier === undefined ? undefined : await readLearnedRecords(earlier);
   // What a run goes on from may not tell what it learned from; then this one cannot either.
   const learned =
-    earlier === undefined || before !== undefined ? new LearnedRecordsWriter(before) : undefined;
+    writes && (earlier === undefined || before !== undefined) ? new LearnedRecordsWriter(before) : undefined;
   const unassigned = new UnassignedRecords(plan.rule.column);
   // A tokenizer that is fitted on this file knows it; that of another run may not.
   const unknown = origin && new UnknownValues(path, onUnknown, onBadRecord);
@@ -218,11 +218,11 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
   if (unfit) warn(unfit);
   const buckets = bucketsFor(block, validation, spec, inMemory && rewrite === undefined);
   const size = partSize(training.batch_size, ranks);
-  refuseDevice('training.device', training.device, ranks);
+  refuseChoice('training.device', training.device, ranks);
   const { subnetworks } = training;
   const evolving = subnetworks === undefined ? undefined : await import('../learning/subnetworks.js');
   if (evolving && subnetworks !== undefined) {
-    evolving.checkSubnetworks(model, { device: training.device, ranks });
+    evolving.checkSubnetworks(model, { device: training.device });
     const saved = evolving.savedOperations(model, { subnetworks }, size, buckets[buckets.length - 1]);
     emit({
       type: 'info',
@@ -249,11 +249,11 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
     ranks,
     ...(evolving &&
       subnetworks !== undefined && {
-        substitute: evolving.subnetworksOf(model, { ...training, subnetworks }, size),
+        substitute: evolving.subnetworksOf(model, { ...training, subnetworks }, size, ranks),
       }),
   };
   const trainer = engine.device
-    ? (await import('../learning/device-trainer.js')).trainerOn(engine, trainerOptions, buckets[0])
+    ? (await import('../learning/trainer-on.js')).trainerOn(engine, trainerOptions, buckets[0])
     : new Trainer(engine, trainerOptions, buckets[0]);
 
   try {
