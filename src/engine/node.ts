@@ -1,5 +1,4 @@
 /** Programs on onnxruntime-node, CPU provider. */
-import { readFileSync } from 'node:fs';
 import { availableParallelism, cpus, totalmem } from 'node:os';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { launchedBy } from '../cluster/launcher.js';
@@ -97,14 +96,5 @@ export async function nodeEngine(options: EngineOptions): Promise<Engine> {
   };
 }
 
-/** Bytes of the machine, or of the control group that this process is in (version 2), where that is less. */
-function machineMemory(): number {
-  try {
-    return Math.min(
-      totalmem(),
-      Number.parseInt(readFileSync('/sys/fs/cgroup/memory.max', 'utf8'), 10) || Infinity,
-    );
-  } catch {
-    return totalmem();
-  }
-}
+/** Bytes of the machine, or of the control group that this process is in, such as a job's, where that is less. */
+const machineMemory = (): number => Math.min(totalmem(), process.constrainedMemory() || Infinity);
