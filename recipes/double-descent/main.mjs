@@ -3,10 +3,20 @@ import { hostTensor } from 'lacuna/engine';
 import { constant, input, matmul, mean, multiply, relu, subtract, sum } from 'lacuna/graph';
 import { linear } from 'lacuna/layers';
 import { random } from 'lacuna/learning';
-import { PALETTE } from '../../dist/report/charts.js';
 import { linePanel } from '../../dist/report/line-panel.js';
 import { markdownTable } from '../../speed/table.mjs';
-import { digits, evaluate, fixed, interval, keptResults, point, studyOptions, train, writeFigure } from '../study.mjs';
+import {
+  digits,
+  evaluate,
+  fixed,
+  interval,
+  keptResults,
+  line,
+  point,
+  studyOptions,
+  train,
+  writeFigure,
+} from '../study.mjs';
 import { leastSquares, plainProduct } from './min-norm.mjs';
 
 const { out, seeds, quick } = studyOptions(
@@ -41,7 +51,9 @@ function drawRows(/** @type {number} */ seed) {
   const centre = new Float64Array(pixels);
   for (let i = 0; i < rows * pixels; i++) centre[i % pixels] += all.pixels[i] / rows;
   const x = all.pixels.map((value, i) => value - centre[i % pixels]);
-  const deviation = Math.sqrt(x.slice(0, rows * pixels).reduce((total, value) => total + value ** 2, 0) / (rows * pixels));
+  const deviation = Math.sqrt(
+    x.slice(0, rows * pixels).reduce((total, value) => total + value ** 2, 0) / (rows * pixels),
+  );
   const noisy = all.labels.map((label, i) =>
     i < 2 * rows && source.uniform() < wrong ? (label + 1 + source.integer(CLASSES - 1)) % CLASSES : label,
   );
@@ -50,8 +62,9 @@ function drawRows(/** @type {number} */ seed) {
 
 /** Labels as numbers float64[rows, CLASSES]: 1 for the class, less the share of a class. */
 const oneHot = (/** @type {Int32Array} */ labels) =>
-  Float64Array.from({ length: labels.length * CLASSES }, (_, i) =>
-    (labels[Math.floor(i / CLASSES)] === i % CLASSES ? 1 : 0) - 1 / CLASSES,
+  Float64Array.from(
+    { length: labels.length * CLASSES },
+    (_, i) => (labels[Math.floor(i / CLASSES)] === i % CLASSES ? 1 : 0) - 1 / CLASSES,
   );
 
 /** The share of rows whose largest output is not their label, and the squared error summed over classes. */
@@ -77,14 +90,23 @@ async function randomFeatures(/** @type {number} */ seed) {
   const source = random(seed, 'features');
   const directions = Float32Array.from({ length: pixels * most }, () => source.normal() / Math.sqrt(pixels));
   const features = relu(
-    matmul(constant(hostTensor('float32', [count, pixels], x)), constant(hostTensor('float32', [pixels, most], directions))),
+    matmul(
+      constant(hostTensor('float32', [count, pixels], x)),
+      constant(hostTensor('float32', [pixels, most], directions)),
+    ),
   );
   const data = /** @type {Float32Array} */ ((await evaluate('features', { features }, {})).features.data);
   /** The first features of rows `from` to before `to`, kind by kind in turn. */
-  const part = (/** @type {number} */ from, /** @type {number} */ to, /** @type {number} */ width, /** @type {readonly number[]} */ scales) => {
+  const part = (
+    /** @type {number} */ from,
+    /** @type {number} */ to,
+    /** @type {number} */ width,
+    /** @type {readonly number[]} */ scales,
+  ) => {
     const taken = new Float64Array((to - from) * width);
     for (let i = from; i < to; i++)
-      for (let j = 0; j < width; j++) taken[(i - from) * width + j] = data[i * most + j] * scales[j % scales.length];
+      for (let j = 0; j < width; j++)
+        taken[(i - from) * width + j] = data[i * most + j] * scales[j % scales.length];
     return taken;
   };
   const found = [];
@@ -92,7 +114,8 @@ async function randomFeatures(/** @type {number} */ seed) {
     for (const [name, scales] of Object.entries(kinds)) {
       const features = part(0, rows, width, scales);
       const test = part(2 * rows, count, width, scales);
-      const score = (/** @type {Float64Array} */ weights) => errorsOf(plainProduct(test, weights, tested), labels.subarray(2 * rows));
+      const score = (/** @type {Float64Array} */ weights) =>
+        errorsOf(plainProduct(test, weights, tested), labels.subarray(2 * rows));
       const fit = leastSquares(features, oneHot(noisy.subarray(0, rows)), rows);
       const train = errorsOf(plainProduct(features, fit.weights, rows), noisy.subarray(0, rows));
       const own = { width, kinds: name, train, wrong: score(fit.weights) };
@@ -104,7 +127,10 @@ async function randomFeatures(/** @type {number} */ seed) {
       const valid = part(rows, 2 * rows, width, scales);
       const ridges = penalties.map((penalty) => {
         const weights = fit.ridge(penalty * fit.size);
-        return { weights, squared: errorsOf(plainProduct(valid, weights, rows), noisy.subarray(rows, 2 * rows)).squared };
+        return {
+          weights,
+          squared: errorsOf(plainProduct(valid, weights, rows), noisy.subarray(rows, 2 * rows)).squared,
+        };
       });
       const best = ridges.reduce((a, b) => (b.squared < a.squared ? b : a));
       found.push({ ...own, right, ridge: score(best.weights) });
@@ -119,7 +145,9 @@ async function network(/** @type {number} */ count, /** @type {number} */ seed) 
   const outputs = (/** @type {import('lacuna/graph').Value} */ rows) =>
     linear('output', relu(linear('hidden', rows, count)), CLASSES);
   const given = input('rows', 'float32', [rows, pixels]);
-  const targets = constant(hostTensor('float32', [rows, CLASSES], Float32Array.from(oneHot(noisy.subarray(0, rows)))));
+  const targets = constant(
+    hostTensor('float32', [rows, CLASSES], Float32Array.from(oneHot(noisy.subarray(0, rows)))),
+  );
   const error = subtract(outputs(given), targets);
   const loss = mean(sum(multiply(error, error), [1]), [0]);
   const feeds = { rows: hostTensor('float32', [rows, pixels], x.slice(0, rows * pixels)) };
@@ -135,7 +163,8 @@ async function network(/** @type {number} */ count, /** @type {number} */ seed) 
 
 /** @type {Awaited<ReturnType<typeof randomFeatures>>[]} */
 const bySeed = [];
-for (let seed = 0; seed < seeds; seed++) bySeed.push(await kept(`random features, seed ${seed}`, () => randomFeatures(seed)));
+for (let seed = 0; seed < seeds; seed++)
+  bySeed.push(await kept(`random features, seed ${seed}`, () => randomFeatures(seed)));
 
 /** @param {string} name @param {number} width @param {'wrong' | 'right' | 'ridge' | 'train'} what */
 const regressions = (name, width, what) =>
@@ -144,12 +173,22 @@ const regressions = (name, width, what) =>
     return /** @type {{ missed: number, squared: number }} */ (/** @type {any} */ (one)[what]);
   });
 const missed = (/** @type {{ missed: number }[]} */ errors) => errors.map((error) => error.missed);
-const logSquared = (/** @type {{ squared: number }[]} */ errors) => errors.map(({ squared }) => Math.log10(squared));
+const logSquared = (/** @type {{ squared: number }[]} */ errors) =>
+  errors.map(({ squared }) => Math.log10(squared));
 
 console.log(`Random features, ${rows} records: share of the test that is wrong\n`);
 console.log(
   markdownTable([
-    ['features / records', 'training, wrong labels', 'test', 'squared error, log₁₀', 'labels all right', 'ridge', 'two kinds', 'three kinds'],
+    [
+      'features / records',
+      'training, wrong labels',
+      'test',
+      'squared error, log₁₀',
+      'labels all right',
+      'ridge',
+      'two kinds',
+      'three kinds',
+    ],
     ...widths.map((width, i) => [
       String(shares[i]),
       fixed(missed(regressions('one', width, 'train')).reduce((a, b) => a + b) / seeds),
@@ -168,7 +207,8 @@ const networks = [];
 for (const count of units) {
   /** @type {Awaited<ReturnType<typeof network>>[]} */
   const found = [];
-  for (let seed = 0; seed < seeds; seed++) found.push(await kept(`${count} units, seed ${seed}`, () => network(count, seed)));
+  for (let seed = 0; seed < seeds; seed++)
+    found.push(await kept(`${count} units, seed ${seed}`, () => network(count, seed)));
   networks.push({ count, found });
   const row = [
     String(count),
@@ -179,15 +219,12 @@ for (const count of units) {
     interval(logSquared(found.map(({ test }) => test))),
   ];
   if (count === units[0])
-    console.log('| units | parameters | / (records · classes) | training | test | squared error, log₁₀ |\n| --- | --- | --- | --- | --- | --- |');
+    console.log(
+      '| units | parameters | / (records · classes) | training | test | squared error, log₁₀ |\n| --- | --- | --- | --- | --- | --- |',
+    );
   console.log(`| ${row.join(' | ')} |`);
 }
 
-const line = (/** @type {string} */ label, /** @type {number} */ color, /** @type {ReturnType<typeof point>[]} */ points, frozen = false) => ({
-  label,
-  style: { color: PALETTE[color], frozen },
-  points,
-});
 const overShares = (/** @type {(width: number) => readonly number[]} */ values) =>
   widths.map((width, i) => point(shares[i], values(width)));
 const across = (/** @type {string} */ title, /** @type {readonly number[]} */ values) => ({
@@ -202,25 +239,72 @@ await writeFigure(
   [
     linePanel(
       [
-        line('a fifth wrong', 0, overShares((width) => missed(regressions('one', width, 'wrong')))),
-        line('all right', 2, overShares((width) => missed(regressions('one', width, 'right')))),
-        line('ridge', 1, overShares((width) => missed(regressions('one', width, 'ridge')))),
-        line('training', 0, overShares((width) => missed(regressions('one', width, 'train'))), true),
+        line(
+          'a fifth wrong',
+          0,
+          overShares((width) => missed(regressions('one', width, 'wrong'))),
+        ),
+        line(
+          'all right',
+          2,
+          overShares((width) => missed(regressions('one', width, 'right'))),
+        ),
+        line(
+          'ridge',
+          1,
+          overShares((width) => missed(regressions('one', width, 'ridge'))),
+        ),
+        line(
+          'training',
+          0,
+          overShares((width) => missed(regressions('one', width, 'train'))),
+          true,
+        ),
       ],
       { ...panel, title: 'Random features', x: features, y: 'share of digits that is wrong' },
     ),
     linePanel(
       [
-        line('one kind', 0, overShares((width) => logSquared(regressions('one', width, 'wrong')))),
-        line('two kinds', 1, overShares((width) => logSquared(regressions('two', width, 'wrong')))),
-        line('three kinds', 2, overShares((width) => logSquared(regressions('three', width, 'wrong')))),
+        line(
+          'one kind',
+          0,
+          overShares((width) => logSquared(regressions('one', width, 'wrong'))),
+        ),
+        line(
+          'two kinds',
+          1,
+          overShares((width) => logSquared(regressions('two', width, 'wrong'))),
+        ),
+        line(
+          'three kinds',
+          2,
+          overShares((width) => logSquared(regressions('three', width, 'wrong'))),
+        ),
       ],
-      { ...panel, title: 'Kinds of features of different scales', x: features, y: 'log₁₀ of the squared test error' },
+      {
+        ...panel,
+        title: 'Kinds of features of different scales',
+        x: features,
+        y: 'log₁₀ of the squared test error',
+      },
     ),
     linePanel(
       [
-        line('test', 0, networks.map(({ count, found }) => point(size(count) / (rows * CLASSES), missed(found.map(({ test }) => test))))),
-        line('training', 0, networks.map(({ count, found }) => point(size(count) / (rows * CLASSES), missed(found.map(({ train }) => train)))), true),
+        line(
+          'test',
+          0,
+          networks.map(({ count, found }) =>
+            point(size(count) / (rows * CLASSES), missed(found.map(({ test }) => test))),
+          ),
+        ),
+        line(
+          'training',
+          0,
+          networks.map(({ count, found }) =>
+            point(size(count) / (rows * CLASSES), missed(found.map(({ train }) => train))),
+          ),
+          true,
+        ),
       ],
       {
         ...panel,
@@ -230,7 +314,15 @@ await writeFigure(
       },
     ),
     linePanel(
-      [line('test', 0, networks.map(({ count, found }) => point(size(count) / (rows * CLASSES), logSquared(found.map(({ test }) => test)))))],
+      [
+        line(
+          'test',
+          0,
+          networks.map(({ count, found }) =>
+            point(size(count) / (rows * CLASSES), logSquared(found.map(({ test }) => test))),
+          ),
+        ),
+      ],
       {
         ...panel,
         title: 'The same, squared error',

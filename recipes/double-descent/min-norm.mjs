@@ -78,7 +78,11 @@ export function leastSquares(
 }
 
 /** float64[rows, columns] to float64[columns, rows]. */
-function transposed(/** @type {Float64Array} */ A, /** @type {number} */ rows, /** @type {number} */ columns) {
+function transposed(
+  /** @type {Float64Array} */ A,
+  /** @type {number} */ rows,
+  /** @type {number} */ columns,
+) {
   const T = new Float64Array(A.length);
   for (let i = 0; i < rows; i++) for (let j = 0; j < columns; j++) T[j * rows + i] = A[i * columns + j];
   return T;

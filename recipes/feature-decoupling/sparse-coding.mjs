@@ -3,7 +3,19 @@
  * views that each show some coordinates.
  */
 import { hostTensor } from 'lacuna/engine';
-import { add, constant, input, matmul, mean, multiply, negate, parameter, relu, reshape, subtract } from 'lacuna/graph';
+import {
+  add,
+  constant,
+  input,
+  matmul,
+  mean,
+  multiply,
+  negate,
+  parameter,
+  relu,
+  reshape,
+  subtract,
+} from 'lacuna/graph';
 import { contrastiveLoss } from 'lacuna/objectives';
 import { Matrix, solve } from 'ml-matrix';
 
@@ -38,7 +50,10 @@ export function drawRecords(
     return u < frequency ? (u < frequency / 2 ? -1 : 1) : 0;
   });
   const dense = Float32Array.from({ length: size * width }, () => noise * source.normal());
-  return { signs: hostTensor('float32', [size, atoms], signs), dense: hostTensor('float32', [size, width], dense) };
+  return {
+    signs: hostTensor('float32', [size, atoms], signs),
+    dense: hostTensor('float32', [size, width], dense),
+  };
 }
 
 /**
@@ -71,10 +86,7 @@ export function thresholdUnits(/** @type {Value} */ x, /** @type {Model} */ { wi
   const weights = parameter('weights', [width, units], { kind: 'normal', deviation: 1 / Math.sqrt(width) });
   const thresholds = parameter('thresholds', [units], { kind: 'constant', value: 0 });
   const reached = matmul(x, weights);
-  return subtract(
-    relu(subtract(reached, thresholds)),
-    relu(subtract(negate(reached), thresholds)),
-  );
+  return subtract(relu(subtract(reached, thresholds)), relu(subtract(negate(reached), thresholds)));
 }
 
 /** The records of `drawRecords`, float32[size, width]. */
@@ -84,7 +96,10 @@ export const recordsOf = (
   /** @type {Float32Array} */ dictionary,
 ) =>
   add(
-    matmul(input('signs', 'float32', [size, atoms]), constant(hostTensor('float32', [atoms, width], dictionary))),
+    matmul(
+      input('signs', 'float32', [size, atoms]),
+      constant(hostTensor('float32', [atoms, width], dictionary)),
+    ),
     input('dense', 'float32', [size, width]),
   );
 
@@ -113,13 +128,20 @@ export function explained(
 ) {
   const half = rows / 2;
   const matrix = (/** @type {Float32Array} */ values, /** @type {number} */ from) =>
-    Matrix.from1DArray(half, values.length / rows, values.subarray((from * values.length) / rows, ((from + half) * values.length) / rows));
+    Matrix.from1DArray(
+      half,
+      values.length / rows,
+      values.subarray((from * values.length) / rows, ((from + half) * values.length) / rows),
+    );
   const X = matrix(features, 0);
   const means = X.mean('column');
   X.subRowVector(means);
   const gram = X.transpose().mmul(X);
   // A unit that never answers has no variance: so small a penalty changes nothing but that.
-  const weights = solve(gram.add(Matrix.eye(gram.rows, gram.rows).mul(1e-6 * (gram.trace() / gram.rows) + 1e-12)), X.transpose().mmul(matrix(targets, 0)));
+  const weights = solve(
+    gram.add(Matrix.eye(gram.rows, gram.rows).mul(1e-6 * (gram.trace() / gram.rows) + 1e-12)),
+    X.transpose().mmul(matrix(targets, 0)),
+  );
   const predicted = matrix(features, half).subRowVector(means).mmul(weights);
   const truth = matrix(targets, half);
   const offsets = matrix(targets, 0).mean('column');
@@ -132,6 +154,28 @@ export function explained(
     }
     return Math.max(0, 1 - left / whole);
   });
+}
+
+/** The share of the variance of all features float32[rows, n] together that a line through `causes` float32[rows, m] explains. */
+export function sharedVariance(
+  /** @type {Float32Array} */ features,
+  /** @type {Float32Array} */ causes,
+  /** @type {number} */ rows,
+) {
+  const shares = explained(causes, features, rows);
+  const columns = shares.length;
+  let [part, whole] = [0, 0];
+  for (let k = 0; k < columns; k++) {
+    let [total, squares] = [0, 0];
+    for (let i = 0; i < rows; i++) {
+      total += features[i * columns + k];
+      squares += features[i * columns + k] ** 2;
+    }
+    const variance = squares - total ** 2 / rows;
+    part += shares[k] * variance;
+    whole += variance;
+  }
+  return part / whole;
 }
 
 /** Of each unit's weights float32[width, units], the share of the squared length within the span of the atoms, and along the nearest atom. */

@@ -31,14 +31,28 @@ import { Matrix, solve } from 'ml-matrix';
  * and target float32[size, 1, 1]. `axes` float32[d, d] has the eigenvectors of Λ in its rows, `variances` their eigenvalues;
  * `noise` is the deviation of ε. The input `scale` float32[size, 1, 1] multiplies all x of a prompt.
  */
-export function promptGraph(/** @type {Prompts} */ { size, examples, axes, variances, queryVariances = variances, noise }) {
+export function promptGraph(
+  /** @type {Prompts} */ { size, examples, axes, variances, queryVariances = variances, noise },
+) {
   const d = variances.length;
   const factor = (/** @type {readonly number[]} */ of) =>
-    constant(hostTensor('float32', [d, d], axes.map((value, i) => value * Math.sqrt(of[Math.floor(i / d)]))));
+    constant(
+      hostTensor(
+        'float32',
+        [d, d],
+        axes.map((value, i) => value * Math.sqrt(of[Math.floor(i / d)])),
+      ),
+    );
   const scale = input('scale', 'float32', [size, 1, 1]);
   const task = input('task', 'float32', [size, d, 1]);
-  const x = multiply(matmul(input('white-examples', 'float32', [size, examples, d]), factor(variances)), scale);
-  const query = multiply(matmul(input('white-query', 'float32', [size, 1, d]), factor(queryVariances)), scale);
+  const x = multiply(
+    matmul(input('white-examples', 'float32', [size, examples, d]), factor(variances)),
+    scale,
+  );
+  const query = multiply(
+    matmul(input('white-query', 'float32', [size, 1, d]), factor(queryVariances)),
+    scale,
+  );
   const y = add(matmul(x, task), multiply(input('noise', 'float32', [size, examples, 1]), scalar(noise)));
   return { x, y, query, target: matmul(query, task) };
 }
@@ -61,7 +75,11 @@ export function drawPrompts(
       Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => deviation * source.normal()),
     );
   return {
-    scale: hostTensor('float32', [size, 1, 1], Float32Array.from({ length: size }, () => scale(source))),
+    scale: hostTensor(
+      'float32',
+      [size, 1, 1],
+      Float32Array.from({ length: size }, () => scale(source)),
+    ),
     task: normal([size, d, 1], taskDeviation),
     'white-examples': normal([size, examples, d]),
     'white-query': normal([size, 1, d]),
@@ -76,7 +94,10 @@ export function drawPrompts(
 export function linearAttention(/** @type {{ x: Value, y: Value, query: Value }} */ { x, y, query }) {
   const [size, examples, d] = /** @type {number[]} */ (x.shape);
   const tokens = concatenate(
-    [concatenate([x, y], 2), concatenate([query, constant(hostTensor('float32', [size, 1, 1], new Float32Array(size)))], 2)],
+    [
+      concatenate([x, y], 2),
+      concatenate([query, constant(hostTensor('float32', [size, 1, 1], new Float32Array(size)))], 2),
+    ],
     1,
   );
   const initializer = /** @type {const} */ ({ kind: 'normal', deviation: 0.1 });
@@ -172,7 +193,10 @@ export function stepError(
   const { variances, noise } = problem;
   const query = queryVariances ?? variances;
   const squares = second({ ...problem, noise: noise / taskDeviation });
-  const error = variances.reduce((sum, v, i) => sum + query[i] * (1 - 2 * beta[i] * v + beta[i] ** 2 * squares[i]), 0);
+  const error = variances.reduce(
+    (sum, v, i) => sum + query[i] * (1 - 2 * beta[i] * v + beta[i] ** 2 * squares[i]),
+    0,
+  );
   return error / query.reduce((a, b) => a + b);
 }
 
@@ -210,5 +234,8 @@ export function randomAxes(/** @type {number} */ d, /** @type {Random} */ source
 export const alongAxes = (/** @type {readonly number[]} */ beta, /** @type {Float32Array} */ axes) =>
   Array.from({ length: beta.length ** 2 }, (_, at) => {
     const [i, j] = [Math.floor(at / beta.length), at % beta.length];
-    return beta.reduce((sum, value, k) => sum + value * axes[k * beta.length + i] * axes[k * beta.length + j], 0);
+    return beta.reduce(
+      (sum, value, k) => sum + value * axes[k * beta.length + i] * axes[k * beta.length + j],
+      0,
+    );
   });

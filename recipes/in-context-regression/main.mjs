@@ -4,7 +4,17 @@ import { PALETTE } from '../../dist/report/charts.js';
 import { linePanel } from '../../dist/report/line-panel.js';
 import { heading } from '../../dist/report/panel.js';
 import { markdownTable } from '../../speed/table.mjs';
-import { evaluate, fixed, interval, keptResults, number, point, studyOptions, train, writeFigure } from '../study.mjs';
+import {
+  evaluate,
+  fixed,
+  interval,
+  keptResults,
+  line,
+  point,
+  studyOptions,
+  train,
+  writeFigure,
+} from '../study.mjs';
 import {
   alongAxes,
   bestPreconditioner,
@@ -46,10 +56,17 @@ const problem = { variances, examples, noise };
 const kept = await keptResults(out, settings);
 const axes = randomAxes(d, random(0, 'axes'));
 /** Means of c² and c³ for the variance c = scale², whose logarithm is drawn evenly from −2 log WIDEST to 2 log WIDEST. */
-const moment = (/** @type {number} */ k) => (WIDEST ** (2 * k) - WIDEST ** (-2 * k)) / (4 * k * Math.log(WIDEST));
-const anyScale = (/** @type {import('lacuna/learning').Random} */ { uniform }) => WIDEST ** (2 * uniform() - 1);
+const moment = (/** @type {number} */ k) =>
+  (WIDEST ** (2 * k) - WIDEST ** (-2 * k)) / (4 * k * Math.log(WIDEST));
+const anyScale = (/** @type {import('lacuna/learning').Random} */ { uniform }) =>
+  WIDEST ** (2 * uniform() - 1);
 const layers = {
-  fixed: { trainedOn: 'inputs of one scale', scale: () => 1, beta: bestPreconditioner(problem), drawn: false },
+  fixed: {
+    trainedOn: 'inputs of one scale',
+    scale: () => 1,
+    beta: bestPreconditioner(problem),
+    drawn: false,
+  },
   varied: {
     trainedOn: 'inputs of many scales',
     scale: anyScale,
@@ -75,9 +92,14 @@ async function trainLayer(/** @type {keyof typeof layers} */ name, /** @type {nu
     seed,
     start: layers[name].drawn ? {} : structuredStart(d, random(seed, 'start')),
     feeds: (step) =>
-      drawPrompts({ size: batch, examples, d, scale: layers[name].scale }, random(seed, `${name} prompts`, step)),
+      drawPrompts(
+        { size: batch, examples, d, scale: layers[name].scale },
+        random(seed, `${name} prompts`, step),
+      ),
   });
-  return Object.fromEntries(Object.entries(trained).map(([key, { data }]) => [key, Array.from(/** @type {Float32Array} */ (data))]));
+  return Object.fromEntries(
+    Object.entries(trained).map(([key, { data }]) => [key, Array.from(/** @type {Float32Array} */ (data))]),
+  );
 }
 
 /** @typedef {{ examples: number, scale?: number, taskDeviation?: number, variances?: readonly number[], queryVariances?: readonly number[] }} Case */
@@ -140,17 +162,19 @@ for (const [name, { trainedOn, beta }] of Object.entries(layers)) {
     readLayer(Float32Array.from(matrices['key-query']), Float32Array.from(matrices['projection-value']), d),
   );
   learned[name] = found.map(({ B }) => B);
-  const differences = found.map(({ B }) => Math.hypot(...B.map((value, i) => value - theory[i])) / Math.hypot(...theory));
+  const differences = found.map(
+    ({ B }) => Math.hypot(...B.map((value, i) => value - theory[i])) / Math.hypot(...theory),
+  );
   const tests = await ofSeeds(`${name} layer, ${examples} examples`, (seed) =>
     testLayer(trained[name][seed], { examples }, seed),
   );
-  const each = (/** @type {readonly number[]} */ values) => values.map((value) => number(value)).join(', ');
+  const each = (/** @type {readonly number[]} */ values) => values.map((value) => fixed(value)).join(', ');
   read.push([
     trainedOn,
     each(differences),
     each(found.map(({ elsewhere }) => Math.max(...elsewhere))),
     each(tests.map(({ layer }) => layer)),
-    number(stepError(beta, problem)),
+    fixed(stepError(beta, problem)),
   ]);
 }
 console.log(
@@ -212,7 +236,10 @@ for (const [name, shift] of shifts) {
   ]);
 }
 console.log(
-  markdownTable([['shift', 'layer', 'preconditioned step, theory', 'plain step, theory', 'ridge'], ...shifted]),
+  markdownTable([
+    ['shift', 'layer', 'preconditioned step, theory', 'plain step, theory', 'ridge'],
+    ...shifted,
+  ]),
 );
 
 console.log(`\nAll inputs multiplied, prompts of ${LONG} examples\n`);
@@ -228,7 +255,12 @@ for (const scale of scales) {
     errors.ridge = found.map((one) => one.ridge);
   }
   const tested = { ...problem, examples: LONG, variances: variances.map((v) => v * scale ** 2) };
-  byScale.push({ scale, errors, theory: stepError(layers.fixed.beta, tested), wide: stepError(layers.varied.beta, tested) });
+  byScale.push({
+    scale,
+    errors,
+    theory: stepError(layers.fixed.beta, tested),
+    wide: stepError(layers.varied.beta, tested),
+  });
 }
 console.log(
   markdownTable([
@@ -245,7 +277,11 @@ console.log(
 );
 
 /** A square of numbers, coloured. */
-const matrixPanel = (/** @type {string} */ title, /** @type {string} */ subtitle, /** @type {readonly number[]} */ values) => {
+const matrixPanel = (
+  /** @type {string} */ title,
+  /** @type {string} */ subtitle,
+  /** @type {readonly number[]} */ values,
+) => {
   const cells = {
     x: { field: 'column', type: 'ordinal', axis: null },
     y: { field: 'row', type: 'ordinal', axis: null },
@@ -263,7 +299,13 @@ const matrixPanel = (/** @type {string} */ title, /** @type {string} */ subtitle
     width: 330,
     height: 260,
     data: {
-      values: values.map((value, i) => ({ row: Math.floor(i / d), column: i % d, value, text: fixed(value).slice(0, -1), shade: shade(value) })),
+      values: values.map((value, i) => ({
+        row: Math.floor(i / d),
+        column: i % d,
+        value,
+        text: fixed(value).slice(0, -1),
+        shade: shade(value),
+      })),
     },
     layer: [
       {
@@ -277,12 +319,10 @@ const matrixPanel = (/** @type {string} */ title, /** @type {string} */ subtitle
     ],
   };
 };
-const line = (/** @type {string} */ label, /** @type {number} */ color, /** @type {ReturnType<typeof point>[]} */ points, frozen = false) => ({
-  label,
-  style: { color: PALETTE[color], frozen },
-  points,
-});
-const meanB = Array.from({ length: d * d }, (_, i) => learned.fixed.reduce((sum, B) => sum + B[i], 0) / seeds);
+const meanB = Array.from(
+  { length: d * d },
+  (_, i) => learned.fixed.reduce((sum, B) => sum + B[i], 0) / seeds,
+);
 const logarithmic = (/** @type {string} */ title, /** @type {readonly number[]} */ values) => ({
   title,
   scale: { type: 'log', nice: false },
@@ -295,10 +335,28 @@ await writeFigure(
     matrixPanel('What it should learn', 'B of the theory', alongAxes(layers.fixed.beta, axes)),
     linePanel(
       [
-        line('layer', 0, byLength.map((row) => point(row.length, row.layer))),
-        line('its theory', 0, byLength.map((row) => point(row.length, [row.theory])), true),
-        line('plain step', 1, byLength.map((row) => point(row.length, [row.plain])), true),
-        line('ridge', 2, byLength.map((row) => point(row.length, row.ridge))),
+        line(
+          'layer',
+          0,
+          byLength.map((row) => point(row.length, row.layer)),
+        ),
+        line(
+          'its theory',
+          0,
+          byLength.map((row) => point(row.length, [row.theory])),
+          true,
+        ),
+        line(
+          'plain step',
+          1,
+          byLength.map((row) => point(row.length, [row.plain])),
+          true,
+        ),
+        line(
+          'ridge',
+          2,
+          byLength.map((row) => point(row.length, row.ridge)),
+        ),
       ],
       {
         title: 'More examples than in training',
@@ -310,9 +368,36 @@ await writeFigure(
     ),
     linePanel(
       [
-        line('layer', 0, byScale.map(({ scale, errors }) => point(scale, errors.fixed.map((error) => Math.log10(error))))),
-        line('many scales', 3, byScale.map(({ scale, errors }) => point(scale, errors.varied.map((error) => Math.log10(error))))),
-        line('ridge', 2, byScale.map(({ scale, errors }) => point(scale, errors.ridge.map((error) => Math.log10(error))))),
+        line(
+          'layer',
+          0,
+          byScale.map(({ scale, errors }) =>
+            point(
+              scale,
+              errors.fixed.map((error) => Math.log10(error)),
+            ),
+          ),
+        ),
+        line(
+          'many scales',
+          3,
+          byScale.map(({ scale, errors }) =>
+            point(
+              scale,
+              errors.varied.map((error) => Math.log10(error)),
+            ),
+          ),
+        ),
+        line(
+          'ridge',
+          2,
+          byScale.map(({ scale, errors }) =>
+            point(
+              scale,
+              errors.ridge.map((error) => Math.log10(error)),
+            ),
+          ),
+        ),
       ],
       {
         title: 'Inputs of another scale',
