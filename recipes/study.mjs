@@ -174,8 +174,7 @@ export async function train(
     secondMoment: new Float32Array(layout.length),
   };
   const parameters = parameterViews(layout, state.parameters);
-  /** @type {Float32Array} */ for (const [name, values] of Object.entries(start))
-    (parameters[name].data).set(values);
+  for (const [name, values] of Object.entries(start)) parameters[name].data.set(values);
   const slopes = Object.fromEntries(
     Object.entries(parameterViews(layout, state.gradient)).map(([name, view]) => [gradientName(name), view]),
   );

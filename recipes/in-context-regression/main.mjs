@@ -41,7 +41,7 @@ const settings = {
   examples: 24,
   noise: 0.5,
   batch: 256,
-  steps: quick ? 200 : 3000,
+  steps: quick ? 50 : 3000,
   rate: 0.01,
   tested: quick ? 200 : 2000,
 };
