@@ -1,4 +1,7 @@
 /** Double and multiple descent by width: docs/understanding/double-descent.md. */
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { finetune, load, pretrain } from 'lacuna';
 import { hostTensor } from 'lacuna/engine';
 import { constant, input, matmul, mean, multiply, relu, subtract, sum } from 'lacuna/graph';
 import { linear } from 'lacuna/layers';
@@ -26,8 +29,24 @@ const { out, seeds, quick } = studyOptions(
 
 const CLASSES = 10;
 const settings = quick
-  ? { rows: 40, tested: 200, side: 7, wrong: 0.2, steps: 100, rate: 0.01 }
-  : { rows: 300, tested: 2000, side: 14, wrong: 0.2, steps: 3000, rate: 0.01 };
+  ? {
+      rows: 40,
+      tested: 200,
+      side: 7,
+      wrong: 0.2,
+      steps: 100,
+      rate: 0.01,
+      encoder: { side: 2, valid: 20, steps: 20, rate: 0.003 },
+    }
+  : {
+      rows: 300,
+      tested: 2000,
+      side: 14,
+      wrong: 0.2,
+      steps: 3000,
+      rate: 0.01,
+      encoder: { side: 4, valid: 60, steps: 1500, rate: 0.003 },
+    };
 const { rows, tested, side, wrong, steps, rate } = settings;
 const pixels = side * side;
 /** Features as parts of the rows: finer at the thresholds, which are 1 and, of two and three kinds, 1.5, 2 and 3. */
@@ -39,6 +58,7 @@ const widths = shares.map((share) => Math.round(share * rows));
 const kinds = { one: [1], two: [1, 0.01], three: [1, 0.01, 0.0001] };
 const penalties = [1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1];
 const units = quick ? [2, 8] : [1, 2, 4, 6, 8, 10, 12, 14, 16, 20, 30, 50, 100, 300];
+const encoderWidths = quick ? [2] : [2, 4, 6, 8, 16, 32, 64];
 /** Of a network of so many units: weights and biases. */
 const size = (/** @type {number} */ count) => count * (pixels + 1 + CLASSES) + CLASSES;
 
@@ -54,11 +74,13 @@ function drawRows(/** @type {number} */ seed) {
   const deviation = Math.sqrt(
     x.slice(0, rows * pixels).reduce((total, value) => total + value ** 2, 0) / (rows * pixels),
   );
-  const noisy = all.labels.map((label, i) =>
-    i < 2 * rows && source.uniform() < wrong ? (label + 1 + source.integer(CLASSES - 1)) % CLASSES : label,
-  );
+  const noisy = all.labels.map((label, i) => (i < 2 * rows ? mislabelled(label, source) : label));
   return { x: x.map((value) => value / deviation), labels: all.labels, noisy };
 }
+
+/** A label, or with the probability `wrong` another. */
+const mislabelled = (/** @type {number} */ label, /** @type {import('lacuna/learning').Random} */ source) =>
+  source.uniform() < wrong ? (label + 1 + source.integer(CLASSES - 1)) % CLASSES : label;
 
 /** Labels as numbers float64[rows, CLASSES]: 1 for the class, less the share of a class. */
 const oneHot = (/** @type {Int32Array} */ labels) =>
@@ -161,10 +183,76 @@ async function network(/** @type {number} */ count, /** @type {number} */ seed) 
   };
 }
 
-/** @type {Awaited<ReturnType<typeof randomFeatures>>[]} */
-const bySeed = [];
-for (let seed = 0; seed < seeds; seed++)
-  bySeed.push(await kept(`random features, seed ${seed}`, () => randomFeatures(seed)));
+/**
+ * Lacuna's transformer on the pixels as a table, from scratch by `finetune`: its share of errors at the last step, and where
+ * 30 validations on rows with as many wrong labels decide what is kept, as they do by default.
+ */
+async function encoder(/** @type {number} */ width, /** @type {number} */ seed) {
+  const { side, valid, steps, rate } = settings.encoder;
+  const source = random(seed, 'table');
+  const count = rows + valid + tested;
+  const { pixels, labels } = digits(count, side, source);
+  const columns = Array.from({ length: side * side }, (_, i) => `pixel${i}`);
+  const records = Array.from({ length: count }, (_, row) =>
+    Object.fromEntries(columns.map((column, i) => [column, pixels[row * columns.length + i]])),
+  );
+  const given = Array.from(labels, (label, row) => (row < rows + valid ? mislabelled(label, source) : label));
+  const part = (/** @type {number} */ row) => (row < rows ? 'train' : row < rows + valid ? 'valid' : 'test');
+  const data = join(out, `digits-${seed}.csv`);
+  await mkdir(out, { recursive: true });
+  const lines = records.map((record, row) => [...Object.values(record), given[row], part(row)].join());
+  await writeFile(data, `${[...columns, 'digit', 'part'].join()}\n${lines.join('\n')}\n`);
+  const run = join(out, 'runs', `width ${width}, seed ${seed}`);
+  // Runs without a result were stopped: each takes seconds.
+  await rm(run, { recursive: true, force: true });
+  // What finetune starts from scratch is the encoder of a run, whose single step is not used.
+  await pretrain({
+    data,
+    out: join(run, 'untrained'),
+    config: {
+      data: { columns, split_column: 'part' },
+      encoder: { kind: 'transformer', width, embed_width: width, layers: 2, heads: 2 },
+      objective: { kind: 'random-masking' },
+      training: { steps: 1, threads: 1 },
+    },
+  });
+  const tuned = async (/** @type {number} */ validations) => {
+    const folder = join(run, `validations ${validations}`);
+    const { methods } = await finetune({
+      run: join(run, 'untrained'),
+      data,
+      targets: ['digit'],
+      out: folder,
+      config: {
+        from_scratch: true,
+        task: 'multiclass',
+        metric: 'accuracy',
+        steps,
+        learning_rate: rate,
+        weight_decay: 0,
+        validations,
+        seeds: 1,
+        threads: 1,
+      },
+    });
+    const model = await load(folder, { threads: 1 });
+    const predicted = await model.predict(records.slice(0, rows));
+    await model.dispose();
+    const wrongly = predicted.filter(({ digit }, row) => String(digit) !== String(given[row])).length;
+    return { train: { missed: wrongly / rows }, test: { missed: 1 - methods[0].mean } };
+  };
+  return { last: await tuned(1), best: await tuned(30) };
+}
+
+/** The results of all seeds. @template T @param {string} key @param {(seed: number) => Promise<T>} compute */
+const ofSeeds = async (key, compute) => {
+  const found = [];
+  for (let seed = 0; seed < seeds; seed++)
+    found.push(await kept(`${key}, seed ${seed}`, () => compute(seed)));
+  return found;
+};
+
+const bySeed = await ofSeeds('random features', randomFeatures);
 
 /** @param {string} name @param {number} width @param {'wrong' | 'right' | 'ridge' | 'train'} what */
 const regressions = (name, width, what) =>
@@ -202,27 +290,46 @@ console.log(
   ]),
 );
 
+const tableRow = (/** @type {readonly string[]} */ cells) => console.log(`| ${cells.join(' | ')} |`);
 console.log('\nA network of one hidden layer\n');
+tableRow(['units', 'parameters', '/ (records · classes)', 'training', 'test', 'squared error, log₁₀']);
+tableRow(Array(6).fill('---'));
+/** @type {{ count: number, found: Awaited<ReturnType<typeof network>>[] }[]} */
 const networks = [];
 for (const count of units) {
-  /** @type {Awaited<ReturnType<typeof network>>[]} */
-  const found = [];
-  for (let seed = 0; seed < seeds; seed++)
-    found.push(await kept(`${count} units, seed ${seed}`, () => network(count, seed)));
+  const found = await ofSeeds(`${count} units`, (seed) => network(count, seed));
   networks.push({ count, found });
-  const row = [
+  tableRow([
     String(count),
     String(size(count)),
     fixed(size(count) / (rows * CLASSES)),
     interval(missed(found.map(({ train }) => train))),
     interval(missed(found.map(({ test }) => test))),
     interval(logSquared(found.map(({ test }) => test))),
-  ];
-  if (count === units[0])
-    console.log(
-      '| units | parameters | / (records · classes) | training | test | squared error, log₁₀ |\n| --- | --- | --- | --- | --- | --- |',
-    );
-  console.log(`| ${row.join(' | ')} |`);
+  ]);
+}
+
+console.log('\nA transformer, from scratch by finetune\n');
+tableRow([
+  'width',
+  'training, last step',
+  'test, last step',
+  'training, best validation',
+  'test, best validation',
+]);
+tableRow(Array(5).fill('---'));
+/** @type {{ width: number, found: Awaited<ReturnType<typeof encoder>>[] }[]} */
+const encoders = [];
+for (const width of encoderWidths) {
+  const found = await ofSeeds(`width ${width}`, (seed) => encoder(width, seed));
+  encoders.push({ width, found });
+  tableRow([
+    String(width),
+    interval(missed(found.map(({ last }) => last.train))),
+    interval(missed(found.map(({ last }) => last.test))),
+    interval(missed(found.map(({ best }) => best.train))),
+    interval(missed(found.map(({ best }) => best.test))),
+  ]);
 }
 
 const overShares = (/** @type {(width: number) => readonly number[]} */ values) =>
@@ -234,52 +341,36 @@ const across = (/** @type {string} */ title, /** @type {readonly number[]} */ va
 });
 const panel = { width: 330, height: 260 };
 const features = across('features / records', [0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 5, 12]);
+const ofWidths = (
+  /** @type {'one' | 'two' | 'three'} */ name,
+  /** @type {'wrong' | 'right' | 'ridge' | 'train'} */ what,
+) => overShares((width) => missed(regressions(name, width, what)));
+const squaredOf = (/** @type {'one' | 'two' | 'three'} */ name) =>
+  overShares((width) => logSquared(regressions(name, width, 'wrong')));
+const ofNetworks = (/** @type {'train' | 'test'} */ what) =>
+  networks.map(({ count, found }) =>
+    point(size(count) / (rows * CLASSES), missed(found.map((errors) => errors[what]))),
+  );
+const ofEncoders = (/** @type {'last' | 'best'} */ kept, /** @type {'train' | 'test'} */ what) =>
+  encoders.map(({ width, found }) => point(width, missed(found.map((errors) => errors[kept][what]))));
+const share = 'share of digits that is wrong';
 await writeFigure(
   out,
   [
     linePanel(
       [
-        line(
-          'a fifth wrong',
-          0,
-          overShares((width) => missed(regressions('one', width, 'wrong'))),
-        ),
-        line(
-          'all right',
-          2,
-          overShares((width) => missed(regressions('one', width, 'right'))),
-        ),
-        line(
-          'ridge',
-          1,
-          overShares((width) => missed(regressions('one', width, 'ridge'))),
-        ),
-        line(
-          'training',
-          0,
-          overShares((width) => missed(regressions('one', width, 'train'))),
-          true,
-        ),
+        line('a fifth wrong', 0, ofWidths('one', 'wrong')),
+        line('all right', 2, ofWidths('one', 'right')),
+        line('ridge', 1, ofWidths('one', 'ridge')),
+        line('training', 0, ofWidths('one', 'train'), true),
       ],
-      { ...panel, title: 'Random features', x: features, y: 'share of digits that is wrong' },
+      { ...panel, title: 'Random features', x: features, y: share },
     ),
     linePanel(
       [
-        line(
-          'one kind',
-          0,
-          overShares((width) => logSquared(regressions('one', width, 'wrong'))),
-        ),
-        line(
-          'two kinds',
-          1,
-          overShares((width) => logSquared(regressions('two', width, 'wrong'))),
-        ),
-        line(
-          'three kinds',
-          2,
-          overShares((width) => logSquared(regressions('three', width, 'wrong'))),
-        ),
+        line('one kind', 0, squaredOf('one')),
+        line('two kinds', 1, squaredOf('two')),
+        line('three kinds', 2, squaredOf('three')),
       ],
       {
         ...panel,
@@ -288,47 +379,19 @@ await writeFigure(
         y: 'log₁₀ of the squared test error',
       },
     ),
+    linePanel([line('test', 0, ofNetworks('test')), line('training', 0, ofNetworks('train'), true)], {
+      ...panel,
+      title: 'A network of one hidden layer',
+      x: across('parameters / (records · classes)', [0.1, 0.2, 0.5, 1, 2, 5, 10, 20]),
+      y: share,
+    }),
     linePanel(
       [
-        line(
-          'test',
-          0,
-          networks.map(({ count, found }) =>
-            point(size(count) / (rows * CLASSES), missed(found.map(({ test }) => test))),
-          ),
-        ),
-        line(
-          'training',
-          0,
-          networks.map(({ count, found }) =>
-            point(size(count) / (rows * CLASSES), missed(found.map(({ train }) => train))),
-          ),
-          true,
-        ),
+        line('last step', 0, ofEncoders('last', 'test')),
+        line('best validation', 1, ofEncoders('best', 'test')),
+        line('training, last step', 0, ofEncoders('last', 'train'), true),
       ],
-      {
-        ...panel,
-        title: 'A network of one hidden layer',
-        x: across('parameters / (records · classes)', [0.1, 0.2, 0.5, 1, 2, 5, 10, 20]),
-        y: 'share of digits that is wrong',
-      },
-    ),
-    linePanel(
-      [
-        line(
-          'test',
-          0,
-          networks.map(({ count, found }) =>
-            point(size(count) / (rows * CLASSES), logSquared(found.map(({ test }) => test))),
-          ),
-        ),
-      ],
-      {
-        ...panel,
-        title: 'The same, squared error',
-        x: across('parameters / (records · classes)', [0.1, 0.2, 0.5, 1, 2, 5, 10, 20]),
-        y: 'log₁₀ of the squared test error',
-      },
+      { ...panel, title: 'A transformer, by finetune', x: across('width', encoderWidths), y: share },
     ),
   ],
   2,
