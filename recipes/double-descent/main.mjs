@@ -353,6 +353,7 @@ const ofNetworks = (/** @type {'train' | 'test'} */ what) =>
   );
 const ofEncoders = (/** @type {'last' | 'best'} */ kept, /** @type {'train' | 'test'} */ what) =>
   encoders.map(({ width, found }) => point(width, missed(found.map((errors) => errors[kept][what]))));
+const parameters = across('parameters / (records · classes)', [0.1, 0.2, 0.5, 1, 2, 5, 10, 20]);
 const share = 'share of digits that is wrong';
 await writeFigure(
   out,
@@ -382,9 +383,21 @@ await writeFigure(
     linePanel([line('test', 0, ofNetworks('test')), line('training', 0, ofNetworks('train'), true)], {
       ...panel,
       title: 'A network of one hidden layer',
-      x: across('parameters / (records · classes)', [0.1, 0.2, 0.5, 1, 2, 5, 10, 20]),
+      x: parameters,
       y: share,
     }),
+    linePanel(
+      [
+        line(
+          'test',
+          0,
+          networks.map(({ count, found }) =>
+            point(size(count) / (rows * CLASSES), logSquared(found.map(({ test }) => test))),
+          ),
+        ),
+      ],
+      { ...panel, title: 'The same network', x: parameters, y: 'log₁₀ of the squared test error' },
+    ),
     linePanel(
       [
         line('last step', 0, ofEncoders('last', 'test')),
