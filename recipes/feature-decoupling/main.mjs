@@ -199,7 +199,6 @@ console.log(
       'class',
       'clean pixels',
       'noise',
-      'clean / noise',
       'noise that a line reads',
     ],
     ...viewed.map(({ drop, found }) => [
@@ -209,9 +208,23 @@ console.log(
       interval(found.map(({ digit }) => digit)),
       interval(found.map(({ pixels }) => pixels)),
       interval(found.map(({ noise }) => noise)),
-      interval(found.map(({ pixels, noise }) => pixels / noise)),
       interval(found.map(({ read }) => read)),
     ]),
+  ]),
+);
+
+console.log('\nThe same, less what views that leave nothing out have, paired by seed\n');
+console.log(
+  markdownTable([
+    ['left out of a view', 'accuracy', 'class', 'clean pixels', 'noise', 'noise that a line reads'],
+    ...viewed
+      .slice(1)
+      .map(({ drop, found }) => [
+        String(drop),
+        .../** @type {const} */ (['accuracy', 'digit', 'pixels', 'noise', 'read']).map((what) =>
+          interval(found.map((one, seed) => one[what] - viewed[0].found[seed][what])),
+        ),
+      ]),
   ]),
 );
 
@@ -259,7 +272,7 @@ await writeFigure(
         title: 'Where its weights point',
         x: inView,
         y: 'share of their squared length',
-        level: chance('chance', model.atoms / model.width),
+        level: chance('signal, by chance', model.atoms / model.width),
       },
     ),
     linePanel([line('SimCLR', 0, overDrops('accuracy'))], {
