@@ -15,7 +15,6 @@ import { concatenated } from '../dist/report/panel.js';
 
 /** @typedef {import('lacuna/graph').Value} Value */
 /** @typedef {import('lacuna/engine').HostTensors} HostTensors */
-/** @typedef {{ out: string, seeds: number, quick: boolean }} StudyOptions */
 
 /** The options of a study, which all have the same; prints the help and ends where that is asked for. */
 export function studyOptions(/** @type {string} */ name, /** @type {string} */ about, seeds = 5) {
@@ -43,10 +42,13 @@ A stopped study goes on where it was. --quick is a small one of seconds, whose n
 }
 
 /**
- * The results of a study in OUT/study.json, of which each is computed once: `kept(key, compute)` gives what is there or what
- * `compute` gives, written before it returns. Results of other settings are refused.
+ * The results of a study in OUT/study.json, of which each is computed once: `ofSeeds(key, compute)` gives for seeds 0, 1, …
+ * what is there or what `compute` gives, written before the next. Results of other settings are refused.
  */
-export async function keptResults(/** @type {string} */ out, /** @type {object} */ settings) {
+export async function keptResults(
+  /** @type {{ out: string, seeds: number }} */ { out, seeds },
+  /** @type {object} */ settings,
+) {
   const file = join(out, 'study.json');
   /** @type {{ settings: object, results: Record<string, any> }} */
   const study = existsSync(file)
@@ -58,13 +60,18 @@ export async function keptResults(/** @type {string} */ out, /** @type {object} 
     );
     process.exit(2);
   }
-  /** @template T @param {string} key @param {() => T | Promise<T>} compute @returns {Promise<T>} */
+  /** @template T @param {string} key @param {(seed: number) => T | Promise<T>} compute @returns {Promise<T[]>} */
   return async (key, compute) => {
-    if (!Object.hasOwn(study.results, key)) {
-      study.results[key] = await compute();
-      await writeFileAtomically(file, [Buffer.from(`${JSON.stringify(study)}\n`)]);
+    const found = [];
+    for (let seed = 0; seed < seeds; seed++) {
+      const name = `${key}, seed ${seed}`;
+      if (!Object.hasOwn(study.results, name)) {
+        study.results[name] = await compute(seed);
+        await writeFileAtomically(file, [Buffer.from(`${JSON.stringify(study)}\n`)]);
+      }
+      found.push(study.results[name]);
     }
-    return study.results[key];
+    return found;
   };
 }
 
@@ -131,6 +138,26 @@ export function digits(
           data[first + row * SIDE + column] / step ** 2;
   }
   return { pixels, labels };
+}
+
+/** Orthonormal rows float32[count, width], drawn. */
+export function orthonormalRows(
+  /** @type {number} */ count,
+  /** @type {number} */ width,
+  /** @type {import('lacuna/learning').Random} */ source,
+) {
+  /** @type {number[][]} */
+  const rows = [];
+  while (rows.length < count) {
+    let row = Array.from({ length: width }, () => source.normal());
+    for (const other of rows) {
+      const along = row.reduce((sum, value, k) => sum + value * other[k], 0);
+      row = row.map((value, k) => value - along * other[k]);
+    }
+    const norm = Math.hypot(...row);
+    rows.push(row.map((value) => value / norm));
+  }
+  return Float32Array.from(rows.flat());
 }
 
 /** Computes the outputs of a program once, for the inputs and parameters in `feeds`. */

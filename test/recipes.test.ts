@@ -9,7 +9,6 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { leastSquares, lowerOrthogonal, plainProduct } from '../recipes/double-descent/min-norm.mjs';
 import {
   aligned,
-  drawAtoms,
   drawMasks,
   explained,
   sharedVariance,
@@ -21,11 +20,10 @@ import {
   drawPrompts,
   linearAttention,
   promptGraph,
-  randomAxes,
   readLayer,
   stepError,
 } from '../recipes/in-context-regression/linear-attention.mjs';
-import { digits, evaluate } from '../recipes/study.mjs';
+import { digits, evaluate, orthonormalRows } from '../recipes/study.mjs';
 import { hostTensor } from '../src/engine/node.js';
 import { random } from '../src/tensor/random.js';
 
@@ -120,7 +118,7 @@ describe('one linear attention layer', () => {
   const variances = [2, 0.7, 0.3];
   const problem = { variances, examples: 10, noise: 0.5 };
   const d = variances.length;
-  const axes = randomAxes(d, random(0, 'axes'));
+  const axes = orthonormalRows(d, d, random(0, 'axes'));
 
   it('with the matrices of the theory is one step of preconditioned gradient descent', async () => {
     const size = 4;
@@ -240,7 +238,7 @@ describe('sparse features in dense noise', () => {
 
   it('tells weights along an atom from those beside', () => {
     const model = { width: 8, atoms: 2, frequency: 0.1, noise: 1, units: 2 };
-    const atoms = drawAtoms(model, random(0, 'atoms'));
+    const atoms = orthonormalRows(model.atoms, model.width, random(0, 'atoms'));
     const weights = new Float32Array(16);
     for (let i = 0; i < 8; i++) {
       weights[i * 2] = 3 * atoms[i];

@@ -62,7 +62,7 @@ const encoderWidths = quick ? [2] : [2, 4, 6, 8, 16, 32, 64];
 /** Of a network of so many units: weights and biases. */
 const size = (/** @type {number} */ count) => count * (pixels + 1 + CLASSES) + CLASSES;
 
-const kept = await keptResults(out, settings);
+const ofSeeds = await keptResults({ out, seeds }, settings);
 
 /** Rows for training with wrong labels among them, as many to choose a penalty by, and rows for the test. */
 function drawRows(/** @type {number} */ seed) {
@@ -243,14 +243,6 @@ async function encoder(/** @type {number} */ width, /** @type {number} */ seed) 
   };
   return { last: await tuned(1), best: await tuned(30) };
 }
-
-/** The results of all seeds. @template T @param {string} key @param {(seed: number) => Promise<T>} compute */
-const ofSeeds = async (key, compute) => {
-  const found = [];
-  for (let seed = 0; seed < seeds; seed++)
-    found.push(await kept(`${key}, seed ${seed}`, () => compute(seed)));
-  return found;
-};
 
 const bySeed = await ofSeeds('random features', randomFeatures);
 

@@ -11,6 +11,7 @@ import {
   interval,
   keptResults,
   line,
+  orthonormalRows,
   point,
   studyOptions,
   train,
@@ -19,7 +20,6 @@ import {
 import {
   aligned,
   contrast,
-  drawAtoms,
   drawMasks,
   drawRecords,
   explained,
@@ -51,12 +51,13 @@ const { model, batch, temperature, steps, rate, tested } = settings;
 const strengths = quick ? [0, 1] : ['whole', 0, 0.25, 0.5, 0.75, 1];
 const drops = quick ? [0, 0.5] : [0, 0.25, 0.5, 0.75, 0.9];
 
-const kept = await keptResults(out, settings);
+const ofSeeds = await keptResults({ out, seeds }, settings);
 const mean = (/** @type {readonly number[]} */ values) => values.reduce((a, b) => a + b) / values.length;
 
 /** Trains the network of the paper on its records, and says what it holds. */
 async function sparseCoding(/** @type {number | 'whole'} */ strength, /** @type {number} */ seed) {
-  const dictionary = drawAtoms(model, random(seed, 'atoms'));
+  // The M of the model, turned: each row is spread over all coordinates.
+  const dictionary = orthonormalRows(model.atoms, model.width, random(seed, 'atoms'));
   const parameters = await train(contrast(model, batch, dictionary, temperature), {
     steps,
     rate,
@@ -153,14 +154,6 @@ async function digitViews(/** @type {number} */ drop, /** @type {number} */ seed
 
 /** @typedef {Awaited<ReturnType<typeof sparseCoding>>} Coded */
 /** @typedef {Awaited<ReturnType<typeof digitViews>>} Viewed */
-
-/** The results of all seeds, value by value. @template T @param {string} key @param {(seed: number) => Promise<T>} compute */
-async function ofSeeds(key, compute) {
-  const found = [];
-  for (let seed = 0; seed < seeds; seed++)
-    found.push(await kept(`${key}, seed ${seed}`, () => compute(seed)));
-  return found;
-}
 
 console.log(
   'Sparse features and dense noise: shares of the variance of what the network says, and of its weights\n',

@@ -23,22 +23,6 @@ import { Matrix, solve } from 'ml-matrix';
 /** @typedef {import('lacuna/learning').Random} Random */
 /** @typedef {{ width: number, atoms: number, frequency: number, noise: number, units: number }} Model */
 
-/** Orthonormal rows float32[atoms, width], each spread over all coordinates: the M of the model, turned. */
-export function drawAtoms(/** @type {Model} */ { width, atoms }, /** @type {Random} */ source) {
-  /** @type {number[][]} */
-  const rows = [];
-  while (rows.length < atoms) {
-    let row = Array.from({ length: width }, () => source.normal());
-    for (const other of rows) {
-      const along = row.reduce((sum, value, k) => sum + value * other[k], 0);
-      row = row.map((value, k) => value - along * other[k]);
-    }
-    const norm = Math.hypot(...row);
-    rows.push(row.map((value) => value / norm));
-  }
-  return Float32Array.from(rows.flat());
-}
-
 /** `size` records: signs float32[size, atoms], −1 or 1 with the given frequency and else 0, and noise float32[size, width]. */
 export function drawRecords(
   /** @type {Model} */ { width, atoms, frequency, noise },

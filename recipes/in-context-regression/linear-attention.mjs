@@ -214,22 +214,6 @@ export function ridge(
   return query.reduce((sum, value, i) => sum + value * weights.get(i, 0), 0);
 }
 
-/** Orthonormal rows float32[d, d], drawn. */
-export function randomAxes(/** @type {number} */ d, /** @type {Random} */ source) {
-  /** @type {number[][]} */
-  const rows = [];
-  for (let i = 0; i < d; i++) {
-    let row = Array.from({ length: d }, () => source.normal());
-    for (const other of rows) {
-      const dot = row.reduce((sum, value, k) => sum + value * other[k], 0);
-      row = row.map((value, k) => value - dot * other[k]);
-    }
-    const norm = Math.hypot(...row);
-    rows.push(row.map((value) => value / norm));
-  }
-  return Float32Array.from(rows.flat());
-}
-
 /** Σ β v vᵀ with the v in the rows of `axes`: float64[d, d]. */
 export const alongAxes = (/** @type {readonly number[]} */ beta, /** @type {Float32Array} */ axes) =>
   Array.from({ length: beta.length ** 2 }, (_, at) => {

@@ -10,6 +10,7 @@ import {
   interval,
   keptResults,
   line,
+  orthonormalRows,
   point,
   studyOptions,
   train,
@@ -22,7 +23,6 @@ import {
   drawPrompts,
   linearAttention,
   promptGraph,
-  randomAxes,
   readLayer,
   ridge,
   squaredLoss,
@@ -53,8 +53,8 @@ const lengths = quick ? [6, 24] : [3, 6, 12, 24, 48, 96, 192];
 const scales = quick ? [0.5, 2] : [0.25, 0.5, 0.71, 1, 1.41, 2, 2.83];
 const problem = { variances, examples, noise };
 
-const kept = await keptResults(out, settings);
-const axes = randomAxes(d, random(0, 'axes'));
+const ofSeeds = await keptResults({ out, seeds }, settings);
+const axes = orthonormalRows(d, d, random(0, 'axes'));
 /** Means of c² and c³ for the variance c = scale², whose logarithm is drawn evenly from −2 log WIDEST to 2 log WIDEST. */
 const moment = (/** @type {number} */ k) =>
   (WIDEST ** (2 * k) - WIDEST ** (-2 * k)) / (4 * k * Math.log(WIDEST));
@@ -138,14 +138,6 @@ async function testLayer(
   }
   return { layer: error / nothing, ridge: ridged / nothing };
 }
-
-const seedList = Array.from({ length: seeds }, (_, seed) => seed);
-/** A result of every seed. @template T @param {string} key @param {(seed: number) => Promise<T>} compute */
-const ofSeeds = async (key, compute) => {
-  const values = [];
-  for (const seed of seedList) values.push(await kept(`${key}, seed ${seed}`, () => compute(seed)));
-  return values;
-};
 
 /** @type {Record<string, Record<string, number[]>[]>} */
 const trained = {};
