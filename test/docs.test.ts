@@ -234,7 +234,8 @@ describe('links', () => {
   const files = [
     'README.md',
     'CHANGELOG.md',
-    ...readdirSync(resolve(root, 'docs')).map((name) => `docs/${name}`),
+    'recipes/README.md',
+    ...readdirSync(resolve(root, 'docs'), { recursive: true }).map((name) => `docs/${name}`),
   ];
 
   it.each(files.filter((file) => file.endsWith('.md') && existsSync(resolve(root, file))))(

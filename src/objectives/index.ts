@@ -155,7 +155,7 @@ export {
 } from './regularizers.js';
 export type { SelfDistillationOptions } from './self-distillation.js';
 export type { SelfieOptions } from './selfie.js';
-export type { SimclrOptions } from './simclr.js';
+export { contrastiveLoss, type SimclrOptions } from './simclr.js';
 export type { SmaOptions } from './sma.js';
 export type { TJepaOptions } from './t-jepa.js';
 export { type SharedRows, wholeMeans } from './whole-batch.js';

@@ -46,7 +46,6 @@ const VIEWS = 2;
 /**
  * NT-Xent: how surely each of the 2 · size vectors float32[2 · size, width] tells its record's other view from all other
  * records' views, in nats: float32[2 · size]. `rows` float32[2 · size] is 0 for vectors that nothing is compared with.
- * @internal
  */
 export function contrastiveLoss(vectors: Value, rows: Value, temperature: number): Value {
   const count = staticSize(vectors.shape[0]);
