@@ -59,10 +59,11 @@ const ownValue = (object: Readonly<Record<string, unknown>>, name: string): unkn
  * a column of series, where the format knows lists. A key with a value that no column can hold is left out.
  */
 export async function objectReader(path: string, format: ObjectFormat): Promise<Reader> {
-  const { columns, leftOut } = await sampleColumns(path, format);
+  const { columns, leftOut, notes } = await sampleColumns(path, format);
   return {
     columns,
     leftOut,
+    notes,
     async *read(selected, reject, { verbatim = [] } = {}) {
       const batch = new ObjectBatch(path, selected, format, verbatim);
       for await (const record of format.records(reject)) {
@@ -116,13 +117,18 @@ async function sampleColumns(path: string, format: ObjectFormat) {
   }
   const columns: ColumnInfo[] = [];
   const leftOut: LeftOutColumn[] = [];
+  const notes: string[] = [];
   for (const [name, sample] of samples) {
     if (name === '') leftOut.push({ name: '(no name)', reason: 'a value without a name; give it one' });
     else if (format.lists?.get(name) === 'series') columns.push({ name, type: 'series' });
     else if (sample.leftOut) leftOut.push({ name, reason: sample.leftOut });
-    else if (sample.lists || (!format.lists?.has(name) && areMeasurements(sample)))
+    else if (sample.lists) columns.push({ name, type: 'series' });
+    else if (!format.lists?.has(name) && areMeasurements(sample)) {
       columns.push({ name, type: 'series' });
-    else if (sample.booleans > 0 && sample.booleans === sample.present) {
+      notes.push(
+        `column ${name}: lists of more than ${MOST_LABELS} different whole numbers are read as measurements; if they are codes, write them as text`,
+      );
+    } else if (sample.booleans > 0 && sample.booleans === sample.present) {
       columns.push({ name, type: 'text', format: { kind: 'boolean' } });
     } else columns.push({ name, type: isNumeric({ ...sample, leadingZero: 0 }) ? 'number' : 'text' });
   }
@@ -132,7 +138,7 @@ async function sampleColumns(path: string, format: ObjectFormat) {
       firstBad ?? `${path}: no ${reason ? 'columns' : 'records'}; ${reason ?? `expected ${format.expected}`}`,
     );
   }
-  return { columns, leftOut };
+  return { columns, leftOut, notes };
 }
 
 /** Lists of more different whole numbers than this are measurements; of fewer, labels such as those of a sequence's tokens. */
@@ -147,8 +153,9 @@ function noteWholeList(sample: KeySample, list: ListCell | undefined): void {
   }
 }
 
+/** Whether most values are such lists; another value is then a bad record, as among lists of other numbers. */
 const areMeasurements = ({ present, wholeLists, whole }: KeySample): boolean =>
-  wholeLists === present && whole.size > MOST_LABELS;
+  2 * wholeLists > present && whole.size > MOST_LABELS;
 
 /** Infinite numbers are missing. */
 function toCell(value: unknown, format: ObjectFormat): Cell {

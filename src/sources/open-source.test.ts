@@ -352,11 +352,14 @@ describe('JSON', () => {
       { beats: list(80, 200), states: list(80, 64), tags: ['a'] },
       { beats: [], states: [], tags: [] },
     ];
-    const { columns } = await openSource(file('whole.json', JSON.stringify(records)));
+    const { columns, notes } = await openSource(file('whole.json', JSON.stringify(records)));
     expect(columns).toEqual([
       { name: 'beats', type: 'series' },
       { name: 'states', type: 'text' },
       { name: 'tags', type: 'text' },
+    ]);
+    expect(notes).toEqual([
+      'column beats: lists of more than 64 different whole numbers are read as measurements; if they are codes, write them as text',
     ]);
     const path = file('whole.jsonl', records.map((record) => JSON.stringify(record)).join('\n'));
     for await (const batch of (await openSource(path)).read()) {
