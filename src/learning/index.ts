@@ -26,7 +26,7 @@ export {
   objectiveOf,
   type PretrainingGraph,
   pretrainingGraph,
-  restartStep,
+  restartSteps,
 } from './model.js';
 export { type Monitors, monitorsOf } from './monitors.js';
 export {

@@ -26,7 +26,7 @@ import {
   gradientName,
   gradientProgram,
   pretrainingGraph,
-  restartStep,
+  restartSteps,
 } from './model.js';
 
 const engine = await nodeEngine({ threads: 1 });
@@ -178,11 +178,16 @@ describe('the graph of a model', () => {
   });
 });
 
-describe('the restart of a run', () => {
-  it('is the first step at the share that the objective says, if it does', () => {
+describe('the restarts of a run', () => {
+  it('are the first steps at the shares that the objective says, if it does', () => {
     const model = smallModel(spec, 'self-distillation', { restart: 0.3 });
-    expect([10, 11, 100].map((steps) => restartStep(model, steps))).toEqual([3, 4, 30]);
-    expect(restartStep(smallModel(spec, 'byol'), 10)).toBeUndefined();
+    expect([10, 11, 100].map((steps) => restartSteps(model, steps))).toEqual([[3], [4], [30]]);
+    const thrice = smallModel(spec, 'self-distillation', { rounds: 3 });
+    expect([12, 100].map((steps) => restartSteps(thrice, steps))).toEqual([
+      [3, 6, 9],
+      [25, 50, 75],
+    ]);
+    expect(restartSteps(smallModel(spec, 'byol'), 10)).toEqual([]);
   });
 });
 

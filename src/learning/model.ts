@@ -80,10 +80,10 @@ function dropoutOf(
 
 export const objectiveOf = (model: ModelConfig): Objective => objectiveNamed(model.objective.kind);
 
-/** After how many of a run's steps the objective has the networks begin anew, if it has. */
-export function restartStep(model: ModelConfig, steps: number): number | undefined {
-  const { restart } = objectiveOf(model);
-  return restart && firstStepAt(restart(model.objective), steps);
+/** After how many of a run's steps the objective has the networks begin anew, each time that it has. */
+export function restartSteps(model: ModelConfig, steps: number): readonly number[] {
+  const { restarts } = objectiveOf(model);
+  return restarts?.(model.objective).map((share) => firstStepAt(share, steps)) ?? [];
 }
 
 /** The shape of a batch of `size` rows of `tokens` tokens, for the noise of an objective. */

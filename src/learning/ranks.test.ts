@@ -15,7 +15,7 @@ import { type RealRecords, realRecords } from '../tokenizers/real-records.case.j
 import { vectorNorm } from './adamw.js';
 import { partSize } from './batch-parts.js';
 import { marginalPrediction } from './marginal.js';
-import { type ModelConfig, restartStep } from './model.js';
+import { type ModelConfig, restartSteps } from './model.js';
 import { initializeParameters } from './parameters.js';
 import {
   checkParts,
@@ -99,7 +99,7 @@ async function trained(
   const buckets = bucketLengths(blockLengths(block), model.spec.maxTokens, 2);
   const records = Array.from({ length: block.count }, (_, i) => i);
   const build = (tokens: number) => pretrainingGraphFor(model, partSize(BATCH, ranks), tokens, ranks);
-  const restart = restartStep(model, STEPS);
+  const restarts = restartSteps(model, STEPS);
   const trainer = trainerOn(
     { ...engine, device },
     {
@@ -107,7 +107,7 @@ async function trained(
       weightDecay: 0.01,
       clipNorm: 0.5,
       ranks,
-      restarts: restart !== undefined,
+      restarts: restarts.length > 0,
       ...(subnetworks && {
         substitute: subnetworksOf(model, { ...training, subnetworks }, partSize(BATCH, ranks), ranks),
       }),
@@ -121,7 +121,7 @@ async function trained(
     training,
     trainer,
     ranks,
-    restart,
+    restarts,
     marginal: marginalPrediction(model.spec, learning),
     validation: takeRecords(block, records.slice(-5)),
     buckets,

@@ -128,12 +128,14 @@ describe('the rate that a configuration has', () => {
 });
 
 describe('a stage', () => {
-  it('is the whole run, or what is before and behind its restart', () => {
+  it('is the whole run, or what is before, between and behind its restarts', () => {
     expect(stageOf(0, 9)).toEqual({ begins: 0, ends: 9 });
-    expect([2, 3, 4].map((step) => stageOf(step, 9, 4))).toEqual([
+    expect([2, 3, 4, 5, 6].map((step) => stageOf(step, 9, [4, 6]))).toEqual([
       { begins: 0, ends: 4 },
       { begins: 0, ends: 4 },
-      { begins: 4, ends: 9 },
+      { begins: 4, ends: 6 },
+      { begins: 4, ends: 6 },
+      { begins: 6, ends: 9 },
     ]);
   });
 });

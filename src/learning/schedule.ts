@@ -69,9 +69,15 @@ export const constantUntil = ({
 }: Schedule): number | undefined =>
   schedule === 'infinite' ? Math.max(warmup_steps, steps - anneal_steps) : undefined;
 
-/** The steps, first and end, of the stage that a step is in, where the run begins anew after `restart` steps. */
-export const stageOf = (step: number, steps: number, restart = 0): { begins: number; ends: number } =>
-  step < restart ? { begins: 0, ends: restart } : { begins: restart, ends: steps };
+/** The steps, first and end, of the stage that a step is in, where the run begins anew after so many steps, ascending. */
+export const stageOf = (
+  step: number,
+  steps: number,
+  restarts: readonly number[] = [],
+): { begins: number; ends: number } => ({
+  begins: restarts.findLast((restart) => restart <= step) ?? 0,
+  ends: restarts.find((restart) => restart > step) ?? steps,
+});
 
 /** The first step whose progress `step / steps` is at least `share`. */
 export function firstStepAt(share: number, steps: number): number {

@@ -243,13 +243,14 @@ describe('the steps of a run', () => {
     expect((await stepsOf({}, undefined, 'simclr')).calls.follows).toEqual([]);
   });
 
-  it('begin anew where the objective has them, with the rate of as many steps as are left', async () => {
+  it('begin anew where the objective has them, each time with the rate of as many steps as are left to the next', async () => {
     const training = { batch_size: 4, seed: 5, steps: 8, learning_rate: 0.5, warmup_steps: 2 };
-    const { calls } = await stepsOf({ training, restart: 3 });
-    expect(calls.restarts).toEqual([3]);
+    const { calls } = await stepsOf({ training, restarts: [3, 6] });
+    expect(calls.restarts).toEqual([3, 6]);
     expect(calls.updates).toEqual([
       ...range(0, 3).map((step) => ({ step: step + 1, rate: learningRateAt(step, 3, 2, 0.5) })),
-      ...range(0, 5).map((step) => ({ step: step + 1, rate: learningRateAt(step, 5, 2, 0.5) })),
+      ...range(0, 3).map((step) => ({ step: step + 1, rate: learningRateAt(step, 3, 2, 0.5) })),
+      ...range(0, 2).map((step) => ({ step: step + 1, rate: learningRateAt(step, 2, 2, 0.5) })),
     ]);
   });
 

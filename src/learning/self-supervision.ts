@@ -41,8 +41,8 @@ export interface Pretraining {
   readonly buckets: readonly number[];
   /** int32[count]: groups of the training records, of which no batch holds two of one. All records are one block then. */
   readonly groups?: Int32Array;
-  /** After how many steps the objective has the run begin anew, if it has. */
-  readonly restart?: number;
+  /** After how many steps the objective has the run begin anew, each time that it has. */
+  readonly restarts?: readonly number[];
   /** The processes of which each has a part of every batch, where there are several: see `checkParts`. */
   readonly ranks?: Ranks;
   /** The training records of an epoch, the same at every call for it. */
@@ -248,14 +248,14 @@ export function pretrainingSteps(
   start: Position = BEGINNING,
   signal?: AbortSignal,
 ): AsyncGenerator<Step<PretrainingBatch>, void, void> {
-  const { model, training, trainer, restart } = pretraining;
+  const { model, training, trainer, restarts } = pretraining;
   const { momentum } = objectiveOf(model);
   return trainingSteps(trainer, {
     batches: batchesFrom(pretraining, start),
     start: start.step,
     steps: training.steps,
     rate: (step, steps) => scheduledRate(training, step, steps),
-    restart,
+    restarts,
     momentum: momentum && ((step, steps) => momentum(model.objective, step / steps)),
     signal,
   });

@@ -243,7 +243,7 @@ describe('a restart', () => {
   const options = {
     batches: empty(),
     steps: 7,
-    restart: 3,
+    restarts: [3],
     rate: (...at: [number, number]) => {
       rates.push(at);
       return 0.1;
@@ -274,6 +274,16 @@ describe('a restart', () => {
       [3, 4],
     ]);
     // Nothing but a restart has made the target network anything else than it was.
+    expect(trainer.state.average).toEqual(Float32Array.of(expected[2]));
+  });
+
+  it('of several is made each time from the same beginning, and what was learned last is the target', async () => {
+    const trainer = squareTrainer(true);
+    const values: number[] = [];
+    const thrice = { ...options, batches: empty(), restarts: [2, 5] };
+    for await (const _ of trainingSteps(trainer, thrice)) values.push(trainer.state.parameters[0]);
+    const expected = await fromTheBeginning(3);
+    expect(values).toEqual([...expected.slice(0, 2), ...expected, ...expected.slice(0, 2)]);
     expect(trainer.state.average).toEqual(Float32Array.of(expected[2]));
   });
 

@@ -21,8 +21,8 @@ export interface StepOptions<B extends StepBatch> {
   readonly steps: number;
   /** The learning rate of a step, counted from 0, in a stage of so many steps. */
   readonly rate: (step: number, steps: number) => number;
-  /** After so many steps the networks go back to where they began: see `Trainer.restart`. */
-  readonly restart?: number;
+  /** After so many steps, ascending, the networks go back to where they began: see `Trainer.restart`. */
+  readonly restarts?: readonly number[];
   /** Momentum of the average at a step, counted from 0, of so many, where there is an average. */
   readonly momentum?: (step: number, steps: number) => number;
   /** The loop ends before the next step when it aborts, of several ranks at the same step when that of one does. */
@@ -64,7 +64,7 @@ export async function* trainingSteps<B extends StepBatch>(
   trainer: Trainer,
   options: StepOptions<B>,
 ): AsyncGenerator<Step<B>, void, void> {
-  const { steps, rate, restart, momentum, signal } = options;
+  const { steps, rate, restarts, momentum, signal } = options;
   let step = options.start ?? 0;
   let stopped = false;
   // Of several ranks none stops before all know of it, which they do after a step.
@@ -77,8 +77,8 @@ export async function* trainingSteps<B extends StepBatch>(
     const waited = performance.now() - begun;
     // It may have aborted while the batch was made.
     if (stops()) return;
-    if (step === restart) await trainer.restart();
-    const { begins, ends } = stageOf(step, steps, restart);
+    if (restarts?.includes(step)) await trainer.restart();
+    const { begins, ends } = stageOf(step, steps, restarts);
     const learningRate = rate(step - begins, ends - begins);
     const { loss, norm, metrics, stop, summed } = await trainer.step(batch.tokens, batch.feeds, {
       step: step + 1 - begins,

@@ -40,7 +40,7 @@ export function checkSubnetworks(model: ModelConfig, { device }: { device?: stri
       `training.subnetworks: needs --encoder transformer of at least two layers, of whose layers, heads and hidden units it takes a part; this one is ${encoder.kind} of ${encoder.layers}`,
     );
   }
-  if (objectiveOf(model).momentum || objectiveOf(model).restart) {
+  if (objectiveOf(model).momentum || objectiveOf(model).restarts) {
     throw new InputError(
       `training.subnetworks: ${model.objective.kind} has a target network, which has no parts; choose another objective, such as random-masking or sma`,
     );

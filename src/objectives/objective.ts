@@ -139,10 +139,10 @@ export interface Objective<O extends object = object> {
    */
   momentum?(options: O, progress: number): number;
   /**
-   * Of an objective that learns twice: the share of the run, 0 … 1, after which the target network becomes a copy of the
-   * trained one, that goes back to where the run began, and the learning rate begins again.
+   * Of an objective that learns several times: the shares of the run, 0 … 1 and ascending, after each of which the target
+   * network becomes a copy of the trained one, that goes back to where the run began, and the learning rate begins again.
    */
-  restart?(options: O): number;
+  restarts?(options: O): readonly number[];
   /**
    * The group of each training record, int32[count], where no batch may hold two records of one group. It is computed
    * again when a run is resumed, so it has to follow from what it is given.

@@ -83,6 +83,7 @@ const bounds: Record<keyof ObjectiveOptions, Record<'accepted' | 'refused', read
   schedule_fraction: { accepted: [0, 1], refused: [-0.01, 1.01] },
   group_size: { accepted: [1], refused: [0, 1.5] },
   restart: { accepted: [0.01, 0.99], refused: [0, 1] },
+  rounds: { accepted: [1, 9], refused: [0, 1.5] },
   distillation_weight: { accepted: [0], refused: [-0.01] },
   context_ratio: { accepted: [0.01, 1], refused: [0, 1.01] },
   context_min_ratio: { accepted: [0.01, 0.99], refused: [0, 1] },

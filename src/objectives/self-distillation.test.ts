@@ -120,7 +120,7 @@ describe('self-distillation', () => {
     fc.assert(
       fc.property(share, fc.integer({ min: 1, max: 500 }), (restart, steps) => {
         const options = selfDistillation.defaults(model.spec, model.encoder, { restart });
-        expect(selfDistillation.restart!(options)).toBe(restart);
+        expect(selfDistillation.restarts!(options)).toEqual([restart]);
         const first = firstStepAt(restart, steps);
         for (const step of range(steps))
           expect(selfDistillation.momentum!(options, step / steps)).toBe(step < first ? 0 : 1);
@@ -128,10 +128,18 @@ describe('self-distillation', () => {
     );
   });
 
+  it('gives every student an equal share of what the first stage leaves', () => {
+    const { spec, encoder } = modelOn('fields', 'perceiver').model;
+    const restarts = (chosen: object) =>
+      selfDistillation.restarts!(selfDistillation.defaults(spec, encoder, chosen));
+    expect(restarts({ rounds: 3 })).toEqual([0.25, 0.5, 0.75]);
+    expect(restarts({ rounds: 2, restart: 0.2 })).toEqual([0.2, 0.6]);
+  });
+
   it('refuses a run that starts from none, and heads that do not fit', () => {
     const { spec, encoder } = modelOn('fields', 'perceiver').model;
     const options = selfDistillation.defaults(spec, encoder, {});
-    expect(options).toMatchObject({ restart: 0.5, distillation_weight: 1 });
+    expect(options).toMatchObject({ restart: 0.5, rounds: 1, distillation_weight: 1 });
     expect(() => selfDistillation.check!(options, { spec, encoder, from: true })).not.toThrow();
     const check = () => selfDistillation.check!(options, { spec, encoder, from: false });
     expect(check).toThrow(InputError);
@@ -205,6 +213,27 @@ describe('a run of self-distillation', () => {
       expect(last[AVERAGE + name].data, name).toEqual(learned[name].data);
     }
     expect(learned['encoder.latents'].data).not.toEqual(origin.tensors['encoder.latents'].data);
+  });
+
+  it('has in a further round the student as the teacher, and begins from the same run again', async () => {
+    const out = await run(
+      'rounds',
+      {
+        objective: { kind: 'self-distillation', rounds: 2 },
+        training: { from: join(folder, 'first') },
+      },
+      { until: 8 },
+    );
+    const student = await parametersAt(out, 8);
+    await run('rounds', {}, { resume: true });
+    const last = await parametersAt(out, STEPS);
+    for (const name of Object.keys(student).filter((name) => `${AVERAGE}${name}` in last))
+      expect(last[AVERAGE + name].data, name).toEqual(student[name].data);
+    expect(last[`${START}encoder.latents`].data).toEqual(student[`${START}encoder.latents`].data);
+    const lines = await readMetrics(runFile(out, 'metrics'));
+    const distances = new Map(lines.map((line) => [line.step, Number(line.teacher_distance)]));
+    // The second student begins farther from its teacher than the first one ended.
+    expect(distances.get(9)).toBeGreaterThan(distances.get(8)!);
   });
 
   it('is refused without one', async () => {

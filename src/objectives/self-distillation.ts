@@ -15,8 +15,10 @@ import { wholeMeans } from './whole-batch.js';
 
 /** The options of self-distillation. */
 export interface SelfDistillationOptions extends MaskingOptions {
-  /** Share of the run after which the teacher is fixed and the student goes back. */
+  /** Share of the run after which the first teacher is fixed and the student goes back. */
   readonly restart: number;
+  /** Students, one after the other in equal shares of what is left of the run, each the teacher of the next. */
+  readonly rounds: number;
   /** Factor of the distance to the teacher. */
   readonly distillation_weight: number;
 }
@@ -24,13 +26,14 @@ export interface SelfDistillationOptions extends MaskingOptions {
 /**
  * Self-distillation for further pretraining (Lee, Kang, Lee, Hwang & Kawaguchi, ICLR 2023): a pretrained network learns on
  * by masked autoencoding and becomes the teacher; then a student, from the pretrained network again, learns the same way
- * while its states of whole records are kept near the teacher's.
+ * while its states of whole records are kept near the teacher's; in a further round that student is the teacher of the next, who
+ * begins from the pretrained network as well.
  *
- * Until the restart the target network is the trained one, so that the distance to it, but for rounding, is 0 and has no
+ * Until the first restart the target network is the trained one, so that the distance to it, but for rounding, is 0 and has no
  * gradient.
  *
  * Departures from the paper: hidden tokens are kept from the encoder and the decoder is SMA's, which the student begins with as
- * the teacher did; the distance is a mean over states and channels; one round.
+ * the teacher did; the distance is a mean over states and channels.
  */
 export const selfDistillation: Objective<SelfDistillationOptions> = {
   paper:
@@ -39,8 +42,13 @@ export const selfDistillation: Objective<SelfDistillationOptions> = {
     ...maskingOptions,
     restart: {
       type: z.number().gt(0).lt(1),
-      description: 'part of the run after which the student of self-distillation begins anew',
+      description: 'part of the run after which the first student of self-distillation begins anew',
       example: 0.5,
+    },
+    rounds: {
+      type: z.int().min(1),
+      description: 'students of self-distillation, each taught by the one before',
+      example: 1,
     },
     distillation_weight: {
       type: z.number().min(0),
@@ -48,11 +56,10 @@ export const selfDistillation: Objective<SelfDistillationOptions> = {
       example: 1,
     },
   },
-  defaults: (spec, encoder, chosen) => ({
-    ...maskingDefaults(spec, encoder, chosen),
-    restart: chosen.restart ?? 0.5,
-    distillation_weight: chosen.distillation_weight ?? 1,
-  }),
+  defaults: (spec, encoder, chosen) => {
+    const { rounds = 1, restart = 1 / (rounds + 1), distillation_weight = 1 } = chosen;
+    return { ...maskingDefaults(spec, encoder, chosen), restart, rounds, distillation_weight };
+  },
   check(options, run) {
     checkMasking(options, run);
     if (!run.from) {
@@ -84,5 +91,6 @@ export const selfDistillation: Objective<SelfDistillationOptions> = {
     };
   },
   momentum: ({ restart }, progress) => (progress < restart ? 0 : 1),
-  restart: ({ restart }) => restart,
+  restarts: ({ restart, rounds }) =>
+    Array.from({ length: rounds }, (_, round) => (restart * (rounds - round) + round) / rounds),
 };

@@ -212,7 +212,7 @@ const objective: Objective<ByolOptions> = objectives.byol;
 const { momentum } = objective;
 afterEach(() => {
   objective.momentum = momentum;
-  objective.restart = undefined;
+  objective.restarts = undefined;
   objective.groups = undefined;
 });
 const byolConfig = (training: UserConfig['training'] = {}) =>
@@ -221,7 +221,7 @@ const byolConfig = (training: UserConfig['training'] = {}) =>
 describe('a run of two stages', () => {
   const RESTART = 6;
   const learnTwice = () => {
-    objective.restart = () => 0.45;
+    objective.restarts = () => [0.45];
     objective.momentum = (_, progress) => (progress < 0.45 ? 0 : 1);
   };
 

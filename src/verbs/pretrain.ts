@@ -15,7 +15,7 @@ import { list } from '../files/manifest.js';
 import { unfitLearningRate } from '../learning/adamw.js';
 import { partSize, refuseChoice } from '../learning/batch-parts.js';
 import { marginalPrediction } from '../learning/marginal.js';
-import { encoderWork, type ModelConfig, objectiveOf, restartStep } from '../learning/model.js';
+import { encoderWork, type ModelConfig, objectiveOf, restartSteps } from '../learning/model.js';
 import { monitoredRecords } from '../learning/monitors.js';
 import { initializeParameters } from '../learning/parameters.js';
 import type { SharedHooks } from '../learning/progress-event.js';
@@ -119,7 +119,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
   const buckets = bucketsFor(block, validation, spec, inMemory && rewrite === undefined);
   const size = partSize(training.batch_size, ranks);
   refuseChoice('training.device', training.device, ranks);
-  const { trainer, engine, written, restart } = await openTrainer(config, model, {
+  const { trainer, engine, written, restarts } = await openTrainer(config, model, {
     size,
     buckets,
     ranks,
@@ -170,7 +170,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
         ranks,
         model,
         training,
-        restart,
+        restarts,
         trainer,
         marginal: marginalPrediction(spec, block),
         validation,
@@ -294,13 +294,13 @@ async function openTrainer(
     training: { ...training, device: engine.device && 'webgpu' },
     versions: versionsOn(engine, config.versions),
   };
-  const restart = restartStep(model, training.steps);
+  const restarts = restartSteps(model, training.steps);
   const trainerOptions = {
     build: (tokens: number) => pretrainingGraphFor(model, size, tokens, ranks),
     weightDecay: training.weight_decay,
     clipNorm: training.clip_norm,
     recompute: training.recompute,
-    restarts: restart !== undefined,
+    restarts: restarts.length > 0,
     ranks,
     ...(evolving &&
       subnetworks !== undefined && {
@@ -310,7 +310,7 @@ async function openTrainer(
   const trainer = engine.device
     ? (await import('../learning/trainer-on.js')).trainerOn(engine, trainerOptions, buckets[0])
     : new Trainer(engine, trainerOptions, buckets[0]);
-  return { trainer, engine, written, restart };
+  return { trainer, engine, written, restarts };
 }
 
 const describeRanks = (ranks: number): string => (ranks === 1 ? 'one process' : `${ranks} ranks`);
