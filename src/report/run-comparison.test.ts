@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Config } from '../config/schema.js';
 import type { Scores } from '../runs/scores.js';
+import { summarize } from '../scoring/statistics.js';
 import { reportPage } from './page.js';
 import { type ComparedRun, comparisonPage } from './run-comparison.js';
 
@@ -81,6 +82,47 @@ describe('the page of several runs', () => {
       run('b', { scores: scoresOf([0.8, 0.9, 0.85], 41) }),
     ]);
     expect(apart).not.toContain('Differences of');
+  });
+
+  it('draws scores of several numbers of labels as curves, and pairs them at each and over all', async () => {
+    const curveOf = (perSeeds: Record<number, number[]>): Scores => {
+      const scores = scoresOf([0, 0]);
+      const [known] = scores.methods;
+      const methods = ['sma', 'untrained'].flatMap((method, lower) =>
+        Object.entries(perSeeds).map(([shots, values]) => {
+          const perSeed = values.map((value) => value - lower / 10);
+          return { ...known, method, shots: Number(shots), perSeed, ...summarize(perSeed) };
+        }),
+      );
+      return { ...scores, methods };
+    };
+    const page = await comparisonPage([
+      run('plain', { scores: curveOf({ 5: [0.5, 0.7], 50: [0.8, 0.9] }) }),
+      run('lora', { scores: curveOf({ 5: [0.6, 0.8], 50: [0.9, 0.9] }) }),
+      run('short', { scores: curveOf({ 5: [0.5, 0.6] }) }),
+    ]);
+    const { blocks } = page.sections.find(({ title }) => title === 'Scores')!;
+    const [figure, means, differences] = blocks;
+    expect(blocks).toHaveLength(3);
+    expect(figure.kind).toBe('figure');
+    expect(reportPage(page)).toContain('against the number of labels: A, A untrained, B, C');
+    if (means.kind !== 'table' || differences.kind !== 'table') throw new Error('expected two tables');
+    expect(means.columns.map(({ title }) => title)).toEqual(['run', 'method', '5', '50']);
+    expect(means.rows.map(([name, method]) => `${name} ${method}`)).toEqual([
+      'A sma',
+      'A untrained',
+      'B sma',
+      'B untrained',
+      'C sma',
+      'C untrained',
+    ]);
+    expect(means.rows.at(-1)!.at(-1)).toBe('–');
+    const [lora, short] = differences.rows;
+    expect(lora.slice(0, 2)).toEqual(['B − A', '0.100 ± 0.000']);
+    // Of each seed the mean over both: 0.1 and 0.05.
+    expect(lora[3]).toMatch(/^0\.075 ± /);
+    expect(short[0]).toBe('C − A');
+    expect(short.slice(2)).toEqual(['–', '–']);
   });
 
   it('takes a run that has no step yet, names from files as text, and warnings', async () => {

@@ -7,6 +7,7 @@ import { metrics as scoreMetrics } from '../scoring/metrics.js';
 import { summarize } from '../scoring/statistics.js';
 import { INK, learningCurvesSpec, PALETTE, renderChart } from './charts.js';
 import { svgMarkup } from './html.js';
+import { type LabelCurve, labelCurveBlocks } from './label-curves.js';
 import { type Line, linePanel } from './line-panel.js';
 import { grouped, meanAndInterval } from './numbers.js';
 import type { Block, Page, Section } from './page.js';
@@ -65,7 +66,7 @@ export async function comparisonPage(runs: readonly ComparedRun[]): Promise<Page
     { title: 'How far they are', blocks: [...progressTables(runs), ...warningBlocks(runs)] },
     { title: 'Learning without labels', blocks: await curveBlocks(runs) },
     { title: 'What the embeddings look like', blocks: await monitorBlocks(runs) },
-    { title: 'Scores', blocks: scoreBlocks(runs) },
+    { title: 'Scores', blocks: await scoreBlocks(runs) },
     { title: 'Settings that differ', blocks: [settingsTable(runs)] },
   ];
   return {
@@ -215,20 +216,25 @@ interface ScoredMethod {
 
 /** What must be the same of two evaluations that are compared. */
 const taskOf = ({ scores, method }: ScoredMethod): string =>
-  JSON.stringify([scores.task, scores.targets, method.metric, method.shots, scores.split]);
+  JSON.stringify([scores.task, scores.targets, method.metric, method.shots === undefined, scores.split]);
 
-function scoreBlocks(runs: readonly ComparedRun[]): Block[] {
+async function scoreBlocks(runs: readonly ComparedRun[]): Promise<Block[]> {
   const rows = runs.flatMap((run) =>
     (run.scores?.methods ?? []).map((method): ScoredMethod => ({ run, scores: run.scores!, method })),
   );
-  return [...new Set(rows.map(taskOf))].flatMap((task): Block[] => {
+  const blocks = [...new Set(rows.map(taskOf))].map(async (task): Promise<Block[]> => {
     const own = rows.filter((row) => taskOf(row) === task);
     const [{ scores, method }] = own;
     const better = scoreMetrics[method.metric as keyof typeof scoreMetrics]?.higherIsBetter;
-    const name = `${method.metric} of ${scores.targets.join(', ')}${method.shots === undefined ? '' : `, ${method.shots} shots`}`;
+    const name = `${method.metric} of ${scores.targets.join(', ')}`;
+    const judged = `on ${scores.split.test} test records${better === undefined ? '' : `; ${better ? 'higher' : 'lower'} is better`}. Mean over seeds and half of its 95 % interval.`;
+    if (method.shots !== undefined) {
+      const classes = scores.task === 'binary' || scores.task === 'multiclass';
+      return labelCurveBlocks(labelCurves(runs, own), { name, judged, classes });
+    }
     const table: Block = {
       kind: 'table',
-      caption: `${name} on ${scores.split.test} test records${better === undefined ? '' : `; ${better ? 'higher' : 'lower'} is better`}. Mean over seeds and half of its 95 % interval.`,
+      caption: `${name} ${judged}`,
       columns: [
         { title: 'run' },
         { title: 'method' },
@@ -264,6 +270,19 @@ function scoreBlocks(runs: readonly ComparedRun[]): Block[] {
           },
         ];
   });
+  return (await Promise.all(blocks)).flat();
+}
+
+/** The rows of one task as curves, run by run, each with the methods in their order. */
+function labelCurves(runs: readonly ComparedRun[], rows: readonly ScoredMethod[]): LabelCurve[] {
+  const curves = new Map<string, LabelCurve & { points: MethodScores[] }>();
+  for (const { run, method } of rows) {
+    const key = JSON.stringify([runs.indexOf(run), method.method]);
+    const curve = curves.get(key) ?? { run: letterOf(runs, run), method: method.method, points: [] };
+    curves.set(key, curve);
+    curve.points.push(method);
+  }
+  return [...curves.values()];
 }
 
 /** The first method of the other runs less that of the first run, where both have the same seeds, at least two. */

@@ -176,7 +176,8 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
     ...trainings[0].settings,
     total: perDraw * trainings.reduce((sum, { settings }) => sum + settings.steps, 0),
   });
-  const trainers: LabelledTrainer[] = [];
+  // Of what follows from the number of labels, the batch size alone is in the programs.
+  const trainers = new Map<number, LabelledTrainer>();
   try {
     const rows = new ScoreRows();
     let kept: Kept | undefined;
@@ -184,26 +185,28 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
     const all = draws.length * starts.length * seeds;
     await work.begin();
     for (const { split, shots, context, records } of draws) {
-      const place = trainings.findIndex((training) => training.shots === shots);
-      const { settings } = trainings[place];
+      const { settings } = trainings.find((training) => training.shots === shots)!;
       const network = encoderNetwork({ ...run.model, ...networkSettings(settings) });
       refuseMoments([network.build(spec, 1, network.maxTokens).loss], run.model.encoder.kind, ranks);
-      trainers[place] ??= new LabelledTrainer(
-        engine,
-        network,
-        // Of all records, so that batches of any draw are long enough.
-        { spec, metric, ...partsOf(labelled), unlabelled: labelled.unlabelledBlock },
-        settings,
-        ranks,
-      );
+      const programs =
+        trainers.get(settings.batchSize) ??
+        new LabelledTrainer(
+          engine,
+          network,
+          // Of all records, so that batches of any draw are long enough.
+          { spec, metric, ...partsOf(labelled), unlabelled: labelled.unlabelledBlock },
+          settings,
+          ranks,
+        );
+      trainers.set(settings.batchSize, programs);
       const onStep = (at: Parameters<typeof report>[0]) => report({ ...at, ...settings, context });
-      const whole = shots === undefined ? trainers[place].on(taskOf(records(0), split)) : undefined;
+      const whole = shots === undefined ? programs.on(taskOf(records(0), split)) : undefined;
       for (const start of starts) {
         const method = start?.config.objective.kind ?? UNTRAINED;
         let best: Kept | undefined;
         for (let seed = 0; seed < seeds; seed++) {
           const drawn = records(seed);
-          const trainer = whole ?? trainers[place].on(taskOf(drawn, split));
+          const trainer = whole ?? programs.on(taskOf(drawn, split));
           const model = { split, shots, method, seed };
           /** One training, kept as far as it got and, where several make a model, whole. */
           const train = (of: LabelledTrainer, own: Training, from: Start | undefined) =>
@@ -291,7 +294,7 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
     await work.remove();
     return written;
   } finally {
-    for (const trainer of trainers) await trainer?.release();
+    for (const trainer of trainers.values()) await trainer.release();
   }
 }
 
