@@ -23,7 +23,7 @@ export const readingKeys = (): string[] =>
 export const probeKeys = (): string[] =>
   [...configKeys().values()]
     .filter(
-      ({ section, name }) => section === 'probe' && !['kind', 'splits', 'shots', 'domain'].includes(name),
+      ({ section, name }) => section === 'probe' && !['kind', 'splits', 'shots', 'domain', 'features'].includes(name),
     )
     .map(({ key }) => key);
 

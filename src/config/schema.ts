@@ -270,6 +270,11 @@ function build() {
       'column that says which of several domains a record is from, for a protocol that asks for them',
       'hospital',
     ),
+    features: key(
+      z.boolean(),
+      "the records' own features beside the embeddings: values, descriptors of molecules, counts of words",
+      true,
+    ),
     seeds: key(count(), 'untrained encoders, and draws of shots, with seeds 0, 1, …', 3),
     threads: training.shape.threads,
     device: training.shape.device,

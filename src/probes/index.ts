@@ -8,6 +8,9 @@ export const protocols = {
     async () => (await import('./nearest-class-mean.js')).nearestClassMeanProbe,
     { tasks: ['binary', 'multiclass', 'multilabel', 'per-token'] },
   ),
+  'boosted-trees': protocolOf(async () => (await import('./boosted-trees-probe.js')).boostedTrees, {
+    onRequest: true,
+  }),
   'class-incremental': protocol(async () => (await import('./class-incremental.js')).classIncremental, {
     tasks: ['multiclass'],
     onRequest: true,

@@ -49,7 +49,7 @@ export function checkJudge(judge: Judge, config: ParsedConfig): void {
     ...(judge === 'probe' ? config.probe : config.finetune),
   } as never;
   const unfit = (
-    ['splits', 'shots', 'from_scratch', 'randomize_smiles', 'self_training', 'soup'] as const
+    ['splits', 'shots', 'features', 'from_scratch', 'randomize_smiles', 'self_training', 'soup'] as const
   ).find((key) => own[key] !== undefined);
   if (unfit !== undefined)
     throw new InputError(

@@ -163,6 +163,49 @@ describe('a protocol that asks for the records without a label', () => {
   });
 });
 
+describe("the records' own features", () => {
+  const asked = (config: ProbeOptions) =>
+    probe({
+      run: file('run'),
+      data: file('labelled.csv'),
+      targets: ['known'],
+      config: { threads: 1, seeds: 2, ...config },
+    });
+
+  it('are probed like embeddings, from the same draws, and what has no chance in it once', async () => {
+    const { methods } = await asked({ kind: 'linear', features: true });
+    const sets = ['descriptors', 'fingerprints', 'fingerprints and descriptors'];
+    expect(methods.map(({ method, perSeed }) => [method, perSeed.length])).toEqual([
+      ['sma, linear', 1],
+      ['untrained, linear', 2],
+      ...sets.map((name) => [`${name}, linear`, 1]),
+    ]);
+    const curve = await asked({ kind: 'linear', features: true, shots: [3, 5] });
+    const [fewer, more] = curve.methods.filter(({ method }) => method === 'descriptors, linear');
+    expect([fewer, more].map(({ shots, perSeed }) => [shots, perSeed.length])).toEqual([
+      [3, 2],
+      [5, 2],
+    ]);
+    const plain = await asked({ kind: 'linear', shots: [3, 5] });
+    expect(curve.methods.slice(0, 4).map(({ perSeed }) => perSeed)).toEqual(
+      plain.methods.map(({ perSeed }) => perSeed),
+    );
+  });
+
+  it('can be read by boosted trees, which are run where they are asked for', async () => {
+    const { methods } = await asked({ kind: 'boosted-trees', features: true });
+    expect(methods.map(({ method }) => method)).toContain('descriptors, boosted-trees');
+    const usual = await asked({});
+    expect(usual.methods.filter(({ method }) => method.includes('boosted'))).toEqual([]);
+  });
+
+  it('are of texts, beside which no other column of texts is read', async () => {
+    await expect(asked({ kind: 'latent-label-shift', features: true, domain: 'split' })).rejects.toThrow(
+      '--features: reads the text of "smiles", and --domain that of another column',
+    );
+  });
+});
+
 describe('several splits and shots', () => {
   const halves = { valid_fraction: 0.3, test_fraction: 0.3 };
   const asked = (config: ProbeOptions) =>

@@ -20,8 +20,9 @@ import { boundsOf, chooseMetric, metrics } from '../scoring/metrics.js';
 import { type Parts, splitParts } from '../scoring/parts.js';
 import { undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
-import { drawsOf } from './draws.js';
+import { type Draw, drawsOf } from './draws.js';
 import { describeRecords, readingOf, readLabelledFile } from './labelled-file.js';
+import { ownFeatures } from './own-features.js';
 
 /** What `probe` is given. */
 export interface ProbeVerbOptions {
@@ -68,9 +69,14 @@ async function probeInto(
         ? `${config.kind} learns from the domains of records: name the column that says them with --domain`
         : `--domain ${domain}: no protocol that was asked for looks at domains; ask for one, such as --probe latent-label-shift`,
     );
+  const text = config.features ? run.tokenizer.text?.column : undefined;
+  if (text !== undefined && domain !== undefined)
+    throw new InputError(
+      `--features: reads the text of "${text}", and --domain that of another column; leave one of them out`,
+    );
   const file = await readLabelledFile(readingOf([run]), data, targets, config, {
     keepUnlabelled,
-    textColumn: domain,
+    textColumn: domain ?? text,
   });
   const { labelled, hash, warnings, learned } = file;
   const { spec, unlabelledBlock } = labelled;
@@ -122,37 +128,58 @@ async function probeInto(
   ];
 
   const rows = new ScoreRows();
+  /** Runs protocols on what represents all records, by the parts of one draw. */
+  const judge = async (
+    { split, shots, context, records }: Draw,
+    { name: represents, kinds: own, seed, of, all, dimension, unlabelled }: Representation,
+  ) => {
+    const drawn = records(seed);
+    const represented: Represented = {
+      parts: representedParts(drawn, all, dimension),
+      ...(unlabelled && { unlabelled }),
+      ...(domain !== undefined && { domains: domainsOf(drawn, labelled.texts!, domain) }),
+      dimension,
+      spec,
+      metric,
+      engine,
+    };
+    for (const kind of own) {
+      signal?.throwIfAborted();
+      const method = `${represents}, ${kind}`;
+      let started = performance.now();
+      for await (const [name, value] of protocols[kind].run(represented)) {
+        const seconds = (performance.now() - started) / 1000;
+        rows.add({ method, metric: name, shots }, { split, value, seconds });
+        onEvent({ type: 'seed', method, seed, seeds: of, context, metric: name, value });
+        started = performance.now();
+      }
+    }
+  };
   for (const [encoder, starts] of encoders) {
     let embedded: Awaited<ReturnType<typeof embed>> | undefined;
     // An encoder embeds the records once, whatever their parts; scores come by seed, then by split.
     for (const seed of config.shots ? seeds : starts.keys()) {
       const parameters = starts[seed];
       if (parameters) embedded = await embed(parameters(seed));
-      const { all, dimension, unlabelled } = embedded!;
-      for (const { split, shots, context, records } of draws) {
-        const drawn = records(seed);
-        const represented: Represented = {
-          parts: representedParts(drawn, all, dimension),
-          ...(unlabelled && { unlabelled }),
-          ...(domain !== undefined && { domains: domainsOf(drawn, labelled.texts!, domain) }),
-          dimension,
-          spec,
-          metric,
-          engine,
-        };
-        for (const kind of kinds) {
-          signal?.throwIfAborted();
-          const method = `${encoder}, ${kind}`;
-          let started = performance.now();
-          for await (const [name, value] of protocols[kind].run(represented)) {
-            const seconds = (performance.now() - started) / 1000;
-            rows.add({ method, metric: name, shots }, { split, value, seconds });
-            const of = config.shots ? count : starts.length;
-            onEvent({ type: 'seed', method, seed, seeds: of, context, metric: name, value });
-            started = performance.now();
-          }
-        }
-      }
+      const of = config.shots ? count : starts.length;
+      for (const draw of draws) await judge(draw, { name: encoder, kinds, seed, of, ...embedded! });
+    }
+  }
+  if (config.features) {
+    const drawing = config.shots ? seeds : [0];
+    for (const { name, forLinearModels, of } of await ownFeatures(labelled, run.tokenizer.spec)) {
+      const own = kinds.filter(
+        (kind) => !(protocols[kind] as Protocol).unlabelled && (!forLinearModels || kind === 'linear'),
+      );
+      for (const seed of drawing)
+        for (const draw of draws)
+          await judge(draw, {
+            name,
+            kinds: own,
+            seed,
+            of: drawing.length,
+            ...(await of(draw.records(seed))),
+          });
     }
   }
   const differences = rows.differences();
@@ -171,6 +198,17 @@ async function probeInto(
     ...(differences.length > 0 && { differences }),
     ...(engine.device && { adapter: engine.device.name }),
   });
+}
+
+/** What represents the records, float32[all, dimension], for which seed of how many. */
+interface Representation {
+  readonly name: string;
+  readonly kinds: readonly ProtocolName[];
+  readonly seed: number;
+  readonly of: number;
+  readonly all: Float32Array;
+  readonly dimension: number;
+  readonly unlabelled?: Float32Array;
 }
 
 /** The domains of a column, in the order of their names. Throws InputError for a record without one, and where all are of one. */

@@ -28,7 +28,7 @@ export interface RankOptions {
   readonly data: string;
   /** The columns to predict. */
   readonly targets: readonly string[];
-  readonly config?: Omit<ProbeOptions, 'kind' | 'shots' | 'splits' | 'domain'>;
+  readonly config?: Omit<ProbeOptions, 'kind' | 'shots' | 'splits' | 'domain' | 'features'>;
 }
 
 /** A run, and what each score makes of its features; null where a score has no meaning. */
