@@ -22,7 +22,6 @@ import { undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
 import { type Draw, drawsOf } from './draws.js';
 import { describeRecords, readingOf, readLabelledFile } from './labelled-file.js';
-import { ownFeatures } from './own-features.js';
 
 /** What `probe` is given. */
 export interface ProbeVerbOptions {
@@ -166,6 +165,8 @@ async function probeInto(
     }
   }
   if (config.features) {
+    // A page loads them where they are asked for.
+    const { ownFeatures } = await import('./own-features.js');
     const drawing = config.shots ? seeds : [0];
     for (const { name, forLinearModels, of } of await ownFeatures(labelled, run.tokenizer.spec)) {
       const own = kinds.filter(
