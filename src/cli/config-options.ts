@@ -23,7 +23,8 @@ export const readingKeys = (): string[] =>
 export const probeKeys = (): string[] =>
   [...configKeys().values()]
     .filter(
-      ({ section, name }) => section === 'probe' && !['kind', 'splits', 'shots', 'domain', 'features'].includes(name),
+      ({ section, name }) =>
+        section === 'probe' && !['kind', 'splits', 'shots', 'domain', 'features'].includes(name),
     )
     .map(({ key }) => key);
 
