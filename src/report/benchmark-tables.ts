@@ -76,7 +76,7 @@ export interface Difference {
   readonly seeds: number;
   readonly overSeeds: { readonly low: number; readonly high: number };
   readonly overSeedsAndRecords: { readonly low: number; readonly high: number };
-  /** Two-sided, over seeds and test records. */
+  /** Two-sided, by the bootstrap's standard deviation over seeds and test records. */
   readonly probability: number;
 }
 
@@ -124,7 +124,7 @@ function pairedDifference(
     seeds: pairs.length,
     overSeeds: { low: summary.low, high: summary.high },
     overSeedsAndRecords: { low: at(0.025), high: at(0.975) },
-    probability: enough ? bootstrapProbability(drawn) : Number.NaN,
+    probability: enough ? bootstrapProbability(summary.mean, drawn) : Number.NaN,
   };
 }
 
@@ -132,6 +132,8 @@ const signed = (value: number) =>
   Number.isFinite(value) ? `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}` : '';
 const signedInterval = ({ low, high }: { low: number; high: number }) =>
   Number.isFinite(low) ? `${signed(low)} to ${signed(high)}` : '';
+
+const probability = (value: number) => (value < 0.0005 ? '< 0.001' : score(value));
 
 /** Whether two methods have a seed of some task in common. */
 export const hasDifference = (results: Results, a: string, b: string): boolean =>
@@ -154,7 +156,7 @@ export function differenceTable(results: Results, a: string, b: string, style?: 
       signed(mean),
       signedInterval(overSeeds),
       signedInterval(overSeedsAndRecords),
-      ...[probabilities[i], strict[i], lax[i]].map(score),
+      ...[probabilities[i], strict[i], lax[i]].map(probability),
       seeds,
     ];
   });

@@ -45,12 +45,17 @@ describe('adjusted p-values', () => {
   });
 });
 
-describe('the p-value of bootstrap replicates', () => {
-  it('is twice the smaller side, and never 0', () => {
-    const replicates = Array.from({ length: 999 }, (_, i) => (i < 25 ? -1 : 1));
-    expect(bootstrapProbability(replicates)).toBeCloseTo(2 * 26 * 0.001, 12);
-    expect(bootstrapProbability(replicates.map(Math.abs))).toBeCloseTo(0.002, 12);
-    expect(bootstrapProbability([0, 0, 0])).toBe(1);
-    expect(bootstrapProbability([])).toBeNaN();
+describe('the p-value of a difference', () => {
+  it('is that of a normal with the deviation of the bootstrap replicates, however small', () => {
+    // Of deviation 1 with n − 1.
+    const replicates = [-1, 0, 1].map((value) => value + 5);
+    for (const [difference, probability] of [
+      [1.959963984540054, 0.05],
+      [-2.575829303548901, 0.01],
+      [5, 5.733031437583878e-7],
+    ])
+      expect(bootstrapProbability(difference, [...replicates, Number.NaN])).toBeCloseTo(probability, 12);
+    expect(bootstrapProbability(0, [0, 0, 0])).toBe(1);
+    expect(bootstrapProbability(1, [1])).toBeNaN();
   });
 });

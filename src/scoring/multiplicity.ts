@@ -1,4 +1,5 @@
 /** p-values of several comparisons made together. NaN, a comparison without one, stays NaN and counts for nothing. */
+import { normalProbability, summarize } from './statistics.js';
 
 /** The places of the p-values there are, smallest first. */
 const ascending = (values: readonly number[]): number[] =>
@@ -30,16 +31,13 @@ export function benjaminiHochberg(values: readonly number[]): number[] {
 }
 
 /**
- * Two-sided p-value of a difference by its bootstrap replicates: twice the smaller share of them on one side of 0, the
- * difference itself counted among them, so never 0 (Davison & Hinkley, 1997). NaN where there are none.
+ * Two-sided p-value of a difference, normal with the standard deviation of its bootstrap replicates (Efron & Tibshirani, 1993). The
+ * share of replicates on one side of 0 would be no smaller than two in their number, too coarse for several comparisons.
+ * NaN where there are fewer than two.
  */
-export function bootstrapProbability(replicates: ArrayLike<number>): number {
-  let [below, above, count] = [1, 1, 1];
-  for (let i = 0; i < replicates.length; i++) {
-    if (Number.isNaN(replicates[i])) continue;
-    count++;
-    if (replicates[i] <= 0) below++;
-    if (replicates[i] >= 0) above++;
-  }
-  return count === 1 ? Number.NaN : Math.min(1, (2 * Math.min(below, above)) / count);
+export function bootstrapProbability(difference: number, replicates: ArrayLike<number>): number {
+  const known = Array.from(replicates).filter((value) => !Number.isNaN(value));
+  if (known.length < 2) return Number.NaN;
+  if (difference === 0) return 1;
+  return 2 * normalProbability(-Math.abs(difference) / summarize(known).sd);
 }

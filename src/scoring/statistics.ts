@@ -123,7 +123,7 @@ function roughQuantile(probability: number): number {
 }
 
 /** Φ(z) for z ≤ 0: φ(z) (z + z³/3 + z⁵/15 + …) from one half, or Laplace's continued fraction in the tail. */
-function normalProbability(z: number): number {
+export function normalProbability(z: number): number {
   const density = Math.exp(-(z ** 2) / 2) / Math.sqrt(2 * Math.PI);
   if (z < -3) {
     let fraction = -z;
