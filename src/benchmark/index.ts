@@ -59,8 +59,11 @@ export interface SuiteDescription {
 }
 
 /** All suites in words, or the chosen one. */
-export async function describeSuites(choice?: SuiteChoice): Promise<SuiteDescription[]> {
-  const chosen = choice ? [await openSuite(choice)] : Object.values<Suite>(suites);
+export async function describeSuites({
+  suite,
+  targets,
+}: Partial<SuiteChoice> = {}): Promise<SuiteDescription[]> {
+  const chosen = suite === undefined ? Object.values<Suite>(suites) : [await openSuite({ suite, targets })];
   return chosen.map(({ name, title, tasks }) => ({
     name,
     title,

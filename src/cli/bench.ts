@@ -5,6 +5,7 @@ import type { Shard } from '../verbs/shard.js';
 import { appendNames, deviceOption, parseCount, shardOption } from './arguments.js';
 import { formatBenchmark, formatSuites } from './format-benchmark.js';
 import type { Session } from './session.js';
+import type { Verbs } from './verbs.js';
 
 interface Options {
   readonly target?: string[];
@@ -38,8 +39,10 @@ export function define(command: Command, { run }: Session): void {
     .action(
       async (suite: string | undefined, { list, json, target, data, out, only, ...options }: Options) => {
         if (list) {
-          const choice = suite === undefined ? undefined : { suite, targets: target };
-          await run(json, async (verbs) => ({ suites: await verbs.benchmarks(choice) }), formatSuites);
+          const describe = async (verbs: Verbs) => ({
+            suites: await verbs.benchmarks({ suite, targets: target }),
+          });
+          await run(json, describe, formatSuites);
           return;
         }
         if (suite === undefined) throw new InputError('no suite: name one, or see lacuna bench --list');

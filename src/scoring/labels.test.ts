@@ -191,11 +191,11 @@ describe('encodeLabels', () => {
     expect(encodeLabels(describeLabels(columns), columns)).toEqual(columns[0].values);
   });
 
-  it('names the classes that it knows, the first eight of many', () => {
-    const letters = [...'abcdefghi'];
+  it('names the classes that it knows, the first twelve of many', () => {
+    const letters = [...'abcdefghijklm'];
     for (const [count, list] of [
-      [8, 'a, b, c, d, e, f, g, h'],
-      [9, 'a, b, c, d, e, f, g, h, …'],
+      [12, 'a, b, c, d, e, f, g, h, i, j, k, l'],
+      [13, 'a, b, c, d, e, f, g, h, i, j, k, l, … (13)'],
     ] as const) {
       const spec = describeLabels([text('kind', repeat(letters.slice(0, count), 2))]);
       expect(() => encodeLabels(spec, [text('kind', ['z'])])).toThrow(

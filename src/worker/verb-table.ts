@@ -74,7 +74,7 @@ export const verbs = {
     (await import('../verbs/verify.js')).verify(options, hooks),
   bench: async (options: BenchOptions, hooks?: Hooks) =>
     (await import('../benchmark/bench.js')).bench(options, hooks),
-  benchmarks: async (choice?: SuiteChoice, _hooks?: Hooks) =>
+  benchmarks: async (choice?: Partial<SuiteChoice>, _hooks?: Hooks) =>
     (await import('../benchmark/index.js')).describeSuites(choice),
   report: async (options: ReportOptions, _hooks?: Hooks) =>
     (await import('../benchmark/report.js')).report(options),
