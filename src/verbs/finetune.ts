@@ -5,7 +5,7 @@
  */
 
 import { basename, join } from 'node:path';
-import { alone } from '../cluster/ranks.js';
+import { alone, type Ranks } from '../cluster/ranks.js';
 import { networkSettings, resolveFinetuning } from '../config/defaults.js';
 import { parseConfig } from '../config/parse.js';
 import type { FinetuneOptions } from '../config/schema.js';
@@ -95,56 +95,9 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
   await refuseOverwriteFolder(await inputFiles(data, config.format), out);
   const runs = await openRuns(options.runs, (message) => onEvent({ type: 'warning', message }));
   const [run] = runs;
-  const { labelled, hash, warnings, learned } = await readLabelledFile(
-    readingOf(runs),
-    data,
-    targets,
-    config,
-    {
-      ...(config.randomize_smiles && { textColumn: run.tokenizer.columns[0] }),
-      keepUnlabelled: config.self_training !== undefined,
-    },
-  );
+  const planned = await planTrainings(runs, options, config, { ranks, onEvent });
+  const { labelled, hash, learned, metric, seeds, draws, defined, partsOf, taskOf, trainings } = planned;
   const { spec } = labelled;
-  const metric = chooseMetric(spec.task, config.metric);
-  checkFinetuning(config, labelled);
-  const { seeds } = resolveFinetuning(config, labelled.counts.train);
-  const { draws, defined } = drawsOf(labelled, { shots: config.shots, seeds, metric });
-  for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
-  const randomized = config.randomize_smiles
-    ? await openRandomized(run, labelled, (message) => onEvent({ type: 'info', message }))
-    : undefined;
-  /** The parts of one draw, and how the training records change in each epoch. */
-  const partsOf = (drawn: LabelledData) => ({
-    ...splitParts(drawn),
-    ...(randomized && {
-      trainingRecords: (seed: number, epoch: number) => randomized.blockOf(drawn.members.train, seed, epoch),
-    }),
-  });
-  /** What a trainer needs of one draw. */
-  const taskOf = (drawn: LabelledData, split: number) => ({
-    ...partsOf(drawn),
-    ...(config.self_training && { unlabelled: withoutLabel(drawn, labelled.splits[split].members.train) }),
-  });
-  // A draw that leaves no record without a label is refused before anything is trained.
-  if (config.self_training) for (const { split, records } of draws) taskOf(records(0), split);
-  // One training for each number of shots, sized by the first split.
-  const firstSplit = draws.filter(({ split }) => split === 0);
-  const trainings = firstSplit.map(({ shots, records }) => ({
-    shots,
-    settings: resolveFinetuning(config, records(0).counts.train),
-  }));
-  for (const { settings } of trainings) checkPartSize('finetune.batch_size', settings.batchSize, ranks);
-  refuseChoice('finetune.device', config.device, ranks);
-  onEvent({
-    type: 'info',
-    message:
-      `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}; ` +
-      `${labelled.croppedLabels > 0 ? `${labelled.croppedLabels.toLocaleString('en-US')} labels beyond the first ${run.tokenizer.spec.maxTokens} tokens are left out; ` : ''}` +
-      `${trainings.map(({ shots, settings }) => `${shots === undefined ? '' : `${describeShots(shots)}: `}${settings.steps} steps of ${settings.batchSize}`).join(', ')}, ` +
-      `learning rate ${trainings[0].settings.learningRate}, ${seeds} seeds`,
-  });
-
   const open = ranks.size > 1 ? async () => nothingKept : keptWork;
   const work = await open(out, 'fine-tuning', {
     version,
@@ -296,6 +249,69 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
   } finally {
     for (const trainer of trainers.values()) await trainer.release();
   }
+}
+
+/**
+ * What is trained: the labelled records, the draws of them that are learned from, and how. Throws InputError where options do
+ * not fit the labels, or the ranks.
+ */
+async function planTrainings(
+  runs: readonly Run[],
+  { data, targets }: FinetuneRunsOptions,
+  config: FinetuneOptions,
+  { ranks, onEvent }: { ranks: Ranks; onEvent: NonNullable<SharedHooks['onEvent']> },
+) {
+  const [run] = runs;
+  const { labelled, hash, warnings, learned } = await readLabelledFile(
+    readingOf(runs),
+    data,
+    targets,
+    config,
+    {
+      ...(config.randomize_smiles && { textColumn: run.tokenizer.columns[0] }),
+      keepUnlabelled: config.self_training !== undefined,
+    },
+  );
+  const { spec } = labelled;
+  const metric = chooseMetric(spec.task, config.metric);
+  checkFinetuning(config, labelled);
+  const { seeds } = resolveFinetuning(config, labelled.counts.train);
+  const { draws, defined } = drawsOf(labelled, { shots: config.shots, seeds, metric });
+  for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
+  const randomized = config.randomize_smiles
+    ? await openRandomized(run, labelled, (message) => onEvent({ type: 'info', message }))
+    : undefined;
+  /** The parts of one draw, and how the training records change in each epoch. */
+  const partsOf = (drawn: LabelledData) => ({
+    ...splitParts(drawn),
+    ...(randomized && {
+      trainingRecords: (seed: number, epoch: number) => randomized.blockOf(drawn.members.train, seed, epoch),
+    }),
+  });
+  /** What a trainer needs of one draw. */
+  const taskOf = (drawn: LabelledData, split: number) => ({
+    ...partsOf(drawn),
+    ...(config.self_training && { unlabelled: withoutLabel(drawn, labelled.splits[split].members.train) }),
+  });
+  // A draw that leaves no record without a label is refused before anything is trained.
+  if (config.self_training) for (const { split, records } of draws) taskOf(records(0), split);
+  // One training for each number of shots, sized by the first split.
+  const firstSplit = draws.filter(({ split }) => split === 0);
+  const trainings = firstSplit.map(({ shots, records }) => ({
+    shots,
+    settings: resolveFinetuning(config, records(0).counts.train),
+  }));
+  for (const { settings } of trainings) checkPartSize('finetune.batch_size', settings.batchSize, ranks);
+  refuseChoice('finetune.device', config.device, ranks);
+  onEvent({
+    type: 'info',
+    message:
+      `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}; ` +
+      `${labelled.croppedLabels > 0 ? `${labelled.croppedLabels.toLocaleString('en-US')} labels beyond the first ${run.tokenizer.spec.maxTokens} tokens are left out; ` : ''}` +
+      `${trainings.map(({ shots, settings }) => `${shots === undefined ? '' : `${describeShots(shots)}: `}${settings.steps} steps of ${settings.batchSize}`).join(', ')}, ` +
+      `learning rate ${trainings[0].settings.learningRate}, ${seeds} seeds`,
+  });
+  return { labelled, hash, learned, metric, seeds, draws, defined, partsOf, taskOf, trainings };
 }
 
 /** Runs that one table compares, each a method of its own. Throws InputError where they do not go together. */
