@@ -235,6 +235,7 @@ console.log(
 );
 
 console.log(`\nAll inputs multiplied, prompts of ${LONG} examples\n`);
+/** @type {{ scale: number; errors: Record<string, number[]>; theory: number; wide: number }[]} */
 const byScale = [];
 for (const scale of scales) {
   /** @type {Record<string, number[]>} */
@@ -320,6 +321,8 @@ const logarithmic = (/** @type {string} */ title, /** @type {readonly number[]} 
   scale: { type: 'log', nice: false },
   axis: { values, grid: false },
 });
+const logarithms = (/** @type {'fixed' | 'varied' | 'ridge'} */ of) =>
+  byScale.map(({ scale, errors }) => point(scale, errors[of].map(Math.log10)));
 await writeFigure(
   out,
   [
@@ -360,36 +363,9 @@ await writeFigure(
     ),
     linePanel(
       [
-        line(
-          'layer',
-          0,
-          byScale.map(({ scale, errors }) =>
-            point(
-              scale,
-              errors.fixed.map((error) => Math.log10(error)),
-            ),
-          ),
-        ),
-        line(
-          'many scales',
-          3,
-          byScale.map(({ scale, errors }) =>
-            point(
-              scale,
-              errors.varied.map((error) => Math.log10(error)),
-            ),
-          ),
-        ),
-        line(
-          'ridge',
-          2,
-          byScale.map(({ scale, errors }) =>
-            point(
-              scale,
-              errors.ridge.map((error) => Math.log10(error)),
-            ),
-          ),
-        ),
+        line('layer', 0, logarithms('fixed')),
+        line('many scales', 3, logarithms('varied')),
+        line('ridge', 2, logarithms('ridge')),
       ],
       {
         title: 'Inputs of another scale',

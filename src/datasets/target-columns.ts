@@ -47,8 +47,11 @@ export function labelValues(
   column: ColumnValues,
 ): Float64Array | readonly (string | null)[] {
   if (column.type !== 'number' && column.type !== 'text') {
-    const holds = column.type === 'pixels' ? 'images' : 'series';
-    throw new InputError(`${path}: target column "${name}" holds ${holds}; expected numbers or text`);
+    const holds =
+      column.type === 'pixels'
+        ? 'images; expected numbers or text'
+        : 'series; expected numbers or text, and of labels of tokens their words joined by spaces, as in "2 2 0 1"';
+    throw new InputError(`${path}: target column "${name}" holds ${holds}`);
   }
   return column.values;
 }

@@ -60,7 +60,7 @@ export async function delimitedReader(
   const { file, lines } = await headOf(given, format === 'tsv', wishes);
   const known = schema?.columns.map(({ name }) => name);
   const dialect = await findDialect(path, lines, wishes, { tabs: format === 'tsv', known });
-  if (dialect.names.length > MOST_COLUMNS) return plainReader(file, format, { schema, ...wishes });
+  if (dialect.names.length > MOST_COLUMNS) return plainReader(given, format, { schema, ...wishes });
   const missing = wishes.missing ?? schema?.missing;
   const raw = rawReader(path, file, dialect, {
     missing: missing ?? MISSING_WORDS,
