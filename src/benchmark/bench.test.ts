@@ -12,7 +12,7 @@ import { describeSuites, type SuiteChoice } from './index.js';
 import { convolution } from './methods/convolution.js';
 import { encoderMethods, finetuned, finetunedRandom } from './methods/encoders.js';
 import { constant, linearOnValues } from './methods/simple.js';
-import type { BenchmarkTask, Suite } from './suite.js';
+import type { BenchmarkTask, SplitTask, Suite } from './suite.js';
 
 let folder: string;
 let molecules: RiskMolecule[];
@@ -30,7 +30,7 @@ const table = (turned = false) =>
     '',
   ].join('\n');
 
-const task: BenchmarkTask = {
+const task: SplitTask = {
   name: 'mutagenic',
   title: 'Mutagenic',
   dataset: given('molecules', 'molecules.csv'),
@@ -173,6 +173,34 @@ describe('a benchmark', () => {
     ]);
   });
 
+  it('takes the splits by turns where there are several, and chooses for each by its own validation', async () => {
+    const turned = new Map([
+      ['train', 'valid'],
+      ['valid', 'test'],
+      ['test', 'train'],
+    ]);
+    const rows = table().trimEnd().split('\n').slice(1);
+    await writeFile(
+      join(data(), 'splits.csv'),
+      [
+        'smiles,split,turned,mutagenic',
+        ...rows.map((row) => row.replace(/,(\w+),/, (_, part) => `,${part},${turned.get(part)},`)),
+        '',
+      ].join('\n'),
+    );
+    const methods = [constant, linearOnValues];
+    const splits = { dataset: given('splits', 'splits.csv'), methods };
+    const several = await run(newOut(), withTask({ ...splits, splitColumn: ['split', 'turned'] }));
+    for (const [seed, splitColumn] of ['split', 'turned'].entries()) {
+      const one = await run(newOut(), withTask({ ...splits, splitColumn }));
+      const of = (cells: readonly Cell[], place: number) =>
+        values(cells.filter((cell) => cell.seed === place));
+      expect(of(several.results.cells, seed)).toEqual(
+        of(one.results.cells, 0).map((cell) => ({ ...cell, seed })),
+      );
+    }
+  });
+
   it('trains once what has two names', async () => {
     const named = (name: string, masking_ratio: number) =>
       finetuned(name, 'a variant', { objective: { kind: 'random-masking', masking_ratio } });
@@ -221,15 +249,10 @@ describe('a benchmark', () => {
     });
     const keys = (masking_ratio: number) =>
       variants.map((method) =>
-        cellKey(
-          withTask({ pretraining: ratio(masking_ratio) }).tasks[0],
-          { labelled: '', unlabelled: '' },
-          method,
-          {
-            seed: 0,
-            budget: 1,
-          },
-        ),
+        cellKey({ ...task, pretraining: ratio(masking_ratio) }, { labelled: '', unlabelled: '' }, method, {
+          seed: 0,
+          budget: 1,
+        }),
       );
     expect(keys(0.4).map((key, i) => key === keys(0.3)[i])).toEqual([false, true]);
   }, 120_000);

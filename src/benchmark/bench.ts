@@ -25,6 +25,7 @@ import {
   computeCell,
   readCell,
   seedsOf,
+  splitTasks,
   type TaskHashes,
   taskFolder,
   taskHashes,
@@ -117,11 +118,13 @@ async function runTasks(
   const context = { suite, out, folders, budget };
   try {
     for (const task of tasks) {
-      const session = await openSession(task, { folders, engine, pretrainings, hooks });
+      const sessions: OpenSession[] = [];
       try {
-        await runTask(session, await taskHashes(task, folders), context, counts);
+        for (const split of splitTasks(task))
+          sessions.push(await openSession(split, { folders, engine, pretrainings, hooks }));
+        await runTask(task, sessions, await taskHashes(task, folders), context, counts);
       } finally {
-        await session.release();
+        for (const session of sessions) await session.release();
       }
     }
   } catch (error) {
@@ -142,17 +145,18 @@ interface Context {
 /** What the results say of a task beside its cells: kept in its folder. */
 type TaskRecord = Pick<Results['tasks'][number], 'records'> & { readonly masks: Results['masks'] };
 
-/** Computes a task's missing cells, each written when it is done. */
+/** Computes a task's missing cells, each written when it is done. Its splits have a session each. */
 async function runTask(
-  session: OpenSession,
+  task: BenchmarkTask,
+  sessions: readonly OpenSession[],
   hashes: TaskHashes,
   { suite, out, budget }: Context,
   counts: { computed: number; kept: number },
 ): Promise<void> {
-  const { task, hooks } = session;
+  const [{ hooks, counts: records }] = sessions;
   const folder = taskFolder(out, suite.name, task.name);
   const about = join(folder, 'task.json');
-  const record: TaskRecord = { records: session.counts, masks: (await readTaskRecord(about))?.masks };
+  const record: TaskRecord = { records, masks: (await readTaskRecord(about))?.masks };
   await writeJson(about, record);
   const cells: Cell[] = [];
   for (const method of task.methods) {
@@ -160,8 +164,9 @@ async function runTask(
     const seeds = seedsOf(task, method);
     for (let seed = 0; seed < seeds; seed++) {
       hooks.signal?.throwIfAborted();
+      const session = sessions[seed % sessions.length];
       const path = cellPath(folder, method, seed);
-      const key = cellKey(task, hashes, method, { seed, budget });
+      const key = cellKey(session.task, hashes, method, { seed, budget });
       let cell = await readCell(path, key);
       if (cell) counts.kept++;
       else {
@@ -173,14 +178,15 @@ async function runTask(
         await writeJson(path, cell);
         counts.computed++;
       }
-      choice ??= chosenSettings(method, task, cell);
+      // The validation part of one split may be the test part of another.
+      if (sessions.length === 1) choice ??= chosenSettings(method, task, cell);
       cells.push(cell);
       const name = `${task.name} · ${method.name}`;
       const value = cell.test ?? Number.NaN;
       hooks.onEvent?.({ type: 'seed', method: name, seed, seeds, metric: task.metric, value });
     }
   }
-  const masks = await maskExamples(session, join(out, 'pretrained'), cells);
+  const masks = await maskExamples(sessions[0], join(out, 'pretrained'), cells);
   if (masks.length > 0) await writeJson(about, { ...record, masks } satisfies TaskRecord);
 }
 
@@ -221,9 +227,10 @@ async function collectResults(
     if (record === undefined || !(await hasFiles(folders.data, datasetsOf(task)))) continue;
     const hashes = await taskHashes(task, folders);
     const before = cells.length;
+    const splits = splitTasks(task);
     for (const method of task.methods) {
       for (let seed = 0; seed < seedsOf(task, method); seed++) {
-        const key = cellKey(task, hashes, method, { seed, budget });
+        const key = cellKey(splits[seed % splits.length], hashes, method, { seed, budget });
         const cell = await readCell(cellPath(folder, method, seed), key);
         if (cell) cells.push(cell);
       }

@@ -8,7 +8,7 @@ import { hashOf, hashText } from './files.js';
 import { measured } from './measured.js';
 import { changed } from './pretrained-encoders.js';
 import type { OpenSession } from './session.js';
-import type { BenchmarkTask, Choice, DataFolders, Fitted, Method } from './suite.js';
+import type { BenchmarkTask, Choice, DataFolders, Fitted, Method, SplitTask } from './suite.js';
 
 /** One more whenever a method or an encoder gives other scores with the same settings: cells of before are not kept. */
 const REVISION = 2;
@@ -25,8 +25,13 @@ const fileName = (method: string) => method.replaceAll(/[^a-z0-9.=]+/gi, '-');
 export const cellPath = (folder: string, method: Method, seed: number): string =>
   join(folder, fileName(method.name), `${seed}.json`);
 
-/** A method's seeds: one where chance plays no part. */
-export const seedsOf = (task: BenchmarkTask, method: Method): number => (method.random ? task.seeds : 1);
+/** One task for each of its split columns, whose seeds take turns. */
+export const splitTasks = (task: BenchmarkTask): readonly SplitTask[] =>
+  [task.splitColumn].flat().map((splitColumn) => ({ ...task, splitColumn }));
+
+/** A method's seeds: one where chance plays no part and all have one split. */
+export const seedsOf = (task: BenchmarkTask, method: Method): number =>
+  method.random || Array.isArray(task.splitColumn) ? task.seeds : 1;
 
 /** Hashes of a task's labelled data, and of the data that its tokenizer is fitted on. */
 export interface TaskHashes {
@@ -42,7 +47,7 @@ export async function taskHashes(task: BenchmarkTask, folders: DataFolders): Pro
 
 /** A hash of everything that a cell is computed from, and of nothing else. */
 export function cellKey(
-  task: BenchmarkTask,
+  task: SplitTask,
   hashes: TaskHashes,
   method: Method,
   { seed, budget }: { seed: number; budget: number },

@@ -12,7 +12,7 @@ import { splitParts } from '../scoring/parts.js';
 import { openSource } from '../sources/open-source.js';
 import { measured } from './measured.js';
 import type { Pretrainings } from './pretrained-encoders.js';
-import type { BenchmarkTask, DataFolders, Session } from './suite.js';
+import type { DataFolders, Session, SplitTask } from './suite.js';
 
 export interface OpenSession extends Session {
   readonly counts: LabelledData['counts'];
@@ -22,7 +22,7 @@ export interface OpenSession extends Session {
 }
 
 export async function openSession(
-  task: BenchmarkTask,
+  task: SplitTask,
   context: {
     folders: DataFolders;
     engine: Session['engine'];

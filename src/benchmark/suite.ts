@@ -70,7 +70,8 @@ export interface BenchmarkTask {
   readonly targets: readonly string[];
   readonly task: Task;
   readonly metric: MetricName;
-  readonly splitColumn?: string;
+  /** The column of the parts; or one for each seed, so that a method without chance has several seeds too. */
+  readonly splitColumn?: string | readonly string[];
   /** Text of 0 and 1 for each token: which labels of a per-token task count. */
   readonly maskColumn?: string;
   /** Where the split comes from, and the data, in words. */
@@ -82,6 +83,11 @@ export interface BenchmarkTask {
   /** Encoders that a method pretrains, each with a seed of its own, and shares out among the task's seeds; 1 by default. */
   readonly pretrainingSeeds?: number;
   readonly methods: readonly Method[];
+}
+
+/** A task with one of its split columns. */
+export interface SplitTask extends BenchmarkTask {
+  readonly splitColumn?: string;
 }
 
 export interface Suite {
@@ -102,7 +108,7 @@ export interface Fitted {
 
 /** What a method is given: the records as tokens, test labels sealed, and the means to train. */
 export interface Session {
-  readonly task: BenchmarkTask;
+  readonly task: SplitTask;
   readonly labelled: LabelledTask;
   /** The same records as `fit` parts them, or in so many folds. */
   readonly fitData: (folds?: number) => Promise<FitData>;

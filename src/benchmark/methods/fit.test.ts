@@ -67,6 +67,9 @@ it('is chosen by validation alone, and the encoder is only in the last', async (
   expect(all.valid!).toBeLessThanOrEqual(simple.valid!);
   expect([single, simple].map(({ pretraining }) => pretraining)).toEqual([undefined, undefined]);
   expect(all.pretraining).toMatch(/^sums-sma-/);
+  for (const { chosen } of [single, simple])
+    expect(Object.values(chosen).reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1);
+  expect(Object.keys(single.chosen)).toHaveLength(1);
   const others = await run('second', (y) => y + 10);
   expect(others.map(({ valid }) => valid)).toEqual([single, simple, all].map(({ valid }) => valid));
   expect(others.map(({ test }) => test! > 5)).toEqual([true, true, true]);

@@ -55,10 +55,10 @@ function chosenOf(
   fitted: readonly FittedAttempt[],
   only: 'simple' | 'chosen',
 ): Fitted {
-  const { valid, test } = choose(fitted, data)[only];
+  const { valid, test, parts } = choose(fitted, data)[only];
   return {
     valid,
-    chosen: {},
+    chosen: Object.fromEntries(parts.map(({ fitted: { name }, weight }) => [name, Number(weight.toFixed(3))])),
     earlierSeconds,
     score: async (options) => data.test.score(data.metric, test, options),
   };

@@ -1,7 +1,8 @@
 /** MoleculeNet (Wu et al., Chemical Science 2018): properties of small molecules, on scaffolds that training has not seen. */
 import { join } from 'node:path';
 import { sameMolecules } from '../../molecules/same-molecules.js';
-import { partOf } from '../../records/split.js';
+import { balancedScaffoldSplits } from '../../molecules/scaffold.js';
+import { type Part, partOf } from '../../records/split.js';
 import { permutation, random } from '../../tensor/random.js';
 import { given, prepared } from '../files.js';
 import { encoderMethods, longTraining } from '../methods/encoders.js';
@@ -21,6 +22,9 @@ const UNLABELLED = ['smiles_pretrain/druglike.csv.gz', 'smiles_pretrain/moses.cs
 const SPLIT = 'scaffold_split';
 /** The column that holds a random split instead. */
 const DRAWN = 'random_split';
+/** Three splits, each with a draw of its own. */
+const BALANCED = ['balanced_split_0', 'balanced_split_1', 'balanced_split_2'];
+const HELD = { valid: 0.1, test: 0.1 };
 
 interface Property {
   readonly name: string;
@@ -141,30 +145,62 @@ const fileOf = ({ name }: Pick<Property, 'name'>) => `moleculenet/${name}.csv.gz
 /** The draw of the random splits. */
 const SEED = 0;
 
-const randomlySplit = (property: Property): Dataset => ({
-  name: `${property.name}-random`,
+/** A property whose given parts are replaced by drawn ones: a column each, a molecule without a part in one of them left out. */
+const drawnAnew = (
+  property: Property,
+  {
+    name,
+    columns,
+    recipe,
+    draw,
+  }: {
+    readonly name: string;
+    readonly columns: readonly string[];
+    readonly recipe: object;
+    readonly draw: (smiles: readonly string[]) => Promise<(Part | undefined)[][]>;
+  },
+): Dataset => ({
+  name,
   files: [fileOf(property)],
   async open(folders) {
     const options = {
-      name: `${property.name}-random`,
+      name,
       extension: '.csv',
       files: [fileOf(property)],
-      recipe: { valid: 0.1, test: 0.1, seed: SEED, column: DRAWN },
+      recipe: { ...HELD, ...recipe, columns },
     };
     const path = await prepared(folders, options, async (target) => {
-      const { columns, rows } = await readTable(join(folders.data, fileOf(property)));
-      const [smiles, split] = ['smiles', SPLIT].map((name) => columns.indexOf(name));
+      const table = await readTable(join(folders.data, fileOf(property)));
+      const drawn = await draw(smilesOf(table));
+      const replaced = <T>(row: readonly T[], parts: readonly T[]) =>
+        row.flatMap((cell, column) => (table.columns[column] === SPLIT ? parts : [cell]));
       await writeTable(target, {
-        columns: columns.map((name) => (name === SPLIT ? DRAWN : name)),
-        rows: rows.map((row) => {
-          const part = partOf(String(row[smiles]), SEED, { valid: 0.1, test: 0.1 });
-          return row.map((cell, column) => (column === split ? part : cell));
+        columns: replaced(table.columns, columns),
+        rows: table.rows.flatMap((row, i) => {
+          const parts = drawn.flatMap((split) => split[i] ?? []);
+          return parts.length < columns.length ? [] : [replaced(row, parts)];
         }),
       });
     });
     return { path };
   },
 });
+
+const randomlySplit = (property: Property): Dataset =>
+  drawnAnew(property, {
+    name: `${property.name}-random`,
+    columns: [DRAWN],
+    recipe: { seed: SEED },
+    draw: async (smiles) => [smiles.map((text) => partOf(text, SEED, HELD))],
+  });
+
+const balancedSplits = (property: Property): Dataset =>
+  drawnAnew(property, {
+    name: `${property.name}-balanced`,
+    columns: BALANCED,
+    recipe: { balanced: true },
+    draw: (smiles) => balancedScaffoldSplits(smiles, HELD, [...BALANCED.keys()]),
+  });
 
 const smilesOf = ({ columns, rows }: Table) => rows.map((row) => String(row[columns.indexOf('smiles')]));
 
@@ -263,6 +299,15 @@ function tasksOf(property: Property): BenchmarkTask[] {
       dataset: randomlySplit(property),
       splitColumn: DRAWN,
       split: 'drawn at random, 80 : 10 : 10',
+    },
+    {
+      ...common,
+      name: `${property.name}-balanced`,
+      title: `${property.title}, three balanced splits`,
+      dataset: balancedSplits(property),
+      splitColumn: BALANCED,
+      split:
+        'Bemis–Murcko scaffolds in an order that each seed draws, large groups in training, 80 : 10 : 10',
     },
   ];
 }
