@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { boundsOf } from '../scoring/metrics.js';
 import { summarize } from '../scoring/statistics.js';
 import { ScoreRows } from './score-rows.js';
 
-const bounds = () => undefined;
+const bounds = boundsOf('rmse');
 const reason = () => 'none';
 
 function rowsOf(scores: Record<string, readonly (readonly number[])[]>, shots?: number): ScoreRows {
@@ -19,13 +20,13 @@ function rowsOf(scores: Record<string, readonly (readonly number[])[]>, shots?: 
 
 describe('ScoreRows', () => {
   it('has an interval over seeds of one split, and over the means of several', () => {
-    const [one] = rowsOf({ sma: [[1, 2, 4]] }).summarized(bounds, reason);
+    const [one] = rowsOf({ sma: [[1, 2, 4]] }).summarized(reason);
     expect(one).toEqual({
       method: 'sma',
       metric: 'rmse',
       perSeed: [1, 2, 4],
       validPerSeed: [2, 4, 8],
-      ...summarize([1, 2, 4]),
+      ...summarize([1, 2, 4], bounds),
       seconds: 3,
     });
     const splits = {
@@ -35,11 +36,11 @@ describe('ScoreRows', () => {
         [5, 7],
       ],
     };
-    const [several] = rowsOf(splits).summarized(bounds, reason);
+    const [several] = rowsOf(splits).summarized(reason);
     expect(several).toMatchObject({
       perSeed: [1, 3, 4, 4, 5, 7],
       perSplit: [2, 4, 6],
-      ...summarize([2, 4, 6]),
+      ...summarize([2, 4, 6], bounds),
     });
   });
 
@@ -52,7 +53,7 @@ describe('ScoreRows', () => {
       [1, 4],
     ])
       rows.add({ method: 'untrained', metric: 'rmse' }, { split, value, seconds: 0 });
-    expect(rows.summarized(bounds, reason)[0]).toMatchObject({ perSeed: [1, 2, 3, 4], perSplit: [1.5, 3.5] });
+    expect(rows.summarized(reason)[0]).toMatchObject({ perSeed: [1, 2, 3, 4], perSplit: [1.5, 3.5] });
   });
 
   it('takes differences by split and seed: what both have in common falls out', () => {

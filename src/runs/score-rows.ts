@@ -1,8 +1,11 @@
 /** The rows of an evaluation's table, from the scores of its splits and seeds. */
-import { differenceBounds } from '../scoring/metrics.js';
-import type { Bounds } from '../scoring/statistics.js';
+import type { LabelledData } from '../datasets/labelled-data.js';
+import type { Engine } from '../engine/engine.js';
+import { boundsOf, differenceBounds, type MetricName, metrics } from '../scoring/metrics.js';
 import { summarize } from '../scoring/statistics.js';
-import type { MethodScores, ScoreDifference } from './scores.js';
+import { type Definedness, undefinedByPredictions } from '../scoring/undefined-scores.js';
+import type { LearnedCount } from './learned-records.js';
+import { describeParts, type MethodScores, type ScoreDifference, type Scores } from './scores.js';
 
 /** What a row is of. */
 export interface RowOf {
@@ -42,12 +45,9 @@ export class ScoreRows {
 
   /**
    * The rows with their means: with several splits the interval is over the means of the splits, else over the seeds.
-   * `bounds` are those of a metric; `reason` says why a row has values that are not numbers.
+   * `reason` says why a row has values of a metric that are not numbers.
    */
-  summarized(
-    bounds: (metric: string) => Bounds | undefined,
-    reason: (metric: string) => string,
-  ): MethodScores[] {
+  summarized(reason: (metric: string) => string): MethodScores[] {
     return [...this.rows.values()].map(({ scores: asAdded, ...row }) => {
       const scores = asAdded.toSorted((a, b) => a.split - b.split);
       const perSeed = scores.map(({ value }) => value);
@@ -61,7 +61,7 @@ export class ScoreRows {
         ...(valid.length > 0 && { validPerSeed: valid }),
         ...(perTarget.length > 0 && { perTarget }),
         ...(several && { perSplit }),
-        ...summarize(several ? perSplit : perSeed, bounds(row.metric)),
+        ...summarize(several ? perSplit : perSeed, boundsOf(row.metric)),
         ...(perSeed.some(Number.isNaN) && { reason: reason(row.metric) }),
         seconds: scores.reduce((sum, { seconds }) => sum + seconds, 0),
       };
@@ -89,6 +89,43 @@ export class ScoreRows {
       return [{ ...row, minus: partner.method, ...summarize(paired, differenceBounds(row.metric)) }];
     });
   }
+}
+
+/** The scores of an evaluation on a labelled file. */
+export function scoresOf(
+  rows: ScoreRows,
+  {
+    data,
+    file: { labelled, hash, learned },
+    metric,
+    defined,
+    engine,
+  }: {
+    /** The name of the file. */
+    data: string;
+    file: { labelled: LabelledData; hash: string; learned: LearnedCount | undefined };
+    /** The one that all is chosen by. */
+    metric: MetricName;
+    defined: Definedness;
+    engine: Engine;
+  },
+): Scores {
+  const { task, columns: targets } = labelled.spec;
+  const differences = rows.differences();
+  return {
+    data,
+    hash,
+    task,
+    targets,
+    metric,
+    higherIsBetter: metrics[metric].higherIsBetter,
+    split: describeParts(labelled, learned),
+    methods: rows.summarized(
+      (name) => (name === metric ? defined.test : undefined) ?? undefinedByPredictions(name),
+    ),
+    ...(differences.length > 0 && { differences }),
+    ...(engine.device && { adapter: engine.device.name }),
+  };
 }
 
 const keyOf = ({ method, metric, shots }: RowOf) => JSON.stringify([method, metric, shots]);

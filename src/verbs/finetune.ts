@@ -25,11 +25,10 @@ import { EventFile } from '../runs/event-file.js';
 import { assertNewRun, type Run } from '../runs/folder.js';
 import { begunWork, type KeptWork, keptWork, nothingKept } from '../runs/kept-work.js';
 import { runHash } from '../runs/recorded-pretraining.js';
-import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
-import { describeParts, type Scores, writeScores } from '../runs/scores.js';
+import { ScoreRows, scoresOf, UNTRAINED } from '../runs/score-rows.js';
+import { type Scores, writeScores } from '../runs/scores.js';
 import { checkSameParameters } from '../runs/trainer-state.js';
-import { boundsOf, isBetter, metrics } from '../scoring/metrics.js';
-import { undefinedByPredictions } from '../scoring/undefined-scores.js';
+import { isBetter } from '../scoring/metrics.js';
 import { inputFiles } from '../sources/data-files.js';
 import { version } from '../version.js';
 import { keptScores, keptTraining, type Training, trainModel } from './finetuned-models.js';
@@ -90,7 +89,7 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
   const runs = await openRuns(options.runs, (message) => onEvent({ type: 'warning', message }));
   const [run] = runs;
   const plan = await planFinetuning(runs, options, config, { ranks, onEvent });
-  const { labelled, hash, learned, metric, seeds, draws, defined } = plan;
+  const { labelled, hash, metric, seeds, draws, defined } = plan;
   const { spec } = labelled;
   const open = ranks.size > 1 ? async () => nothingKept : keptWork;
   const work = await open(out, 'fine-tuning', {
@@ -133,22 +132,7 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
         if (split === 0 && start === starts[0]) kept = best;
       }
     }
-    const differences = rows.differences();
-    const scores: Scores = {
-      data: basename(data),
-      hash,
-      task: spec.task,
-      targets: spec.columns,
-      metric,
-      higherIsBetter: metrics[metric].higherIsBetter,
-      split: describeParts(labelled, learned),
-      methods: rows.summarized(
-        () => boundsOf(metric),
-        () => defined.test ?? undefinedByPredictions(metric),
-      ),
-      ...(differences.length > 0 && { differences }),
-      ...(engine.device && { adapter: engine.device.name }),
-    };
+    const scores = scoresOf(rows, { data: basename(data), file: plan, metric, defined, engine });
     if (kept) await checkSameParameters(kept.trained.parameters, kept.trained.step, ranks);
     if (!writes) return scores;
     if (kept) {

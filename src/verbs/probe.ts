@@ -14,11 +14,10 @@ import type { Hooks } from '../learning/progress-event.js';
 import { type ProtocolName, protocols } from '../probes/index.js';
 import type { Domains, Protocol, Represented } from '../probes/protocol.js';
 import { hasConfig, openRun, runFile } from '../runs/folder.js';
-import { ScoreRows, UNTRAINED } from '../runs/score-rows.js';
-import { describeParts, type Scores, writeScores } from '../runs/scores.js';
-import { boundsOf, chooseMetric, metrics } from '../scoring/metrics.js';
+import { ScoreRows, scoresOf, UNTRAINED } from '../runs/score-rows.js';
+import { type Scores, writeScores } from '../runs/scores.js';
+import { chooseMetric } from '../scoring/metrics.js';
 import { type Parts, splitParts } from '../scoring/parts.js';
-import { undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { inputFiles } from '../sources/data-files.js';
 import { type Draw, drawsOf } from './draws.js';
 import { describeRecords, readingOf, readLabelledFile } from './labelled-file.js';
@@ -58,16 +57,8 @@ async function probeInto(
   await refuseOverwrite(await inputFiles(data, config.format), runFile(folder, 'scores'));
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
   const { domain } = config;
-  const usual = ({ onRequest, domains }: Protocol) => !onRequest && (domain !== undefined || !domains);
-  const asked = config.kind ? [protocols[config.kind]] : Object.values(protocols).filter(usual);
-  const keepUnlabelled = asked.some(({ unlabelled }: Protocol) => unlabelled);
-  const wantsDomains = asked.some(({ domains }: Protocol) => domains);
-  if (wantsDomains !== (domain !== undefined))
-    throw new InputError(
-      wantsDomains
-        ? `${config.kind} learns from the domains of records: name the column that says them with --domain`
-        : `--domain ${domain}: no protocol that was asked for looks at domains; ask for one, such as --probe latent-label-shift`,
-    );
+  const asked = askedFor(config);
+  const keepUnlabelled = asked.some((name) => protocolNamed(name).unlabelled);
   const text = config.features ? run.tokenizer.text?.column : undefined;
   if (text !== undefined && domain !== undefined)
     throw new InputError(
@@ -77,22 +68,19 @@ async function probeInto(
     keepUnlabelled,
     textColumn: domain ?? text,
   });
-  const { labelled, hash, warnings, learned } = file;
+  const { labelled, warnings } = file;
   const { spec, unlabelledBlock } = labelled;
   if (spec.task === 'per-token') {
     throw new InputError(
       `${data}: ${spec.reason}, and a probe has one embedding for each record; use finetune, or name another --task`,
     );
   }
-  const fitting = asked.filter(({ tasks }: Protocol) => tasks?.includes(spec.task) ?? true);
-  if (fitting.length === 0)
+  const kinds = asked.filter((name) => protocolNamed(name).tasks?.includes(spec.task) ?? true);
+  if (kinds.length === 0)
     throw new InputError(
       `${data}: ${spec.reason}, and ${config.kind} has no meaning in a ${spec.task} task; choose another --probe or --task`,
     );
   const metric = chooseMetric(spec.task, config.metric);
-  const kinds = (Object.keys(protocols) as ProtocolName[]).filter((kind) =>
-    fitting.includes(protocols[kind]),
-  );
   // With shots a seed draws them, for the pretrained encoder too.
   const { seeds: count = SEEDS } = config;
   const { draws, defined } = drawsOf(labelled, { shots: config.shots, seeds: count, metric });
@@ -146,7 +134,7 @@ async function probeInto(
       signal?.throwIfAborted();
       const method = `${represents}, ${kind}`;
       let started = performance.now();
-      for await (const [name, value] of protocols[kind].run(represented)) {
+      for await (const [name, value] of protocolNamed(kind).run(represented)) {
         const seconds = (performance.now() - started) / 1000;
         rows.add({ method, metric: name, shots }, { split, value, seconds });
         onEvent({ type: 'seed', method, seed, seeds: of, context, metric: name, value });
@@ -170,7 +158,7 @@ async function probeInto(
     const drawing = config.shots ? seeds : [0];
     for (const { name, forLinearModels, of } of await ownFeatures(labelled, run.tokenizer.spec)) {
       const own = kinds.filter(
-        (kind) => !(protocols[kind] as Protocol).unlabelled && (!forLinearModels || kind === 'linear'),
+        (kind) => !protocolNamed(kind).unlabelled && (!forLinearModels || kind === 'linear'),
       );
       for (const seed of drawing)
         for (const draw of draws)
@@ -183,23 +171,29 @@ async function probeInto(
           });
     }
   }
-  const differences = rows.differences();
-  return writeScores(folder, {
-    data: basename(data),
-    hash,
-    task: spec.task,
-    targets: spec.columns,
-    metric,
-    higherIsBetter: metrics[metric].higherIsBetter,
-    split: describeParts(labelled, learned),
-    methods: rows.summarized(
-      boundsOf,
-      (name) => (name === metric ? defined.test : undefined) ?? undefinedByPredictions(name),
-    ),
-    ...(differences.length > 0 && { differences }),
-    ...(engine.device && { adapter: engine.device.name }),
-  });
+  return writeScores(folder, scoresOf(rows, { data: basename(data), file, metric, defined, engine }));
 }
+
+/**
+ * The protocol that is asked for, or all that need no more than labels. Throws InputError where domains are named for none, or for
+ * one that asks for them are not.
+ */
+function askedFor({ kind, domain }: ProbeOptions): readonly ProtocolName[] {
+  const asked = (Object.keys(protocols) as ProtocolName[]).filter((name) => {
+    const { onRequest, domains } = protocolNamed(name);
+    return kind ? name === kind : !onRequest && (domain !== undefined || !domains);
+  });
+  const wantsDomains = asked.some((name) => protocolNamed(name).domains);
+  if (wantsDomains !== (domain !== undefined))
+    throw new InputError(
+      wantsDomains
+        ? `${kind} learns from the domains of records: name the column that says them with --domain`
+        : `--domain ${domain}: no protocol that was asked for looks at domains; ask for one, such as --probe latent-label-shift`,
+    );
+  return asked;
+}
+
+const protocolNamed = (name: ProtocolName): Protocol => protocols[name];
 
 /** What represents the records, float32[all, dimension], for which seed of how many. */
 interface Representation {
