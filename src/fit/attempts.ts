@@ -7,6 +7,7 @@ import type { ModelConfig } from '../learning/model.js';
 import { gatherRows } from '../numerics/matrix.js';
 import { chooseCandidate, type Probe } from '../probes/protocol.js';
 import { takeRecords } from '../records/batch.js';
+import { choosingMetric } from '../scoring/metrics.js';
 import type { LabelledPart } from '../scoring/parts.js';
 import type { FitData } from './fit-data.js';
 import type { Fold } from './folds.js';
@@ -103,7 +104,7 @@ export function onFeatures(
         probe({ ...rowsOf(train), valid: judged }, spec, engine),
         judged,
         spec,
-        metric,
+        choosingMetric(metric),
       );
       return {
         held: await candidate.predict(judged.features),
@@ -163,7 +164,7 @@ export function trainedEncoder(
       const trainer = new LabelledTrainer(
         engine,
         encoderNetwork({ ...options.model, dropout: settings.dropout }),
-        { spec, metric, train, valid, test },
+        { spec, metric: choosingMetric(metric), train, valid, test },
         settings,
       );
       try {

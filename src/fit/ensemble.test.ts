@@ -60,6 +60,14 @@ describe('greedy selection', () => {
     expect(joined).toBeLessThan(0.65);
   });
 
+  it('gives a weak model the small weight that it earns beside a strong one', () => {
+    const [strong, weak] = [noisy(0.5), noisy(2)];
+    const [, weight] = greedyEnsemble([strong, weak], truth, layoutOf('regression'), 'rmse');
+    // The best weight of independent errors is by the inverse of their variances: 1 : 16.
+    expect(weight).toBeGreaterThan(0.02);
+    expect(weight).toBeLessThan(0.12);
+  });
+
   it('takes the best alone where others only add errors, and the first of equals', () => {
     const perfect = truth.slice();
     expect(

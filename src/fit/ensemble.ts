@@ -100,8 +100,6 @@ export function greedyEnsemble(
     drawn[chosen]++;
     for (let i = 0; i < sum.length; i++) sum[i] += members[chosen][i];
     if (isBetter(metric, score, best.score)) best = { score, weights: drawn.map((times) => times / draws) };
-    // One model that is drawn twice in a row would be drawn for ever.
-    if (draws > 1 && drawn[chosen] === draws) break;
   }
   return best.weights;
 }

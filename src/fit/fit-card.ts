@@ -13,7 +13,7 @@ import {
   programs,
   tableRow,
 } from '../runs/model-card.js';
-import { metrics } from '../scoring/metrics.js';
+import { choosingMetric, metrics } from '../scoring/metrics.js';
 import type { DescribedInput } from './exported-fit.js';
 import type { FitGraph } from './fit-graph.js';
 import type { SavedFit } from './saved-fit.js';
@@ -112,12 +112,13 @@ From files rather than numbers: \`lacuna predict\` with the folder of the fit.
 /** As a table in Markdown; what was chosen is marked. */
 function scores({ rows, metric, chosen }: SavedFit): string {
   const { title, higherIsBetter } = metrics[metric];
+  const by = choosingMetric(metric);
   const number = (value: number | null) => (value === null ? 'undefined' : value.toPrecision(5));
   const lines = rows.map(({ name, valid, test: { value, low, high } }) => {
     const interval = low === null || high === null ? '' : `${number(low)} – ${number(high)}`;
     return `| ${name === chosen ? `**${name}**` : name} | ${number(valid)} | ${number(value)} | ${interval} |`;
   });
-  return `${title}, ${higherIsBetter ? 'higher' : 'lower'} is better, on records that were not learned from. Validation chose the model in bold; intervals are of a
+  return `${title}, ${higherIsBetter ? 'higher' : 'lower'} is better, on records that were not learned from. Validation chose the model in bold${by === metric ? '' : `, by its ${metrics[by].title}`}; intervals are of a
 bootstrap of the test records.
 
 | model | validation | test | 95 % interval |

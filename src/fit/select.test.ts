@@ -102,4 +102,32 @@ describe('the choice', () => {
     const learned = differences.find(({ of }) => of === FULL_ENSEMBLE)!;
     expect(learned.low <= 0 && learned.high >= 0).toBe(true);
   });
+
+  it('is by the log-loss where accuracy is reported: sure mistakes weigh more than one record more on the right side', () => {
+    const sides = Float64Array.from({ length: KNOWN }, (_, i) => i % 2);
+    const binary = { ...spec, task: 'binary', classes: [['no', 'yes']] } as const;
+    const test = seal(
+      block,
+      sides,
+      binary,
+      Int32Array.from({ length: KNOWN + 1 }, (_, i) => i),
+    );
+    /** So many records on the wrong side, all of them as sure. */
+    const predicts = (name: string, wrong: number, sure: number): Fitted => {
+      const logits = sides.map((side, i) => ((side === 1) === i >= wrong ? sure : -sure));
+      return { ...model(name, 0), held: logits, test: logits };
+    };
+    const { rows, chosen } = select([predicts('overconfident', 40, 9), predicts('calibrated', 41, 1.8)], {
+      ...data,
+      spec: binary,
+      metric: 'accuracy',
+      development: { records: block, labels: sides },
+      test,
+    });
+    const [overconfident, calibrated] = rows;
+    expect(overconfident.valid).toBeGreaterThan(calibrated.valid);
+    expect(overconfident.choice).toBeGreaterThan(calibrated.choice!);
+    expect(chosen).not.toBe('overconfident');
+    expect(rows.find(({ name }) => name === chosen)!.choice).toBeLessThanOrEqual(calibrated.choice!);
+  });
 });

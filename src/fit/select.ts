@@ -1,6 +1,6 @@
 /** From attempts to a table and the predictor that validation prefers; the test part is scored once for each row. */
 import { gatherRows } from '../numerics/matrix.js';
-import { isBetter, scoreMetric } from '../scoring/metrics.js';
+import { choosingMetric, isBetter, scoreMetric } from '../scoring/metrics.js';
 import type { Attempt } from './attempts.js';
 import { greedyEnsemble, meanPrediction } from './ensemble.js';
 import type { FitData } from './fit-data.js';
@@ -64,8 +64,9 @@ export interface Score {
 /** A row of the table. */
 export interface FitRow {
   readonly name: string;
-  /** What validation says, by which everything is chosen. */
   readonly valid: number;
+  /** What validation chose by, where that is another score than the metric (see `choosingMetric`). */
+  readonly choice?: number;
   readonly test: Score;
   readonly representation: boolean;
   readonly seconds: number;
@@ -98,6 +99,7 @@ export const FULL_ENSEMBLE = 'ensemble of all';
 /** A row that validation has scored. */
 interface Contender extends Fitted {
   readonly valid: number;
+  readonly choice?: number;
   readonly weights?: Readonly<Record<string, number>>;
   readonly parts: Selection['parts'];
 }
@@ -112,8 +114,9 @@ export interface Choice {
   readonly chosen: Contender;
 }
 
-/** Chooses by validation among what was fitted, the ensemble of the simple models and that of all. */
+/** Chooses by validation, with the metric or what stands for it, among what was fitted, the ensemble of the simple models and that of all. */
 export function choose(fitted: readonly Fitted[], { spec, metric, development, folds }: FitData): Choice {
+  const by = choosingMetric(metric);
   const judged = judgedRecords(folds);
   const labels = gatherRows(
     new Float64Array(judged.length * spec.targets),
@@ -126,7 +129,7 @@ export function choose(fitted: readonly Fitted[], { spec, metric, development, f
       members.map(({ held }) => held),
       labels,
       spec,
-      metric,
+      by,
     );
     const kept = members.flatMap((member, i) =>
       weights[i] > 0 ? [{ fitted: member, weight: weights[i] }] : [],
@@ -155,9 +158,14 @@ export function choose(fitted: readonly Fitted[], { spec, metric, development, f
     ...singles,
     ensembleOf(SIMPLE_ENSEMBLE, simple),
     ...(simple.length < fitted.length ? [ensembleOf(FULL_ENSEMBLE, fitted)] : []),
-  ].map((row) => ({ ...row, valid: scoreMetric(metric, row.held, labels, spec) }));
-  const bestOf = <R extends { valid: number }>(rows: readonly R[]) =>
-    rows.reduce((best, row) => (isBetter(metric, row.valid, best.valid) ? row : best));
+  ].map((row) => ({
+    ...row,
+    valid: scoreMetric(metric, row.held, labels, spec),
+    ...(by !== metric && { choice: scoreMetric(by, row.held, labels, spec) }),
+  }));
+  const judgedBy = ({ valid, choice = valid }: Contender) => choice;
+  const bestOf = (rows: readonly Contender[]) =>
+    rows.reduce((best, row) => (isBetter(by, judgedBy(row), judgedBy(best)) ? row : best));
   const chosen = bestOf(contenders);
   const names = new Set(simple.map(({ name }) => name));
   return { contenders, simple: bestOf(contenders.filter(({ name }) => names.has(name))), chosen };
@@ -178,11 +186,12 @@ export function select(fitted: readonly Fitted[], data: FitData): Selection {
   };
   return {
     rows: contenders.map((row) => {
-      const { name, valid, representation, seconds, weights } = row;
+      const { name, valid, choice, representation, seconds, weights } = row;
       const { value, replicates = [] } = scored.get(name)!;
       return {
         name,
         valid,
+        ...(choice !== undefined && { choice }),
         test: interval(value, replicates),
         representation,
         seconds,

@@ -284,6 +284,8 @@ export interface Metric {
   readonly bounds: Bounds;
   /** How many different labels a target needs for the metric to exist; targets with fewer are skipped. */
   readonly distinctLabels: 1 | 2;
+  /** What to choose by instead of it, where it counts decisions, of which a few hundred records tell little. */
+  readonly chooseBy?: 'log-loss';
   /** The tasks it fits, and how it scores one target of each. */
   readonly tasks: Readonly<Partial<Record<Task, ColumnScore>>>;
 }
@@ -330,6 +332,7 @@ export const metrics = {
     higherIsBetter: true,
     bounds: [0, 1],
     distinctLabels: 1,
+    chooseBy: 'log-loss',
     tasks: {
       binary: signAccuracy,
       multilabel: signAccuracy,
@@ -438,6 +441,9 @@ export function isBetter(name: MetricName, value: number, best: number): boolean
   if (Number.isNaN(value) || Number.isNaN(best)) return !Number.isNaN(value);
   return metrics[name].higherIsBetter ? value > best : value < best;
 }
+
+/** What to choose by where a metric is reported. */
+export const choosingMetric = (name: MetricName): MetricName => (metrics[name] as Metric).chooseBy ?? name;
 
 /** The part of a LabelSpec that scoring needs. */
 export interface OutputLayout {

@@ -34,6 +34,9 @@ export function LabelsPart({ session }: PartProps) {
               {fit.split.train} records to learn from, {fit.split.valid} for validation, {fit.split.test} for
               the test; {fit.metric}, {fit.higherIsBetter ? 'higher' : 'lower'} is better, with 95 %
               intervals.
+              {fit.rows.some(({ choice }) => choice !== undefined)
+                ? ' Chosen by the log-loss of validation.'
+                : ''}
             </caption>
             <thead>
               <tr>

@@ -78,7 +78,7 @@ export function reportOf(state: State): Blob {
               { kind: 'finding', text: fitVerdict(fit).join('\n') },
               {
                 kind: 'table',
-                caption: `${fit.metric}, ${fit.higherIsBetter ? 'higher' : 'lower'} is better; ${fit.split.test} test records, scored once.`,
+                caption: `${fit.metric}, ${fit.higherIsBetter ? 'higher' : 'lower'} is better; ${fit.split.test} test records, scored once.${fit.rows.some(({ choice }) => choice !== undefined) ? ' Chosen by the log-loss of validation.' : ''}`,
                 columns: [
                   { title: 'model' },
                   { title: 'validation', numeric: true },

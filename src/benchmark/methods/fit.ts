@@ -58,7 +58,9 @@ function chosenOf(
   const { valid, test, parts } = choose(fitted, data)[only];
   return {
     valid,
-    chosen: Object.fromEntries(parts.map(({ fitted: { name }, weight }) => [name, Number(weight.toFixed(3))])),
+    chosen: Object.fromEntries(
+      parts.map(({ fitted: { name }, weight }) => [name, Number(weight.toFixed(3))]),
+    ),
     earlierSeconds,
     score: async (options) => data.test.score(data.metric, test, options),
   };
@@ -86,7 +88,7 @@ const fitSimple: Method = {
   name: 'fit',
   description: 'what `fit` chooses of the simple models and their greedy ensemble',
   uses: [],
-  config: { fit: 'simple' },
+  config: { fit: 'simple', draws: 40 },
   async fit(session) {
     const simple = await simpleOf(session);
     return chosenOf(simple, simple.fitted, 'chosen');
@@ -100,7 +102,7 @@ const fitWith = (name: string, description: string, pretraining: PretrainingChan
   description,
   uses: ['encoder', 'finetuning'],
   pretraining,
-  config: { fit: 'encoder' },
+  config: { fit: 'encoder', draws: 40 },
   choices: ({ finetuning: { choices } }) => [{ ...choices[0] }],
   async fit(session, _seed, choice) {
     const { task, model, hooks } = session;
