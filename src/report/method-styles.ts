@@ -8,7 +8,9 @@ export interface MethodStyle {
   readonly frozen: boolean;
 }
 
-const [BLUE, VERMILION, GREEN, ...SPARE] = PALETTE;
+const [BLUE, VERMILION, GREEN, ...REST] = PALETTE;
+/** A table of all methods has more than the palette: these are told from it, and from each other, on light and on dark. */
+const SPARE = [...REST, '#8c564b', '#8e6bbf', '#8a8a1c', '#d62976'];
 
 /** An encoder keeps its colour, fine-tuned or frozen; one that was never pretrained is green. */
 const ENCODERS: Readonly<Record<string, string>> = {
@@ -21,13 +23,16 @@ const CONSTANT = '#777777';
 
 const withoutFrozen = (method: string) => method.replace(/, frozen$/, '');
 
+/** Ensembles, of which an encoder may be a part: they have colours of their own. */
+const isFit = (method: string) => method.startsWith('fit');
+
 /** Whether an encoder is part of a method; the rest are simple baselines. */
 export const isEncoderMethod = (method: string, pretraining?: string): boolean =>
   pretraining !== undefined || Object.hasOwn(ENCODERS, withoutFrozen(method));
 
 /**
  * By method, over all suites. A variant under a name of its own takes the colour of the objective that pretrained it;
- * simple baselines take the rest of the palette in the order in which they come.
+ * simple baselines and fits take other colours in the order in which they come.
  */
 export function methodStyles(all: readonly Results[]): ReadonlyMap<string, MethodStyle> {
   const styles = new Map<string, MethodStyle>();
@@ -40,7 +45,7 @@ export function methodStyles(all: readonly Results[]): ReadonlyMap<string, Metho
       const base = withoutFrozen(name);
       const color =
         ENCODERS[base] ??
-        ENCODERS[objectiveTitle(objective ?? '')] ??
+        (isFit(name) ? undefined : ENCODERS[objectiveTitle(objective ?? '')]) ??
         (name === 'constant' ? CONSTANT : SPARE[spare++ % SPARE.length]);
       styles.set(name, { color, frozen: base !== name });
     }
