@@ -146,7 +146,8 @@ async function signalled(
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
   const result = await done;
-  expect([...processesOf(run)]).toEqual([]);
+  // mpirun does not wait until the system has cleared away what it killed.
+  await expect.poll(() => [...processesOf(run)], { timeout: 10_000 }).toEqual([]);
   return result;
 }
 
