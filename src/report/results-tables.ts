@@ -98,7 +98,6 @@ export function summaryTable(all: readonly Results[]): string | undefined {
         .filter(
           ({ method, pretraining, mean }) =>
             !FITS.includes(method) &&
-            method !== 'best simple model' &&
             !isEncoderMethod(method, pretraining) &&
             Number.isFinite(mean),
         )
