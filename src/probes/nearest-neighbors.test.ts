@@ -27,21 +27,28 @@ describe('nearestNeighborsProbe', () => {
     const train = { ...line, labels: Float64Array.of(1, nan, 1, nan, 0, nan, 0, nan, 0, nan) };
     const layout = { task: 'multilabel', targets: 2, outputs: 2 } as const;
     const [one, five] = nearestNeighborsProbe(train, spec(layout));
-    expect([...(await one.predict(Float32Array.of(1, 0)))]).toEqual([0.5, -0.5]);
+    const [yes, no] = await one.predict(Float32Array.of(1, 0));
+    expect(yes).toBeCloseTo(Math.log(3), 12);
+    expect(no).toBeCloseTo(Math.log(0.5 / 5.5), 12);
     const weights = [1, 1 / Math.hypot(1, 0.1), 0.1 / Math.hypot(1, 0.1), 0, 1 / Math.hypot(1, 0.2)].map(
       (similarity) => Math.exp(similarity / 0.07),
     );
     const share = (weights[0] + weights[1]) / weights.reduce((sum, weight) => sum + weight, 0);
-    expect((await five.predict(Float32Array.of(1, 0)))[0]).toBeCloseTo(share - 0.5, 5);
+    const smoothed = (5 * share + 0.5) / 6;
+    expect((await five.predict(Float32Array.of(1, 0)))[0]).toBeCloseTo(
+      Math.log(smoothed / (1 - smoothed)),
+      5,
+    );
   });
 
-  it('gives vote shares per class', async () => {
+  it('gives logits of vote shares per class, none of which is 0', async () => {
     const train = { ...line, labels: Float64Array.of(2, 2, 0, 0, 2) };
     const layout = { task: 'multiclass', targets: 1, outputs: 3 } as const;
     const outputs = await [...nearestNeighborsProbe(train, spec(layout))][1].predict(Float32Array.of(0, 1));
-    expect(outputs[0]).toBeGreaterThan(0.99);
-    expect(outputs[1]).toBe(0);
-    expect(outputs[0] + outputs[1] + outputs[2]).toBeCloseTo(1, 12);
+    const shares = outputs.map(Math.exp);
+    expect(shares[0]).toBeGreaterThan((5 * 0.99 + 1 / 3) / 6);
+    expect(shares[1]).toBeCloseTo(1 / 18, 12);
+    expect(shares[0] + shares[1] + shares[2]).toBeCloseTo(1, 12);
   });
 });
 
