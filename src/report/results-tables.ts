@@ -97,9 +97,7 @@ export function summaryTable(all: readonly Results[]): string | undefined {
       const baseline = summaries
         .filter(
           ({ method, pretraining, mean }) =>
-            !FITS.includes(method) &&
-            !isEncoderMethod(method, pretraining) &&
-            Number.isFinite(mean),
+            !FITS.includes(method) && !isEncoderMethod(method, pretraining) && Number.isFinite(mean),
         )
         .sort((a, b) => sign * (b.mean - a.mean))
         .at(0);
