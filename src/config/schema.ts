@@ -176,7 +176,7 @@ function build() {
     ),
     split: key(
       z.enum(SPLIT_DRAWS),
-      'how parts are drawn, whatever a column says: record by record, or molecules of one scaffold together, the largest groups in training or by chance',
+      'how parts are drawn, whatever a column says: record by record (equal ones together), row by row, or molecules of one scaffold together, the largest groups in training or by chance',
       'scaffold',
     ),
     ...splitting,

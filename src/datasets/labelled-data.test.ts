@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Part } from '../records/split.js';
 import { openSource } from '../sources/open-source.js';
 import { type Tokenizer, tokenizers } from '../tokenizers/index.js';
 import { readLabelledPath as readLabelled } from './labelled-file.case.js';
@@ -79,6 +80,40 @@ describe('a split by scaffold', () => {
     await expect(readLabelled({ ...halves, path: proteins, tokenizer, split: 'scaffold' })).rejects.toThrow(
       /RDKit reads none of the 3 texts in column "sequence"/,
     );
+  });
+});
+
+describe('rows of few different contents', () => {
+  /** Passengers of the Titanic (Dawson 1995), by class and sex: 80 rows of eight contents. */
+  const passengers = Array.from({ length: 80 }, (_, i) =>
+    [['1st', '2nd', '3rd', 'crew'][i % 4], i % 8 < 4 ? 'woman' : 'man', i % 3 ? 'yes' : 'no'].join(),
+  );
+  let file: string;
+  let fields: Tokenizer;
+  beforeAll(async () => {
+    file = join(folder, 'passengers.csv');
+    await writeFile(file, `cabin,sex,survived\n${passengers.join('\n')}\n`);
+    fields = await fitted('fields', file, ['cabin', 'sex']);
+  });
+  const asked = { targets: ['survived'], validFraction: 0.3, testFraction: 0.3 };
+
+  it('are parted by content, or refused with the draw that parts them', async () => {
+    const few = { ...asked, validFraction: 0.01, testFraction: 0.01, path: file, tokenizer: fields };
+    await expect(readLabelled(few)).rejects.toThrow(
+      'what is read of them has 8 different contents, and records of one share a part; draw rows one by one with --split rows',
+    );
+  });
+
+  it('are parted row by row where that is asked for, and else told of', async () => {
+    const got = await readLabelled({ ...asked, path: file, tokenizer: fields, split: 'rows' });
+    expect(got.splitBy).toBe('random draw of rows (30 % valid, 30 % test, seed 0)');
+    const contentsOf = (part: Part) =>
+      new Set(passengers.filter((_, i) => got.part[i] === part).map((row) => row.split(',', 2).join()));
+    expect(contentsOf('test').size).toBeGreaterThan(1);
+    for (const content of contentsOf('test')) expect(contentsOf('train')).toContain(content);
+    expect(got.notes).toEqual([]);
+    const together = await readLabelled({ ...asked, path: file, tokenizer: fields });
+    expect(together.notes).toEqual([expect.stringContaining('test records have')]);
   });
 });
 

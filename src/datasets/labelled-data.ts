@@ -6,13 +6,13 @@ import { concatenateBlocks } from '../records/batch.js';
 import type { DataSource } from '../records/record-batch.js';
 import type { RecordHashes } from '../records/record-hash.js';
 import { selectRecords } from '../records/select-records.js';
-import { type HeldOut, PARTS, type Part, SPLIT_SEED, type SplitDraw } from '../records/split.js';
+import { type HeldOut, PARTS, type Part, partOf, SPLIT_SEED, type SplitDraw } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { describeLabels, encodeLabels } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
 import type { LabelledRecords } from '../scoring/parts.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import { type Partition, partition, partitionColumns, type SplitRule } from './partition.js';
+import { idColumnOf, type Partition, partition, partitionColumns, type SplitRule } from './partition.js';
 import { type RejectedRecords, tokenRejecter } from './rejected-records.js';
 import { chooseSplit, profileForSplit } from './split-columns.js';
 import {
@@ -121,7 +121,9 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
   const partitions: Partition[] =
     split === 'scaffold' || split === 'scaffold-balanced'
       ? await partitionByScaffold(source, tokenizer, { heldOut, split, seeds })
-      : await Promise.all(seeds.map((seed) => partition(source, { ...rule, seed })));
+      : split === 'rows'
+        ? seeds.map((seed) => rowByRow(seed, heldOut))
+        : await Promise.all(seeds.map((seed) => partition(source, { ...rule, seed })));
   const reject = tokenRejecter(source, onBadRecord, rejected, { auto: 'skip' });
 
   const blocks: TokenBlock[] = [];
@@ -152,7 +154,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
       task === 'per-token'
         ? [tokenLabels(source, batch, { tokenizer, columns: tokenColumns, reject, onCropped })]
         : targets.map((target) => labelValues(source, target, batch.columns[target]));
-    const partsOfRow = partitions.map((partOf) => partOf(batch));
+    const partsOfRow = partitions.map((assign) => assign(batch));
     // A record that one draw puts in no part, such as what is no molecule, is in none of any.
     const [partOfRow] = partsOfRow;
     inNoPart.add(batch, partOfRow);
@@ -192,9 +194,12 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
 
   const targetColumns = targets.map((name, target) => targetColumn(source, name, cells[target]));
   const spec = describeLabels(targetColumns, task);
+  const byContent =
+    rule.column === undefined && (split ?? 'random') === 'random' && idColumnOf(source) === undefined;
   const drawn = parts.map((ofRecords): DrawnSplit => {
     const members = membersOf(ofRecords);
-    return { members, counts: countParts(source.path, members, rule.column) };
+    const drawnBy = { column: rule.column, contents: byContent ? hashes : undefined };
+    return { members, counts: countParts(source.path, members, drawnBy) };
   });
   const withoutLabel = unlabelledBlocks.filter(({ count }) => count > 0);
   return {
@@ -209,7 +214,12 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     splitBy: describeSplit(rule, split, splits),
     ...counts,
     unassigned: inNoPart.count,
-    notes: [...notes, inNoPart.summary(), unknown.summary('read')].filter((note) => note !== undefined),
+    notes: [
+      ...notes,
+      inNoPart.summary(),
+      unknown.summary('read'),
+      byContent ? fewKinds(drawn[0].members.test, hashes) : undefined,
+    ].filter((note) => note !== undefined),
   };
 }
 
@@ -218,6 +228,22 @@ function membersOf(parts: readonly Part[]): LabelledData['members'] {
   const of = (wanted: Part) =>
     Int32Array.from([...parts.keys()].filter((record) => parts[record] === wanted));
   return { train: of('train'), valid: of('valid'), test: of('test') };
+}
+
+type Hashes = { readonly low: ArrayLike<number>; readonly high: ArrayLike<number> };
+
+/** How many records differ, of those given or of all. */
+const kindsOf = ({ low, high }: Hashes, records: ArrayLike<number> = [...Array(low.length).keys()]): number =>
+  new Set(Array.from(records, (record) => `${low[record]}:${high[record]}`)).size;
+
+/** Fewer different records than this judge nothing. */
+const FEW_KINDS = 20;
+
+/** A warning where the test records are many, but mostly equal. */
+function fewKinds(test: ArrayLike<number>, hashes: Hashes): string | undefined {
+  const kinds = kindsOf(hashes, test);
+  if (kinds >= FEW_KINDS || test.length < 4 * kinds) return undefined;
+  return `the ${test.length} test records have ${kinds} different contents, since records of one content share a part: draw rows one by one with --split rows`;
 }
 
 /** Throws InputError where several splits would be one and the same. */
@@ -240,17 +266,30 @@ function checkRepeated(
   }
 }
 
+/** What each draw is called, where chance is in it. */
+const DRAWS: Readonly<Record<Exclude<SplitDraw, 'scaffold'>, string>> = {
+  random: 'random draw',
+  rows: 'random draw of rows',
+  'scaffold-balanced': 'balanced scaffolds',
+};
+
 function describeSplit(
   { column, validation, heldOut }: SplitRule,
-  split: SplitDraw | undefined,
+  split: SplitDraw = 'random',
   splits: number,
 ): string {
   if (column !== undefined) return `column ${column}${validation === undefined ? '' : ` and ${validation}`}`;
   const fractions = `${percent(heldOut.valid)} valid, ${percent(heldOut.test)} test`;
   const seeds = splits === 1 ? `seed ${SPLIT_SEED}` : `${splits} splits, seeds 0 to ${splits - 1}`;
   if (split === 'scaffold') return `scaffold (${fractions})`;
-  return `${split === 'scaffold-balanced' ? 'balanced scaffolds' : 'random draw'} (${fractions}, ${seeds})`;
+  return `${DRAWS[split]} (${fractions}, ${seeds})`;
 }
+
+/** Draws each row by itself, so that equal records can be in different parts. */
+const rowByRow =
+  (seed: number, heldOut: HeldOut): Partition =>
+  ({ rows }) =>
+    Array.from(rows, (row) => partOf(String(row), seed, heldOut));
 
 /** The parts follow from all molecules of the file, labelled or not, so that they are the same for every target. */
 async function partitionByScaffold(
@@ -294,14 +333,15 @@ const percent = (fraction: number) => `${Number((100 * fraction).toPrecision(3))
 function countParts(
   path: string,
   members: LabelledData['members'],
-  splitColumn: string | undefined,
+  { column, contents }: { readonly column?: string; readonly contents?: Hashes },
 ): LabelledData['counts'] {
   const [train, valid, test] = PARTS.map((part) => members[part].length);
   if (train > 0 && valid > 0 && test > 0) return { train, valid, test };
-  const advice =
-    splitColumn === undefined
-      ? 'give more records or larger --valid-fraction and --test-fraction'
-      : `check column "${splitColumn}", name another with --split-column, or draw parts with --split random`;
+  let advice = 'give more records or larger --valid-fraction and --test-fraction';
+  if (column !== undefined)
+    advice = `check column "${column}", name another with --split-column, or draw parts with --split random`;
+  else if (contents && kindsOf(contents) <= contents.low.length / 2)
+    advice = `what is read of them has ${kindsOf(contents)} different contents, and records of one share a part; draw rows one by one with --split rows, or read more columns`;
   throw new InputError(
     `${path}: expected labelled records in every part, got ${train} train, ${valid} valid and ${test} test; ${advice}`,
   );

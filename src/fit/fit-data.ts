@@ -25,8 +25,8 @@ const FEW_RECORDS = 20_000;
 const FOLDS = 5;
 
 /**
- * Parts labelled records for a fit. Equal records share a fold, and so do molecules of one scaffold where the parts are by
- * scaffold.
+ * Parts labelled records for a fit. Equal records share a fold, unless training has most of the test records, too; and so do
+ * molecules of one scaffold where the parts are by scaffold.
  * @param options.folds 1 is the validation part that there is; by default 5 where records are few
  */
 export async function fitDataOf(
@@ -48,7 +48,11 @@ export async function fitDataOf(
   labels.set(train.labels);
   labels.set(valid.labels, train.labels.length);
   const folds = options.folds ?? (own.length <= FEW_RECORDS ? FOLDS : 1);
-  const groups = own.map((record) => `${hashes.low[record]}:${hashes.high[record]}`);
+  const contentOf = (record: number) => `${hashes.low[record]}:${hashes.high[record]}`;
+  // What a model is judged by must be to the others as the test records are to them.
+  const known = new Set(own.map(contentOf));
+  const repeated = members.test.filter((record) => known.has(contentOf(record))).length;
+  const groups = own.map(repeated > members.test.length / 2 ? String : contentOf);
   if (/scaffold/i.test(labelled.splitBy) && folds > 1 && texts.development !== undefined) {
     const { scaffoldsOf } = await import('../molecules/scaffold.js');
     const scaffolds = await scaffoldsOf(texts.development);

@@ -7,8 +7,11 @@ export const PARTS = ['train', 'valid', 'test'] as const;
 
 export type Part = (typeof PARTS)[number];
 
-/** How parts can be drawn: record by record, or molecules of one scaffold together, the large groups in training or by chance. */
-export const SPLIT_DRAWS = ['random', 'scaffold', 'scaffold-balanced'] as const;
+/**
+ * How parts can be drawn: record by record, equal ones together; row by row, equal or not; or molecules of one scaffold together,
+ * the large groups in training or by chance.
+ */
+export const SPLIT_DRAWS = ['random', 'rows', 'scaffold', 'scaffold-balanced'] as const;
 
 export type SplitDraw = (typeof SPLIT_DRAWS)[number];
 

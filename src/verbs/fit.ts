@@ -196,9 +196,9 @@ function tellUnread(
 ): void {
   const given = (values: object = {}) => Object.keys(values).length > 0;
   const { threads: _, device: __, ...pretraining } = training ?? {};
-  if (wishes.pretrain && (wishes.split === 'scaffold' || wishes.split === 'scaffold-balanced')) {
+  if (wishes.pretrain && (wishes.split ?? 'random') !== 'random') {
     throw new InputError(
-      `fit: --pretrain draws its test records one by one, and --split ${wishes.split} does not, so test molecules would be learned from; pretrain on another file and name its run with --run`,
+      `fit: --pretrain draws its test records one by one, equal ones together, and --split ${wishes.split} does not, so test records would be learned from; pretrain on another file and name its run with --run`,
     );
   }
   if (run === undefined && !wishes.pretrain && (training?.device ?? 'cpu') !== 'cpu')
