@@ -12,7 +12,14 @@ import { describeLabels, encodeLabels } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
 import type { LabelledRecords } from '../scoring/parts.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import { idColumnOf, type Partition, partition, partitionColumns, type SplitRule } from './partition.js';
+import {
+  idColumnOf,
+  type Partition,
+  partition,
+  partitionColumns,
+  partKeys,
+  type SplitRule,
+} from './partition.js';
 import { type RejectedRecords, tokenRejecter } from './rejected-records.js';
 import { chooseSplit, profileForSplit } from './split-columns.js';
 import {
@@ -42,6 +49,8 @@ export interface LabelledData extends LabelledRecords, DrawnSplit {
   readonly splits: readonly DrawnSplit[];
   /** What each record of the block is to the encoder. */
   readonly hashes: RecordHashes;
+  /** What a draw of parts knows of each record. */
+  readonly keys: RecordHashes;
   /** The records without a value in any target column, where they were asked for. */
   readonly unlabelledBlock?: TokenBlock;
   /** The text of each record, where its column was asked for; '' where the cell is missing. */
@@ -131,6 +140,8 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
   /** Of each split the part of each record. */
   const parts = seeds.map((): Part[] => []);
   const hashes = { low: [] as number[], high: [] as number[] };
+  const partKeysOf = partKeys(source, rule.columns);
+  const keys = { low: [] as number[], high: [] as number[] };
   const cells: (number | string | null)[][] = targets.map(() => []);
   const texts: string[] = [];
   const tokenColumns = { target: targets[0], mask: options.maskColumn };
@@ -173,11 +184,14 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     if (block.count === 0) continue;
     blocks.push(block);
     const { low, high } = hashesOf(batch, tokenizer);
+    const key = partKeysOf(batch);
     for (const place of placesOf(block, batch)) {
       if (textColumn !== undefined) texts.push(String(batch.columns[textColumn].values[place] ?? ''));
       for (const [split, drawn] of partsOfRow.entries()) parts[split].push(drawn[place]!);
       hashes.low.push(low[place]);
       hashes.high.push(high[place]);
+      keys.low.push(key.low[place]);
+      keys.high.push(key.high[place]);
       targetValues.forEach((values, target) => {
         const value = values[place];
         if (typeof value === 'object' && value !== null) for (const label of value) cells[target].push(label);
@@ -194,12 +208,12 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
 
   const targetColumns = targets.map((name, target) => targetColumn(source, name, cells[target]));
   const spec = describeLabels(targetColumns, task);
-  const byContent =
-    rule.column === undefined && (split ?? 'random') === 'random' && idColumnOf(source) === undefined;
+  const what = idColumnOf(source) === undefined ? ('contents' as const) : ('ids' as const);
+  const byKey = rule.column === undefined && (split ?? 'random') === 'random';
+  const by = { column: rule.column, drawn: byKey ? { keys: typed(keys), what } : undefined };
   const drawn = parts.map((ofRecords): DrawnSplit => {
     const members = membersOf(ofRecords);
-    const drawnBy = { column: rule.column, contents: byContent ? hashes : undefined };
-    return { members, counts: countParts(source.path, members, drawnBy) };
+    return { members, counts: countParts(source.path, members, by) };
   });
   const withoutLabel = unlabelledBlocks.filter(({ count }) => count > 0);
   return {
@@ -208,7 +222,8 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     ...drawn[0],
     splits: drawn,
     spec: classTexts.named(spec),
-    hashes: { low: Uint32Array.from(hashes.low), high: Uint32Array.from(hashes.high) },
+    hashes: typed(hashes),
+    keys: typed(keys),
     ...(withoutLabel.length > 0 && { unlabelledBlock: concatenateBlocks(withoutLabel) }),
     ...(textColumn !== undefined && { texts }),
     splitBy: describeSplit(rule, split, splits),
@@ -218,7 +233,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
       ...notes,
       inNoPart.summary(),
       unknown.summary('read'),
-      byContent ? fewKinds(drawn[0].members.test, hashes) : undefined,
+      by.drawn && fewKeys(drawn[0].members.test, by.drawn),
     ].filter((note) => note !== undefined),
   };
 }
@@ -230,20 +245,30 @@ function membersOf(parts: readonly Part[]): LabelledData['members'] {
   return { train: of('train'), valid: of('valid'), test: of('test') };
 }
 
-type Hashes = { readonly low: ArrayLike<number>; readonly high: ArrayLike<number> };
+const typed = ({ low, high }: Record<'low' | 'high', number[]>): RecordHashes => ({
+  low: Uint32Array.from(low),
+  high: Uint32Array.from(high),
+});
 
-/** How many records differ, of those given or of all. */
-const kindsOf = ({ low, high }: Hashes, records: ArrayLike<number> = [...Array(low.length).keys()]): number =>
+/** Parts that were drawn by keys: records of one key are kept together. */
+interface DrawnByKeys {
+  readonly keys: RecordHashes;
+  /** What the keys are. */
+  readonly what: 'contents' | 'ids';
+}
+
+/** How many keys these records have. */
+const countKeys = ({ low, high }: RecordHashes, records: ArrayLike<number>): number =>
   new Set(Array.from(records, (record) => `${low[record]}:${high[record]}`)).size;
 
-/** Fewer different records than this judge nothing. */
-const FEW_KINDS = 20;
+/** Fewer keys than this judge nothing. */
+const FEW_KEYS = 20;
 
-/** A warning where the test records are many, but mostly equal. */
-function fewKinds(test: ArrayLike<number>, hashes: Hashes): string | undefined {
-  const kinds = kindsOf(hashes, test);
-  if (kinds >= FEW_KINDS || test.length < 4 * kinds) return undefined;
-  return `the ${test.length} test records have ${kinds} different contents, since records of one content share a part: draw rows one by one with --split rows`;
+/** A warning where the test records are many, but mostly of one key. */
+function fewKeys(test: ArrayLike<number>, { keys, what }: DrawnByKeys): string | undefined {
+  const found = countKeys(keys, test);
+  if (found >= FEW_KEYS || test.length < 4 * found) return undefined;
+  return `the ${test.length} test records have ${found} different ${what}, since records that share them are kept in one part; --split rows draws rows one by one`;
 }
 
 /** Throws InputError where several splits would be one and the same. */
@@ -333,15 +358,18 @@ const percent = (fraction: number) => `${Number((100 * fraction).toPrecision(3))
 function countParts(
   path: string,
   members: LabelledData['members'],
-  { column, contents }: { readonly column?: string; readonly contents?: Hashes },
+  { column, drawn }: { readonly column?: string; readonly drawn?: DrawnByKeys },
 ): LabelledData['counts'] {
   const [train, valid, test] = PARTS.map((part) => members[part].length);
   if (train > 0 && valid > 0 && test > 0) return { train, valid, test };
   let advice = 'give more records or larger --valid-fraction and --test-fraction';
   if (column !== undefined)
     advice = `check column "${column}", name another with --split-column, or draw parts with --split random`;
-  else if (contents && kindsOf(contents) <= contents.low.length / 2)
-    advice = `what is read of them has ${kindsOf(contents)} different contents, and records of one share a part; draw rows one by one with --split rows, or read more columns`;
+  else if (drawn) {
+    const found = countKeys(drawn.keys, Uint32Array.from(drawn.keys.low.keys()));
+    if (found <= drawn.keys.low.length / 2)
+      advice = `they have ${found} different ${drawn.what}, and records that share them are kept in one part; draw rows one by one with --split rows`;
+  }
   throw new InputError(
     `${path}: expected labelled records in every part, got ${train} train, ${valid} valid and ${test} test; ${advice}`,
   );

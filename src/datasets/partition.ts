@@ -2,16 +2,9 @@
 import { InputError } from '../errors.js';
 import { isIdName } from '../records/column-roles.js';
 import { type ColumnValues, type DataSource, isCellType, type RecordBatch } from '../records/record-batch.js';
-import { recordHashes } from '../records/record-hash.js';
-import {
-  flagNamed,
-  type HeldOut,
-  type Part,
-  partNamed,
-  partOf,
-  partOfKey,
-  SPLIT_SEED,
-} from '../records/split.js';
+import { type RecordHashes, recordHashes } from '../records/record-hash.js';
+import { flagNamed, type HeldOut, type Part, partNamed, partOfKey, SPLIT_SEED } from '../records/split.js';
+import { hashString } from '../tensor/random.js';
 
 /** Gives the part of each record of a batch, by its place; undefined for a record that is in none. */
 export type Partition = (batch: RecordBatch) => (Part | undefined)[];
@@ -99,25 +92,39 @@ export function partitionBy(source: DataSource, rule: SplitRule, named: Readonly
   };
 }
 
+/**
+ * What a draw knows of each record, so that those of one key are in one part: its id, or the cells of `columns` where no column is
+ * an id; the row number where the id is missing.
+ */
+export function partKeys(
+  source: DataSource,
+  columns: readonly string[],
+): (batch: RecordBatch) => RecordHashes {
+  const id = idColumnOf(source);
+  // The order in which a file has its columns says nothing of a record.
+  if (id === undefined) {
+    const sorted = [...columns].sort();
+    return (batch) => recordHashes(batch, sorted);
+  }
+  return ({ rows, columns }) => {
+    const texts = Array.from(rows, (number, row) => cellText(columns[id], row) ?? String(number));
+    return {
+      low: Uint32Array.from(texts, hashString),
+      high: Uint32Array.from(texts, (text) => text.length),
+    };
+  };
+}
+
 function drawnParts(
   source: DataSource,
   columns: readonly string[],
   heldOut: HeldOut,
   seed = SPLIT_SEED,
 ): Partition {
-  const id = idColumnOf(source);
-  // The order in which a file has its columns says nothing of a record.
-  const sorted = [...columns].sort();
+  const keysOf = partKeys(source, columns);
   return (batch) => {
-    const { low, high } = recordHashes(batch, id === undefined ? sorted : []);
-    const parts: (Part | undefined)[] = [];
-    for (let row = 0; row < batch.rows.length; row++) {
-      const text = id === undefined ? undefined : cellText(batch.columns[id], row);
-      if (text !== undefined) parts.push(partOf(text, seed, heldOut));
-      else if (id === undefined) parts.push(partOfKey(low[row], high[row], seed, heldOut));
-      else parts.push(partOf(String(batch.rows[row]), seed, heldOut));
-    }
-    return parts;
+    const { low, high } = keysOf(batch);
+    return Array.from(low, (first, row) => partOfKey(first, high[row], seed, heldOut));
   };
 }
 

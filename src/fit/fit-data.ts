@@ -25,8 +25,8 @@ const FEW_RECORDS = 20_000;
 const FOLDS = 5;
 
 /**
- * Parts labelled records for a fit. Equal records share a fold, unless training has most of the test records, too; and so do
- * molecules of one scaffold where the parts are by scaffold.
+ * Parts labelled records for a fit. Records of one id, or equal ones where there is none, share a fold, unless training has most of
+ * those of the test, too. So do molecules of one scaffold where the parts are by scaffold.
  * @param options.folds 1 is the validation part that there is; by default 5 where records are few
  */
 export async function fitDataOf(
@@ -37,7 +37,7 @@ export async function fitDataOf(
     readonly folds?: number;
   },
 ): Promise<FitData> {
-  const { spec, members, hashes, block } = labelled;
+  const { spec, members, keys, block } = labelled;
   const { metric, engine } = options;
   const { train, valid, test } = splitParts(labelled);
   const own = [...members.train, ...members.valid];
@@ -48,11 +48,11 @@ export async function fitDataOf(
   labels.set(train.labels);
   labels.set(valid.labels, train.labels.length);
   const folds = options.folds ?? (own.length <= FEW_RECORDS ? FOLDS : 1);
-  const contentOf = (record: number) => `${hashes.low[record]}:${hashes.high[record]}`;
+  const keyOf = (record: number) => `${keys.low[record]}:${keys.high[record]}`;
   // What a model is judged by must be to the others as the test records are to them.
-  const known = new Set(own.map(contentOf));
-  const repeated = members.test.filter((record) => known.has(contentOf(record))).length;
-  const groups = own.map(repeated > members.test.length / 2 ? String : contentOf);
+  const known = new Set(own.map(keyOf));
+  const shared = members.test.filter((record) => known.has(keyOf(record))).length;
+  const groups = own.map(shared > members.test.length / 2 ? String : keyOf);
   if (/scaffold/i.test(labelled.splitBy) && folds > 1 && texts.development !== undefined) {
     const { scaffoldsOf } = await import('../molecules/scaffold.js');
     const scaffolds = await scaffoldsOf(texts.development);

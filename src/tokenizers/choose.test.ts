@@ -99,6 +99,13 @@ describe('chooseTokenizer', () => {
       columns: ['sequence'],
       reasons: { id: 'names the record' },
     });
+    const visits = { id: numbers([1, 1, 2, 2, 2]), pulse: numbers([61, 70, 58, 88, 64]) };
+    expect(await choose(visits)).toMatchObject({
+      columns: ['pulse'],
+      warnings: [
+        'column id is left out (an id, with 2 values in 5 records); name it in --columns to read it',
+      ],
+    });
     const counted = { row: numbers([4, 5, 6]), x: numbers([0.5, 0.1, 2]) };
     expect(await choose(counted)).toMatchObject({ columns: ['x'], reasons: { row: 'counts the records' } });
   });

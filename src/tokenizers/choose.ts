@@ -143,7 +143,10 @@ function reasonToLeaveOut(
     return { reason: 'says which records are for training' };
   // Beside a sequence nothing else is wanted of what only names it.
   const warn = dominant === undefined;
-  if (isIdName(name)) return { reason: 'names the record' };
+  if (isIdName(name)) {
+    if (profile.distinctCapped || distinct > present / 2) return { reason: 'names the record' };
+    return { reason: `an id, with ${distinct} values in ${present} records`, warn };
+  }
   if (profile.uniquePerRow && !isDate && name !== dominant) {
     if (mayNameRecord(name)) return { reason: 'names the record', warn };
     if (look === 'UUID' || look === 'hash') return { reason: `names the record by a ${look}`, warn };
