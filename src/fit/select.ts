@@ -134,12 +134,15 @@ export function choose(fitted: readonly Fitted[], { spec, metric, development, f
     const kept = members.flatMap((member, i) =>
       weights[i] > 0 ? [{ fitted: member, weight: weights[i] }] : [],
     );
+    // One model alone is itself, without the rounding of a mean, which would make it better or worse than it is.
     const mean = (of: 'held' | 'test') =>
-      meanPrediction(
-        kept.map(({ fitted: member }) => member[of]),
-        spec,
-        kept.map(({ weight }) => weight),
-      );
+      kept.length === 1
+        ? kept[0].fitted[of]
+        : meanPrediction(
+            kept.map(({ fitted: member }) => member[of]),
+            spec,
+            kept.map(({ weight }) => weight),
+          );
     return {
       name,
       features: [],
