@@ -37,7 +37,7 @@ export async function fitDataOf(
     readonly folds?: number;
   },
 ): Promise<FitData> {
-  const { spec, members, keys, block } = labelled;
+  const { spec, members, block } = labelled;
   const { metric, engine } = options;
   const { train, valid, test } = splitParts(labelled);
   const own = [...members.train, ...members.valid];
@@ -48,19 +48,6 @@ export async function fitDataOf(
   labels.set(train.labels);
   labels.set(valid.labels, train.labels.length);
   const folds = options.folds ?? (own.length <= FEW_RECORDS ? FOLDS : 1);
-  const keyOf = (record: number) => `${keys.low[record]}:${keys.high[record]}`;
-  // What a model is judged by must be to the others as the test records are to them.
-  const known = new Set(own.map(keyOf));
-  const shared = members.test.filter((record) => known.has(keyOf(record))).length;
-  const groups = own.map(shared > members.test.length / 2 ? String : keyOf);
-  if (/scaffold/i.test(labelled.splitBy) && folds > 1 && texts.development !== undefined) {
-    const { scaffoldsOf } = await import('../molecules/scaffold.js');
-    const scaffolds = await scaffoldsOf(texts.development);
-    // Molecules without a ring have no scaffold in common.
-    scaffolds.forEach((scaffold, i) => {
-      if (scaffold) groups[i] = scaffold;
-    });
-  }
   return {
     spec,
     metric,
@@ -76,6 +63,24 @@ export async function fitDataOf(
               held: Int32Array.from(members.valid, (_, i) => members.train.length + i),
             },
           ]
-        : groupFolds(groups, folds, 0),
+        : groupFolds(await keptTogether(labelled, own, texts.development), folds, 0),
   };
+}
+
+/** What each development record belongs to: a model must be judged by records that are to the others as those of the test are. */
+async function keptTogether(
+  { keys, members, splitBy }: LabelledData,
+  own: readonly number[],
+  texts: readonly string[] | undefined,
+): Promise<string[]> {
+  const keyOf = (record: number) => `${keys.low[record]}:${keys.high[record]}`;
+  const known = new Set(own.map(keyOf));
+  const shared = members.test.filter((record) => known.has(keyOf(record))).length;
+  const groups = own.map(shared > members.test.length / 2 ? String : keyOf);
+  if (/scaffold/i.test(splitBy) && texts !== undefined) {
+    const { scaffoldsOf } = await import('../molecules/scaffold.js');
+    // Molecules without a ring have no scaffold in common.
+    for (const [i, scaffold] of (await scaffoldsOf(texts)).entries()) if (scaffold) groups[i] = scaffold;
+  }
+  return groups;
 }
