@@ -65,27 +65,6 @@ describe('fitting an attempt to folds', () => {
 });
 
 describe('the choice', () => {
-  it('is a model itself where its ensemble has no other, whatever rounding makes of the mean', () => {
-    for (let turn = 0; turn < 6; turn++) {
-      const yes = draw(KNOWN).map((value) => Number(value > 0));
-      const tested = draw(TESTED).map((value) => Number(value > 0));
-      const logits = (of: Float64Array, size: number) => of.map((label) => size * (label - 0.5) + normal());
-      const answers = (name: string, size: number): Fitted => ({
-        ...model(name, 1),
-        held: logits(yes, size),
-        test: logits(tested, size),
-      });
-      const { chosen, simple } = select([answers('linear', 8), answers('constant', 0)], {
-        ...data,
-        spec: { ...spec, task: 'binary', classes: [['no', 'yes']] },
-        metric: 'accuracy',
-        development: { ...data.development, labels: yes },
-        test: seal(block, tested, { ...spec, task: 'binary', classes: [['no', 'yes']] }, offsets),
-      });
-      expect([simple, chosen]).toEqual(['linear', 'linear']);
-    }
-  });
-
   it('joins what adds something, and says how much over the best simple model', () => {
     const { rows, simple, chosen, differences, parts } = select(
       [model('linear', 1), model('trees', 0.8), model('on embedding', 0.8, true)],
@@ -146,5 +125,26 @@ describe('the choice', () => {
     expect(overconfident.choice).toBeGreaterThan(calibrated.choice!);
     expect(chosen).not.toBe('overconfident');
     expect(rows.find(({ name }) => name === chosen)!.choice).toBeLessThanOrEqual(calibrated.choice!);
+  });
+
+  it('is a model itself where its ensemble has no other, whatever rounding makes of the mean', () => {
+    for (let turn = 0; turn < 6; turn++) {
+      const yes = draw(KNOWN).map((value) => Number(value > 0));
+      const tested = draw(TESTED).map((value) => Number(value > 0));
+      const logits = (of: Float64Array, size: number) => of.map((label) => size * (label - 0.5) + normal());
+      const answers = (name: string, size: number): Fitted => ({
+        ...model(name, 1),
+        held: logits(yes, size),
+        test: logits(tested, size),
+      });
+      const { chosen, simple } = select([answers('linear', 8), answers('constant', 0)], {
+        ...data,
+        spec: { ...spec, task: 'binary', classes: [['no', 'yes']] },
+        metric: 'accuracy',
+        development: { ...data.development, labels: yes },
+        test: seal(block, tested, { ...spec, task: 'binary', classes: [['no', 'yes']] }, offsets),
+      });
+      expect([simple, chosen]).toEqual(['linear', 'linear']);
+    }
   });
 });
