@@ -100,7 +100,7 @@ describe('rows of few different contents', () => {
   it('are parted by content, or refused with the draw that parts them', async () => {
     const few = { ...asked, validFraction: 0.01, testFraction: 0.01, path: file, tokenizer: fields };
     await expect(readLabelled(few)).rejects.toThrow(
-      'they have 8 different contents, and records that share them are kept in one part; draw rows one by one with --split rows',
+      'they have 8 different contents, and records that share them are kept in one part; --split rows draws rows one by one, so that the test shares them with training',
     );
   });
 

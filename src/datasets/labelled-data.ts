@@ -268,7 +268,7 @@ const FEW_KEYS = 20;
 function fewKeys(test: ArrayLike<number>, { keys, what }: DrawnByKeys): string | undefined {
   const found = countKeys(keys, test);
   if (found >= FEW_KEYS || test.length < 4 * found) return undefined;
-  return `the ${test.length} test records have ${found} different ${what}, since records that share them are kept in one part; --split rows draws rows one by one`;
+  return `the ${test.length} test records have ${found} different ${what}, since records that share them are kept in one part; --split rows draws rows one by one, so that the test shares them with training`;
 }
 
 /** Throws InputError where several splits would be one and the same. */
@@ -368,7 +368,7 @@ function countParts(
   else if (drawn) {
     const found = countKeys(drawn.keys, Uint32Array.from(drawn.keys.low.keys()));
     if (found <= drawn.keys.low.length / 2)
-      advice = `they have ${found} different ${drawn.what}, and records that share them are kept in one part; draw rows one by one with --split rows`;
+      advice = `they have ${found} different ${drawn.what}, and records that share them are kept in one part; --split rows draws rows one by one, so that the test shares them with training`;
   }
   throw new InputError(
     `${path}: expected labelled records in every part, got ${train} train, ${valid} valid and ${test} test; ${advice}`,

@@ -9,7 +9,7 @@ import { hashConfig } from '../files/config-hash.js';
 import { readFit, type SavedFit } from '../fit/saved-fit.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { openModel, predictorOf } from '../models/open-model.js';
-import { PARTS, type Part } from '../records/split.js';
+import { PARTS, type Part, type SplitDraw } from '../records/split.js';
 import { latestCheckpoint } from '../runs/checkpoints.js';
 import { exportedFiles } from '../runs/exported-files.js';
 import {
@@ -32,7 +32,7 @@ import { isBetter, type MetricName } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { checksum } from '../sources/checksum.js';
 import { checkBenchmark } from '../verification/benchmark.js';
-import { type Check, Checks, NotChecked } from '../verification/checks.js';
+import { type Check, Checks, type Found, NotChecked } from '../verification/checks.js';
 import { checkSums, isThere } from '../verification/checksums.js';
 import { checkCheckpoints, checkLog, checkModelFile, dataOf, nonFinite } from '../verification/run-files.js';
 import { checkVersions, describeVersions } from '../verification/versions.js';
@@ -275,6 +275,13 @@ function partFaults({ splits, hashes }: Pick<LabelledData, 'splits' | 'hashes'>)
   });
 }
 
+/** Whether a record is in two parts, unless rows were drawn one by one, equal or not. */
+function partsFound(labelled: LabelledData, split: SplitDraw | undefined): Found {
+  if (split === 'rows')
+    throw new NotChecked('rows were drawn one by one, so equal records may be in two parts');
+  return { faults: partFaults(labelled), ok: 'no record is in two parts' };
+}
+
 /** Scores of one model on two runs of a program differ by rounding, and ranks of equal predictions with them. */
 const SCORE_TOLERANCE = 1e-3;
 
@@ -337,10 +344,7 @@ async function checkLabelledData(
     if (found && found.hash === scores.hash) return found;
     throw new NotChecked('the file with the labels is not there, or another one');
   };
-  await checks.make('records', async () => ({
-    faults: partFaults(same().labelled),
-    ok: 'no record is in two parts',
-  }));
+  await checks.make('records', async () => partsFound(same().labelled, config?.finetune?.split));
   await checks.make('scores of the model', async () => {
     const { labelled } = same();
     const trained = config?.finetune?.from_scratch ? 'untrained' : config?.objective.kind;
@@ -427,10 +431,7 @@ async function checkFit(
     if (found && found.hash === data?.hash) return found;
     throw new NotChecked('the file that was fitted is not there, or another one');
   };
-  await checks.make('records', async () => ({
-    faults: partFaults(same().labelled),
-    ok: 'no record is in two parts',
-  }));
+  await checks.make('records', async () => partsFound(same().labelled, split?.split));
   await checks.make('scores of the model', async () => {
     const { labelled } = same();
     const kept = rows.find(({ name }) => name === chosen)?.test.value ?? Number.NaN;
