@@ -130,14 +130,15 @@ type EncoderSettings = TrainingSettings &
 /** Which encoder is trained on the labels, and how. */
 export interface TrainedEncoderOptions {
   readonly model: Pick<ModelConfig, 'spec' | 'encoder'>;
-  readonly start: { readonly tensors: HostTensors; readonly folder: string };
+  /** Pretrained parameters; fresh ones where there are none. */
+  readonly start?: { readonly tensors: HostTensors; readonly folder: string };
   readonly settingsFor: (records: number) => EncoderSettings;
   readonly signal?: AbortSignal;
   /** Hears of the steps of all folds. */
   readonly onStep?: (settings: EncoderSettings) => Parameters<LabelledTrainer['train']>[0]['onStep'];
 }
 
-/** An encoder that is trained on the labels, from pretrained parameters; the held records choose the step. */
+/** An encoder that is trained on the labels; the held records choose the step. */
 export function trainedEncoder(
   name: string,
   { development, test, spec, metric, engine }: FitData,

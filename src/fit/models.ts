@@ -19,6 +19,9 @@ import { learnersFor } from './learners.js';
 /** The name of the features that an encoder gives. */
 export const EMBEDDING = 'embedding';
 
+/** The name of what is tried of an encoder that learns from the labels. */
+export const TRAINED_ENCODER = 'encoder trained on the labels';
+
 /** What is tried, and what is not. */
 export interface Tried {
   readonly attempts: readonly Attempt[];
@@ -110,7 +113,7 @@ export async function encoderModels(
     if (trained) {
       const start = { tensors, folder };
       attempts.push(
-        trainedEncoder('encoder trained on the labels', data, {
+        trainedEncoder(TRAINED_ENCODER, data, {
           ...trained,
           model,
           start,

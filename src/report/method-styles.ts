@@ -21,14 +21,15 @@ const ENCODERS: Readonly<Record<string, string>> = {
 };
 const CONSTANT = '#777777';
 
-const withoutFrozen = (method: string) => method.replace(/, frozen$/, '');
+/** What is done with an encoder does not change its colour. */
+const encoderOf = (method: string) => method.replace(/, (frozen|mean of folds)$/, '');
 
 /** Ensembles, of which an encoder may be a part: they have colours of their own. */
 const isFit = (method: string) => method.startsWith('fit');
 
 /** Whether an encoder is part of a method; the rest are simple baselines. */
 export const isEncoderMethod = (method: string, pretraining?: string): boolean =>
-  pretraining !== undefined || Object.hasOwn(ENCODERS, withoutFrozen(method));
+  pretraining !== undefined || Object.hasOwn(ENCODERS, encoderOf(method));
 
 /**
  * By method, over all suites. A variant under a name of its own takes the colour of the objective that pretrained it;
@@ -42,12 +43,12 @@ export function methodStyles(all: readonly Results[]): ReadonlyMap<string, Metho
       if (styles.has(name)) continue;
       const run = cells.find(({ method, pretraining: start }) => method === name && start)?.pretraining;
       const objective = pretraining.find((known) => known.name === run)?.objective;
-      const base = withoutFrozen(name);
+      const base = encoderOf(name);
       const color =
         ENCODERS[base] ??
         (isFit(name) ? undefined : ENCODERS[objectiveTitle(objective ?? '')]) ??
         (name === 'constant' ? CONSTANT : SPARE[spare++ % SPARE.length]);
-      styles.set(name, { color, frozen: base !== name });
+      styles.set(name, { color, frozen: name.endsWith(', frozen') });
     }
   }
   for (const [name, color] of Object.entries(ENCODERS)) {

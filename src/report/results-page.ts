@@ -152,6 +152,8 @@ const PAIRS = [
   ['fit', 'best simple model'],
   ['fit with SMA', 'best simple model'],
   ['fit with SMA', 'fit'],
+  ['SMA, mean of folds', 'from scratch, mean of folds'],
+  ['SMA, mean of folds', 'fit'],
   ['SMA, frozen', 'random masking, frozen'],
   ['random masking', 'from scratch'],
   ['T-JEPA', 'from scratch'],

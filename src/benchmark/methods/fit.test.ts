@@ -62,15 +62,19 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-it('is chosen by validation alone, and the encoder is only in the last', async () => {
-  const [single, simple, all] = await run('first', (y) => y);
+it('is chosen by validation alone, and the encoder is only where the name says so', async () => {
+  const [single, simple, all, fresh, alone] = await run('first', (y) => y);
   expect(all.valid!).toBeLessThanOrEqual(simple.valid!);
-  expect([single, simple].map(({ pretraining }) => pretraining)).toEqual([undefined, undefined]);
-  expect(all.pretraining).toMatch(/^sums-sma-/);
+  for (const { pretraining } of [single, simple, fresh]) expect(pretraining).toBeUndefined();
+  for (const { pretraining } of [all, alone]) expect(pretraining).toMatch(/^sums-sma-/);
+  expect(alone.valid).not.toBe(fresh.valid);
+  expect(all.valid!).toBeLessThanOrEqual(alone.valid!);
   for (const { chosen } of [single, simple])
     expect(Object.values(chosen).reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1);
   expect(Object.keys(single.chosen)).toHaveLength(1);
   const others = await run('second', (y) => y + 10);
-  expect(others.map(({ valid }) => valid)).toEqual([single, simple, all].map(({ valid }) => valid));
-  expect(others.map(({ test }) => test! > 5)).toEqual([true, true, true]);
+  expect(others.map(({ valid }) => valid)).toEqual(
+    [single, simple, all, fresh, alone].map(({ valid }) => valid),
+  );
+  for (const { test } of others) expect(test!).toBeGreaterThan(5);
 }, 120_000);

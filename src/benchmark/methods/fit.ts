@@ -1,11 +1,18 @@
 /** What `fit` gives on a task: an ensemble that validation chooses, of the simple models or of these and an encoder. */
 import { LABELLED_TRAINING } from '../../config/defaults.js';
-import type { Attempt } from '../../fit/attempts.js';
+import { type Attempt, trainedEncoder } from '../../fit/attempts.js';
 import type { FitData } from '../../fit/fit-data.js';
-import { describeLeftOut, encoderModels, type SimpleModels, simpleModels } from '../../fit/models.js';
+import {
+  describeLeftOut,
+  encoderModels,
+  type SimpleModels,
+  simpleModels,
+  TRAINED_ENCODER,
+} from '../../fit/models.js';
 import { choose, type Fitted as FittedAttempt, fitFolds } from '../../fit/select.js';
+import type { Run } from '../../runs/folder.js';
 import { measured } from '../measured.js';
-import type { Fitted, Method, PretrainingChanges, Session } from '../suite.js';
+import type { BenchmarkTask, Choice, Fitted, Method, PretrainingChanges, Session } from '../suite.js';
 
 async function fitAll(
   { hooks }: Session,
@@ -95,41 +102,108 @@ const fitSimple: Method = {
   },
 };
 
+/** Encoders that are trained on the labels, one for each fold. */
+interface FittedEncoders {
+  readonly data: FitData;
+  readonly fitted: FittedAttempt;
+  /** Processor time of these, where an earlier cell paid for it. */
+  readonly earlierSeconds: number;
+}
+
+/** The encoder of a task as `fit` trains it on the labels, fitted once for every method that has it; `run` is where it starts. */
+async function encodersOf(session: Session, choice: Choice, run?: Run): Promise<FittedEncoders> {
+  const { task, model, hooks } = session;
+  const { choices: _, ...settings } = task.finetuning;
+  const { learningRate, layerDecay } = choice;
+  const data = await session.fitData();
+  let now = false;
+  const key = `encoders of folds, ${run?.folder ?? 'untrained'}, ${learningRate}, ${layerDecay}`;
+  const { result, seconds } = await session.shared(key, () => {
+    now = true;
+    const attempt = trainedEncoder(TRAINED_ENCODER, data, {
+      model,
+      start: run,
+      settingsFor: () => ({ ...LABELLED_TRAINING, ...settings, learningRate, layerDecay }),
+      onStep: ({ steps }) => session.onStep(steps),
+      signal: hooks.signal,
+    });
+    return measured(async () => (await fitAll(session, data, [attempt]))[0]);
+  });
+  return { data, fitted: result, earlierSeconds: now ? 0 : seconds };
+}
+
+const settled = {
+  random: false,
+  uses: ['encoder', 'finetuning'],
+} as const;
+
+const firstChoice = ({ finetuning: { choices } }: BenchmarkTask) => [{ ...choices[0] }];
+
 /** `fit` with a pretrained encoder. */
 const fitWith = (name: string, description: string, pretraining: PretrainingChanges): Method => ({
-  ...common,
+  ...settled,
   name,
   description,
-  uses: ['encoder', 'finetuning'],
   pretraining,
   config: { fit: 'encoder', draws: 40 },
-  choices: ({ finetuning: { choices } }) => [{ ...choices[0] }],
+  choices: firstChoice,
   async fit(session, _seed, choice) {
-    const { task, model, hooks } = session;
-    const { choices: _, ...settings } = task.finetuning;
-    const { learningRate, layerDecay } = choice;
+    const { model, hooks } = session;
     const simple = await simpleOf(session);
     const { data, matrices } = simple;
     const run = await session.pretrained(pretraining);
-    const { attempts, leftOut } = await encoderModels(data, matrices, {
-      ...run,
-      model: { ...run.model, ...model },
-      signal: hooks.signal,
-      trained: {
-        settingsFor: () => ({ ...LABELLED_TRAINING, ...settings, learningRate, layerDecay }),
-        onStep: ({ steps }) => session.onStep(steps),
-      },
-    });
+    const encoder = { ...run, model: { ...run.model, ...model }, signal: hooks.signal };
+    const { attempts, leftOut } = await encoderModels(data, matrices, encoder);
     tellLeftOut(session, leftOut);
-    return chosenOf(simple, [...simple.fitted, ...(await fitAll(session, data, attempts))], 'chosen');
+    const frozen = await fitAll(session, data, attempts);
+    const trained = await encodersOf(session, choice, run);
+    const earlierSeconds = simple.earlierSeconds + trained.earlierSeconds;
+    return chosenOf({ data, earlierSeconds }, [...simple.fitted, ...frozen, trained.fitted], 'chosen');
   },
 });
 
-/** The three, for every task with one label of each kind for each record. */
+/** The encoder alone with what `fit` has: it learns from every fold but one, and the models of the folds are averaged. */
+const meanOfFolds = (
+  name: string,
+  description: string,
+  choices: Method['choices'],
+  pretraining?: PretrainingChanges,
+): Method => ({
+  ...settled,
+  name,
+  description,
+  pretraining,
+  config: { fit: 'encoder alone' },
+  choices,
+  async fit(session, _seed, choice) {
+    const run = pretraining && (await session.pretrained(pretraining));
+    const { data, fitted, earlierSeconds } = await encodersOf(session, choice, run);
+    const { valid, test } = choose([{ ...fitted, representation: false }], data).simple;
+    return {
+      valid,
+      chosen: {},
+      earlierSeconds,
+      score: async (options) => data.test.score(data.metric, test, options),
+    };
+  },
+});
+
+const sma: PretrainingChanges = { objective: { kind: 'sma' } };
+
+/** Those above, for every task with one label of each kind for each record. */
 export const fitMethods: readonly Method[] = [
   bestSimpleModel,
   fitSimple,
-  fitWith('fit with SMA', 'the same with the self-guided encoder, frozen and trained, among the models', {
-    objective: { kind: 'sma' },
-  }),
+  fitWith('fit with SMA', 'the same with the self-guided encoder, frozen and trained, among the models', sma),
+  meanOfFolds(
+    'from scratch, mean of folds',
+    'the encoder, never pretrained, trained on the labels of the folds of `fit`, and the mean of the folds',
+    (task) => firstChoice(task).map((choice) => ({ ...choice, layerDecay: 1 })),
+  ),
+  meanOfFolds(
+    'SMA, mean of folds',
+    'the self-guided encoder, trained on the labels of the folds of `fit`, and the mean of the folds',
+    firstChoice,
+    sma,
+  ),
 ];
