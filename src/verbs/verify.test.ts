@@ -264,6 +264,20 @@ describe('verify', () => {
     expect(await failures(at('overlap tuned'), path)).toHaveLength(2);
   });
 
+  it('does not hold equal records against parts of which each row was drawn', async () => {
+    const path = at('twice.csv');
+    await writeFile(path, table(partOf) + table(partOf).split('\n').slice(1).join('\n'));
+    await fitVerb({ data: path, targets: ['y'], out: at('by rows'), config: { fit: { split: 'rows' } } });
+    const { checks, passed } = await verify({ folder: at('by rows') });
+    expect(passed).toBe(true);
+    expect(checks.find(({ name }) => name === 'records')).toEqual({
+      name: 'records',
+      verdict: 'not checked',
+      detail: 'rows were drawn one by one, so equal records may be in two parts',
+    });
+    expect(checks.find(({ name }) => name === 'scores of the model')?.verdict).toBe('ok');
+  });
+
   it('notices what was learned from and was held out', async () => {
     const copy = await copyOf('run');
     await edit(copy, 'config.json', (own) => {
