@@ -22,9 +22,12 @@ export const isIdName = (name: string): boolean => /^(_?id|ids|identifier|access
 export const mayNameRecord = (name: string): boolean =>
   /(^|[^a-z])(id|ids|identifier|accession|uuid|guid|key|index|name|title|description)($|[^a-z])/i.test(name);
 
-/** A name that nothing but a label has. */
+/** A name that a label has. */
 export const isLabelName = (name: string): boolean =>
   /^(labels?|targets?|class|classes|outcome|y)$|_(label|target|class)$/i.test(name);
+
+/** One that data may have as well, such as the class of a ticket: where another column is to be predicted, it is no label. */
+export const mayNameData = (name: string): boolean => /^(class|classes|outcome)$|_class$/i.test(name);
 
 /** What labels of well-known tables are called. Other tables have data of these names, so their values decide as well. */
 const USUAL_LABELS = new Set(

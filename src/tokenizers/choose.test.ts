@@ -84,6 +84,20 @@ describe('chooseTokenizer', () => {
     ]);
   });
 
+  it('reads a column called class where another one is to be predicted, and none that is called a label', async () => {
+    const columns = {
+      class: texts(['first', 'third', 'third']),
+      label: numbers([0, 1, 1]),
+      age: numbers([4, 30, 2]),
+    };
+    expect((await choose(columns)).columns).toEqual(['age']);
+    const choice = await choose(
+      { ...columns, survived: texts(['yes', 'no', 'yes']) },
+      { targets: ['survived'] },
+    );
+    expect(choice.columns).toEqual(['class', 'age']);
+  });
+
   it('reads images, and lines of a file without columns', async () => {
     const image: ColumnValues = { type: 'pixels', values: new Uint8Array(64), shape: [8, 8, 1] };
     expect(await choose({ image, label: numbers([3]) })).toMatchObject({ kind: 'grid', columns: ['image'] });

@@ -1,7 +1,7 @@
 /** What becomes a token is decided in the open: from a look at the first records, by rules that can be told in a line. */
 
 import { InputError, listed } from '../errors.js';
-import { isIdName, isLabelName, isSplitName, mayNameRecord } from '../records/column-roles.js';
+import { isIdName, isLabelName, isSplitName, mayNameData, mayNameRecord } from '../records/column-roles.js';
 import {
   type ColumnProfile,
   isCategory,
@@ -151,7 +151,8 @@ function reasonToLeaveOut(
     if (mayNameRecord(name)) return { reason: 'names the record', warn };
     if (look === 'UUID' || look === 'hash') return { reason: `names the record by a ${look}`, warn };
   }
-  if (isLabelName(name)) return { reason: 'its name is that of a label', warn: true };
+  if (isLabelName(name) && !(targets && mayNameData(name)))
+    return { reason: 'its name is that of a label', warn: true };
   if (profile.consecutive && !isDate) return { reason: 'counts the records', warn };
   if (name !== dominant && namesRows(profile, source))
     return { reason: 'the first column, a text that is different in each record: names of rows', warn };

@@ -3,6 +3,7 @@ import { HELD_OUT } from '../config/defaults.js';
 import type { FinetuneOptions, FitOptions, ProbeOptions } from '../config/schema.js';
 import { type LabelledData, readLabelled } from '../datasets/labelled-data.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
+import { describeTelltales } from '../datasets/telltales.js';
 import { InputError } from '../errors.js';
 import type { Schema } from '../records/cells/schema.js';
 import type { Run } from '../runs/folder.js';
@@ -80,9 +81,12 @@ export async function readLabelledFile(
     counts.length > 0 && counts.every((count) => count !== undefined)
       ? counts.reduce((most, count) => (count.records > most.records ? count : most))
       : undefined;
-  const warnings = [rejected.summary(), ...labelled.notes, describeLearned(learned)].filter(
-    (text) => text !== undefined,
-  );
+  const warnings = [
+    rejected.summary(),
+    ...labelled.notes,
+    ...describeTelltales(reading.tokenizer, labelled),
+    describeLearned(learned),
+  ].filter((text) => text !== undefined);
   if (config.strict && reading.folders.length > 0 && learned?.records !== 0) {
     throw new InputError(
       `${path}: ${describeLearned(learned) ?? 'the run does not tell which records it learned from'}; give a test part that pretraining held out, or leave --strict out`,
