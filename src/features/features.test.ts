@@ -113,6 +113,36 @@ describe('features without an encoder', () => {
     }
   });
 
+  it('of a table have the first letters of a long text, and how often each letter is in it', async () => {
+    const letter = { type: 'categorical' as const, firstId: 2, size: 3 };
+    const spec = (length: number): TokenSpec => ({
+      kind: 'fields',
+      vocabulary: 5,
+      maxTokens: length,
+      fields: Array.from({ length }, (_, i) => ({ ...letter, name: `name: letter ${i + 1}` })),
+    });
+    const rowOf = async (...ids: number[]) => {
+      const block = {
+        count: 1,
+        rows: Int32Array.of(0),
+        offsets: Int32Array.of(0, ids.length),
+        ids: Int32Array.from(ids),
+        values: new Float32Array(ids.length),
+      };
+      const raw = { spec: spec(ids.length), block };
+      const state = await set('values').fit(raw);
+      const row = await set('values').of(raw, state);
+      expect(row).toHaveLength(state.dimension);
+      return Array.from(row);
+    };
+    const oneHot = { 1: [0, 0, 0], 2: [1, 0, 0], 3: [0, 1, 0], 4: [0, 0, 1] };
+    expect(await rowOf(3, 4, 2)).toEqual([...oneHot[3], ...oneHot[4], ...oneHot[2]]);
+    expect(await rowOf(3, 4, 4, 3, 4, 4, 2, 1, 1)).toEqual([
+      ...[...oneHot[3], ...oneHot[4], ...oneHot[4], ...oneHot[3]],
+      ...[1, 2, 4],
+    ]);
+  });
+
   const rows = Int32Array.of(0, 1, 2);
   it.each<[string, TokenSpec, TokenBlock]>([
     [
@@ -133,6 +163,35 @@ describe('features without an encoder', () => {
         offsets: Int32Array.of(0, 3, 6, 9),
         ids: Int32Array.of(2, 0, 6, 4, 1, 5, 1, 0, 0),
         values: Float32Array.of(0, 0.5, 0, 0, 0, 0, 0, -2, 0),
+      },
+    ],
+    [
+      'values',
+      {
+        kind: 'fields',
+        vocabulary: 7,
+        maxTokens: 10,
+        fields: [
+          ...Array.from({ length: 9 }, (_, i) => ({
+            name: `name: letter ${i + 1}`,
+            type: 'categorical' as const,
+            firstId: 2,
+            size: 3,
+          })),
+          { name: 'kind', type: 'categorical', firstId: 5, size: 2 },
+        ],
+      },
+      {
+        count: 3,
+        rows,
+        offsets: Int32Array.of(0, 10, 20, 30),
+        ids: Int32Array.of(
+          ...[3, 4, 3, 4, 3, 3, 3, 4, 3, 6],
+          ...[4, 2, 1, 1, 1, 1, 1, 1, 1, 5],
+          ...Array(9).fill(1),
+          1,
+        ),
+        values: new Float32Array(30),
       },
     ],
     [

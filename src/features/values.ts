@@ -1,20 +1,62 @@
 import * as g from '../graph/index.js';
 import type { Tokens } from '../layers/token-embedding.js';
-import { MISSING_ID, PRESENT_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
+import { type FieldSpec, MISSING_ID, type TokenBlock, type TokenSpec } from '../records/token-block.js';
 import { hostTensor } from '../tensor/tensor.js';
 import { unfitted } from './feature-set.js';
+
+/** What a column of a table's rows is: the number of a cell, or whether it has a category. */
+interface CellColumn {
+  readonly position: number;
+  readonly numeric: boolean;
+  readonly id: number;
+}
+
+/** Letters of a text, counted wherever they stand. */
+interface LetterCounts {
+  readonly from: number;
+  readonly to: number;
+  readonly firstId: number;
+  readonly size: number;
+}
+
+/** Of a text of more letters than `LONG` in a table, the first ones are one-hot, and all are counted: a column for each place and letter would be thousands. */
+const LONG = 8;
+const FIRST_LETTERS = 4;
+
+/** The columns of a table's rows: those of cells, then counts. */
+function tableColumns(fields: readonly FieldSpec[]): {
+  readonly cells: readonly CellColumn[];
+  readonly counts: readonly LetterCounts[];
+} {
+  const cells: CellColumn[] = [];
+  const counts: LetterCounts[] = [];
+  for (let from = 0, to: number; from < fields.length; from = to) {
+    const { type, firstId, size } = fields[from];
+    const alike = (field: FieldSpec | undefined) =>
+      type === 'categorical' && field?.type === type && field.firstId === firstId && field.size === size;
+    for (to = from + 1; alike(fields[to]); ) to++;
+    const long = to - from > LONG;
+    if (long) counts.push({ from, to, firstId, size });
+    for (let position = from; position < (long ? from + FIRST_LETTERS : to); position++) {
+      for (let i = 0; i < Math.max(1, size); i++)
+        cells.push({ position, numeric: type === 'numeric', id: firstId + i });
+    }
+  }
+  return { cells, counts };
+}
 
 /** Numbers in a row of {@link valueRows}. */
 export function valueDimension(spec: TokenSpec): number {
   if (spec.kind === 'continuous') return spec.maxTokens * spec.channels;
-  if (spec.kind === 'fields') return spec.fields.reduce((sum, { size }) => sum + Math.max(1, size), 0);
-  return 0;
+  if (spec.kind === 'discrete') return 0;
+  const { cells, counts } = tableColumns(spec.fields);
+  return cells.length + counts.reduce((sum, { size }) => sum + size, 0);
 }
 
 /**
  * The values of a table's cells, a series' steps or an image's pixels as the tokenizer standardises them, float32[records,
- * dimension]. A categorical field is one-hot. A missing numeric cell is NaN; what a series that is shorter than the longest
- * lacks is 0.
+ * dimension]. A categorical field is one-hot, and of a longer text the first letters, before the counts of all. A missing numeric
+ * cell is NaN; what a series that is shorter than the longest lacks is 0.
  */
 export function valueRows(spec: TokenSpec, block: TokenBlock): Float32Array {
   const dimension = valueDimension(spec);
@@ -32,17 +74,22 @@ export function valueRows(spec: TokenSpec, block: TokenBlock): Float32Array {
   }
   if (spec.kind === 'discrete') return rows;
   const width = spec.fields.length;
+  const { cells, counts } = tableColumns(spec.fields);
+  const ids = block.ids!;
   for (let record = 0; record < block.count; record++) {
-    let column = record * dimension;
-    spec.fields.forEach((field, position) => {
-      const id = block.ids![record * width + position];
-      if (field.type === 'numeric') {
-        rows[column++] = id === MISSING_ID ? Number.NaN : block.values![record * width + position];
-      } else {
-        if (id !== MISSING_ID && id !== PRESENT_ID) rows[column + id - field.firstId] = 1;
-        column += Math.max(1, field.size);
-      }
+    const [start, row] = [record * width, record * dimension];
+    cells.forEach(({ position, numeric, id }, column) => {
+      const own = ids[start + position];
+      if (!numeric) rows[row + column] = Number(own === id);
+      else rows[row + column] = own === MISSING_ID ? Number.NaN : block.values![start + position];
     });
+    let first = row + cells.length;
+    for (const { from, to, firstId, size } of counts) {
+      for (let token = start + from; token < start + to; token++) {
+        if (ids[token] >= firstId) rows[first + ids[token] - firstId]++;
+      }
+      first += size;
+    }
   }
   return rows;
 }
@@ -51,31 +98,29 @@ export function valueRows(spec: TokenSpec, block: TokenBlock): Float32Array {
 function valuesGraph(spec: TokenSpec, { ids, values, batch }: Tokens): g.Value {
   if (spec.kind === 'continuous') return g.reshape(values!, [batch, valueDimension(spec)]);
   if (spec.kind === 'discrete') throw new Error('values: letters have no values');
-  // A column is the value of a numeric field, or whether a field has one category.
-  const columns = spec.fields.flatMap(({ type, firstId, size }, position) =>
-    Array.from({ length: Math.max(1, size) }, (_, i) => ({
-      position,
-      numeric: type === 'numeric',
-      id: firstId + i,
-    })),
-  );
+  const { cells, counts } = tableColumns(spec.fields);
   const constant = (numbers: readonly number[]) =>
     g.constant(hostTensor('int32', [numbers.length], Int32Array.from(numbers)));
-  const positions = constant(columns.map(({ position }) => position));
+  const positions = constant(cells.map(({ position }) => position));
   const atColumns = (tokens: g.Value) =>
     g.transpose(g.gather(g.transpose(tokens, [1, 0]), positions), [1, 0]);
   const own = atColumns(ids!);
   const numbers = atColumns(g.reshape(values!, [batch, spec.maxTokens]));
   const known = g.where(g.equal(own, constant([MISSING_ID])), g.scalar(Number.NaN), numbers);
-  const categories = g.cast(g.equal(own, constant(columns.map(({ id }) => id))), 'float32');
-  const numeric = g.equal(constant(columns.map((column) => Number(column.numeric))), constant([1]));
-  return g.where(numeric, known, categories);
+  const categories = g.cast(g.equal(own, constant(cells.map(({ id }) => id))), 'float32');
+  const numeric = g.equal(constant(cells.map((cell) => Number(cell.numeric))), constant([1]));
+  const counted = counts.map(({ from, to, firstId, size }) => {
+    const letters = g.reshape(g.slice(ids!, 1, from, to), [batch, to - from, 1]);
+    const alphabet = constant(Array.from({ length: size }, (_, i) => firstId + i));
+    return g.sum(g.cast(g.equal(letters, alphabet), 'float32'), [1]);
+  });
+  return g.concatenate([g.where(numeric, known, categories), ...counted], 1);
 }
 
 /** The values themselves. Linear models take what is missing for the mean, trees learn a side for it. */
 export const values = unfitted(
   'values',
-  'the standardised values, categories one-hot, what is missing marked',
+  'the standardised values, categories one-hot, letters of longer texts counted, what is missing marked',
   valueDimension,
   ({ spec, block }) => valueRows(spec, block),
   { graph: valuesGraph },

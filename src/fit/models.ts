@@ -142,12 +142,18 @@ function learnersOn(
     outputs: spec.outputs,
     folds: folds.length,
   };
-  const { tried, tooSlow } = learnersFor(size, { plainest, linearAlone: features.linearAlone ?? false });
+  const use = { plainest, linearAlone: features.linearAlone ?? false };
+  const { tried, tooSlow } = learnersFor(size, use);
+  const slowOnce = learnersFor({ ...size, folds: 1 }, use).tooSlow;
+  const why = (name: string) =>
+    slowOnce.includes(name)
+      ? 'which would take too long'
+      : `which would take too long in ${folds.length} folds (--folds 1 tries it)`;
   return {
     attempts: tried.map(([name, probe]) =>
       onFeatures(`${name} on ${on}`, data, features, { probe, representation }),
     ),
-    leftOut: tooSlow.map((name) => `${name} on ${on}, which would take too long`),
+    leftOut: tooSlow.map((name) => `${name} on ${on}, ${why(name)}`),
   };
 }
 

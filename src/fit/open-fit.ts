@@ -1,5 +1,6 @@
 /** The model that a fit leaves, opened to predict. */
 import type { Engine } from '../engine/engine.js';
+import { InputError } from '../errors.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { predictBlock } from '../finetuning/predict-block.js';
@@ -63,7 +64,14 @@ export async function openFit(
     const rows = new Map(given);
     for (const [name, { set, state }] of sets) {
       if (rows.has(name)) continue;
-      rows.set(name, [await set.of({ spec: tokenizer.spec, block, texts }, state), state.dimension]);
+      const { dimension } = state;
+      const made = await set.of({ spec: tokenizer.spec, block, texts }, state);
+      if (made.length !== block.count * dimension) {
+        throw new InputError(
+          `${folder}: was fitted to ${dimension} columns of ${name}, and this version makes ${made.length / block.count} of such records; fit again`,
+        );
+      }
+      rows.set(name, [made, dimension]);
     }
     if (embedder && readsEmbedding) rows.set(EMBEDDING, [await embedder.embed(block), embedder.width]);
     return rows;
