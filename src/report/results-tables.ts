@@ -83,10 +83,10 @@ function chosenRange(setting: string, cells: readonly Cell[]): string {
 
 /** What `fit` has, which is no single model. */
 const FITS = ['fit', 'fit with SMA'];
-const COLUMNS = [...FITS, 'from scratch', 'random masking', 'SMA', 'SMA, frozen'];
+const COLUMNS = [...FITS, 'from scratch', 'random masking', 'SMA', 'SMA, mean of folds', 'SMA, frozen'];
 
 /**
- * Every task of every suite in one row: the simple baseline with the best test score, and the encoder in four conditions,
+ * Every task of every suite in one row: the simple baseline with the best test score, and the encoder in five conditions,
  * each as mean ± half of the 95 % interval over seeds. The best mean, as printed, is bold. undefined without tasks.
  */
 export function summaryTable(all: readonly Results[]): string | undefined {
