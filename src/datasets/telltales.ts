@@ -7,8 +7,9 @@ import { rocAuc, spearman } from '../scoring/metrics.js';
 import type { LabelledRecords } from '../scoring/parts.js';
 import type { Tokenizer } from '../tokenizers/index.js';
 
-/** Of fewer records a column may tell the labels by chance. */
+/** Of fewer records a column may tell the labels by chance; of more, so many are looked at, evenly spaced. */
 const FEWEST_RECORDS = 50;
+const MOST_RECORDS = 20_000;
 /** Numbers are taken for as many ranges, each of at least ten records. */
 const RANGES = 64;
 const FEWEST_IN_RANGE = 10;
@@ -27,13 +28,10 @@ export function describeTelltales(
   { spec, block, labels, members }: Pick<LabelledRecords, 'spec' | 'block' | 'labels' | 'members'>,
 ): string[] {
   if (tokens.kind !== 'fields' || spec.task === 'per-token') return [];
-  const train = takeRecords(block, members.train);
-  const own = gatherRows(
-    new Float64Array(members.train.length * spec.targets),
-    labels,
-    members.train,
-    spec.targets,
-  );
+  const every = Math.ceil(members.train.length / MOST_RECORDS);
+  const looked = members.train.filter((_, i) => i % every === 0);
+  const train = takeRecords(block, looked);
+  const own = gatherRows(new Float64Array(looked.length * spec.targets), labels, looked, spec.targets);
   return spec.columns.flatMap((target, at) => {
     const truth = Float64Array.from({ length: train.count }, (_, record) => own[record * spec.targets + at]);
     const found = tokens.fields.filter((field, position) => {
