@@ -49,7 +49,7 @@ export function comparisonPanelsSpec(results: Results, styles: Styles): TopLevel
         domain: false,
         ticks: false,
         labelPadding: 8,
-        labelLimit: 240,
+        labelLimit: 400,
         grid: true,
         labels: i % columns === 0,
       },
