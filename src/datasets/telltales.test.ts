@@ -50,25 +50,30 @@ function found(
   task: 'binary' | 'regression',
 ): string[] {
   const { spec, block } = table(columns);
-  const labelSpec = { task, columns: ['y'], targets: 1 } as unknown as LabelSpec;
+  const names = Object.keys(columns).map((name) => name.split(': ')[0]);
+  const labelSpec: LabelSpec = { task, columns: ['y'], targets: 1, outputs: 1, classes: [[]], reason: '' };
   const members = {
     train: Int32Array.from(records.slice(0, -50)),
     valid: new Int32Array(),
     test: Int32Array.from(records.slice(-50)),
   };
-  return describeTelltales({ spec }, { spec: labelSpec, block, labels: Float64Array.from(labels), members });
+  return describeTelltales(
+    { spec, columns: names },
+    { spec: labelSpec, block, labels: Float64Array.from(labels), members },
+  );
 }
 
 const yes = (column: string) =>
-  `column ${column} tells y alone; if a new record does not have it before y is known, leave it out with --ignore`;
+  `column ${column} tells y alone; if a new record does not have it before y is known, learn without it: --ignore where columns are chosen, in pretrain or fit`;
 
 describe('a telltale', () => {
   it('is a column that is there only where the label is 1, or a category of each label', () => {
     const cause = { numbers: died.map((dead, i) => (dead ? noise[i] : undefined)) };
     const state = { categories: died.map((dead, i) => dead * 3 + (i % 3)) };
     expect(found({ age: { numbers: noise }, cause }, died, 'binary')).toEqual([yes('cause')]);
+    expect(found({ 'cause: month': cause }, died, 'binary')).toEqual([yes('cause')]);
     expect(found({ age: { numbers: noise }, cause, state }, died, 'binary')).toEqual([
-      'each of the columns cause, state tells y alone; if a new record does not have them before y is known, leave them out with --ignore',
+      'each of the columns cause, state tells y alone; if a new record does not have them before y is known, learn without them: --ignore where columns are chosen, in pretrain or fit',
     ]);
   });
 

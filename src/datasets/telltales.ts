@@ -24,7 +24,7 @@ const SAME_ORDER = 0.9995;
  * record what the other records of its value, or of its range, have. Images, series and texts have no such columns.
  */
 export function describeTelltales(
-  { spec: tokens }: Pick<Tokenizer, 'spec'>,
+  { spec: tokens, columns: read }: Pick<Tokenizer, 'spec' | 'columns'>,
   { spec, block, labels, members }: Pick<LabelledRecords, 'spec' | 'block' | 'labels' | 'members'>,
 ): string[] {
   if (tokens.kind !== 'fields' || spec.task === 'per-token') return [];
@@ -38,14 +38,20 @@ export function describeTelltales(
       const cells = cellsOf(field, position, tokens.fields.length, train);
       return isTold(spec, field, cells, truth);
     });
-    const columns = [...new Set(found.map(({ name }) => name))];
+    const columns = [...new Set(found.map(({ name }) => columnOf(name, read)))];
     if (columns.length === 0) return [];
     const [who, what] = columns.length === 1 ? ['column', 'it'] : ['each of the columns', 'them'];
     return [
-      `${who} ${columns.join(', ')} tells ${target} alone; if a new record does not have ${what} before ${target} is known, leave ${what} out with --ignore`,
+      `${who} ${columns.join(', ')} tells ${target} alone; if a new record does not have ${what} before ${target} is known, learn without ${what}: --ignore where columns are chosen, in pretrain or fit`,
     ];
   });
 }
+
+/** The column that a token is of, whose name begins with the column's where the column is several tokens. */
+const columnOf = (token: string, columns: readonly string[]): string =>
+  columns
+    .filter((column) => token.startsWith(column))
+    .reduce((longest, column) => (column.length > longest.length ? column : longest), '') || token;
 
 /** A value for each record: a number, the id of a category, NaN where it is missing. */
 function cellsOf(

@@ -4,14 +4,15 @@ import { type FieldSpec, MISSING_ID, type TokenBlock, type TokenSpec } from '../
 import { hostTensor } from '../tensor/tensor.js';
 import { unfitted } from './feature-set.js';
 
-/** What a column of a table's rows is: the number of a cell, or whether it has a category. */
-interface CellColumn {
+/** A cell among a table's columns: its number, or a column for each of the `size` ids from `firstId` on. */
+interface CellColumns {
   readonly position: number;
   readonly numeric: boolean;
-  readonly id: number;
+  readonly firstId: number;
+  readonly size: number;
 }
 
-/** Letters of a text, counted wherever they stand. */
+/** Letters of a text, counted wherever they stand from the token `from` to before `to`. */
 interface LetterCounts {
   readonly from: number;
   readonly to: number;
@@ -23,12 +24,13 @@ interface LetterCounts {
 const LONG = 8;
 const FIRST_LETTERS = 4;
 
-/** The columns of a table's rows: those of cells, then counts. */
+/** The columns of a table's rows, in order: those of cells, then counts. */
 function tableColumns(fields: readonly FieldSpec[]): {
-  readonly cells: readonly CellColumn[];
+  readonly cells: readonly CellColumns[];
   readonly counts: readonly LetterCounts[];
+  readonly dimension: number;
 } {
-  const cells: CellColumn[] = [];
+  const cells: CellColumns[] = [];
   const counts: LetterCounts[] = [];
   for (let from = 0, to: number; from < fields.length; from = to) {
     const { type, firstId, size } = fields[from];
@@ -37,20 +39,17 @@ function tableColumns(fields: readonly FieldSpec[]): {
     for (to = from + 1; alike(fields[to]); ) to++;
     const long = to - from > LONG;
     if (long) counts.push({ from, to, firstId, size });
-    for (let position = from; position < (long ? from + FIRST_LETTERS : to); position++) {
-      for (let i = 0; i < Math.max(1, size); i++)
-        cells.push({ position, numeric: type === 'numeric', id: firstId + i });
-    }
+    for (let position = from; position < (long ? from + FIRST_LETTERS : to); position++)
+      cells.push({ position, numeric: type === 'numeric', firstId, size: Math.max(1, size) });
   }
-  return { cells, counts };
+  const dimension = [...cells, ...counts].reduce((sum, { size }) => sum + size, 0);
+  return { cells, counts, dimension };
 }
 
 /** Numbers in a row of {@link valueRows}. */
 export function valueDimension(spec: TokenSpec): number {
   if (spec.kind === 'continuous') return spec.maxTokens * spec.channels;
-  if (spec.kind === 'discrete') return 0;
-  const { cells, counts } = tableColumns(spec.fields);
-  return cells.length + counts.reduce((sum, { size }) => sum + size, 0);
+  return spec.kind === 'fields' ? tableColumns(spec.fields).dimension : 0;
 }
 
 /**
@@ -75,20 +74,21 @@ export function valueRows(spec: TokenSpec, block: TokenBlock): Float32Array {
   if (spec.kind === 'discrete') return rows;
   const width = spec.fields.length;
   const { cells, counts } = tableColumns(spec.fields);
-  const ids = block.ids!;
+  const [ids, values] = [block.ids!, block.values!];
   for (let record = 0; record < block.count; record++) {
-    const [start, row] = [record * width, record * dimension];
-    cells.forEach(({ position, numeric, id }, column) => {
-      const own = ids[start + position];
-      if (!numeric) rows[row + column] = Number(own === id);
-      else rows[row + column] = own === MISSING_ID ? Number.NaN : block.values![start + position];
-    });
-    let first = row + cells.length;
+    const start = record * width;
+    let column = record * dimension;
+    for (const { position, numeric, firstId, size } of cells) {
+      const id = ids[start + position];
+      if (numeric) rows[column] = id === MISSING_ID ? Number.NaN : values[start + position];
+      else if (id >= firstId && id < firstId + size) rows[column + id - firstId] = 1;
+      column += size;
+    }
     for (const { from, to, firstId, size } of counts) {
       for (let token = start + from; token < start + to; token++) {
-        if (ids[token] >= firstId) rows[first + ids[token] - firstId]++;
+        if (ids[token] >= firstId) rows[column + ids[token] - firstId]++;
       }
-      first += size;
+      column += size;
     }
   }
   return rows;
@@ -99,16 +99,19 @@ function valuesGraph(spec: TokenSpec, { ids, values, batch }: Tokens): g.Value {
   if (spec.kind === 'continuous') return g.reshape(values!, [batch, valueDimension(spec)]);
   if (spec.kind === 'discrete') throw new Error('values: letters have no values');
   const { cells, counts } = tableColumns(spec.fields);
+  const columns = cells.flatMap(({ firstId, size, ...cell }) =>
+    Array.from({ length: size }, (_, i) => ({ ...cell, id: firstId + i })),
+  );
   const constant = (numbers: readonly number[]) =>
     g.constant(hostTensor('int32', [numbers.length], Int32Array.from(numbers)));
-  const positions = constant(cells.map(({ position }) => position));
+  const positions = constant(columns.map(({ position }) => position));
   const atColumns = (tokens: g.Value) =>
     g.transpose(g.gather(g.transpose(tokens, [1, 0]), positions), [1, 0]);
   const own = atColumns(ids!);
   const numbers = atColumns(g.reshape(values!, [batch, spec.maxTokens]));
   const known = g.where(g.equal(own, constant([MISSING_ID])), g.scalar(Number.NaN), numbers);
-  const categories = g.cast(g.equal(own, constant(cells.map(({ id }) => id))), 'float32');
-  const numeric = g.equal(constant(cells.map((cell) => Number(cell.numeric))), constant([1]));
+  const categories = g.cast(g.equal(own, constant(columns.map(({ id }) => id))), 'float32');
+  const numeric = g.equal(constant(columns.map((column) => Number(column.numeric))), constant([1]));
   const counted = counts.map(({ from, to, firstId, size }) => {
     const letters = g.reshape(g.slice(ids!, 1, from, to), [batch, to - from, 1]);
     const alphabet = constant(Array.from({ length: size }, (_, i) => firstId + i));

@@ -28,6 +28,20 @@ async function fitAll(
   return fitted;
 }
 
+/** What is made once for every method that has it, and its processor time where an earlier cell paid for it. */
+async function once<T>(
+  session: Session,
+  key: string,
+  make: () => Promise<T>,
+): Promise<{ readonly result: T; readonly earlierSeconds: number }> {
+  let now = false;
+  const { result, seconds } = await session.shared(key, () => {
+    now = true;
+    return measured(make);
+  });
+  return { result, earlierSeconds: now ? 0 : seconds };
+}
+
 /** Simple models that are fitted. */
 interface FittedSimple extends SimpleModels {
   readonly data: FitData;
@@ -39,16 +53,16 @@ interface FittedSimple extends SimpleModels {
 /** The simple models of a task, fitted once for every method that has them in as many folds. */
 async function simpleOf(session: Session, folds?: number): Promise<FittedSimple> {
   const data = await session.fitData(folds);
-  let now = false;
-  const { result, seconds } = await session.shared(`simple models, ${data.folds.length} folds`, () => {
-    now = true;
-    return measured(async () => {
+  const { result, earlierSeconds } = await once(
+    session,
+    `simple models, ${data.folds.length} folds`,
+    async () => {
       const simple = await simpleModels(data, session.tokenizer.spec);
       tellLeftOut(session, simple.leftOut);
       return { ...simple, fitted: await fitAll(session, data, simple.attempts) };
-    });
-  });
-  return { ...result, data, earlierSeconds: now ? 0 : seconds };
+    },
+  );
+  return { ...result, data, earlierSeconds };
 }
 
 function tellLeftOut({ hooks }: Session, leftOut: readonly string[]): void {
@@ -102,24 +116,13 @@ const fitSimple: Method = {
   },
 };
 
-/** Encoders that are trained on the labels, one for each fold. */
-interface FittedEncoders {
-  readonly data: FitData;
-  readonly fitted: FittedAttempt;
-  /** Processor time of these, where an earlier cell paid for it. */
-  readonly earlierSeconds: number;
-}
-
-/** The encoder of a task as `fit` trains it on the labels, fitted once for every method that has it; `run` is where it starts. */
-async function encodersOf(session: Session, choice: Choice, run?: Run): Promise<FittedEncoders> {
+/** The encoder of a task as `fit` trains it on the labels, one for each fold; `run` is where it starts. */
+async function encodersOf(session: Session, data: FitData, choice: Choice, run?: Run) {
   const { task, model, hooks } = session;
   const { choices: _, ...settings } = task.finetuning;
   const { learningRate, layerDecay } = choice;
-  const data = await session.fitData();
-  let now = false;
   const key = `encoders of folds, ${run?.folder ?? 'untrained'}, ${learningRate}, ${layerDecay}`;
-  const { result, seconds } = await session.shared(key, () => {
-    now = true;
+  return once(session, key, async () => {
     const attempt = trainedEncoder(TRAINED_ENCODER, data, {
       model,
       start: run,
@@ -127,9 +130,8 @@ async function encodersOf(session: Session, choice: Choice, run?: Run): Promise<
       onStep: ({ steps }) => session.onStep(steps),
       signal: hooks.signal,
     });
-    return measured(async () => (await fitAll(session, data, [attempt]))[0]);
+    return (await fitAll(session, data, [attempt]))[0];
   });
-  return { data, fitted: result, earlierSeconds: now ? 0 : seconds };
 }
 
 const settled = {
@@ -156,9 +158,9 @@ const fitWith = (name: string, description: string, pretraining: PretrainingChan
     const { attempts, leftOut } = await encoderModels(data, matrices, encoder);
     tellLeftOut(session, leftOut);
     const frozen = await fitAll(session, data, attempts);
-    const trained = await encodersOf(session, choice, run);
+    const trained = await encodersOf(session, data, choice, run);
     const earlierSeconds = simple.earlierSeconds + trained.earlierSeconds;
-    return chosenOf({ data, earlierSeconds }, [...simple.fitted, ...frozen, trained.fitted], 'chosen');
+    return chosenOf({ data, earlierSeconds }, [...simple.fitted, ...frozen, trained.result], 'chosen');
   },
 });
 
@@ -177,14 +179,11 @@ const meanOfFolds = (
   choices,
   async fit(session, _seed, choice) {
     const run = pretraining && (await session.pretrained(pretraining));
-    const { data, fitted, earlierSeconds } = await encodersOf(session, choice, run);
-    const { valid, test } = choose([{ ...fitted, representation: false }], data).simple;
-    return {
-      valid,
-      chosen: {},
-      earlierSeconds,
-      score: async (options) => data.test.score(data.metric, test, options),
-    };
+    const data = await session.fitData();
+    const { result, earlierSeconds } = await encodersOf(session, data, choice, run);
+    // The only row is that of the single models, too.
+    const alone = [{ ...result, representation: false }];
+    return { ...chosenOf({ data, earlierSeconds }, alone, 'simple'), chosen: {} };
   },
 });
 
