@@ -59,6 +59,30 @@ describe.each(['best', 'random'] as const)('a forest with %s thresholds', (thres
     expect(off).toBeLessThan(0.01);
   });
 
+  it('reads columns that are mostly 0 beside others', () => {
+    const source = random(0, 'mostly 0');
+    const draw = (n: number) => {
+      const [sparse, noise] = [60, 30];
+      const dimension = sparse + noise;
+      const features = Float32Array.from({ length: n * dimension }, (_, i) =>
+        i % dimension < sparse ? Number(source.uniform() < 0.05) : source.normal(),
+      );
+      const labels = Float64Array.from({ length: n }, (_, row) =>
+        Math.max(features[row * dimension + 3], features[row * dimension + 17]),
+      );
+      return { features, dimension, labels };
+    };
+    const [train, test] = [draw(600), draw(600)];
+    // A node tries few columns of many, and some nodes have few rows and others many.
+    const found = predictTrees(fitForest(train, { ...own, featureFraction: 0.1 }), test.features);
+    const mean = (label: number) => {
+      const shares = found.filter((_, row) => test.labels[row] === label);
+      return shares.reduce((sum, share) => sum + share, 0) / shares.length;
+    };
+    expect(mean(1)).toBeGreaterThan(0.4);
+    expect(mean(0)).toBeLessThan(0.08);
+  });
+
   it('draws by the seed alone', () => {
     const train = rows(100, 4);
     const others = rows(100, 8).features;
