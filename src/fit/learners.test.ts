@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { type FitSize, learnersFor } from './learners.js';
 
-const names = (size: Partial<FitSize>, plainest: boolean) => {
-  const all = { rows: 1000, columns: 30, density: 1, outputs: 1, folds: 1, ...size };
-  const { tried, tooSlow } = learnersFor(all, { plainest, linearAlone: false });
+const binary = { task: 'binary', targets: 1, outputs: 1 } as const;
+
+const names = (size: Partial<FitSize>, forests: boolean) => {
+  const all = { rows: 1000, columns: 30, density: 1, labels: binary, folds: 1, ...size };
+  const { tried, tooSlow } = learnersFor(all, { forests, linearAlone: false });
   return [tried.map(([name]) => name), tooSlow];
 };
 
 describe('the simple models that are tried', () => {
-  it('are all on the plainest features, and no forest on others', () => {
+  it('are all where forests are asked for, and else no forest', () => {
     expect(names({}, true)).toEqual([['linear', 'boosted trees', 'random forest', 'extra trees'], []]);
     expect(names({}, false)).toEqual([['linear', 'boosted trees'], []]);
   });
@@ -19,14 +21,24 @@ describe('the simple models that are tried', () => {
       ['boosted trees'],
       ['linear'],
     ]);
-    const [tried, tooSlow] = names({ rows: 12_000, columns: 4500, outputs: 1195 }, true);
+    const labels = { task: 'multiclass', targets: 1, outputs: 1195 } as const;
+    const [tried, tooSlow] = names({ rows: 12_000, columns: 4500, labels }, true);
     expect(tried).toEqual([]);
     expect(tooSlow).toHaveLength(4);
   });
 
+  it('are forests where a node tries few columns: the root of many for classes, a third of them for values', () => {
+    const size = { rows: 5000, columns: 3000, density: 0.5, folds: 5 };
+    const forests = ['random forest', 'extra trees'];
+    expect(names(size, true)[0]).toEqual(expect.arrayContaining(forests));
+    expect(names({ ...size, labels: { ...binary, task: 'regression' } }, true)[1]).toEqual(
+      expect.arrayContaining(forests),
+    );
+  });
+
   it('are linear alone on features that are made for that', () => {
-    const size = { rows: 60, columns: 9996, density: 1, outputs: 2, folds: 5 };
-    const { tried } = learnersFor(size, { plainest: false, linearAlone: true });
+    const size = { rows: 60, columns: 9996, density: 1, labels: { ...binary, outputs: 2 }, folds: 5 };
+    const { tried } = learnersFor(size, { forests: false, linearAlone: true });
     expect(tried.map(([name]) => name)).toEqual(['linear']);
   });
 });

@@ -1,8 +1,9 @@
 /** The simple models that `fit` tries. */
 import { boostedTrees } from '../probes/boosted-trees-probe.js';
-import { extraTrees, randomForest } from '../probes/forest-probe.js';
+import { extraTrees, randomForest, treesOfForest } from '../probes/forest-probe.js';
 import { linearProbe } from '../probes/linear-probe.js';
 import type { Probe } from '../probes/protocol.js';
+import type { LabelSpec } from '../scoring/labels.js';
 
 /** What a simple model is fitted to. */
 export interface FitSize {
@@ -11,16 +12,14 @@ export interface FitSize {
   readonly columns: number;
   /** Share of the numbers that are not 0. */
   readonly density: number;
-  /** Outputs of the model. */
-  readonly outputs: number;
+  readonly labels: Pick<LabelSpec, 'task' | 'targets' | 'outputs'>;
   /** Times that it is fitted. */
   readonly folds: number;
 }
 
 interface Learner {
   readonly probe: Probe;
-  /** On the plainest features of a kind of record alone: forests take minutes on many columns. */
-  readonly onPlainest?: true;
+  readonly forest?: true;
   /** A count of operations, and the most that are worth a wait: about ten minutes of one core. */
   readonly cost: (size: FitSize) => number;
   readonly most: number;
@@ -30,7 +29,7 @@ interface Learner {
 const [ITERATIONS, AXES] = [50, 15];
 
 /** Products of all pairs of columns, or of rows where those are fewer, their principal axes, and the passes of a regression. */
-const linearCost = ({ rows, columns, outputs, folds }: FitSize) => {
+const linearCost = ({ rows, columns, labels: { outputs }, folds }: FitSize) => {
   const axes = Math.min(rows, columns);
   return folds * (rows * columns * Math.max(axes, ITERATIONS * outputs) + AXES * axes ** 3);
 };
@@ -39,33 +38,41 @@ const linearCost = ({ rows, columns, outputs, folds }: FitSize) => {
 const [LEAVES, BINS, READINGS] = [31, 255, 8];
 
 /** Of one round: rows are added to the bins of every column, and the bins of every node searched. Zeros are skipped. */
-const treeCost = ({ rows, columns, density, outputs, folds }: FitSize) =>
+const treeCost = ({ rows, columns, density, labels: { outputs }, folds }: FitSize) =>
   folds * outputs * columns * density * (READINGS * rows + LEAVES * Math.min(rows, BINS));
-/** Of all trees of a forest as a multiple: the square root of the columns is looked at, zeros too. */
-const forestCost = (size: FitSize) => treeCost({ ...size, columns: Math.sqrt(size.columns), density: 1 });
+/**
+ * Of all trees of a forest as a multiple: the columns that a node tries are looked at, zeros too unless they are most of a
+ * row. Of several targets each has fewer trees.
+ */
+const forestCost = (size: FitSize) => {
+  const { columns, density, labels } = size;
+  const tried = labels.task === 'regression' ? Math.min(1 / 3, density) * columns : Math.sqrt(columns);
+  const trees = treesOfForest(labels.targets) / treesOfForest(1);
+  return trees * treeCost({ ...size, columns: tried, density: 1 });
+};
 
 /** Simplest first, which of equals is chosen. */
 const learners: Readonly<Record<string, Learner>> = {
   linear: { probe: linearProbe, cost: linearCost, most: 3e11 },
   'boosted trees': { probe: boostedTrees, cost: treeCost, most: 1.5e8 },
-  'random forest': { probe: randomForest, onPlainest: true, cost: forestCost, most: 2e7 },
-  'extra trees': { probe: extraTrees, onPlainest: true, cost: forestCost, most: 2e7 },
+  'random forest': { probe: randomForest, forest: true, cost: forestCost, most: 5e7 },
+  'extra trees': { probe: extraTrees, forest: true, cost: forestCost, most: 5e7 },
 };
 
 /**
  * What is tried on features of a size, and the names of what would take too long.
- * @param use.plainest whether the features are the first of a kind of record
+ * @param use.forests whether forests are tried, too
  * @param use.linearAlone whether they are made for linear models
  */
 export function learnersFor(
   size: FitSize,
-  { plainest, linearAlone }: { readonly plainest: boolean; readonly linearAlone: boolean },
+  { forests, linearAlone }: { readonly forests: boolean; readonly linearAlone: boolean },
 ): {
   readonly tried: readonly (readonly [name: string, probe: Probe])[];
   readonly tooSlow: readonly string[];
 } {
-  const suited = Object.entries(learners).filter(([name, { onPlainest }]) =>
-    linearAlone ? name === 'linear' : plainest || !onPlainest,
+  const suited = Object.entries(learners).filter(([name, { forest }]) =>
+    linearAlone ? name === 'linear' : forests || !forest,
   );
   const slow = ([, { cost, most }]: (typeof suited)[number]) => cost(size) > most;
   return {

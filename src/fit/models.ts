@@ -68,7 +68,10 @@ export async function simpleModels(data: FitData, spec: TokenSpec): Promise<Simp
     });
   }
   const found = matrices.map((matrix, i) =>
-    learnersOn(matrix, data, { representation: false, plainest: i === 0 }),
+    learnersOn(matrix, data, {
+      representation: false,
+      forests: i === 0 || (i === matrices.length - 1 && data.spec.task !== 'regression'),
+    }),
   );
   const attempts = found.flatMap((own) => own.attempts);
   leftOut.push(...found.flatMap((own) => own.leftOut));
@@ -108,7 +111,7 @@ export async function encoderModels(
     // The plainest features and the richest.
     const beside = [...new Set([matrices[0], matrices[matrices.length - 1]])];
     const read = [embedding, ...beside.map((matrix) => joinFeatures([embedding, matrix]))];
-    const found = read.map((matrix) => learnersOn(matrix, data, { representation: true }));
+    const found = read.map((matrix) => learnersOn(matrix, data, { representation: true, forests: false }));
     const attempts = found.flatMap((own) => own.attempts);
     if (trained) {
       const start = { tensors, folder };
@@ -131,7 +134,7 @@ export async function encoderModels(
 function learnersOn(
   features: FeatureMatrix,
   data: FitData,
-  { representation, plainest = false }: { readonly representation: boolean; readonly plainest?: boolean },
+  { representation, forests }: { readonly representation: boolean; readonly forests: boolean },
 ): Tried {
   const { folds, spec } = data;
   const on = features.names.join(' + ');
@@ -139,10 +142,10 @@ function learnersOn(
     rows: folds[0].train.length,
     columns: features.dimension,
     density: densityOf(features.development),
-    outputs: spec.outputs,
+    labels: spec,
     folds: folds.length,
   };
-  const use = { plainest, linearAlone: features.linearAlone ?? false };
+  const use = { forests, linearAlone: features.linearAlone ?? false };
   const { tried, tooSlow } = learnersFor(size, use);
   const slowOnce = learnersFor({ ...size, folds: 1 }, use).tooSlow;
   const why = (name: string) =>

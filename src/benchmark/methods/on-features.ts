@@ -41,14 +41,16 @@ export function onFeatures<F>(options: {
   readonly description: string;
   readonly features: Features<F>;
   readonly probe: Probe<F>;
+  /** One more whenever the same settings give other scores: cells of before are not kept. */
+  readonly revision?: number;
 }): Method {
-  const { name, description, features, probe } = options;
+  const { name, description, features, probe, revision } = options;
   return {
     name,
     description,
     random: false,
     uses: [],
-    config: { name, features: features.name },
+    config: { name, features: features.name, revision },
     choices: () => [{}],
     fit: async (session) =>
       fitOnFeatures(

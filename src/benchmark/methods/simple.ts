@@ -63,6 +63,7 @@ export const randomForest = onFeatures({
   description: '300 trees on the values; rows in a leaf chosen on validation',
   features: rawValues,
   probe: randomForestProbe,
+  revision: 2,
 });
 
 export const extraTrees = onFeatures({
@@ -70,6 +71,7 @@ export const extraTrees = onFeatures({
   description: '300 extremely randomised trees on the values; rows in a leaf chosen on validation',
   features: rawValues,
   probe: extraTreesProbe,
+  revision: 2,
 });
 
 export const linearOnDescriptors = onFeatures({
@@ -89,9 +91,10 @@ export const boostedTreesOnMolecules = onFeatures({
 
 export const randomForestOnMolecules = onFeatures({
   name: 'random forest, molecules',
-  description: '300 trees on descriptors and fingerprints; rows in a leaf chosen on validation',
+  description: '300 trees on descriptors and fingerprints, 100 for each of several targets; rows in a leaf chosen on validation',
   features: featuresOf(fingerprintsAndDescriptors),
   probe: randomForestProbe,
+  revision: 2,
 });
 
 export const linearOnMiniRocket = onFeatures({
