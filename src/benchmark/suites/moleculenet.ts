@@ -273,6 +273,7 @@ function tasksOf(property: Property): BenchmarkTask[] {
       patience: 8,
     },
     seeds: 3,
+    pretrainingSeeds: 3,
     methods: [
       constant,
       linearOnFingerprints,
