@@ -53,7 +53,7 @@ const forestCost = (size: FitSize) => {
 
 /** Simplest first, which of equals is chosen. */
 const learners: Readonly<Record<string, Learner>> = {
-  linear: { probe: linearProbe, cost: linearCost, most: 3e11 },
+  linear: { probe: linearProbe, cost: linearCost, most: 6e11 },
   'boosted trees': { probe: boostedTrees, cost: treeCost, most: 1.5e8 },
   'random forest': { probe: randomForest, forest: true, cost: forestCost, most: 5e7 },
   'extra trees': { probe: extraTrees, forest: true, cost: forestCost, most: 5e7 },
