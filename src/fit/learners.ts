@@ -56,7 +56,7 @@ const learners: Readonly<Record<string, Learner>> = {
   linear: { probe: linearProbe, cost: linearCost, most: 6e11 },
   'boosted trees': { probe: boostedTrees, cost: treeCost, most: 1.5e8 },
   'random forest': { probe: randomForest, forest: true, cost: forestCost, most: 5e7 },
-  'extra trees': { probe: extraTrees, forest: true, cost: forestCost, most: 5e7 },
+  'extra trees': { probe: extraTrees, forest: true, cost: forestCost, most: 3e7 },
 };
 
 /**
