@@ -91,7 +91,8 @@ export const boostedTreesOnMolecules = onFeatures({
 
 export const randomForestOnMolecules = onFeatures({
   name: 'random forest, molecules',
-  description: '300 trees on descriptors and fingerprints, 100 for each of several targets; rows in a leaf chosen on validation',
+  description:
+    '300 trees on descriptors and fingerprints, 100 for each of several targets; rows in a leaf chosen on validation',
   features: featuresOf(fingerprintsAndDescriptors),
   probe: randomForestProbe,
   revision: 2,
