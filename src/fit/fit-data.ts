@@ -22,14 +22,12 @@ export interface FitData {
 
 /** Up to so many records to learn from and choose by are parted into folds; of more, the validation part is enough. */
 const FEW_RECORDS = 20_000;
-/** Up to so many records times outputs, of which a linear model takes about two minutes a fold. */
-const FEW_OUTPUTS = 5_000_000;
 const FOLDS = 5;
 
 /**
  * Parts labelled records for a fit. Records of one id, or equal ones where there is none, share a fold, unless training has most of
  * those of the test, too. So do molecules of one scaffold where the parts are by scaffold.
- * @param options.folds 1 is the validation part that there is; by default 5 where records and outputs are few
+ * @param options.folds 1 is the validation part that there is; by default 5 where records are few
  */
 export async function fitDataOf(
   labelled: LabelledData,
@@ -49,8 +47,7 @@ export async function fitDataOf(
   const labels = new Float64Array(train.labels.length + valid.labels.length);
   labels.set(train.labels);
   labels.set(valid.labels, train.labels.length);
-  const few = own.length <= FEW_RECORDS && own.length * spec.outputs <= FEW_OUTPUTS;
-  const folds = options.folds ?? (few ? FOLDS : 1);
+  const folds = options.folds ?? (own.length <= FEW_RECORDS ? FOLDS : 1);
   return {
     spec,
     metric,

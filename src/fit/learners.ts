@@ -19,6 +19,7 @@ export interface FitSize {
 
 interface Learner {
   readonly probe: Probe;
+  /** Whether it is tried only where forests are asked for: they take minutes on many columns. */
   readonly forest?: true;
   /** A count of operations, and the most that are worth a wait: about ten minutes of one core. */
   readonly cost: (size: FitSize) => number;
@@ -53,7 +54,7 @@ const forestCost = (size: FitSize) => {
 
 /** Simplest first, which of equals is chosen. */
 const learners: Readonly<Record<string, Learner>> = {
-  linear: { probe: linearProbe, cost: linearCost, most: 6e11 },
+  linear: { probe: linearProbe, cost: linearCost, most: 3e11 },
   'boosted trees': { probe: boostedTrees, cost: treeCost, most: 1.5e8 },
   'random forest': { probe: randomForest, forest: true, cost: forestCost, most: 5e7 },
   'extra trees': { probe: extraTrees, forest: true, cost: forestCost, most: 3e7 },

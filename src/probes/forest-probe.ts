@@ -6,15 +6,15 @@ import { fitTrees, type TreeRows } from './tree-tasks.js';
 /** The grid: leaves of one row, or larger ones where labels are noisy. */
 const ROWS_IN_LEAF = [1, 5] as const;
 
-/** A node of few rows costs as much as its features have bins, and single thresholds matter little to an average. */
+/** Fewer bins are quicker to search, and single thresholds matter little to an average. */
 const SETTINGS = { bins: 64, seed: 0 } as const;
 
 /** Trees of a forest for each target, where there are so many of them: one has more than many, which would take long. */
 export const treesOfForest = (targets: number): number => (targets === 1 ? 300 : 100);
 
 /**
- * A forest ({@link fitForest}) per target, or for all classes together, of 300 trees, of 100 where there are several targets. A node tries the square root of the
- * number of features for classes and a third of them for values.
+ * A forest ({@link fitForest}) per target, or for all classes together, of 300 trees, of 100 where there are several
+ * targets. A node tries the square root of the number of features for classes and a third of them for values.
  */
 const forestProbe = (thresholds: 'best' | 'random') =>
   function* (train, spec) {
