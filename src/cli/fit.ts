@@ -13,14 +13,23 @@ export function define(command: Command, { run }: Session): void {
     )
     .argument('<data>', 'a file with labels, or the folder of one data set with labels')
     .requiredOption('--out <model>', 'folder of the new model')
-    .option('--run <run>', 'folder of a pretrained run, whose encoder is tried beside the simple models')
+    .option(
+      '--run <run>',
+      'folder of a pretrained run, whose encoder is tried beside the simple models; given again, such as for other seeds of one pretraining, the folds start from each in turn',
+      (run: string, earlier: string[] = []) => [...earlier, run],
+    )
     .option('--resume', 'go on with the fit that was stopped in the folder of the model')
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(
     async (
       data: string,
-      { out, run: pretrained, resume, json }: { out: string; run?: string; resume?: boolean; json?: boolean },
+      {
+        out,
+        run: pretrained,
+        resume,
+        json,
+      }: { out: string; run?: string[]; resume?: boolean; json?: boolean },
     ) => {
       const config = await readConfigOptions(command, keys);
       const targets = requireTargets(config.fit?.target);

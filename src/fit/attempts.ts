@@ -130,8 +130,8 @@ type EncoderSettings = TrainingSettings &
 /** Which encoder is trained on the labels, and how. */
 export interface TrainedEncoderOptions {
   readonly model: Pick<ModelConfig, 'spec' | 'encoder'>;
-  /** Pretrained parameters; fresh ones where there are none. */
-  readonly start?: { readonly tensors: HostTensors; readonly folder: string };
+  /** Pretrained parameters, which the folds start from in turn; fresh ones where there are none. */
+  readonly starts?: readonly { readonly tensors: HostTensors; readonly folder: string }[];
   readonly settingsFor: (records: number) => EncoderSettings;
   readonly signal?: AbortSignal;
   /** Hears of the steps of all folds. */
@@ -141,8 +141,8 @@ export interface TrainedEncoderOptions {
 /** An encoder that is trained on the labels; the held records choose the step. */
 export function trainedEncoder(
   name: string,
-  { development, test, spec, metric, engine }: FitData,
-  options: TrainedEncoderOptions,
+  { development, test, spec, metric, engine, folds }: FitData,
+  { starts = [], ...options }: TrainedEncoderOptions,
 ): Attempt<TrainedEncoder> {
   const partOf = (records: Int32Array): LabelledPart => ({
     records: takeRecords(development.records, records),
@@ -171,7 +171,7 @@ export function trainedEncoder(
       try {
         const trained = await trainer.train({
           ...settings,
-          start: options.start,
+          start: starts[folds.indexOf(fold) % starts.length],
           seed: 0,
           signal: options.signal,
           onStep: onStep,

@@ -90,7 +90,10 @@ export interface EncoderToTry {
   /** Where it comes from, for errors. */
   readonly folder: string;
   /** How it is trained on the labels, too; left out, it is only frozen. */
-  readonly trained?: Pick<TrainedEncoderOptions, 'settingsFor' | 'onStep'>;
+  readonly trained?: Pick<TrainedEncoderOptions, 'settingsFor' | 'onStep'> & {
+    /** Of the same architecture, pretrained otherwise; the folds start from it and from these in turn. */
+    readonly others?: TrainedEncoderOptions['starts'];
+  };
   readonly signal?: AbortSignal;
 }
 
@@ -114,15 +117,9 @@ export async function encoderModels(
     const found = read.map((matrix) => learnersOn(matrix, data, { representation: true, forests: false }));
     const attempts = found.flatMap((own) => own.attempts);
     if (trained) {
-      const start = { tensors, folder };
-      attempts.push(
-        trainedEncoder(TRAINED_ENCODER, data, {
-          ...trained,
-          model,
-          start,
-          signal,
-        }) as Attempt,
-      );
+      const { others = [], ...options } = trained;
+      const starts = [{ tensors, folder }, ...others];
+      attempts.push(trainedEncoder(TRAINED_ENCODER, data, { ...options, model, starts, signal }) as Attempt);
     }
     return { attempts, leftOut: found.flatMap((own) => own.leftOut) };
   } finally {

@@ -143,7 +143,7 @@ async function saved(out: string, targets: string[], task: Task, parts: readonly
         })
       : trainedEncoder(name, data, {
           model: run.model,
-          start: run,
+          starts: [run],
           settingsFor: () => ({
             steps: 4,
             learningRate: 1e-3,

@@ -213,18 +213,21 @@ describe('fit on a table', () => {
 });
 
 describe('fit with an encoder', () => {
+  const pretrainOn = (data: string, out: string, { width = 16, seed = 0, steps = 30 } = {}) =>
+    pretrain({
+      data,
+      out,
+      config: {
+        data: { columns: ['smiles'] },
+        encoder: { width, layers: 1, latents: 8, heads: 2 },
+        training: { steps, batch_size: 16, threads: 1, seed },
+      },
+    });
+
   it('tries its embeddings and trains it, and the model that is left needs no other folder', async () => {
     const rows = smiles.map((text, row) => `${text},${carbons(text)},${partOf(row)}`);
     await writeFile(file('molecules.csv'), ['smiles,carbons,split', ...rows, ''].join('\n'));
-    await pretrain({
-      data: file('molecules.csv'),
-      out: file('run'),
-      config: {
-        data: { columns: ['smiles'] },
-        encoder: { width: 16, layers: 1, latents: 8, heads: 2 },
-        training: { steps: 30, batch_size: 16, threads: 1 },
-      },
-    });
+    await pretrainOn(file('molecules.csv'), file('run'));
     const { out, summary } = await run({
       data: file('molecules.csv'),
       targets: ['carbons'],
@@ -244,6 +247,38 @@ describe('fit with an encoder', () => {
       const { dimension } = await embed({ run: out, data: file('molecules.csv'), out: file('e.npy') });
       expect(dimension).toBe(16);
     }
+  });
+
+  it('trains those of several runs, says which are too many, and refuses another architecture', async () => {
+    const data = file('several.csv');
+    const rows = smiles.slice(0, 60).map((text, row) => `${text},${carbons(text)},${partOf(row)}`);
+    await writeFile(data, ['smiles,carbons,split', ...rows, ''].join('\n'));
+    await pretrainOn(data, file('first'), { steps: 2 });
+    await pretrainOn(data, file('second'), { steps: 2, seed: 1 });
+    await pretrainOn(data, file('wider'), { steps: 2, width: 32 });
+    const fitFrom = async (...runs: string[]) => {
+      const warnings: string[] = [];
+      const { rows: found } = await fitFile(
+        {
+          data,
+          out: file(runs.join()),
+          targets: ['carbons'],
+          run: runs.map(file),
+          config: { fit: { task: 'regression', folds: 2 } },
+        },
+        {
+          onEvent: (event) =>
+            event.type === 'warning' && event.message.includes('runs the') && warnings.push(event.message),
+        },
+      );
+      const trained = found.find(({ name }) => name === 'encoder trained on the labels')!;
+      return { trained: trained.test.value, warnings };
+    };
+    const [one, both] = [await fitFrom('first', 'first'), await fitFrom('first', 'second', 'first')];
+    expect(both.trained).not.toBe(one.trained);
+    expect(one.warnings).toEqual([]);
+    expect(both.warnings.join()).toContain('of 3 runs the first 2 are used');
+    await expect(fitFrom('first', 'wider')).rejects.toThrow('its encoder is not that of');
   });
 });
 

@@ -44,8 +44,11 @@ export interface FitVerbOptions {
   readonly out: string;
   /** Go on with the fit that was stopped in this folder. */
   readonly resume?: boolean;
-  /** Folder of a pretrained run, whose encoder is tried beside the simple models. */
-  readonly run?: string;
+  /**
+   * Folder of a pretrained run, whose encoder is tried beside the simple models; or of several with encoders of one
+   * architecture: all are trained on the labels, each for some of the folds, and the first is tried frozen, too.
+   */
+  readonly run?: string | readonly string[];
   /** Its section `fit`, and for `pretrain` those of a pretraining. */
   readonly config?: UserConfig;
 }
@@ -74,10 +77,11 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
 async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummary> {
   const started = performance.now();
   const { data, targets, out } = options;
+  const given = [options.run ?? []].flat();
   const { onEvent = () => {} } = hooks;
   const config = parseConfig(options.config ?? {}, 'config');
   const wishes = config.fit ?? {};
-  if (wishes.pretrain && options.run !== undefined) {
+  if (wishes.pretrain && given.length > 0) {
     throw new InputError('fit: an encoder is given and another one asked for; leave out --run or --pretrain');
   }
   const { resume } = options;
@@ -87,11 +91,14 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
   if (!begun) await assertNewRun(out, { resume });
   await refuseOverwriteFolder(await inputFiles(data, wishes.format), out);
   const warn = (message: string) => onEvent({ type: 'warning', message });
-  tellUnread(config, options.run, warn);
-  const fitted = options.run === undefined ? await fittedReading(options, config, warn) : undefined;
-  const folder = fitted && wishes.pretrain ? await pretrainHere(options, config, fitted, hooks) : options.run;
+  tellUnread(config, given, warn);
+  const fitted = given.length === 0 ? await fittedReading(options, config, warn) : undefined;
+  const folders = fitted && wishes.pretrain ? [await pretrainHere(options, config, fitted, hooks)] : given;
   const pretraining = (performance.now() - started) / 1000;
-  const run = folder === undefined ? undefined : await openRun(folder, warn);
+  const runs: Run[] = [];
+  for (const folder of folders) runs.push(await openRun(folder, warn));
+  refuseOtherEncoders(runs);
+  const run: Run | undefined = runs[0];
   const hash = await checksum(await openData(data, wishes));
   const kept = await keptWork(out, 'fit', {
     version,
@@ -99,9 +106,9 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     targets,
     fit: wishes,
     tokenizer: config.tokenizer,
-    run: run && { step: run.step, config: withoutThreads(run.config) },
+    runs: runs.map(({ step, config: own }) => ({ step, config: withoutThreads(own) })),
   });
-  const reading = run ? readingOf([run]) : fitted!;
+  const reading = run ? readingOf(runs) : fitted!;
   const textColumn = reading.tokenizer.text?.column;
   const file = await readLabelledFile(reading, data, targets, wishes, { textColumn });
   const { labelled, learned } = file;
@@ -126,9 +133,15 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}; ${describeFolds(parts.folds)}`,
   });
 
+  const used = wishes.trained_encoder === false ? 1 : parts.folds.length;
+  if (runs.length > used)
+    warn(
+      `of ${runs.length} runs the first ${used} are used: fine-tuning starts once for each fold, and the first alone is tried frozen`,
+    );
+
   const simple = await simpleModels(parts, reading.tokenizer.spec);
   const encoded =
-    run && (await encoderModels(parts, simple.matrices, encoderToTry(run, parts, wishes, hooks)));
+    run && (await encoderModels(parts, simple.matrices, encoderToTry(runs, parts, wishes, hooks)));
   const attempts = [...simple.attempts, ...(encoded?.attempts ?? [])];
   const leftOut = [...simple.leftOut, ...(encoded?.leftOut ?? [])];
   if (leftOut.length > 0) warn(describeLeftOut(leftOut));
@@ -191,7 +204,7 @@ const withoutThreads = ({ training: { threads: _, device: __, ...training }, ...
  */
 function tellUnread(
   { fit: wishes = {}, tokenizer, encoder, objective, training }: UserConfig,
-  run: string | undefined,
+  runs: readonly string[],
   warn: (message: string) => void,
 ): void {
   const given = (values: object = {}) => Object.keys(values).length > 0;
@@ -201,15 +214,15 @@ function tellUnread(
       `fit: --pretrain draws its test records one by one, equal ones together, and --split ${wishes.split} does not, so test records would be learned from; pretrain on another file and name its run with --run`,
     );
   }
-  if (run === undefined && !wishes.pretrain && (training?.device ?? 'cpu') !== 'cpu')
+  if (runs.length === 0 && !wishes.pretrain && (training?.device ?? 'cpu') !== 'cpu')
     warn('training.device is not used, since there is no encoder; simple models are computed on the CPU');
   if (!wishes.pretrain && (given(encoder) || given(objective) || given(pretraining)))
     warn(
       'the keys of encoder, objective and training are not used, since nothing is pretrained; add --pretrain',
     );
-  if (run !== undefined && (wishes.columns || wishes.ignore || given(tokenizer))) {
+  if (runs.length > 0 && (wishes.columns || wishes.ignore || given(tokenizer))) {
     throw new InputError(
-      `fit: the run ${run} has its columns and its tokenizer; leave out --columns, --ignore and the section tokenizer, or leave out --run`,
+      `fit: the run ${runs[0]} has its columns and its tokenizer; leave out --columns, --ignore and the section tokenizer, or leave out --run`,
     );
   }
 }
@@ -289,9 +302,20 @@ async function fittedReading(
   return { tokenizer: fitted, schema: schemaOf(source), pretrainedSplit: split_column, folders: [] };
 }
 
-/** The encoder of a run, frozen and, where nothing else is asked for, trained on the labels. */
+/** Throws InputError for runs whose encoders are not of one architecture. */
+function refuseOtherEncoders([first, ...others]: readonly Run[]): void {
+  for (const { folder, model } of others) {
+    if (JSON.stringify(model.encoder) !== JSON.stringify(first.model.encoder)) {
+      throw new InputError(
+        `${folder}: its encoder is not that of ${first.folder}; give --run encoders of one architecture, as several seeds of one pretraining are`,
+      );
+    }
+  }
+}
+
+/** The encoder of a run, frozen and, where nothing else is asked for, trained on the labels; those of other runs only trained. */
 function encoderToTry(
-  { model, tensors, folder }: Run,
+  [{ model, tensors, folder }, ...others]: readonly Run[],
   { folds }: FitData,
   { trained_encoder = true }: FitOptions,
   hooks: Hooks,
@@ -303,6 +327,7 @@ function encoderToTry(
     signal: hooks.signal,
     ...(trained_encoder && {
       trained: {
+        others,
         settingsFor: (count: number) => resolveFinetuning({}, count),
         onStep: ({ steps, batchSize }: TrainingSettings & { steps: number }) =>
           stepReporter(hooks, { steps, batchSize, total: steps * folds.length }),

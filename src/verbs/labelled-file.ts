@@ -30,13 +30,23 @@ export interface RecordReading {
   readonly folders: readonly string[];
 }
 
-/** As the first of several runs reads its records. */
-export const readingOf = ([run, ...others]: readonly Run[]): RecordReading => ({
-  tokenizer: run.tokenizer,
-  schema: run.schema,
-  pretrainedSplit: run.config.data.split_column,
-  folders: [run, ...others].map(({ folder }) => folder),
-});
+/** As the first of several runs reads its records. Throws InputError where another has another tokenizer. */
+export function readingOf(runs: readonly Run[]): RecordReading {
+  const [run] = runs;
+  for (const other of runs) {
+    if (JSON.stringify(other.tokenizer) !== JSON.stringify(run.tokenizer)) {
+      throw new InputError(
+        `${other.folder}: its tokenizer is not that of ${run.folder}; pretrain both on the same data`,
+      );
+    }
+  }
+  return {
+    tokenizer: run.tokenizer,
+    schema: run.schema,
+    pretrainedSplit: run.config.data.split_column,
+    folders: runs.map(({ folder }) => folder),
+  };
+}
 
 /**
  * Reads a labelled file by a tokenizer and the options that fine-tuning and probes share, and counts the test records that
