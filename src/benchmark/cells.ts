@@ -103,12 +103,12 @@ export async function computeCell(
   hooks.onEvent?.({ type: 'info', message: `${task.name} · ${method.name} · seed ${seed}` });
   let best: { fitted: Fitted; choice: Choice; seconds: number } | undefined;
   let total = 0;
-  let run: Run | undefined;
+  let runs: readonly Run[] = [];
   session.takeUsed();
   for (const tried of choice ? [choice] : method.choices(task)) {
     const { result: fitted, seconds: all } = await measured(() => method.fit(session, seed, tried));
     const used = session.takeUsed();
-    run = used.run;
+    runs = used.runs;
     const seconds = all - used.seconds;
     total += seconds;
     if (!best || isBetter(task.metric, fitted.valid, best.fitted.valid))
@@ -129,7 +129,8 @@ export async function computeCell(
     chosen: { ...fitted.chosen, ...best.choice },
     seconds: (fitted.earlierSeconds ?? 0) + best.seconds + scoring,
     seconds_choosing: total - best.seconds,
-    ...(run && { pretraining: run.folder.replace(/^.*[\\/]/, '') }),
+    ...(runs.length > 0 && { pretraining: basename(runs[0].folder) }),
+    ...(runs.length > 1 && { pretrainings: runs.length }),
     key,
   };
 }

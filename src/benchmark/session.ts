@@ -16,8 +16,8 @@ import type { DataFolders, Session, SplitTask } from './suite.js';
 
 export interface OpenSession extends Session {
   readonly counts: LabelledData['counts'];
-  /** The pretrained encoder that a method asked for, and what it took to make; forgotten when asked. */
-  readonly takeUsed: () => { readonly run?: Run; readonly seconds: number };
+  /** The pretrained encoders that a method asked for, and what it took to make them; forgotten when asked. */
+  readonly takeUsed: () => { readonly runs: readonly Run[]; readonly seconds: number };
   readonly release: () => Promise<void>;
 }
 
@@ -48,7 +48,7 @@ export async function openSession(
   });
   const parts = splitParts(labelled);
   const made = new Map<string, { value: Promise<unknown>; release?: (value: never) => Promise<void> }>();
-  let used: ReturnType<OpenSession['takeUsed']> = { seconds: 0 };
+  let used: ReturnType<OpenSession['takeUsed']> = { runs: [], seconds: 0 };
   const session: OpenSession = {
     task,
     labelled: { spec: labelled.spec, metric: task.metric, ...parts },
@@ -67,12 +67,12 @@ export async function openSession(
     },
     async pretrained(changes) {
       const { result: run, seconds } = await measured(() => pretrainings.run(task.pretraining, changes));
-      used = { run, seconds: used.seconds + seconds };
+      used = { runs: [...used.runs, run], seconds: used.seconds + seconds };
       return run;
     },
     takeUsed() {
       const taken = used;
-      used = { seconds: 0 };
+      used = { runs: [], seconds: 0 };
       return taken;
     },
     shared<T>(key: string, make: () => Promise<T>, release?: (value: T) => Promise<void>) {

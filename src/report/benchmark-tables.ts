@@ -55,7 +55,7 @@ export function scoreTable(results: Results, task: Task, style?: Style): string 
       cells.length,
       score(summarize(cells.map(({ valid }) => valid ?? Number.NaN)).mean),
       seconds.toFixed(seconds < 10 ? 1 : 0),
-      before === undefined ? '' : before.toFixed(0),
+      before === undefined ? '' : (before * (cells[0].pretrainings ?? 1)).toFixed(0),
     ]);
   }
   const header = [

@@ -21,8 +21,10 @@ export const cellSchema = z.strictObject({
   seconds: z.number(),
   /** Processor time of the settings that were tried and not chosen. */
   seconds_choosing: z.number(),
-  /** The pretrained encoders it started from. */
+  /** The pretrained encoder that it started from, the first of several. */
   pretraining: z.string().optional(),
+  /** How many encoders of that pretraining it started from, each with a seed of its own; 1 by default. */
+  pretrainings: z.int().positive().optional(),
   /** Hash of everything the cell was computed from. */
   key: z.string(),
 });

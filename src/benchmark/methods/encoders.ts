@@ -97,7 +97,7 @@ export const fromScratchForLonger: Method = {
 };
 
 /** The encoder that a pretraining gives with a seed of its own; the first has what the pretraining says. */
-const startOf = (
+export const startOf = (
   session: Session,
   { training, ...changes }: PretrainingChanges,
   seed: number,

@@ -13,6 +13,7 @@ import { choose, type Fitted as FittedAttempt, fitFolds } from '../../fit/select
 import type { Run } from '../../runs/folder.js';
 import { measured } from '../measured.js';
 import type { BenchmarkTask, Choice, Fitted, Method, PretrainingChanges, Session } from '../suite.js';
+import { startOf } from './encoders.js';
 
 async function fitAll(
   { hooks }: Session,
@@ -119,16 +120,25 @@ const fitSimple: Method = {
   },
 };
 
-/** The encoder of a task as `fit` trains it on the labels, one for each fold; `run` is where it starts. */
-async function encodersOf(session: Session, data: FitData, choice: Choice, run?: Run) {
+/** The encoders that a pretraining gives a task, each with a seed of its own. */
+async function startsOf(session: Session, pretraining: PretrainingChanges): Promise<Run[]> {
+  const starts: Run[] = [];
+  for (let seed = 0; seed < (session.task.pretrainingSeeds ?? 1); seed++)
+    starts.push(await startOf(session, pretraining, seed));
+  return starts;
+}
+
+/** The encoder of a task as `fit` trains it on the labels, one for each fold; the folds start from `starts` in turn. */
+async function encodersOf(session: Session, data: FitData, choice: Choice, starts: readonly Run[]) {
   const { task, model, hooks } = session;
   const { choices: _, ...settings } = task.finetuning;
   const { learningRate, layerDecay } = choice;
-  const key = `encoders of folds, ${run?.folder ?? 'untrained'}, ${learningRate}, ${layerDecay}`;
+  const from = starts.map(({ folder }) => folder).join(', ') || 'untrained';
+  const key = `encoders of folds, ${from}, ${learningRate}, ${layerDecay}`;
   return once(session, key, async () => {
     const attempt = trainedEncoder(TRAINED_ENCODER, data, {
       model,
-      start: run,
+      starts,
       settingsFor: () => ({ ...LABELLED_TRAINING, ...settings, learningRate, layerDecay }),
       onStep: ({ steps }) => session.onStep(steps),
       signal: hooks.signal,
@@ -150,18 +160,19 @@ const fitWith = (name: string, description: string, pretraining: PretrainingChan
   name,
   description,
   pretraining,
-  config: { fit: 'encoder', draws: 40, revision: REVISION },
+  config: { fit: 'encoder', draws: 40, revision: REVISION, starts: 'in turn' },
   choices: firstChoice,
   async fit(session, _seed, choice) {
     const { model, hooks } = session;
     const simple = await simpleOf(session);
     const { data, matrices } = simple;
-    const run = await session.pretrained(pretraining);
+    const starts = await startsOf(session, pretraining);
+    const [run] = starts;
     const encoder = { ...run, model: { ...run.model, ...model }, signal: hooks.signal };
     const { attempts, leftOut } = await encoderModels(data, matrices, encoder);
     tellLeftOut(session, leftOut);
     const frozen = await fitAll(session, data, attempts);
-    const trained = await encodersOf(session, data, choice, run);
+    const trained = await encodersOf(session, data, choice, starts);
     const earlierSeconds = simple.earlierSeconds + trained.earlierSeconds;
     return chosenOf({ data, earlierSeconds }, [...simple.fitted, ...frozen, trained.result], 'chosen');
   },
@@ -178,12 +189,12 @@ const meanOfFolds = (
   name,
   description,
   pretraining,
-  config: { fit: 'encoder alone' },
+  config: { fit: 'encoder alone', ...(pretraining && { starts: 'in turn' }) },
   choices,
   async fit(session, _seed, choice) {
-    const run = pretraining && (await session.pretrained(pretraining));
+    const starts = pretraining ? await startsOf(session, pretraining) : [];
     const data = await session.fitData();
-    const { result, earlierSeconds } = await encodersOf(session, data, choice, run);
+    const { result, earlierSeconds } = await encodersOf(session, data, choice, starts);
     // The only row is that of the single models, too.
     const alone = [{ ...result, representation: false }];
     return { ...chosenOf({ data, earlierSeconds }, alone, 'simple'), chosen: {} };
@@ -196,7 +207,11 @@ const sma: PretrainingChanges = { objective: { kind: 'sma' } };
 export const fitMethods: readonly Method[] = [
   bestSimpleModel,
   fitSimple,
-  fitWith('fit with SMA', 'the same with the self-guided encoder, frozen and trained, among the models', sma),
+  fitWith(
+    'fit with SMA',
+    'the same with the self-guided encoder, frozen and trained, among the models; of several pretrainings the first is frozen, and the folds start from each in turn',
+    sma,
+  ),
   meanOfFolds(
     'from scratch, mean of folds',
     'the encoder, never pretrained, trained on the labels of the folds of `fit`, and the mean of the folds',
@@ -204,7 +219,7 @@ export const fitMethods: readonly Method[] = [
   ),
   meanOfFolds(
     'SMA, mean of folds',
-    'the self-guided encoder, trained on the labels of the folds of `fit`, and the mean of the folds',
+    'the self-guided encoder, of several pretrainings each in turn, trained on the labels of the folds of `fit`, and the mean of the folds',
     firstChoice,
     sma,
   ),
