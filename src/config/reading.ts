@@ -27,6 +27,11 @@ export const readingSchemas = () => ({
     'words that stand for a missing cell, instead of ?, NA, N/A, NaN, nan, null and NULL; an empty one for none',
     ['NA', '-999'],
   ),
+  canonical_smiles: key(
+    z.string().min(1),
+    'column of molecules that are read as RDKit writes them, however the file does; later files of the run, too',
+    'smiles',
+  ),
   on_bad_record: key(
     z.enum(['auto', 'fail', 'skip']),
     'a record that cannot be read stops the run or is skipped and counted; auto stops only among the first 100',

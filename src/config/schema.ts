@@ -353,6 +353,7 @@ function build() {
         encoding: true,
         decimal: true,
         missing: true,
+        canonical_smiles: true,
         on_unknown: true,
         split: true,
         split_column: true,

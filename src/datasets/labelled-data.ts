@@ -116,6 +116,10 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     options.task ??
     (targets.length === 1 && (await looksPerToken(source, tokenizer, targets[0])) ? 'per-token' : undefined);
   checkMask(source, task, options.maskColumn);
+  if (task === 'per-token' && tokenizer.columns.some((column) => column === source.canonicalSmiles))
+    throw new InputError(
+      `${source.path}: labels of tokens belong to the letters of the file, in their order; leave out canonical_smiles`,
+    );
   const known = source.columns.some(({ name }) => name === options.pretrainedSplit);
   const { notes, ...told } = chooseSplit(source.path, await profileForSplit(source), {
     column: options.splitColumn ?? (known ? options.pretrainedSplit : undefined),

@@ -54,13 +54,11 @@ export function memoryOf(
   return memorySource(records, { columns, schema, shape: imageShape(spec) });
 }
 
-/** Records that are in memory, in their order. Throws InputError that names the first which cannot be read. */
+/** Records of a source that is in memory, in their order. Throws InputError that names the first which cannot be read. */
 export async function* encodedMemory(
-  model: { readonly tokenizer: Tokenizer; readonly schema?: Schema },
-  records: readonly MemoryRecord[],
+  tokenizer: Tokenizer,
+  source: DataSource,
 ): AsyncGenerator<EncodedRecords> {
-  const { tokenizer } = model;
-  const source = await memoryOf(model, records);
   checkTokenizerColumns(source, tokenizer);
   const reject = (row: number, column: string, message: string) => {
     throw new InputError(`records: record ${row}, column "${column}": ${message}`);

@@ -1,11 +1,12 @@
 /** A model in memory: records in as plain objects or texts, embeddings and predictions out. */
+import { inSpellingOf } from '../datasets/canonical-smiles.js';
 import { InputError } from '../errors.js';
 import type { TableCell } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { MemoryRecord } from '../records/memory-records.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import type { Anomaly } from './anomaly-detector.js';
-import { type EncodedRecords, encodedMemory } from './encoded-records.js';
+import { type EncodedRecords, encodedMemory, memoryOf } from './encoded-records.js';
 import type { ModelPool } from './model-pool.js';
 import { encoderOf, type OpenModelOptions, openModel, predictorOf } from './open-model.js';
 import { predictedCells, predictedColumns } from './predicted-columns.js';
@@ -97,7 +98,8 @@ export async function load(
     make: (encoded: EncodedRecords) => Promise<readonly T[]>,
   ): Promise<T[]> => {
     const made: T[] = [];
-    for await (const encoded of encodedMemory(model, records)) {
+    const source = await inSpellingOf(await memoryOf(model, records), model.schema);
+    for await (const encoded of encodedMemory(model.tokenizer, source)) {
       signal?.throwIfAborted();
       made.push(...(await make(encoded)));
     }

@@ -1,4 +1,5 @@
 /** The records that a model in memory compares others with, read when they are first asked for. */
+import { inSpellingOf } from '../datasets/canonical-smiles.js';
 import { idColumnOf } from '../datasets/partition.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { checkTokenizerColumns } from '../datasets/token-stream.js';
@@ -60,7 +61,7 @@ export class ModelPool {
     const fromFile = given === undefined || typeof given === 'string';
     // A model that is not asked for it waits for none of the readers and libraries.
     const { openSource } = await import('../sources/open-source.js');
-    const source: DataSource = await (fromFile
+    const opened: DataSource = await (fromFile
       ? openSource(given ?? run!.config.data.path, {
           schema,
           ...(given === undefined && { format: run!.config.data.format }),
@@ -72,6 +73,7 @@ export class ModelPool {
           throw new InputError(message, { cause: error });
         })
       : memoryOf(this.model, given));
+    const source = await inSpellingOf(opened, schema);
     checkTokenizerColumns(source, tokenizer);
     const reject = tokenRejecter(source, fromFile ? 'skip' : 'fail', rejected);
     const finish = () => {

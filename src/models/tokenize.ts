@@ -5,7 +5,7 @@ import { parseSchema } from '../records/cells/schema.js';
 import type { MemoryRecord } from '../records/memory-records.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { restoreTokenizer } from '../tokenizers/index.js';
-import { encodedMemory } from './encoded-records.js';
+import { encodedMemory, memoryOf } from './encoded-records.js';
 
 /** An input of a model file, in the words of ONNX Runtime: `new Tensor(type, data, dims)`. */
 export interface Feed {
@@ -30,8 +30,8 @@ export function openTokenizer(tokenizer: unknown, schema?: unknown): Tokenize {
   const read = schema === undefined ? undefined : parseSchema(schema, 'schema.json');
   return async (records) => {
     const blocks: TokenBlock[] = [];
-    for await (const { block } of encodedMemory({ tokenizer: restored, schema: read }, records))
-      blocks.push(block);
+    const source = await memoryOf({ tokenizer: restored, schema: read }, records);
+    for await (const { block } of encodedMemory(restored, source)) blocks.push(block);
     const block = concatenateBlocks(blocks);
     const places = Int32Array.from({ length: block.count }, (_, record) => record);
     const feeds = tokenFeeds(packBatch(block, places, block.count, restored.spec.maxTokens));

@@ -88,6 +88,8 @@ export interface DataSource {
   readonly notes?: readonly string[];
   /** The words for a missing cell that the user named; undefined for the usual ones. */
   readonly missing?: readonly string[];
+  /** The column whose texts are given as RDKit's canonical SMILES. */
+  readonly canonicalSmiles?: string;
   /** What becomes of a bad record: throws InputError, or returns where it is skipped. */
   readonly reject: (bad: BadRecord) => void;
   /** Records in file order, the same at every call. Throws InputError at the first bad record unless they are skipped. */

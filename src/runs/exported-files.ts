@@ -114,8 +114,16 @@ const TOKENIZE_KINDS: ReadonlySet<string> = new Set<TokenizerKind>([
 ]);
 
 /** Whether an export has a tokenize.js. */
-export const hasTokenize = ({ tokenizer, schema }: Pick<Run, 'tokenizer' | 'schema'>): boolean =>
-  schema !== undefined && TOKENIZE_KINDS.has(tokenizer.kind);
+export const hasTokenize = (run: Pick<Run, 'tokenizer' | 'schema'>): boolean =>
+  whyNoTokenize(run) === undefined;
+
+/** Why an export of a run has no tokenize.js; undefined where it has one. */
+export function whyNoTokenize({ tokenizer, schema }: Pick<Run, 'tokenizer' | 'schema'>): string | undefined {
+  if (schema === undefined) return 'it has no schema.json';
+  if (!TOKENIZE_KINDS.has(tokenizer.kind)) return 'a tokenizer of a plug-in makes its tokens';
+  if (schema.canonicalSmiles === undefined) return undefined;
+  return `it reads "${schema.canonicalSmiles}" as RDKit's canonical SMILES`;
+}
 
 /** What labels.json of an export says of a model that predicts; `predictions` names the numbers along its last axis. */
 export const describePredictions = (spec: LabelSpec) => ({

@@ -15,6 +15,7 @@ import {
   filesOf,
   hasTokenize,
   runCard,
+  whyNoTokenize,
   writeExport,
 } from '../runs/exported-files.js';
 import { holdsFit, ownFiles } from '../runs/folder.js';
@@ -79,8 +80,8 @@ export async function exportRun(
       });
     }
     const tokenized = found && hasTokenize(run);
-    if (!hasTokenize(run)) {
-      const why = run.schema ? 'a tokenizer of a plug-in makes its tokens' : 'it has no schema.json';
+    const why = whyNoTokenize(run);
+    if (why) {
       onEvent({ type: 'info', message: `${folder}: ${why}, so ${exportedFiles.tokenize} is left out` });
     }
     const block = found?.block ?? drawnRecords(spec);

@@ -13,6 +13,7 @@ import { LearnedRecordsWriter, readLearnedRecords } from '../runs/learned-record
 import { runHash } from '../runs/recorded-pretraining.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { version } from '../version.js';
+import { readingOf, schemaRead } from './labelled-file.js';
 
 /** The parameters of the run that is written, and how they came about. */
 export interface Kept {
@@ -64,7 +65,8 @@ export async function writeFinetunedRun(
     Object.entries(trainer.trainer.parameters).filter(([name]) => !name.startsWith(AUXILIARY)),
   );
   await writeRunJson(out, 'tokenizer', run.tokenizer.toJSON());
-  if (run.schema) await writeRunJson(out, 'schema', run.schema);
+  const schema = schemaRead(readingOf([run]), config);
+  if (schema) await writeRunJson(out, 'schema', schema);
   await writeRunJson(out, 'labels', { spec, scale: trainer.scale });
   await saveCheckpoint(out, {
     step: trained.step,

@@ -30,7 +30,13 @@ import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
 import { version } from '../version.js';
 
-import { describeRecords, type RecordReading, readingOf, readLabelledFile } from './labelled-file.js';
+import {
+  describeRecords,
+  type RecordReading,
+  readingOf,
+  readLabelledFile,
+  schemaRead,
+} from './labelled-file.js';
 import { openData } from './open-data.js';
 import { pretrain } from './pretrain.js';
 
@@ -164,7 +170,7 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     spec,
     metric,
     tokenizer: reading.tokenizer,
-    schema: reading.schema,
+    schema: schemaRead(reading, wishes),
     run,
     features: simple.states,
     selection,
@@ -258,8 +264,10 @@ async function pretrainHere(
 
 /** The keys of a section that say how a file is read. */
 function readingKeysOf(wishes: FitOptions): Partial<NonNullable<UserConfig['data']>> {
-  const { format, delimiter, quote, header, encoding, decimal, missing, on_bad_record, on_unknown } = wishes;
-  const keys = { format, delimiter, quote, header, encoding, decimal, missing, on_bad_record, on_unknown };
+  const { format, delimiter, quote, header, encoding, decimal, missing } = wishes;
+  const { canonical_smiles, on_bad_record, on_unknown } = wishes;
+  const written = { format, delimiter, quote, header, encoding, decimal, missing };
+  const keys = { ...written, canonical_smiles, on_bad_record, on_unknown };
   return Object.fromEntries(Object.entries(keys).filter(([, value]) => value !== undefined));
 }
 

@@ -1,11 +1,13 @@
 /** A labelled file as the runs of an evaluation read it, and what those runs learned of it already. */
 import { HELD_OUT } from '../config/defaults.js';
 import type { FinetuneOptions, FitOptions, ProbeOptions } from '../config/schema.js';
+import { canonicalShare } from '../datasets/canonical-smiles.js';
 import { type LabelledData, readLabelled } from '../datasets/labelled-data.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
 import { describeTelltales } from '../datasets/telltales.js';
 import { InputError } from '../errors.js';
 import type { Schema } from '../records/cells/schema.js';
+import type { DataSource } from '../records/record-batch.js';
 import type { Run } from '../runs/folder.js';
 import { countLearned, type LearnedCount, readLearnedRecords } from '../runs/learned-records.js';
 import { checksum } from '../sources/checksum.js';
@@ -28,6 +30,8 @@ export interface RecordReading {
   readonly schema?: Schema;
   readonly pretrainedSplit?: string;
   readonly folders: readonly string[];
+  /** The file that the first of these runs learned from. */
+  readonly learnedFrom?: Run['config']['data'];
 }
 
 /** As the first of several runs reads its records. Throws InputError where another has another tokenizer. */
@@ -45,7 +49,22 @@ export function readingOf(runs: readonly Run[]): RecordReading {
     schema: run.schema,
     pretrainedSplit: run.config.data.split_column,
     folders: runs.map(({ folder }) => folder),
+    learnedFrom: run.config.data,
   };
+}
+
+/**
+ * The schema of a model that learned from a file so read, for files that come later. Throws InputError where a run tells of none.
+ */
+export function schemaRead(
+  { schema, folders }: RecordReading,
+  { canonical_smiles: canonicalSmiles }: Pick<ProbeOptions, 'canonical_smiles'>,
+): Schema | undefined {
+  if (canonicalSmiles === undefined) return schema;
+  if (schema) return { ...schema, canonicalSmiles };
+  throw new InputError(
+    `canonical_smiles: ${folders[0]} has no schema.json, so later files could not be read alike; pretrain again`,
+  );
 }
 
 /**
@@ -61,7 +80,8 @@ export async function readLabelledFile(
 ): Promise<LabelledFile> {
   const rejected = new RejectedRecords();
   const { on_bad_record: onBadRecord } = config;
-  const source = await openData(path, config, { schema: reading.schema, report: rejected.report });
+  const schema = schemaRead(reading, config);
+  const source = await openData(path, config, { schema, report: rejected.report });
   const labelled = await readLabelled(source, {
     tokenizer: reading.tokenizer,
     targets,
@@ -91,8 +111,11 @@ export async function readLabelledFile(
     counts.length > 0 && counts.every((count) => count !== undefined)
       ? counts.reduce((most, count) => (count.records > most.records ? count : most))
       : undefined;
+  const asked = config.canonical_smiles !== undefined && reading.folders.length > 0;
   const warnings = [
     rejected.summary(),
+    ...((asked && source.notes) || []),
+    await describeSpelling(reading, source),
     ...labelled.notes,
     ...describeTelltales(reading.tokenizer, labelled),
     describeLearned(learned),
@@ -117,4 +140,40 @@ function describeLearned(learned: LearnedCount | undefined): string | undefined 
   if (learned === undefined || learned.records === 0) return undefined;
   const { records, of, exact } = learned;
   return `pretraining learned from ${exact ? '' : 'about '}${records} of the ${of} test records, without their labels, so the score may be too good`;
+}
+
+/** A share of molecules that differs by more is another way of writing them. */
+const OTHER_SPELLING = 0.25;
+
+/** That molecules are written otherwise than those that a run learned from, as far as the first of both tell. */
+async function describeSpelling(
+  { tokenizer, schema, learnedFrom }: RecordReading,
+  source: DataSource,
+): Promise<string | undefined> {
+  const column = tokenizer.text?.column;
+  if (column === undefined || !learnedFrom || source.canonicalSmiles !== undefined) return undefined;
+  const now = await canonicalShare(source, column);
+  if (now === undefined) return undefined;
+  const before = await shareBefore(learnedFrom, column, schema);
+  if (before === undefined || Math.abs(before - now) < OTHER_SPELLING) return undefined;
+  const percent = (share: number) => `${(100 * share).toFixed(0)} %`;
+  const advice =
+    before > now
+      ? `--canonical-smiles ${column} reads them so`
+      : `pretrain with --canonical-smiles ${column}`;
+  return `${percent(now)} of the first molecules are written as RDKit writes them, of those that the run learned from ${percent(before)}, so the run knows them less well; ${advice}`;
+}
+
+/** The same share of the file that a run learned from; undefined where it cannot be read any more. */
+async function shareBefore(data: Run['config']['data'], column: string, schema?: Schema) {
+  if (data.path === '-') return undefined;
+  try {
+    return await canonicalShare(
+      await openData(data.path, { ...data, on_bad_record: 'skip' }, { schema }),
+      column,
+    );
+  } catch (error) {
+    if (error instanceof InputError) return undefined;
+    throw error;
+  }
 }

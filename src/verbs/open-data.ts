@@ -1,5 +1,6 @@
 /** A file as a verb reads it: by what its configuration says of files, and by the schema of a run. */
 import type { ReadingOptions } from '../config/schema.js';
+import { inAskedSmiles, inSpellingOf } from '../datasets/canonical-smiles.js';
 import type { OpenOptions } from '../records/open-bytes.js';
 import type { DataSource } from '../records/record-batch.js';
 import { openSource } from '../sources/open-source.js';
@@ -17,9 +18,11 @@ export async function openData(
     encoding,
     decimal,
     missing,
+    canonical_smiles: asked,
   }: ReadingOptions,
   options: Pick<OpenOptions, 'schema' | 'report' | 'onBadRecord'> = {},
 ): Promise<DataSource> {
   const wishes = { format, delimiter, quote, header, encoding, decimal, missing };
-  return unchanged(await openSource(path, { ...wishes, onBadRecord, ...options }));
+  const source = await unchanged(await openSource(path, { ...wishes, onBadRecord, ...options }));
+  return asked === undefined ? inSpellingOf(source, options.schema) : inAskedSmiles(source, asked);
 }

@@ -9,6 +9,8 @@ export interface Schema {
   readonly version: 1;
   /** The words for a missing cell that the user named; those of `MISSING_WORDS` by default. */
   readonly missing?: readonly string[];
+  /** The column whose texts are read as RDKit's canonical SMILES. */
+  readonly canonicalSmiles?: string;
   readonly columns: readonly ColumnInfo[];
 }
 
@@ -30,6 +32,7 @@ const formatSchema: z.ZodType<CellFormat> = z.discriminatedUnion('kind', [
 const schema = z.strictObject({
   version: z.literal(1),
   missing: z.array(z.string()).optional(),
+  canonicalSmiles: z.string().optional(),
   columns: z.array(
     z.strictObject({
       name: z.string(),
@@ -41,9 +44,14 @@ const schema = z.strictObject({
 });
 
 /** What a source's columns were decided to be. */
-export const schemaOf = ({ columns, missing }: Pick<DataSource, 'columns' | 'missing'>): Schema => ({
+export const schemaOf = ({
+  columns,
+  missing,
+  canonicalSmiles,
+}: Pick<DataSource, 'columns' | 'missing' | 'canonicalSmiles'>): Schema => ({
   version: 1,
   ...(missing && { missing }),
+  ...(canonicalSmiles !== undefined && { canonicalSmiles }),
   columns: columns
     .filter(({ empty }) => !empty)
     .map(({ name, type, format, shape }) => ({
