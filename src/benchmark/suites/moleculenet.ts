@@ -1,10 +1,12 @@
 /** MoleculeNet (Wu et al., Chemical Science 2018): properties of small molecules, on scaffolds that training has not seen. */
 import { join } from 'node:path';
+import { canonicalSmiles } from '../../molecules/canonical.js';
+import { loadRDKit } from '../../molecules/rdkit.js';
 import { sameMolecules } from '../../molecules/same-molecules.js';
 import { balancedScaffoldSplits } from '../../molecules/scaffold.js';
 import { type Part, partOf } from '../../records/split.js';
 import { permutation, random } from '../../tensor/random.js';
-import { given, prepared } from '../files.js';
+import { prepared } from '../files.js';
 import { encoderMethods, longTraining } from '../methods/encoders.js';
 import { fitMethods } from '../methods/fit.js';
 import {
@@ -145,62 +147,71 @@ const fileOf = ({ name }: Pick<Property, 'name'>) => `moleculenet/${name}.csv.gz
 /** The draw of the random splits. */
 const SEED = 0;
 
-/** A property whose given parts are replaced by drawn ones: a column each, a molecule without a part in one of them left out. */
-const drawnAnew = (
-  property: Property,
-  {
-    name,
-    columns,
-    recipe,
-    draw,
-  }: {
-    readonly name: string;
-    readonly columns: readonly string[];
-    readonly recipe: object;
-    readonly draw: (smiles: readonly string[]) => Promise<(Part | undefined)[][]>;
-  },
-): Dataset => ({
+/** Drawn parts in the place of the given ones. */
+interface DrawnSplit {
+  readonly columns: readonly string[];
+  /** What the draw depends on. */
+  readonly recipe: object;
+  /** The part of each molecule by each column; undefined where it has none. */
+  readonly draw: (smiles: readonly string[]) => Promise<(Part | undefined)[][]>;
+}
+
+/** The molecules of a property, written as those of pretraining are: in RDKit's canonical SMILES, unless RDKit refuses a text. */
+const molecules = (property: Property, name: string, split?: DrawnSplit): Dataset => ({
   name,
   files: [fileOf(property)],
   async open(folders) {
+    const { columns, recipe } = split ?? {};
     const options = {
       name,
       extension: '.csv',
       files: [fileOf(property)],
-      recipe: { ...HELD, ...recipe, columns },
+      recipe: { smiles: 'canonical', ...(split && { ...HELD, ...recipe, columns }) },
     };
     const path = await prepared(folders, options, async (target) => {
       const table = await readTable(join(folders.data, fileOf(property)));
-      const drawn = await draw(smilesOf(table));
-      const replaced = <T>(row: readonly T[], parts: readonly T[]) =>
-        row.flatMap((cell, column) => (table.columns[column] === SPLIT ? parts : [cell]));
-      await writeTable(target, {
-        columns: replaced(table.columns, columns),
-        rows: table.rows.flatMap((row, i) => {
-          const parts = drawn.flatMap((split) => split[i] ?? []);
-          return parts.length < columns.length ? [] : [replaced(row, parts)];
-        }),
-      });
+      await writeTable(target, await inCanonicalSmiles(split ? await parted(table, split) : table));
     });
     return { path };
   },
 });
 
-const randomlySplit = (property: Property): Dataset =>
-  drawnAnew(property, {
-    name: `${property.name}-random`,
-    columns: [DRAWN],
-    recipe: { seed: SEED },
-    draw: async (smiles) => [smiles.map((text) => partOf(text, SEED, HELD))],
-  });
+/** The table with the columns of a split instead of the given one; a molecule without a part in one of them is left out. */
+async function parted(table: Table, { columns, draw }: DrawnSplit): Promise<Table> {
+  const drawn = await draw(smilesOf(table));
+  const replaced = <T>(row: readonly T[], parts: readonly T[]) =>
+    row.flatMap((cell, column) => (table.columns[column] === SPLIT ? parts : [cell]));
+  return {
+    columns: replaced(table.columns, columns),
+    rows: table.rows.flatMap((row, i) => {
+      const parts = drawn.flatMap((own) => own[i] ?? []);
+      return parts.length < columns.length ? [] : [replaced(row, parts)];
+    }),
+  };
+}
 
-const balancedSplits = (property: Property): Dataset =>
-  drawnAnew(property, {
-    name: `${property.name}-balanced`,
-    columns: BALANCED,
-    recipe: { balanced: true },
-    draw: (smiles) => balancedScaffoldSplits(smiles, HELD, [...BALANCED.keys()]),
-  });
+async function inCanonicalSmiles({ columns, rows }: Table): Promise<Table> {
+  const rdkit = await loadRDKit();
+  const written = columns.indexOf('smiles');
+  return {
+    columns,
+    rows: rows.map((row) =>
+      row.map((cell, column) => (column === written ? (canonicalSmiles(rdkit, String(cell)) ?? cell) : cell)),
+    ),
+  };
+}
+
+const randomSplit: DrawnSplit = {
+  columns: [DRAWN],
+  recipe: { seed: SEED },
+  draw: async (smiles) => [smiles.map((text) => partOf(text, SEED, HELD))],
+};
+
+const balancedSplits: DrawnSplit = {
+  columns: BALANCED,
+  recipe: { balanced: true },
+  draw: (smiles) => balancedScaffoldSplits(smiles, HELD, [...BALANCED.keys()]),
+};
 
 const smilesOf = ({ columns, rows }: Table) => rows.map((row) => String(row[columns.indexOf('smiles')]));
 
@@ -290,14 +301,14 @@ function tasksOf(property: Property): BenchmarkTask[] {
       ...common,
       name: property.name,
       title: property.title,
-      dataset: given(property.name, fileOf(property)),
+      dataset: molecules(property, property.name),
       split: 'Bemis–Murcko scaffolds, the largest groups in training, 80 : 10 : 10',
     },
     {
       ...common,
       name: `${property.name}-random`,
       title: `${property.title}, random split`,
-      dataset: randomlySplit(property),
+      dataset: molecules(property, `${property.name}-random`, randomSplit),
       splitColumn: DRAWN,
       split: 'drawn at random, 80 : 10 : 10',
     },
@@ -305,7 +316,7 @@ function tasksOf(property: Property): BenchmarkTask[] {
       ...common,
       name: `${property.name}-balanced`,
       title: `${property.title}, three balanced splits`,
-      dataset: balancedSplits(property),
+      dataset: molecules(property, `${property.name}-balanced`, balancedSplits),
       splitColumn: BALANCED,
       split:
         'Bemis–Murcko scaffolds in an order that each seed draws, large groups in training, 80 : 10 : 10',
