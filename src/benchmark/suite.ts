@@ -80,7 +80,7 @@ export interface BenchmarkTask {
   readonly pretraining: Pretraining;
   readonly finetuning: Finetuning;
   readonly seeds: number;
-  /** Encoders that a method pretrains, each with a seed of its own, and shares out among the task's seeds; 1 by default. */
+  /** Encoders that a method pretrains, each with a seed of its own, and shares out among the task's seeds or folds; 1 by default. */
   readonly pretrainingSeeds?: number;
   readonly methods: readonly Method[];
 }

@@ -5,6 +5,7 @@ import { isMolecule } from '../molecules/descriptors.js';
 import { loadRDKit } from '../molecules/rdkit.js';
 import type { Schema } from '../records/cells/schema.js';
 import type { DataSource } from '../records/record-batch.js';
+import type { Tokenizer } from '../tokenizers/index.js';
 
 /** Texts that are looked at when a source is opened. */
 const LOOKED_AT = 1000;
@@ -60,6 +61,14 @@ export async function inAskedSmiles(source: DataSource, column: string): Promise
   }
   const note = `RDKit reads ${texts - refused.length} of the first ${texts} SMILES; the others, such as "${refused[0]}", stay as they are`;
   return { ...written, notes: [...(source.notes ?? []), note] };
+}
+
+/** Throws InputError for a column that the tokenizer does not read. */
+export function checkSpelled({ columns }: Pick<Tokenizer, 'columns'>, column: string): void {
+  if (columns.includes(column)) return;
+  throw new InputError(
+    `canonical_smiles: the column "${column}" is not read; what is read are the columns ${listed(columns)}`,
+  );
 }
 
 /** How many texts were looked at, and those that RDKit refuses. */

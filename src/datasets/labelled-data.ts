@@ -118,7 +118,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
   checkMask(source, task, options.maskColumn);
   if (task === 'per-token' && tokenizer.columns.some((column) => column === source.canonicalSmiles))
     throw new InputError(
-      `${source.path}: labels of tokens belong to the letters of the file, in their order; leave out canonical_smiles`,
+      `${source.path}: labels of tokens belong to the letters of the file, in their order, and cannot be read in canonical SMILES; leave out canonical_smiles, or use a run without it`,
     );
   const known = source.columns.some(({ name }) => name === options.pretrainedSplit);
   const { notes, ...told } = chooseSplit(source.path, await profileForSplit(source), {

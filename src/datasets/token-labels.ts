@@ -104,11 +104,12 @@ export async function looksPerToken(
   if (tokenizer.kind !== 'sequence') return false;
   const [sequence] = tokenizer.columns;
   const lengths = new Set<number>();
-  for await (const { columns } of source.read({ columns: [sequence, target], few: true })) {
-    const [sequences, texts] = [columns[sequence], columns[target]];
-    if (sequences.type !== 'text' || texts.type !== 'text') return false;
+  const read = { columns: [sequence, target], verbatim: [sequence], few: true };
+  for await (const { columns, texts: written } of source.read(read)) {
+    const texts = columns[target];
+    if (columns[sequence].type !== 'text' || texts.type !== 'text') return false;
     for (const [place, text] of texts.values.entries()) {
-      const record = sequences.values[place];
+      const record = written?.[sequence][place] ?? null;
       if (text === null || record === null) continue;
       const length = [...record].length;
       if (tokensOf(text).length !== length) return false;

@@ -95,7 +95,7 @@ ${inputs.map(inputRow).join('\n')}
 |---|---|---|
 ${tableRow(predictionsRow(spec, tokenizer.spec))}
 ${embedding ? `| \`embedding\` | float32[batch, ${embedding.shape[1]}] | what the pretrained encoder makes of each record |\n` : ''}
-${tokens || ofValues ? `${describeTokens(tokenizer)}${fed.has('values') && trees ? SINGLE : ''}\n\n` : ''}${features.length > 0 ? `## Features\n\nThey are computed of ${ofValues ? 'these values' : 'the text'} of the column ${tokenizer.columns.map(codeSpan).join(', ')}.\n\n${features.map(describeInput).join('\n\n')}\n\n` : ''}## Limits
+${tokens || ofValues ? `${describeTokens(tokenizer, fit.schema)}${fed.has('values') && trees ? SINGLE : ''}\n\n` : ''}${features.length > 0 ? `## Features\n\nThey are computed of ${ofValues ? 'these values' : 'the text'} of the column ${tokenizer.columns.map(codeSpan).join(', ')}.\n\n${features.map(describeInput).join('\n\n')}\n\n` : ''}## Limits
 
 ${describeLimits(tokenizer, { data: [data], spec })}
 

@@ -179,6 +179,7 @@ export async function runCard(
   return modelCard({
     config,
     tokenizer: run.tokenizer,
+    schema: run.schema,
     step: run.step,
     parameters: Object.values(encoder).reduce((sum, { shape }) => sum + elementCount(shape), 0),
     data: config.data.path,

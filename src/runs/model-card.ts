@@ -3,6 +3,7 @@
 import type { Config } from '../config/schema.js';
 import type { LabelScale } from '../finetuning/label-scale.js';
 import { describeOptions, objectives } from '../objectives/index.js';
+import type { Schema } from '../records/cells/schema.js';
 import { MISSING_ID, PRESENT_ID, type TokenSpec } from '../records/token-block.js';
 import { className, type LabelSpec, predictedNumbers } from '../scoring/labels.js';
 import { type MetricName, metrics, type Task } from '../scoring/metrics.js';
@@ -15,6 +16,7 @@ import type { Scores } from './scores.js';
 export interface ModelCardFacts {
   readonly config: Config;
   readonly tokenizer: Tokenizer;
+  readonly schema?: Schema;
   /** Steps behind the parameters: of pretraining, or of fine-tuning where labels were learned. */
   readonly step: number;
   /** Numbers in the encoder's parameters. */
@@ -131,7 +133,7 @@ ${inputsOf(spec).map(inputRow).join('\n')}
 |---|---|---|
 ${outputs.map(([name, type, meaning]) => tableRow([codeSpan(name), type, meaning])).join('\n')}
 
-${describeTokens(tokenizer)}
+${describeTokens(tokenizer, card.schema)}
 
 ## Limits
 
@@ -346,7 +348,14 @@ export function inputsOf(spec: TokenSpec): InputDescription[] {
 }
 
 /** How a record becomes tokens by hand. */
-export function describeTokens(tokenizer: Tokenizer): string {
+export function describeTokens(tokenizer: Tokenizer, schema?: Schema): string {
+  const spelled = schema?.canonicalSmiles;
+  const first =
+    spelled === undefined ? '' : `${codeSpan(spelled)} is first written as RDKit's canonical SMILES. `;
+  return `${first}${describeCells(tokenizer)}`;
+}
+
+function describeCells(tokenizer: Tokenizer): string {
   const { spec } = tokenizer;
   if (spec.kind === 'continuous') return describeValues(tokenizer, spec);
   if (spec.kind === 'fields') return describeFields(tokenizer, spec);

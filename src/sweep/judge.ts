@@ -95,7 +95,7 @@ export async function judgeRun(
   signal?: AbortSignal,
 ): Promise<Judgement> {
   const run = await openRun(folder);
-  const judged = await readJudged(readingOf([run]), labels, options);
+  const judged = await readJudged({ ...readingOf([run]), learnedFrom: undefined }, labels, options);
   const score = options.judge === 'probe' ? probeScore : finetunedScore;
   const { metric, higherIsBetter } = judged;
   return { score: await score(run, judged, signal), metric, higherIsBetter };

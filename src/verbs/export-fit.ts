@@ -12,7 +12,7 @@ import { EMBEDDING } from '../fit/models.js';
 import { type FeatureRows, openFit } from '../fit/open-fit.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { isLongRecord, shortRecord, shownNumbers, tokenExample } from '../runs/card-example.js';
-import { ExportFolder, exportedFiles, filesOf, hasTokenize } from '../runs/exported-files.js';
+import { ExportFolder, exportedFiles, filesOf, hasTokenize, whyNoTokenize } from '../runs/exported-files.js';
 import { random } from '../tensor/random.js';
 import type { ExportOptions, ExportSummary } from './export.js';
 import {
@@ -71,6 +71,9 @@ export async function exportFit(
       graph.inputs.includes(name),
     );
     const tokenized = record !== undefined && hasTokenize(fit) && tokens.length > 0;
+    const why = whyNoTokenize(fit);
+    if (why && tokens.length > 0)
+      onEvent({ type: 'info', message: `${folder}: ${why}, so ${exportedFiles.tokenize} is left out` });
     const exampleRows: FeatureRows = new Map(
       Array.from(features, ([name, [rows, dimension]]) => [
         name,

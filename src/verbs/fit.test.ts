@@ -268,7 +268,7 @@ describe('fit with an encoder', () => {
         },
         {
           onEvent: (event) =>
-            event.type === 'warning' && event.message.includes('runs the') && warnings.push(event.message),
+            event.type === 'warning' && event.message.includes('runs are') && warnings.push(event.message),
         },
       );
       const trained = found.find(({ name }) => name === 'encoder trained on the labels')!;
@@ -277,7 +277,7 @@ describe('fit with an encoder', () => {
     const [one, both] = [await fitFrom('first', 'first'), await fitFrom('first', 'second', 'first')];
     expect(both.trained).not.toBe(one.trained);
     expect(one.warnings).toEqual([]);
-    expect(both.warnings.join()).toContain('of 3 runs the first 2 are used');
+    expect(both.warnings.join()).toContain('2 of the 3 runs are used');
     await expect(fitFrom('first', 'wider')).rejects.toThrow('its encoder is not that of');
   });
 });

@@ -105,7 +105,7 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
   for (const folder of folders) runs.push(await openRun(folder, warn));
   refuseOtherEncoders(runs);
   const run: Run | undefined = runs[0];
-  const hash = await checksum(await openData(data, wishes));
+  const hash = await checksum(await openData(data, { ...wishes, canonical_smiles: undefined }));
   const kept = await keptWork(out, 'fit', {
     version,
     data: hash,
@@ -142,7 +142,7 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
   const used = wishes.trained_encoder === false ? 1 : parts.folds.length;
   if (runs.length > used)
     warn(
-      `of ${runs.length} runs the first ${used} are used: fine-tuning starts once for each fold, and the first alone is tried frozen`,
+      `${used} of the ${runs.length} runs ${used === 1 ? 'is' : 'are'} used: fine-tuning starts once for each fold, and the first alone is tried frozen`,
     );
 
   const simple = await simpleModels(parts, reading.tokenizer.spec);

@@ -1,7 +1,7 @@
 /** A labelled file as the runs of an evaluation read it, and what those runs learned of it already. */
 import { HELD_OUT } from '../config/defaults.js';
 import type { FinetuneOptions, FitOptions, ProbeOptions } from '../config/schema.js';
-import { canonicalShare } from '../datasets/canonical-smiles.js';
+import { canonicalShare, checkSpelled } from '../datasets/canonical-smiles.js';
 import { type LabelledData, readLabelled } from '../datasets/labelled-data.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
 import { describeTelltales } from '../datasets/telltales.js';
@@ -34,13 +34,18 @@ export interface RecordReading {
   readonly learnedFrom?: Run['config']['data'];
 }
 
-/** As the first of several runs reads its records. Throws InputError where another has another tokenizer. */
+/** As the first of several runs reads its records. Throws InputError where another reads them otherwise. */
 export function readingOf(runs: readonly Run[]): RecordReading {
   const [run] = runs;
   for (const other of runs) {
     if (JSON.stringify(other.tokenizer) !== JSON.stringify(run.tokenizer)) {
       throw new InputError(
         `${other.folder}: its tokenizer is not that of ${run.folder}; pretrain both on the same data`,
+      );
+    }
+    if (other.schema?.canonicalSmiles !== run.schema?.canonicalSmiles) {
+      throw new InputError(
+        `${other.folder}: canonical_smiles is not what it is in ${run.folder}; pretrain both alike`,
       );
     }
   }
@@ -57,10 +62,11 @@ export function readingOf(runs: readonly Run[]): RecordReading {
  * The schema of a model that learned from a file so read, for files that come later. Throws InputError where a run tells of none.
  */
 export function schemaRead(
-  { schema, folders }: RecordReading,
+  { tokenizer, schema, folders }: RecordReading,
   { canonical_smiles: canonicalSmiles }: Pick<ProbeOptions, 'canonical_smiles'>,
 ): Schema | undefined {
   if (canonicalSmiles === undefined) return schema;
+  checkSpelled(tokenizer, canonicalSmiles);
   if (schema) return { ...schema, canonicalSmiles };
   throw new InputError(
     `canonical_smiles: ${folders[0]} has no schema.json, so later files could not be read alike; pretrain again`,
@@ -102,8 +108,11 @@ export async function readLabelledFile(
     keepUnlabelled,
     textColumn,
   });
+  const asked = config.canonical_smiles !== undefined && reading.folders.length > 0;
+  // Hashes of records are those of their texts as they are read.
+  const respelled = asked && reading.schema?.canonicalSmiles === undefined;
   const counts: (LearnedCount | undefined)[] = [];
-  for (const folder of reading.folders) {
+  for (const folder of respelled ? [] : reading.folders) {
     const known = await readLearnedRecords(folder);
     for (const { members } of labelled.splits) counts.push(countLearned(known, { ...labelled, members }));
   }
@@ -111,18 +120,19 @@ export async function readLabelledFile(
     counts.length > 0 && counts.every((count) => count !== undefined)
       ? counts.reduce((most, count) => (count.records > most.records ? count : most))
       : undefined;
-  const asked = config.canonical_smiles !== undefined && reading.folders.length > 0;
   const warnings = [
     rejected.summary(),
     ...((asked && source.notes) || []),
+    respelled ? RESPELLED : undefined,
     await describeSpelling(reading, source),
     ...labelled.notes,
     ...describeTelltales(reading.tokenizer, labelled),
     describeLearned(learned),
   ].filter((text) => text !== undefined);
   if (config.strict && reading.folders.length > 0 && learned?.records !== 0) {
+    const why = respelled ? RESPELLED : 'the run does not tell which records it learned from';
     throw new InputError(
-      `${path}: ${describeLearned(learned) ?? 'the run does not tell which records it learned from'}; give a test part that pretraining held out, or leave --strict out`,
+      `${path}: ${describeLearned(learned) ?? why}; give a test part that pretraining held out, or leave --strict out`,
     );
   }
   return { labelled, hash: await checksum(source), warnings, learned };
@@ -142,6 +152,10 @@ function describeLearned(learned: LearnedCount | undefined): string | undefined 
   return `pretraining learned from ${exact ? '' : 'about '}${records} of the ${of} test records, without their labels, so the score may be too good`;
 }
 
+/** What cannot be told of a run that read its records in another spelling. */
+const RESPELLED =
+  'the run read its molecules as their file writes them, so test records that it learned from are not found in canonical SMILES, and parts that are drawn are not those of pretraining';
+
 /** A share of molecules that differs by more is another way of writing them. */
 const OTHER_SPELLING = 0.25;
 
@@ -151,7 +165,7 @@ async function describeSpelling(
   source: DataSource,
 ): Promise<string | undefined> {
   const column = tokenizer.text?.column;
-  if (column === undefined || !learnedFrom || source.canonicalSmiles !== undefined) return undefined;
+  if (column === undefined || !learnedFrom || schema?.canonicalSmiles !== undefined) return undefined;
   const now = await canonicalShare(source, column);
   if (now === undefined) return undefined;
   const before = await shareBefore(learnedFrom, column, schema);

@@ -61,12 +61,39 @@ describe('canonical_smiles', () => {
     } finally {
       await model.dispose();
     }
+    const other = embed({
+      run: file('run'),
+      data: file('canonical.csv'),
+      out: file('e.npy'),
+      config: { canonical_smiles: 'length' },
+    });
+    await expect(other).rejects.toThrow('the run reads the column "smiles" so, not "length"');
     const told: string[] = [];
     await exportRun(
       { run: file('run'), out: file('exported') },
       { onEvent: (event) => event.type === 'info' && told.push(event.message) },
     );
     expect(told.join()).toContain(`reads "smiles" as RDKit's canonical SMILES, so tokenize.js is left out`);
+    const card = await readFile(file('exported/README.md'), 'utf8');
+    expect(card).toContain("is first written as RDKit's canonical SMILES");
+    expect(card).toContain(smiles.find((text) => card.includes(text))!);
+  });
+
+  it('is refused for labels of tokens, which belong to the letters of the file', async () => {
+    await pretrained('tokens', 'canonical.csv');
+    const labels = respelled.map((text) =>
+      [...text].map((letter) => (/[a-z]/i.test(letter) ? 'A' : 'B')).join(''),
+    );
+    const rows = respelled.map((text, row) => `${text},${labels[row]}`);
+    await writeFile(file('tokens.csv'), ['smiles,atoms', ...rows, ''].join('\n'));
+    const finetuned = finetune({
+      run: file('tokens'),
+      data: file('tokens.csv'),
+      targets: ['atoms'],
+      out: file('tokens finetuned'),
+      config: { canonical_smiles: 'smiles' },
+    });
+    await expect(finetuned).rejects.toThrow('labels of tokens belong to the letters of the file');
   });
 
   it('is advised where a labelled file writes otherwise, and is kept with the run that learned by it', async () => {
@@ -85,8 +112,13 @@ describe('canonical_smiles', () => {
       );
       return told.join();
     };
+    const spelled = { canonical_smiles: 'smiles' };
+    await expect(finetuned('strict', { ...spelled, strict: true })).rejects.toThrow(
+      'are not found in canonical',
+    );
+    await expect(finetuned('unread', { canonical_smiles: 'length' })).rejects.toThrow('"length" is not read');
     expect(await finetuned('as written', {})).toContain('--canonical-smiles smiles reads them so');
-    expect(await finetuned('finetuned', { canonical_smiles: 'smiles' })).not.toContain('RDKit');
+    expect(await finetuned('finetuned', spelled)).not.toContain('--canonical-smiles');
     const predictions = async (data: string) => {
       await predict({ run: file('finetuned'), data: file(data), out: file('p.csv') });
       const text = await readFile(file('p.csv'), 'utf8');

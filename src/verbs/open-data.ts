@@ -1,6 +1,7 @@
 /** A file as a verb reads it: by what its configuration says of files, and by the schema of a run. */
 import type { ReadingOptions } from '../config/schema.js';
 import { inAskedSmiles, inSpellingOf } from '../datasets/canonical-smiles.js';
+import { InputError } from '../errors.js';
 import type { OpenOptions } from '../records/open-bytes.js';
 import type { DataSource } from '../records/record-batch.js';
 import { openSource } from '../sources/open-source.js';
@@ -24,5 +25,11 @@ export async function openData(
 ): Promise<DataSource> {
   const wishes = { format, delimiter, quote, header, encoding, decimal, missing };
   const source = await unchanged(await openSource(path, { ...wishes, onBadRecord, ...options }));
+  const known = options.schema?.canonicalSmiles;
+  if (asked !== undefined && known !== undefined && asked !== known) {
+    throw new InputError(
+      `canonical_smiles: the run reads the column "${known}" so, not "${asked}"; leave the key out`,
+    );
+  }
   return asked === undefined ? inSpellingOf(source, options.schema) : inAskedSmiles(source, asked);
 }

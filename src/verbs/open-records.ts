@@ -1,5 +1,6 @@
 /** A file as a verb reads it with a model: its records as tokens, with the cells that are written beside. */
 import type { ReadingOptions } from '../config/schema.js';
+import { checkSpelled } from '../datasets/canonical-smiles.js';
 import { type KeptColumn, keptCells, keptColumns } from '../datasets/kept-columns.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { checkTokenizerColumns } from '../datasets/token-stream.js';
@@ -53,6 +54,7 @@ export async function openRecords(
   const onBadRecord = config.on_bad_record ?? 'auto';
   const source = await openData(path, config, { schema, report: rejected.report });
   checkTokenizerColumns(source, tokenizer);
+  if (config.canonical_smiles !== undefined) checkSpelled(tokenizer, config.canonical_smiles);
   await refuseOverwrite(source.files, out);
   const reject = tokenRejecter(source, onBadRecord, rejected);
   const unknown = new UnknownValues(path, config.on_unknown, onBadRecord);
@@ -72,7 +74,8 @@ export async function openRecords(
       if (count === 0) throw new InputError(`${path}: no record could be read; ${rejected.summary()}`);
     },
     finish(done, { onEvent = () => {} }) {
-      for (const message of [rejected.summary(), unknown.summary(done)])
+      const refused = config.canonical_smiles === undefined ? [] : (source.notes ?? []);
+      for (const message of [...refused, rejected.summary(), unknown.summary(done)])
         if (message) onEvent({ type: 'warning', message });
       return { rejected: rejected.count, unknown: unknown.count };
     },

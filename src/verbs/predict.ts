@@ -1,6 +1,7 @@
 /** The verb `predict`: what a fine-tuned run says of every record of a file. */
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName } from '../engine/engine.js';
+import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -53,6 +54,11 @@ export async function predict(
   const taken = new Set(predicted.map(({ name }) => name.toLowerCase()));
   const isOwn = (name: string) => taken.has(name.toLowerCase());
   const opened = await openRecords(data, model, { config, out, keep, isOwn, shard });
+  if (spec.task === 'per-token' && opened.source.canonicalSmiles !== undefined) {
+    throw new InputError(
+      `${data}: predictions of tokens belong to the letters of the file, in their order; leave out canonical_smiles`,
+    );
+  }
   let count = 0;
 
   async function* predictions(): AsyncGenerator<TableCell[][]> {

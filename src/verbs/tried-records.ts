@@ -44,8 +44,10 @@ export async function firstRecords(
   if (data.path === '-') return undefined;
   try {
     const source = await openData(data.path, { ...data, on_bad_record: 'skip' }, { schema });
-    const verbatim = columns.filter((name) =>
-      source.columns.some((column) => column.name === name && isCellType(column.type)),
+    const verbatim = columns.filter(
+      (name) =>
+        name !== source.canonicalSmiles &&
+        source.columns.some((column) => column.name === name && isCellType(column.type)),
     );
     for await (const batch of source.read({ columns, verbatim })) {
       const places = Array.from(batch.rows.subarray(0, TRIED_RECORDS).keys());
@@ -75,7 +77,7 @@ function plainCell({ columns, texts }: RecordBatch, name: string, place: number)
   switch (column.type) {
     case 'number':
     case 'text': {
-      const text = texts?.[name]?.[place] ?? null;
+      const text = texts?.[name] === undefined ? column.values[place] : texts[name][place];
       const plain = column.type === 'number' && String(column.values[place]) === text;
       return plain ? column.values[place] : text;
     }

@@ -325,7 +325,7 @@ async function checkLabelledData(
     const file = await dataFile(data, known);
     const options: FinetuneOptions = { ...finetune, strict: false };
     const found = await readLabelledFile(
-      { ...readingOf([run]), folders: [] },
+      { ...readingOf([run]), folders: [], learnedFrom: undefined },
       file,
       finetune.target,
       options,
