@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSource } from '../sources/open-source.js';
-import { inAskedSmiles, inCanonicalSmiles } from './canonical-smiles.js';
+import { inAskedSmiles, inSpellingOf } from './canonical-smiles.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -55,6 +55,8 @@ describe('a column of SMILES', () => {
     await expect(inAskedSmiles(source, 'logS')).rejects.toThrow('holds number, not text');
     await expect(inAskedSmiles(source, 'smiles')).rejects.toThrow('none of the first 2 texts');
     // Of a later file of a run, which may lack it.
-    expect(await textsOf(await inCanonicalSmiles(source, 'structure'))).toEqual(['hello', 'world']);
+    expect(
+      await textsOf(await inSpellingOf(source, { version: 1, canonicalSmiles: 'structure', columns: [] })),
+    ).toEqual(['hello', 'world']);
   });
 });

@@ -14,7 +14,7 @@ const LOOKED_AT = 1000;
  * The same source, whose texts of a column are RDKit's canonical SMILES of the same molecules: one text for every way of
  * writing a molecule, which takes about 0.7 ms. What RDKit refuses stays as it is.
  */
-export async function inCanonicalSmiles(source: DataSource, column: string): Promise<DataSource> {
+async function inCanonicalSmiles(source: DataSource, column: string): Promise<DataSource> {
   const rdkit = await loadRDKit();
   return {
     ...source,
