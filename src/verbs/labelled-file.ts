@@ -86,8 +86,9 @@ export async function readLabelledFile(
 ): Promise<LabelledFile> {
   const rejected = new RejectedRecords();
   const { on_bad_record: onBadRecord } = config;
-  const schema = schemaRead(reading, config);
-  const source = await openData(path, config, { schema, report: rejected.report });
+  // Refuses before anything is read; openData compares the column that is asked for with that of the run.
+  schemaRead(reading, config);
+  const source = await openData(path, config, { schema: reading.schema, report: rejected.report });
   const labelled = await readLabelled(source, {
     tokenizer: reading.tokenizer,
     targets,
