@@ -54,6 +54,8 @@ describe('progress in a log file', () => {
     expect(text()).toBe('step 1,200/10,000  valid 2.200 (marginal 3.010)  rank 1.0  k-NN R² -0.500\n');
     progress.show({ ...step, step: 10_000 });
     expect(text()).toContain('step 10,000/10,000');
+    progress.show({ ...step, step: 10_000, val_loss: undefined, best_valid: 0.74704, best_step: 1720 });
+    expect(text()).toContain('loss 2.135  best valid 0.7470 at step 1,720  3:20 left');
     progress.finish();
     expect(text()).toBe('');
   });

@@ -89,6 +89,8 @@ function describeStep(event: StepEvent): string {
     `loss ${number(event.loss)}`,
   ];
   if (event.val_loss !== undefined) parts.push(describeValid({ ...event, val_loss: event.val_loss }));
+  if (event.best_valid !== undefined)
+    parts.push(`best valid ${score(event.best_valid)} at step ${count(event.best_step ?? event.step)}`);
   parts.push(
     `${duration(event.seconds_left)} left`,
     `${count(Math.round(event.samples_per_second))} records/s`,

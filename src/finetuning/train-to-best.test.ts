@@ -151,6 +151,21 @@ describe('a training that validates', () => {
     expect(steps[19].lr).toBeLessThan(0.001);
   });
 
+  it('tells with each step the best validation so far, from the step after it on', async () => {
+    const told: (readonly [step: number, valid?: number, at?: number])[] = [];
+    await trained([5, 7, 6, 7, 8], {
+      validations: 5,
+      onStep: ({ step, best_valid, best_step }) => told.push([step, best_valid, best_step]),
+    });
+    const best = (step: number) => (step <= 4 ? [] : step <= 8 ? [5, 4] : [7, 8]);
+    expect(told).toEqual(
+      Array.from({ length: 20 }, (_, i) => {
+        const [valid, at] = best(i + 1);
+        return [i + 1, valid, at];
+      }),
+    );
+  });
+
   it('begins with the encoder that it is given and a fresh head, at each training anew', async () => {
     const start = { tensors: { 'encoder.weight': floats([1], [9]) }, folder: 'runs/one' };
     const trainer = twoNumbers();

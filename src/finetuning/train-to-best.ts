@@ -4,6 +4,7 @@ import type { HostTensors } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
 import { initializeParameters, matchParameters, type ParameterLayout } from '../learning/parameters.js';
 import { learningRateAt } from '../learning/schedule.js';
+import type { TrainedStep } from '../learning/step-reporter.js';
 import { NonFiniteStep, type StepBatch, trainingSteps } from '../learning/steps.js';
 import type { StepSettings, Trainer } from '../learning/trainer.js';
 import type { BatchPlan } from '../records/batch.js';
@@ -37,7 +38,7 @@ export interface TrainOptions {
   /** After so many validations none of which was better than the best before, training ends; never by default. */
   readonly patience?: number;
   readonly signal?: AbortSignal;
-  readonly onStep?: (at: { step: number; epoch: number; loss: number; lr: number }) => void;
+  readonly onStep?: (at: TrainedStep) => void;
   /** The better of the parameters' score on the validation part and that of their average, where there is one. */
   readonly onValid?: (at: { step: number; valid: number }) => void;
   /** Goes on from here, to the same parameters as if it had not been stopped. */
@@ -137,7 +138,13 @@ export async function trainToBest(
   try {
     for await (const { step, loss, learningRate: lr, batch } of taken) {
       done = step;
-      onStep?.({ step, epoch: batch.epoch, loss, lr });
+      onStep?.({
+        step,
+        epoch: batch.epoch,
+        loss,
+        lr,
+        ...(best && { best_valid: best.valid, best_step: best.step }),
+      });
       if (step % validSteps === 0 || step === steps) {
         let valid = await consider(step);
         if (weightAverage !== undefined) {

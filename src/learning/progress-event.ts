@@ -21,6 +21,9 @@ export interface StepEvent extends Partial<Monitors> {
   readonly val_loss?: number;
   /** The validation loss of predicting the marginal of the training tokens: the line to beat. */
   readonly val_loss_marginal?: number;
+  /** Of a training on labels: its best score on the validation part so far, and the step that had it. */
+  readonly best_valid?: number;
+  readonly best_step?: number;
   readonly lr: number;
   readonly samples_per_second: number;
   /** Part of the time spent waiting for data, 0 … 1. */

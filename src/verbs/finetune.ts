@@ -229,8 +229,9 @@ function finetunedModels(
                 state,
                 keep,
                 onStep(at) {
-                  curve?.append({ ...at });
-                  report({ ...at, ...settings, context });
+                  const { step, epoch, loss, lr } = at;
+                  curve?.append({ step, epoch, loss, lr });
+                  report(at, { ...settings, context });
                 },
                 onValid: ({ step, valid }) => curve?.append({ step, [`val_${metric}`]: valid }),
               });
