@@ -57,10 +57,10 @@ describe('the records that a run learned from', () => {
     ]);
     expect(learned.hashes.size).toBe(4);
     const asked = testingOn(hashes, [1, 2, 3, 4, 6, 7]);
-    expect(countLearned(learned, asked)).toEqual({ records: 3, of: 6, exact: true });
+    expect(countLearned([learned], asked)).toEqual({ records: 3, of: 6, exact: true });
     expect(
       countLearned(
-        learned,
+        [learned],
         testingOn(
           hashes,
           all.filter((i) => i % 2 === 1),
@@ -72,15 +72,27 @@ describe('the records that a run learned from', () => {
       exact: true,
     });
     // A test part that holds a record twice holds two that were learned from.
-    expect(countLearned(learned, testingOn(hashes, [2, 2, 3]))).toEqual({ records: 2, of: 3, exact: true });
+    expect(countLearned([learned], testingOn(hashes, [2, 2, 3]))).toEqual({ records: 2, of: 3, exact: true });
   });
 
   it('are also those of the run that it started from', async () => {
     const first = await learnedFrom([[hashes, [0, 1, 2]]]);
     const second = await learnedFrom([[hashes, [2, 3]]], first.learned);
-    expect(countLearned(second.learned, testingOn(hashes, all))).toMatchObject({ records: 4, exact: true });
-    expect(countLearned(first.learned, testingOn(hashes, all))).toMatchObject({ records: 3 });
+    expect(countLearned([second.learned], testingOn(hashes, all))).toMatchObject({ records: 4, exact: true });
+    expect(countLearned([first.learned], testingOn(hashes, all))).toMatchObject({ records: 3 });
     expect(await readLearnedRecords(first.run)).toEqual(first.learned);
+  });
+
+  it('are those of any of several runs, each once', async () => {
+    const [first, second] = await Promise.all(
+      [
+        [0, 1, 2],
+        [2, 3],
+      ].map((places) => learnedFrom([[hashes, places]])),
+    );
+    const asked = testingOn(hashes, [0, 2, 3, 4]);
+    expect(countLearned([first.learned, second.learned], asked)).toMatchObject({ records: 3, of: 4 });
+    expect(countLearned([second.learned], asked)).toMatchObject({ records: 2 });
   });
 
   it('are written in the same order whatever the order in which they were learned', async () => {
@@ -92,7 +104,10 @@ describe('the records that a run learned from', () => {
 
   it('are told by no run of an earlier version', async () => {
     expect(await readLearnedRecords(newRun())).toBe(undefined);
-    expect(countLearned(undefined, testingOn(hashes, all))).toBe(undefined);
+    expect(countLearned([undefined], testingOn(hashes, all))).toBe(undefined);
+    const { learned } = await learnedFrom([[hashes, all]]);
+    expect(countLearned([learned, undefined], testingOn(hashes, all))).toBe(undefined);
+    expect(countLearned([], testingOn(hashes, all))).toBe(undefined);
   });
 
   it('are refused where their file is damaged', async () => {
@@ -152,25 +167,36 @@ describe('the records of a run that learned from millions', () => {
       const test = Array.from({ length: 100_000 }, (_, i) =>
         i < share * 100_000 ? half + i : count - 1 - i,
       );
-      const { records: found, of, exact } = countLearned(sampled.learned, testingOn(many, test))!;
+      const { records: found, of, exact } = countLearned([sampled.learned], testingOn(many, test))!;
       expect({ of, exact }).toEqual({ of: 100_000, exact: false });
       expect(Math.abs(found / (share * 100_000) - 1)).toBeLessThan(0.05);
     }
     const unseen = Array.from({ length: 100_000 }, (_, i) => count - 1 - i);
-    expect(countLearned(sampled.learned, testingOn(many, unseen))).toMatchObject({ records: 0 });
+    expect(countLearned([sampled.learned], testingOn(many, unseen))).toMatchObject({ records: 0 });
   });
 
   it('are not said to be none of a test part of which the sample has no record', () => {
     const high = many.high.findIndex((word) => word >= sampled.learned.below);
-    expect(countLearned(sampled.learned, testingOn(many, [high, high]))).toBe(undefined);
+    expect(countLearned([sampled.learned], testingOn(many, [high, high]))).toBe(undefined);
+  });
+
+  it('are estimated of several runs by the records that all of them sampled', async () => {
+    const last = Int32Array.from({ length: 100_000 }, (_, i) => count - 1 - i);
+    const { learned } = await learnedFrom([[many, last]]);
+    expect(learned.below).toBe(2 ** 32);
+    const test = [...last, ...last.map((i) => i - 200_000)];
+    const both = countLearned([sampled.learned, learned], testingOn(many, test))!;
+    expect(both.exact).toBe(false);
+    const apart = countLearned([sampled.learned], testingOn(many, test))!;
+    expect(both.records).toBeGreaterThan(apart.records + 95_000);
   });
 
   it('are sampled together with those of the run that it started from', async () => {
     const last = Int32Array.from({ length: 100_000 }, (_, i) => count - 1 - i);
     const { learned } = await learnedFrom([[many, last]], sampled.learned);
     expect(learned.below).toBe(sampled.learned.below);
-    const { records: found } = countLearned(learned, testingOn(many, last))!;
+    const { records: found } = countLearned([learned], testingOn(many, last))!;
     expect(found).toBe(100_000);
-    expect(countLearned(learned, testingOn(many, last.map((i) => i - 200_000)))).toMatchObject({ records: 100_000 }); // biome-ignore format: one claim
+    expect(countLearned([learned], testingOn(many, last.map((i) => i - 200_000)))).toMatchObject({ records: 100_000 }); // biome-ignore format: one claim
   });
 });

@@ -73,7 +73,7 @@ export async function readLearnedRecords(run: string): Promise<LearnedRecords | 
   return { hashes: new Set(Array.from(data, Number)), below, version: metadata.version };
 }
 
-/** Test records that a run learned from. */
+/** Test records that were learned from. */
 export interface LearnedCount {
   readonly records: number;
   /** All test records. */
@@ -83,21 +83,24 @@ export interface LearnedCount {
 }
 
 /**
- * How many records of the test part a run learned from; undefined where it does not tell, or tells by a sample that none
- * of them could be in.
+ * How many records of the test part any of the runs learned from; undefined where there is none, where one does not tell, or
+ * where they tell by a sample that no test record could be in.
  */
 export function countLearned(
-  learned: LearnedRecords | undefined,
+  runs: readonly (LearnedRecords | undefined)[],
   { members: { test }, hashes }: Pick<LabelledRecords, 'members'> & { readonly hashes: RecordHashes },
 ): LearnedCount | undefined {
-  if (learned === undefined) return undefined;
-  const { below } = learned;
+  const known = runs.filter((run) => run !== undefined);
+  if (known.length === 0 || known.length < runs.length) return undefined;
+  // The largest sample that all of them kept.
+  const below = Math.min(...known.map((run) => run.below));
   let found = 0;
   let looked = 0;
   for (const record of test) {
     if (hashes.high[record] >= below) continue;
     looked++;
-    if (learned.hashes.has(hashAt(hashes, record))) found++;
+    const hash = hashAt(hashes, record);
+    if (known.some((run) => run.hashes.has(hash))) found++;
   }
   const exact = below === WORD;
   if (!exact && looked === 0) return undefined;

@@ -112,15 +112,12 @@ export async function readLabelledFile(
   const asked = config.canonical_smiles !== undefined && reading.folders.length > 0;
   // Hashes of records are those of their texts as they are read.
   const respelled = asked && reading.schema?.canonicalSmiles === undefined;
-  const counts: (LearnedCount | undefined)[] = [];
-  for (const folder of respelled ? [] : reading.folders) {
-    const known = await readLearnedRecords(folder);
-    for (const { members } of labelled.splits) counts.push(countLearned(known, { ...labelled, members }));
-  }
-  const learned =
-    counts.length > 0 && counts.every((count) => count !== undefined)
-      ? counts.reduce((most, count) => (count.records > most.records ? count : most))
-      : undefined;
+  const known = respelled ? [] : await Promise.all(reading.folders.map(readLearnedRecords));
+  const counts = labelled.splits.map(({ members }) => countLearned(known, { ...labelled, members }));
+  // Of several splits, that with most.
+  const learned = counts.every((count) => count !== undefined)
+    ? counts.reduce((most, count) => (count.records > most.records ? count : most))
+    : undefined;
   const warnings = [
     rejected.summary(),
     ...((asked && source.notes) || []),
