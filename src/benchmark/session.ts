@@ -58,7 +58,8 @@ export async function openSession(
     model,
     engine,
     hooks,
-    onStep: (steps) => stepReporter(hooks, { steps, batchSize: task.finetuning.batchSize, total: steps }),
+    onStep: (steps, trainings = 1) =>
+      stepReporter(hooks, { steps, batchSize: task.finetuning.batchSize, total: steps * trainings }),
     counts: labelled.counts,
     async texts(part) {
       const { texts } = labelled;

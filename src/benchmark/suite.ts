@@ -118,8 +118,8 @@ export interface Session {
   readonly model: Pick<ModelConfig, 'spec' | 'encoder'>;
   readonly engine: Engine;
   readonly hooks: Hooks;
-  /** Tells the progress of a training of so many steps. */
-  readonly onStep: (steps: number) => TrainOptions['onStep'];
+  /** Tells the progress of a training of so many steps, or of several one after the other. */
+  readonly onStep: (steps: number, trainings?: number) => TrainOptions['onStep'];
   /** The encoder that was pretrained so for the task, pretrained now if it was not yet. */
   readonly pretrained: (changes: PretrainingChanges) => Promise<Run>;
   /** Something made once and shared by the cells of a task, such as compiled programs or embeddings. */

@@ -140,7 +140,7 @@ async function encodersOf(session: Session, data: FitData, choice: Choice, start
       model,
       starts,
       settingsFor: () => ({ ...LABELLED_TRAINING, ...settings, learningRate, layerDecay }),
-      onStep: ({ steps }) => session.onStep(steps),
+      onStep: ({ steps }) => session.onStep(steps, data.folds.length),
       signal: hooks.signal,
     });
     return (await fitAll(session, data, [attempt]))[0];
