@@ -5,6 +5,9 @@ import { higgs } from './higgs.js';
 
 const WIDTHS = [16, 32, 64];
 
+/** Steps of a training on the labels. */
+const TEN_PASSES = 1400;
+
 const frozen = (name: string, kind: 'sma' | 'random-masking') =>
   frozenForEachSeed(`${name}, frozen`, 'the same encoder, frozen, under a linear probe', {
     objective: { kind },
@@ -18,6 +21,7 @@ const atWidth = (task: BenchmarkTask, width: number): BenchmarkTask => {
     name: `width-${width}`,
     title: `HIGGS, 10,000 labels, width ${width}`,
     pretraining: { ...pretraining, config: { ...pretraining.config, encoder } },
+    finetuning: { ...task.finetuning, steps: TEN_PASSES },
     seeds: 3,
     methods: [
       fromScratch,
