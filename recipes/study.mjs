@@ -101,7 +101,7 @@ export const line = (
   /** @type {number} */ color,
   /** @type {readonly ReturnType<typeof point>[]} */ points,
   dashed = false,
-) => ({ label, style: { color: PALETTE[color], frozen: dashed }, points });
+) => ({ label, style: { color: PALETTE[color], hollow: dashed }, points });
 
 /** A number with three digits and a true minus. */
 export { fixed };

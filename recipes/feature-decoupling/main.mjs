@@ -245,7 +245,7 @@ const panel = { width: 330, height: 260 };
 const chance = (/** @type {string} */ label, /** @type {number} */ value) => ({
   label,
   value,
-  style: { color: '#777777', frozen: true },
+  style: { color: '#777777', hollow: true },
 });
 const inView = across('share of a view that the other does not show');
 const leftOut = across('share of the pixels that a view leaves out');

@@ -373,7 +373,7 @@ await writeFigure(
         height: 260,
         x: logarithmic('all inputs of a prompt multiplied by (1 in training)', scales),
         y: 'log₁₀ of the squared error, of predicting 0 as 1',
-        level: { label: 'predicting 0', value: 0, style: { color: '#777777', frozen: true } },
+        level: { label: 'predicting 0', value: 0, style: { color: '#777777', hollow: true } },
       },
     ),
   ],

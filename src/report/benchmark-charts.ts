@@ -15,12 +15,15 @@ import {
 } from './panel.js';
 import { pretrainingOperations, type Results } from './results.js';
 
+/** Methods that are drawn: an axis that reached the constant would have no room for the differences of the others. */
+const learned = ({ methods }: Results): string[] =>
+  methods.map(({ name }) => name).filter((name) => name !== 'constant');
+
 /**
- * One panel per task with an axis of its own, one row per method: every seed, their mean and its 95 % interval. The constant
- * is left out, since an axis that reached it would have no room for the differences of the others.
+ * One panel per task with an axis of its own, one row per method: every seed, their mean and its 95 % interval.
  */
 export function comparisonPanelsSpec(results: Results, styles: Styles): TopLevelSpec {
-  const methods = results.methods.map(({ name }) => name).filter((name) => name !== 'constant');
+  const methods = learned(results);
   const columns = 2;
   const panels = results.tasks.map((task, i) => {
     const summaries = summariesOf(results, task).filter(({ method }) => methods.includes(method));
@@ -105,7 +108,7 @@ export const scalingSpec = (results: Results, styles: Styles): TopLevelSpec =>
     format: '.1e',
   });
 
-/** A line per method over the tasks for which `of` gives a number. */
+/** A line per method but `constant` over the tasks for which `of` gives a number. */
 function linesSpec(
   results: Results,
   styles: Styles,
@@ -121,7 +124,7 @@ function linesSpec(
       return at === undefined ? [] : [{ task, at }];
     })
     .sort((a, b) => a.at - b.at);
-  const lines = results.methods.map(({ name }) => ({
+  const lines = learned(results).map((name) => ({
     label: name,
     style: styleOf(styles, name),
     points: placed.flatMap(({ task, at }) =>

@@ -46,7 +46,7 @@ export async function labelCurveBlocks(curves: readonly LabelCurve[], task: Curv
       const color = PALETTE[i % PALETTE.length] ?? INK;
       return {
         label: leads && curves.length > 1 ? curve.run : `${curve.run} ${curve.method}`,
-        style: { color, frozen: !leads },
+        style: { color, hollow: !leads },
         points: curve.points.map((point) => ({ ...point, x: shotsOf(point) })),
       };
     });

@@ -39,7 +39,7 @@ export function linePanel(lines: readonly Line[], { title, width, height, x, y, 
   const margin = (most - least || Math.abs(most) || 1) * 0.05;
   const domain = [least - margin, most + margin];
   const points = drawn.flatMap(({ label, style, points: own }) =>
-    own.map((point) => ({ ...point, label, frozen: style.frozen, ...look(style) })),
+    own.map((point) => ({ ...point, label, hollow: style.hollow, ...look(style) })),
   );
   const ends = drawn.map(({ label, style, points: own }) => ({
     label,
@@ -54,9 +54,9 @@ export function linePanel(lines: readonly Line[], { title, width, height, x, y, 
   const across = quantity('x', x.title, { scale: x.scale, axis: x.axis });
   const up = (field: string) =>
     quantity(field, null, { scale: { domain, nice: false, zero: false }, axis: { tickCount: 6 } });
-  const line = (frozen: boolean) => ({
-    data: { values: points.filter((point) => point.frozen === frozen) },
-    mark: { type: 'line', strokeWidth: 2, ...(frozen && { strokeDash: DASHES }) },
+  const line = (hollow: boolean) => ({
+    data: { values: points.filter((point) => point.hollow === hollow) },
+    mark: { type: 'line', strokeWidth: 2, ...(hollow && { strokeDash: DASHES }) },
     encoding: { x: across, y: up('mean'), color, detail: { field: 'label' } },
   });
   return {

@@ -4,8 +4,8 @@ import type { Results } from './results.js';
 
 export interface MethodStyle {
   readonly color: string;
-  /** A frozen encoder: its marks are hollow and its lines dashed. */
-  readonly frozen: boolean;
+  /** Hollow marks and dashed lines: an encoder that is frozen or trained otherwise than the one of the same colour. */
+  readonly hollow: boolean;
 }
 
 const [BLUE, VERMILION, GREEN, ...REST] = PALETTE;
@@ -22,7 +22,8 @@ const ENCODERS: Readonly<Record<string, string>> = {
 const CONSTANT = '#777777';
 
 /** What is done with an encoder does not change its colour. */
-const encoderOf = (method: string) => method.replace(/, (frozen|mean of folds)$/, '');
+const DONE_WITH_IT = /, (frozen|mean of folds|equal total)$/;
+const encoderOf = (method: string) => method.replace(DONE_WITH_IT, '');
 
 /** Ensembles, of which an encoder may be a part: they have colours of their own. */
 const isFit = (method: string) => method.startsWith('fit');
@@ -33,27 +34,32 @@ export const isEncoderMethod = (method: string, pretraining?: string): boolean =
 
 /**
  * By method, over all suites. A variant under a name of its own takes the colour of the objective that pretrained it;
- * simple baselines and fits take other colours in the order in which they come.
+ * simple baselines and fits take, in the order in which they come, the other colour that the fewest methods of their suites have.
  */
 export function methodStyles(all: readonly Results[]): ReadonlyMap<string, MethodStyle> {
   const styles = new Map<string, MethodStyle>();
-  let spare = 0;
+  const suitesOf = (method: string) =>
+    all.filter(({ methods }) => methods.some(({ name }) => name === method));
+  const sparest = (method: string): string => {
+    const beside = new Set(suitesOf(method).flatMap(({ methods }) => methods.map(({ name }) => name)));
+    const uses = SPARE.map((spare) => [...beside].filter((name) => styles.get(name)?.color === spare).length);
+    return SPARE[uses.indexOf(Math.min(...uses))];
+  };
   for (const { methods, cells, pretraining } of all) {
     for (const { name } of methods) {
       if (styles.has(name)) continue;
       const run = cells.find(({ method, pretraining: start }) => method === name && start)?.pretraining;
       const objective = pretraining.find((known) => known.name === run)?.objective;
-      const base = encoderOf(name);
       const color =
-        ENCODERS[base] ??
+        ENCODERS[encoderOf(name)] ??
         (isFit(name) ? undefined : ENCODERS[objectiveTitle(objective ?? '')]) ??
-        (name === 'constant' ? CONSTANT : SPARE[spare++ % SPARE.length]);
-      styles.set(name, { color, frozen: name.endsWith(', frozen') });
+        (name === 'constant' ? CONSTANT : sparest(name));
+      styles.set(name, { color, hollow: DONE_WITH_IT.test(name) });
     }
   }
   for (const [name, color] of Object.entries(ENCODERS)) {
-    styles.set(name, { color, frozen: false });
-    styles.set(`${name}, frozen`, { color, frozen: true });
+    styles.set(name, { color, hollow: false });
+    styles.set(`${name}, frozen`, { color, hollow: true });
   }
   return styles;
 }

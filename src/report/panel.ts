@@ -27,9 +27,9 @@ export const heading = (text: string, subtitle?: string) =>
   }) as const;
 
 /** What a mark of this method is drawn with: raw colours, so that panels need no common scale. */
-export const look = ({ color, frozen }: MethodStyle) => ({ color, fill: frozen ? PAPER : color });
+export const look = ({ color, hollow }: MethodStyle) => ({ color, fill: hollow ? PAPER : color });
 export const styleOf = (styles: Styles, method: string): MethodStyle =>
-  styles.get(method) ?? { color: INK, frozen: false };
+  styles.get(method) ?? { color: INK, hollow: false };
 
 export const color = { field: 'color', type: 'nominal', scale: null } as const;
 export const fill = { field: 'fill', type: 'nominal', scale: null } as const;

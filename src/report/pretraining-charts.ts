@@ -81,7 +81,7 @@ export function pretrainingCurvesSpec({ pretraining }: Results, styles: Styles):
       height: Math.max(200, LABEL_GAP * (lines.length + 2)),
       x: { title: 'step', scale: { zero: true, nice: false }, axis: { grid: false, tickCount: 7 } },
       y: 'validation loss / marginal',
-      level: { label: 'training marginal', value: 1, style: { color: INK, frozen: false } },
+      level: { label: 'training marginal', value: 1, style: { color: INK, hollow: false } },
     });
   });
   return concatenated(panels, 1);

@@ -172,7 +172,7 @@ async function monitorBlocks(runs: readonly ComparedRun[]): Promise<Block[]> {
         const mean = number(line, name);
         return mean === null ? [] : [{ x: line.step, mean, low: Number.NaN, high: Number.NaN }];
       });
-      const style = { color: PALETTE[i % PALETTE.length] ?? INK, frozen: false };
+      const style = { color: PALETTE[i % PALETTE.length] ?? INK, hollow: false };
       return points.length > 0 ? [{ label: letterOf(runs, run), style, points }] : [];
     });
     if (lines.length === 0) return [];

@@ -34,7 +34,7 @@ export async function trajectoriesPage(
   const { steps, kinds, errors } = found;
   const line = (label: string, means: readonly number[], color: string): Line => ({
     label,
-    style: { color, frozen: false },
+    style: { color, hollow: false },
     points: means.map((mean, i) => ({ x: steps[i], mean, low: Number.NaN, high: Number.NaN })),
   });
   const panel = (title: string, lines: readonly Line[]) =>
