@@ -16,14 +16,12 @@ import {
 import { pretrainingOperations, type Results } from './results.js';
 
 /** Methods that are drawn: an axis that reached the constant would have no room for the differences of the others. */
-const learned = ({ methods }: Results): string[] =>
+const drawnMethods = ({ methods }: Results): string[] =>
   methods.map(({ name }) => name).filter((name) => name !== 'constant');
 
-/**
- * One panel per task with an axis of its own, one row per method: every seed, their mean and its 95 % interval.
- */
+/** One panel per task with an axis of its own, one row per method: every seed, their mean and its 95 % interval. */
 export function comparisonPanelsSpec(results: Results, styles: Styles): TopLevelSpec {
-  const methods = learned(results);
+  const methods = drawnMethods(results);
   const columns = 2;
   const panels = results.tasks.map((task, i) => {
     const summaries = summariesOf(results, task).filter(({ method }) => methods.includes(method));
@@ -124,7 +122,7 @@ function linesSpec(
       return at === undefined ? [] : [{ task, at }];
     })
     .sort((a, b) => a.at - b.at);
-  const lines = learned(results).map((name) => ({
+  const lines = drawnMethods(results).map((name) => ({
     label: name,
     style: styleOf(styles, name),
     points: placed.flatMap(({ task, at }) =>

@@ -4,7 +4,7 @@ import type { Results } from './results.js';
 
 export interface MethodStyle {
   readonly color: string;
-  /** Hollow marks and dashed lines: an encoder that is frozen or trained otherwise than the one of the same colour. */
+  /** Hollow marks and dashed lines: an encoder that is frozen, a mean of folds or trained for equal total compute, beside one of its colour. */
   readonly hollow: boolean;
 }
 
@@ -22,8 +22,8 @@ const ENCODERS: Readonly<Record<string, string>> = {
 const CONSTANT = '#777777';
 
 /** What is done with an encoder does not change its colour. */
-const DONE_WITH_IT = /, (frozen|mean of folds|equal total)$/;
-const encoderOf = (method: string) => method.replace(DONE_WITH_IT, '');
+const CONDITION = /, (frozen|mean of folds|equal total)$/;
+const encoderOf = (method: string) => method.replace(CONDITION, '');
 
 /** Ensembles, of which an encoder may be a part: they have colours of their own. */
 const isFit = (method: string) => method.startsWith('fit');
@@ -38,10 +38,9 @@ export const isEncoderMethod = (method: string, pretraining?: string): boolean =
  */
 export function methodStyles(all: readonly Results[]): ReadonlyMap<string, MethodStyle> {
   const styles = new Map<string, MethodStyle>();
-  const suitesOf = (method: string) =>
-    all.filter(({ methods }) => methods.some(({ name }) => name === method));
   const sparest = (method: string): string => {
-    const beside = new Set(suitesOf(method).flatMap(({ methods }) => methods.map(({ name }) => name)));
+    const names = all.map(({ methods }) => methods.map(({ name }) => name));
+    const beside = new Set(names.filter((suite) => suite.includes(method)).flat());
     const uses = SPARE.map((spare) => [...beside].filter((name) => styles.get(name)?.color === spare).length);
     return SPARE[uses.indexOf(Math.min(...uses))];
   };
@@ -54,7 +53,7 @@ export function methodStyles(all: readonly Results[]): ReadonlyMap<string, Metho
         ENCODERS[encoderOf(name)] ??
         (isFit(name) ? undefined : ENCODERS[objectiveTitle(objective ?? '')]) ??
         (name === 'constant' ? CONSTANT : sparest(name));
-      styles.set(name, { color, hollow: DONE_WITH_IT.test(name) });
+      styles.set(name, { color, hollow: CONDITION.test(name) });
     }
   }
   for (const [name, color] of Object.entries(ENCODERS)) {

@@ -112,7 +112,8 @@ export async function readLabelledFile(
   const asked = config.canonical_smiles !== undefined && reading.folders.length > 0;
   // Hashes of records are those of their texts as they are read.
   const respelled = asked && reading.schema?.canonicalSmiles === undefined;
-  const known = respelled ? [] : await Promise.all(reading.folders.map(readLearnedRecords));
+  const known: Awaited<ReturnType<typeof readLearnedRecords>>[] = [];
+  if (!respelled) for (const folder of reading.folders) known.push(await readLearnedRecords(folder));
   const counts = labelled.splits.map(({ members }) => countLearned(known, { ...labelled, members }));
   // Of several splits, that with most.
   const learned = counts.every((count) => count !== undefined)

@@ -140,6 +140,14 @@ const task = (name: keyof typeof TASKS): BenchmarkTask => ({
   ],
 });
 
+const tenThousandLabels = task('higgs-10k');
+
+/** The task of 10,000 labels with ten passes over them instead of 30: what studies of many encoders can pay for. */
+export const higgsForStudies: BenchmarkTask = {
+  ...tenThousandLabels,
+  finetuning: { ...tenThousandLabels.finetuning, steps: 1400 },
+};
+
 export const higgs: Suite = {
   name: 'higgs',
   title: 'HIGGS: collider events with few labels and many',

@@ -1,27 +1,23 @@
 /** Does choosing what to hide help, and does it depend on size? HIGGS with encoders of three widths. */
 import { finetunedRandom, finetunedSma, fromScratch, frozenForEachSeed } from '../methods/encoders.js';
 import type { BenchmarkTask, Suite } from '../suite.js';
-import { higgs } from './higgs.js';
+import { higgsForStudies } from './higgs.js';
 
 const WIDTHS = [16, 32, 64];
-
-/** Steps of a training on the labels. */
-const TEN_PASSES = 1400;
 
 const frozen = (name: string, kind: 'sma' | 'random-masking') =>
   frozenForEachSeed(`${name}, frozen`, 'the same encoder, frozen, under a linear probe', {
     objective: { kind },
   });
 
-const atWidth = (task: BenchmarkTask, width: number): BenchmarkTask => {
-  const { pretraining } = task;
+const atWidth = (width: number): BenchmarkTask => {
+  const { pretraining } = higgsForStudies;
   const encoder = { ...pretraining.config.encoder, width };
   return {
-    ...task,
+    ...higgsForStudies,
     name: `width-${width}`,
     title: `HIGGS, 10,000 labels, width ${width}`,
     pretraining: { ...pretraining, config: { ...pretraining.config, encoder } },
-    finetuning: { ...task.finetuning, steps: TEN_PASSES },
     seeds: 3,
     methods: [
       fromScratch,
@@ -36,7 +32,5 @@ const atWidth = (task: BenchmarkTask, width: number): BenchmarkTask => {
 export const sizes: Suite = {
   name: 'sizes',
   title: 'Sizes: what choosing the mask brings on HIGGS at three widths',
-  tasks: higgs.tasks
-    .filter(({ name }) => name === 'higgs-10k')
-    .flatMap((task) => WIDTHS.map((width) => atWidth(task, width))),
+  tasks: WIDTHS.map(atWidth),
 };
