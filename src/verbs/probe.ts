@@ -13,14 +13,15 @@ import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { type ProtocolName, protocols } from '../probes/index.js';
 import type { Domains, Protocol, Represented } from '../probes/protocol.js';
-import { hasConfig, openRun, runFile } from '../runs/folder.js';
+import type { TokenBlock } from '../records/token-block.js';
+import { hasConfig, openRun, type Run, runFile } from '../runs/folder.js';
 import { ScoreRows, scoresOf, UNTRAINED } from '../runs/score-rows.js';
 import { type Scores, writeScores } from '../runs/scores.js';
 import { chooseMetric } from '../scoring/metrics.js';
 import { type Parts, splitParts } from '../scoring/parts.js';
 import { inputFiles } from '../sources/data-files.js';
 import { type Draw, drawsOf } from './draws.js';
-import { describeRecords, readingOf, readLabelledFile } from './labelled-file.js';
+import { describeRecords, type LabelledFile, readingOf, readLabelledFile } from './labelled-file.js';
 
 /** What `probe` is given. */
 export interface ProbeVerbOptions {
@@ -51,76 +52,32 @@ export async function probe(options: ProbeVerbOptions, hooks: Hooks = {}): Promi
 
 async function probeInto(
   { run: folder, data, targets, ...options }: ProbeVerbOptions,
-  { signal, onEvent = () => {} }: Hooks,
+  hooks: Hooks,
 ): Promise<Scores> {
+  const { onEvent = () => {} } = hooks;
   const config = parseConfig({ probe: options.config ?? {} }, 'config').probe ?? {};
   await refuseOverwrite(await inputFiles(data, config.format), runFile(folder, 'scores'));
   const run = await openRun(folder, (message) => onEvent({ type: 'warning', message }));
-  const { domain } = config;
-  const asked = askedFor(config);
-  const keepUnlabelled = asked.some((name) => protocolNamed(name).unlabelled);
-  const text = config.features ? run.tokenizer.text?.column : undefined;
-  if (text !== undefined && domain !== undefined)
-    throw new InputError(
-      `--features: reads the text of "${text}", and --domain that of another column; leave one of them out`,
-    );
-  const file = await readLabelledFile(readingOf([run]), data, targets, config, {
-    keepUnlabelled,
-    textColumn: domain ?? text,
-  });
+  const { file, kinds } = await readAsked(run, { data, targets, config });
   const { labelled, warnings } = file;
   const { spec, unlabelledBlock } = labelled;
-  if (spec.task === 'per-token') {
-    throw new InputError(
-      `${data}: ${spec.reason}, and a probe has one embedding for each record; use finetune, or name another --task`,
-    );
-  }
-  const kinds = asked.filter((name) => protocolNamed(name).tasks?.includes(spec.task) ?? true);
-  if (kinds.length === 0)
-    throw new InputError(
-      `${data}: ${spec.reason}, and ${config.kind} has no meaning in a ${spec.task} task; choose another --probe or --task`,
-    );
   const metric = chooseMetric(spec.task, config.metric);
   // With shots a seed draws them, for the pretrained encoder too.
-  const { seeds: count = SEEDS } = config;
-  const { draws, defined } = drawsOf(labelled, { shots: config.shots, seeds: count, metric });
+  const { seeds: count = SEEDS, shots, domain } = config;
+  const { draws, defined } = drawsOf(labelled, { shots, seeds: count, metric });
   for (const message of [...warnings, ...defined.notes]) onEvent({ type: 'warning', message });
-  onEvent({
-    type: 'info',
-    message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}`,
-  });
+  onEvent({ type: 'info', message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}` });
 
   const engine = await openEngine({
     ...config,
     work: () => encoderWork(run.model, { passes: 1 }),
     report: (message) => onEvent({ type: 'info', message }),
   });
-  const embed = async (parameters: HostTensors) => {
-    const embedder = new Embedder(engine, run.model, parameters);
-    try {
-      return {
-        all: await embedder.embed(labelled.block, signal),
-        ...(unlabelledBlock && { unlabelled: await embedder.embed(unlabelledBlock, signal) }),
-        dimension: embedder.width,
-      };
-    } finally {
-      await embedder.release();
-    }
-  };
-  const seeds = Array.from({ length: count }, (_, seed) => seed);
-  const pretrained = encoderParameters(run.model, run.tensors, folder);
-  const encoders: [name: string, parameters: ((seed: number) => HostTensors)[]][] = [
-    [run.config.objective.kind, [() => pretrained]],
-    [UNTRAINED, seeds.map((seed) => () => untrainedParameters(run.model, seed))],
-  ];
-
   const rows = new ScoreRows();
   /** Runs protocols on what represents all records, by the parts of one draw. */
-  const judge = async (
-    { split, shots, context, records }: Draw,
-    { name: represents, kinds: own, seed, of, all, dimension, unlabelled }: Representation,
-  ) => {
-    const drawn = records(seed);
+  const judge = async (draw: Draw, { name, kinds: own, seed, of, embedded }: Representation) => {
+    const drawn = draw.records(seed);
+    const { all, dimension, unlabelled } = embedded;
     const represented: Represented = {
       parts: representedParts(drawn, all, dimension),
       ...(unlabelled && { unlabelled }),
@@ -131,47 +88,105 @@ async function probeInto(
       engine,
     };
     for (const kind of own) {
-      signal?.throwIfAborted();
-      const method = `${represents}, ${kind}`;
+      hooks.signal?.throwIfAborted();
+      const method = `${name}, ${kind}`;
       let started = performance.now();
-      for await (const [name, value] of protocolNamed(kind).run(represented)) {
+      for await (const [measure, value] of protocolNamed(kind).run(represented)) {
         const seconds = (performance.now() - started) / 1000;
-        rows.add({ method, metric: name, shots }, { split, value, seconds });
-        onEvent({ type: 'seed', method, seed, seeds: of, context, metric: name, value });
+        rows.add({ method, metric: measure, shots: draw.shots }, { split: draw.split, value, seconds });
+        onEvent({ type: 'seed', method, seed, seeds: of, context: draw.context, metric: measure, value });
         started = performance.now();
       }
     }
   };
-  for (const [encoder, starts] of encoders) {
-    let embedded: Awaited<ReturnType<typeof embed>> | undefined;
+
+  const seeds = Array.from({ length: count }, (_, seed) => seed);
+  const pretrained = encoderParameters(run.model, run.tensors, folder);
+  const encoders: [name: string, parameters: ((seed: number) => HostTensors)[]][] = [
+    [run.config.objective.kind, [() => pretrained]],
+    [UNTRAINED, seeds.map((seed) => () => untrainedParameters(run.model, seed))],
+  ];
+  for (const [name, starts] of encoders) {
+    let embedded: Embedded | undefined;
     // An encoder embeds the records once, whatever their parts; scores come by seed, then by split.
-    for (const seed of config.shots ? seeds : starts.keys()) {
-      const parameters = starts[seed];
-      if (parameters) embedded = await embed(parameters(seed));
-      const of = config.shots ? count : starts.length;
-      for (const draw of draws) await judge(draw, { name: encoder, kinds, seed, of, ...embedded! });
+    for (const seed of shots ? seeds : starts.keys()) {
+      const parameters = starts[seed]?.(seed);
+      if (parameters) {
+        const embedder = new Embedder(engine, run.model, parameters);
+        embedded = await embedAll(embedder, labelled.block, unlabelledBlock, hooks.signal);
+      }
+      const of = shots ? count : starts.length;
+      for (const draw of draws) await judge(draw, { name, kinds, seed, of, embedded: embedded! });
     }
   }
   if (config.features) {
     // A page loads them where they are asked for.
     const { ownFeatures } = await import('./own-features.js');
-    const drawing = config.shots ? seeds : [0];
-    for (const { name, forLinearModels, of } of await ownFeatures(labelled, run.tokenizer.spec)) {
+    const drawing = shots ? seeds : [0];
+    for (const { name, forLinearModels, of: featuresOf } of await ownFeatures(labelled, run.tokenizer.spec)) {
       const own = kinds.filter(
         (kind) => !protocolNamed(kind).unlabelled && (!forLinearModels || kind === 'linear'),
       );
       for (const seed of drawing)
-        for (const draw of draws)
-          await judge(draw, {
-            name,
-            kinds: own,
-            seed,
-            of: drawing.length,
-            ...(await of(draw.records(seed))),
-          });
+        for (const draw of draws) {
+          const embedded = await featuresOf(draw.records(seed));
+          await judge(draw, { name, kinds: own, seed, of: drawing.length, embedded });
+        }
     }
   }
   return writeScores(folder, scoresOf(rows, { data: basename(data), file, metric, defined, engine }));
+}
+
+/**
+ * The labelled records, and the protocols that are asked for and have a meaning in their task. Throws InputError for a column that two
+ * options would read, for labels of tokens, and where no protocol is left.
+ */
+async function readAsked(
+  run: Run,
+  { data, targets, config }: Pick<ProbeVerbOptions, 'data' | 'targets'> & { readonly config: ProbeOptions },
+): Promise<{ file: LabelledFile; kinds: readonly ProtocolName[] }> {
+  const { domain } = config;
+  const asked = askedFor(config);
+  const keepUnlabelled = asked.some((name) => protocolNamed(name).unlabelled);
+  const text = config.features ? run.tokenizer.text?.column : undefined;
+  if (text !== undefined && domain !== undefined)
+    throw new InputError(
+      `--features: reads the text of "${text}", and --domain that of another column; leave one of them out`,
+    );
+  const textColumn = domain ?? text;
+  const file = await readLabelledFile(readingOf([run]), data, targets, config, {
+    keepUnlabelled,
+    textColumn,
+  });
+  const { spec } = file.labelled;
+  if (spec.task === 'per-token')
+    throw new InputError(
+      `${data}: ${spec.reason}, and a probe has one embedding for each record; use finetune, or name another --task`,
+    );
+  const kinds = asked.filter((name) => protocolNamed(name).tasks?.includes(spec.task) ?? true);
+  if (kinds.length === 0)
+    throw new InputError(
+      `${data}: ${spec.reason}, and ${config.kind} has no meaning in a ${spec.task} task; choose another --probe or --task`,
+    );
+  return { file, kinds };
+}
+
+/** Embeds all records, and those without labels where a protocol wants them; the embedder is released. */
+async function embedAll(
+  embedder: Embedder,
+  records: TokenBlock,
+  unlabelled: TokenBlock | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Embedded> {
+  try {
+    return {
+      all: await embedder.embed(records, signal),
+      ...(unlabelled && { unlabelled: await embedder.embed(unlabelled, signal) }),
+      dimension: embedder.width,
+    };
+  } finally {
+    await embedder.release();
+  }
 }
 
 /**
@@ -195,15 +210,20 @@ function askedFor({ kind, domain }: ProbeOptions): readonly ProtocolName[] {
 
 const protocolNamed = (name: ProtocolName): Protocol => protocols[name];
 
-/** What represents the records, float32[all, dimension], for which seed of how many. */
+/** What represents all records, float32[all, dimension]. */
+interface Embedded {
+  readonly all: Float32Array;
+  readonly dimension: number;
+  readonly unlabelled?: Float32Array;
+}
+
+/** The same with its name, the protocols that judge it, and its seed of how many. */
 interface Representation {
   readonly name: string;
   readonly kinds: readonly ProtocolName[];
   readonly seed: number;
   readonly of: number;
-  readonly all: Float32Array;
-  readonly dimension: number;
-  readonly unlabelled?: Float32Array;
+  readonly embedded: Embedded;
 }
 
 /** The domains of a column, in the order of their names. Throws InputError for a record without one, and where all are of one. */
