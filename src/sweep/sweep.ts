@@ -18,9 +18,9 @@ import { resolveTrials } from './check-trials.js';
 import { rungSizes } from './halving.js';
 import { keyImportance } from './importance.js';
 import { checkComparable, checkJudge, judgedTargets } from './judge.js';
-import { keptTrials } from './kept-trials.js';
+import { keptTrials, type Measure } from './kept-trials.js';
 import { planTrials, REDUCTION } from './plan-trials.js';
-import { type Judge, recordPath, type Trial, writeRecord } from './record.js';
+import { type Judge, recordPath, type SweepRecord, type Trial, writeRecord } from './record.js';
 import { sweepPage } from './sweep-page.js';
 import type { TrialJob, TrialResult } from './trial.js';
 import { inProcess, TrialFailed } from './trial-process.js';
@@ -78,60 +78,26 @@ export async function sweep(
 }
 
 async function sweepInto(
-  { config: asked, out, parallel = 1, plugins: loaded = [], shard }: SweepVerbOptions,
+  options: SweepVerbOptions,
   { signal, onEvent = () => {} }: Hooks,
   run: RunTrial,
 ): Promise<SweepSummary> {
-  const { space, config: parsed } = parseSweep(asked);
-  const { sweep: how = {}, plugins: named = [], ...given } = parsed;
-  const plugins = [...new Set([...loaded, ...named])];
-  if (!Number.isInteger(parallel) || parallel < 1)
-    throw new InputError(`parallel: expected a whole number of at least 1, got ${parallel}`);
-  const data = given.data?.path;
-  if (data === undefined) throw new InputError('no data: name the file to learn from in data.path');
-  await refuseOverwriteFolder(await inputFiles(data, given.data?.format), out);
-  const judge = how.judge ?? 'validation-loss';
-  checkJudge(judge, given);
-  if (judge === 'validation-loss') checkComparable(space, given);
-  const { rungs, settings } = planTrials(space, how, given);
-  const targets = judgedTargets(judge, given);
-  const config = withoutTargets(given, targets);
-
-  const configs = settings.map((own) => orRefusal(() => withSettings(config, own)));
-  const labels = judge === 'validation-loss' ? undefined : (how.labels ?? data);
+  const { out, parallel = 1, shard } = options;
+  const { data, given, how, space, judge, labels, targets, rungs, settings, config, configs, plugins } =
+    await planSweep(options);
   const resolved = await resolveTrials(data, configs, { judge, labels });
   const record = { data, config: { ...config, sweep: how }, space, judge, rungs };
   const { trials, measure } = await keptTrials(out, record, settings, resolved);
-  const isBetter = (a: number, b: number) => (measure.higherIsBetter ? a > b : a < b);
-  const ranked = (rung: number) =>
-    trials
-      .filter(({ judged, failure }) => judged.length > rung && failure === undefined)
-      .toSorted((a, b) => {
-        const [x, y] = [a.judged[rung].score, b.judged[rung].score];
-        return isBetter(x, y) ? -1 : isBetter(y, x) ? 1 : a.number - b.number;
-      });
-  const bestOf = () => rungs.map((_, rung) => ranked(rung)[0]).findLast((trial) => trial !== undefined);
-  const write = () => writeRecord(out, { ...record, ...measure, trials, best: bestOf()?.number });
+  const best = () => bestTrial(trials, rungs, measure);
+  const write = () => writeRecord(out, { ...record, ...measure, trials, best: best()?.number });
   await write();
 
   const threads = Math.max(1, Math.floor(defaultThreads() / parallel));
-  const warned = new Set<string>();
-  let stepped = false;
   const sizes = rungSizes(trials.length, rungs.length, how.reduction ?? REDUCTION);
   onEvent({ type: 'info', message: describePlan({ trials, rungs, sizes, parallel, threads, judge, how }) });
-  const unfit = trials.find(({ failure, judged }) => failure !== undefined && judged.length === 0);
-  if (unfit) {
-    const message = `trial ${unfit.number} of ${trials.length} is left out: ${unfit.failure}; ${describeSettings(unfit.settings)}`;
-    onEvent({ type: 'warning', message });
-  }
-  if (judge === 'validation-loss' && (given.objective?.kind ?? 'sma') === 'sma') {
-    onEvent({
-      type: 'warning',
-      message:
-        'sma hides what the attention of each trial says, so validation losses are of different tokens and rank trials roughly; a label as judge (sweep.judge: probe) ranks them by one measure',
-    });
-  }
+  for (const message of forewarnings(trials, judge, given)) onEvent({ type: 'warning', message });
 
+  const tell = trialTeller(onEvent);
   const runOne = async (trial: Trial, rung: number): Promise<void> => {
     const index = trial.number - 1;
     const context = `trial ${trial.number} of ${trials.length}`;
@@ -144,19 +110,7 @@ async function sweepInto(
       config: withThreads(configs[index] as ParsedConfig, threads),
       plugins,
     };
-    const result = await run(job, {
-      signal,
-      onEvent: (event) => {
-        if (event.type === 'step') {
-          stepped = true;
-          onEvent({ ...event, context });
-        }
-        // What is said before the first step is of the data; what is said of a trial later, its run keeps.
-        if (event.type !== 'warning' || stepped || warned.has(event.message)) return;
-        warned.add(event.message);
-        onEvent(event);
-      },
-    }).catch((error: unknown) => {
+    const result = await run(job, { signal, onEvent: tell(context) }).catch((error: unknown) => {
       if (!(error instanceof LacunaError)) throw error;
       return error;
     });
@@ -171,10 +125,10 @@ async function sweepInto(
         throw new InputError(`${data}: changed since the first trial; begin a new sweep with another --out`);
       }
       Object.assign(measure, { metric, higherIsBetter, hash });
-      const best = bestOf()!;
+      const { number, judged } = best()!;
       onEvent({
         type: 'info',
-        message: `${context}: ${metric} ${shown(score)} after ${steps} steps, ${seconds.toFixed(0)} s (best: ${shown(best.judged.at(-1)!.score)} of trial ${best.number}); ${describeSettings(trial.settings)}`,
+        message: `${context}: ${metric} ${shown(score)} after ${steps} steps, ${seconds.toFixed(0)} s (best: ${shown(judged.at(-1)!.score)} of trial ${number}); ${describeSettings(trial.settings)}`,
       });
     }
     await write();
@@ -185,20 +139,18 @@ async function sweepInto(
     const chosen =
       rung === 0
         ? trials.filter((_, index) => isOfShard(index, shard))
-        : ranked(rung - 1).slice(0, sizes[rung]);
+        : rankedTrials(trials, rung - 1, measure).slice(0, sizes[rung]);
     const missing = chosen.filter(({ judged, failure }) => judged.length <= rung && failure === undefined);
     await inParallel(missing, parallel, signal, (trial) => runOne(trial, rung));
   }
 
-  const interrupted = signal?.aborted === true;
-  const best = bestOf();
-  const importance =
-    best &&
-    keyImportance(
-      space,
-      ranked(0).map(({ settings, judged }) => ({ settings, score: judged[0].score })),
-    );
-  await writeRecord(out, { ...record, ...measure, trials, best: best?.number, importance });
+  const winner = best();
+  const scored = rankedTrials(trials, 0, measure).map((trial) => ({
+    settings: trial.settings,
+    score: trial.judged[0].score,
+  }));
+  const importance = winner && keyImportance(space, scored);
+  await writeRecord(out, { ...record, ...measure, trials, best: winner?.number, importance });
   const summary: SweepSummary = {
     out,
     files: [recordPath(out)],
@@ -208,22 +160,96 @@ async function sweepInto(
     targets,
     data: how.labels ?? data,
     trials,
-    ...(best && {
-      best,
-      next: nextCommand(join(out, best.run), { judge, data: how.labels ?? data, targets }),
-    }),
-    interrupted,
+    interrupted: signal?.aborted === true,
   };
-  if (shard) return { ...summary, best: undefined, next: undefined };
-  if (best === undefined) {
-    if (interrupted) return summary;
-    const [first] = trials;
-    throw new LacunaError(`all ${trials.length} trials failed, the first with: ${first.failure}`);
+  if (shard) return summary;
+  if (winner === undefined) {
+    if (summary.interrupted) return summary;
+    throw new LacunaError(`all ${trials.length} trials failed, the first with: ${trials[0].failure}`);
   }
+  const decided = { ...summary, best: winner, next: nextCommand(join(out, winner.run), summary) };
   const page = join(out, 'sweep.html');
-  const text = reportPage(await sweepPage({ ...summary, best, space, importance }));
+  const text = reportPage(await sweepPage({ ...decided, space, importance }));
   await writeFileAtomically(page, [new TextEncoder().encode(text)]);
-  return { ...summary, files: [...summary.files, page] };
+  return { ...decided, files: [...summary.files, page] };
+}
+
+/** What a sweep will try and how, checked as far as it can be without its data. Throws InputError for what does not fit. */
+async function planSweep({ config: asked, out, parallel = 1, plugins: loaded = [] }: SweepVerbOptions) {
+  const { space, config: parsed } = parseSweep(asked);
+  const { sweep: how = {}, plugins: named = [], ...given } = parsed;
+  if (!Number.isInteger(parallel) || parallel < 1)
+    throw new InputError(`parallel: expected a whole number of at least 1, got ${parallel}`);
+  const data = given.data?.path;
+  if (data === undefined) throw new InputError('no data: name the file to learn from in data.path');
+  await refuseOverwriteFolder(await inputFiles(data, given.data?.format), out);
+  const judge = how.judge ?? 'validation-loss';
+  checkJudge(judge, given);
+  if (judge === 'validation-loss') checkComparable(space, given);
+  const { rungs, settings } = planTrials(space, how, given);
+  const targets = judgedTargets(judge, given);
+  const config = withoutTargets(given, targets);
+  return {
+    data,
+    given,
+    how,
+    space,
+    judge,
+    labels: judge === 'validation-loss' ? undefined : (how.labels ?? data),
+    targets,
+    rungs,
+    settings,
+    config,
+    /** That of each trial, or why it can have none. */
+    configs: settings.map((own) => orRefusal(() => withSettings(config, own))),
+    plugins: [...new Set([...loaded, ...named])],
+  };
+}
+
+/** The trials that were judged on a rung, the best first. */
+function rankedTrials(trials: readonly Trial[], rung: number, { higherIsBetter }: Measure): Trial[] {
+  const isBetter = (a: number, b: number) => (higherIsBetter ? a > b : a < b);
+  return trials
+    .filter(({ judged, failure }) => judged.length > rung && failure === undefined)
+    .toSorted((a, b) => {
+      const [x, y] = [a.judged[rung].score, b.judged[rung].score];
+      return isBetter(x, y) ? -1 : isBetter(y, x) ? 1 : a.number - b.number;
+    });
+}
+
+/** The best of those that came furthest. */
+const bestTrial = (trials: readonly Trial[], rungs: SweepRecord['rungs'], measure: Measure) =>
+  rungs.map((_, rung) => rankedTrials(trials, rung, measure)[0]).findLast((trial) => trial !== undefined);
+
+/** What to know before the first trial: the first that cannot be run, and a judge that ranks roughly. */
+function forewarnings(trials: readonly Trial[], judge: Judge, { objective }: ParsedConfig): string[] {
+  const warnings: string[] = [];
+  const unfit = trials.find(({ failure, judged }) => failure !== undefined && judged.length === 0);
+  if (unfit)
+    warnings.push(
+      `trial ${unfit.number} of ${trials.length} is left out: ${unfit.failure}; ${describeSettings(unfit.settings)}`,
+    );
+  if (judge === 'validation-loss' && (objective?.kind ?? 'sma') === 'sma')
+    warnings.push(
+      'sma hides what the attention of each trial says, so validation losses are of different tokens and rank trials roughly; a label as judge (sweep.judge: probe) ranks them by one measure',
+    );
+  return warnings;
+}
+
+/** Passes on what trials tell: their steps with `context`, and each warning of their data once. */
+function trialTeller(onEvent: NonNullable<Hooks['onEvent']>): (context: string) => Hooks['onEvent'] {
+  const warned = new Set<string>();
+  let stepped = false;
+  return (context) => (event) => {
+    if (event.type === 'step') {
+      stepped = true;
+      onEvent({ ...event, context });
+    }
+    // What is said before the first step is of the data; what is said of a trial later, its run keeps.
+    if (event.type !== 'warning' || stepped || warned.has(event.message)) return;
+    warned.add(event.message);
+    onEvent(event);
+  };
 }
 
 /** A trial with one more run, which was judged or failed. */
