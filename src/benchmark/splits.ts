@@ -9,7 +9,8 @@ import { prepared } from './files.js';
 import type { Dataset } from './suite.js';
 import { readTable, type Table, writeTable } from './tables.js';
 
-export interface DrawnSplit {
+/** Which shares of the records are for validation and for test. */
+export interface HeldShares {
   readonly valid: number;
   readonly test: number;
 }
@@ -17,13 +18,13 @@ export interface DrawnSplit {
 /** The draw of every split that is made here. */
 const SEED = 0;
 
-const partAt = (row: number, split: DrawnSplit): Part => partOf(String(row), SEED, split);
+const partAt = (row: number, split: HeldShares): Part => partOf(String(row), SEED, split);
 
 /** A table with a further column `split`; `change` says in words what `edit` does to the table first, if anything. */
 export function drawnTable(
   name: string,
   file: string,
-  split: DrawnSplit,
+  split: HeldShares,
   { change, edit = (table) => table }: { change?: string; edit?: (table: Table) => Table } = {},
 ): Dataset {
   return {
@@ -62,7 +63,7 @@ interface Images {
 export function drawnImages(
   name: string,
   files: readonly string[],
-  split: DrawnSplit,
+  split: HeldShares,
   read: (data: string) => Promise<Images>,
   perClass?: number,
 ): Dataset {

@@ -4,7 +4,7 @@ import { grouped } from '../../report/numbers.js';
 import { encoderMethods, longTraining } from '../methods/encoders.js';
 import { fitMethods } from '../methods/fit.js';
 import { constant, extraTrees, linearOnValues } from '../methods/simple.js';
-import { type DrawnSplit, drawnImages, readImages } from '../splits.js';
+import { drawnImages, type HeldShares, readImages } from '../splits.js';
 import type { BenchmarkTask, Dataset, Suite } from '../suite.js';
 import { readTable } from '../tables.js';
 
@@ -120,7 +120,7 @@ const withAllLabels = (kind: Kind): BenchmarkTask => task(kind, { ...kind, steps
 const withFewLabels = (
   kind: Kind,
   files: readonly string[],
-  split: DrawnSplit,
+  split: HeldShares,
   read: Parameters<typeof drawnImages>[3],
 ): BenchmarkTask[] =>
   [1, 10, 100].map((perClass) => {

@@ -148,7 +148,7 @@ const fileOf = ({ name }: Pick<Property, 'name'>) => `moleculenet/${name}.csv.gz
 const SEED = 0;
 
 /** Drawn parts in the place of the given ones. */
-interface DrawnSplit {
+interface ReplacedSplit {
   readonly columns: readonly string[];
   /** What the draw depends on. */
   readonly recipe: object;
@@ -157,7 +157,7 @@ interface DrawnSplit {
 }
 
 /** The molecules of a property, written as those of pretraining are: in RDKit's canonical SMILES, unless RDKit refuses a text. */
-const molecules = (property: Property, name: string, split?: DrawnSplit): Dataset => ({
+const molecules = (property: Property, name: string, split?: ReplacedSplit): Dataset => ({
   name,
   files: [fileOf(property)],
   async open(folders) {
@@ -177,7 +177,7 @@ const molecules = (property: Property, name: string, split?: DrawnSplit): Datase
 });
 
 /** The table with the columns of a split instead of the given one; a molecule without a part in one of them is left out. */
-async function parted(table: Table, { columns, draw }: DrawnSplit): Promise<Table> {
+async function parted(table: Table, { columns, draw }: ReplacedSplit): Promise<Table> {
   const drawn = await draw(smilesOf(table));
   const replaced = <T>(row: readonly T[], parts: readonly T[]) =>
     row.flatMap((cell, column) => (table.columns[column] === SPLIT ? parts : [cell]));
@@ -201,13 +201,13 @@ async function inCanonicalSmiles({ columns, rows }: Table): Promise<Table> {
   };
 }
 
-const randomSplit: DrawnSplit = {
+const randomSplit: ReplacedSplit = {
   columns: [DRAWN],
   recipe: { seed: SEED },
   draw: async (smiles) => [smiles.map((text) => partOf(text, SEED, HELD))],
 };
 
-const balancedSplits: DrawnSplit = {
+const balancedSplits: ReplacedSplit = {
   columns: BALANCED,
   recipe: { balanced: true },
   draw: (smiles) => balancedScaffoldSplits(smiles, HELD, [...BALANCED.keys()]),
