@@ -75,6 +75,12 @@ describe('greedy selection', () => {
     ).toEqual([0, 1, 0]);
   });
 
+  it('is the first model where no score is defined', () => {
+    const constant = truth.map(() => 1);
+    const weights = greedyEnsemble([constant, constant], truth, layoutOf('regression'), 'spearman');
+    expect(weights).toEqual([1, 0]);
+  });
+
   it('does not choose a model whose predictions failed', () => {
     const failed = truth.map((value, i) => (i === 7 ? Number.NaN : value));
     expect(greedyEnsemble([failed, noisy(1)], truth, layoutOf('regression'), 'rmse')).toEqual([0, 1]);

@@ -17,25 +17,27 @@ function softmaxRows(logits: Float64Array, width: number): Float64Array {
 
 type Convert = (outputs: Float64Array, layout: Layout) => Float64Array;
 
+interface Scale {
+  readonly to: Convert;
+  readonly from: Convert;
+}
+
+const yesOrNo: Scale = {
+  to: (outputs) => outputs.map(logistic),
+  from: (mean) => mean.map((p) => Math.log(Math.max(p, LEAST) / Math.max(1 - p, LEAST))),
+};
+const oneOfSeveral: Scale = {
+  to: (outputs, { outputs: width }) => softmaxRows(outputs, width),
+  from: (mean) => mean.map((p) => Math.log(p)),
+};
+
 /** Where predictions are averaged, and the way back: values as they are, probabilities instead of logits. */
-const scales: Record<Task, { readonly to: Convert; readonly from: Convert }> = {
+const scales: Record<Task, Scale> = {
   regression: { to: (outputs) => outputs, from: (mean) => mean },
-  binary: {
-    to: (outputs) => outputs.map(logistic),
-    from: (mean) => mean.map((p) => Math.log(Math.max(p, LEAST) / Math.max(1 - p, LEAST))),
-  },
-  multilabel: {
-    to: (outputs) => outputs.map(logistic),
-    from: (mean) => mean.map((p) => Math.log(Math.max(p, LEAST) / Math.max(1 - p, LEAST))),
-  },
-  multiclass: {
-    to: (outputs, { outputs: width }) => softmaxRows(outputs, width),
-    from: (mean) => mean.map((p) => Math.log(p)),
-  },
-  'per-token': {
-    to: (outputs, { outputs: width }) => softmaxRows(outputs, width),
-    from: (mean) => mean.map((p) => Math.log(p)),
-  },
+  binary: yesOrNo,
+  multilabel: yesOrNo,
+  multiclass: oneOfSeveral,
+  'per-token': oneOfSeveral,
 };
 
 /** What outputs float64[rows, outputs] say: values as they are, probabilities of logits. */
@@ -69,7 +71,7 @@ const DRAWS = 40;
 /**
  * Greedy ensemble selection with replacement (Caruana, Niculescu-Mizil, Crew & Ksikes, ICML 2004): beginning with the best
  * model, whichever improves the mean most is drawn again and again; its weight is how often it was drawn. Of equal
- * ensembles the one with fewer draws is kept, and of equal models the first.
+ * ensembles the one with fewer draws is kept, and of equal models the first, also where no score is defined.
  * @param predictions float64[rows, outputs] of each model, for records that it did not learn from
  * @param labels float64[rows, targets]; NaN is missing
  * @returns one weight for each model, which add up to 1
@@ -85,7 +87,10 @@ export function greedyEnsemble(
   const drawn = members.map(() => 0);
   const sum = new Float64Array(members[0].length);
   const trial = new Float64Array(sum.length);
-  let best = { score: Number.NaN, weights: [...drawn] };
+  let best: { score: number; weights: number[] } = {
+    score: Number.NaN,
+    weights: members.map((_, member) => (member === 0 ? 1 : 0)),
+  };
   for (let draws = 1; draws <= DRAWS; draws++) {
     let chosen = 0;
     let score = Number.NaN;

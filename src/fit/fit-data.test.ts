@@ -14,16 +14,21 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** How many records of each held fold share what `same` takes of a row with a record that is learned from. */
-async function sharedInFolds(header: string, rows: readonly string[], same: (row: string) => string) {
+/** The folds of a table, and the records of its training and validation parts. */
+async function foldsOf(header: string, rows: readonly string[]) {
   const path = join(folder, `${header}-${rows.length}.csv`);
   await writeFile(path, `${header}\n${rows.join('\n')}\n`);
   const columns = ['petal_length', 'petal_width'];
   const tokenizer = await tokenizers.fields.fit((await openSource(path)).read({ columns }), { columns });
   const labelled = await readLabelledPath({ path, tokenizer, targets: ['setosa'] });
   // Nothing is computed, so there is no engine.
-  const { folds } = await fitDataOf(labelled, { metric: 'accuracy', engine: {} as Engine });
-  const own = [...labelled.members.train, ...labelled.members.valid];
+  const { folds, note } = await fitDataOf(labelled, { metric: 'accuracy', engine: {} as Engine });
+  return { folds, note, own: [...labelled.members.train, ...labelled.members.valid] };
+}
+
+/** How many records of each held fold share what `same` takes of a row with a record that is learned from. */
+async function sharedInFolds(header: string, rows: readonly string[], same: (row: string) => string) {
+  const { folds, own } = await foldsOf(header, rows);
   return folds.map(({ train, held }) => {
     const known = new Set(Array.from(train, (record) => same(rows[own[record]])));
     return held.filter((record) => known.has(same(rows[own[record]]))).length;
@@ -50,6 +55,25 @@ describe('folds of a fit', () => {
     );
     expect(shared.length).toBe(5);
     for (const both of shared) expect(both).toBeGreaterThan(0);
+  });
+
+  it('are the validation part where all records share one id, and fewer where there are few, which is told', async () => {
+    const places = (ids: readonly string[]) =>
+      ['train', 'train', 'train', 'valid', 'valid', 'test', 'test'].map((part, i) => {
+        const flower = flowers[i % flowers.length];
+        return `${part === 'test' ? 'elsewhere' : ids[i % ids.length]},${flower},${part}`;
+      });
+    const one = await foldsOf(`id,${header}`, places(['here']));
+    expect(one.folds.map(({ train, held }) => [[...train], [...held]])).toEqual([
+      [
+        [0, 1, 2],
+        [3, 4],
+      ],
+    ]);
+    expect(one.note).toContain('5 folds cannot be made');
+    const two = await foldsOf(`id,${header}`, [...places(['here', 'there']), '-,6,2.5,no,test']);
+    expect(two.folds).toHaveLength(2);
+    expect(two.note).toContain('2 folds instead of 5');
   });
 
   it('keep records of one id together, which differ in what is read', async () => {

@@ -17,6 +17,8 @@ export interface FitData {
   /** The text of each record, where records are texts. */
   readonly texts: { readonly development?: readonly string[]; readonly test?: readonly string[] };
   readonly folds: readonly Fold[];
+  /** Why there are fewer folds than asked for, where there are. */
+  readonly note?: string;
   readonly engine: Engine;
 }
 
@@ -47,7 +49,13 @@ export async function fitDataOf(
   const labels = new Float64Array(train.labels.length + valid.labels.length);
   labels.set(train.labels);
   labels.set(valid.labels, train.labels.length);
-  const folds = options.folds ?? (own.length <= FEW_RECORDS ? FOLDS : 1);
+  const wanted = options.folds ?? (own.length <= FEW_RECORDS ? FOLDS : 1);
+  const groups = wanted > 1 ? await keptTogether(labelled, own, texts.development) : [];
+  const found = new Set(groups).size;
+  const validation = {
+    train: Int32Array.from(members.train.keys()),
+    held: Int32Array.from(members.valid, (_, i) => members.train.length + i),
+  };
   return {
     spec,
     metric,
@@ -55,17 +63,16 @@ export async function fitDataOf(
     texts,
     development: { records: takeRecords(block, own), labels },
     test,
-    folds:
-      folds === 1
-        ? [
-            {
-              train: Int32Array.from(members.train.keys()),
-              held: Int32Array.from(members.valid, (_, i) => members.train.length + i),
-            },
-          ]
-        : groupFolds(await keptTogether(labelled, own, texts.development), folds, 0),
+    folds: found < 2 ? [validation] : groupFolds(groups, wanted, 0),
+    ...(found < wanted && wanted > 1 && { note: fewerFolds(wanted, found) }),
   };
 }
+
+/** Records that share an id, a scaffold or all that is read of them are kept in one fold. */
+const fewerFolds = (wanted: number, found: number): string =>
+  found < 2
+    ? `${wanted} folds cannot be made: the training and validation records all share one id, one scaffold or their contents, which are kept in one fold; the validation part chooses instead`
+    : `${found} folds instead of ${wanted}: the training and validation records have ${found} different ids, scaffolds or contents, which are kept in one fold each`;
 
 /** What each development record belongs to: a model must be judged by records that are to the others as those of the test are. */
 async function keptTogether(

@@ -7,6 +7,7 @@ describe('folds', () => {
     const groups = fc.array(fc.integer({ min: 0, max: 15 }), { minLength: 6, maxLength: 80 });
     fc.assert(
       fc.property(groups, fc.integer({ min: 2, max: 6 }), (of, count) => {
+        fc.pre(new Set(of).size > 1);
         const folds = groupFolds(of, count, 1);
         expect(folds.length).toBe(Math.min(count, new Set(of).size));
         const held = folds.flatMap((fold) => Array.from(fold.held));
@@ -18,6 +19,10 @@ describe('folds', () => {
         }
       }),
     );
+  });
+
+  it('are none of a single group, as one fold would have nothing to learn from', () => {
+    expect(() => groupFolds([3, 3, 3], 5, 0)).toThrow('expected at least 2 groups');
   });
 
   it('are of about one size where groups are small, and differ with the seed alone', () => {

@@ -12,7 +12,7 @@ export interface Fold {
  * Parts the records into folds of about equal size, each held once. Records of one group stay together, such as equal
  * records, or molecules of one scaffold: the largest groups first, each into the fold that has fewest records so far.
  * The order among groups of one size is drawn by `seed`.
- * @param groups what each record belongs to
+ * @param groups what each record belongs to, of at least two; of fewer than `folds` there are as many folds as groups
  */
 export function groupFolds(groups: ArrayLike<number | string>, folds: number, seed: number): Fold[] {
   const members = new Map<number | string, number[]>();
@@ -22,6 +22,10 @@ export function groupFolds(groups: ArrayLike<number | string>, folds: number, se
     else members.set(groups[record], [record]);
   }
   const sets = [...members.values()];
+  if (sets.length < 2 || folds < 2)
+    throw new RangeError(
+      `expected at least 2 groups and folds, got ${sets.length} groups and ${folds} folds`,
+    );
   const order = permutation(sets.length, random(seed, 'folds'));
   const drawn = Array.from(order, (at) => sets[at]).sort((a, b) => b.length - a.length);
   const held: number[][] = Array.from({ length: Math.min(folds, sets.length) }, () => []);

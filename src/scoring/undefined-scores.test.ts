@@ -33,6 +33,18 @@ function labelled(...targets: Record<'train' | 'valid' | 'test', string>[]): Lab
   };
 }
 
+/** Nine records with numbers to predict, three in each part. */
+function regression(targets: Record<string, number[]>): LabelledRecords {
+  const part = 'nyn';
+  const { block, members } = labelled({ train: part, valid: part, test: part });
+  const columns = Object.entries(targets).map(([name, values]) => ({
+    name,
+    values: Float64Array.from(values),
+  }));
+  const spec = describeLabels(columns);
+  return { block, labels: encodeLabels(spec, columns), members, spec };
+}
+
 const check = (metric: MetricName, ...targets: Parameters<typeof labelled>) =>
   checkDefined(labelled(...targets), metric);
 
@@ -66,7 +78,36 @@ describe('checkDefined', () => {
     ]);
   });
 
-  it('says that one class alone teaches nothing', () => {
+  it('says that one class alone teaches nothing, whatever the metric needs', () => {
+    const [none, some] = ['nnn', 'nyn'].map((train) => ({ train, valid: 'ny', test: 'ny' }));
+    expect(check('accuracy', none).notes).toEqual([
+      'nothing can be learned: of y0 all 3 labels are "n" in the training part',
+    ]);
+    expect(check('log-loss', none, some).notes).toEqual([
+      'of 1 of 2 targets nothing can be learned: of y0 all 3 labels are "n" in the training part',
+    ]);
+  });
+
+  it('says which of several targets decides a mean in their units', () => {
+    const spread = (times: number) => Array.from({ length: 9 }, (_, i) => times * Math.sin(i));
+    const notes = (metric: MetricName, times: number) =>
+      checkDefined(regression({ small: spread(1), big: spread(times) }), metric).notes;
+    expect(notes('rmse', 11)).toEqual([
+      'RMSE is a mean over targets in their own units, and big varies more than ten times as much as small, so it decides; --metric r2 counts all alike',
+    ]);
+    expect(notes('mae', 9)).toEqual([]);
+    expect(notes('r2', 11)).toEqual([]);
+  });
+
+  it('names the parts as it is told', () => {
+    const asked = () =>
+      checkDefined(labelled({ train: 'nn', valid: 'nn', test: 'ny' }), 'roc-auc', {
+        names: { valid: 'the folds' },
+      });
+    expect(asked).toThrow('ROC-AUC is not defined on the folds, so nothing');
+  });
+
+  it('says that one class alone teaches nothing to a ranking', () => {
     expect(check('roc-auc', { train: 'nnn', valid: 'ny', test: 'ny' }).notes).toEqual([
       'nothing can be learned: of y0 all 3 labels are "n" in the training part',
     ]);

@@ -5,8 +5,13 @@ import { labelOffsets, takeLabelRows } from './label-rows.js';
 import { className, type LabelSpec } from './labels.js';
 import { type Metric, type MetricName, metrics } from './metrics.js';
 import type { LabelledRecords } from './parts.js';
+import { summarize } from './statistics.js';
 
-const partNames: Record<Part, string> = { train: 'training', valid: 'validation', test: 'test' };
+const PARTS_IN_WORDS: Record<Part, string> = {
+  train: 'the training part',
+  valid: 'the validation part',
+  test: 'the test part',
+};
 
 /** What to hear of a metric before it is used. */
 export interface Definedness {
@@ -19,39 +24,49 @@ export interface Definedness {
 /**
  * Looks where the labels of a part leave a metric undefined. Throws InputError where that is so of validation, by which
  * everything is chosen.
- * @param remedy what to try, for the error
+ * @param options.remedy what to try, for the error
+ * @param options.names what the parts are called, where they are not those of one split
  */
 export function checkDefined(
   labelled: LabelledRecords,
   name: MetricName,
-  remedy = 'give more labels, larger --valid-fraction and --test-fraction, a split column',
+  options: { readonly remedy?: string; readonly names?: Partial<Record<Part, string>> } = {},
 ): Definedness {
-  const { title }: Metric = metrics[name];
+  const { remedy = 'give more labels, larger --valid-fraction and --test-fraction, a split column' } =
+    options;
+  const names = { ...PARTS_IN_WORDS, ...options.names };
+  const reasonOf = (faults: readonly Fault[], part: Part) =>
+    `${faults.map(({ target, what }) => `of ${target} ${what}`).join(', ')} in ${names[part]}`;
+  const { title, distinctLabels }: Metric = metrics[name];
   const { spec } = labelled;
-  const [train, valid, test] = (['train', 'valid', 'test'] as const).map((part) =>
-    faultsOf(labelled, name, part),
-  );
+  const [valid, test] = (['valid', 'test'] as const).map((part) => faultsOf(labelled, distinctLabels, part));
+  // Whatever the metric needs, of one value alone there is nothing to learn.
+  const train = faultsOf(labelled, 2, 'train');
   const all = (faults: readonly Fault[]) => faults.length === spec.targets;
   if (all(valid)) {
-    const also = all(test) ? ', nor on the test part' : '';
+    const also = all(test) ? `, nor on ${names.test}` : '';
     throw new InputError(
-      `${title} is not defined on the validation part${also}, so nothing can be chosen by it: ${reasonOf(valid, 'valid')}; ${remedy}${alternatives(name, spec)}`,
+      `${title} is not defined on ${names.valid}${also}, so nothing can be chosen by it: ${reasonOf(valid, 'valid')}; ${remedy}${alternatives(name, spec)}`,
     );
   }
   const notes: string[] = [];
   const reason = all(test) ? `${title} is not defined: ${reasonOf(test, 'test')}` : undefined;
-  if (reason) notes.push(`the scores of the test part are undefined, as ${reason}`);
+  if (reason) notes.push(`the scores of ${names.test} are undefined, as ${reason}`);
   for (const [part, faults] of [
     ['valid', valid],
     ['test', test],
   ] as const) {
     if (faults.length === 0 || all(faults)) continue;
     notes.push(
-      `${title} of the ${partNames[part]} part is a mean over ${spec.targets - faults.length} of ${spec.targets} targets: ${reasonOf(faults, part)}`,
+      `${title} of ${names[part]} is a mean over ${spec.targets - faults.length} of ${spec.targets} targets: ${reasonOf(faults, part)}`,
     );
   }
-  if (spec.task !== 'regression' && all(train) && spec.targets > 0 && oneClass(labelled))
-    notes.push(`nothing can be learned: ${reasonOf(train, 'train')}`);
+  const unequal = unequalSpreads(labelled, name);
+  if (unequal) notes.push(unequal);
+  if (train.length > 0)
+    notes.push(
+      `${all(train) ? 'nothing' : `of ${train.length} of ${spec.targets} targets nothing`} can be learned: ${reasonOf(train, 'train')}`,
+    );
   return { ...(reason && { test: reason }), notes };
 }
 
@@ -65,10 +80,13 @@ interface Fault {
   readonly what: string;
 }
 
-/** The targets of a part whose labels do not define a metric. */
-function faultsOf({ block, labels, members, spec }: LabelledRecords, name: MetricName, part: Part): Fault[] {
+/** The targets of which a part has fewer than so many distinct labels. */
+function faultsOf(
+  { block, labels, members, spec }: LabelledRecords,
+  distinctLabels: number,
+  part: Part,
+): Fault[] {
   const own = takeLabelRows(labels, labelOffsets(spec, block), members[part], spec.targets);
-  const { distinctLabels }: Metric = metrics[name];
   return spec.columns.flatMap((target, column) => {
     const seen = new Set<number>();
     let count = 0;
@@ -87,13 +105,24 @@ function faultsOf({ block, labels, members, spec }: LabelledRecords, name: Metri
   });
 }
 
-const reasonOf = (faults: readonly Fault[], part: Part): string =>
-  `${faults.map(({ target, what }) => `of ${target} ${what}`).join(', ')} in the ${partNames[part]} part`;
+/** Metrics in the units of their target. */
+const IN_UNITS: readonly MetricName[] = ['rmse', 'mae'];
 
-/** Whether the training part has a single class, whatever the metric needs. */
-function oneClass({ labels, members, block, spec }: LabelledRecords): boolean {
+/** A warning where a mean over targets is decided by those of the larger units. */
+function unequalSpreads(
+  { block, labels, members, spec }: LabelledRecords,
+  name: MetricName,
+): string | undefined {
+  if (spec.targets === 1 || !IN_UNITS.includes(name)) return undefined;
   const own = takeLabelRows(labels, labelOffsets(spec, block), members.train, spec.targets);
-  return new Set(own.filter((label) => !Number.isNaN(label))).size < 2;
+  const spreads = spec.columns.map((target, column) => ({
+    target,
+    sd: summarize(Array.from(own.filter((label, i) => i % spec.targets === column && !Number.isNaN(label))))
+      .sd,
+  }));
+  const [least, most] = [0, -1].map((at) => spreads.toSorted((a, b) => a.sd - b.sd).at(at)!);
+  if (!(most.sd > 10 * least.sd)) return undefined;
+  return `${metrics[name].title} is a mean over targets in their own units, and ${most.target} varies more than ten times as much as ${least.target}, so it decides; --metric r2 counts all alike`;
 }
 
 /** Metrics of the task that one label defines. */

@@ -50,7 +50,7 @@ export function drawsOf(
       };
       const remedy = `validation has as few records as training: leave ${count} out of --shots`;
       const told = Array.from({ length: seeds }, (_, seed) =>
-        within(`${context}, seed ${seed}`, () => checkDefined(records(seed), metric, remedy)),
+        within(`${context}, seed ${seed}`, () => checkDefined(records(seed), metric, { remedy })),
       );
       // The seeds draw alike: the first that has something to tell tells it.
       const few = told.map((own) => own.notes.filter((note) => !defined.notes.includes(note)));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { HELD_OUT, resolveFinetuning } from '../config/defaults.js';
 import { parseConfig } from '../config/parse.js';
 import type { FitOptions, UserConfig } from '../config/schema.js';
+import type { LabelledData } from '../datasets/labelled-data.js';
 import { fitSource } from '../datasets/token-plan.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
@@ -25,7 +26,7 @@ import { assertNewRun, hasConfig, holdsFit, openRun, type Run } from '../runs/fo
 import { begunWork, keptWork } from '../runs/kept-work.js';
 import { describeParts, type Scores } from '../runs/scores.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
-import { checkDefined } from '../scoring/undefined-scores.js';
+import { checkDefined, type Definedness, undefinedByPredictions } from '../scoring/undefined-scores.js';
 import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
 import { version } from '../version.js';
@@ -125,8 +126,7 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     );
   }
   const metric = chooseMetric(spec.task, wishes.metric);
-  const defined = checkDefined(labelled, metric);
-  for (const message of [...file.warnings, ...defined.notes]) warn(message);
+  for (const message of file.warnings) warn(message);
   const engine = await openEngine({
     threads: config.training?.threads,
     device: run && config.training?.device,
@@ -134,6 +134,8 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     report: (message) => onEvent({ type: 'info', message }),
   });
   const parts = await fitDataOf(labelled, { metric, engine, folds: wishes.folds });
+  if (parts.note) warn(parts.note);
+  for (const message of definedIn(parts, labelled).notes) warn(message);
   onEvent({
     type: 'info',
     message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}; ${describeFolds(parts.folds)}`,
@@ -166,6 +168,10 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     onEvent({ type: 'info', message: `${at + 1} of ${attempts.length}: ${attempt.name}, ${spent}` });
   }
   const selection = select(results, parts);
+  if (selection.rows.every(({ valid }) => Number.isNaN(valid)))
+    warn(
+      `${undefinedByPredictions(metric)}, in validation; so nothing was chosen: the first model is kept; choose another --metric`,
+    );
   await saveFit(out, {
     spec,
     metric,
@@ -282,7 +288,10 @@ function splitKeysOf({
   return { split, split_column, validation_column, valid_fraction, test_fraction };
 }
 
-/** Without a run: the tokenizer that suits the file, fitted on its training records, targets left out. */
+/**
+ * Without a run: the tokenizer that suits the file, targets left out. It is fitted on the training records of a split column or of a
+ * random draw; where parts are drawn otherwise some of those are tested, so that it knows their inputs, never their labels.
+ */
 async function fittedReading(
   { data, targets }: FitVerbOptions,
   { fit: wishes = {}, tokenizer }: UserConfig,
@@ -342,6 +351,17 @@ function encoderToTry(
       },
     }),
   };
+}
+
+/** Whether the metric is defined where it chooses: on all that the folds hold, or the validation part. Throws InputError where not. */
+function definedIn({ folds, metric }: FitData, labelled: LabelledData): Definedness {
+  if (folds.length === 1) return checkDefined(labelled, metric);
+  const { train, valid, test } = labelled.members;
+  const both = Int32Array.from([...train, ...valid]);
+  const called = 'the training and validation records';
+  return checkDefined({ ...labelled, members: { train: both, valid: both, test } }, metric, {
+    names: { train: called, valid: called },
+  });
 }
 
 const describeFolds = (folds: readonly Fold[]): string =>
