@@ -158,3 +158,28 @@ describe('several splits', () => {
     );
   });
 });
+
+describe('test records that equal training records', () => {
+  it('are counted where ids part them, and not where rows are asked for one by one', async () => {
+    const file = join(folder, 'repeated.csv');
+    // Twenty molecules, each three times with an id of its own.
+    const lines = Array.from({ length: 60 }, (_, i) => `m${i},${'C'.repeat(1 + (i % 20))},${i % 7}`);
+    await writeFile(file, `id,smiles,solubility\n${lines.join('\n')}\n`);
+    const asked = { ...halves, path: file, tokenizer: sequence };
+    const { counts, notes } = await readLabelled(asked);
+    const told = notes.find((note) => note.includes('equal training or validation records'));
+    const [found, of] = told!.match(/\d+/g)!.map(Number);
+    expect(of).toBe(counts.test);
+    expect(found).toBeGreaterThan(counts.test / 2);
+    const byRows = await readLabelled({ ...asked, split: 'rows' });
+    expect(byRows.notes.join()).not.toContain('equal training');
+  });
+
+  it('are none where equal records have no ids, as those stay together', async () => {
+    const file = join(folder, 'kept.csv');
+    const lines = Array.from({ length: 60 }, (_, i) => `${'C'.repeat(1 + (i % 20))},${i % 7}`);
+    await writeFile(file, `smiles,solubility\n${lines.join('\n')}\n`);
+    const { notes } = await readLabelled({ ...halves, path: file, tokenizer: sequence });
+    expect(notes.join()).not.toContain('equal training');
+  });
+});

@@ -151,6 +151,18 @@ export function fewKeys({ members: { test } }: DrawnSplit, { keys, what }: Drawn
   return `the ${test.length} test records have ${found} different ${what}, since records that share them are kept in one part; --split rows draws rows one by one, so that the test shares them with training`;
 }
 
+/** A smaller share of equal test records tells little of a score. */
+const FEW_EQUAL = 0.01;
+
+/** A warning where test records equal those that are learned from or chosen by, in all that is read of them. */
+export function equalTestRecords({ members }: DrawnSplit, { low, high }: RecordHashes): string | undefined {
+  const hashOf = (record: number) => `${low[record]}:${high[record]}`;
+  const known = new Set([...members.train, ...members.valid].map(hashOf));
+  const equal = members.test.filter((record) => known.has(hashOf(record))).length;
+  if (equal <= FEW_EQUAL * members.test.length) return undefined;
+  return `${equal} of the ${members.test.length} test records equal training or validation records in all that is read of them, so scores tell less of new records; leave repeated records out, or give equal ones one id`;
+}
+
 /** The split in which each record has its part. Throws InputError where a part has none. */
 export function drawnSplit(
   path: string,

@@ -11,7 +11,14 @@ import { describeLabels, encodeLabels } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
 import type { LabelledRecords } from '../scoring/parts.js';
 import type { Tokenizer } from '../tokenizers/index.js';
-import { type DrawnSplit, describeSplit, drawnSplit, fewKeys, splitPartitions } from './drawn-splits.js';
+import {
+  type DrawnSplit,
+  describeSplit,
+  drawnSplit,
+  equalTestRecords,
+  fewKeys,
+  splitPartitions,
+} from './drawn-splits.js';
 import { idColumnOf, type Partition, partitionColumns, partKeys, type SplitRule } from './partition.js';
 import { type RejectedRecords, tokenRejecter } from './rejected-records.js';
 import { chooseSplit, profileForSplit } from './split-columns.js';
@@ -19,6 +26,7 @@ import {
   ClassTexts,
   checkMask,
   checkTargets,
+  classesInTwoCases,
   isMissing,
   type LabelValues,
   labelValues,
@@ -134,6 +142,8 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
       read.inNoPart.summary(),
       read.unknown.summary('read'),
       by.drawn && fewKeys(first, by.drawn),
+      split === 'rows' ? undefined : equalTestRecords(first, read.hashes),
+      classesInTwoCases(spec),
     ].filter((note) => note !== undefined),
   };
 }

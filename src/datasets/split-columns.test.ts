@@ -140,7 +140,7 @@ describe('records in no part', () => {
       columns: ['sequence'],
     });
     const { notes, unassigned } = await readLabelledPath({ path, tokenizer, targets: ['stability'] });
-    expect([unassigned, notes]).toEqual([2, [sentence]]);
+    expect([unassigned, notes[0]]).toEqual([2, sentence]);
   });
 
   it('inspect tells what is to be asked beside the rest', async () => {

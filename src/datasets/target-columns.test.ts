@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DataSource, RecordBatch } from '../records/record-batch.js';
 import { describeLabels } from '../scoring/labels.js';
-import { ClassTexts } from './target-columns.js';
+import { ClassTexts, classesInTwoCases, labelValues } from './target-columns.js';
 
 const source = {
   columns: [
@@ -14,6 +14,21 @@ const batch = (values: number[], texts: (string | null)[]): RecordBatch => ({
   rows: Int32Array.from(values.keys()),
   columns: { toxic: { type: 'number', values: Float64Array.from(values) } },
   texts: { toxic: texts },
+});
+
+describe('classes in text', () => {
+  it('are named without the blanks around them, and blanks alone are missing', () => {
+    const values = labelValues(source, 'colour', { type: 'text', values: ['red', ' red ', ' ', null] });
+    expect(values).toEqual(['red', 'red', null, null]);
+  });
+
+  it('are told where they differ in case alone', () => {
+    const specOf = (values: string[]) => describeLabels([{ name: 'y', values }]);
+    expect(classesInTwoCases(specOf(['no', 'yes', 'No', 'yes', 'no', 'No']))).toBe(
+      'target column y: the classes "No" and "no" differ in case alone; if they are one, write them alike',
+    );
+    expect(classesInTwoCases(specOf(['no', 'yes', 'no']))).toBeUndefined();
+  });
 });
 
 describe('ClassTexts', () => {

@@ -23,7 +23,7 @@ export function checkMask(source: DataSource, task: Task | undefined, mask: stri
   throw new InputError(`${source.path}: no mask column "${mask}"; it has ${names}`);
 }
 
-/** Throws InputError for a target column that is not there, or that the encoder reads. */
+/** Throws InputError for a target column that is not there, is named twice, or that the encoder reads. */
 export function checkTargets(source: DataSource, tokenizer: Tokenizer, targets: readonly string[]): void {
   const names = source.columns.map(({ name }) => name);
   const unknown = targets.filter((name) => !names.includes(name));
@@ -32,6 +32,11 @@ export function checkTargets(source: DataSource, tokenizer: Tokenizer, targets: 
       `${source.path}: no target column ${unknown.map((name) => `"${name}"`).join(', ')}; it has ${listed(names)}; choose among them with --target`,
     );
   }
+  const twice = targets.find((target, i) => targets.indexOf(target) < i);
+  if (twice !== undefined)
+    throw new InputError(
+      `${source.path}: target column "${twice}" is named twice; name each once with --target`,
+    );
   const seen = targets.find((target) => tokenizer.columns.includes(target));
   if (seen !== undefined) {
     throw new InputError(
@@ -53,7 +58,22 @@ export function labelValues(
         : 'series; expected numbers or text, and of labels of tokens their words joined by spaces, as in "2 2 0 1"';
     throw new InputError(`${path}: target column "${name}" holds ${holds}`);
   }
-  return column.values;
+  // Blanks around a class are no part of its name.
+  return column.type === 'number' ? column.values : column.values.map((cell) => cell?.trim() || null);
+}
+
+/** A warning for classes of a target whose names differ in case alone. */
+export function classesInTwoCases({ columns, classes }: LabelSpec): string | undefined {
+  for (const [target, names] of classes.entries()) {
+    const known = new Map<string, string>();
+    for (const name of names) {
+      const before = known.get(name.toLowerCase());
+      if (before !== undefined)
+        return `target column ${columns[target]}: the classes "${before}" and "${name}" differ in case alone; if they are one, write them alike`;
+      known.set(name.toLowerCase(), name);
+    }
+  }
+  return undefined;
 }
 
 /** A target column as the scoring wants it. */

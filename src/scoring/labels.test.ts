@@ -32,6 +32,7 @@ describe('describeLabels', () => {
   it('sees classes in text, in code-unit order, and in gapless numbers, in numeric order', () => {
     const scop = describeLabels([text('scop_class', repeat(['c', 'a', null, 'b'], 3))]);
     expect(scop).toMatchObject({ task: 'multiclass', targets: 1, outputs: 3, classes: [['a', 'b', 'c']] });
+    expect(scop.reason).toBe('scop_class: 3 classes (a, b, c), so multiclass');
     const digits = Array.from({ length: 12 }, (_, i) => 11 - i);
     const spec = describeLabels([numbers('digit', repeat(digits, 5))]);
     expect(spec.task).toBe('multiclass');
@@ -49,6 +50,7 @@ describe('describeLabels', () => {
     expect(task(repeat([2, 3, 4], 5))).toBe('regression');
     expect(task(repeat([-1, 0, 1], 5))).toBe('regression');
     expect(task(repeat([0, 1, 3], 5))).toBe('regression');
+    expect(describeLabels([numbers('grade', repeat([0, 1, 3], 5))]).reason).toContain('--task multiclass');
     expect(task(repeat([0, 0.5, 1], 5))).toBe('regression');
     // A constant is no class to tell from others.
     expect(() => task(repeat([1], 9))).toThrow('every label is 1');

@@ -105,6 +105,12 @@ function isTwoValued({ distinct }: ColumnSummary): boolean {
 
 const twoClasses = ({ distinct }: ColumnSummary) => (distinct.length === 2 ? distinct : ['0', '1']);
 
+/** Different whole numbers, of which there are few for their records, such as −1, 0 and 1. */
+const fewWholeNumbers = ({ distinct, labels }: ColumnSummary) =>
+  distinct.length <= 10 &&
+  labels >= 5 * distinct.length &&
+  distinct.every((text) => Number.isInteger(Number(text)));
+
 const quoted = (columns: readonly ColumnSummary[]) => columns.map(({ name }) => name).join(', ');
 
 interface TaskRules {
@@ -118,11 +124,13 @@ const taskRules: Record<Task, TaskRules> = {
   regression: {
     misfit(columns) {
       const text = columns.find(({ numeric }) => !numeric);
-      if (text) return `target column ${text.name}: expected numbers, got text such as "${text.distinct[0]}"`;
+      if (text)
+        return `target column ${text.name}: expected numbers, got text such as "${text.distinct[0]}"${columns.length > 1 ? '; several targets are numbers, or have two values each: predict classes with a command for each column' : ''}`;
       return singleValued(columns);
     },
     classes: () => [],
-    explain: (columns) => `${quoted(columns)}: numbers, so regression`,
+    explain: (columns) =>
+      `${quoted(columns)}: numbers, so regression${columns.length === 1 && fewWholeNumbers(columns[0]) ? ' (multiclass if they are names: --task multiclass)' : ''}`,
   },
   binary: {
     misfit(columns) {
@@ -145,7 +153,9 @@ const taskRules: Record<Task, TaskRules> = {
     },
     classes: (columns) => columns.map(({ distinct }) => distinct),
     explain: ([{ name, distinct, numeric }]) =>
-      `${name}: ${distinct.length} classes${numeric ? ', numbered without a gap' : ''}, so multiclass${numeric ? ' (regression if they are amounts: --task regression)' : ''}`,
+      numeric
+        ? `${name}: ${distinct.length} classes, numbered without a gap, so multiclass (regression if they are amounts: --task regression)`
+        : `${name}: ${distinct.length} classes (${listed(distinct)}), so multiclass`,
   },
   multilabel: {
     misfit(columns) {
