@@ -1,5 +1,5 @@
-/** Scores against the number of labels: a figure, the means, and differences paired by seed. */
-import type { MethodScores } from '../runs/scores.js';
+/** Scores against the number of labels: a figure, the means, and paired differences. */
+import { type MethodScores, pairedScores } from '../runs/scores.js';
 import { summarize } from '../scoring/statistics.js';
 import { INK, PALETTE, renderChart } from './charts.js';
 import { svgMarkup } from './html.js';
@@ -84,13 +84,14 @@ export async function labelCurveBlocks(curves: readonly LabelCurve[], task: Curv
     ]),
   };
   const rows = others.flatMap((curve) => differences(curve, reference, shots) ?? []);
+  const pair = reference.points.some(({ perSplit }) => perSplit) ? 'split' : 'seed';
   if (rows.length === 0) return [figure, means];
   return [
     figure,
     means,
     {
       kind: 'table',
-      caption: `Differences of ${task.name}, paired by seed, with half of their 95 % intervals. The last column is of the mean over all numbers of labels, of which each seed has one.`,
+      caption: `Differences of ${task.name}, paired by ${pair}, with half of their 95 % intervals. The last column is of the mean over all numbers of labels, of which each ${pair} has one.`,
       columns: [...columns('difference'), { title: 'all', numeric: true }],
       rows,
     },
@@ -99,7 +100,7 @@ export async function labelCurveBlocks(curves: readonly LabelCurve[], task: Curv
 
 const shotsOf = ({ shots = Number.NaN }: MethodScores): number => shots;
 
-/** The row of one curve less another, where they share numbers of labels with the same seeds, at least two. */
+/** The row of one curve less another, where they share numbers of labels with the same splits or seeds, at least two. */
 function differences(
   curve: LabelCurve,
   reference: LabelCurve,
@@ -107,9 +108,7 @@ function differences(
 ): [string[]] | undefined {
   const paired = shots.map((count) => {
     const [own, other] = [curve, reference].map(({ points }) => points.find((p) => shotsOf(p) === count));
-    const seeds = own?.perSeed.length ?? 0;
-    if (!own || !other || seeds < 2 || other.perSeed.length !== seeds) return undefined;
-    return own.perSeed.map((value, seed) => value - other.perSeed[seed]);
+    return own && other && pairedScores(own, other);
   });
   const known = paired.filter((values) => values !== undefined);
   if (known.length === 0) return undefined;

@@ -82,6 +82,33 @@ describe('the page of several runs', () => {
       run('b', { scores: scoresOf([0.8, 0.9, 0.85], 41) }),
     ]);
     expect(apart).not.toContain('Differences of');
+    const files = [first, second].map((scores, i) => run(`${i}`, { scores: { ...scores, hash: `${i}` } }));
+    expect(await textOf(files)).not.toContain('Differences of');
+  });
+
+  it('pairs scores of several splits by split, and tells how many test records a run learned from', async () => {
+    // Of each split the means of two seeds.
+    const scores = [
+      [0.5, 0.6, 0.7],
+      [0.6, 0.5, 0.9],
+    ].map((perSplit, run): Scores => {
+      const known = scoresOf(perSplit.flatMap((mean) => [mean - 0.01, mean + 0.01]));
+      const testLearned = { records: 3 * run, of: 40, exact: true };
+      return {
+        ...known,
+        split: { ...known.split, splits: 3, testLearned },
+        methods: known.methods.map((method) => ({ ...method, perSplit })),
+      };
+    });
+    const page = await comparisonPage(scores.map((own, i) => run(`${i}`, { scores: own })));
+    const [table, differences] = page.sections.find(({ title }) => title === 'Scores')!.blocks;
+    if (table.kind !== 'table' || differences.kind !== 'table') throw new Error('expected two tables');
+    expect(table.rows.map((row) => row.at(-1))).toEqual(['0', '3']);
+    expect(differences.caption).toContain('paired by split');
+    const { mean, low, high } = summarize([0.1, -0.1, 0.2]);
+    expect(differences.rows).toEqual([
+      ['B − A', ...[mean, low, high].map((value) => String(Number(value.toPrecision(3))))],
+    ]);
   });
 
   it('draws scores of several numbers of labels as curves, and pairs them at each and over all', async () => {

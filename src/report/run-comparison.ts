@@ -2,8 +2,8 @@
 import type { Config } from '../config/schema.js';
 import type { Monitors } from '../learning/monitors.js';
 import type { Metrics } from '../runs/metrics-log.js';
-import type { MethodScores, Scores } from '../runs/scores.js';
-import { metrics as scoreMetrics } from '../scoring/metrics.js';
+import { type MethodScores, pairedScores, type Scores } from '../runs/scores.js';
+import { differenceBounds, metrics as scoreMetrics } from '../scoring/metrics.js';
 import { summarize } from '../scoring/statistics.js';
 import { INK, learningCurvesSpec, PALETTE, renderChart } from './charts.js';
 import { svgMarkup } from './html.js';
@@ -215,8 +215,10 @@ interface ScoredMethod {
 }
 
 /** What must be the same of two evaluations that are compared. */
-const taskOf = ({ scores, method }: ScoredMethod): string =>
-  JSON.stringify([scores.task, scores.targets, method.metric, method.shots === undefined, scores.split]);
+function taskOf({ scores: { task, targets, hash, split }, method }: ScoredMethod): string {
+  const { testLearned: _, ...parts } = split;
+  return JSON.stringify([task, targets, hash, parts, method.metric, method.shots === undefined]);
+}
 
 async function scoreBlocks(runs: readonly ComparedRun[]): Promise<Block[]> {
   const rows = runs.flatMap((run) =>
@@ -227,14 +229,17 @@ async function scoreBlocks(runs: readonly ComparedRun[]): Promise<Block[]> {
     const [{ scores, method }] = own;
     const better = scoreMetrics[method.metric as keyof typeof scoreMetrics]?.higherIsBetter;
     const name = `${method.metric} of ${scores.targets.join(', ')}`;
-    const judged = `on ${scores.split.test} test records${better === undefined ? '' : `; ${better ? 'higher' : 'lower'} is better`}. Mean over seeds and half of its 95 % interval.`;
+    const file = scores.data === undefined ? '' : ` of ${scores.data}`;
+    const judged = `on ${scores.split.test} test records${file}${better === undefined ? '' : `; ${better ? 'higher' : 'lower'} is better`}. Mean over seeds and half of its 95 % interval.`;
     if (method.shots !== undefined) {
       const classes = scores.task === 'binary' || scores.task === 'multiclass';
       return labelCurveBlocks(labelCurves(runs, own), { name, judged, classes });
     }
+    const learnedFrom = ({ scores: { split } }: ScoredMethod) => split.testLearned?.records ?? 0;
+    const someLearned = own.some((row) => learnedFrom(row) > 0);
     const table: Block = {
       kind: 'table',
-      caption: `${name} ${judged}`,
+      caption: `${name} ${judged}${someLearned ? ' Learned from: test records that the run was pretrained on, without their labels.' : ''}`,
       columns: [
         { title: 'run' },
         { title: 'method' },
@@ -242,15 +247,20 @@ async function scoreBlocks(runs: readonly ComparedRun[]): Promise<Block[]> {
         { title: 'test', numeric: true },
         { title: 'seeds', numeric: true },
         { title: 'seconds', numeric: true },
+        ...(someLearned ? [{ title: 'learned from', numeric: true }] : []),
       ],
-      rows: own.map(({ run, method: { validPerSeed, ...scored } }) => [
-        letterOf(runs, run),
-        scored.method,
-        validPerSeed ? shown(summarize(validPerSeed).mean) : '–',
-        scored.perSeed.length > 1 ? meanAndInterval(scored) : shown(scored.mean),
-        String(scored.perSeed.length),
-        scored.seconds.toFixed(1),
-      ]),
+      rows: own.map((row) => {
+        const { validPerSeed, ...scored } = row.method;
+        return [
+          letterOf(runs, row.run),
+          scored.method,
+          validPerSeed ? shown(summarize(validPerSeed).mean) : '–',
+          scored.perSeed.length > 1 ? meanAndInterval(scored) : shown(scored.mean),
+          String(scored.perSeed.length),
+          scored.seconds.toFixed(1),
+          ...(someLearned ? [grouped(learnedFrom(row))] : []),
+        ];
+      }),
     };
     const differences = pairedDifferences(runs, own);
     return differences.length === 0
@@ -259,7 +269,7 @@ async function scoreBlocks(runs: readonly ComparedRun[]): Promise<Block[]> {
           table,
           {
             kind: 'table',
-            caption: `Differences of ${name}, paired by seed, with their 95 % intervals.`,
+            caption: `Differences of ${name}, paired by ${scores.split.splits ? 'split' : 'seed'}, with their 95 % intervals.`,
             columns: [
               { title: 'difference' },
               { title: 'mean', numeric: true },
@@ -285,16 +295,14 @@ function labelCurves(runs: readonly ComparedRun[], rows: readonly ScoredMethod[]
   return [...curves.values()];
 }
 
-/** The first method of the other runs less that of the first run, where both have the same seeds, at least two. */
+/** The first method of the other runs less that of the first run, where both have the same splits or seeds, at least two. */
 function pairedDifferences(runs: readonly ComparedRun[], rows: readonly ScoredMethod[]): string[][] {
   const first = [...new Set(rows.map(({ run }) => run))].map((run) => rows.find((row) => row.run === run)!);
   const [reference, ...others] = first;
   return others.flatMap(({ run, method }) => {
-    const { perSeed } = method;
-    const seeds = reference.method.perSeed;
-    if (perSeed.length !== seeds.length || seeds.length < 2) return [];
-    const { mean, low, high } = summarize(perSeed.map((value, seed) => value - seeds[seed]));
-    if (!Number.isFinite(mean)) return [];
+    const paired = pairedScores(method, reference.method);
+    if (paired === undefined || paired.some(Number.isNaN)) return [];
+    const { mean, low, high } = summarize(paired, differenceBounds(method.metric));
     return [
       [
         `${letterOf(runs, run)} − ${letterOf(runs, reference.run)}`,

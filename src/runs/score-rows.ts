@@ -5,7 +5,13 @@ import { boundsOf, differenceBounds, type MetricName, metrics } from '../scoring
 import { summarize } from '../scoring/statistics.js';
 import { type Definedness, undefinedByPredictions } from '../scoring/undefined-scores.js';
 import type { LearnedCount } from './learned-records.js';
-import { describeParts, type MethodScores, type ScoreDifference, type Scores } from './scores.js';
+import {
+  describeParts,
+  type MethodScores,
+  pairedScores,
+  type ScoreDifference,
+  type Scores,
+} from './scores.js';
 
 /** What a row is of. */
 export interface RowOf {
@@ -50,9 +56,7 @@ export class ScoreRows {
   summarized(reason: (metric: string) => string): MethodScores[] {
     return [...this.rows.values()].map(({ scores: asAdded, ...row }) => {
       const scores = asAdded.toSorted((a, b) => a.split - b.split);
-      const perSeed = scores.map(({ value }) => value);
-      const perSplit = bySplit(scores).map(meanOf);
-      const several = perSplit.length > 1;
+      const { perSeed, perSplit } = bySeedAndSplit(scores);
       const valid = scores.flatMap((score) => score.valid ?? []);
       const perTarget = scores.flatMap((score) => (score.perTarget ? [score.perTarget] : []));
       return {
@@ -60,8 +64,8 @@ export class ScoreRows {
         perSeed,
         ...(valid.length > 0 && { validPerSeed: valid }),
         ...(perTarget.length > 0 && { perTarget }),
-        ...(several && { perSplit }),
-        ...summarize(several ? perSplit : perSeed, boundsOf(row.metric)),
+        ...(perSplit && { perSplit }),
+        ...summarize(perSplit ?? perSeed, boundsOf(row.metric)),
         ...(perSeed.some(Number.isNaN) && { reason: reason(row.metric) }),
         seconds: scores.reduce((sum, { seconds }) => sum + seconds, 0),
       };
@@ -77,15 +81,9 @@ export class ScoreRows {
       const [name, ...rest] = row.method.split(', ');
       const partner = this.rows.get(keyOf({ ...row, method: [UNTRAINED, ...rest].join(', ') }));
       if (name === UNTRAINED || partner === undefined) return [];
-      const [own, others] = [bySplit(scores), bySplit(partner.scores)];
-      const paired =
-        own.length > 1
-          ? own.map((values, split) => meanOf(values) - meanOf(others[split]))
-          : own[0].length === others[0].length
-            ? own[0].map((value, seed) => value - others[0][seed])
-            : [];
+      const paired = pairedScores(bySeedAndSplit(scores), bySeedAndSplit(partner.scores));
       // The rows say why a score is undefined.
-      if (paired.length < 2 || paired.some(Number.isNaN)) return [];
+      if (paired === undefined || paired.some(Number.isNaN)) return [];
       return [{ ...row, minus: partner.method, ...summarize(paired, differenceBounds(row.metric)) }];
     });
   }
@@ -130,11 +128,12 @@ export function scoresOf(
 
 const keyOf = ({ method, metric, shots }: RowOf) => JSON.stringify([method, metric, shots]);
 
-/** The values of each split, of which those of one split follow each other. */
-function bySplit(scores: readonly SeedScore[]): number[][] {
-  const splits = new Map<number, number[]>();
-  for (const { split, value } of scores) splits.set(split, [...(splits.get(split) ?? []), value]);
-  return [...splits.values()];
+/** The values, those of one split after those of the other; of several splits the mean of each, too. */
+function bySeedAndSplit(scores: readonly SeedScore[]): Pick<MethodScores, 'perSeed' | 'perSplit'> {
+  const bySplit = new Map<number, number[]>();
+  for (const { split, value } of scores) bySplit.set(split, [...(bySplit.get(split) ?? []), value]);
+  const splits = [...bySplit.values()];
+  return { perSeed: splits.flat(), ...(splits.length > 1 && { perSplit: splits.map(meanOf) }) };
 }
 
 const meanOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

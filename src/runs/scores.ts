@@ -34,6 +34,19 @@ export interface ScoreDifference extends Interval {
   readonly shots?: number;
 }
 
+/**
+ * What one method has more than another, by split where there are several, else by seed; undefined where they are not of as many, or of
+ * one alone, which would tell of no scatter.
+ */
+export function pairedScores(
+  own: Pick<MethodScores, 'perSeed' | 'perSplit'>,
+  other: Pick<MethodScores, 'perSeed' | 'perSplit'>,
+): number[] | undefined {
+  const [values, others] = [own, other].map(({ perSplit, perSeed }) => perSplit ?? perSeed);
+  if (values.length < 2 || values.length !== others.length) return undefined;
+  return values.map((value, at) => value - others[at]);
+}
+
 /** The test scores of all methods, beside each other. */
 export interface Scores {
   /** Name of the labelled data, without its path; earlier versions do not tell. */
