@@ -19,12 +19,12 @@ export function addConfigOptions(command: Command, wanted: readonly string[]): v
 export const readingKeys = (): string[] =>
   Object.keys(configSchemas().reading.shape).map((name) => `data.${name}`);
 
-/** The keys of a probe that is made once, on one split of all labels. */
+/** The keys of a probe that is made once, on one split of all labels, and has no chance in it. */
 export const probeKeys = (): string[] =>
   [...configKeys().values()]
     .filter(
       ({ section, name }) =>
-        section === 'probe' && !['kind', 'splits', 'shots', 'domain', 'features'].includes(name),
+        section === 'probe' && !['kind', 'splits', 'seeds', 'shots', 'domain', 'features'].includes(name),
     )
     .map(({ key }) => key);
 
@@ -88,12 +88,10 @@ function flagsOf({ section, name, type, items, choices, description, example }: 
   const option = (flags: string, text: string) => new Option(flags, text).helpGroup(heading);
   if (type === 'boolean') return [option(`--${flag}`, description), option(`--no-${flag}`, 'the opposite')];
   const value = choices.length > 0 ? choices.join(', ') : `e.g. ${String(example)}`;
-  return [
-    option(
-      `--${flag} <${type === 'array' ? lists[items ?? 'string'] : placeholders[type]}>`,
-      `${description} (${value})`,
-    ),
-  ];
+  const told = `${description} (${value})`;
+  // Given again, a list goes on.
+  if (type === 'array') return [option(`--${flag} <${lists[items ?? 'string']}>`, told).argParser(append)];
+  return [option(`--${flag} <${placeholders[type]}>`, told)];
 }
 
 const lists = { integer: 'n,n,…', string: 'names' } as const;

@@ -522,6 +522,10 @@ describe('commands', () => {
       },
     ],
     [
+      ['probe', 'r', 'a.csv', '--target', 'y,z', '--target', 'w'],
+      { run: 'r', data: 'a.csv', targets: ['y', 'z', 'w'], config: { target: ['y', 'z', 'w'] } },
+    ],
+    [
       ['rank', 'r', 's', 'a.csv', '--target', 'y', '--task', 'binary'],
       { runs: ['r', 's'], data: 'a.csv', targets: ['y'], config: { target: ['y'], task: 'binary' } },
     ],

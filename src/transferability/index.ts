@@ -1,7 +1,7 @@
 import { linearProbe } from '../probes/linear-probe.js';
 import { nearestNeighborsProbe } from '../probes/nearest-neighbors.js';
 import { chooseCandidate, type Probe } from '../probes/protocol.js';
-import { chooseMetric, metrics } from '../scoring/metrics.js';
+import { metrics } from '../scoring/metrics.js';
 import { fisherDiscriminant } from './fisher-discriminant.js';
 import { intraClassEntropy } from './intra-class-entropy.js';
 import { logEvidence } from './log-evidence.js';
@@ -12,9 +12,8 @@ import { lidar, rankMe } from './view-rank.js';
 /** What a probe that is fitted to the training records scores on validation; an error counts as less. */
 const validated = (description: string, probe: Probe): TransferabilityScore => ({
   description,
-  async score({ train, valid, dimension, spec, engine }) {
+  async score({ train, valid, dimension, spec, metric, engine }) {
     const rows = { count: train.features.length / dimension, dimension, ...train, valid };
-    const metric = chooseMetric(spec.task);
     const { score } = await chooseCandidate(probe(rows, spec, engine), valid, spec, metric);
     return metrics[metric].higherIsBetter ? score : -score;
   },

@@ -31,6 +31,7 @@ const frozen = (own: Partial<FrozenFeatures> = {}, labels: Float64Array = classN
   valid: { features, labels },
   dimension: D,
   spec: multiclass,
+  metric: 'accuracy',
   views: async () => [features],
   ...own,
 });

@@ -1,7 +1,7 @@
 /** Scores of frozen features that say how well an encoder would do on a task, without training it. */
 import type { Engine } from '../engine/engine.js';
 import type { LabelSpec } from '../scoring/labels.js';
-import type { Task } from '../scoring/metrics.js';
+import type { MetricName, Task } from '../scoring/metrics.js';
 
 /** Labelled records of one part as an encoder embeds them. */
 export interface LabelledFeatures {
@@ -18,6 +18,8 @@ export interface FrozenFeatures {
   readonly valid: LabelledFeatures;
   readonly dimension: number;
   readonly spec: LabelSpec;
+  /** Of the predictors. */
+  readonly metric: MetricName;
   /** float32[n, dimension] of training records, one for each view that hides other tokens of the same records. */
   readonly views: () => Promise<readonly Float32Array[]>;
   readonly engine?: Engine;

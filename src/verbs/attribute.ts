@@ -32,7 +32,7 @@ export interface AttributeOptions {
   readonly records?: number;
   /** The file to write: .csv or .parquet. */
   readonly out: string;
-  readonly config?: Omit<ProbeOptions, 'kind' | 'shots' | 'splits' | 'domain' | 'features'>;
+  readonly config?: Omit<ProbeOptions, 'kind' | 'shots' | 'splits' | 'seeds' | 'domain' | 'features'>;
 }
 
 /** What `attribute` found. */

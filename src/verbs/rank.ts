@@ -10,7 +10,7 @@ import { takeRecords } from '../records/batch.js';
 import type { Part } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { openRun, type Run } from '../runs/folder.js';
-import type { Task } from '../scoring/metrics.js';
+import { chooseMetric, type Task } from '../scoring/metrics.js';
 import { permutation, random } from '../tensor/random.js';
 import { type TransferabilityName, transferabilityScores } from '../transferability/index.js';
 import type {
@@ -28,7 +28,7 @@ export interface RankOptions {
   readonly data: string;
   /** The columns to predict. */
   readonly targets: readonly string[];
-  readonly config?: Omit<ProbeOptions, 'kind' | 'shots' | 'splits' | 'domain' | 'features'>;
+  readonly config?: Omit<ProbeOptions, 'kind' | 'shots' | 'splits' | 'seeds' | 'domain' | 'features'>;
 }
 
 /** A run, and what each score makes of its features; null where a score has no meaning. */
@@ -79,6 +79,7 @@ export async function rank(
     if (task === undefined)
       onEvent({ type: 'info', message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}` });
     task = spec.task;
+    const metric = chooseMetric(spec.task, config.metric);
     const drawn = (part: 'train' | 'valid'): Int32Array => drawnRecords(members[part], RECORDS[part], part);
     const parts = { train: drawn('train'), valid: drawn('valid') };
     count = parts.train.length + parts.valid.length;
@@ -99,6 +100,7 @@ export async function rank(
         valid: await labelledFeatures(parts.valid),
         dimension: embedder.width,
         spec,
+        metric,
         views: () => embedViews(engine, run.model, { parameters, block: viewed, count: VIEWS }, signal),
         engine,
       };
