@@ -19,7 +19,7 @@ export function describeRun(
   { encoder, objective, training }: Config,
   spec: TokenSpec,
   parameters: number,
-  records: number,
+  { records, counted }: { readonly records: number; readonly counted: boolean },
   buckets: readonly number[],
   checkpoint: Checkpoint | undefined,
 ): string {
@@ -27,7 +27,7 @@ export function describeRun(
   const start = training.from === undefined ? 'from the start' : `from the parameters of ${training.from}`;
   const from = checkpoint ? `going on from step ${checkpoint.step}` : start;
   return (
-    `${objective.kind} on ${records} records, tokens ${tokens}; ${encoder.kind}` +
+    `${objective.kind} on ${counted ? '' : 'at least '}${records} records, tokens ${tokens}; ${encoder.kind}` +
     `${encoder.kind === 'perceiver' ? ` ${encoder.latents} latents ×` : ''} width ${encoder.width}, ${encoder.layers} layers, ${(parameters / 1e6).toFixed(2)} M parameters; ` +
     `${describeOptions(objective)}, batch ${training.batch_size}, learning rate ${training.learning_rate}, ${training.steps} steps, seed ${training.seed}, ${training.threads} threads${training.device ? ` and ${training.device}` : ''}; ${from}`
   );

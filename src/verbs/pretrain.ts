@@ -65,7 +65,7 @@ export interface PretrainSummary {
   readonly steps: number;
   readonly epoch: number;
   readonly parameters: number;
-  /** Records learned from, and records that could not be read. */
+  /** Records to learn from, at least: of a file that is read block by block those before the first step. And records that could not be read. */
   readonly rows: number;
   readonly rejected: number;
   readonly loss: number;
@@ -153,7 +153,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
     }
     emit({
       type: 'info',
-      message: describeRun(written, spec, trainer.layout.length, records, buckets, checkpoint),
+      message: describeRun(written, spec, trainer.layout.length, read, buckets, checkpoint),
     });
     const before = checkpoint?.metadata.ranks ?? ranks.size;
     if (before !== ranks.size) {

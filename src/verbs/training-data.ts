@@ -138,13 +138,14 @@ function releaseBlocks(blocks: readonly TokenBlock[]): void {
 
 /**
  * The first training records and the validation records; all of both, where they are at most `most` values. Of a file that
- * is learned from block by block no more training records stay in memory than tell what the others are like.
+ * is learned from block by block no more training records stay in memory than tell what the others are like, and no more are
+ * counted than that takes, unless their number is asked for.
  */
 async function firstBlock(streamOptions: TokenStreamOptions, { rule, counts }: RunPlan, most: number) {
   const { path } = streamOptions.source;
   const heldOut: TokenBlock[] = [];
   let blocks: TokenBlock[] = [];
-  let [records, values, inMemory] = [0, 0, true];
+  let [records, values, inMemory, counted] = [0, 0, true, true];
   for await (const block of trainingBlocks(streamOptions, heldOut)) {
     records += block.count;
     values += block.offsets[block.count];
@@ -155,7 +156,9 @@ async function firstBlock(streamOptions: TokenStreamOptions, { rule, counts }: R
     releaseBlocks(blocks);
     blocks = [sample];
     // Only a duration in epochs asks for the number of all records.
-    if (!counts) break;
+    if (counts) continue;
+    counted = false;
+    break;
   }
   if (records === 0) throw new InputError(`${path}: no training record is left to learn from`);
   if (heldOut.length === 0) {
@@ -163,7 +166,8 @@ async function firstBlock(streamOptions: TokenStreamOptions, { rule, counts }: R
       `${path}: no record was held out for validation; give more records or a larger --valid-fraction (now ${rule.heldOut.valid})`,
     );
   }
-  return { block: concatenateBlocks(blocks), validation: concatenateBlocks(heldOut), records, inMemory };
+  const block = concatenateBlocks(blocks);
+  return { block, validation: concatenateBlocks(heldOut), records, counted, inMemory };
 }
 
 /**
