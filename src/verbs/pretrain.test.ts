@@ -92,6 +92,7 @@ describe('a run that is learned from block by block', () => {
     await writeFile(path, words.join('\n'));
     const out = join(folder, 'blocks');
     const copies: { epoch: number; copy: string }[] = [];
+    const told: string[] = [];
     const common = { data: path, blockValues: 12000 };
     const { epoch, rows } = await pretrain(
       {
@@ -105,6 +106,7 @@ describe('a run that is learned from block by block', () => {
       },
       {
         onEvent(event) {
+          if (event.type === 'info') told.push(event.message);
           // What a killed process would leave.
           if (event.type !== 'step' || ![20, 90, 119].includes(event.step)) return;
           const copy = join(folder, `killed after step ${event.step}`);
@@ -116,6 +118,7 @@ describe('a run that is learned from block by block', () => {
     );
     expect([...copies.map((copied) => copied.epoch), epoch]).toEqual([0, 1, 2, 2]);
     const learned = await readLearnedRecords(out);
+    expect(told.join()).toContain(`on at least ${rows} records`);
     // More than the first two blocks, which are read before the first step.
     expect(learned!.hashes.size).toBeGreaterThan(rows);
     for (const { copy } of copies) {
