@@ -7,7 +7,11 @@ import { duration, number } from './numbers.js';
 export interface JudgedFit extends Pick<Selection, 'differences' | 'chosen' | 'simple'> {
   readonly metric: string;
   readonly representationSeconds: number;
+  readonly split: { readonly test: number };
 }
+
+/** An interval of resamples of fewer test records is too narrow to call anything better. */
+const FEW_TEST_RECORDS = 20;
 
 const signed = (value: number): string => `${value < 0 ? '−' : '+'}${number(Math.abs(value))}`;
 
@@ -18,14 +22,20 @@ export function fitVerdict({
   simple,
   metric,
   representationSeconds,
+  split: { test },
 }: JudgedFit): string[] {
   const { title } = metrics[metric as MetricName];
   const found = (of: string, against: string) =>
     differences.find((difference) => difference.of === of && difference.against === against);
   const shown = ({ value, low, high }: Difference) =>
     `${signed(value)} ${title} (95 % interval ${signed(low)} to ${signed(high)}; above 0 is better)`;
-  const chance = ({ low, high }: Difference) =>
-    low > 0 ? 'better' : high < 0 ? 'worse' : 'level within chance';
+  const isFew = test < FEW_TEST_RECORDS;
+  const isBetter = ({ low }: Difference) => low > 0 && !isFew;
+  const isWorse = ({ high }: Difference) => high < 0 && !isFew;
+  const chance = (difference: Difference) => {
+    if (isFew) return `${test} test records are too few to tell`;
+    return isBetter(difference) ? 'better' : isWorse(difference) ? 'worse' : 'level within chance';
+  };
   const overSimple = found(chosen, simple);
   const learned = found(FULL_ENSEMBLE, SIMPLE_ENSEMBLE);
   return [
@@ -36,9 +46,9 @@ export function fitVerdict({
       ? []
       : [
           `The representation ${
-            learned.low > 0
+            isBetter(learned)
               ? `added ${signed(learned.value)} ${title}`
-              : learned.high < 0
+              : isWorse(learned)
                 ? `cost ${number(-learned.value)} ${title}`
                 : 'added nothing that these test records show'
           }: all models against the simple ones, ${shown(learned)}. It took ${duration(representationSeconds)}.`,
