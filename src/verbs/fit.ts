@@ -13,6 +13,7 @@ import { InputError } from '../errors.js';
 import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { TrainingSettings } from '../finetuning/labelled-training.js';
+import type { Attempt } from '../fit/attempts.js';
 import { type FitData, fitDataOf } from '../fit/fit-data.js';
 import type { Fold } from '../fit/folds.js';
 import { describeLeftOut, type EncoderToTry, encoderModels, simpleModels } from '../fit/models.js';
@@ -23,7 +24,7 @@ import type { Hooks } from '../learning/progress-event.js';
 import { stepReporter } from '../learning/step-reporter.js';
 import { schemaOf } from '../records/cells/schema.js';
 import { assertNewRun, hasConfig, holdsFit, openRun, type Run } from '../runs/folder.js';
-import { begunWork, keptWork } from '../runs/kept-work.js';
+import { begunWork, type KeptWork, keptWork } from '../runs/kept-work.js';
 import { describeParts, type Scores } from '../runs/scores.js';
 import { chooseMetric, metrics } from '../scoring/metrics.js';
 import { checkDefined, type Definedness, undefinedByPredictions } from '../scoring/undefined-scores.js';
@@ -84,28 +85,14 @@ export async function fit(options: FitVerbOptions, hooks: Hooks = {}): Promise<F
 async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummary> {
   const started = performance.now();
   const { data, targets, out } = options;
-  const given = [options.run ?? []].flat();
   const { onEvent = () => {} } = hooks;
+  const warn = (message: string) => onEvent({ type: 'warning', message });
   const config = parseConfig(options.config ?? {}, 'config');
   const wishes = config.fit ?? {};
-  if (wishes.pretrain && given.length > 0) {
-    throw new InputError('fit: an encoder is given and another one asked for; leave out --run or --pretrain');
-  }
-  const { resume } = options;
-  const begun =
-    resume &&
-    ((await begunWork(out)) || ((await hasConfig(join(out, PRETRAINED))) && !(await holdsFit(out))));
-  if (!begun) await assertNewRun(out, { resume });
-  await refuseOverwriteFolder(await inputFiles(data, wishes.format), out);
-  const warn = (message: string) => onEvent({ type: 'warning', message });
-  tellUnread(config, given, warn);
-  const fitted = given.length === 0 ? await fittedReading(options, config, warn) : undefined;
-  const folders = fitted && wishes.pretrain ? [await pretrainHere(options, config, fitted, hooks)] : given;
-  const pretraining = (performance.now() - started) / 1000;
-  const runs: Run[] = [];
-  for (const folder of folders) runs.push(await openRun(folder, warn));
-  refuseOtherEncoders(runs);
+  await checkFolder(options, wishes);
+  const { runs, reading } = await runsToTry(options, config, hooks);
   const run: Run | undefined = runs[0];
+  const pretraining = (performance.now() - started) / 1000;
   const hash = await checksum(await openData(data, { ...wishes, canonical_smiles: undefined }));
   const kept = await keptWork(out, 'fit', {
     version,
@@ -115,7 +102,6 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     tokenizer: config.tokenizer,
     runs: runs.map(({ step, config: own }) => ({ step, config: withoutThreads(own) })),
   });
-  const reading = run ? readingOf(runs) : fitted!;
   const textColumn = reading.tokenizer.text?.column;
   const file = await readLabelledFile(reading, data, targets, wishes, { textColumn });
   const { labelled, learned } = file;
@@ -154,19 +140,7 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
   const leftOut = [...simple.leftOut, ...(encoded?.leftOut ?? [])];
   if (leftOut.length > 0) warn(describeLeftOut(leftOut));
   await kept.begin();
-  const results: Fitted[] = [];
-  for (const [at, attempt] of attempts.entries()) {
-    if (hooks.signal?.aborted) {
-      onEvent({ type: 'info', message: `${at} of ${attempts.length} are kept; go on with --resume` });
-      hooks.signal.throwIfAborted();
-    }
-    const before = (await kept.read(attempt.name)) as Fitted | undefined;
-    const made = before ?? (await fitFolds(attempt, parts));
-    if (!before) await kept.write(attempt.name, made);
-    results.push(made);
-    const spent = before ? 'done before' : `${made.seconds.toFixed(1)} s`;
-    onEvent({ type: 'info', message: `${at + 1} of ${attempts.length}: ${attempt.name}, ${spent}` });
-  }
+  const results = await fitAll(attempts, parts, kept, hooks);
   const selection = select(results, parts);
   if (selection.rows.every(({ valid }) => Number.isNaN(valid)))
     warn(
@@ -199,6 +173,58 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     seconds: (performance.now() - started) / 1000,
     model: out,
   };
+}
+
+/** Throws InputError for a folder that holds something else than the beginning of this fit, or the data. */
+async function checkFolder({ data, out, resume }: FitVerbOptions, { format }: FitOptions): Promise<void> {
+  const begun =
+    resume &&
+    ((await begunWork(out)) || ((await hasConfig(join(out, PRETRAINED))) && !(await holdsFit(out))));
+  if (!begun) await assertNewRun(out, { resume });
+  await refuseOverwriteFolder(await inputFiles(data, format), out);
+}
+
+/** The encoders that are given, or one that is pretrained here, or none; and how the file is read. */
+async function runsToTry(
+  options: FitVerbOptions,
+  config: UserConfig,
+  hooks: Hooks,
+): Promise<{ runs: Run[]; reading: RecordReading }> {
+  const warn = (message: string) => hooks.onEvent?.({ type: 'warning', message });
+  const given = [options.run ?? []].flat();
+  if (config.fit?.pretrain && given.length > 0) {
+    throw new InputError('fit: an encoder is given and another one asked for; leave out --run or --pretrain');
+  }
+  tellUnread(config, given, warn);
+  const own = given.length === 0 ? await fittedReading(options, config, warn) : undefined;
+  const folders = own && config.fit?.pretrain ? [await pretrainHere(options, config, own, hooks)] : given;
+  const runs: Run[] = [];
+  for (const folder of folders) runs.push(await openRun(folder, warn));
+  refuseOtherEncoders(runs);
+  return { runs, reading: runs.length > 0 ? readingOf(runs) : own! };
+}
+
+/** Fits each model on all folds, or takes what was kept of it. */
+async function fitAll(
+  attempts: readonly Attempt[],
+  data: FitData,
+  kept: KeptWork,
+  { signal, onEvent = () => {} }: Hooks,
+): Promise<Fitted[]> {
+  const results: Fitted[] = [];
+  for (const [at, attempt] of attempts.entries()) {
+    if (signal?.aborted) {
+      onEvent({ type: 'info', message: `${at} of ${attempts.length} are kept; go on with --resume` });
+      signal.throwIfAborted();
+    }
+    const before = (await kept.read(attempt.name)) as Fitted | undefined;
+    const made = before ?? (await fitFolds(attempt, data));
+    if (!before) await kept.write(attempt.name, made);
+    results.push(made);
+    const spent = before ? 'done before' : `${made.seconds.toFixed(1)} s`;
+    onEvent({ type: 'info', message: `${at + 1} of ${attempts.length}: ${attempt.name}, ${spent}` });
+  }
+  return results;
 }
 
 /** Of a pretraining, in the folder of the model. */
