@@ -8,6 +8,8 @@ export type Encoded = string | Uint8Array;
 /** What decodes the records of one column. */
 export interface Decoder<T extends Uint8Array | Float32Array = Uint8Array | Float32Array> {
   readonly column: ColumnInfo;
+  /** See `Reader`. */
+  readonly notes?: readonly string[];
   /** About what a record takes. */
   readonly recordBytes: number;
   /** Throws Error whose message says in words what is wrong with it. */

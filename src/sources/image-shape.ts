@@ -1,5 +1,6 @@
 /** Which images are read, and the shape that they are brought to. */
 import type { PixelShape } from '../records/record-batch.js';
+import { type Encoded, mapSome } from './decoder.js';
 
 /** Endings of the files that are taken for images; `.bmp` is refused by name, not passed over. */
 export const IMAGE_ENDINGS: readonly string[] = [
@@ -37,6 +38,38 @@ export function shapeOf(
   const smaller = Math.min(median(sizes.map((size) => size.height)), median(sizes.map((size) => size.width)));
   const side = Math.min(MOST_SIDE, Math.max(LEAST_SIDE, smaller - (smaller % 8)));
   return [side, side, channels];
+}
+
+/** What to do with images whose values do not fit into bytes. */
+export const TO_BYTES = 'scale the values of all images alike to 0 … 255 and save them as PNG of 8 bits';
+
+/** Images of 16 bits have to use so many of the 256 levels of their upper 8 bits. */
+const LEAST_LEVELS = 32;
+
+/**
+ * What is left of images of 16 bits, `deep` out of so many, once `decode` has brought them to bytes: the levels from the
+ * lowest to the highest, and whether these are too few to be images. Undefined where there are none.
+ */
+export async function describeDeep(
+  deep: readonly Encoded[],
+  outOf: number,
+  decode: (encoded: Encoded) => Promise<Uint8Array>,
+): Promise<{ note: string; tooFew: boolean } | undefined> {
+  let [low, high] = [255, 0];
+  await mapSome(deep, async (encoded) => {
+    // A broken one is a bad record where it is read.
+    for (const value of await decode(encoded).catch(() => [])) {
+      low = Math.min(low, value);
+      high = Math.max(high, value);
+    }
+  });
+  if (low > high) return undefined;
+  const levels = high - low + 1;
+  const which = deep.length < outOf ? `${deep.length} of ${outOf} images have` : 'images have';
+  return {
+    note: `${which} 16 bits, of which the upper 8 are read: their values become ${low} … ${high}, ${levels} of 256 levels`,
+    tooFew: levels < LEAST_LEVELS,
+  };
 }
 
 /** Some items, spread evenly over all. */

@@ -1,10 +1,10 @@
 /** Images, through sharp: any size and kind becomes pixels of one shape. */
-import type { Sharp } from 'sharp';
+import type { Metadata, Sharp } from 'sharp';
 import { InputError } from '../errors.js';
 import type { ReaderOptions } from '../records/reader-options.js';
 import type { PixelShape } from '../records/record-batch.js';
 import { type Decoder, type Encoded, mapSome } from './decoder.js';
-import { shapeOf } from './image-shape.js';
+import { describeDeep, shapeOf, TO_BYTES } from './image-shape.js';
 
 /** sharp, loaded at the first call; it keeps no files in memory, which may change between two reads. */
 async function loadSharp() {
@@ -16,11 +16,17 @@ async function loadSharp() {
 /** The longest side and the most pixels of an image that is read: that of JPEG, and 256 MiB of them. */
 const [LONGEST_SIDE, MOST_PIXELS] = [65_535, 1 << 26];
 
+/** An image that was looked at, and what its header says. */
+interface Looked {
+  readonly encoded: Encoded;
+  readonly meta: Metadata;
+}
+
 /**
  * What decodes images to one shape: rotated as their EXIF data say, laid on white where they are transparent, resized so
- * that they cover the shape, and cropped around their middle. Of an animation the first frame is read. `looked` are some
- * of the images, from which the shape is told (see `shapeOf`) unless `options` has it. Throws InputError where none of
- * them can be read.
+ * that they cover the shape, and cropped around their middle. Of several pages or frames the first is read, of values of 16 bits
+ * the upper 8. `looked` are some of the images, from which the shape is told (see `shapeOf`) unless `options` has it. Throws
+ * InputError where none of them can be read, or next to nothing of their 16 bits is left.
  */
 export async function imageDecoder(
   looked: readonly Encoded[],
@@ -30,25 +36,32 @@ export async function imageDecoder(
   const sharp = await loadSharp();
   const open = (encoded: Encoded): Sharp =>
     sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS });
-  const shape = given ?? (await chosenShape(looked, open, where));
+  const { found, fault } = await lookAt(looked, open);
+  if (!given && found.length === 0) throw new InputError(`${where}: no image could be read; ${fault}`);
+  const shape = given ?? chosenShape(found);
   const [height, width, channels] = shape;
   const size = height * width * channels;
+  async function decode(encoded: Encoded): Promise<Uint8Array> {
+    const image = open(encoded)
+      .autoOrient()
+      .flatten({ background: 'white' })
+      .resize(width, height, { fit: 'cover' })
+      .toColourspace(channels === 1 ? 'b-w' : 'srgb');
+    const { data, info } = await readableMetadata(image)
+      .then(() => image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true }))
+      .catch((error: unknown) => {
+        throw new Error(unreadable(error));
+      });
+    return withChannels(data, info.channels, channels);
+  }
+  const deep = found.filter(({ meta }) => meta.depth === 'ushort').map(({ encoded }) => encoded);
+  const left = await describeDeep(deep, found.length, decode);
+  if (left?.tooFew && !given) throw new InputError(`${where}: ${left.note}; ${TO_BYTES}`);
   return {
     column: { name: 'pixels', type: 'pixels', shape },
+    notes: [left?.note, describePages(found)].filter((note) => note !== undefined),
     recordBytes: size,
-    async decode(encoded) {
-      const image = open(encoded)
-        .autoOrient()
-        .flatten({ background: 'white' })
-        .resize(width, height, { fit: 'cover' })
-        .toColourspace(channels === 1 ? 'b-w' : 'srgb');
-      const { data, info } = await refuseLong(image)
-        .then(() => image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true }))
-        .catch((error: unknown) => {
-          throw new Error(unreadable(error));
-        });
-      return withChannels(data, info.channels, channels);
-    },
+    decode,
     pack(records) {
       const values = new Uint8Array(records.length * size);
       records.forEach((record, i) => {
@@ -59,11 +72,21 @@ export async function imageDecoder(
   };
 }
 
-/** Throws Error for an image that is so long that a row of it, brought to the height of the shape, is gigabytes. */
-async function refuseLong(image: Sharp): Promise<void> {
-  const { width, height } = await image.metadata();
+/**
+ * What the header of an image says. Throws Error for one that is so long that a row of it, brought to the height of the
+ * shape, is gigabytes, and for one whose values would be cut off where they become bytes.
+ */
+async function readableMetadata(image: Sharp): Promise<Metadata> {
+  const meta = await image.metadata();
+  const { width, height, depth } = meta;
   if (Math.max(width, height) > LONGEST_SIDE)
     throw new Error(`${width} × ${height} pixels, and no side may have more than ${LONGEST_SIDE}`);
+  if (depth !== 'uchar' && depth !== 'ushort') {
+    throw new Error(
+      `values of type ${depth}, and integers of 8 or 16 bits without a sign are read; ${TO_BYTES}`,
+    );
+  }
+  return meta;
 }
 
 const unreadable = (error: unknown): string => {
@@ -85,25 +108,45 @@ function withChannels(data: Uint8Array, found: number, wanted: number): Uint8Arr
   return values;
 }
 
-/** The shape of `shapeOf`. Throws InputError where no image can be read. */
-async function chosenShape(
+/** The images that can be read by their headers, and what is wrong with the first of the others. */
+async function lookAt(
   looked: readonly Encoded[],
   open: (encoded: Encoded) => Sharp,
-  where: string,
-): Promise<PixelShape> {
+): Promise<{ found: Looked[]; fault?: string }> {
   let fault: string | undefined;
   const found = await mapSome(looked, async (encoded) => {
     try {
-      return await open(encoded).metadata();
+      return [{ encoded, meta: await readableMetadata(open(encoded)) }];
     } catch (error) {
       fault ??= `${typeof encoded === 'string' ? `${encoded}: ` : ''}${unreadable(error)}`;
-      return undefined;
+      return [];
     }
   });
-  const sizes = found.flatMap((meta) => (meta ? [{ ...meta.autoOrient, space: meta.space }] : []));
-  if (sizes.length === 0) throw new InputError(`${where}: no image could be read; ${fault}`);
-  return shapeOf(
-    sizes,
-    sizes.every(({ space }) => space === 'b-w' || space === 'grey16'),
+  return { found: found.flat(), fault };
+}
+
+/** The shape of `shapeOf`. */
+const chosenShape = (found: readonly Looked[]): PixelShape =>
+  shapeOf(
+    found.map(({ meta }) => meta.autoOrient),
+    found.every(({ meta: { space } }) => space === 'b-w' || space === 'grey16'),
   );
+
+function describePages(found: readonly Looked[]): string | undefined {
+  const several = found.filter(({ meta }) => (meta.pages ?? 1) > 1);
+  if (several.length === 0) return undefined;
+  const [{ encoded, meta }] = several;
+  const example = `${typeof encoded === 'string' ? `${encoded} has ` : ''}${meta.pages}`;
+  return `${several.length} of ${found.length} images have several pages or frames (${example}), of which the first alone is read`;
+}
+
+/** Whether something is an image by its first bytes, be it one that can be read or not. */
+export async function isImage(encoded: Encoded): Promise<boolean> {
+  const sharp = await loadSharp();
+  return sharp(encoded)
+    .metadata()
+    .then(
+      () => true,
+      () => false,
+    );
 }

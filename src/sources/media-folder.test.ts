@@ -168,6 +168,100 @@ describe('a folder of images', () => {
   });
 });
 
+/** A grey TIFF of 16 × 16 of these values, on each of its pages. */
+function tiffFile(values: Float32Array | Int16Array | Uint8Array, pages = 1): Uint8Array {
+  const format = values instanceof Float32Array ? 3 : values instanceof Int16Array ? 2 : 1;
+  const tags = (offset: number) => [
+    [256, 16],
+    [257, 16],
+    [258, 8 * values.BYTES_PER_ELEMENT],
+    [259, 1],
+    [262, 1],
+    [273, offset],
+    [277, 1],
+    [278, 16],
+    [279, values.byteLength],
+    [339, format],
+  ];
+  const directory = 2 + 12 * tags(0).length + 4;
+  const file = Buffer.alloc(8 + pages * directory + values.byteLength);
+  const offset = 8 + pages * directory;
+  file.write('II*\0');
+  file.writeUInt32LE(8, 4);
+  for (let page = 0; page < pages; page++) {
+    const start = 8 + page * directory;
+    file.writeUInt16LE(tags(0).length, start);
+    tags(offset).forEach(([tag, value], i) => {
+      const at = start + 2 + 12 * i;
+      file.writeUInt16LE(tag, at);
+      file.writeUInt16LE(4, at + 2);
+      file.writeUInt32LE(1, at + 4);
+      file.writeUInt32LE(value, at + 8);
+    });
+    if (page + 1 < pages) file.writeUInt32LE(start + directory, start + directory - 4);
+  }
+  Buffer.from(values.buffer).copy(file, offset);
+  return file;
+}
+
+/** A grey PNG of 16 × 16 with 16 bits: values from 0 to `most`. */
+const deepImage = (most: number) =>
+  sharp(
+    Uint16Array.from({ length: 256 }, (_, i) => Math.round((i * most) / 255)),
+    { raw: { width: 16, height: 16, channels: 1 } },
+  )
+    .toColourspace('grey16')
+    .png()
+    .toBuffer();
+
+describe('images that are no bytes', () => {
+  it('of floats or with a sign are refused, and bad records among others', async () => {
+    const float = tiffFile(Float32Array.from({ length: 256 }, (_, i) => i / 256));
+    const signed = tiffFile(Int16Array.from({ length: 256 }, (_, i) => i));
+    const folder = folderOf('floats', { 'a.tif': float, 'b.tif': float });
+    const message = await failure(folder);
+    expect(message).toContain(`no image could be read; ${join(folder, 'a.tif')}: not a readable image`);
+    expect(message).toContain('type float');
+    expect(message).toContain('scale the values of all images alike to 0 … 255');
+    expect(await failure(folder, { shape: [16, 16, 1] })).toContain('type float');
+    expect(await failure(folderOf('signed', { 'a.tif': signed }))).toContain('type short');
+    const mixed = folderOf('some floats', { 'a.png': red, 'b.png': blue, 'c.tif': float });
+    const bad: BadRecord[] = [];
+    const source = await openSource(mixed, { onBadRecord: 'skip', report: (record) => bad.push(record) });
+    expect((await readAll(source)).rows).toEqual([0, 1]);
+    expect(bad).toMatchObject([{ row: 2, message: expect.stringContaining('type float') }]);
+  });
+
+  it('of 16 bits give their upper 8, with a warning, and are refused where few levels are left', async () => {
+    const deep = folderOf('deep', { 'a.png': await deepImage(65_535), 'b.png': await deepImage(30_000) });
+    const source = await openSource(deep);
+    expect(source.notes).toEqual([
+      'images have 16 bits, of which the upper 8 are read: their values become 0 … 255, 256 of 256 levels',
+    ]);
+    expect(new Set((await readAll(source)).values.pixels.slice(0, 256)).size).toBe(256);
+    const dark = folderOf('dark', { 'a.png': await deepImage(4095), 'b.png': await deepImage(4000) });
+    expect(await failure(dark)).toMatch(/values become 0 … 1[56], 1[67] of 256 levels; scale the values/);
+    // A run's images decided the shape: the levels of all of them are known, not of these few.
+    expect((await openSource(dark, { shape: [16, 16, 1] })).notes).toHaveLength(1);
+    const some = folderOf('some deep', { 'a.png': red, 'b.png': await deepImage(65_535) });
+    expect((await openSource(some)).notes?.[0]).toContain('1 of 2 images have 16 bits');
+  });
+
+  it('of several pages give the first, with a warning', async () => {
+    const values = Uint8Array.from({ length: 256 }, (_, i) => i);
+    const folder = folderOf('pages', { 'a.tif': tiffFile(values, 3), 'b.tif': tiffFile(values) });
+    const source = await openSource(folder);
+    expect(source.notes).toEqual([
+      `1 of 2 images have several pages or frames (${join(folder, 'a.tif')} has 3), of which the first alone is read`,
+    ]);
+    expect((await readAll(source)).rows).toEqual([0, 1]);
+    const files = { 'a.tif': tiffFile(values, 3), 'b.tif': tiffFile(values) };
+    const table = folderOf('pages and table', { ...files, 't.csv': 'id,y\na,1\nb,2\n' });
+    expect((await openSource(table)).notes).toEqual([expect.stringContaining('several pages')]);
+    expect((await openSource(folderOf('plain', { 'a.png': red, 'b.png': blue }))).notes).toEqual([]);
+  });
+});
+
 describe('a folder of images with a table', () => {
   const files = { 'images/cat1.png': red, 'images/dog 2.png': blue, 'images/17.png': red };
 

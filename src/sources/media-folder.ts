@@ -35,8 +35,9 @@ export async function mediaReader(media: MediaFolder, options: ReaderOptions): P
     ['split', ({ part }) => part ?? null],
   ];
   const present = cells.filter(([, cell]) => files.some((file) => cell(file) !== null));
-  const { column } = decoder;
+  const { column, notes } = decoder;
   return {
+    notes,
     columns: [column, ...present.map(([name]): ColumnInfo => ({ name, type: 'text' }))],
     async *read(selected, reject, { few = false } = {}) {
       const wanted = new Set(selected.map(({ name }) => name));
@@ -110,7 +111,7 @@ export async function mediaTableReader(
     columns: [...columns, column],
     leftOut: table.leftOut,
     dialect: table.dialect,
-    notes: table.notes,
+    notes: [...(table.notes ?? []), ...(decoder.notes ?? [])],
     missing: table.missing,
     async *read(selected, reject, readOptions) {
       const own = selected.filter(({ name }) => name !== column.name);

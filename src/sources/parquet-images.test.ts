@@ -68,4 +68,22 @@ describe('a Parquet column of encoded images', () => {
     expect(await read(['y', 'plain'])).toMatchObject({ rows: [0, 1, 3], values: { y: [1, 2, 4] } });
     expect(await read(['y'])).toMatchObject({ rows: [0, 1, 2, 3], bad: [] });
   });
+
+  it('warns of 16 bits, and is no text where they are of no use', async () => {
+    const deep = async (most: number) => {
+      const levels = Uint16Array.from({ length: 64 }, (_, i) => (i * most) / 63);
+      const made = sharp(levels, { raw: { width: 8, height: 8, channels: 1 } }).toColourspace('grey16');
+      return `from_base64('${(await made.png().toBuffer()).toString('base64')}')`;
+    };
+    const connection = await (await DuckDBInstance.create(':memory:')).connect();
+    const open = async (most: number) => {
+      const file = join(folder, `deep-${most}.parquet`);
+      await connection.run(`COPY (SELECT ${await deep(most)} AS scan) TO '${file}' (FORMAT parquet)`);
+      return openSource(file);
+    };
+    expect((await open(65_535)).notes).toEqual([
+      expect.stringContaining('column "scan": images have 16 bits'),
+    ]);
+    await expect(open(1023)).rejects.toThrow(/deep-1023.parquet: scan: .* of 256 levels; scale the values/);
+  });
 });

@@ -1,12 +1,11 @@
 /** Columns of encoded images in a table: bytes, or a struct of bytes and a path as Hugging Face's data sets have it. */
-import type { Reject } from '../records/bad-records.js';
 import type { ReaderOptions } from '../records/reader-options.js';
 import type { ColumnInfo, RecordBatch } from '../records/record-batch.js';
 import { selectRecords } from '../records/select-records.js';
-import { type Decoder, decodeAll, orderedRejects, withColumn } from './decoder.js';
+import { type Decoder, decodeAll, type orderedRejects, withColumn } from './decoder.js';
 import { type Query, sqlName } from './duckdb.js';
 import { LOOKED_AT } from './image-shape.js';
-import { imageDecoder } from './images.js';
+import { imageDecoder, isImage } from './images.js';
 
 /** A column of images. */
 export interface ImageColumn {
@@ -42,9 +41,8 @@ export async function imageColumns(
       `SELECT ${bytes} AS bytes FROM ${table} WHERE ${bytes} IS NOT NULL LIMIT ${LOOKED_AT}`,
     );
     const looked = rows.map((row) => row.bytes as Uint8Array);
-    const decoder = await imageDecoder(looked, options, path).catch(() => undefined);
-    const first = looked.length > 0 && (await decoder?.decode(looked[0]).catch(() => undefined));
-    if (!decoder || !first) continue;
+    if (looked.length === 0 || !(await isImage(looked[0]))) continue;
+    const decoder = await imageDecoder(looked, options, `${path}: ${name}`);
     columns.set(name, { base64: `to_base64(${bytes})`, column: { ...decoder.column, name }, decoder });
   }
   return columns;
@@ -55,11 +53,10 @@ export async function* withImages(
   images: ReadonlyMap<string, ImageColumn>,
   batches: AsyncGenerator<RecordBatch>,
   selected: readonly ColumnInfo[],
-  reject: Reject,
+  { note, flush }: ReturnType<typeof orderedRejects>,
   path: string,
 ): AsyncGenerator<RecordBatch> {
   const decoded = selected.filter(({ name }) => images.has(name));
-  const { note, flush } = orderedRejects(reject);
   for await (const batch of batches) {
     let good = batch;
     for (const { name } of decoded) {

@@ -2,7 +2,7 @@
 import { InputError, LacunaError } from '../../errors.js';
 import type { ReaderOptions } from '../../records/reader-options.js';
 import { type Decoder, type Encoded, mapSome } from '../../sources/decoder.js';
-import { shapeOf } from '../../sources/image-shape.js';
+import { describeDeep, shapeOf, TO_BYTES } from '../../sources/image-shape.js';
 import { findFile } from '../files.js';
 
 /** What is used of a decoded image and of a canvas. */
@@ -26,13 +26,23 @@ interface Browser {
   ) => { getContext(kind: '2d', options: { willReadFrequently: true }): Context | null };
 }
 
-async function decoded(encoded: Encoded): Promise<Bitmap> {
-  const { createImageBitmap } = globalThis as Browser;
-  if (!createImageBitmap) throw new LacunaError('images are decoded by browsers alone');
+async function contentOf(encoded: Encoded): Promise<Blob> {
   const content =
     typeof encoded === 'string' ? await findFile(encoded) : new Blob([encoded as Uint8Array<ArrayBuffer>]);
   if (!content) throw new Error('no such file');
-  return createImageBitmap(content).catch(() => {
+  return content;
+}
+
+/** Whether an image is a PNG of 16 bits, which the browser brings to 8; of other formats it does not tell. */
+async function isDeep(encoded: Encoded): Promise<boolean> {
+  const head = new Uint8Array(await (await contentOf(encoded)).slice(0, 25).arrayBuffer());
+  return head[0] === 0x89 && head[1] === 0x50 && head[24] === 16;
+}
+
+async function decoded(encoded: Encoded): Promise<Bitmap> {
+  const { createImageBitmap } = globalThis as Browser;
+  if (!createImageBitmap) throw new LacunaError('images are decoded by browsers alone');
+  return createImageBitmap(await contentOf(encoded)).catch(() => {
     throw new Error('not an image that this browser reads; convert it to PNG');
   });
 }
@@ -69,7 +79,7 @@ export async function imageDecoder(
       const { height, width } = image;
       const grey = isGrey(pixelsOf(image, Math.min(height, 64), Math.min(width, 64)));
       image.close();
-      return [{ height, width, grey }];
+      return [{ encoded, height, width, grey, deep: await isDeep(encoded) }];
     } catch (error) {
       fault ||= `${typeof encoded === 'string' ? `${encoded}: ` : ''}${(error as Error).message}`;
       return [];
@@ -85,21 +95,26 @@ export async function imageDecoder(
     );
   const [height, width, channels] = shape;
   const size = height * width * channels;
+  async function decode(encoded: Encoded): Promise<Uint8Array> {
+    const image = await decoded(encoded);
+    const rgba = pixelsOf(image, height, width);
+    image.close();
+    const values = new Uint8Array(size);
+    for (let pixel = 0; pixel < height * width; pixel++) {
+      const [red, green, blue] = rgba.subarray(4 * pixel, 4 * pixel + 3);
+      if (channels === 3) values.set([red, green, blue], 3 * pixel);
+      else values[pixel] = Math.round(0.2126 * red + 0.7152 * green + 0.0722 * blue);
+    }
+    return values;
+  }
+  const deep = sizes.filter((image) => image.deep).map(({ encoded }) => encoded);
+  const left = await describeDeep(deep, sizes.length, decode);
+  if (left?.tooFew) throw new InputError(`${where}: ${left.note}; ${TO_BYTES}`);
   return {
     column: { name: 'pixels', type: 'pixels', shape },
+    ...(left && { notes: [left.note] }),
     recordBytes: size,
-    async decode(encoded) {
-      const image = await decoded(encoded);
-      const rgba = pixelsOf(image, height, width);
-      image.close();
-      const values = new Uint8Array(size);
-      for (let pixel = 0; pixel < height * width; pixel++) {
-        const [red, green, blue] = rgba.subarray(4 * pixel, 4 * pixel + 3);
-        if (channels === 3) values.set([red, green, blue], 3 * pixel);
-        else values[pixel] = Math.round(0.2126 * red + 0.7152 * green + 0.0722 * blue);
-      }
-      return values;
-    },
+    decode,
     pack(records) {
       const values = new Uint8Array(records.length * size);
       records.forEach((record, i) => {
