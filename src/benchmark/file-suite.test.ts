@@ -71,3 +71,11 @@ it('is run by bench from the file’s own folder, and says what is missing', asy
   await expect(bench({ suite: 'tape', out })).rejects.toThrow('name the folder of the published data');
   await expect(bench({ suite: file, targets: ['colour'], out })).rejects.toThrow('colour');
 });
+
+it('multiplies the steps of a pretraining that the file decides by the budget', async () => {
+  const only = { methods: ['SMA, frozen'] };
+  const out = join(folder, 'trial');
+  const { results } = await bench({ suite: file, targets: ['kind'], out, only, threads: 1, budget: 0.1 });
+  // At least 500 steps suit a file however small it is.
+  expect(results.pretraining.map(({ steps }) => steps)).toEqual([50]);
+});

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import { modelOf, resolveConfig } from '../config/defaults.js';
+import { modelOf, resolveConfig, trainingLength } from '../config/defaults.js';
 import type { UserConfig } from '../config/schema.js';
 import { fitSource } from '../datasets/token-plan.js';
 import type { DeviceName } from '../engine/engine.js';
@@ -66,8 +66,21 @@ export class Pretrainings {
     });
   }
 
+  /** About the steps that a pretraining has where nobody says so. */
+  private async usualSteps(pretraining: Pretraining, training: UserConfig['training']): Promise<number> {
+    const { dataset, config } = pretraining;
+    const { tokenizer } = await this.model(pretraining);
+    const { path } = await dataset.open(this.options.folders);
+    const source = await openSource(path, { onBadRecord: 'skip' });
+    let records = 0;
+    for await (const { rows } of source.read({ columns: tokenizer.columns })) records += rows.length;
+    const { valid, test } = heldOutOf(config);
+    return trainingLength(training ?? {}, records * (1 - valid - test), tokenizer.spec).steps;
+  }
+
   /** The run of an objective, which goes on or starts where it is not done. Throws the signal's reason when stopped. */
-  async run({ dataset, config: base }: Pretraining, changes: PretrainingChanges): Promise<Run> {
+  async run(pretraining: Pretraining, changes: PretrainingChanges): Promise<Run> {
+    const { dataset, config: base } = pretraining;
     const { threads, device, budget } = this.options;
     const { objective, training: changedTraining } = changed(base, changes);
     const { kind = 'sma' } = objective;
@@ -84,7 +97,10 @@ export class Pretrainings {
     };
     // The objectives of a comparison share a base; each is given what concerns it.
     const own = { ...ownOptions(kind, base.objective ?? {}), ...changes.objective };
-    if (config.training?.steps) config.training.steps = scaledCount(config.training.steps, budget, 20);
+    if (budget !== 1) {
+      const steps = config.training?.steps ?? (await this.usualSteps(pretraining, config.training));
+      config.training = { ...config.training, steps: scaledCount(steps, budget, 20) };
+    }
     const { path, removed } = await dataset.open(this.options.folders);
     const { threads: _, device: __, ...training } = config.training ?? {};
     const hash = hashText(JSON.stringify([await hashOf(path), { ...config, training }])).slice(0, 8);

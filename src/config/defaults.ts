@@ -172,6 +172,27 @@ function chosen<K extends string, O extends object>({
 /** Tokens per batch that keep a step well under a second on two cores. */
 const TOKENS_PER_BATCH = 8192;
 
+/** How long a pretraining on so many records is: as asked for, or what suits them. */
+export function trainingLength(
+  training: NonNullable<ParsedConfig['training']>,
+  records: number,
+  { maxTokens }: Pick<TokenSpec, 'maxTokens'>,
+): { batchSize: number; steps: number } {
+  const batchSize =
+    training.batch_size ??
+    Math.min(
+      powerOfTwo(clamp(TOKENS_PER_BATCH / maxTokens, 16, 128)),
+      powerOfTwo(clamp(records / 4, 1, 128)),
+    );
+  const stepsPerEpoch = Math.max(1, Math.floor(records / batchSize));
+  const steps =
+    training.steps ??
+    (training.epochs !== undefined
+      ? Math.max(1, Math.round(training.epochs * stepsPerEpoch))
+      : clamp(100 * stepsPerEpoch, 500, 10_000));
+  return { batchSize, steps };
+}
+
 /**
  * The whole configuration of a run: the user's keys, and for the rest what suits the data. Throws InputError for keys
  * that do not go together.
@@ -180,18 +201,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
   const { spec } = inputs.tokenizer;
   const { data = {}, encoder = {}, objective = {}, training = {} } = user;
   const ownEncoder = resolveEncoder(encoder, objective, spec, training.from !== undefined);
-  const batchSize =
-    training.batch_size ??
-    Math.min(
-      powerOfTwo(clamp(TOKENS_PER_BATCH / spec.maxTokens, 16, 128)),
-      powerOfTwo(clamp(inputs.records / 4, 1, 128)),
-    );
-  const stepsPerEpoch = Math.max(1, Math.floor(inputs.records / batchSize));
-  const steps =
-    training.steps ??
-    (training.epochs !== undefined
-      ? Math.max(1, Math.round(training.epochs * stepsPerEpoch))
-      : clamp(100 * stepsPerEpoch, 500, 10_000));
+  const { batchSize, steps } = trainingLength(training, inputs.records, spec);
   return {
     data: {
       path: inputs.path,
