@@ -99,15 +99,27 @@ export interface LineChunk {
   readonly lines: readonly string[];
 }
 
+/** Whether CR alone ends the lines, as on old Macs, is told from so many bytes at the start. */
+const LINE_END_BYTES = 1 << 20;
+
+/** Whether CR alone ends the lines of a text that begins so: it has CR and no LF. */
+export const endsInCr = (head: Uint8Array): boolean => head.includes(13) && !head.includes(10);
+
+/** The bytes with each LF in the place of a CR. */
+export async function* lineFeeds(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield chunk.map((byte) => (byte === 13 ? 10 : byte));
+}
+
 /**
- * The lines of a UTF-8 text, without their ends (LF or CRLF), about a megabyte at a time. A byte order mark is dropped.
- * Bytes that are not UTF-8 arrive as U+FFFD; `isDamagedText` finds them.
+ * The lines of a UTF-8 text, without their ends (LF, CRLF, or CR alone where the text begins without any LF), about a
+ * megabyte at a time. A byte order mark is dropped. Bytes that are not UTF-8 arrive as U+FFFD; `isDamagedText` finds them.
  */
 export async function* lineChunks(file: ByteFile): AsyncGenerator<LineChunk> {
+  const inCr = endsInCr(await contentHead(file, LINE_END_BYTES));
   const decoder = new TextDecoder('utf-8');
   let firstLine = 1;
   let carried = '';
-  for await (const bytes of byteChunks(file)) {
+  for await (const bytes of inCr ? lineFeeds(byteChunks(file)) : byteChunks(file)) {
     const text = decoder.decode(bytes, { stream: true });
     const end = text.lastIndexOf('\n');
     if (carried.length + text.length > MAX_LINE_CHARACTERS) {

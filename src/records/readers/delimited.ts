@@ -1,7 +1,7 @@
 /** CSV and TSV without a database: the records of `sources/delimited.ts`, and its bad records with its words. */
 import { InputError } from '../../errors.js';
 import type { ByteFile } from '../bytes/byte-file.js';
-import { byteChunks, contentHead } from '../bytes/bytes.js';
+import { byteChunks, contentHead, endsInCr, lineFeeds } from '../bytes/bytes.js';
 import { type DialectWishes, describeDialect, findDialect, hasAlignedColumns } from '../cells/dialect.js';
 import { crAloneMessage, examine, faultOf, recordsBelow, spelled } from '../cells/examine-delimited.js';
 import type { Schema } from '../cells/schema.js';
@@ -32,7 +32,7 @@ export async function delimitedReader(
   const path = given.name;
   let file = given;
   let head = await contentHead(file, HEAD_BYTES);
-  if (!head.includes(10) && head.includes(13)) {
+  if (endsInCr(head)) {
     file = rewritten(given, lineFeeds);
     head = await contentHead(file, HEAD_BYTES);
   }
@@ -135,11 +135,6 @@ export function tableLines(path: string, head: Uint8Array): string[] {
   throw new InputError(
     `${path}: the first line is longer than ${HEAD_BYTES >> 20} MiB, too long for the names of columns; take fewer columns, or give the table with its rows and columns exchanged`,
   );
-}
-
-/** The bytes with each LF in the place of a CR. */
-export async function* lineFeeds(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) yield chunk.map((byte) => (byte === 13 ? 10 : byte));
 }
 
 /** A text with its bytes changed on their way. */
