@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { DataSource, RecordBatch } from '../records/record-batch.js';
 import { describeLabels } from '../scoring/labels.js';
-import { ClassTexts, classesInTwoCases, labelValues } from './target-columns.js';
+import type { Tokenizer } from '../tokenizers/index.js';
+import { ClassTexts, checkTargets, classesInTwoCases, labelValues } from './target-columns.js';
 
 const source = {
   columns: [
@@ -14,6 +15,16 @@ const batch = (values: number[], texts: (string | null)[]): RecordBatch => ({
   rows: Int32Array.from(values.keys()),
   columns: { toxic: { type: 'number', values: Float64Array.from(values) } },
   texts: { toxic: texts },
+});
+
+it('a target without a value among the records that types are told from is refused', () => {
+  const late = {
+    path: 'a.csv',
+    columns: [{ name: 'y', type: 'text', empty: true }],
+  } as unknown as DataSource;
+  expect(() => checkTargets(late, { columns: [] } as unknown as Tokenizer, ['y'])).toThrow(
+    'a.csv: target column "y" has no value in the first records, which types are told from; put records that have one first',
+  );
 });
 
 describe('classes in text', () => {

@@ -1,6 +1,11 @@
 /** The columns that are to be predicted: checked, read, and named as the file names their classes. */
 import { InputError, listed } from '../errors.js';
-import type { ColumnValues, DataSource, RecordBatch } from '../records/record-batch.js';
+import {
+  type ColumnValues,
+  type DataSource,
+  type RecordBatch,
+  withoutType,
+} from '../records/record-batch.js';
 import type { LabelSpec, TargetColumn } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
 import type { Tokenizer } from '../tokenizers/index.js';
@@ -37,6 +42,8 @@ export function checkTargets(source: DataSource, tokenizer: Tokenizer, targets: 
     throw new InputError(
       `${source.path}: target column "${twice}" is named twice; name each once with --target`,
     );
+  const empty = source.columns.find(({ name, empty }) => empty && targets.includes(name));
+  if (empty) throw new InputError(`${source.path}: target ${withoutType(empty.name)}`);
   const seen = targets.find((target) => tokenizer.columns.includes(target));
   if (seen !== undefined) {
     throw new InputError(

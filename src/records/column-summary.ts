@@ -19,6 +19,8 @@ export interface ColumnProfile {
   readonly type: ColumnType;
   /** See `ColumnInfo`. */
   readonly format?: CellFormat;
+  /** See `ColumnInfo`. */
+  readonly empty?: true;
   /** Cells that hold a value. */
   readonly present: number;
   readonly missing: number;

@@ -37,6 +37,7 @@ export function joinParts(parts: readonly PartReader[]): Reader {
   return {
     columns: [SPLIT, ...columns],
     ...aboutFirst(first.reader),
+    found: () => parts.flatMap(({ reader }) => reader.found?.() ?? []),
     async *read(selected, reject, options) {
       const own = selected.filter(({ name }) => name !== SPLIT.name);
       const withSplit = own.length < selected.length;

@@ -2,7 +2,16 @@
 import { InputError } from '../errors.js';
 import { quoteCell, type Reject } from './bad-records.js';
 import { MISSING_WORDS } from './cells/cell-format.js';
-import { BATCH_RECORDS, BATCH_SIZE, isNumeric, type Reader, SAMPLE_RECORDS } from './reader.js';
+import { FEW_TEXTS, textAmongNumbers } from './cells/infer-format.js';
+import {
+  BATCH_RECORDS,
+  BATCH_SIZE,
+  isNumeric,
+  LateFinds,
+  lateNames,
+  type Reader,
+  SAMPLE_RECORDS,
+} from './reader.js';
 import type { ReaderOptions } from './reader-options.js';
 import type { ColumnInfo, ColumnValues, LeftOutColumn, RecordBatch } from './record-batch.js';
 
@@ -46,7 +55,7 @@ export interface ObjectFormat {
 }
 
 const isMissing = (cell: string, { missing = MISSING_WORDS }: ObjectFormat): boolean =>
-  cell === '' || missing.includes(cell);
+  cell.trim() === '' || missing.includes(cell) || missing.includes(cell.trim());
 
 const isNoCell = (cell: Cell): cell is NoCell => typeof cell === 'object' && cell !== null;
 
@@ -59,14 +68,19 @@ const ownValue = (object: Readonly<Record<string, unknown>>, name: string): unkn
  * a column of series, where the format knows lists. A key with a value that no column can hold is left out.
  */
 export async function objectReader(path: string, format: ObjectFormat): Promise<Reader> {
-  const { columns, leftOut, notes } = await sampleColumns(path, format);
+  const { columns, leftOut, notes, known } = await sampleColumns(path, format);
+  const late = new LateFinds();
   return {
     columns,
     leftOut,
     notes,
+    found: () => lateNames('keys', late),
     async *read(selected, reject, { verbatim = [] } = {}) {
       const batch = new ObjectBatch(path, selected, format, verbatim);
+      const note = late.reading();
       for await (const record of format.records(reject)) {
+        for (const name of Object.keys(record.object))
+          if (!known.has(name)) note(name, `record ${record.row}`);
         if (batch.add(record, reject)) yield batch.flush()!;
       }
       const rest = batch.flush();
@@ -79,6 +93,8 @@ interface KeySample {
   present: number;
   numeric: number;
   booleans: number;
+  /** The first different texts. */
+  texts: Set<string>;
   /** Whether a value is a list of numbers that is no cell. */
   lists: boolean;
   /** Values that are lists of whole numbers, and the different numbers in them, up to one more than labels would have. */
@@ -98,7 +114,15 @@ async function sampleColumns(path: string, format: ObjectFormat) {
     for (const name of Object.keys(object)) {
       let sample = samples.get(name);
       if (!sample) {
-        sample = { present: 0, numeric: 0, booleans: 0, lists: false, wholeLists: 0, whole: new Set() };
+        sample = {
+          present: 0,
+          numeric: 0,
+          booleans: 0,
+          texts: new Set(),
+          lists: false,
+          wholeLists: 0,
+          whole: new Set(),
+        };
         samples.set(name, sample);
       }
       if (sample.leftOut) continue;
@@ -111,6 +135,7 @@ async function sampleColumns(path: string, format: ObjectFormat) {
       else if (Array.isArray(value) && format.listCell) noteWholeList(sample, format.listCell(value));
       sample.present++;
       if (typeof cell === 'number') sample.numeric++;
+      else if (typeof cell === 'string' && sample.texts.size < FEW_TEXTS) sample.texts.add(cell);
       if (typeof value === 'boolean') sample.booleans++;
     }
     if (++seen === SAMPLE_RECORDS) break;
@@ -130,7 +155,12 @@ async function sampleColumns(path: string, format: ObjectFormat) {
       );
     } else if (sample.booleans > 0 && sample.booleans === sample.present) {
       columns.push({ name, type: 'text', format: { kind: 'boolean' } });
-    } else columns.push({ name, type: isNumeric({ ...sample, leadingZero: 0 }) ? 'number' : 'text' });
+    } else if (isNumeric({ ...sample, codes: 0 })) columns.push({ name, type: 'number' });
+    else {
+      columns.push({ name, type: 'text' });
+      const doubt = textAmongNumbers(sample.numeric, sample.present, sample.texts);
+      if (doubt) notes.push(`column ${name}: ${doubt}`);
+    }
   }
   if (columns.length === 0) {
     const reason = leftOut.length > 0 ? `${leftOut[0].name} is ${leftOut[0].reason}` : undefined;
@@ -138,7 +168,7 @@ async function sampleColumns(path: string, format: ObjectFormat) {
       firstBad ?? `${path}: no ${reason ? 'columns' : 'records'}; ${reason ?? `expected ${format.expected}`}`,
     );
   }
-  return { columns, leftOut, notes };
+  return { columns, leftOut, notes, known: new Set(samples.keys()) };
 }
 
 /** Lists of more different whole numbers than this are measurements; of fewer, labels such as those of a sequence's tokens. */
@@ -182,12 +212,15 @@ class ObjectBatch {
   private cells: (number | string | null | ListCell)[][];
   private texts: (string | null)[][];
   private size = 0;
+  /** Of each column of series, what reads its lists. */
+  private readonly lists: readonly ((value: unknown) => ListCell | Unlike)[];
   constructor(
     private readonly path: string,
     private readonly columns: readonly ColumnInfo[],
     private readonly format: ObjectFormat,
     private readonly verbatim: readonly string[],
   ) {
+    this.lists = columns.map(() => alikeLists(format.listCell ?? (() => undefined)));
     this.cells = columns.map(() => []);
     this.texts = verbatim.map(() => []);
   }
@@ -200,11 +233,10 @@ class ObjectBatch {
     const spelling = () => (spelled ??= record.spelled?.());
     for (let j = 0; j < columns.length; j++) {
       const { name } = columns[j];
-      const cell = this.cellOf(columns[j], ownValue(object, name), cells[j], () => spelling()?.[name]);
+      const cell = this.cellOf(j, ownValue(object, name), () => spelling()?.[name]);
       if (typeof cell === 'object' && cell !== null && 'wrong' in cell) {
         for (let earlier = 0; earlier < j; earlier++) cells[earlier].length = rows.length;
-        const message = `expected ${cell.expected} as in the other records, got ${cell.wrong}`;
-        reject({ path: this.path, row, line, column: name, message });
+        reject({ path: this.path, row, line, column: name, message: unlikeMessage(cell) });
         return false;
       }
       cells[j].push(cell);
@@ -225,15 +257,9 @@ class ObjectBatch {
     return rows.length >= BATCH_RECORDS || this.size >= BATCH_SIZE;
   }
 
-  private cellOf({ type }: ColumnInfo, value: unknown, earlier: readonly unknown[], spelled: () => unknown) {
-    if (type === 'series') {
-      const list = isNoList(value) ? NO_STEPS : this.format.listCell?.(value);
-      if (list === NO_STEPS) return list;
-      const channels =
-        (earlier.find((cell) => cell !== NO_STEPS) as ListCell | undefined)?.channels ?? list?.channels;
-      if (list && list.channels === channels) return list;
-      return { expected: 'a list of numbers', wrong: quoteCell(JSON.stringify(value) ?? 'nothing') };
-    }
+  private cellOf(j: number, value: unknown, spelled: () => unknown) {
+    const { type } = this.columns[j];
+    if (type === 'series') return this.lists[j](value);
     const cell = toCell(value, this.format);
     if (isNoCell(cell)) return { expected: type === 'number' ? 'a number' : 'text', wrong: cell.what };
     if (type === 'number' && typeof cell === 'string' && isMissing(cell, this.format)) return null;
@@ -278,9 +304,53 @@ function nestedText(value: object, format: ObjectFormat): string {
   return typeof cell === 'string' && !Array.isArray(value) ? cell : JSON.stringify(value);
 }
 
-/** Lists as a column. Those of one batch have the same channels; missing ones have no step. */
-export function seriesOf(lists: readonly ListCell[]): ColumnValues {
+/** A value that is not what its column holds, in words. */
+interface Unlike {
+  readonly expected: string;
+  readonly wrong: string;
+}
+
+const unlikeMessage = ({ expected, wrong }: Unlike): string =>
+  `expected ${expected} as in the other records, got ${wrong}`;
+
+/** Reads the lists of one column: a missing one has no step, all others have as many channels as the first. */
+function alikeLists(
+  listCell: (value: unknown) => ListCell | undefined,
+): (value: unknown) => ListCell | Unlike {
+  let channels: number | undefined;
+  return (value) => {
+    if (isNoList(value)) return NO_STEPS;
+    const list = listCell(value);
+    channels ??= list?.channels;
+    if (list && list.channels === channels) return list;
+    const expected = (channels ?? 1) > 1 ? `a list of lists of ${channels} numbers` : 'a list of numbers';
+    const widths = list && list.channels > 1 ? `lists of ${list.channels}: ` : '';
+    return { expected, wrong: widths + quoteCell(JSON.stringify(value) ?? 'nothing') };
+  };
+}
+
+/** Makes series of the values of one column, batch by batch. `refuse` hears by its place of what is no list like the others. */
+export function seriesReader(): (
+  values: readonly unknown[],
+  refuse: (place: number, message: string) => void,
+) => ColumnValues {
+  const cellOf = alikeLists(numberList);
+  return (values, refuse) =>
+    seriesOf(
+      values.map((value, place) => {
+        const list = cellOf(value);
+        if (!('wrong' in list)) return list;
+        refuse(place, unlikeMessage(list));
+        return NO_STEPS;
+      }),
+    );
+}
+
+/** Lists of the same channels as a column; missing ones have no step. */
+function seriesOf(lists: readonly ListCell[]): ColumnValues {
   const channels = lists.find(({ values }) => values.length > 0)?.channels ?? 1;
+  const other = lists.find(({ values, channels: own }) => values.length > 0 && own !== channels);
+  if (other) throw new Error(`a series of ${channels} channels has a record of ${other.channels}`);
   const offsets = new Int32Array(lists.length + 1);
   for (let i = 0; i < lists.length; i++) offsets[i + 1] = offsets[i] + lists[i].values.length / channels;
   const values = new Float32Array(offsets[lists.length] * channels);
@@ -288,7 +358,7 @@ export function seriesOf(lists: readonly ListCell[]): ColumnValues {
   return { type: 'series', values, offsets, channels };
 }
 
-/** The numbers of a list of numbers, or of a list of lists of equally many; null and NaN are missing. */
+/** The numbers of a list of numbers, or of a list of lists of equally many; null and what is not finite are missing. */
 export function numberList(value: unknown): ListCell | undefined {
   if (!Array.isArray(value) || value.length === 0) return undefined;
   if (!Array.isArray(value[0]))
@@ -301,7 +371,8 @@ export function numberList(value: unknown): ListCell | undefined {
 }
 
 const isNumberOrNull = (item: unknown): boolean => typeof item === 'number' || item === null;
-const numberOrNaN = (item: number | null): number => item ?? Number.NaN;
+const numberOrNaN = (item: number | null): number =>
+  item !== null && Number.isFinite(item) ? item : Number.NaN;
 
 /**
  * The cell of a list of numbers or booleans: of one, that number; of integers, as labels of a sequence's tokens are,

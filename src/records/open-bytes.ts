@@ -140,6 +140,7 @@ export function sourceOf(
     leftOut: reader.leftOut,
     dialect: reader.dialect,
     notes: reader.notes,
+    found: reader.found,
     missing: reader.missing,
     reject,
     read: ({ columns, few, verbatim, reject: own = reject } = {}) => {

@@ -73,7 +73,10 @@ export async function profileSource(
     rowsRead += count;
     if (!complete) break;
   }
-  const columns = summaries.map((summary) => summary.profile());
+  const columns = summaries.map((summary, i): ColumnProfile => {
+    const { empty } = source.columns[i];
+    return { ...summary.profile(), ...(empty && { empty }) };
+  });
   const split = findSplit(columns);
   const dominantText = findDominantText(columns.filter(({ name }) => name !== split && !isIdName(name)));
   const id = findId(columns, dominantText);

@@ -46,6 +46,10 @@ export interface ColumnInfo {
   readonly empty?: true;
 }
 
+/** Says of a column that is `empty` why it is not read. */
+export const withoutType = (name: string): string =>
+  `column ${JSON.stringify(name)} has no value in the first records, which types are told from; put records that have one first`;
+
 /** Something of the records that no column can hold, and why. */
 export interface LeftOutColumn {
   readonly name: string;
@@ -86,6 +90,8 @@ export interface DataSource {
   readonly dialect?: string;
   /** What was decided about the cells and may surprise, a sentence each. */
   readonly notes?: readonly string[];
+  /** What the records that were read so far hold and no sample of the first ones told, a sentence each. */
+  readonly found?: () => readonly string[];
   /** The words for a missing cell that the user named; undefined for the usual ones. */
   readonly missing?: readonly string[];
   /** The column whose texts are given as RDKit's canonical SMILES. */

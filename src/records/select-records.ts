@@ -1,3 +1,4 @@
+import type { Reject } from './bad-records.js';
 import type { ColumnValues, RecordBatch } from './record-batch.js';
 
 /** Copies the values at the given places; a loop, since `from` with a function takes about as long as parsing the file. */
@@ -53,4 +54,27 @@ export function selectRecords(batch: RecordBatch, places: ArrayLike<number>): Re
       Object.entries(batch.texts).map(([name, cells]) => [name, Array.from(places, (place) => cells[place])]),
     );
   return { rows: copyAt(batch.rows, places, new Int32Array(count)), columns, ...(texts && { texts }) };
+}
+
+/** What is wrong with a record. */
+export interface Fault {
+  readonly column: string;
+  readonly message: string;
+}
+
+/** The records of a batch without a fault; those with one, by their places, are rejected. */
+export function withoutFaults(
+  batch: RecordBatch,
+  faults: ReadonlyMap<number, Fault>,
+  path: string,
+  reject: Reject,
+): RecordBatch {
+  if (faults.size === 0) return batch;
+  const good: number[] = [];
+  batch.rows.forEach((row, place) => {
+    const fault = faults.get(place);
+    if (fault) reject({ path, row, ...fault });
+    else good.push(place);
+  });
+  return selectRecords(batch, good);
 }

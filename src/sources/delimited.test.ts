@@ -185,6 +185,21 @@ describe.each(Object.entries(openers))('read %s,', (_, openPath) => {
       expect((await read('n;p\n1.234;5,50\n0.5;6,25\n')).columns.n).toEqual([1.234, 0.5]);
     });
 
+    it('compares words for missing cells without the blanks around them', async () => {
+      const content = 'k, v, n\n0, NA, 1.5\n1, red,  xx\n2, , 2.5\n';
+      const usual = await read(content, { missing: ['NA', 'xx '] });
+      expect(usual.columns).toEqual({ k: [0, 1, 2], v: [null, ' red', null], n: [1.5, Number.NaN, 2.5] });
+      expect((await read(content.replace('xx', 'NA'))).source.notes).toEqual([
+        'column v: "NA" (1) read as missing; --missing names other words, or none: --missing ""',
+      ]);
+    });
+
+    it('reads the minus of typesetters and zeros before a number, and empty columns at the end as none', async () => {
+      const { columns, bad } = await read('t,u,,\n\u22120.5,0012.04,,\n1.5,07.5,,\n,2,,\n');
+      expect(columns).toEqual({ t: [-0.5, 1.5, Number.NaN], u: [12.04, 7.5, 2] });
+      expect(bad).toEqual([]);
+    });
+
     it('reads decimal commas, currency and dates as numbers', async () => {
       const { columns, source } = await read('x;price;day\n0,5;$1,200;2024-01-01\n1,5;$3;2024-01-02\n');
       expect(columns).toEqual({ x: [0.5, 1.5], price: [1200, 3], day: [1704067200, 1704153600] });

@@ -5,7 +5,7 @@
 import { InputError } from '../errors.js';
 import type { Reject } from '../records/bad-records.js';
 import type { ByteFile } from '../records/bytes/byte-file.js';
-import { byteChunks, contentHead, isGzipped } from '../records/bytes/bytes.js';
+import { byteChunks, contentHead, endsInCr, isGzipped, lineFeeds } from '../records/bytes/bytes.js';
 import { MISSING_WORDS } from '../records/cells/cell-format.js';
 import {
   type Dialect,
@@ -28,7 +28,6 @@ import {
   type DelimitedOptions,
   firstLines,
   HEAD_BYTES,
-  lineFeeds,
   noRecords,
   delimitedReader as plainReader,
   tableLines,
@@ -99,7 +98,7 @@ async function headOf(
   // Of all that is not stored plainly, the database reads gzip alone.
   let file = !given.recoded && (await isGzipped(given)) ? given : await spooled(given);
   let head = await contentHead(file, HEAD_BYTES);
-  if (!head.includes(10) && head.includes(13)) {
+  if (endsInCr(head)) {
     file = await spooled(file, lineFeeds);
     head = await contentHead(file, HEAD_BYTES);
   }
@@ -132,7 +131,7 @@ function rawReader(
   { missing, titles }: { missing: readonly string[]; titles: readonly string[] },
 ): Reader {
   let table: Table = { file: original, dialect, bad: [] };
-  /** Columns that are not read as numbers by DuckDB, which takes `1_000` for a thousand. */
+  /** Columns that are not read as numbers by DuckDB, which takes `1_000` for a thousand and says nothing of codes such as `007`. */
   let checked: Promise<ReadonlySet<number>> | undefined;
   let examined: Promise<Examined> | undefined;
   const examination = () => (examined ??= examine(path, original, dialect, missing));
@@ -140,7 +139,8 @@ function rawReader(
   const placeOf = new Map(dialect.names.map((name, place) => [name, place]));
 
   async function suspects(): Promise<ReadonlySet<number>> {
-    return (await hasUnderscore(original)) ? (await examination()).notNumbers : new Set();
+    const careful = await mayMislead(original, dialect);
+    return careful ? (await examination()).notNumbers : new Set();
   }
 
   /** The database counts records where lines are to be skipped, and titles may have line ends in quotes. */
@@ -239,8 +239,23 @@ const cleanDialect = (dialect: Dialect): Dialect => ({
 const byName = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> =>
   Object.fromEntries(entries);
 
-async function hasUnderscore(file: ByteFile): Promise<boolean> {
-  for await (const chunk of byteChunks(file)) if (chunk.includes(95)) return true;
+/** Whether a file has an underscore, or a cell that begins with a zero before another digit. */
+async function mayMislead(file: ByteFile, { delimiter, quote }: Dialect): Promise<boolean> {
+  const ends = new Uint8Array(256);
+  for (const byte of new TextEncoder().encode(`\n${delimiter}${quote}`)) ends[byte] = 1;
+  // Whether a cell may begin here, and whether it began with a zero.
+  let begins = 1;
+  let zero = false;
+  for await (const chunk of byteChunks(file)) {
+    if (chunk.includes(95)) return true;
+    for (let i = 0; i < chunk.length; i++) {
+      const byte = chunk[i];
+      if (zero && byte >= 48 && byte <= 57) return true;
+      zero = begins === 1 && byte === 48;
+      if (byte !== 32) begins = ends[byte];
+      else begins |= ends[32];
+    }
+  }
   return false;
 }
 

@@ -1,8 +1,9 @@
 /** DuckDB as a table reader: one in-memory instance per thread, one connection per read, chunks copied into batches. */
 import { resolve } from 'node:path';
-import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api';
-import { numberList, seriesOf } from '../records/object-records.js';
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBDecimalValue, DuckDBInstance } from '@duckdb/node-api';
+import { seriesReader } from '../records/object-records.js';
 import type { ColumnInfo, ColumnValues, ReadOptions, RecordBatch } from '../records/record-batch.js';
+import type { Fault } from '../records/select-records.js';
 
 /** The rows of a query as plain values; for small results. */
 export type Query = (sql: string) => Promise<Record<string, unknown>[]>;
@@ -79,15 +80,19 @@ const sqlTypes = { number: '::DOUBLE', text: '::VARCHAR', series: '', pixels: ''
 const selectList = (columns: readonly ColumnInfo[]): string =>
   columns.map(({ name, type }) => `${sqlName(name)}${sqlTypes[type]}`).join(', ');
 
-/** The numbers of a list value, and of lists in it. */
+/** The numbers of a list value, and of lists in it, with the integers and decimals that the database holds otherwise. */
 function itemsOf(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || !('items' in value)) return value;
-  return (value.items as readonly unknown[]).map(itemsOf);
+  if (typeof value === 'bigint') return Number(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if ('items' in value) return (value.items as readonly unknown[]).map(itemsOf);
+  return 'toDouble' in value ? (value as DuckDBDecimalValue).toDouble() : value;
 }
 
-/** `large`: a number of it is beyond the integers that float64 holds one by one. */
 export interface TableBatch extends RecordBatch {
+  /** A number of it is beyond the integers that float64 holds one by one. */
   readonly large: boolean;
+  /** By its place, what is wrong with a record; its list is given as missing. */
+  readonly faults: ReadonlyMap<number, Fault>;
 }
 
 /**
@@ -123,6 +128,7 @@ export async function* tableBatches(
     for (let i = 0; i < count; i++) if (((present[i >> 3] >> (i & 7)) & 1) === 0) into[i] = Number.NaN;
   };
   const numeric = columns.filter(({ type }) => type === 'number').length;
+  const series = columns.map(seriesReader);
   const connection = await connect();
   try {
     await connection.run(`SET streaming_buffer_size = '${few ? AHEAD.few : AHEAD.all}'`);
@@ -138,6 +144,7 @@ export async function* tableBatches(
       const count = finished ? chunk.rowCount - 1 : chunk.rowCount;
       if (count === 0) continue;
       const values: Record<string, ColumnValues> = Object.create(null);
+      const faults = new Map<number, Fault>();
       // All columns of numbers share one piece of memory.
       const numbers = new Float64Array(numeric * count);
       let used = 0;
@@ -149,9 +156,9 @@ export async function* tableBatches(
           used += count;
         } else if (type === 'series') {
           const cells = chunk.getColumnValues(j).slice(0, count);
-          values[name] = seriesOf(
-            cells.map((cell) => numberList(itemsOf(cell)) ?? { values: [], channels: 1 }),
-          );
+          values[name] = series[j](cells.map(itemsOf), (place, message) => {
+            if (!faults.has(place)) faults.set(place, { column: name, message });
+          });
         } else {
           const cells = chunk.getColumnValues(j) as (string | null)[];
           cells.length = count;
@@ -161,7 +168,7 @@ export async function* tableBatches(
       const rows = new Int32Array(count);
       for (let i = 0; i < count; i++) rows[i] = first + i;
       first += count;
-      yield { rows, columns: values, large };
+      yield { rows, columns: values, large, faults };
       large = false;
     }
   } finally {

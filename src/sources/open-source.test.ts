@@ -263,6 +263,22 @@ describe('JSON Lines', () => {
     expect(await read('corpus.ndjson.gz', text)).toEqual(expected);
   });
 
+  it('says what texts make a column of numbers one of text, and takes white space around NA for none', async () => {
+    const open = (cells: unknown[]) =>
+      openSource(file('mixed.jsonl', cells.map((a) => JSON.stringify({ a })).join('\n')));
+    const numbers = Array.from({ length: 20 }, (_, i) => i / 2);
+    const rest = 'of 22 cells are numbers, others such as';
+    expect((await open([...numbers, '7.5', '8'])).notes).toEqual([
+      `column a: 20 ${rest} "7.5", and all are read as text; write them without quotes`,
+    ]);
+    expect((await open([...numbers, '<1', '<2'])).notes).toEqual([
+      `column a: 20 ${rest} "<1", and all are read as text; correct them, or read them as missing with --missing "<1"`,
+    ]);
+    const { columns, notes } = await open([...numbers, ' NA', ' ', 'NA ']);
+    expect(columns[0].type).toBe('number');
+    expect(notes ?? []).toEqual([]);
+  });
+
   it('refuses or skips broken lines and text in a number column', async () => {
     const lines = Array.from({ length: 300 }, (_, i) => `{"a":${i}}`);
     lines[150] = '{"a":1,';

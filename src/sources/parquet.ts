@@ -1,9 +1,12 @@
 /** Parquet, through DuckDB. */
 import { InputError } from '../errors.js';
+import type { Reject } from '../records/bad-records.js';
 import type { CellFormat } from '../records/cells/cell-format.js';
 import type { Reader } from '../records/reader.js';
 import type { ReaderOptions } from '../records/reader-options.js';
 import type { ColumnInfo, ColumnType, ReadOptions, RecordBatch } from '../records/record-batch.js';
+import { withoutFaults } from '../records/select-records.js';
+import { orderedRejects } from './decoder.js';
 import type { DiskFile } from './disk-file.js';
 import { duckdbMessage, type Query, sqlName, sqlPath, tableBatches, withQuery } from './duckdb.js';
 import { imageColumns, withImages } from './parquet-images.js';
@@ -25,7 +28,7 @@ const epoch = (column: string) => `epoch(${column})`;
 
 /** The first type that a pattern fits counts; every other one is text. */
 const conversions: readonly (readonly [RegExp, Conversion])[] = [
-  [/^(U?BIGINT|U?HUGEINT)$/, { type: 'number', large: true }],
+  [/^(U?BIGINT|U?HUGEINT|DECIMAL\(\d+,0\))$/, { type: 'number', large: true }],
   [/^(U?(TINY|SMALL)INT|U?INTEGER|FLOAT|DOUBLE|DECIMAL\(.*\))$/, { type: 'number' }],
   [/^BOOLEAN$/, { type: 'text', format: { kind: 'boolean' } }],
   [/^DATE$/, { type: 'number', format: date('date'), sql: epoch }],
@@ -68,6 +71,7 @@ export async function parquetReader(
   /** Columns by number, as DuckDB takes names for the same that differ in case; images come as text. */
   async function* batches(
     selected: readonly ColumnInfo[],
+    reject: Reject,
     { few, verbatim = [] }: Pick<ReadOptions, 'few' | 'verbatim'>,
   ): AsyncGenerator<RecordBatch> {
     const numbered: ColumnInfo[] = [
@@ -81,23 +85,32 @@ export async function parquetReader(
     const table = `(SELECT ${[...values, ...texts].join(', ')} FROM ${from})`;
     for await (const batch of tableBatches(table, numbered, { few })) {
       const cells = (number: string) => batch.columns[number].values as (string | null)[];
-      yield {
+      const named: RecordBatch = {
         rows: batch.rows,
         columns: Object.fromEntries(selected.map(({ name }, i) => [name, batch.columns[`v${i}`]])),
         ...(verbatim.length > 0 && {
           texts: Object.fromEntries(verbatim.map((name, i) => [name, cells(`t${i}`)])),
         }),
       };
+      const rejectNamed: Reject = ({ column, ...bad }) =>
+        reject({ ...bad, column: selected[Number(column!.slice(1))].name });
+      yield withoutFaults(named, batch.faults, path, rejectNamed);
     }
   }
 
   return {
+    notes: [...images].flatMap(([name, { decoder }]) =>
+      (decoder.notes ?? []).map((note) => `column "${name}": ${note}`),
+    ),
     columns: columns.map(
       ({ name, type, format }) => images.get(name)?.column ?? { name, type, ...(format && { format }) },
     ),
     async *read(selected, reject, readOptions = {}) {
       try {
-        yield* withImages(images, batches(selected, readOptions), selected, reject, path);
+        // Lists and images are found bad one after the other, and told in the order of the file.
+        const rejects = orderedRejects(reject);
+        const read = batches(selected, rejects.note, readOptions);
+        yield* withImages(images, read, selected, rejects, path);
       } catch (error) {
         throw damaged(path, error);
       }

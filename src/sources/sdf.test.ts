@@ -90,6 +90,13 @@ describe('an SD file', () => {
     expect((await read('broken.sdf', text, ['name'])).values.name).toEqual(['a', 'nothing', 'b']);
   });
 
+  it('keeps the digits of integers that no number holds, and has no infinite numbers', async () => {
+    const text =
+      record(ethanol, '', { id: '9007199254740993', y: '1e400' }) + record(benzene, '', { id: '12', y: '2' });
+    const { values } = await read('large.sdf', text, ['id', 'y']);
+    expect(values).toEqual({ id: ['9007199254740993', '12'], y: [Number.NaN, 2] });
+  });
+
   it('leaves out a tag named like its own columns', async () => {
     const { source } = await read('own.sdf', record(ethanol, 'a', { smiles: 'C', name: 'b', y: '1' }));
     expect(source.columns.map(({ name }) => name)).toEqual(['smiles', 'name', 'y']);

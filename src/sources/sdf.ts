@@ -5,12 +5,23 @@ import { loadRDKit, useMolecule } from '../molecules/rdkit.js';
 import type { ByteFile } from '../records/bytes/byte-file.js';
 import { isDamagedText, lineChunks } from '../records/bytes/bytes.js';
 import { CellBatch } from '../records/cell-batch.js';
-import { MISSING_WORDS } from '../records/cells/cell-format.js';
-import { isNumeric, type Reader, SAMPLE_RECORDS } from '../records/reader.js';
+import { isRounded, MISSING_WORDS } from '../records/cells/cell-format.js';
+import { isCode } from '../records/cells/infer-format.js';
+import {
+  type CellCounts,
+  isNumeric,
+  LateFinds,
+  lateNames,
+  type Reader,
+  SAMPLE_RECORDS,
+} from '../records/reader.js';
 import type { ColumnInfo } from '../records/record-batch.js';
 
 const missing = new Set(['', ...MISSING_WORDS]);
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+const isNumber = (cell: string): boolean => NUMBER.test(cell) && !isRounded(cell);
+const orMissing = (value: number): number | null => (Number.isFinite(value) ? value : null);
+
 /** A longer record is none: `$$$$` is missing. */
 const MAX_RECORD_CHARACTERS = 1 << 26;
 
@@ -29,14 +40,18 @@ interface SdfRecord {
  * for each tag of the first 20,480 records. A molecule that RDKit does not read is a bad record.
  */
 export async function sdfReader(file: ByteFile): Promise<Reader> {
-  const { columns, named, leftOut } = await sampleColumns(file);
+  const { columns, named, leftOut, known } = await sampleColumns(file);
+  const late = new LateFinds();
   return {
     columns,
     leftOut,
+    found: () => lateNames('tags', late),
     async *read(selected, reject) {
       const rdkit = selected.some(({ name }) => name === 'smiles') ? await loadRDKit() : undefined;
       const batch = new CellBatch(selected);
+      const note = late.reading();
       for await (const record of sdfRecords(file)) {
+        for (const tag of record.tags.keys()) if (!known.has(tag)) note(tag, `record ${record.row}`);
         const cells: (number | string | null)[] = [];
         const refuse = (message: string, column?: string) =>
           reject({ path: file.name, row: record.row, line: record.line, ...(column && { column }), message });
@@ -50,12 +65,12 @@ export async function sdfReader(file: ByteFile): Promise<Reader> {
                 : (record.tags.get(name) ?? null);
           if (name === 'smiles' && cell === null) {
             refuse('a molecule that RDKit does not read', 'smiles');
-          } else if (type === 'number' && cell !== null && !NUMBER.test(cell)) {
+          } else if (type === 'number' && cell !== null && !isNumber(cell)) {
             refuse(`expected a number as in the other records, got ${JSON.stringify(cell)}`, name);
           } else if (cell !== null && isDamagedText(cell)) {
             refuse('not valid UTF-8', name);
           } else {
-            cells.push(type === 'number' && cell !== null ? Number(cell) : cell);
+            cells.push(type === 'number' && cell !== null ? orMissing(Number(cell)) : cell);
             continue;
           }
           good = false;
@@ -78,16 +93,16 @@ const smilesOf = (rdkit: MainModule, block: string): string | null => {
 };
 
 async function sampleColumns(file: ByteFile) {
-  const tags = new Map<string, { present: number; numeric: number; leadingZero: number }>();
+  const tags = new Map<string, CellCounts>();
   let named = false;
   let seen = 0;
   for await (const record of sdfRecords(file)) {
     named ||= record.name !== null;
     for (const [tag, value] of record.tags) {
-      const counts = tags.get(tag) ?? { present: 0, numeric: 0, leadingZero: 0 };
+      const counts = tags.get(tag) ?? { present: 0, numeric: 0, codes: 0 };
       counts.present++;
-      if (NUMBER.test(value)) counts.numeric++;
-      if (/^-?0\d/.test(value)) counts.leadingZero++;
+      if (isNumber(value)) counts.numeric++;
+      if (isCode(value)) counts.codes++;
       tags.set(tag, counts);
     }
     if (++seen === SAMPLE_RECORDS) break;
@@ -107,6 +122,7 @@ async function sampleColumns(file: ByteFile) {
         .map(([name, counts]): ColumnInfo => ({ name, type: isNumeric(counts) ? 'number' : 'text' })),
     ],
     named,
+    known: new Set(tags.keys()),
     leftOut: leftOut.length > 0 ? leftOut : undefined,
   };
 }

@@ -109,6 +109,26 @@ describe('an Excel file', () => {
     expect((await read('unnamed', bytes)).values).toEqual(values);
   });
 
+  it('gives times without a day as times of day, or as hours where one is longer than a day', async () => {
+    const length = (hours: number) => new Date(EPOCH + (hours * DAY) / 24);
+    const rows = [
+      ['start', 'length', 'day'],
+      [length(14.5), length(2), length(0)],
+      [length(0.25), length(26.5), day],
+      [null, null, day],
+    ];
+    const { source, values } = await read('times.xlsx', workbook({ Data: rows }));
+    expect(values).toEqual({
+      start: [14.5 * 3600, 0.25 * 3600, Number.NaN],
+      length: [2, 26.5, Number.NaN],
+      day: [EPOCH / 1000, day.getTime() / 1000, day.getTime() / 1000],
+    });
+    expect(source.notes).toEqual([
+      'column start: cells without a day are read as times of day',
+      'column length: cells without a day are read as hours',
+    ]);
+  });
+
   it('is refused where it is empty, damaged, or a name stands twice', async () => {
     expect(await failure('empty.xlsx', workbook({ Data: [] }))).toContain(
       'the first sheet, "Data", is empty',

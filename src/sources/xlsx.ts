@@ -13,11 +13,15 @@ const MAX_UNPACKED = 1 << 30;
 /** Columns of a sheet of Excel, the last of which is XFD. */
 const MOST_COLUMNS = 1 << 14;
 
+/** Excel counts days from here on. A time without a day is a part of the first. */
+const EPOCH = Date.UTC(1899, 11, 30);
+const DAY = 86_400_000;
+
 type Cell = string | number | boolean | Date | null;
 
 /**
  * The first row that is not empty is the header; a column without a name there is `column` and its number, from 0. Dates
- * are given as text of ISO 8601. Rows without any cell are no records. Throws InputError for a
+ * are given as text of ISO 8601, times without a day as `timesOf` says. Rows without any cell are no records. Throws InputError for a
  * header that names a column twice.
  */
 export async function xlsxReader(file: ByteFile, { missing }: ReaderOptions = {}): Promise<Reader> {
@@ -43,9 +47,10 @@ export async function xlsxReader(file: ByteFile, { missing }: ReaderOptions = {}
       `${file.name}: row ${header + 1} of the sheet "${sheet}" names the column "${twice}" twice; rename one of them`,
     );
   }
+  const times = names.map((_, j) => timesOf(rows.map((row) => row[j] ?? null)));
   const reader = await objectReader(file.name, {
     missing,
-    records: () => recordsOf(rows, names, header),
+    records: () => recordsOf(rows, names, { header, times }),
     nestedCell: (value) => (value instanceof Date ? isoText(value) : String(value)),
     expected: `rows below the header in the first sheet, "${sheet}"`,
   });
@@ -53,7 +58,24 @@ export async function xlsxReader(file: ByteFile, { missing }: ReaderOptions = {}
     name: `sheet ${sheet}`,
     reason: 'not the first sheet; save it as a file of its own',
   }));
-  return { ...reader, leftOut: [...(reader.leftOut ?? []), ...others] };
+  const notes = names.flatMap((name, j) =>
+    times[j] ? [`column ${name}: cells without a day are read as ${times[j]}`] : [],
+  );
+  return {
+    ...reader,
+    leftOut: [...(reader.leftOut ?? []), ...others],
+    notes: [...(reader.notes ?? []), ...notes],
+  };
+}
+
+/**
+ * What the dates of a column are where all are of the days that Excel begins to count with: times of day, or lengths of
+ * time in hours where one is longer than a day.
+ */
+function timesOf(cells: readonly Cell[]): 'times of day' | 'hours' | undefined {
+  const days = cells.flatMap((cell) => (cell instanceof Date ? [(cell.getTime() - EPOCH) / DAY] : []));
+  if (days.length === 0 || !days.every((day) => day >= 0 && day < 60)) return undefined;
+  return days.every((day) => day < 1) ? 'times of day' : 'hours';
 }
 
 async function readSheets(file: ByteFile): Promise<{ sheet: string; data: Cell[][] }[]> {
@@ -84,7 +106,7 @@ async function readSheets(file: ByteFile): Promise<{ sheet: string; data: Cell[]
 async function* recordsOf(
   rows: readonly Cell[][],
   names: readonly string[],
-  header: number,
+  { header, times }: { header: number; times: readonly ReturnType<typeof timesOf>[] },
 ): AsyncGenerator<ObjectRecord> {
   let row = 0;
   for (let i = 0; i < rows.length; i++) {
@@ -92,7 +114,9 @@ async function* recordsOf(
     if (cells.every((cell) => cell === null)) continue;
     const object: Record<string, unknown> = Object.create(null);
     names.forEach((name, j) => {
-      object[name] = cells[j] ?? null;
+      const cell = cells[j] ?? null;
+      if (!(cell instanceof Date) || times[j] === undefined) object[name] = cell;
+      else object[name] = times[j] === 'hours' ? (24 * (cell.getTime() - EPOCH)) / DAY : timeText(cell);
     });
     yield { row: row++, line: header + 2 + i, size: 16 * names.length, object };
   }
@@ -100,6 +124,9 @@ async function* recordsOf(
 
 const asText = (cell: Cell): string | number | boolean | null =>
   cell instanceof Date ? isoText(cell) : cell;
+
+/** The time of a day: `14:57:07`. */
+const timeText = (date: Date): string => date.toISOString().slice(11, 23).replace('.000', '');
 
 /** A day, or a day with a time. */
 function isoText(date: Date): string {

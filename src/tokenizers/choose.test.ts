@@ -31,6 +31,13 @@ const events = {
 };
 
 describe('chooseTokenizer', () => {
+  it('reads lists of numbers, whose name alone does not make them an id', async () => {
+    const values = Float32Array.from({ length: 12 }, (_, i) => i);
+    const ids: ColumnValues = { type: 'series', values, offsets: Int32Array.of(0, 4, 8, 12), channels: 1 };
+    const choice = await choose({ ids, x: numbers([1.5, 2, 3]), z: numbers([3, 1, 2]) });
+    expect(choice.columns).toContain('ids');
+  });
+
   it('reads the text column that dominates, never a split', async () => {
     const choice = await choose(solubility);
     expect(choice).toEqual({

@@ -10,7 +10,7 @@ import {
   type SourceProfile,
   withLabels,
 } from '../records/profile.js';
-import { isCellType } from '../records/record-batch.js';
+import { isCellType, withoutType } from '../records/record-batch.js';
 import type { FieldKind } from './field.js';
 import type { TokenizerKind } from './index.js';
 import { LeftOut, type Reason } from './left-out.js';
@@ -137,13 +137,16 @@ function reasonToLeaveOut(
   const isDate = format?.kind === 'date';
   if (targets?.includes(name)) return { reason: 'to be predicted' };
   if (ignore?.includes(name)) return { reason: 'ignored as asked' };
-  if (columns?.includes(name)) return undefined;
+  if (columns?.includes(name)) {
+    if (!profile.empty) return undefined;
+    throw new InputError(`${source.path}: ${withoutType(name)}, or leave it out`);
+  }
   if (columns) return { reason: 'not among the columns asked for' };
   if (name === split || profile.looksLikeSplit || isSplitName(name))
     return { reason: 'says which records are for training' };
   // Beside a sequence nothing else is wanted of what only names it.
   const warn = dominant === undefined;
-  if (isIdName(name)) {
+  if (isIdName(name) && isCellType(type)) {
     if (profile.distinctCapped || distinct > present / 2) return { reason: 'names the record' };
     return { reason: `an id, with ${distinct} values in ${present} records`, warn };
   }
@@ -157,6 +160,7 @@ function reasonToLeaveOut(
   if (name !== dominant && namesRows(profile, source))
     return { reason: 'the first column, a text that is different in each record: names of rows', warn };
   if (present === 0) return { reason: `missing in all of the first ${rowsRead} records` };
+  if (profile.empty) return { reason: 'without a value in the first records, which types are told from' };
   if (isCellType(type) && distinct === 1 && present > 1)
     return { reason: `the same in all of the first ${rowsRead} records` };
   // Where the labels are named, the others are no labels.

@@ -33,6 +33,19 @@ const part = (i: number) => (i % 4 === 3 ? 'test' : 'train');
 const adult = [header, ...rows.map((row, i) => `${part(i)},${row}`), ''].join('\n');
 
 describe('inspect', () => {
+  it('tells of values behind the records that types are told from, and refuses to read them untyped', async () => {
+    const rows = Array.from({ length: 10_010 }, (_, i) => `${i % 7},${i < 10_000 ? '' : '0.5'},${i % 5}`);
+    const data = file('late.csv', `a,wind,b\n${rows.join('\n')}\n`);
+    const { source, tokenizer } = await inspect({ data });
+    expect(tokenizer.columns).toEqual(['a', 'b']);
+    expect(source.notes).toEqual([
+      expect.stringContaining('column wind: no value in the first 10000 records'),
+    ]);
+    await expect(inspect({ data, config: { data: { columns: ['a', 'wind'] } } })).rejects.toThrow(
+      'column "wind" has no value in the first records',
+    );
+  });
+
   it('tells what is there, what would be learned from, and why the rest would not', async () => {
     const { source, rejected, badRecords, tokenizer } = await inspect({
       data: file('adult.csv.gz', gzipSync(adult)),

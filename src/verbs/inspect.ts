@@ -56,8 +56,9 @@ export async function inspect({ data: path, config = {} }: InspectOptions): Prom
   const split = askedSplit(source, profile, config);
   const { choice, tokenizer } = await fitSource(source, split.config, { valid: 0, test: 0 });
   const { spec, fitted } = tokenizer;
+  const notes = [...(source.notes ?? []), ...(source.found?.() ?? [])];
   return {
-    source: profile,
+    source: { ...profile, ...(notes.length > 0 && { notes }) },
     rejected: rejected.count,
     badRecords: rejected.first.slice(0, SHOWN_BAD_RECORDS),
     tokenizer: {

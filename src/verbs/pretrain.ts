@@ -189,6 +189,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
     if (!inMemory && writes) await learned?.write(out);
     for (const message of [read.unassigned.summary(), read.unknown?.summary('learned from')])
       if (message) warn(message);
+    for (const message of read.source.found?.() ?? []) warn(message);
     const { rejected } = read;
     const rejectedSummary = rejected.summary();
     if (rejectedSummary && writes) {

@@ -50,9 +50,15 @@ const MISSING_NUMBERS = new Set([
 /** Words for a number that is none, which are missing whatever the user names. */
 const NO_NUMBER = /^\s*[+-]?(inf(inity)?|nan)\s*$/i;
 
+/** Whether a cell is empty or a word for a missing one. White space around it does not matter. */
+export function isMissingCell(cell: string, missing: ReadonlySet<string>): boolean {
+  const word = cell.trim();
+  return word === '' || missing.has(word);
+}
+
 /** Whether a cell of a number or date column stands for no value. */
 export function isMissingNumber(cell: string, missing: ReadonlySet<string>, chosen: boolean): boolean {
-  if (cell === '' || missing.has(cell) || NO_NUMBER.test(cell)) return true;
+  if (isMissingCell(cell, missing) || NO_NUMBER.test(cell)) return true;
   return !chosen && MISSING_NUMBERS.has(cell.trim().toLowerCase());
 }
 
@@ -97,11 +103,12 @@ function patternOf({ decimal, thousands }: NumberFormat) {
 
 /**
  * The number that a cell spells in a format, or undefined: with its unit or without, `(12)` for −12 as accountants write
- * it. A percentage keeps its number: `12 %` is 12.
+ * it, a hyphen or U+2212 for the minus. A percentage keeps its number: `12 %` is 12.
  */
 export function formattedNumber(cell: string, format: NumberFormat): number | undefined {
   const { unit, decimal } = format;
-  let text = cell.trim();
+  // Typeset numbers have a minus of their own.
+  let text = cell.trim().replace(/−/g, '-');
   let sign = 1;
   if (text.startsWith('(') && text.endsWith(')')) {
     sign = -1;

@@ -1,7 +1,7 @@
 /** How a delimited file is written, found from its first lines and told, so that nothing is guessed twice. */
 import { InputError } from '../../errors.js';
 import { type DelimitedRecord, delimitedRecords, type TextDialect } from './delimited-text.js';
-import { looksLikeHeader, namesAllButOne, namesOf, namesValues, withoutSingleQuotes } from './header.js';
+import { judgeHeader, namesAllButOne, namesOf, namesValues, withoutSingleQuotes } from './header.js';
 import { isAligned, isNumberTable } from './white-space.js';
 
 /** What a user may say of a delimited file. */
@@ -50,6 +50,10 @@ export async function findDialect(
   const { start, separator } = beginningOf(lines);
   const looked = lines.slice(start, start + LOOKED_AT);
   const quote = wishes.quote === 'none' ? '' : (wishes.quote ?? findQuote(looked, tabs));
+  if (quote === '' && wishes.quote === undefined) {
+    const quoted = lines.slice(start + LOOKED_AT).filter((line) => wraps('"', '\t').test(line)).length;
+    if (quoted > 0) notes.push(lateQuotes(quoted));
+  }
   if (quote.length > 1)
     throw new InputError(`${path}: --quote: expected one character or none, got ${JSON.stringify(quote)}`);
   const escapedBy = quote !== '' && looked.some((line) => usesBackslash(line, quote)) ? '\\' : quote;
@@ -67,9 +71,9 @@ export async function findDialect(
   const records = await recordsOf(looked, dialect);
   if (records.length === 0) throw new InputError(`${path}: only blank lines; expected records`);
   const most = commonest(records.map(({ cells }) => cells.length));
-  // A delimiter at the end of every record makes one cell more, which is empty.
-  const trailing = most > 1 && records.every(({ cells }) => cells.length !== most || cells[most - 1] === '');
-  const width = trailing ? most - 1 : most;
+  // Delimiters at the end of every record make more cells, which are empty.
+  const filled = records.map(({ cells }) => (cells.length === most ? cells.findLastIndex(isFilled) : -1));
+  const width = filled.reduce((widest, last) => Math.max(widest, last + 1), 0) || most;
   refuseSpacedQuotes(path, records, { quote, start });
   const { first, isNameless } = findFirst(records, width, wishes);
   const skip = start + records[first].line - 1;
@@ -78,16 +82,24 @@ export async function findDialect(
       `${first === 1 ? 'the first line is a title' : `the first ${first} records are titles`} and left out`,
     );
   }
-  if (isNameless) notes.push('the first column has no name and is called index');
   const { cells } = records[first];
-  // A delimiter behind the last name is no name.
-  const named = cells.length === most + 1 && cells[most] === '' ? cells.slice(0, most) : cells;
-  const head = withoutSingleQuotes(isNameless ? ['', ...named] : named);
   const body = records.slice(first + 1);
-  const header =
+  // Delimiters behind the last name are no names.
+  const named = cells.slice(width).some(isFilled) ? cells : cells.slice(0, width);
+  const lacksLast =
+    isNameless && 2 * body.filter((record) => isFilled(record.cells[width - 1])).length < body.length;
+  if (lacksLast) notes.push(`the last column, mostly empty, has no name and is called column${width - 1}`);
+  else if (isNameless) {
+    const second = JSON.stringify(cells[0].trim());
+    notes.push(`the first column has no name and is called index, and ${second} is the second`);
+  }
+  const nameless = lacksLast ? [...named, ''] : ['', ...named];
+  const head = withoutSingleQuotes(isNameless ? nameless : named);
+  const { header, doubt } =
     wishes.header === undefined
-      ? looksLikeHeader(head, body, { known, decimal: wishes.decimal })
-      : wishes.header === 'yes';
+      ? judgeHeader(head, body, { known, decimal: wishes.decimal })
+      : { header: wishes.header === 'yes', doubt: undefined };
+  if (doubt) notes.push(doubt);
   return {
     ...dialect,
     header,
@@ -96,6 +108,8 @@ export async function findDialect(
     notes,
   };
 }
+
+const isFilled = (cell: string | undefined): boolean => cell !== undefined && cell !== '';
 
 /** Where the lines begin that are not blank, below a line such as `sep=;`, and what that says. */
 function beginningOf(lines: readonly string[]): { start: number; separator?: string } {
@@ -200,10 +214,15 @@ function commonest(counts: readonly number[]): number {
   return [...occurrences].reduce((best, next) => (next[1] > best[1] ? next : best))[0];
 }
 
+/** What finds a cell that begins and ends with a quote. */
+const wraps = (quote: string, delimiters: string): RegExp =>
+  new RegExp(`(^|[${delimiters}])${quote}[^${quote}]*${quote}([${delimiters}]|$)`);
+
+const lateQuotes = (count: number): string =>
+  `quotes are read as letters, since no cell of the first ${LOOKED_AT} lines is in quotes; ${count} later ${count === 1 ? 'line has' : 'lines have'} such cells; --quote '"' takes the quotes off`;
+
 /** Tabs divide cells that need no quotes, so there quotes are quotes only where cells begin and end with them. */
 function findQuote(lines: readonly string[], tabs: boolean): string {
-  const wraps = (quote: string, delimiters: string) =>
-    new RegExp(`(^|[${delimiters}])${quote}[^${quote}]*${quote}([${delimiters}]|$)`);
   if (tabs) return lines.some((line) => wraps('"', '\t').test(line)) ? '"' : '';
   const double = lines.some((line) => line.includes('"'));
   const single = wraps("'", ',;|\t');

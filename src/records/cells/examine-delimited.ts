@@ -3,9 +3,10 @@ import { InputError } from '../../errors.js';
 import type { ByteFile } from '../bytes/byte-file.js';
 import { byteChunks, isDamagedText, lineChunks } from '../bytes/bytes.js';
 import type { BadRecord } from '../record-batch.js';
-import { isRounded, plainNumber } from './cell-format.js';
+import { plainNumber } from './cell-format.js';
 import { type DelimitedRecord, delimitedRecords } from './delimited-text.js';
 import type { Dialect } from './dialect.js';
+import { isCode } from './infer-format.js';
 
 /** More bad records than this are not listed: the file is then not what it seems. */
 const MAX_BAD_RECORDS = 100_000;
@@ -14,7 +15,7 @@ const MAX_BAD_RECORDS = 100_000;
 export interface Examined {
   /** The records that no column can be read of. */
   readonly bad: readonly BadRecord[];
-  /** Places of columns with a cell that is neither missing nor a plain number that float64 holds. */
+  /** Places of columns with a cell that is neither missing nor a plain number that float64 holds, or that may be a code. */
   readonly notNumbers: ReadonlySet<number>;
   /** The line on which a record begins. */
   readonly lineOf: (row: number) => number;
@@ -116,7 +117,7 @@ export async function examine(
       } else {
         for (let i = 0; i < width; i++) {
           if (notNumbers.has(i) || absent.has(record.cells[i])) continue;
-          if (plainNumber(record.cells[i]) === undefined || isRounded(record.cells[i])) notNumbers.add(i);
+          if (plainNumber(record.cells[i]) === undefined || isCode(record.cells[i])) notNumbers.add(i);
         }
       }
       row++;

@@ -9,7 +9,7 @@ describe('inferColumn', () => {
   it('takes numbers for numbers, with one stray cell in a hundred', () => {
     expect(inferColumn(['1', '-2.5', '1e3', 'NA', null, ''], csv)).toEqual({ type: 'number' });
     expect(inferColumn([...many(['1', '2']), 'oops'], csv)).toEqual({ type: 'number' });
-    expect(inferColumn([...many(['1', '2']), 'oops', 'again'], csv)).toEqual({ type: 'text' });
+    expect(inferColumn([...many(['1', '2']), 'oops', 'again'], csv).type).toBe('text');
     expect(inferColumn(['1', '2', 'oops'], csv)).toEqual({ type: 'text' });
   });
   it('keeps codes and ids that a number would change', () => {
@@ -36,6 +36,70 @@ describe('inferColumn', () => {
       ['19580329', '19580405', '19580329.5'],
     ])
       expect(inferColumn(cells, csv)).toEqual({ type: 'number' });
+  });
+  it('says what stands among the numbers of a column of text, unless these are names and codes', () => {
+    const numbers = Array.from({ length: 20 }, (_, i) => `${i}.5`);
+    const doubt = (cells: string[], more = {}) => inferColumn(cells, { ...csv, ...more }).doubt;
+    expect(doubt([...numbers, '<0.5', 'NA', '<0.7'])).toBe(
+      '20 of 22 cells are numbers, others such as "<0.5", and all are read as text; correct them, or read them as missing with --missing "<0.5"',
+    );
+    expect(doubt([...numbers.map((cell) => cell.replace('.', ',')), '<0,5', '<0,7'])).toContain('20 of 22');
+    expect(doubt([...numbers, '0,5', '1,5'])).toContain('20 of 22');
+    expect(doubt([...numbers, ...numbers.map((_, i) => `PC ${i}`)])).toBeUndefined();
+    expect(doubt([...numbers, '007a', '007b', '007'])).toBeUndefined();
+    expect(doubt([...numbers, 'a', 'b'], { numbers: false })).toBeUndefined();
+    expect(doubt(['1', '2', 'oops'])).toBeUndefined();
+  });
+  it('takes zeros before a number for a code only where there is neither point nor exponent', () => {
+    expect(inferColumn(['42.9', '05.3', '0012.04'], csv)).toEqual({
+      type: 'number',
+      doubt: '"05.3" is read as 5.3',
+    });
+    expect(inferColumn(['42,9', '05,3'], csv)).toMatchObject({
+      format: { decimal: ',' },
+      doubt: '"05,3" is read as 5.3',
+    });
+    const { type, doubt } = inferColumn([...many(['42', '7.5']), '053'], csv);
+    expect(type).toBe('text');
+    expect(doubt).toBe('80 of 81 cells are numbers, others codes such as "053"; all are read as text');
+  });
+  it('prefers a format that fits every cell to one that fits nearly all', () => {
+    const lab = inferColumn([...many(['9,524', '5,474'], 150), '7,5', '4,5'], csv);
+    expect(lab).toEqual({
+      type: 'number',
+      format: { kind: 'number', decimal: ',' },
+      doubt: '"9,524" is read as 9.524, with a decimal comma',
+    });
+    expect(inferColumn([...many(['1.234', '2.345'], 150), '7,5'], csv).format).toEqual({
+      kind: 'number',
+      decimal: ',',
+      thousands: '.',
+    });
+  });
+  it('reads the minus that typesetters use', () => {
+    for (const cells of [
+      ['\u22120.5', '1.5'],
+      [...many(['0.5', '-1.5']), '\u22122.5'],
+    ])
+      expect(inferColumn(cells, csv)).toEqual({
+        type: 'number',
+        format: { kind: 'number', decimal: '.' },
+      });
+  });
+  it('says what a ratio or a number within a year is read as, and leaves seasons text', () => {
+    expect(inferColumn(['1:10', '1:20'], csv).doubt).toBe('"1:10" is read as the time 01:10:00');
+    expect(inferColumn(['2024/03', '2024/07'], csv).doubt).toBe('"2024/03" is read as the day 2024-03-01');
+    for (const cells of [['2024-03', '2024-07'], ['10:20:30'], ['9:05 pm']]) {
+      const { format, doubt } = inferColumn(cells, csv);
+      expect(format?.kind).toBe('date');
+      expect(doubt).toBeUndefined();
+    }
+    expect(inferColumn(['2001/02', '2002/03'], csv)).toEqual({ type: 'text' });
+    expect(inferColumn(['2001-02', '2001-02'], csv).format?.kind).toBe('date');
+  });
+  it('knows words and booleans between blanks', () => {
+    expect(inferColumn([' true', 'false', ' NA', ' '], csv).format?.kind).toBe('boolean');
+    expect(inferColumn([' NA', ' '], csv)).toEqual({ type: 'text', empty: true });
   });
   it('leaves numbers in quotes as text where the format has numbers of its own', () => {
     expect(inferColumn(['1', '2'], { ...csv, numbers: false })).toEqual({ type: 'text' });

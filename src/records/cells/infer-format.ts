@@ -1,4 +1,5 @@
 /** The type of a text column, decided once from a sample of its cells. */
+import { quoteCell } from '../bad-records.js';
 import {
   areBooleans,
   type CellFormat,
@@ -8,6 +9,7 @@ import {
   describeTime,
   formattedNumber,
   isCompactDate,
+  isMissingCell,
   isMissingNumber,
   isRounded,
   type NumberFormat,
@@ -47,9 +49,12 @@ function nearlyAll(cells: readonly string[], holds: (cell: string) => boolean): 
 }
 
 /** Digits that are no amount: `007`, and an integer that float64 would round. */
-const isCode = (cell: string): boolean => hasLeadingZero(cell) || isRounded(cell);
+export const isCode = (cell: string): boolean => hasLeadingZero(cell) || isRounded(cell);
 
-const hasLeadingZero = (cell: string): boolean => /^\s*[+-]?0\d/.test(cell);
+/** An amount may have zeros before it where it has a point or an exponent, too: `012.04`. */
+export const hasLeadingZero = (cell: string): boolean => /^\s*[+-]?0\d+\s*$/.test(cell);
+
+const isPadded = (cell: string): boolean => /^\s*[+-]?0\d+[.,e]/i.test(cell);
 
 /**
  * A column is of numbers, dates or a boolean where all cells are but one in a hundred, which are then bad cells. Codes with
@@ -57,37 +62,90 @@ const hasLeadingZero = (cell: string): boolean => /^\s*[+-]?0\d/.test(cell);
  */
 export function inferColumn(cells: readonly (string | null)[], options: InferOptions): InferredColumn {
   const { missing, chosen, decimal } = options;
-  const present = cells.filter((cell): cell is string => cell !== null && cell !== '' && !missing.has(cell));
+  const present = cells.filter((cell): cell is string => cell !== null && !isMissingCell(cell, missing));
   if (present.length === 0) return { type: 'text', empty: true };
   const plain = options.numbers && decimal !== ',' ? plainColumn(present, options) : undefined;
-  if (plain) return plain;
+  if (plain && !plain.strays) return plain.column;
   if (areBooleans(firstDifferent(present, 3))) return { type: 'text', format: { kind: 'boolean' } };
   const values = present.filter((cell) => !isMissingNumber(cell, missing, chosen));
   if (values.length === 0) return { type: 'text', empty: true };
-  return inferNumbers(values, options) ?? inferDates(values) ?? { type: 'text' };
+  const numbers = inferNumbers(values, options);
+  // A format that fits every cell is better than none that fits nearly all.
+  if (plain) return numbers && fitsAll(numbers.format, values) ? numbers : plain.column;
+  const found = numbers ?? inferDates(values);
+  if (found) return found;
+  const doubt = options.numbers ? mostlyNumbers(values, options) : undefined;
+  return { type: 'text', ...(doubt && { doubt }) };
 }
 
-/** A column of plain numbers, or of codes that look like some; undefined for any other. */
+/** A column of plain numbers, or of codes that look like some, and whether other cells stray in; undefined for any other. */
 function plainColumn(
   present: readonly string[],
   { missing, chosen }: InferOptions,
-): InferredColumn | undefined {
+): { column: InferredColumn; strays: boolean } | undefined {
   const most = strays(present.length);
   let other = 0;
   let absent = 0;
-  let codes = false;
+  let codes = 0;
   for (const cell of present) {
-    if (plainNumber(cell) !== undefined) codes ||= isCode(cell);
+    if (plainNumber(cell) !== undefined) codes += isCode(cell) ? 1 : 0;
     else if (isMissingNumber(cell, missing, chosen)) absent++;
     else if (++other > most) return undefined;
   }
   // Of so many cells without a value, fewer may disagree.
   if (absent === present.length || other > strays(present.length - absent)) return undefined;
-  if (codes) return { type: 'text' };
+  if (codes > 0) {
+    const example = quoteCell(present.find((cell) => isCode(cell))!);
+    const doubt = `${present.length - codes - absent - other} of ${present.length} cells are numbers, others codes such as ${example}; all are read as text`;
+    return { column: { type: 'text', ...(codes <= most && { doubt }) }, strays: false };
+  }
   const days = compactDates(present.filter((cell) => !isMissingNumber(cell, missing, chosen)));
-  if (days) return days;
+  if (days) return { column: days, strays: false };
   // A word among numbers, such as None, is missing by this format alone.
-  return absent === 0 ? { type: 'number' } : { type: 'number', format: { kind: 'number', decimal: '.' } };
+  const format: NumberFormat = { kind: 'number', decimal: '.' };
+  const padded = paddedDoubt(present, format);
+  return {
+    column: { type: 'number', ...(absent > 0 && { format }), ...(padded && { doubt: padded }) },
+    strays: other > 0,
+  };
+}
+
+/** What zeros before a number, which a code may have, are read as. */
+function paddedDoubt(cells: readonly string[], format: NumberFormat): string | undefined {
+  const example = cells.find((cell) => isPadded(cell) && formattedNumber(cell, format) !== undefined);
+  return example && `${quoteCell(example)} is read as ${formattedNumber(example, format)}`;
+}
+
+/** What to say of cells of a CSV file that are text for all we know, where a format fits most of them. */
+function mostlyNumbers(cells: readonly string[], { decimal }: InferOptions): string | undefined {
+  const others = numberFormats(decimal, commonUnit(cells))
+    .map((format) => cells.filter((cell) => isCode(cell) || formattedNumber(cell, format) === undefined))
+    .reduce((fewest, next) => (next.length < fewest.length ? next : fewest));
+  return textAmongNumbers(cells.length - others.length, cells.length, new Set(others));
+}
+
+/** Different texts that are kept of a column to tell what its numbers are mixed with. */
+export const FEW_TEXTS = 11;
+
+/**
+ * What to say of a column of text whose cells are mostly numbers, so many of so many; `others` are different cells that are
+ * none, `FEW_TEXTS` of them or all. Nothing where these are codes, or many and each another, as among ticket numbers.
+ */
+export function textAmongNumbers(
+  numbers: number,
+  cells: number,
+  others: ReadonlySet<string>,
+): string | undefined {
+  const count = cells - numbers;
+  if (numbers < Math.max(10, count) || (10 * count > cells && others.size >= FEW_TEXTS)) return undefined;
+  if ([...others].some(isCode)) return undefined;
+  const [example] = others;
+  if (example === undefined) return undefined;
+  const remedy =
+    plainNumber(example) === undefined
+      ? `correct them, or read them as missing with --missing ${quoteCell(example)}`
+      : 'write them without quotes';
+  return `${numbers} of ${cells} cells are numbers, others such as ${quoteCell(example)}, and all are read as text; ${remedy}`;
 }
 
 /** A column whose every cell is a day in eight digits, which no other numbers are by chance once there are three. */
@@ -103,7 +161,7 @@ const COMPACT: DateFormat = { kind: 'date', holds: 'date', order: 'ymd' };
 function firstDifferent(cells: readonly string[], count: number): Set<string> {
   const different = new Set<string>();
   for (const cell of cells) {
-    different.add(cell.toLowerCase());
+    different.add(cell.trim().toLowerCase());
     if (different.size === count) break;
   }
   return different;
@@ -133,28 +191,37 @@ function inferNumbers(
   if (!nearlyAll(sample, (cell) => /\d/.test(cell) && cell.length <= 40)) return undefined;
   const common = commonUnit(cells);
   if (common === undefined) return undefined;
-  const unit = common === 'none' ? {} : { unit: common };
-  const candidates = ([',', '.'] as const)
+  const fitting = numberFormats(asked, common).filter((format) =>
+    nearlyAll(cells, (cell) => formattedNumber(cell, format) !== undefined),
+  );
+  const exact = fitting.filter((format) => fitsAll(format, cells));
+  const [format, doubt] = chooseFormat(exact.length > 0 ? exact : fitting, cells);
+  if (!format) return undefined;
+  const plain = format.thousands === undefined && format.unit === undefined;
+  if (plain && (!numbers || cells.some(isCode))) return undefined;
+  const told = doubt ?? (plain ? paddedDoubt(cells, format) : undefined);
+  return { type: 'number', format, ...(told && { doubt: told }) };
+}
+
+/** The formats that numbers may have, the simpler ones first. */
+function numberFormats(asked: '.' | ',' | undefined, unit: string | undefined): NumberFormat[] {
+  return ([',', '.'] as const)
     .filter((decimal) => asked === undefined || asked === decimal)
     .flatMap((decimal) => {
       const groups = [undefined, decimal === ',' ? '.' : ',', ' ', "'"] as const;
       return groups.map((thousands): NumberFormat => {
-        return { kind: 'number', decimal, ...(thousands && { thousands }), ...unit };
+        return {
+          kind: 'number',
+          decimal,
+          ...(thousands && { thousands }),
+          ...(unit !== undefined && unit !== 'none' && { unit }),
+        };
       });
-    })
-    .filter((format) => nearlyAll(cells, (cell) => formattedNumber(cell, format) !== undefined));
-  const [format, doubt] = chooseFormat(candidates, cells);
-  if (!format) return undefined;
-  const plain = format.thousands === undefined && format.unit === undefined;
-  if (plain && (!numbers || cells.some(hasLeadingZeroOf(format)))) return undefined;
-  return { type: 'number', format, ...(doubt && { doubt }) };
+    });
 }
 
-/** `007,5` is a code no less than `007`; `0,5` is a number. */
-const hasLeadingZeroOf =
-  ({ decimal }: NumberFormat) =>
-  (cell: string): boolean =>
-    decimal === ',' ? /^\s*[+-]?0\d/.test(cell) : hasLeadingZero(cell);
+const fitsAll = (format: CellFormat | undefined, cells: readonly string[]): boolean =>
+  format?.kind === 'number' && cells.every((cell) => formattedNumber(cell, format) !== undefined);
 
 /** Of the formats that fit all cells, and what is left open: `1,234` may be a thousand or little more than one. */
 function chooseFormat(
@@ -167,7 +234,7 @@ function chooseFormat(
     const only = comma ?? point;
     const example = cells.find((cell) => /\d,\d{3}\D*$/.test(cell));
     const thousands =
-      only?.decimal === ',' && cells.every((cell) => !cell.includes(',') || /,\d{3}\D*$/.test(cell));
+      only?.decimal === ',' && nearlyAll(cells, (cell) => !cell.includes(',') || /,\d{3}\D*$/.test(cell));
     if (!only || !thousands || example === undefined) return [only];
     return [only, `"${example}" is read as ${formattedNumber(example, only)}, with a decimal comma`];
   }
@@ -184,7 +251,26 @@ function chooseFormat(
   ];
 }
 
+/** Whether every cell is a year and the next one, and there are two such pairs: `2001/02`, `2002/03`. */
+function areSeasons(cells: readonly string[]): boolean {
+  const isSeason = (cell: string) => {
+    const [, year, next] = /^\s*([12]\d{3})[-/](\d{2})\s*$/.exec(cell) ?? [];
+    return year !== undefined && (Number(year) + 1) % 100 === Number(next);
+  };
+  return cells.every(isSeason) && firstDifferent(cells, 2).size === 2;
+}
+
+/** What cells that are no dates may look like as well: a ratio or minutes and seconds, `1:10`; a number in a year, `2024/03`. */
+function shortDateDoubt(cells: readonly string[], format: DateFormat): string | undefined {
+  const short = format.holds === 'time' ? /^\s*\d+:\d+\s*$/ : /^\s*\d{4}\/\d{2}\s*$/;
+  const example = cells.find((cell) => dateValue(cell, format) !== undefined);
+  if (example === undefined || !nearlyAll(cells, (cell) => short.test(cell))) return undefined;
+  const what = format.holds === 'time' ? 'time' : 'day';
+  return `${quoteCell(example)} is read as the ${what} ${describeTime(dateValue(example, format)!, format.holds)}`;
+}
+
 function inferDates(cells: readonly string[]): InferredColumn | undefined {
+  if (areSeasons(cells)) return undefined;
   const first = dateParts(cells[0]) ?? dateParts(cells[cells.length - 1]);
   if (!first) return undefined;
   let order: DateFormat['order'] | undefined;
@@ -209,7 +295,9 @@ function inferDates(cells: readonly string[]): InferredColumn | undefined {
     if (parts.ambiguous) ambiguous ??= cell;
   }
   if (order !== undefined || digits === undefined) {
-    return { type: 'number', format: { kind: 'date', holds, order: order ?? 'ymd' } };
+    const format: DateFormat = { kind: 'date', holds, order: order ?? 'ymd' };
+    const doubt = shortDateDoubt(cells, format);
+    return { type: 'number', format, ...(doubt && { doubt }) };
   }
   // No day is larger than 12: slashes are of month/day/year, dots and dashes of day.month.year.
   const format: DateFormat = { kind: 'date', holds, order: digits.includes('/') ? 'mdy' : 'dmy' };

@@ -2,7 +2,7 @@
 
 import { InputError } from '../../errors.js';
 import { quoteCell, type Reject } from '../bad-records.js';
-import type { Reader } from '../reader.js';
+import { LateFinds, type Reader } from '../reader.js';
 import {
   type BadRecord,
   type ColumnInfo,
@@ -10,16 +10,17 @@ import {
   isCellType,
   type RecordBatch,
 } from '../record-batch.js';
-import { selectRecords } from '../select-records.js';
+import { type Fault, selectRecords } from '../select-records.js';
 import {
   dateValue,
   formattedNumber,
+  isMissingCell,
   isMissingNumber,
   isRounded,
   MISSING_WORDS,
   plainNumber,
 } from './cell-format.js';
-import { inferColumn } from './infer-format.js';
+import { hasLeadingZero, inferColumn } from './infer-format.js';
 import { describeColumnType, type Schema } from './schema.js';
 
 export interface TypingOptions {
@@ -51,7 +52,7 @@ export async function typedReader(path: string, reader: Reader, options: TypingO
   const { schema, missing = schema?.missing ?? options.words ?? MISSING_WORDS } = options;
   const chosen = (options.missing ?? schema?.missing) !== undefined;
   const rule = {
-    missing: new Set(missing),
+    missing: new Set(missing.map((word) => word.trim())),
     missingNumbers: new Set(missing.map(plainNumber).filter((value) => value !== undefined)),
     chosen,
     numbers: options.numbers ?? false,
@@ -71,6 +72,20 @@ export async function typedReader(path: string, reader: Reader, options: TypingO
   });
   const stored = new Map(reader.columns.map((column) => [column.name, column]));
 
+  const values = new LateFinds();
+  const codes = new LateFinds();
+  const found = () => [
+    ...(reader.found?.() ?? []),
+    ...values.map(
+      (name, { count, example }) =>
+        `column ${name}: no value in the first ${inferred.records} records, which types are told from, so it is not read; ${count} later records have one, such as ${quoteCell(example)}; put some of them first to read it`,
+    ),
+    ...codes.map(
+      (name, { count, example }) =>
+        `column ${name}: ${count} of its numbers begin with zeros, such as ${quoteCell(example)}, which is read as ${plainNumber(example)}; if they are codes, put one of them among the first ${inferred.records} records: a column of codes is text`,
+    ),
+  ];
+
   /** What is asked of the reader: numbers where it gives them, else the cells. */
   const source = (column: ColumnInfo): ColumnInfo => {
     const own = stored.get(column.name)!;
@@ -83,6 +98,7 @@ export async function typedReader(path: string, reader: Reader, options: TypingO
     columns,
     ...(inferred.notes.length > 0 && { notes: [...(reader.notes ?? []), ...inferred.notes] }),
     ...(chosen && { missing }),
+    found,
     async *read(selected, reject, { few, verbatim = [] } = {}) {
       const wanted = selected.map(source);
       const retyped = selected.filter((column, i) => column.type !== wanted[i].type);
@@ -96,12 +112,13 @@ export async function typedReader(path: string, reader: Reader, options: TypingO
         // So many at once are no accident: a file of another kind is refused before it is read to its end.
         if (waiting.length > MOST_WAITING) for (const held of waiting.splice(0)) reject(held);
       };
+      const late = { value: values.reading(), code: codes.reading() };
       const read = reader.read(wanted, wait, {
         few,
         ...(texts.length > 0 && { verbatim: texts }),
       });
       for await (const batch of read) {
-        const typed = typeBatch(batch, selected, rule);
+        const typed = typeBatch(batch, selected, rule, late);
         if (typed.faults.size === 0 && waiting.length === 0) {
           yield typed.batch;
           continue;
@@ -138,9 +155,9 @@ async function inferColumns(
 ) {
   const columns = new Map<string, ColumnInfo>();
   const notes: string[] = [];
-  if (unknown.length === 0) return { columns, notes };
-  const cells = new Map<string, (string | null)[]>(unknown.map(({ name }) => [name, []]));
   const records = Math.min(TYPED_RECORDS, Math.max(200, Math.floor(TYPED_CELLS / unknown.length)));
+  if (unknown.length === 0) return { columns, notes, records };
+  const cells = new Map<string, (string | null)[]>(unknown.map(({ name }) => [name, []]));
   let seen = 0;
   const ignore: Reject = () => {};
   const verbatim = spelled ? unknown.map(({ name }) => name) : undefined;
@@ -167,12 +184,12 @@ async function inferColumns(
     if (doubt) notes.push(`column ${name}: ${doubt}`);
     if (type === 'text' && !empty) notes.push(...missingWords(name, cells.get(name)!, rule));
   }
-  return { columns, notes };
+  return { columns, notes, records };
 }
 
 /** Whether every point of a column's cells stands before three digits, and there is one. */
 function areGroups(cells: readonly (string | null)[], { missing }: Rule): boolean {
-  const dotted = cells.filter((cell) => cell?.includes('.') && !missing.has(cell));
+  const dotted = cells.filter((cell) => cell?.includes('.') && !isMissingCell(cell, missing));
   return dotted.length > 0 && dotted.every((cell) => /^\s*[+-]?[1-9]\d{0,2}(\.\d{3})+\s*$/.test(cell!));
 }
 
@@ -181,31 +198,34 @@ function missingWords(name: string, cells: readonly (string | null)[], { missing
   if (chosen) return [];
   const counts = new Map<string, number>();
   for (const cell of cells) {
-    if (cell !== null && missing.has(cell)) counts.set(cell, (counts.get(cell) ?? 0) + 1);
+    const word = cell?.trim() ?? '';
+    if (word !== '' && missing.has(word)) counts.set(word, (counts.get(word) ?? 0) + 1);
   }
   if (counts.size === 0) return [];
   const listed = [...counts].map(([word, count]) => `"${word}" (${count})`).join(', ');
   return [`column ${name}: ${listed} read as missing; --missing names other words, or none: --missing ""`];
 }
 
-interface Fault {
-  readonly column: string;
-  readonly message: string;
-}
+/** What hears of a value in a column that seemed empty, and of a code in one of numbers. */
+type Late = Readonly<Record<'value' | 'code', (name: string, cell: string) => void>>;
 
 /** The columns of a batch by their types, and the first fault of each record by its place. */
-function typeBatch(batch: RecordBatch, selected: readonly ColumnInfo[], rule: Rule) {
+function typeBatch(batch: RecordBatch, selected: readonly ColumnInfo[], rule: Rule, late: Late) {
   const faults = new Map<number, Fault>();
   const columns: Record<string, ColumnValues> = Object.create(null);
   for (const column of selected) {
     const { name } = column;
     const given = batch.columns[name];
     if (column.type === 'number' && given.type === 'text') {
-      columns[name] = { type: 'number', values: numbersOf(column, given.values, rule, faults) };
+      columns[name] = { type: 'number', values: numbersOf(column, given.values, rule, faults, late) };
     } else if (column.type === 'text') {
       const cells =
         given.type === 'text' ? given.values : (batch.texts?.[name] ?? spelledNumbers(given.values));
-      columns[name] = { type: 'text', values: withoutMissing(cells, rule.missing) };
+      const values = withoutMissing(cells, rule.missing);
+      columns[name] = { type: 'text', values };
+      if (column.empty)
+        for (const cell of values)
+          if (cell !== null && !isMissingNumber(cell, rule.missing, rule.chosen)) late.value(name, cell);
     } else columns[name] = given.type === 'number' ? withoutMissingNumbers(given, rule) : given;
   }
   return { batch: { ...batch, columns }, faults };
@@ -232,8 +252,8 @@ function withoutMissing(
 ): readonly (string | null)[] {
   for (let i = 0; i < cells.length; i++) {
     const cell = cells[i];
-    if (cell === '' || (cell !== null && missing.has(cell))) {
-      return cells.map((text) => (text === null || text === '' || missing.has(text) ? null : text));
+    if (cell !== null && isMissingCell(cell, missing)) {
+      return cells.map((text) => (text === null || isMissingCell(text, missing) ? null : text));
     }
   }
   return cells;
@@ -244,6 +264,7 @@ function numbersOf(
   cells: readonly (string | null)[],
   { missing, chosen, missingNumbers }: Rule,
   faults: Map<number, Fault>,
+  late: Late,
 ): Float64Array {
   const { name, format } = column;
   const parse = parserOf(column);
@@ -255,6 +276,7 @@ function numbersOf(
       continue;
     }
     const value = isRounded(cell) ? undefined : parse(cell);
+    if (value !== undefined && format?.kind !== 'date' && hasLeadingZero(cell)) late.code(name, cell);
     if (value !== undefined && missingNumbers.has(value)) values[i] = Number.NaN;
     else if (value !== undefined) values[i] = Number.isFinite(value) ? value : Number.NaN;
     else if (!faults.has(i)) {

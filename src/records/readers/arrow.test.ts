@@ -3,6 +3,8 @@ import {
   bool,
   columnFromArray,
   dateDay,
+  decimal32,
+  decimal128,
   dictionary,
   float64,
   int32,
@@ -136,6 +138,25 @@ describe('an Arrow file', () => {
       offsets: Int32Array.of(0, 2, 3, 3),
       channels: 1,
     });
+  });
+
+  it('keeps the digits of decimals without a fraction that no number holds', async () => {
+    const decimals = tableFromArrays(
+      { id: [10n ** 17n + 1n, -(10n ** 17n) - 3n], price: [0.25, -12.5], cents: [725n, 100n], few: [3, 4] },
+      {
+        types: {
+          id: decimal128(18, 0),
+          price: decimal128(18, 2),
+          cents: decimal32(6, 2),
+          few: decimal128(18, 0),
+        },
+      },
+    );
+    const { values } = await read(asFile(tableToIPC(decimals, { format: 'file' })!));
+    expect(values('id')).toEqual(['100000000000000001', '-100000000000000003']);
+    expect(values('price')).toEqual([0.25, -12.5]);
+    expect(values('cents')).toEqual([7.25, 1]);
+    expect(values('few')).toEqual([3, 4]);
   });
 
   it('is known by its content, and gives some of its columns', async () => {

@@ -34,8 +34,8 @@ const UNITS_PER_SECOND = [1n, 1000n, 1_000_000n, 1_000_000_000n];
 
 /**
  * Integers, floats and decimals become numbers, text and dictionaries text, booleans the text `true` and `false`, dates,
- * times and timestamps text as in ISO 8601, and lists of numbers series of one channel. 64-bit integers are text where one
- * of them is beyond 2^53. Columns of other types are left out.
+ * times and timestamps text as in ISO 8601, and lists of numbers series of one channel. 64-bit integers and decimals without
+ * a fraction are text where one of them is beyond 2^53. Columns of other types are left out.
  */
 export async function arrowReader(file: ByteFile): Promise<Reader> {
   const bytes = await wholeContent(file, MAX_BYTES, 'write it as Parquet');
@@ -111,7 +111,7 @@ async function readTable(bytes: Uint8Array, path: string): Promise<Table> {
   });
   try {
     checkArrow(bytes);
-    return tableFromIPC(bytes, { useBigInt: true, useBigIntTimestamp: true });
+    return tableFromIPC(bytes, { useBigInt: true, useBigIntTimestamp: true, useDecimalInt: true });
   } catch (cause) {
     throw unreadable(path, cause);
   }
@@ -138,8 +138,10 @@ function cellsOf(column: Column<unknown>): Cells | string {
     case TYPE.integer:
       if (type.bitWidth === 64 && !allSafe(column)) return { type: 'text', toText: String };
       return { type: 'number', toNumber: Number };
-    case TYPE.float:
     case TYPE.decimal:
+      if (type.scale === 0 && !allSafe(column)) return { type: 'text', toText: String };
+      return { type: 'number', toNumber: (value) => unscaled(BigInt(value as bigint), type.scale) };
+    case TYPE.float:
       return { type: 'number', toNumber: Number };
     case TYPE.text:
     case TYPE.largeText:
@@ -167,6 +169,12 @@ function cellsOf(column: Column<unknown>): Cells | string {
 }
 
 const isNumeric = ({ typeId }: DataType): boolean => typeId === TYPE.integer || typeId === TYPE.float;
+
+/** The number that a decimal without its point stands for. */
+function unscaled(digits: bigint, scale: number): number {
+  const unit = 10n ** BigInt(scale);
+  return Number(digits / unit) + Number(digits % unit) / Number(unit);
+}
 
 function allSafe(column: Column<unknown>): boolean {
   for (const value of column) if (value !== null && !Number.isSafeInteger(Number(value))) return false;

@@ -55,6 +55,17 @@ describe('a JSON object that holds a table', () => {
     expect(await read(asFile(JSON.stringify(value)))).toEqual(table);
   });
 
+  it.each([
+    '{"id": [9007199254740993, 12345678901234567890], "x": [NaN, 0.1234567890123456]}',
+    '{"data": [{"id": 9007199254740993, "x": null}, {"id": 12345678901234567890, "x": 0.1234567890123456}]}',
+    '{"id": {"0": 9007199254740993, "1": 12345678901234567890}, "x": {"0": -Infinity, "1": 0.1234567890123456}}',
+  ])('has integers that no number holds as text, %s', async (text) => {
+    expect((await read(asFile(text))).columns).toEqual({
+      id: ['9007199254740993', '12345678901234567890'],
+      x: [Number.NaN, 0.1234567890123456],
+    });
+  });
+
   it('takes any name for a name', async () => {
     const { columns } = await read(asFile('{"__proto__": [1, 2], "constructor": ["a", "b"]}'));
     expect(Object.entries(columns)).toEqual([

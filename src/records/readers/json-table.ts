@@ -6,7 +6,7 @@ import { byteChunks, isDamagedText, wholeContent } from '../bytes/bytes.js';
 import { numberList, type ObjectRecord, objectReader } from '../object-records.js';
 import type { Reader } from '../reader.js';
 import type { ReaderOptions } from '../reader-options.js';
-import { jsonCell, jsonlReader } from './jsonl.js';
+import { jsonCell, jsonlReader, readableJson } from './jsonl.js';
 
 const MAX_BYTES = 1 << 28;
 
@@ -51,7 +51,8 @@ export async function jsonTableReader(
   });
 }
 
-function parsed(text: string, path: string): Json {
+function parsed(given: string, path: string): Json {
+  const text = readableJson(given);
   try {
     return JSON.parse(text) as Json;
   } catch (cause) {

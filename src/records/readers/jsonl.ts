@@ -62,19 +62,17 @@ const quotedNumbers = (text: string, wanted: (number: string) => boolean): strin
     /^[-\d]/.test(token) && !token.endsWith('y') && wanted(token) ? `"${token}"` : token,
   );
 
-/** An object of JSON. Integers that float64 would round are text; the NaN and Infinity that Python writes are missing. */
-function parseObject(given: string): Record<string, unknown> | undefined {
-  let text = given;
-  if (/\d{16}/.test(text)) text = quotedNumbers(text, isRounded);
+/** The same JSON with integers that float64 would round as text, and the NaN and Infinity that Python writes as null. */
+export function readableJson(given: string): string {
+  const text = /(?<![.\d])\d{16}/.test(given) ? quotedNumbers(given, isRounded) : given;
+  return /NaN|Infinity/.test(text)
+    ? text.replace(TOKENS, (token) => (/^(NaN|-?Infinity)$/.test(token) ? 'null' : token))
+    : text;
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
   try {
-    return objectOf(JSON.parse(text));
-  } catch {
-    if (!/NaN|Infinity/.test(text)) return undefined;
-  }
-  try {
-    return objectOf(
-      JSON.parse(text.replace(TOKENS, (token) => (/^(NaN|-?Infinity)$/.test(token) ? 'null' : token))),
-    );
+    return objectOf(JSON.parse(readableJson(text)));
   } catch {
     return undefined;
   }

@@ -17,9 +17,10 @@ import type { ByteFile } from '../bytes/byte-file.js';
 import { compressionOf } from '../bytes/compression.js';
 import { decodeLz4Block } from '../bytes/lz4.js';
 import type { CellFormat } from '../cells/cell-format.js';
-import { numberList, seriesOf } from '../object-records.js';
+import { seriesReader } from '../object-records.js';
 import { BATCH_RECORDS, type Reader } from '../reader.js';
 import type { ColumnInfo, ColumnValues, LeftOutColumn, RecordBatch } from '../record-batch.js';
+import { type Fault, withoutFaults } from '../select-records.js';
 
 /** What a column becomes; `large` integers may be more than float64 holds. */
 interface Conversion {
@@ -66,6 +67,9 @@ function shortest(value: number): number {
   return value;
 }
 
+const isDecimal = ({ converted_type, logical_type }: SchemaTree['element']): boolean =>
+  converted_type === 'DECIMAL' || logical_type?.type === 'DECIMAL';
+
 /** Undefined for what no column can hold. */
 function conversionOf({ element, children }: SchemaTree): Conversion | undefined {
   const { type, converted_type: converted, logical_type: logical } = element;
@@ -86,8 +90,12 @@ function conversionOf({ element, children }: SchemaTree): Conversion | undefined
     return { type: 'number', format: date('time'), perSecond: TIME_UNITS[logical.unit] };
   if (converted === 'TIME_MILLIS' || converted === 'TIME_MICROS')
     return { type: 'number', format: date('time'), perSecond: converted === 'TIME_MILLIS' ? 1e3 : 1e6 };
-  if (converted === 'DECIMAL' || logical?.type === 'DECIMAL')
-    return { type: 'number', spell: (value) => value.toFixed(element.scale ?? 0) };
+  if (isDecimal(element))
+    return {
+      type: 'number',
+      large: !element.scale,
+      spell: (value) => value.toFixed(element.scale ?? 0),
+    };
   if (type === 'INT64') return { type: 'number', large: true };
   if (type === 'INT32') return { type: 'number' };
   if (type === 'DOUBLE') return { type: 'number', spell: withPoint };
@@ -134,8 +142,20 @@ export async function parquetReader(file: ByteFile): Promise<Reader> {
         throw new InputError(`${path}: two columns are called ${JSON.stringify(name)}; rename one of them`);
       if (!conversion)
         leftOut.push({ name, reason: 'bytes and structures in Parquet are read on a disk alone' });
-      else if (conversion.large && (await hasLarge(name))) conversions.set(name, { type: 'text' });
-      else conversions.set(name, conversion);
+      else if (conversion.large && (await hasLarge(name))) {
+        const { element } = tree;
+        if (element.type === 'BYTE_ARRAY') {
+          leftOut.push({
+            name,
+            reason: 'decimals of any length that no number holds are read on a disk alone',
+          });
+          continue;
+        }
+        // Without what makes them decimals, cells come as they are stored.
+        if (isDecimal(element))
+          Object.assign(element, { converted_type: undefined, logical_type: undefined });
+        conversions.set(name, { type: 'text' });
+      } else conversions.set(name, conversion);
     }
   } catch (error) {
     throw damaged(error);
@@ -144,13 +164,13 @@ export async function parquetReader(file: ByteFile): Promise<Reader> {
 
   /** Whether an integer column has more than float64 holds; by the statistics of the file where it has such. */
   async function hasLarge(name: string): Promise<boolean> {
-    const most = BigInt(Number.MAX_SAFE_INTEGER);
-    const isLarge = (value: unknown) => typeof value === 'bigint' && (value > most || value < -most);
+    const isWhole = (value: unknown) => typeof value === 'bigint' || typeof value === 'number';
+    const isLarge = (value: unknown) => isWhole(value) && !Number.isSafeInteger(Number(value));
     const known = metadata.row_groups.map(({ columns }) => {
       const column = columns.find(({ meta_data }) => meta_data?.path_in_schema.join() === name);
       const { statistics } = column?.meta_data ?? {};
       const ends = [statistics?.min_value ?? statistics?.min, statistics?.max_value ?? statistics?.max];
-      return ends.every((end) => typeof end === 'bigint') ? ends.some(isLarge) : undefined;
+      return ends.every(isWhole) ? ends.some(isLarge) : undefined;
     });
     if (known.every((large) => large !== undefined)) return known.some(Boolean);
     const { ranges, readColumn } = await scan(metadata);
@@ -164,8 +184,9 @@ export async function parquetReader(file: ByteFile): Promise<Reader> {
       ([name, { type, format }]): ColumnInfo => ({ name, type, ...(format && { format }) }),
     ),
     leftOut,
-    async *read(selected, _reject, { verbatim = [] } = {}) {
+    async *read(selected, reject, { verbatim = [] } = {}) {
       try {
+        const series = selected.map(seriesReader);
         const { ranges, readColumn } = await scan(metadata);
         for (const range of ranges) {
           const cells: unknown[][] = [];
@@ -179,17 +200,25 @@ export async function parquetReader(file: ByteFile): Promise<Reader> {
           for (let first = 0; first < count; first += BATCH_RECORDS) {
             const end = Math.min(count, first + BATCH_RECORDS);
             const part = (i: number) => cells[i].slice(first, end);
+            const faults = new Map<number, Fault>();
+            const columnOf = ({ name }: ColumnInfo, i: number): ColumnValues => {
+              const conversion = conversions.get(name)!;
+              if (conversion.type !== 'series') return valuesOf(conversion, part(i));
+              return series[i](part(i).map(plain), (place, message) => {
+                if (!faults.has(place)) faults.set(place, { column: name, message });
+              });
+            };
             const batch: RecordBatch = {
               rows: Int32Array.from({ length: end - first }, (_, i) => range.rowStart + first + i),
-              columns: Object.fromEntries(
-                selected.map(({ name }, i) => [name, valuesOf(conversions.get(name)!, part(i))]),
-              ),
+              columns: Object.fromEntries(selected.map((column, i) => [column.name, columnOf(column, i)])),
             };
             const texts = verbatim.map((name): [string, (string | null)[]] => {
               const i = selected.findIndex((column) => column.name === name);
               return [name, part(i).map((cell) => spelling(cell, conversions.get(name)!))];
             });
-            yield verbatim.length > 0 ? { ...batch, texts: Object.fromEntries(texts) } : batch;
+            const whole = verbatim.length > 0 ? { ...batch, texts: Object.fromEntries(texts) } : batch;
+            const good = withoutFaults(whole, faults, path, reject);
+            if (good.rows.length > 0) yield good;
           }
         }
       } catch (error) {
@@ -201,15 +230,13 @@ export async function parquetReader(file: ByteFile): Promise<Reader> {
 
 function valuesOf({ type, perSecond = 1 }: Conversion, cells: readonly unknown[]): ColumnValues {
   if (type === 'text') {
-    return { type, values: cells.map((cell) => (cell == null ? null : String(cell))) };
+    return { type, values: cells.map((cell) => (cell == null ? null : textOf(cell))) };
   }
-  if (type === 'series')
-    return seriesOf(cells.map((cell) => numberList(plain(cell)) ?? { values: [], channels: 1 }));
   const numbers = Float64Array.from(cells, (cell) => {
     const value = cell == null ? Number.NaN : Number(cell) / perSecond;
     return Number.isFinite(value) ? value : Number.NaN;
   });
-  return { type, values: numbers };
+  return { type: 'number', values: numbers };
 }
 
 /** A list of numbers, and of lists of them, with null for what is missing. */
@@ -218,6 +245,13 @@ const plain = (cell: unknown): unknown => {
   if (Array.isArray(cell) || ArrayBuffer.isView(cell)) return Array.from(cell as Iterable<unknown>, plain);
   return typeof cell === 'bigint' ? Number(cell) : cell;
 };
+
+/** A cell as text; bytes are a large integer, the highest first. */
+function textOf(cell: unknown): string {
+  if (!(cell instanceof Uint8Array)) return String(cell);
+  const digits = Array.from(cell, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return String(BigInt.asIntN(8 * cell.length, BigInt(`0x${digits}`)));
+}
 
 /** A cell in the characters in which the database would write it. */
 function spelling(cell: unknown, { format, perSecond = 1, spell }: Conversion): string | null {
@@ -229,5 +263,5 @@ function spelling(cell: unknown, { format, perSecond = 1, spell }: Conversion): 
     const padded = time.length < 8 ? iso.slice(11, 19) : time;
     return format.holds === 'time' ? padded : `${iso.slice(0, 10)} ${padded}`;
   }
-  return spell && typeof cell === 'number' ? spell(cell) : String(cell);
+  return spell && typeof cell === 'number' ? spell(cell) : textOf(cell);
 }
