@@ -122,6 +122,7 @@ export async function readLabelledFile(
   const warnings = [
     rejected.summary(),
     ...((asked && source.notes) || []),
+    ...(source.found?.() ?? []),
     respelled ? RESPELLED : undefined,
     await describeSpelling(reading, source),
     ...labelled.notes,
