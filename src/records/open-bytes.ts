@@ -12,7 +12,13 @@ import { detectFormat, TEXT_FORMATS } from './detect-format.js';
 import { type FormatName, formatNamed, formatNames } from './formats.js';
 import type { Reader } from './reader.js';
 import type { ReaderOptions } from './reader-options.js';
-import type { BadRecord, ColumnInfo, DataSource, RecordBatch } from './record-batch.js';
+import {
+  type BadRecord,
+  type ColumnInfo,
+  type DataSource,
+  isCellType,
+  type RecordBatch,
+} from './record-batch.js';
 
 /** What a user may say of a file; the rest is found out. */
 export interface ReadingWishes extends DialectWishes, ReaderOptions {
@@ -143,8 +149,14 @@ export function sourceOf(
     found: reader.found,
     missing: reader.missing,
     reject,
-    read: ({ columns, few, verbatim, reject: own = reject } = {}) => {
-      const batches = reader.read(selectColumns(about.path, reader.columns, columns), own, { few, verbatim });
+    read: ({ columns, few, verbatim, textsAlone = [], reject: own = reject } = {}) => {
+      const selected = selectColumns(about.path, reader.columns, columns).map(
+        (column): ColumnInfo =>
+          isCellType(column.type) && textsAlone.includes(column.name)
+            ? { name: column.name, type: 'text' }
+            : column,
+      );
+      const batches = reader.read(selected, own, { few, verbatim });
       return verbatim?.length ? withTexts(batches, verbatim) : batches;
     },
   };

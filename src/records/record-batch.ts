@@ -71,6 +71,8 @@ export interface ReadOptions {
   readonly columns?: readonly string[];
   /** Of these columns the cells are given in the file's own characters as well, as `texts` of a batch. */
   readonly verbatim?: readonly string[];
+  /** Of these, which are verbatim, nothing else is wanted: they are text whatever they held before, so that no cell of them is bad. */
+  readonly textsAlone?: readonly string[];
   /** Only the first records are wanted, so few are parsed ahead of them. */
   readonly few?: boolean;
   /** What to do with a bad record; by default what the source was opened for. */

@@ -48,7 +48,7 @@ const LEAST_LEVELS = 32;
 
 /**
  * What is left of images of 16 bits, `deep` out of so many, once `decode` has brought them to bytes: the levels from the
- * lowest to the highest, and whether these are too few to be images. Undefined where there are none.
+ * lowest to the highest, and whether these are too few to be images and most images are such. Undefined where there are none.
  */
 export async function describeDeep(
   deep: readonly Encoded[],
@@ -68,7 +68,7 @@ export async function describeDeep(
   const which = deep.length < outOf ? `${deep.length} of ${outOf} images have` : 'images have';
   return {
     note: `${which} 16 bits, of which the upper 8 are read: their values become ${low} … ${high}, ${levels} of 256 levels`,
-    tooFew: levels < LEAST_LEVELS,
+    tooFew: levels < LEAST_LEVELS && 2 * deep.length > outOf,
   };
 }
 

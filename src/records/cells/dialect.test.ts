@@ -71,22 +71,29 @@ describe('findDialect', () => {
     ['5.1,3.5,1.4,0.2\n4.9,3.0,1.4,0.2', false],
     [',,a,b\n0,0,0.5,0.7\n0,1,0.4,0.9', true],
     [',,7.5\n0,0,0.5\n0,1,0.4', false],
+    // Edges of a graph, grades, and a cell that is no name.
+    ['0,1,2\n0,2,5\n0,5,9\n1,2,3', false],
+    ['1,2,3\n5,3,4\n1,4,2', false],
+    ['<5,1.1,2.2,3.3\n0,1.5,0.7,2\n3,0.2,9,1', false],
   ])('knows whether %j has a header', async (text, header) => {
     expect((await find(text)).header).toBe(header);
   });
   it('says where it took numbers for names, or left a first record that could be names', async () => {
     const notes = async (text: string) => (await find(text)).notes;
     expect(await notes('0,1,2\n0.5,0.7,0.1\n0.4,0.9,0.3')).toEqual([
-      'the first record, 0, 1, 2, …, is read as the names of columns; --header no reads it as values',
+      'the first record, 0, 1, 2, is read as the names of columns; --header no reads it as values',
     ]);
     expect(await notes('0,1,2\n1,0,1\n2,1,0')).toEqual([
-      'the first record, 0, 1, 2, …, is read as values; --header yes reads it as names',
+      'the first record, 0, 1, 2, is read as values; --header yes reads it as names',
     ]);
     expect(await notes('oops,5,6\n7,8,9\n1,2,3')).toEqual([
       '"oops" in the first record stands above numbers and is read as a cell; --header yes reads that record as names',
     ]);
-    for (const sure of [',0,1,2\n0,0.5,0.7,0.1\n1,0.4,0.9,0.3', 'a,b\n1,2', '1,2,3\n7,8,9\n1,2,4'])
+    for (const sure of [',0,1,2\n0,0.5,0.7,0.1\n1,0.4,0.9,0.3', 'a,b\n1,2'])
       expect((await notes(sure)).filter((note) => !note.includes('names of columns'))).toEqual([]);
+    expect(await notes('drug,0.1,1,10,class\nd0,0.5,0.7,0.1,0\nd1,0.4,0.9,0.3,1')).toEqual([
+      'the first record, drug, 0.1, 1, …, is read as the names of columns; --header no reads it as values',
+    ]);
     expect(await notes('5.1,3.5,1.4,0.2\n4.9,3.0,1.4,0.2')).toEqual([]);
   });
   it('keeps to what the user says', async () => {

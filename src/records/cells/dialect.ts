@@ -73,7 +73,10 @@ export async function findDialect(
   const most = commonest(records.map(({ cells }) => cells.length));
   // Delimiters at the end of every record make more cells, which are empty.
   const filled = records.map(({ cells }) => (cells.length === most ? cells.findLastIndex(isFilled) : -1));
-  const width = filled.reduce((widest, last) => Math.max(widest, last + 1), 0) || most;
+  const widest = filled.reduce((most, last) => Math.max(most, last + 1), 0) || most;
+  const later = lines.slice(start + LOOKED_AT);
+  const empty = delimiter.repeat(most - widest);
+  const width = later.every((line) => line === '' || line.endsWith(empty)) ? widest : most;
   refuseSpacedQuotes(path, records, { quote, start });
   const { first, isNameless } = findFirst(records, width, wishes);
   const skip = start + records[first].line - 1;
@@ -166,7 +169,8 @@ function findFirst(
     records.findIndex(({ cells }) => cells.length >= width),
   );
   const rest = records.slice(full);
-  const names = (place: number) => namesValues(rest[place]?.cells ?? [], rest.slice(place + 1), decimal);
+  const names = (place: number) =>
+    namesValues(rest[place]?.cells ?? [], rest.slice(place + 1), decimal, { title: place > 0 });
   if (full > 0 && !names(0) && namesAllButOne(records[full - 1], rest))
     return { first: full - 1, isNameless: true };
   if (header === undefined && !names(0)) {

@@ -50,24 +50,26 @@ function isEven(numbers: readonly number[]): boolean {
 
 /**
  * Whether a record stands above columns of numbers or dates with what is neither: then it names them. Some of the names may
- * be numbers where all of those are years or a scale.
+ * be numbers where all of those are years or a scale; then the others have to begin like names, not like `<5`.
+ * @param options.title whether records before it would be titles, for which numbers other than years tell too little
  */
 export function namesValues(
   head: readonly string[],
   body: readonly DelimitedRecord[],
   decimal?: '.' | ',',
+  { title = false } = {},
 ): boolean {
   const names = head.map((cell) => cell.trim());
   const numbers = names.filter((name) => valueOfCell(name, decimal) === 'number');
   const years = numbers.every(isYear);
-  if (!years && !isScale(numbers.map((name) => numberOf(name, decimal)))) return false;
+  if (!years && (title || !isScale(numbers.map((name) => numberOf(name, decimal))))) return false;
   const named = names.filter((name) => name !== '').length;
   if (named < Math.min(2, names.length - 1)) return false;
   // A word for a missing number names nothing, and nothing stands above the names or numbers of rows.
   const isName = (name: string, column: number, kind: string) =>
     name === ''
       ? column === 0 && names.length > 1 && years
-      : !isMissing(name) && valueOfCell(name, decimal) !== kind;
+      : !isMissing(name) && valueOfCell(name, decimal) !== kind && (years || /^[^<>≤≥~\d]/.test(name));
   const columns = valuesOfColumns(names.length, body, decimal);
   return columns.some(({ kind }, column) => kind !== undefined && isName(names[column], column, kind));
 }
@@ -93,7 +95,11 @@ export function judgeHeader(
   // The columns of a run without a header have numbers for names.
   if (known.length > 0 && known.every((name) => /^column\d+$/.test(name))) return { header: false };
   if (body.length === 0) return { header: names.every((name) => valueOfCell(name, decimal) !== 'number') };
-  if (namesValues(head, body, decimal)) return { header: true };
+  if (namesValues(head, body, decimal)) {
+    const numbers = names.filter((name) => valueOfCell(name, decimal) === 'number' && !isYear(name));
+    const sure = numbers.length === 0 || isEven(numbers.map((name) => numberOf(name, decimal)));
+    return { header: true, ...(!sure && { doubt: readAsNames(names) }) };
+  }
   const columns = valuesOfColumns(names.length, body, decimal);
   const valued = columns.filter(({ kind }) => kind !== undefined).length;
   const years = columns.filter(({ kind, years }, i) => kind && isYear(names[i]) && !years).length;
@@ -139,19 +145,25 @@ function judgeNumbers(
   const values = new Set(below.flat().filter((value) => !Number.isNaN(value)));
   // Permutations, and distances to the first of several things.
   const comeBack = [...values].every((value) => scale.has(value)) && values.has(Math.max(...numbers));
-  const listed = `${places
-    .slice(0, 3)
-    .map((place) => names[place])
-    .join(', ')}, …`;
-  if (!even || comeBack) {
-    const doubt = `the first record, ${listed}, is read as values; --header yes reads it as names`;
+  // Edges, grades and rankings may begin with any few whole numbers.
+  const few =
+    numbers.length < 5 &&
+    [...values].every(Number.isInteger) &&
+    below.some((row) => row.some((value, i) => value === numbers[i]));
+  if (!even || comeBack || few) {
+    const doubt = `the first record, ${listed(names)}, is read as values; --header yes reads it as names`;
     return { header: false, doubt };
   }
   // Above the numbers of rows, pandas leaves the name out.
   if (names[0] === '') return { header: true };
-  const doubt = `the first record, ${listed}, is read as the names of columns; --header no reads it as values`;
-  return { header: true, doubt };
+  return { header: true, doubt: readAsNames(names) };
 }
+
+const listed = (names: readonly string[]): string =>
+  names.length > 3 ? `${names.slice(0, 3).join(', ')}, …` : names.join(', ');
+
+const readAsNames = (names: readonly string[]): string =>
+  `the first record, ${listed(names)}, is read as the names of columns; --header no reads it as values`;
 
 /** Whether a line above records has a name for each of their cells but the first, as R writes them. */
 export function namesAllButOne(

@@ -63,18 +63,19 @@ describe('inferColumn', () => {
     expect(type).toBe('text');
     expect(doubt).toBe('80 of 81 cells are numbers, others codes such as "053"; all are read as text');
   });
-  it('prefers a format that fits every cell to one that fits nearly all', () => {
+  it('prefers a format that fits every cell to one that fits nearly all, and leaves plain numbers what they are', () => {
     const lab = inferColumn([...many(['9,524', '5,474'], 150), '7,5', '4,5'], csv);
     expect(lab).toEqual({
       type: 'number',
       format: { kind: 'number', decimal: ',' },
       doubt: '"9,524" is read as 9.524, with a decimal comma',
     });
-    expect(inferColumn([...many(['1.234', '2.345'], 150), '7,5'], csv).format).toEqual({
-      kind: 'number',
-      decimal: ',',
-      thousands: '.',
-    });
+    expect(inferColumn([...many(['1.234', '2.345'], 150), '7,5'], csv)).toEqual({ type: 'number' });
+    expect(inferColumn([...many(['5', '7'], 150), '$9'], csv).format).toMatchObject({ unit: '$' });
+  });
+  it('takes padded numbers beside what is no number for codes, and an exponent without a point', () => {
+    expect(inferColumn([...many(['001.3', '288.2'], 150), 'V58.1'], csv).type).toBe('text');
+    expect(inferColumn(many(['08E3', '12E1']), csv).type).toBe('text');
   });
   it('reads the minus that typesetters use', () => {
     for (const cells of [

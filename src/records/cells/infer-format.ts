@@ -51,10 +51,10 @@ function nearlyAll(cells: readonly string[], holds: (cell: string) => boolean): 
 /** Digits that are no amount: `007`, and an integer that float64 would round. */
 export const isCode = (cell: string): boolean => hasLeadingZero(cell) || isRounded(cell);
 
-/** An amount may have zeros before it where it has a point or an exponent, too: `012.04`. */
-export const hasLeadingZero = (cell: string): boolean => /^\s*[+-]?0\d+\s*$/.test(cell);
+/** An amount may have zeros before it where it has a point, too: `012.04`. `08E3` is a code. */
+export const hasLeadingZero = (cell: string): boolean => /^\s*[+-]?0\d+(e[+-]?\d+)?\s*$/i.test(cell);
 
-const isPadded = (cell: string): boolean => /^\s*[+-]?0\d+[.,e]/i.test(cell);
+const isPadded = (cell: string): boolean => /^\s*[+-]?0\d+[.,]/.test(cell);
 
 /**
  * A column is of numbers, dates or a boolean where all cells are but one in a hundred, which are then bad cells. Codes with
@@ -70,13 +70,20 @@ export function inferColumn(cells: readonly (string | null)[], options: InferOpt
   const values = present.filter((cell) => !isMissingNumber(cell, missing, chosen));
   if (values.length === 0) return { type: 'text', empty: true };
   const numbers = inferNumbers(values, options);
-  // A format that fits every cell is better than none that fits nearly all.
-  if (plain) return numbers && fitsAll(numbers.format, values) ? numbers : plain.column;
+  if (plain) return numbers && widens(numbers.format, values) ? numbers : plain.column;
   const found = numbers ?? inferDates(values);
   if (found) return found;
   const doubt = options.numbers ? mostlyNumbers(values, options) : undefined;
   return { type: 'text', ...(doubt && { doubt }) };
 }
+
+/** Whether a format fits every cell, those that are no plain numbers too, and leaves plain ones what they are. */
+const widens = (format: CellFormat | undefined, cells: readonly string[]): boolean =>
+  format?.kind === 'number' &&
+  cells.every((cell) => {
+    const value = formattedNumber(cell, format);
+    return value !== undefined && value === (plainNumber(cell) ?? value);
+  });
 
 /** A column of plain numbers, or of codes that look like some, and whether other cells stray in; undefined for any other. */
 function plainColumn(
@@ -86,18 +93,18 @@ function plainColumn(
   const most = strays(present.length);
   let other = 0;
   let absent = 0;
-  let codes = 0;
   for (const cell of present) {
-    if (plainNumber(cell) !== undefined) codes += isCode(cell) ? 1 : 0;
-    else if (isMissingNumber(cell, missing, chosen)) absent++;
+    if (plainNumber(cell) !== undefined) continue;
+    if (isMissingNumber(cell, missing, chosen)) absent++;
     else if (++other > most) return undefined;
   }
   // Of so many cells without a value, fewer may disagree.
   if (absent === present.length || other > strays(present.length - absent)) return undefined;
-  if (codes > 0) {
-    const example = quoteCell(present.find((cell) => isCode(cell))!);
-    const doubt = `${present.length - codes - absent - other} of ${present.length} cells are numbers, others codes such as ${example}; all are read as text`;
-    return { column: { type: 'text', ...(codes <= most && { doubt }) }, strays: false };
+  // Beside what is no number, `001.3` is a code like `V58.1`.
+  const codes = present.filter((cell) => isCode(cell) || (other > 0 && isPadded(cell)));
+  if (codes.length > 0) {
+    const doubt = `${present.length - codes.length - absent - other} of ${present.length} cells are numbers, others codes such as ${quoteCell(codes[0])}; all are read as text`;
+    return { column: { type: 'text', ...(codes.length <= most && { doubt }) }, strays: false };
   }
   const days = compactDates(present.filter((cell) => !isMissingNumber(cell, missing, chosen)));
   if (days) return { column: days, strays: false };
@@ -118,6 +125,8 @@ function paddedDoubt(cells: readonly string[], format: NumberFormat): string | u
 
 /** What to say of cells of a CSV file that are text for all we know, where a format fits most of them. */
 function mostlyNumbers(cells: readonly string[], { decimal }: InferOptions): string | undefined {
+  const sample = cells.slice(0, LOOKED_AT);
+  if (2 * sample.filter(mayBeNumber).length < sample.length) return undefined;
   const others = numberFormats(decimal, commonUnit(cells))
     .map((format) => cells.filter((cell) => isCode(cell) || formattedNumber(cell, format) === undefined))
     .reduce((fewest, next) => (next.length < fewest.length ? next : fewest));
@@ -183,12 +192,16 @@ function commonUnit(cells: readonly string[]): string | 'none' | undefined {
   return common ?? 'none';
 }
 
+/** Cells that are looked at before all are tried as numbers. */
+const LOOKED_AT = 200;
+
+const mayBeNumber = (cell: string): boolean => cell.length <= 40 && /\d/.test(cell);
+
 function inferNumbers(
   cells: readonly string[],
   { numbers, decimal: asked }: InferOptions,
 ): InferredColumn | undefined {
-  const sample = cells.slice(0, 200);
-  if (!nearlyAll(sample, (cell) => /\d/.test(cell) && cell.length <= 40)) return undefined;
+  if (!nearlyAll(cells.slice(0, LOOKED_AT), mayBeNumber)) return undefined;
   const common = commonUnit(cells);
   if (common === undefined) return undefined;
   const fitting = numberFormats(asked, common).filter((format) =>
@@ -254,7 +267,7 @@ function chooseFormat(
 /** Whether every cell is a year and the next one, and there are two such pairs: `2001/02`, `2002/03`. */
 function areSeasons(cells: readonly string[]): boolean {
   const isSeason = (cell: string) => {
-    const [, year, next] = /^\s*([12]\d{3})[-/](\d{2})\s*$/.exec(cell) ?? [];
+    const [, year, next] = /^\s*([12]\d{3})\/(\d{2})\s*$/.exec(cell) ?? [];
     return year !== undefined && (Number(year) + 1) % 100 === Number(next);
   };
   return cells.every(isSeason) && firstDifferent(cells, 2).size === 2;

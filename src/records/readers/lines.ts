@@ -10,8 +10,9 @@ import { firstLines, HEAD_BYTES } from './delimited.js';
 /** What the first column of a SMILES file is called where its first line is a header; none of them is a molecule. */
 const HEADER = /^[\w-]*smile[\w-]*$|^(structure|molecule|mol)$/i;
 
-/** Atoms, bonds, branches, rings and brackets of any content, an atom first. */
-const SMILES = /^(?=[[A-Za-z*])(?:\[[^[\]]+\]|Br|Cl|[BCNOPSFIHbcnops*]|[-=#$:/\\.~<>()]|\d|%\d\d|%\(\d+\))+$/;
+/** Atoms, bonds, branches, rings and brackets of any content, an atom or the arrow of a reaction first. */
+const SMILES =
+  /^(?=[[A-Za-z*>])(?:\[(?:[^[\]]|\[[^[\]]*\])+\]|Br|Cl|[BCNOPSFIHbcnops*]|[-=#$:/\\.~<>()@!]|\d|%\d\d|%\(\d+\))+$/;
 
 const CR_ALONE =
   'a carriage return alone ends lines here, and others end otherwise; save the file with one kind of line end';
