@@ -33,9 +33,11 @@ export async function* encodedRecords(
   source: DataSource,
   { verbatim = [], beside = [], reject, encoding }: EncodedRecordsOptions,
 ): AsyncGenerator<EncodedRecords> {
-  const columns = [...new Set([...tokenizer.columns, ...verbatim, ...beside])];
+  const typed = [...tokenizer.columns, ...beside];
+  const columns = [...new Set([...typed, ...verbatim])];
+  const textsAlone = verbatim.filter((name) => !typed.includes(name));
   const { text } = tokenizer;
-  for await (const batch of source.read({ columns, verbatim })) {
+  for await (const batch of source.read({ columns, verbatim, textsAlone })) {
     const block = tokenizer.encode(batch, reject, encoding);
     if (block.count === 0) continue;
     const places = placesOf(block, batch);

@@ -6,11 +6,18 @@ import { checkTokenizerColumns } from '../datasets/token-stream.js';
 import { InputError } from '../errors.js';
 import type { MemoryRecord } from '../records/memory-records.js';
 import { type DataSource, isCellType } from '../records/record-batch.js';
+import type { Run } from '../runs/folder.js';
 import type { AnomalyDetector } from './anomaly-detector.js';
 import { encodedRecords, memoryOf } from './encoded-records.js';
 import type { NeighborPool } from './neighbor-pool.js';
 import { drawnSplit, normalRecords, ownSplit } from './normal-records.js';
 import { encoderOf, type OpenModel } from './open-model.js';
+
+/** How a run's own file is written, as far as the run was told. */
+function ownReading({ data }: Run['config']) {
+  const { format, delimiter, quote, header, encoding, decimal, missing } = data;
+  return { format, delimiter, quote, header, encoding, decimal, missing };
+}
 
 /** A pool whose records are known by their place. */
 export interface SearchedPool extends Pick<NeighborPool, 'search'> {
@@ -64,7 +71,8 @@ export class ModelPool {
     const opened: DataSource = await (fromFile
       ? openSource(given ?? run!.config.data.path, {
           schema,
-          ...(given === undefined && { format: run!.config.data.format }),
+          // The run's own file is read as the run read it.
+          ...(given === undefined && ownReading(run!.config)),
           onBadRecord: given === undefined ? 'skip' : 'auto',
           report: rejected.report,
         }).catch((error: unknown) => {

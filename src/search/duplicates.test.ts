@@ -10,6 +10,8 @@ it('lies between copies and what is merely similar', () => {
   expect(threshold).toBeLessThan(0.9998);
   // Where all are equal, rounding is no difference.
   expect(usualThreshold([1, 1, 1])).toBeLessThan(1);
+  // Two records are each other's nearest, which makes them no copies.
+  expect(usualThreshold([0.3, 0.3])).toBeGreaterThan(0.999);
 });
 
 it('tells labelled pairs apart as well as any threshold does', () => {

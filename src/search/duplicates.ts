@@ -10,12 +10,14 @@ const DEVIATIONS = 3;
 /**
  * A threshold from the similarity of each record to the nearest other: near-copies are nearer than the median by more than three
  * deviations of the logarithm of the distance 1 − similarity, a deviation being 1.4826 times the median absolute one. Exact
- * copies are always above it. It holds while less than half of the records have copies.
+ * copies are always above it. It holds while less than half of the records have copies; where these distances do not scatter, as of two
+ * records, exact copies alone are above it.
  */
 export function usualThreshold(nearest: ArrayLike<number>): number {
   const logs = Float64Array.from(nearest, (similarity) => Math.log(Math.max(1 - similarity, ROUNDING)));
   const middle = median(logs);
   const deviation = 1.4826 * median(logs.map((value) => Math.abs(value - middle)));
+  if (nearest.length < 4 || deviation === 0) return 1 - 2 * ROUNDING;
   return 1 - Math.max(Math.exp(middle - DEVIATIONS * deviation), 2 * ROUNDING);
 }
 

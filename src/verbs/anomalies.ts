@@ -12,7 +12,7 @@ import { drawnSplit, normalRecords, ownSplit } from '../models/normal-records.js
 import { encoderOf, openModel } from '../models/open-model.js';
 import { ownFiles } from '../runs/folder.js';
 import { inputFiles } from '../sources/data-files.js';
-import { openRecords } from './open-records.js';
+import { finishAll, openRecords } from './open-records.js';
 
 /** What `anomalies` is given. */
 export interface AnomaliesOptions {
@@ -152,7 +152,7 @@ export async function anomalies(
       ...(masked ? [{ name: 'blame', type: 'VARCHAR' } as const] : []),
     ];
     await write(out, columns, scored());
-    const counted = records.finish('judged', { onEvent });
+    const counted = finishAll([records, normal === undefined ? undefined : usual], 'judged', { onEvent });
     return { file: out, rows, flagged, falseAlarms, heldOut: found.heldOut, ...counted };
   } finally {
     for (const own of further) await own.release();

@@ -111,7 +111,15 @@ export async function clusters(
         : await byDomains(
             embeddings,
             cells.map((own) => own[records.kept.findIndex(({ column }) => column === domain)]),
-            { data, domain, classes: wanted[0], engine: model.engine, vectors, multiply: product.multiply },
+            {
+              data,
+              domain,
+              rows,
+              classes: wanted[0],
+              engine: model.engine,
+              vectors,
+              multiply: product.multiply,
+            },
           );
     const inside = Array.from({ length: all }, (): number[] => []);
     members.forEach((member, record) => {
@@ -192,6 +200,7 @@ async function byDomains(
   {
     data,
     domain,
+    rows,
     classes,
     engine,
     vectors,
@@ -199,6 +208,7 @@ async function byDomains(
   }: {
     data: string;
     domain: string;
+    rows: ArrayLike<number>;
     classes: number;
     engine: Engine;
     vectors: Float32Array;
@@ -208,7 +218,7 @@ async function byDomains(
   const missing = domains.findIndex((name) => name === null || name === '');
   if (missing >= 0)
     throw new InputError(
-      `${data}: column "${domain}" is missing in record ${missing}; leave such records out, or name their domain`,
+      `${data}: column "${domain}" is missing in record ${rows[missing]}; leave such records out, or name their domain`,
     );
   const names = [...new Set(domains as readonly string[])].sort();
   const numbers = new Map(names.map((name, number) => [name, number]));

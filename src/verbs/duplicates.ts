@@ -189,6 +189,8 @@ async function thresholdOfPairs(
         throw new InputError(
           `${path}: record ${line}: the data has no readable row ${first === undefined ? a : b}`,
         );
+      if (first === second)
+        throw new InputError(`${path}: record ${line}: row ${a} is paired with itself; name two rows`);
       if (duplicate === undefined)
         throw new InputError(`${path}: record ${line}: expected yes or no as duplicate, got "${flag}"`);
       similarities.push(similarity(first, second));

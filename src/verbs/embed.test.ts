@@ -211,6 +211,17 @@ describe('embed', () => {
     );
   });
 
+  it('keeps cells of columns that it does not read as they are, whatever training had there', async () => {
+    const path = join(folder, 'undecided.csv');
+    // Numbers in training: a row without a measurement yet.
+    await writeFile(path, 'id,smiles,solubility\nm0,CCO,tbd\nm1,CCN,-1.50\n');
+    const out = join(folder, 'undecided-out.csv');
+    expect(await embed({ run: trained, data: path, out, keep: ['solubility'] })).toMatchObject({ rows: 2 });
+    const [, first, second] = (await readFile(out, 'utf8')).split('\n');
+    expect(first).toMatch(/^0,m0,tbd,/);
+    expect(second).toMatch(/^1,m1,-1\.50,/);
+  });
+
   it('never writes over what it reads', async () => {
     const before = await readFile(data, 'utf8');
     const linked = join(folder, 'linked.csv');

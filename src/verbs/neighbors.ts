@@ -13,7 +13,7 @@ import type { Neighbors } from '../search/nearest-neighbors.js';
 import type { Approximation } from '../search/vector-index.js';
 import { inputFiles } from '../sources/data-files.js';
 import { type EmbeddedFile, embeddedRecords } from './embedded-records.js';
-import { openRecords } from './open-records.js';
+import { finishAll, openRecords } from './open-records.js';
 import { FUSED, type IdentifiedRecords, type Retrieval, scoreRetrieval } from './retrieval.js';
 
 /** What `neighbors` is given. */
@@ -126,8 +126,6 @@ export async function neighbors(
               rankedBy(await pool.search(asked.embeddings, FUSED)),
             );
       await write(out, columns, lines(asked, searched, found));
-      const counted = records.finish('compared', { onEvent });
-      const further = of === undefined ? { rejected: 0, unknown: 0 } : others.finish('compared', { onEvent });
       return {
         file: out,
         rows: asked.rows.length,
@@ -136,8 +134,7 @@ export async function neighbors(
         approximate: pool.approximate,
         milliseconds,
         ...(retrieval && { retrieval }),
-        rejected: counted.rejected + further.rejected,
-        unknown: counted.unknown + further.unknown,
+        ...finishAll([records, of === undefined ? undefined : others], 'compared', { onEvent }),
       };
     } finally {
       await pool.release();

@@ -44,6 +44,21 @@ export interface OpenRecords {
   ): { readonly rejected: number; readonly unknown: number };
 }
 
+/** Finishes several files, those that are there, and counts them together. */
+export function finishAll(
+  files: readonly (OpenRecords | undefined)[],
+  done: string,
+  hooks: Pick<Hooks, 'onEvent'>,
+): ReturnType<OpenRecords['finish']> {
+  let [rejected, unknown] = [0, 0];
+  for (const file of files) {
+    const counted = file?.finish(done, hooks);
+    rejected += counted?.rejected ?? 0;
+    unknown += counted?.unknown ?? 0;
+  }
+  return { rejected, unknown };
+}
+
 /** Throws InputError for a file that the model cannot read, that would be overwritten, or without a column that is kept. */
 export async function openRecords(
   path: string,

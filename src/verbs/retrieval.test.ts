@@ -60,6 +60,19 @@ describe('scoreRetrieval', () => {
     expect(embeddings.aboveWords?.mean).toBeCloseTo((first - 1) / 2, 12);
   });
 
+  it('compares ids as the files write them', async () => {
+    await judgements(['1.10\t2.10\t1', '1.1\t2.1\t1']);
+    const named = (ids: string[], texts: string[]) => ({ ids, texts });
+    const { queries: count, scores } = await scoreRetrieval(
+      at('relevant.tsv'),
+      named(['1.1', '1.10'], queries),
+      named(['2.1', '2.10'], titles.slice(0, 2)),
+      (query) => [query],
+    );
+    expect(count).toBe(2);
+    expect(scores[0].gain.mean).toBe(1);
+  });
+
   it('scores embeddings alone where records are no texts', async () => {
     await judgements(['0\t4\t2']);
     const [queried, corpus] = sides.map(({ ids }) => ({ ids }));

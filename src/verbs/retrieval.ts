@@ -1,6 +1,5 @@
 /** How well a model finds what is relevant to a query, beside the words they share. */
 import { InputError } from '../errors.js';
-import type { ColumnValues } from '../records/record-batch.js';
 import { normalizedGain, type Relevance, recallWithin } from '../scoring/ranking.js';
 import { type Interval, summarize } from '../scoring/statistics.js';
 import { bm25, ranking, reciprocalRankFusion } from '../search/bm25.js';
@@ -110,11 +109,14 @@ async function judgements(
   );
   const relevance = new Map<number, Map<number, number>>();
   let unknown = 0;
-  const cell = (column: ColumnValues, place: number) =>
-    String('values' in column ? column.values[place] : '');
-  for await (const batch of source.read({ columns: COLUMNS })) {
-    for (const [place, line] of batch.rows.entries()) {
-      const [query, record, score] = COLUMNS.map((name) => cell(batch.columns[name], place));
+  // Ids are compared as the files write them: 1.10 is not 1.1.
+  for await (const { rows, texts } of source.read({
+    columns: COLUMNS,
+    verbatim: COLUMNS,
+    textsAlone: COLUMNS,
+  })) {
+    for (const [place, line] of rows.entries()) {
+      const [query, record, score] = COLUMNS.map((name) => texts?.[name][place] ?? '');
       const grade = Number(score);
       if (!(Number.isInteger(grade) && grade >= 0))
         throw new InputError(`${path}: record ${line}: expected 0, 1, 2, … as score, got "${score}"`);

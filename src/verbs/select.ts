@@ -17,7 +17,7 @@ import type { Selector } from '../selection/selector.js';
 import { inputFiles } from '../sources/data-files.js';
 import { embeddedRecords } from './embedded-records.js';
 import { digits } from './neighbors.js';
-import { openRecords } from './open-records.js';
+import { finishAll, openRecords } from './open-records.js';
 
 /** What `select` is given. */
 export interface SelectOptions {
@@ -84,6 +84,7 @@ export async function select(
     const isOwn = (name: string) => name.toLowerCase() === selector.value;
     const records = await openRecords(data, model, { config, out, keep, isOwn });
     const pool = await embeddedRecords(model, records, { signal });
+    const targets = target === undefined ? undefined : await openRecords(target, model, { config, out });
     const space = centredSpace(pool.embeddings, width);
     const unit = (embeddings: Float32Array) => unitRows(place(space, embeddings), width);
     const chosen = await selector.select({
@@ -92,12 +93,7 @@ export async function select(
       count,
       seed,
       multiply: product.multiply,
-      ...(target !== undefined && {
-        target: unit(
-          (await embeddedRecords(model, await openRecords(target, model, { config, out }), { signal }))
-            .embeddings,
-        ),
-      }),
+      ...(targets && { target: unit((await embeddedRecords(model, targets, { signal })).embeddings) }),
       ...(selector.needs === 'errors' && { errors: await meanErrors(run, model, pool.block, signal) }),
     });
     if (chosen.ended !== undefined) onEvent({ type: 'info', message: chosen.ended });
@@ -120,7 +116,7 @@ export async function select(
       rows: chosen.records.length,
       pool: pool.rows.length,
       ...(chosen.ended !== undefined && { ended: chosen.ended }),
-      ...records.finish('compared', { onEvent }),
+      ...finishAll([records, targets], 'compared', { onEvent }),
     };
   } finally {
     await product.release();
