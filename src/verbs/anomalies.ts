@@ -11,6 +11,7 @@ import type { FittedMeasure } from '../models/anomaly-measures/measure.js';
 import { drawnSplit, normalRecords, ownSplit } from '../models/normal-records.js';
 import { encoderOf, openModel } from '../models/open-model.js';
 import { ownFiles } from '../runs/folder.js';
+import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
 import { finishAll, openRecords } from './open-records.js';
 
@@ -106,6 +107,11 @@ export async function anomalies(
       );
     });
     const rule = normal === undefined ? ownSplit(model) : drawnSplit(model);
+    if (normal === undefined && (await checksum(records.source)) === own.hash)
+      onEvent({
+        type: 'warning',
+        message: `${data}: is the file that the run learned from, so each learned record finds itself among the normal ones and is flagged more rarely than others; judge records that are new to the run`,
+      });
     const parts = await normalRecords(usual.source, rule, usual.read);
     detector = await AnomalyDetector.fit(model, parts, signal);
     detector.checkFalseAlarms(falseAlarms);

@@ -116,6 +116,13 @@ describe('anomalies', () => {
     );
   });
 
+  it('warns of records that the run learned from, which are their own neighbours', async () => {
+    const told: string[] = [];
+    const onEvent = (event: object) => 'message' in event && told.push(String(event.message));
+    await anomalies({ run, data: file, falseAlarms: 0.1, out: path('own.csv') }, { onEvent });
+    expect(told.join()).toContain('is the file that the run learned from');
+  });
+
   it('takes other records as normal where they are given', async () => {
     const normal = path('ones.idx3-ubyte');
     await writeImages(normal, digitImages(1, 120));
