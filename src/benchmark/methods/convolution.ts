@@ -8,8 +8,7 @@ import type { Method } from '../suite.js';
 import { type LetterSpec, letterWindows, windowsOf } from './letter-windows.js';
 import { trainOnLetters } from './trained-network.js';
 
-/** Its steps are cheap, so it has more of them than the task's encoders. */
-const SETTINGS = { kernel: 5, filters: 128, hidden: 256, timesTheSteps: 4 };
+const SETTINGS = { kernel: 5, filters: 128, hidden: 256 };
 
 /**
  * One-hot letters, convolutions with ReLU, one linear layer with ReLU at each position, the largest over the positions,
@@ -45,16 +44,16 @@ const convolutionalNetwork =
  * one rate for all parameters; AdamW.
  */
 export function convolution(layers: number): Method {
-  const { kernel, filters, timesTheSteps } = SETTINGS;
+  const { kernel, filters } = SETTINGS;
   const name = 'convolution';
   return {
     name,
-    description: `a convolutional network on one-hot letters (one layer or three as published, kernel ${kernel}, ${filters} filters, maximum over positions), trained on the labels with ${timesTheSteps} times the steps of an encoder`,
+    description: `a convolutional network on one-hot letters (one layer or three as published, kernel ${kernel}, ${filters} filters, maximum over positions), trained on the labels for as many steps as an encoder`,
     random: true,
     uses: ['finetuning'],
     config: { ...SETTINGS, layers },
     choices: () => [{ learningRate: 1e-3 }, { learningRate: 3e-4 }],
     fit: (session, seed, choice) =>
-      trainOnLetters(session, convolutionalNetwork(layers), { name, seed, choice, timesTheSteps }),
+      trainOnLetters(session, convolutionalNetwork(layers), { name, seed, choice }),
   };
 }

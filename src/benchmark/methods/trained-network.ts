@@ -4,22 +4,14 @@ import type { TokenSpec } from '../../records/token-block.js';
 import type { Choice, Fitted, Session } from '../suite.js';
 import type { LetterSpec } from './letter-windows.js';
 
-/** Trains a network of its own on a task, from fresh parameters, with the task's steps or more. */
+/** Trains a network of its own on a task, from fresh parameters, for as many steps as an encoder. */
 export async function trainNetwork(
   session: Session,
   network: (spec: TokenSpec) => Network,
-  options: {
-    readonly name: string;
-    readonly seed: number;
-    readonly choice: Choice;
-    readonly timesTheSteps?: number;
-  },
+  { name, seed, choice }: { readonly name: string; readonly seed: number; readonly choice: Choice },
 ): Promise<Fitted> {
-  const { name, seed, timesTheSteps = 1 } = options;
-  const { learningRate } = options.choice;
   const { task, labelled, engine, hooks, shared, model, onStep } = session;
-  const { batchSize } = task.finetuning;
-  const steps = timesTheSteps * task.finetuning.steps;
+  const { steps, batchSize } = task.finetuning;
   const trainer = await shared(
     name,
     async () =>
@@ -28,7 +20,7 @@ export async function trainNetwork(
   );
   const trained = await trainer.train({
     steps,
-    learningRate,
+    learningRate: choice.learningRate,
     seed,
     signal: hooks.signal,
     onStep: onStep(steps),
