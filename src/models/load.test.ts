@@ -150,6 +150,26 @@ describe('a run in memory', () => {
     await expect(async () => model.embed(['CCO'])).rejects.toThrow('was disposed of');
   });
 
+  it('reads its own file as the run read it', async () => {
+    const data = join(folder, 'latin.csv');
+    const rows = Array.from({ length: 40 }, (_, i) => `Zürich ${i % 7},${Math.sin(i)},${Math.cos(i)}`);
+    await writeFile(data, Buffer.from(['place,x,y', ...rows].join('\n'), 'latin1'));
+    const out = join(folder, 'latin');
+    await pretrain({
+      data,
+      out,
+      config: {
+        data: { encoding: 'windows-1252' },
+        encoder: { width: 8, layers: 1, heads: 2 },
+        training: { steps: 1, batch_size: 8, threads: 1 },
+      },
+    });
+    const model = await load(out);
+    const [nearest] = await model.neighbors([{ place: 'Zürich 3', x: 0.1, y: 0.9 }], 1);
+    expect(nearest[0].record.place).toMatch(/^Zürich/);
+    await model.dispose();
+  });
+
   it('finds the most alike of its own file, or of others that are given', async () => {
     const model = await opened(run);
     const found = await model.neighbors([texts[4], texts[11]], 3);

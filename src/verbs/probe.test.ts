@@ -113,6 +113,14 @@ describe('a protocol that asks for the domains of records', () => {
     expect(written[0]).toBe('row,clinic,cluster,probability');
     for (const line of written.slice(1)) expect(Number(line.split(',')[3])).toBeGreaterThanOrEqual(0.5);
     await expect(clusters(found)).rejects.toThrow('say how many classes there are, with -k');
+    // The first record has no molecule and is left out; of the others the second has no domain.
+    const [head, first, second, third, ...rest] = domains;
+    const lacking = [head, first.replace(/^[^,]*,/, ','), second, third.replace(/,[ab]$/, ','), ...rest];
+    await writeFile(file('lacking.csv'), lacking.join('\n'));
+    const config = { on_bad_record: 'skip' } as const;
+    await expect(clusters({ ...found, data: file('lacking.csv'), k: 2, config })).rejects.toThrow(
+      'missing in record 2;',
+    );
     await expect(asked({ kind })).rejects.toThrow('name the column that says them with --domain');
     await expect(asked({ kind: 'linear', domain: 'clinic' })).rejects.toThrow(
       'no protocol that was asked for looks at domains',

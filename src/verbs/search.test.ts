@@ -162,6 +162,10 @@ describe('duplicates', () => {
     );
     await writeFile(pairs, 'row,other_row,duplicate\n0,999,yes\n1,2,no\n');
     await expect(duplicates({ run, data, pairs, out: path('x.csv') })).rejects.toThrow('no readable row 999');
+    await writeFile(pairs, 'row,other_row,duplicate\n0,1,no\n2,2,yes\n');
+    await expect(duplicates({ run, data, pairs, out: path('x.csv') })).rejects.toThrow(
+      'row 2 is paired with itself',
+    );
   });
 
   it('puts records that are equal into one group', async () => {
