@@ -125,11 +125,15 @@ function paddedDoubt(cells: readonly string[], format: NumberFormat): string | u
 
 /** What to say of cells of a CSV file that are text for all we know, where a format fits most of them. */
 function mostlyNumbers(cells: readonly string[], { decimal }: InferOptions): string | undefined {
+  const othersIn = (some: readonly string[]) =>
+    numberFormats(decimal, commonUnit(some))
+      .map((format) => some.filter((cell) => isCode(cell) || formattedNumber(cell, format) === undefined))
+      .reduce((fewest, next) => (next.length < fewest.length ? next : fewest));
+  // Most columns of text are seen to be so by their first cells.
   const sample = cells.slice(0, LOOKED_AT);
-  if (2 * sample.filter(mayBeNumber).length < sample.length) return undefined;
-  const others = numberFormats(decimal, commonUnit(cells))
-    .map((format) => cells.filter((cell) => isCode(cell) || formattedNumber(cell, format) === undefined))
-    .reduce((fewest, next) => (next.length < fewest.length ? next : fewest));
+  if (2 * sample.filter(mayBeNumber).length < sample.length || 2 * othersIn(sample).length > sample.length)
+    return undefined;
+  const others = othersIn(cells);
   return textAmongNumbers(cells.length - others.length, cells.length, new Set(others));
 }
 
