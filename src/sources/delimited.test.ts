@@ -200,6 +200,17 @@ describe.each(Object.entries(openers))('read %s,', (_, openPath) => {
       expect(bad).toEqual([]);
     });
 
+    it('counts codes that come late, in their column, behind quotes with delimiters and line ends in them', async () => {
+      const early = Array.from({ length: 10_000 }, (_, i) => `"0,1\n""0",01/02/2024,${99_000 - i},${i}`);
+      const { source, columns } = await read(
+        `k,day,zip,n\n${[...early, 'a,03/02/2024,"00516",1', 'b,04/02/2024,00501,2'].join('\n')}\n`,
+      );
+      expect(columns.zip.slice(-2)).toEqual([516, 501]);
+      expect(source.found?.().map((note) => note.slice(0, note.indexOf(',')))).toEqual([
+        'column zip: 2 of its numbers begin with zeros',
+      ]);
+    });
+
     it('reads decimal commas, currency and dates as numbers', async () => {
       const { columns, source } = await read('x;price;day\n0,5;$1,200;2024-01-01\n1,5;$3;2024-01-02\n');
       expect(columns).toEqual({ x: [0.5, 1.5], price: [1200, 3], day: [1704067200, 1704153600] });

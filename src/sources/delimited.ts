@@ -131,15 +131,20 @@ function rawReader(
   { missing, titles }: { missing: readonly string[]; titles: readonly string[] },
 ): Reader {
   let table: Table = { file: original, dialect, bad: [] };
-  /** Columns that are not read as numbers by DuckDB, which takes `1_000` for a thousand and says nothing of codes such as `007`. */
-  let checked: Promise<ReadonlySet<number>> | undefined;
+  /** Columns that DuckDB does not read as numbers, by their places. */
+  let unfit: ReadonlySet<number> = new Set();
+  let settled = false;
+  let scanned: Promise<Misleading> | undefined;
   let examined: Promise<Examined> | undefined;
   const examination = () => (examined ??= examine(path, original, dialect, missing));
   const columns = dialect.names.map((name): ColumnInfo => ({ name, type: 'text' }));
   const placeOf = new Map(dialect.names.map((name, place) => [name, place]));
 
-  async function suspects(): Promise<ReadonlySet<number>> {
-    const careful = await mayMislead(original, dialect);
+  /** The database takes `1_000` for a thousand, and says nothing of codes such as `007` among numbers. */
+  async function suspects(numbers: readonly number[]): Promise<ReadonlySet<number>> {
+    scanned ??= misleading(original, dialect);
+    const { underscore, zeros } = await scanned;
+    const careful = underscore || numbers.some((place) => zeros.has(place));
     return careful ? (await examination()).notNumbers : new Set();
   }
 
@@ -156,9 +161,8 @@ function rawReader(
     { few, verbatim }: { few?: boolean; verbatim: readonly string[] },
   ): AsyncGenerator<RecordBatch> {
     const numbers = verbatim.length === 0 && selected.some(({ type }) => type === 'number');
-    if (numbers) checked ??= suspects();
-    const unfit = numbers ? await checked! : new Set<number>();
     const places = selected.map(({ name }) => placeOf.get(name)!);
+    if (numbers && !settled) unfit = await suspects(places.filter((_, i) => selected[i].type === 'number'));
     const physical = places.map((place, i): ColumnInfo => {
       const native = numbers && selected[i].type === 'number' && !unfit.has(place);
       return { name: `c${place}`, type: native ? 'number' : 'text' };
@@ -212,8 +216,8 @@ function rawReader(
             table = { file: await cleanCopy(original, dialect), dialect: cleanDialect(dialect), bad };
           }
           // What the database does not take for a number and we do is read by us.
-          const known = (await checked) === notNumbers;
-          checked = Promise.resolve(known ? new Set(placeOf.values()) : notNumbers);
+          unfit = unfit === notNumbers ? new Set(placeOf.values()) : notNumbers;
+          settled = true;
         }
       }
     },
@@ -239,24 +243,34 @@ const cleanDialect = (dialect: Dialect): Dialect => ({
 const byName = <T>(entries: readonly (readonly [string, T])[]): Record<string, T> =>
   Object.fromEntries(entries);
 
-/** Whether a file has an underscore, or a cell that begins with a zero before another digit. */
-async function mayMislead(file: ByteFile, { delimiter, quote }: Dialect): Promise<boolean> {
-  const ends = new Uint8Array(256);
-  for (const byte of new TextEncoder().encode(`\n${delimiter}${quote}`)) ends[byte] = 1;
-  // Whether a cell may begin here, and whether it began with a zero.
-  let begins = 1;
-  let zero = false;
+/** What the database would read as numbers otherwise than we do. */
+interface Misleading {
+  readonly underscore: boolean;
+  /** Places of columns with a cell that begins with a zero before another digit; all, where quotes are escaped by backslashes. */
+  readonly zeros: Pick<ReadonlySet<number>, 'has'>;
+}
+
+async function misleading(file: ByteFile, { delimiter, quote, escapedBy }: Dialect): Promise<Misleading> {
+  const [comma, wrap] = [delimiter, quote].map((text) => new TextEncoder().encode(text)[0]);
+  const zeros = new Set<number>();
+  let [place, begins, zero, quoted] = [0, true, false, false];
   for await (const chunk of byteChunks(file)) {
-    if (chunk.includes(95)) return true;
+    if (chunk.includes(95)) return { underscore: true, zeros };
     for (let i = 0; i < chunk.length; i++) {
       const byte = chunk[i];
-      if (zero && byte >= 48 && byte <= 57) return true;
-      zero = begins === 1 && byte === 48;
-      if (byte !== 32) begins = ends[byte];
-      else begins |= ends[32];
+      if (zero && byte >= 48 && byte <= 57) zeros.add(place);
+      zero = begins && byte === 48;
+      if (byte === wrap && (begins || quoted)) {
+        // A quote within quotes stands twice, which ends them and begins them again.
+        quoted = !quoted;
+        begins = true;
+      } else if (quoted) begins &&= byte === 32;
+      else if (byte === 10) [place, begins] = [0, true];
+      else if (byte === comma) [place, begins] = [place + 1, true];
+      else begins &&= byte === 32;
     }
   }
-  return false;
+  return { underscore: false, zeros: escapedBy === '\\' ? { has: () => zeros.size > 0 } : zeros };
 }
 
 async function tableOf({ file, dialect }: Table, columns: readonly ColumnInfo[], missing: readonly string[]) {

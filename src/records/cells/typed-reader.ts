@@ -82,7 +82,11 @@ export async function typedReader(path: string, reader: Reader, options: TypingO
     ),
     ...codes.map(
       (name, { count, example }) =>
-        `column ${name}: ${count} of its numbers begin with zeros, such as ${quoteCell(example)}, which is read as ${plainNumber(example)}; if they are codes, put one of them among the first ${inferred.records} records: a column of codes is text`,
+        `column ${name}: ${count} of its numbers begin with zeros, such as ${quoteCell(example)}, which is read as ${plainNumber(example)}; if they are codes, ${
+          schema
+            ? 'the run should have had one of them among its first records'
+            : `put one of them among the first ${inferred.records} records`
+        }: a column of codes is text`,
     ),
   ];
 
