@@ -95,8 +95,14 @@ export function smoothLosses(losses: readonly number[], halfLife: number): numbe
   });
 }
 
-/** Smoothed training loss (thin) and validation loss (thick, dotted) of each run, with the marginal's loss as a dashed line. */
-export function learningCurvesSpec(curves: readonly LearningCurve[]): TopLevelSpec {
+/**
+ * Smoothed training loss (thin) and validation loss (thick, dotted) of each run, with the marginal's loss as a dashed line.
+ * @param names those that have a colour, of which some may have no curve
+ */
+export function learningCurvesSpec(
+  curves: readonly LearningCurve[],
+  names: readonly string[] = curves.map(({ name }) => name),
+): TopLevelSpec {
   const train: object[] = [];
   const valid: object[] = [];
   for (const { name, points } of curves) {
@@ -122,7 +128,8 @@ export function learningCurvesSpec(curves: readonly LearningCurve[]): TopLevelSp
   const color = {
     field: 'run',
     type: 'nominal',
-    scale: methodColor(curves.map((curve) => curve.name)),
+    scale: methodColor(names),
+    legend: { values: curves.map(({ name }) => name) },
   } as const;
   const x = {
     field: 'step',

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Config } from '../config/schema.js';
 import type { Scores } from '../runs/scores.js';
 import { summarize } from '../scoring/statistics.js';
+import { PALETTE } from './charts.js';
 import { reportPage } from './page.js';
 import { type ComparedRun, comparisonPage } from './run-comparison.js';
 
@@ -150,6 +151,19 @@ describe('the page of several runs', () => {
     expect(lora[3]).toMatch(/^0\.075 ± /);
     expect(short[0]).toBe('C − A');
     expect(short.slice(2)).toEqual(['–', '–']);
+  });
+
+  it('draws a run in one colour, also where another has no losses', async () => {
+    const { sections } = await comparisonPage([run('fine-tuned', { metrics: [] }), run('pretrained')]);
+    const pictures = sections.flatMap(({ blocks }) =>
+      blocks.flatMap((block) => (block.kind === 'figure' ? [JSON.stringify(block.picture)] : [])),
+    );
+    expect(pictures).toHaveLength(2);
+    const [first, second] = PALETTE;
+    for (const picture of pictures) {
+      expect(picture).toContain(second);
+      expect(picture).not.toContain(first);
+    }
   });
 
   it('takes a run that has no step yet, names from files as text, and warnings', async () => {

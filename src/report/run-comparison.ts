@@ -155,10 +155,15 @@ async function curveBlocks(runs: readonly ComparedRun[]): Promise<Block[]> {
     .filter(({ points }) => points.some(({ loss }) => loss !== null));
   if (curves.length === 0) return [];
   const told = curves.map(({ name }) => name).join(', ');
+  // A run without losses has its colour in other figures.
+  const letters = runs.map((run) => letterOf(runs, run));
   return [
     {
       kind: 'figure',
-      picture: svgMarkup(await renderChart(learningCurvesSpec(curves)), `Loss against step: ${told}`),
+      picture: svgMarkup(
+        await renderChart(learningCurvesSpec(curves, letters)),
+        `Loss against step: ${told}`,
+      ),
       caption:
         'Thin lines: training, smoothed; thick lines with points: validation; dashed: predicting the marginal of the tokens.',
     },
