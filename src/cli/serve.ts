@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { OnUnknown } from '../datasets/unknown-values.js';
 import type { DeviceName } from '../engine/engine.js';
 import { deviceOption, parseCount } from './arguments.js';
 import type { Session } from './session.js';
@@ -13,6 +14,7 @@ interface Options {
   readonly maxBytes?: number;
   readonly maxSeconds?: number;
   readonly maxWaiting?: number;
+  readonly onUnknown?: OnUnknown;
   readonly json?: boolean;
 }
 
@@ -36,19 +38,23 @@ export function define(command: Command, { run }: Session): void {
       '--pool <file>',
       'file of the records among which neighbours are found; by default the one that the run learned from',
     )
+    .addOption(
+      new Option(
+        '--on-unknown <name>',
+        'a letter or category that the model was not trained on stands as unknown, told in the answer, or its request is refused',
+      ).choices(['keep', 'fail']),
+    )
     .option('--threads <n>', 'threads of the engine', parseCount)
     .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout')
     .action(async (folder: string, options: Options) => {
-      const { json, host, port, pool, threads, device, maxRecords, maxBytes, maxSeconds, maxWaiting } =
-        options;
+      const { json, maxRecords, maxBytes, maxSeconds, maxWaiting, ...given } = options;
       const limits = { records: maxRecords, bytes: maxBytes, seconds: maxSeconds, waiting: maxWaiting };
-      const given = Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
+      const set = Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
       const token = process.env.LACUNA_TOKEN || undefined;
       await run(
         json,
-        (verbs, hooks) =>
-          verbs.serve({ run: folder, host, port, token, pool, threads, device, limits: given }, hooks),
+        (verbs, hooks) => verbs.serve({ ...given, run: folder, token, limits: set }, hooks),
         ({ address, swaps }) =>
           `stopped serving at ${address}${swaps > 0 ? ` after ${swaps} newer models` : ''}`,
       );

@@ -15,7 +15,7 @@ describe('UnknownValues', () => {
       unknown.encoding.onUnknown!(row, column, value);
     expect(unknown.count).toBe(2);
     expect(unknown.summary('embedded')).toBe(
-      '2 records hold letters or categories that the run was not trained on (column seq: "J", "O"; column organism: "yeast"); they are embedded all the same; --on-unknown fail refuses them',
+      '2 records hold letters or categories that the run was not trained on (column seq: "J", "O"; column organism: "yeast"), first in record 0; they are embedded all the same; --on-unknown fail refuses them',
     );
   });
 

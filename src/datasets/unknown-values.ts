@@ -12,6 +12,7 @@ const NAMED = 5;
 
 export class UnknownValues {
   private readonly rows = new NumberSet();
+  private first: number | undefined;
   private readonly columns = new Map<string, Set<string>>();
 
   constructor(
@@ -37,6 +38,7 @@ export class UnknownValues {
         `${this.path}: record ${row}, column "${column}": ${quoteCell(value)} is no letter or category that the run was trained on; correct it, or read it as unknown with --on-unknown keep`,
       );
     }
+    this.first ??= row;
     this.rows.add(row);
     const values = this.columns.get(column) ?? new Set();
     if (values.size <= NAMED) values.add(value);
@@ -51,6 +53,6 @@ export class UnknownValues {
       return `column ${column}: ${quoted.join(', ')}${values.size > NAMED ? ', …' : ''}`;
     });
     const records = `${this.count.toLocaleString('en-US')} ${this.count === 1 ? 'record holds' : 'records hold'}`;
-    return `${records} letters or categories that the run was not trained on (${named.join('; ')}); they are ${done} all the same; --on-unknown fail refuses them`;
+    return `${records} letters or categories that the run was not trained on (${named.join('; ')}), first in record ${this.first}; they are ${done} all the same; --on-unknown fail refuses them`;
   }
 }

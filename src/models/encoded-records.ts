@@ -1,5 +1,6 @@
 /** Records of a source as a model reads them. */
 import { checkTokenizerColumns, placesOf } from '../datasets/token-stream.js';
+import { type OnUnknown, UnknownValues } from '../datasets/unknown-values.js';
 import { InputError } from '../errors.js';
 import type { Schema } from '../records/cells/schema.js';
 import { type MemoryRecord, memorySource } from '../records/memory-records.js';
@@ -56,16 +57,28 @@ export function memoryOf(
   return memorySource(records, { columns, schema, shape: imageShape(spec) });
 }
 
+/** How letters and categories that the model was not trained on are met, in records that are in memory. */
+export interface MemoryOptions {
+  /** Whether one stands as unknown and is told (the default), or its record is refused. */
+  readonly onUnknown?: OnUnknown;
+  /** Told of all of a call in one sentence; the console by default. */
+  readonly warn?: (message: string) => void;
+}
+
 /** Records of a source that is in memory, in their order. Throws InputError that names the first which cannot be read. */
 export async function* encodedMemory(
   tokenizer: Tokenizer,
   source: DataSource,
+  { onUnknown, warn = (message) => console.warn(`lacuna: ${message}`) }: MemoryOptions = {},
 ): AsyncGenerator<EncodedRecords> {
   checkTokenizerColumns(source, tokenizer);
   const reject = (row: number, column: string, message: string) => {
     throw new InputError(`records: record ${row}, column "${column}": ${message}`);
   };
-  yield* encodedRecords(tokenizer, source, { reject });
+  const unknown = new UnknownValues('records', onUnknown);
+  yield* encodedRecords(tokenizer, source, { reject, encoding: unknown.encoding });
+  const summary = unknown.summary('read');
+  if (summary) warn(summary);
 }
 
 /** The shape of the images that become these tokens, where images do. */

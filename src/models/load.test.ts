@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { InputError } from '../errors.js';
 import { anomalies } from '../verbs/anomalies.js';
 import { embed } from '../verbs/embed.js';
@@ -63,7 +63,7 @@ let file: string;
 let run: string;
 const models: Model[] = [];
 const opened = async (name: string) => {
-  const model = await load(name);
+  const model = await load(name, {}, { onEvent: () => {} });
   models.push(model);
   return model;
 };
@@ -136,6 +136,36 @@ describe('a run in memory', () => {
     }
     await expect(model.predict(['CCO'])).rejects.toThrow('has learned no labels; train it on some with');
     expect(await model.embed(['CCO'])).toHaveLength(1);
+  });
+
+  it('tells letters that it was not trained on to the call, to who opened it, or to the console, or refuses them', async () => {
+    const [told, heard]: string[][] = [[], []];
+    const into = (list: string[]) => (event: object) =>
+      void ('message' in event && list.push(`${event.message}`));
+    const model = await load(run, {}, { onEvent: into(told) });
+    models.push(model);
+    told.length = 0;
+    const asked = ['CCO', 'C\u2603', 'C\u2603\u2604'];
+    await model.embed(asked);
+    expect(told).toEqual([
+      '2 records hold letters or categories that the run was not trained on (column smiles: "\u2603"), first in record 1; they are read all the same; --on-unknown fail refuses them',
+    ]);
+    await model.embed(asked, { onEvent: into(heard) });
+    expect([heard, told]).toEqual([told, [heard[0]]]);
+    await model.embed(['CCO']);
+    expect(told).toHaveLength(1);
+    const console = vi.spyOn(globalThis.console, 'warn').mockImplementation(() => {});
+    const quiet = await load(run);
+    models.push(quiet);
+    await quiet.embed(asked);
+    expect(console.mock.calls).toEqual([[`lacuna: ${told[0]}`]]);
+    console.mockRestore();
+    const strict = await load(run, { onUnknown: 'fail' });
+    models.push(strict);
+    await expect(strict.embed(asked)).rejects.toThrow(
+      'records: record 1, column "smiles": "\u2603" is no letter',
+    );
+    expect(await strict.embed(['CCO'])).toHaveLength(1);
   });
 
   it('stops where its signal says, and answers nothing once it is disposed of', async () => {

@@ -1,5 +1,6 @@
 /** A model in memory: records in as plain objects or texts, embeddings and predictions out. */
 import { inSpellingOf } from '../datasets/canonical-smiles.js';
+import type { OnUnknown } from '../datasets/unknown-values.js';
 import { InputError } from '../errors.js';
 import type { TableCell } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -58,12 +59,15 @@ export interface FoundNeighbor {
 export interface LoadOptions extends OpenModelOptions {
   /** Records, or the path of a file of some; the file that the run learned from by default. */
   readonly pool?: string | readonly MemoryRecord[];
+  /** Whether a letter or category that the model was not trained on stands as unknown and is told (the default), or is refused with InputError. */
+  readonly onUnknown?: OnUnknown;
 }
 
-export interface CallOptions {
-  /** Ends the call between two batches. */
-  readonly signal?: AbortSignal;
-}
+/**
+ * `signal` ends the call between two batches; `onEvent` is told of values that the model was not trained on. Without one, that
+ * of `load` is, or else the console.
+ */
+export type CallOptions = Hooks;
 
 /**
  * Opens a run, its export, or what `fit` left. It computes on the caller's thread and keeps that busy for as long as a batch
@@ -71,7 +75,7 @@ export interface CallOptions {
  */
 export async function load(
   folder: string,
-  { pool: given, ...options }: LoadOptions = {},
+  { pool: given, onUnknown, ...options }: LoadOptions = {},
   hooks: Pick<Hooks, 'onEvent'> = {},
 ): Promise<Model> {
   const model = await openModel(folder, options, hooks);
@@ -94,12 +98,13 @@ export async function load(
   /** What is made of each batch, for all records in their order. */
   const each = async <T>(
     records: readonly MemoryRecord[],
-    { signal }: CallOptions,
+    { signal, onEvent = hooks.onEvent }: CallOptions,
     make: (encoded: EncodedRecords) => Promise<readonly T[]>,
   ): Promise<T[]> => {
     const made: T[] = [];
     const source = await inSpellingOf(await memoryOf(model, records), model.schema);
-    for await (const encoded of encodedMemory(model.tokenizer, source)) {
+    const warn = onEvent && ((message: string) => onEvent({ type: 'warning', message }));
+    for await (const encoded of encodedMemory(model.tokenizer, source, { onUnknown, warn })) {
       signal?.throwIfAborted();
       made.push(...(await make(encoded)));
     }

@@ -83,6 +83,14 @@ describe('tokenize.js', () => {
     // A batch of one is one of them.
     const one = await tokenize([rows[7]]);
     expect(one.ids.data).toEqual(ids.data.slice(7 * tokens, 8 * tokens));
+    // A category that was not in the file is told, or refused.
+    const told: string[] = [];
+    const violet = [rows[7], { ...rows[7], colour: 'violet' }];
+    await tokenize(violet, { warn: (message) => told.push(message) });
+    expect(told).toEqual([expect.stringContaining('(column colour: "violet"), first in record 1')]);
+    await expect(tokenize(violet, { onUnknown: 'fail' })).rejects.toThrow(
+      'record 1, column "colour": "violet"',
+    );
     // Lists of integers alone are lists still.
     const whole = [0, 1, 2].map((place) => ({ ...rows[7], place: [place, 1, 2] }));
     const both = await tokenize([rows[7], ...whole]);

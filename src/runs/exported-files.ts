@@ -80,7 +80,15 @@ export interface Feed {
 export function openTokenizer(
   tokenizer: unknown,
   schema?: unknown,
-): (records: readonly ModelRecord[]) => Promise<Readonly<Record<string, Feed>>>;
+): (
+  records: readonly ModelRecord[],
+  options?: {
+    /** Whether a letter or category that the model was not trained on stands as unknown, which is the default, or is refused. */
+    readonly onUnknown?: 'keep' | 'fail';
+    /** Told of those of a call in one sentence; the console by default. */
+    readonly warn?: (message: string) => void;
+  },
+) => Promise<Readonly<Record<string, Feed>>>;
 `;
 
 /**

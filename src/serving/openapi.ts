@@ -58,10 +58,15 @@ export function openApi(model: Model, { limits, token }: Described): object {
       },
     },
   });
+  const warnings = {
+    type: 'array',
+    items: { type: 'string' },
+    description: 'What was read as unknown, where anything was.',
+  };
   const list = (name: string, items: object) => ({
     type: 'object',
     required: [name],
-    properties: { [name]: { type: 'array', items } },
+    properties: { [name]: { type: 'array', items }, warnings },
   });
   return {
     openapi: '3.1.0',

@@ -75,6 +75,21 @@ it('answers each record in order, in as many digits as single precision has', as
   });
 });
 
+it('puts what the model warns of beside the answer', async () => {
+  const model = modelOf();
+  const warned: Model = {
+    ...model,
+    predict: async (records, { onEvent } = {}) => {
+      onEvent?.({ type: 'warning', message: 'record 0 holds a letter' });
+      return model.predict(records);
+    },
+  };
+  expect(await told(await appOf({}, warned).request('/predict', asking(['CCC'])))).toEqual([
+    200,
+    { predictions: [{ length: 3 }], warnings: ['record 0 holds a letter'] },
+  ]);
+});
+
 it.each([
   ['a record that cannot be read', asking([3]), 400, 'record 0: expected a text'],
   ['no list', asking({ a: 1 }), 400, 'expected {"records": […]} with a list of records'],

@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { InputError } from '../errors.js';
-import type { Model } from '../models/load.js';
+import type { CallOptions, Model } from '../models/load.js';
 import type { MemoryRecord } from '../records/memory-records.js';
 import { version } from '../version.js';
 import { ServiceMetrics } from './metrics.js';
@@ -41,30 +41,28 @@ export interface ServiceOptions {
 type Asked = (
   model: Model,
   records: readonly MemoryRecord[],
-  signal: AbortSignal,
+  call: CallOptions,
   body: Readonly<Record<string, unknown>>,
 ) => Promise<object>;
 
 const routes: Readonly<Record<string, Asked>> = {
-  '/embed': async (model, records, signal) => ({
-    embeddings: (await model.embed(records, { signal })).map((embedding) => Array.from(embedding, digits)),
+  '/embed': async (model, records, call) => ({
+    embeddings: (await model.embed(records, call)).map((embedding) => Array.from(embedding, digits)),
   }),
-  '/predict': async (model, records, signal) => ({
-    predictions: await model.predict(records, { signal }),
-  }),
-  '/neighbors': async (model, records, signal, { k = NEIGHBORS }) => {
+  '/predict': async (model, records, call) => ({ predictions: await model.predict(records, call) }),
+  '/neighbors': async (model, records, call, { k = NEIGHBORS }) => {
     if (!(typeof k === 'number' && Number.isInteger(k) && k >= 1 && k <= MOST_NEIGHBORS))
       throw new InputError(
         `k: expected a whole number from 1 to ${MOST_NEIGHBORS}, got ${JSON.stringify(k)}`,
       );
-    const found = await model.neighbors(records, k, { signal });
+    const found = await model.neighbors(records, k, call);
     return {
       neighbors: found.map((own) =>
         own.map(({ similarity, ...neighbor }) => ({ ...neighbor, similarity: digits(similarity) })),
       ),
     };
   },
-  '/score': async (model, records, signal) => ({ scores: await model.score(records, { signal }) }),
+  '/score': async (model, records, call) => ({ scores: await model.score(records, call) }),
 };
 
 /** As many digits as tell one float32 from the next. */
@@ -129,11 +127,15 @@ export function service({ served, limits, token, hosts }: ServiceOptions): Hono 
         const overdue = new Promise<never>((_, reject) => {
           late.signal.addEventListener('abort', () => reject(late.signal.reason), { once: true });
         });
-        const asked = ask(served.model, records, late.signal, body);
+        const warnings: string[] = [];
+        const onEvent: CallOptions['onEvent'] = (event) => {
+          if (event.type === 'warning') warnings.push(event.message);
+        };
+        const asked = ask(served.model, records, { signal: late.signal, onEvent }, body);
         asked.catch(() => {});
         const answer = await Promise.race([asked, overdue]);
         metrics.answered(records.length);
-        return context.json(answer);
+        return context.json(warnings.length > 0 ? { ...answer, warnings } : answer);
       } catch (error) {
         if (error instanceof InputError) return refuse(context, 400, error.message);
         if (late.signal.aborted)

@@ -77,6 +77,19 @@ async function begun(options: Partial<ServeOptions>) {
   return { told, address, stop, ask };
 }
 
+it('refuses letters that the model was not trained on where it is told to', async () => {
+  const [kept, strict] = [await begun({}), await begun({ onUnknown: 'fail' })];
+  expect(await kept.ask(['C\u2603'])).toMatchObject({
+    status: 200,
+    body: { warnings: [expect.stringContaining('(column text: "\u2603"), first in record 0')] },
+  });
+  expect(await strict.ask(['C\u2603'])).toMatchObject({
+    status: 400,
+    body: { error: expect.stringContaining('record 0, column "text": "\u2603" is no letter') },
+  });
+  await Promise.all([kept.stop(), strict.stop()]);
+});
+
 it('answers over HTTP what the model answers, and ends when it is told to', async () => {
   const { address, ask, stop } = await begun({});
   const { status, body } = await ask(['CCO', 'CCCO']);

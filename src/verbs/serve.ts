@@ -1,4 +1,5 @@
 /** The verb `serve`: a model as an HTTP service, until it is told to stop. */
+import type { OnUnknown } from '../datasets/unknown-values.js';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -19,6 +20,8 @@ export interface ServeOptions {
   /** A file of the records among which neighbours are found; the one that the run learned from by default. */
   readonly pool?: string;
   readonly limits?: Partial<ServiceLimits>;
+  /** Whether a letter or category that the model was not trained on is told in the answer (the default), or refused. */
+  readonly onUnknown?: OnUnknown;
   readonly threads?: number;
   /** What networks are computed on; the CPU by default. */
   readonly device?: DeviceName;
@@ -42,14 +45,14 @@ const [LOOK, REST] = [1000, 300];
  * port is taken, or the address can be reached from elsewhere and there is no token.
  */
 export async function serve(
-  { run, host = '127.0.0.1', port = 8080, token, pool, limits, threads, device }: ServeOptions,
+  { run, host = '127.0.0.1', port = 8080, token, pool, limits, onUnknown, threads, device }: ServeOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<ServeSummary> {
   if (!isLoopback(host) && !token)
     throw new InputError(
       `${host}: other machines reach this address, so a token is needed: set LACUNA_TOKEN, or listen on 127.0.0.1`,
     );
-  const served = await ServedModel.open(run, { threads, device, pool });
+  const served = await ServedModel.open(run, { threads, device, pool, onUnknown });
   const app = service({
     served,
     limits: { ...DEFAULT_LIMITS, ...limits },

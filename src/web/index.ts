@@ -4,7 +4,7 @@
  * names in the storage of the page.
  */
 import { InputError } from '../errors.js';
-import type { Hooks } from '../learning/progress-event.js';
+import type { Hooks, ProgressEvent } from '../learning/progress-event.js';
 import type { CallOptions, LoadOptions, Model } from '../models/load.js';
 import type { MemoryRecord } from '../records/memory-records.js';
 import type { AnomaliesOptions, AnomaliesSummary } from '../verbs/anomalies.js';
@@ -67,7 +67,7 @@ export interface MapInPage extends Omit<MappedRecords, 'cells'> {
 export type Verb<O, R> = (options: O, hooks?: Hooks) => Promise<R>;
 
 /** How a model is opened, and what it compares records with: records, or a file of some. */
-export interface ModelOptions extends Pick<LoadOptions, 'device'> {
+export interface ModelOptions extends Pick<LoadOptions, 'device' | 'onUnknown'> {
   readonly pool?: Data | readonly MemoryRecord[];
 }
 
@@ -251,8 +251,16 @@ export async function openLacuna(settings: LacunaSettings = {}): Promise<Lacuna>
       const { model, columns, width, targets } = await call<
         Pick<Model, 'columns' | 'width' | 'targets'> & { readonly model: number }
       >('load', { run, ...options }, hooks);
-      const ask = <T>(method: keyof Model, given: readonly unknown[], { signal }: CallOptions = {}) =>
-        call<T>('ask', { model, method, given }, { signal });
+      const ask = <T>(
+        method: keyof Model,
+        given: readonly unknown[],
+        { signal, onEvent }: CallOptions = {},
+      ) =>
+        call<T>(
+          'ask',
+          { model, method, given },
+          { signal, onEvent: onEvent ?? hooks.onEvent ?? warnOnConsole },
+        );
       return {
         columns,
         width,
@@ -278,6 +286,10 @@ export async function openLacuna(settings: LacunaSettings = {}): Promise<Lacuna>
       failAll('the worker was closed');
     },
   };
+}
+
+function warnOnConsole(event: ProgressEvent): void {
+  if (event.type === 'warning') console.warn(`lacuna: ${event.message}`);
 }
 
 type Started = (

@@ -89,12 +89,12 @@ const others: Readonly<Record<string, (options: never, hooks: Hooks) => Promise<
       method,
       given,
     }: { readonly model: number; readonly method: keyof Model; readonly given: unknown[] },
-    { signal }: Hooks,
+    hooks: Hooks,
   ) {
     const found = models.get(model);
     if (!found) throw new Error('this model was disposed of');
     if (method === 'dispose') models.delete(model);
-    return (found[method] as (...given: unknown[]) => Promise<unknown>)(...given, { signal });
+    return (found[method] as (...given: unknown[]) => Promise<unknown>)(...given, hooks);
   },
   list: ({ folder }: { readonly folder: string }) => storage().list(folder),
   openFile: ({ path }: { readonly path: string }) => storage().open(path),
