@@ -4,7 +4,7 @@ import type { FeatureSet } from '../features/feature-set.js';
 import { type SeriesRows, seriesRows } from '../features/series.js';
 import { valueDimension, valueRows } from '../features/values.js';
 import { morganFingerprints } from '../molecules/fingerprint.js';
-import type { OneHotRows } from '../probes/one-hot-ridge.js';
+import type { SparseRows } from '../numerics/sparse-ridge.js';
 import type { Part } from '../records/split.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 import { labelOffsets } from '../scoring/label-rows.js';
@@ -52,7 +52,7 @@ function pairCounts(vocabulary: number, { count, offsets, ids }: TokenBlock): Fl
 }
 
 /** Which letter stands at each position. */
-export const positionOneHot: Features<OneHotRows> = {
+export const positionOneHot: Features<SparseRows> = {
   name: 'letter at each position, one-hot',
   dimension: ({ tokenizer }) => tokenizer.spec.maxTokens * vocabularyOf(tokenizer.spec),
   of(session, part) {

@@ -21,6 +21,10 @@ describe('the simple models that are tried', () => {
       ['boosted trees'],
       ['linear'],
     ]);
+    // Values of the same are learned by conjugate gradients.
+    const values = { rows: 50_000, columns: 4500, labels: { ...binary, task: 'regression' } } as const;
+    expect(names({ ...values, density: 0.03 }, false)[0]).toEqual(['linear', 'boosted trees']);
+    expect(names({ ...values, density: 0.6 }, false)[1]).toContain('linear');
     const labels = { task: 'multiclass', targets: 1, outputs: 1195 } as const;
     const [tried, tooSlow] = names({ rows: 12_000, columns: 4500, labels }, true);
     expect(tried).toEqual([]);

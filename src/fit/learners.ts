@@ -1,17 +1,12 @@
 /** The simple models that `fit` tries. */
 import { boostedTrees } from '../probes/boosted-trees-probe.js';
 import { extraTrees, randomForest, treesOfForest } from '../probes/forest-probe.js';
-import { linearProbe } from '../probes/linear-probe.js';
+import { type LinearSize, linearCost, linearProbe } from '../probes/linear-probe.js';
 import type { Probe } from '../probes/protocol.js';
 import type { LabelSpec } from '../scoring/labels.js';
 
 /** What a simple model is fitted to. */
-export interface FitSize {
-  /** Records that are learned from. */
-  readonly rows: number;
-  readonly columns: number;
-  /** Share of the numbers that are not 0. */
-  readonly density: number;
+export interface FitSize extends LinearSize {
   readonly labels: Pick<LabelSpec, 'task' | 'targets' | 'outputs'>;
   /** Times that it is fitted. */
   readonly folds: number;
@@ -25,15 +20,6 @@ interface Learner {
   readonly cost: (size: FitSize) => number;
   readonly most: number;
 }
-
-/** Passes over the records that a logistic regression takes, about; and operations of an eigendecomposition of n axes, as a part of n³. */
-const [ITERATIONS, AXES] = [50, 15];
-
-/** Products of all pairs of columns, or of rows where those are fewer, their principal axes, and the passes of a regression. */
-const linearCost = ({ rows, columns, labels: { outputs }, folds }: FitSize) => {
-  const axes = Math.min(rows, columns);
-  return folds * (rows * columns * Math.max(axes, ITERATIONS * outputs) + AXES * axes ** 3);
-};
 
 /** Leaves of a tree and bins of a column, at most; and about how often a row is read for one tree. */
 const [LEAVES, BINS, READINGS] = [31, 255, 8];
@@ -54,7 +40,7 @@ const forestCost = (size: FitSize) => {
 
 /** Simplest first, which of equals is chosen. */
 const learners: Readonly<Record<string, Learner>> = {
-  linear: { probe: linearProbe, cost: linearCost, most: 3e11 },
+  linear: { probe: linearProbe, cost: (size) => size.folds * linearCost(size), most: 3e11 },
   'boosted trees': { probe: boostedTrees, cost: treeCost, most: 1.5e8 },
   'random forest': { probe: randomForest, forest: true, cost: forestCost, most: 5e7 },
   'extra trees': { probe: extraTrees, forest: true, cost: forestCost, most: 3e7 },

@@ -4,6 +4,7 @@ import { InputError } from '../errors.js';
 import { featureSetsFor } from '../features/index.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import type { ModelConfig } from '../learning/model.js';
+import { densityOf } from '../probes/linear-probe.js';
 import type { TokenSpec } from '../records/token-block.js';
 import {
   type Attempt,
@@ -155,11 +156,4 @@ function learnersOn(
     ),
     leftOut: tooSlow.map((name) => `${name} on ${on}, ${why(name)}`),
   };
-}
-
-/** Share of the numbers that are not 0. */
-function densityOf(values: Float32Array): number {
-  let others = 0;
-  for (const value of values) if (value !== 0) others++;
-  return others / Math.max(1, values.length);
 }

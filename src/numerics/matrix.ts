@@ -175,3 +175,10 @@ export function gatherRows<A extends Float32Array | Float64Array>(
   }
   return out;
 }
+
+/** Σ aᵢ bᵢ. */
+export function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}

@@ -1,4 +1,5 @@
 import { LacunaError } from '../errors.js';
+import { dot } from './matrix.js';
 
 export interface Problem {
   /** Writes the gradient at `point` and returns the value there. */
@@ -91,12 +92,6 @@ export async function minimize(
   throw new LacunaError(
     `logistic probe: gradient ${largest(gradient).toExponential(1)} after ${iterations} iterations, expected at most ${tolerance}; look for features of extreme size`,
   );
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
-  return sum;
 }
 
 function addScaled(target: Float64Array, scale: number, source: Float64Array): void {

@@ -37,7 +37,7 @@ export const LEAST_VOTE = 1 / 2000;
 
 /** Outputs float64[m, outputs] of features float32[m, dimension], as `Candidate.predict` gives them. */
 export function predictFitted(model: FittedModel, features: Float32Array): Float64Array {
-  if (model.kind === 'linear') return applyLinear(model.linear, standardize(model.standardization, features));
+  if (model.kind === 'linear') return predictLinear(model, features);
   const { dimension, outputs, parts, others, link } = model;
   const rows = features.length / dimension;
   const out = new Float64Array(rows * outputs).fill(others === 'zero' ? 0 : Number.NEGATIVE_INFINITY);
@@ -46,6 +46,20 @@ export function predictFitted(model: FittedModel, features: Float32Array): Float
       const row = Math.floor(i / columns.length);
       out[row * outputs + columns[i % columns.length]] = links[link](value);
     });
+  }
+  return out;
+}
+
+/** Rows that are standardised at a time, since their numbers stand in memory twice. */
+const ROWS = 1024;
+
+function predictLinear({ standardization, linear }: LinearFitted, features: Float32Array): Float64Array {
+  const { dimension, bias } = linear;
+  const rows = features.length / dimension;
+  const out = new Float64Array(rows * bias.length);
+  for (let first = 0; first < rows; first += ROWS) {
+    const some = features.subarray(first * dimension, (first + ROWS) * dimension);
+    out.set(applyLinear(linear, standardize(standardization, some)), first * bias.length);
   }
   return out;
 }

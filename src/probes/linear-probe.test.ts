@@ -11,7 +11,7 @@ import { ridge } from '../numerics/ridge.js';
 import type { OutputLayout } from '../scoring/metrics.js';
 import { random } from '../tensor/random.js';
 import reference from './fixtures/reference.json' with { type: 'json' };
-import { linearProbe, solutions } from './linear-probe.js';
+import { linearCost, linearProbe, solutions } from './linear-probe.js';
 import type { Candidate } from './protocol.js';
 
 const normal = (length: number, seed: number) => {
@@ -281,6 +281,32 @@ describe('linearProbe', () => {
     for (let row = 0; row < 20; row++) {
       expect(outputs?.[row * 2]).toBeCloseTo(3 * x[row * 2] + 1, 2);
       expect(outputs?.[row * 2 + 1]).toBeCloseTo(-x[row * 2 + 1], 2);
+    }
+  });
+
+  it('has no gradient left where many columns are mostly 0, which conjugate gradients learn', async () => {
+    const source = random(9, 'sparse');
+    const [n, dimension] = [2200, 3000];
+    const size = { rows: n, columns: dimension, labels: { task: 'regression', outputs: 1 } } as const;
+    expect(linearCost({ ...size, density: 0.005 })).toBeLessThan(linearCost({ ...size, density: 1 }) / 50);
+    const x = new Float32Array(n * dimension);
+    for (let row = 0; row < n; row++)
+      for (let one = 0; one < 15; one++) x[row * dimension + source.integer(dimension)] = 1;
+    const y = Float64Array.from({ length: n }, (_, row) => x[row * dimension] - x[row * dimension + 1]);
+    y[7] = Number.NaN;
+    const z = standardize(fitStandardization(x, dimension), x);
+    const [strongest, second] = await models(x, dimension, y, { task: 'regression', targets: 1, outputs: 1 });
+    for (const { chosen, model, predict } of [strongest, second]) {
+      const predicted = await predict(x);
+      const weights = model?.kind === 'linear' ? model.linear.weights : new Float64Array();
+      const slopes = weights.map((weight) => chosen.regularization * weight);
+      for (let row = 0; row < n; row++) {
+        if (row === 7) continue;
+        const error = predicted[row] - y[row];
+        for (let j = 0; j < dimension; j++) slopes[j] += (error * z[row * dimension + j]) / (n - 1);
+      }
+      expect(Math.max(...slopes.map(Math.abs))).toBeLessThan(1e-5);
+      expect(Math.max(...weights.map(Math.abs))).toBeGreaterThan(1e-3);
     }
   });
 

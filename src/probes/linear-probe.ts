@@ -1,11 +1,18 @@
 import type { Engine } from '../engine/engine.js';
 import { LacunaError } from '../errors.js';
-import { fitStandardization, type LinearModel, stackModels, standardize } from '../numerics/linear-model.js';
+import {
+  fitStandardization,
+  type LinearModel,
+  type Standardization,
+  stackModels,
+  standardize,
+} from '../numerics/linear-model.js';
 import { logistic } from '../numerics/logistic.js';
-import { gatherRows } from '../numerics/matrix.js';
+import { dot, gatherRows } from '../numerics/matrix.js';
 import { engineIfLarge } from '../numerics/matrix-product.js';
 import { type PrincipalRows, principalRows } from '../numerics/principal-axes.js';
 import { ridge } from '../numerics/ridge.js';
+import { sparseRidge, sparseRows } from '../numerics/sparse-ridge.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { Task } from '../scoring/metrics.js';
 import { type LinearFitted, predictFitted } from './fitted-model.js';
@@ -20,11 +27,15 @@ const REGULARIZATION = [10, 1, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5] as const;
  */
 export const linearProbe: Probe = async function* (train, spec, engine) {
   const standardization = fitStandardization(train.features, train.dimension);
-  const solve = fitters[spec.task](
-    { ...train, features: standardize(standardization, train.features) },
-    spec,
-    engine,
-  );
+  const size = {
+    rows: train.count,
+    columns: train.dimension,
+    density: densityOf(train.features),
+    labels: spec,
+  };
+  const solve = takesConjugateGradients(size)
+    ? sparsePerTarget(train, standardization, spec)
+    : fitters[spec.task]({ ...train, features: standardize(standardization, train.features) }, spec, engine);
   for await (const { regularization, model } of solutions(solve)) {
     const fitted: LinearFitted = { kind: 'linear', standardization, linear: model };
     yield {
@@ -34,6 +45,49 @@ export const linearProbe: Probe = async function* (train, spec, engine) {
     };
   }
 };
+
+/** What a linear model is fitted to. */
+export interface LinearSize {
+  readonly rows: number;
+  readonly columns: number;
+  /** Share of the numbers that are not 0. */
+  readonly density: number;
+  readonly labels: Pick<LabelSpec, 'task' | 'outputs'>;
+}
+
+/** Passes over the records that a logistic regression takes, about; and operations of an eigendecomposition of n axes, as a part of n³. */
+const [ITERATIONS, AXES] = [50, 15];
+
+/** Operations of principal axes, of columns or of rows where those are fewer, and of the passes of a regression on them. */
+function axesCost({ rows, columns, labels: { outputs } }: LinearSize): number {
+  const axes = Math.min(rows, columns);
+  return rows * columns * Math.max(axes, ITERATIONS * outputs) + AXES * axes ** 3;
+}
+
+/** Above so many operations, values are learned by conjugate gradients where numbers are mostly 0. */
+const MOST_FOR_AXES = 1e11;
+/** Twice the products of all penalties, about, and how much slower a number is reached one by one. */
+const GRADIENT_PASSES = 3000;
+const SCATTERED = 4;
+
+const gradientCost = ({ rows, columns, density, labels: { outputs } }: LinearSize): number =>
+  rows * columns * density * outputs * GRADIENT_PASSES * SCATTERED;
+
+const takesConjugateGradients = (size: LinearSize): boolean =>
+  size.labels.task === 'regression' &&
+  axesCost(size) > MOST_FOR_AXES &&
+  gradientCost(size) < axesCost(size) / 2;
+
+/** Operations of one fit, about. */
+export const linearCost = (size: LinearSize): number =>
+  takesConjugateGradients(size) ? gradientCost(size) : axesCost(size);
+
+/** Share of the numbers that are not 0; missing ones are not. */
+export function densityOf(values: Float32Array): number {
+  let others = 0;
+  for (const value of values) if (value !== 0) others++;
+  return others / Math.max(1, values.length);
+}
 
 type Fit = (lambda: number) => LinearModel | Promise<LinearModel>;
 
@@ -78,6 +132,26 @@ function ridgePerTarget(train: TrainingRows, spec: LabelSpec): Fit {
     }
     const x = gatherRows(new Float32Array(rows.length * dimension), features, rows, dimension);
     return ridge(principalRows(x, dimension), gatherRows(new Float64Array(rows.length), labels, rows, 1));
+  });
+}
+
+/** The same of features that are not standardised yet, by conjugate gradients on those that are not 0. */
+function sparsePerTarget(train: TrainingRows, standardization: Standardization, spec: LabelSpec): Fit {
+  const { features, dimension } = train;
+  const shift = standardization.mean.map((value, j) => value * standardization.scale[j]);
+  return perTarget(train, spec, (labels) => {
+    const known = Array.from(labels.keys()).filter((row) => !Number.isNaN(labels[row]));
+    const [x, y] = [new Float32Array(known.length * dimension), new Float64Array(known.length)];
+    const all = known.length === labels.length;
+    const solve = sparseRidge(
+      sparseRows(all ? features : gatherRows(x, features, known, dimension), standardization),
+      dimension,
+      all ? labels : gatherRows(y, labels, known, 1),
+    );
+    return (lambda) => {
+      const { weights, bias } = solve(lambda);
+      return { dimension, weights, bias: bias.map((value) => value + dot(weights, shift)) };
+    };
   });
 }
 

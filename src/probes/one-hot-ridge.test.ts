@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { principalRows } from '../numerics/principal-axes.js';
 import { ridge } from '../numerics/ridge.js';
+import type { SparseRows } from '../numerics/sparse-ridge.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import { random } from '../tensor/random.js';
-import { type OneHotRows, oneHotRidge } from './one-hot-ridge.js';
+import { oneHotRidge } from './one-hot-ridge.js';
 
 const spec: LabelSpec = {
   task: 'regression',
@@ -33,7 +34,7 @@ describe('ridge regression on one-hot features', () => {
       }
     }
     const offsets = Int32Array.from({ length: count + 1 }, (_, row) => row * positions);
-    const features: OneHotRows = { offsets, columns: Int32Array.from(columns) };
+    const features: SparseRows = { offsets, columns: Int32Array.from(columns) };
     for (const candidate of oneHotRidge({ count, dimension, features, labels }, spec)) {
       const predicted = candidate.predict(features) as Float64Array;
       for (const target of [0, 1]) {
