@@ -10,7 +10,7 @@ import { cellKey } from './cells.js';
 import { given } from './files.js';
 import { describeSuites, type SuiteChoice } from './index.js';
 import { convolution } from './methods/convolution.js';
-import { encoderMethods, finetuned, finetunedRandom } from './methods/encoders.js';
+import { encoderMethods, finetuned, finetunedRandom, fromScratch, withEncoder } from './methods/encoders.js';
 import { constant, linearOnValues } from './methods/simple.js';
 import type { BenchmarkTask, SplitTask, Suite } from './suite.js';
 
@@ -255,6 +255,39 @@ describe('a benchmark', () => {
         }),
       );
     expect(keys(0.4).map((key, i) => key === keys(0.3)[i])).toEqual([false, true]);
+  }, 120_000);
+
+  it('has methods on another encoder than the task has, pretrained by themselves', async () => {
+    const other = (width: number) => {
+      const encoder = { kind: 'convolution', width, layers: 1 } as const;
+      const name = (method: string) => ({ name: `${method} on convolutions`, description: '' });
+      return [
+        withEncoder(fromScratch, encoder, name('scratch')),
+        withEncoder(finetunedRandom, encoder, name('random')),
+      ];
+    };
+    const methods = [fromScratch, finetunedRandom, ...other(8)];
+    const { results } = await run(newOut(), withTask({ methods, seeds: 1 }));
+    const before = first.results.cells.filter(({ seed }) => seed === 0);
+    for (const cell of results.cells) {
+      const own = before.find(({ method }) => method === cell.method);
+      expect([cell.method, own && own.key === cell.key]).toEqual([
+        cell.method,
+        cell.method.endsWith('convolutions') ? undefined : true,
+      ]);
+    }
+    expect(new Set(results.cells.map(({ replicates }) => String(replicates))).size).toBe(4);
+    const [one, another] = results.pretraining.map(({ parameters }) => parameters);
+    expect(results.pretraining.map(({ objective }) => objective)).toEqual([
+      'random-masking',
+      'random-masking',
+    ]);
+    expect(one).not.toBe(another);
+    const keys = (width: number) =>
+      other(width).map((method) =>
+        cellKey(task, { labelled: '', unlabelled: '' }, method, { seed: 0, budget: 1 }),
+      );
+    expect(new Set([...keys(8), ...keys(16)]).size).toBe(4);
   }, 120_000);
 
   it('never looks at a test label before the final score: turning them over changes nothing else in any method', async () => {

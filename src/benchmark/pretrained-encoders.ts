@@ -82,10 +82,11 @@ export class Pretrainings {
   async run(pretraining: Pretraining, changes: PretrainingChanges): Promise<Run> {
     const { dataset, config: base } = pretraining;
     const { threads, device, budget } = this.options;
-    const { objective, training: changedTraining } = changed(base, changes);
+    const { objective, training: changedTraining, ...encoder } = changed(base, changes);
     const { kind = 'sma' } = objective;
     const config: UserConfig = {
       ...base,
+      ...encoder,
       data: {
         ...base.data,
         valid_fraction: heldOutOf(base).valid,
@@ -173,13 +174,14 @@ const heldOutOf = ({ data }: Pretraining['config']) => ({
   test: data?.test_fraction ?? HELD_OUT.test,
 });
 
-/** The objective and the training of a pretraining that a method changes. */
+/** The objective and the training of a pretraining that a method changes, and the encoder where it is another. */
 export const changed = (
   { objective, training }: Pretraining['config'],
-  changes: PretrainingChanges,
-): Required<PretrainingChanges> => ({
+  { encoder, ...changes }: PretrainingChanges,
+) => ({
   objective: { ...objective, ...changes.objective },
   training: { ...training, ...changes.training },
+  ...(encoder && { encoder }),
 });
 
 /** `count` times `budget`, but at least so many of them as there are and `least`. */

@@ -71,6 +71,16 @@ export async function openSession(
       used = { runs: [...used.runs, run], seconds: used.seconds + seconds };
       return run;
     },
+    async withEncoder(encoder) {
+      const { pretraining } = task;
+      const config = { ...pretraining.config, encoder };
+      return {
+        ...session,
+        model: (await pretrainings.model({ ...pretraining, config })).model,
+        pretrained: (changes) => session.pretrained({ ...changes, encoder }),
+        shared: (key, ...making) => session.shared(`${key}, ${JSON.stringify(encoder)}`, ...making),
+      };
+    },
     takeUsed() {
       const taken = used;
       used = { runs: [], seconds: 0 };

@@ -44,8 +44,8 @@ export interface Pretraining {
   readonly config: UserConfig;
 }
 
-/** What a method changes of it: its objective, and in an ablation other settings of the objective or the training. */
-export type PretrainingChanges = Pick<UserConfig, 'training'> & {
+/** What a method changes of it: its objective, another encoder, and in an ablation other settings of the objective or the training. */
+export type PretrainingChanges = Pick<UserConfig, 'training' | 'encoder'> & {
   readonly objective: NonNullable<UserConfig['objective']>;
 };
 
@@ -122,6 +122,8 @@ export interface Session {
   readonly onStep: (steps: number, trainings?: number) => TrainOptions['onStep'];
   /** The encoder that was pretrained so for the task, pretrained now if it was not yet. */
   readonly pretrained: (changes: PretrainingChanges) => Promise<Run>;
+  /** The same with another encoder than the task's. */
+  readonly withEncoder: (encoder: NonNullable<UserConfig['encoder']>) => Promise<Session>;
   /** Something made once and shared by the cells of a task, such as compiled programs or embeddings. */
   readonly shared: <T>(
     key: string,

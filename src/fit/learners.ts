@@ -42,7 +42,7 @@ const forestCost = (size: FitSize) => {
 const learners: Readonly<Record<string, Learner>> = {
   linear: { probe: linearProbe, cost: (size) => size.folds * linearCost(size), most: 3e11 },
   'boosted trees': { probe: boostedTrees, cost: treeCost, most: 1.5e8 },
-  'random forest': { probe: randomForest, forest: true, cost: forestCost, most: 5e7 },
+  'random forest': { probe: randomForest, forest: true, cost: forestCost, most: 2e7 },
   'extra trees': { probe: extraTrees, forest: true, cost: forestCost, most: 3e7 },
 };
 

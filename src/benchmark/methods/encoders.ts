@@ -85,6 +85,21 @@ function timesTheRecords({ pretraining, finetuning }: BenchmarkTask): number {
   return 1 + (steps * batch_size) / (finetuning.steps * finetuning.batchSize);
 }
 
+/** A method with another encoder than the task's. */
+export const withEncoder = (
+  { pretraining, ...method }: Method,
+  encoder: NonNullable<UserConfig['encoder']>,
+  { name, description }: Pick<Method, 'name' | 'description'>,
+): Method => ({
+  ...method,
+  name,
+  description,
+  uses: method.uses.filter((part) => part !== 'encoder'),
+  ...(pretraining && { pretraining: { ...pretraining, encoder } }),
+  config: { method: method.config, encoder },
+  fit: async (session, seed, choice) => method.fit(await session.withEncoder(encoder), seed, choice),
+});
+
 /** Trained on the labels with as many records as pretraining and fine-tuning see together. */
 export const fromScratchForLonger: Method = {
   ...fromScratch,

@@ -8,6 +8,7 @@ import {
   finetunedSma,
   fromScratch,
   usualChoices,
+  withEncoder,
 } from '../methods/encoders.js';
 import { fitMethods } from '../methods/fit.js';
 import { linearOnWindow } from '../methods/letter-window.js';
@@ -108,6 +109,21 @@ const finetuning: Finetuning = {
   choices: usualChoices,
 };
 
+/** No attention, so nothing that SMA could be guided by. */
+const convolutionEncoder = { kind: 'convolution', width: 64, layers: 2 } as const;
+
+/** The encoder methods again on convolutions, which read the neighbours of a residue at once. */
+const onConvolutions = [
+  withEncoder(fromScratch, convolutionEncoder, {
+    name: 'convolution encoder, from scratch',
+    description: 'an encoder of two layers of convolutions, never pretrained, trained on the labels',
+  }),
+  withEncoder(finetunedRandom, convolutionEncoder, {
+    name: 'convolution encoder, random masking',
+    description: 'the same encoder, pretrained by predicting tokens hidden at random, then fine-tuned',
+  }),
+];
+
 const common = { pretraining, finetuning, seeds: 3, splitColumn: 'split' };
 
 const fluorescence: BenchmarkTask = {
@@ -128,7 +144,15 @@ const fluorescence: BenchmarkTask = {
     patience: 6,
     choices: [usualChoices[0]],
   },
-  methods: [constant, linearOnOneHot, linearOnValues, convolution(1), ...encoderMethods, ...fitMethods],
+  methods: [
+    constant,
+    linearOnOneHot,
+    linearOnValues,
+    convolution(1),
+    ...encoderMethods,
+    ...onConvolutions,
+    ...fitMethods,
+  ],
 };
 
 const stability: BenchmarkTask = {
@@ -143,7 +167,15 @@ const stability: BenchmarkTask = {
   source: 'Rocklin et al., Science 2017',
   // Nearly ten passes, at the rate that validation chose in every training of one.
   finetuning: { ...finetuning, steps: 8000, validations: 20, choices: [usualChoices[0]] },
-  methods: [constant, linearOnOneHot, linearOnValues, convolution(3), ...encoderMethods, ...fitMethods],
+  methods: [
+    constant,
+    linearOnOneHot,
+    linearOnValues,
+    convolution(3),
+    ...encoderMethods,
+    ...onConvolutions,
+    ...fitMethods,
+  ],
 };
 
 const remoteHomology: BenchmarkTask = {
@@ -157,7 +189,7 @@ const remoteHomology: BenchmarkTask = {
   split: "TAPE's own, fold level: no test superfamily is in training",
   source: 'Hou et al., Bioinformatics 2018 (SCOP 1.75)',
   // Of 1,195 folds every model that fit tries takes too long.
-  methods: [constant, linearOnValues, ...encoderMethods],
+  methods: [constant, linearOnValues, ...encoderMethods, ...onConvolutions],
 };
 
 const secondaryStructure = (
