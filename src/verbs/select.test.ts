@@ -37,6 +37,12 @@ it('chooses a tenth where nobody says how many, the same again for a seed, by ev
   expect(rows).toBeGreaterThan(150);
 });
 
+it('refuses to choose among one record', async () => {
+  await writeImages(at('one.idx3-ubyte'), ones.slice(0, 1));
+  const asking = select({ ...asked(), data: at('one.idx3-ubyte'), method: 'near-duplicates' });
+  await expect(asking).rejects.toThrow('expected at least 2 records to choose among, and 1 can be read');
+});
+
 it('refuses what a method cannot choose by', async () => {
   await expect(select({ ...asked(), method: 'simcore' })).rejects.toThrow('name their file with --for');
   await expect(select({ ...asked(), method: 'random', for: at('eights.idx3-ubyte') })).rejects.toThrow(

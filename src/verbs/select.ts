@@ -56,7 +56,8 @@ export interface SelectSummary {
 
 /**
  * Writes a line for each chosen record, the first chosen first, with the number that it was chosen by. Nothing is left of `out` when
- * it fails or is stopped. Throws InputError where the method needs a target or a run that predicts hidden tokens.
+ * it fails or is stopped. Throws InputError for fewer than two records, and where the method needs a target or a run that predicts hidden
+ * tokens.
  */
 export async function select(
   { run, data, method, for: target, count, seed = 0, out, keep, config, device }: SelectOptions,
@@ -84,6 +85,8 @@ export async function select(
     const isOwn = (name: string) => name.toLowerCase() === selector.value;
     const records = await openRecords(data, model, { config, out, keep, isOwn });
     const pool = await embeddedRecords(model, records, { signal });
+    if (pool.rows.length < 2)
+      throw new InputError(`${data}: expected at least 2 records to choose among, and 1 can be read`);
     const targets = target === undefined ? undefined : await openRecords(target, model, { config, out });
     const space = centredSpace(pool.embeddings, width);
     const unit = (embeddings: Float32Array) => unitRows(place(space, embeddings), width);
