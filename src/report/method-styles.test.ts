@@ -44,6 +44,7 @@ describe('colours of methods', () => {
       'from scratch',
       'from scratch, equal total',
       'from scratch, mean of folds',
+      'from scratch, convolution encoder',
       'untrained, frozen',
     ])
       expect(isEncoderMethod(name)).toBe(true);

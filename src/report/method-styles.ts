@@ -4,7 +4,7 @@ import type { Results } from './results.js';
 
 export interface MethodStyle {
   readonly color: string;
-  /** Hollow marks and dashed lines: an encoder that is frozen, a mean of folds or trained for equal total compute, beside one of its colour. */
+  /** Hollow marks and dashed lines: an encoder that is frozen, a mean of folds, trained for equal total compute or of convolutions, beside one of its colour. */
   readonly hollow: boolean;
 }
 
@@ -21,8 +21,8 @@ const ENCODERS: Readonly<Record<string, string>> = {
 };
 const CONSTANT = '#777777';
 
-/** What is done with an encoder does not change its colour. */
-const CONDITION = /, (frozen|mean of folds|equal total)$/;
+/** What is done with an encoder, or which it is, does not change its colour. */
+const CONDITION = /, (frozen|mean of folds|equal total|convolution encoder)$/;
 const encoderOf = (method: string) => method.replace(CONDITION, '');
 
 /** Ensembles, of which an encoder may be a part: they have colours of their own. */

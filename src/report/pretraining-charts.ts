@@ -8,13 +8,15 @@ import { grouped } from './numbers.js';
 import { concatenated, metricTitle, type Styles, styleOf, type Task } from './panel.js';
 import type { PretrainingResult, Results } from './results.js';
 
-/** What tells an encoder from the others of its objective: its settings that differ among them. */
+/** What tells an encoder from the others of its objective: its settings and its size, where they differ among them. */
 function describeSettings(run: PretrainingResult, among: readonly PretrainingResult[]): string {
   const words = SETTINGS.flatMap((setting) => {
     const value = settingOf(run, setting);
     const differs = among.some((other) => settingOf(other, setting) !== value);
     return differs && value !== undefined ? [settingWords[setting](value)] : [];
   });
+  const sizes = among.some(({ parameters }) => parameters !== run.parameters);
+  if (sizes) words.push(`${grouped(run.parameters)} parameters`);
   return [objectiveTitle(run.objective), ...words].join(', ');
 }
 

@@ -212,6 +212,15 @@ describe('the figures', () => {
     expect(svg).toContain('mean: 0.6;');
   });
 
+  it('draw encoders of several sizes apart', async () => {
+    const sizes = [14_787, 57_219].map((parameters) =>
+      encoder(`events-sma-${parameters}`, 'sma', { parameters }),
+    );
+    const { figures } = await resultsPage([{ ...higgs, pretraining: sizes }], where);
+    const svg = figures.get('results/higgs-pretraining-curves.svg')!;
+    for (const size of ['14,787', '57,219']) expect(svg).toContain(`>SMA, ${size} parameters<`);
+  });
+
   it('draw ablations by what was varied, and nothing where nothing was', async () => {
     const variants = [0.2, 0.5, 0.8].flatMap((ratio) =>
       ['sma', 'random-masking'].map((objective) =>

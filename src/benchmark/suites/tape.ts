@@ -115,11 +115,11 @@ const convolutionEncoder = { kind: 'convolution', width: 64, layers: 2 } as cons
 /** The encoder methods again on convolutions, which read the neighbours of a residue at once. */
 const onConvolutions = [
   withEncoder(fromScratch, convolutionEncoder, {
-    name: 'convolution encoder, from scratch',
+    name: 'from scratch, convolution encoder',
     description: 'an encoder of two layers of convolutions, never pretrained, trained on the labels',
   }),
   withEncoder(finetunedRandom, convolutionEncoder, {
-    name: 'convolution encoder, random masking',
+    name: 'random masking, convolution encoder',
     description: 'the same encoder, pretrained by predicting tokens hidden at random, then fine-tuned',
   }),
 ];
