@@ -37,3 +37,20 @@ it('is the closed form on the standardised features, which are not written out',
     );
   }
 });
+
+it('says where the optimum of a weak penalty is not reached', () => {
+  const source = random(5, 'almost collinear');
+  const [n, dimension] = [1500, 1400];
+  // Columns of units that differ by millions, which are not standardised here.
+  const x = Float32Array.from({ length: n * dimension }, (_, i) =>
+    source.integer(20) === 0 ? 10 ** ((i % dimension) / 300) : 0,
+  );
+  const y = Float64Array.from({ length: n }, () => source.normal());
+  const rows = sparseRows(x, {
+    mean: new Float64Array(dimension),
+    scale: new Float64Array(dimension).fill(1),
+  });
+  const solve = sparseRidge(rows, dimension, y);
+  expect(solve(1e6).weights).toHaveLength(dimension);
+  expect(() => solve(1e-12)).toThrow('the optimum of the penalty 1e-12 is not reached in 1000 iterations');
+});

@@ -1,3 +1,4 @@
+import { LacunaError } from '../errors.js';
 import type { LinearModel, Standardization } from './linear-model.js';
 import { dot } from './matrix.js';
 
@@ -36,7 +37,8 @@ const MOST_ITERATIONS = 1000;
 
 /**
  * Ridge regression as {@link ridge} defines it, by conjugate gradients (Hestenes & Stiefel, 1952) on sparse rows: O(numbers)
- * an iteration. Each solution starts from the one before, so penalties are best asked for from the strongest on.
+ * an iteration. Each solution starts from the one before, so penalties are best asked for from the strongest on. Throws LacunaError for
+ * one so weak that its optimum is not reached.
  * @param y float64[rows]
  */
 export function sparseRidge(
@@ -120,4 +122,8 @@ function solve(
     direction = direction.map((value, j) => residual[j] + (next / square) * value);
     square = next;
   }
+  if (square > enough)
+    throw new LacunaError(
+      `linear probe: the optimum of the penalty ${lambda} is not reached in ${MOST_ITERATIONS} iterations; look for features of extreme size`,
+    );
 }

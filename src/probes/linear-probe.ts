@@ -97,13 +97,14 @@ type Fit = (lambda: number) => LinearModel | Promise<LinearModel>;
  */
 export async function* solutions(
   solve: Fit,
+  grid: readonly number[] = REGULARIZATION,
 ): AsyncGenerator<{ readonly regularization: number; readonly model: LinearModel }> {
-  for (const regularization of REGULARIZATION) {
+  for (const regularization of grid) {
     let model: LinearModel;
     try {
       model = await solve(regularization);
     } catch (error) {
-      if (error instanceof LacunaError && regularization < REGULARIZATION[0]) return;
+      if (error instanceof LacunaError && regularization < grid[0]) return;
       throw error;
     }
     yield { regularization, model };
@@ -141,13 +142,12 @@ function sparsePerTarget(train: TrainingRows, standardization: Standardization, 
   const shift = standardization.mean.map((value, j) => value * standardization.scale[j]);
   return perTarget(train, spec, (labels) => {
     const known = Array.from(labels.keys()).filter((row) => !Number.isNaN(labels[row]));
-    const [x, y] = [new Float32Array(known.length * dimension), new Float64Array(known.length)];
     const all = known.length === labels.length;
-    const solve = sparseRidge(
-      sparseRows(all ? features : gatherRows(x, features, known, dimension), standardization),
-      dimension,
-      all ? labels : gatherRows(y, labels, known, 1),
-    );
+    const x = all
+      ? features
+      : gatherRows(new Float32Array(known.length * dimension), features, known, dimension);
+    const y = all ? labels : gatherRows(new Float64Array(known.length), labels, known, 1);
+    const solve = sparseRidge(sparseRows(x, standardization), dimension, y);
     return (lambda) => {
       const { weights, bias } = solve(lambda);
       return { dimension, weights, bias: bias.map((value) => value + dot(weights, shift)) };

@@ -16,7 +16,7 @@ const spec: LabelSpec = {
 };
 
 describe('ridge regression on one-hot features', () => {
-  it('is the closed form on the same features written out, for every strength and target', () => {
+  it('is the closed form on the same features written out, for every strength and target', async () => {
     const source = random(3, 'one-hot');
     const [count, positions, letters] = [200, 6, 4];
     const dimension = positions * letters;
@@ -35,8 +35,8 @@ describe('ridge regression on one-hot features', () => {
     }
     const offsets = Int32Array.from({ length: count + 1 }, (_, row) => row * positions);
     const features: SparseRows = { offsets, columns: Int32Array.from(columns) };
-    for (const candidate of oneHotRidge({ count, dimension, features, labels }, spec)) {
-      const predicted = candidate.predict(features) as Float64Array;
+    for await (const candidate of oneHotRidge({ count, dimension, features, labels }, spec)) {
+      const predicted = await candidate.predict(features);
       for (const target of [0, 1]) {
         const own = labels.filter((_, i) => i % 2 === target);
         const model = ridge(principalRows(dense, dimension), own)(candidate.chosen.regularization);

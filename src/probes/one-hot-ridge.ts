@@ -1,5 +1,6 @@
+import { stackModels } from '../numerics/linear-model.js';
 import { type SparseRows, sparseProducts, sparseRidge } from '../numerics/sparse-ridge.js';
-import type { LabelSpec } from '../scoring/labels.js';
+import { solutions } from './linear-probe.js';
 import type { Probe } from './protocol.js';
 
 /** Strengths of the L2 penalty λ, per record, strongest first. */
@@ -9,7 +10,10 @@ const REGULARIZATION = [1e-2, 1e-3, 1e-4, 1e-5, 1e-6] as const;
  * Ridge regression with an intercept that is not penalised, on sparse features as they are, for regression with labels
  * complete. One λ for all targets, chosen on the validation part.
  */
-export const oneHotRidge = function* ({ features, dimension, labels, count }, { targets }: LabelSpec) {
+export const oneHotRidge: Probe<SparseRows> = async function* (
+  { features, dimension, labels, count },
+  { targets },
+) {
   const solvers = Array.from({ length: targets }, (_, target) =>
     sparseRidge(
       features,
@@ -17,19 +21,20 @@ export const oneHotRidge = function* ({ features, dimension, labels, count }, { 
       Float64Array.from({ length: count }, (__, row) => labels[row * targets + target]),
     ),
   );
-  for (const regularization of REGULARIZATION) {
-    const models = solvers.map((solve) => solve(regularization));
+  const solve = (lambda: number) => stackModels(solvers.map((own) => own(lambda)));
+  for await (const { regularization, model } of solutions(solve, REGULARIZATION)) {
     yield {
       chosen: { regularization },
       predict: (rows) => {
         const outputs = new Float64Array((rows.offsets.length - 1) * targets);
-        models.forEach(({ weights, bias }, target) => {
+        model.bias.forEach((bias, target) => {
+          const weights = model.weights.subarray(target * dimension, (target + 1) * dimension);
           sparseProducts(rows, weights).forEach((product, row) => {
-            outputs[row * targets + target] = product + bias[0];
+            outputs[row * targets + target] = product + bias;
           });
         });
         return outputs;
       },
     };
   }
-} satisfies Probe<SparseRows>;
+};
