@@ -34,6 +34,23 @@ export async function mapSome<T, R>(items: readonly T[], use: (item: T) => Promi
   return results;
 }
 
+/** What `read` gives for each file that it does not throw at, and what is wrong with the first of the others, in order. */
+export async function readSome<R>(
+  files: readonly Encoded[],
+  read: (file: Encoded) => Promise<R>,
+): Promise<{ found: R[]; fault: string | undefined }> {
+  const results = await mapSome(files, (file) =>
+    read(file).then(
+      (value) => ({ value }),
+      (error: Error) => ({ fault: `${typeof file === 'string' ? `${file}: ` : ''}${error.message}` }),
+    ),
+  );
+  return {
+    found: results.flatMap((result) => ('value' in result ? [result.value] : [])),
+    fault: results.flatMap((result) => ('fault' in result ? [result.fault] : [])).at(0),
+  };
+}
+
 /**
  * The places of a batch whose records could be decoded, and their column; `fault` hears of the others, in order.
  */

@@ -3,7 +3,7 @@ import type { Metadata, Sharp } from 'sharp';
 import { InputError } from '../errors.js';
 import type { ReaderOptions } from '../records/reader-options.js';
 import type { PixelShape } from '../records/record-batch.js';
-import { type Decoder, type Encoded, mapSome } from './decoder.js';
+import { type Decoder, type Encoded, readSome } from './decoder.js';
 import { describeDeep, shapeOf, TO_BYTES } from './image-shape.js';
 
 /** sharp, loaded at the first call; it keeps no files in memory, which may change between two reads. */
@@ -36,7 +36,12 @@ export async function imageDecoder(
   const sharp = await loadSharp();
   const open = (encoded: Encoded): Sharp =>
     sharp(encoded, { failOn: 'error', limitInputPixels: MOST_PIXELS });
-  const { found, fault } = await lookAt(looked, open);
+  const { found, fault } = await readSome(looked, async (encoded): Promise<Looked> => {
+    const meta = await readableMetadata(open(encoded)).catch((error: unknown) => {
+      throw new Error(unreadable(error));
+    });
+    return { encoded, meta };
+  });
   if (!given && found.length === 0) throw new InputError(`${where}: no image could be read; ${fault}`);
   const shape = given ?? chosenShape(found);
   const [height, width, channels] = shape;
@@ -106,23 +111,6 @@ function withChannels(data: Uint8Array, found: number, wanted: number): Uint8Arr
       values[i * wanted + channel] = data[i * found + Math.min(channel, found >= 3 ? found - 1 : 0)];
   }
   return values;
-}
-
-/** The images that can be read by their headers, and what is wrong with the first of the others. */
-async function lookAt(
-  looked: readonly Encoded[],
-  open: (encoded: Encoded) => Sharp,
-): Promise<{ found: Looked[]; fault?: string }> {
-  let fault: string | undefined;
-  const found = await mapSome(looked, async (encoded) => {
-    try {
-      return [{ encoded, meta: await readableMetadata(open(encoded)) }];
-    } catch (error) {
-      fault ??= `${typeof encoded === 'string' ? `${encoded}: ` : ''}${unreadable(error)}`;
-      return [];
-    }
-  });
-  return { found: found.flat(), fault };
 }
 
 /** The shape of `shapeOf`. */

@@ -1,7 +1,7 @@
 /** Instead of `sources/images.ts`: images through the canvas of the browser, which resizes them in its own way. */
 import { InputError, LacunaError } from '../../errors.js';
 import type { ReaderOptions } from '../../records/reader-options.js';
-import { type Decoder, type Encoded, mapSome } from '../../sources/decoder.js';
+import { type Decoder, type Encoded, readSome } from '../../sources/decoder.js';
 import { describeDeep, shapeOf, TO_BYTES } from '../../sources/image-shape.js';
 import { findFile } from '../files.js';
 
@@ -72,20 +72,14 @@ export async function imageDecoder(
   { shape: given }: ReaderOptions,
   where: string,
 ): Promise<Decoder<Uint8Array>> {
-  let fault = '';
   const look = async (encoded: Encoded) => {
-    try {
-      const image = await decoded(encoded);
-      const { height, width } = image;
-      const grey = isGrey(pixelsOf(image, Math.min(height, 64), Math.min(width, 64)));
-      image.close();
-      return [{ encoded, height, width, grey, deep: await isDeep(encoded) }];
-    } catch (error) {
-      fault ||= `${typeof encoded === 'string' ? `${encoded}: ` : ''}${(error as Error).message}`;
-      return [];
-    }
+    const image = await decoded(encoded);
+    const { height, width } = image;
+    const grey = isGrey(pixelsOf(image, Math.min(height, 64), Math.min(width, 64)));
+    image.close();
+    return { encoded, height, width, grey, deep: await isDeep(encoded) };
   };
-  const sizes = given ? [] : (await mapSome(looked, look)).flat();
+  const { found: sizes, fault } = await readSome(given ? [] : looked, look);
   if (!given && sizes.length === 0) throw new InputError(`${where}: no image could be read; ${fault}`);
   const shape =
     given ??
