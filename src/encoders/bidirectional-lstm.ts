@@ -1,10 +1,7 @@
 import { InputError } from '../errors.js';
 import {
   add,
-  cast,
   concatenate,
-  divide,
-  logicalNot,
   logicalOr,
   matmul,
   multiply,
@@ -15,14 +12,14 @@ import {
   slice,
   staticSize,
   subtract,
-  sum,
   tanh,
   transpose,
   type Value,
 } from '../graph/index.js';
 import { linear } from '../layers/linear.js';
 import { embedTokens } from '../layers/token-embedding.js';
-import { type Encoder, refuseAttention } from './encoder.js';
+import { type Encoder, refuseAttention, refuseDropout } from './encoder.js';
+import { meanOf, readableOf } from './readable-states.js';
 
 /** Steps of all layers that a program is made of at most: each is some twenty operations, and as many again for its gradient. */
 const MOST_STEPS = 1024;
@@ -41,12 +38,13 @@ export const bidirectionalLstm: Encoder = {
       throw new InputError(`encoder.width: expected an even number, half for each direction, got ${width}`);
   },
   encode(spec, tokens, config, options = {}) {
+    refuseDropout(config, options);
     refuseAttention(config, options);
     const { hiding } = options;
     const { embedded, positions, table } = embedTokens(spec, tokens, config.embed_width, options);
     return scope('encoder', () => {
       const unreadable = hiding ? logicalOr(tokens.padding, hiding.choose(undefined)) : tokens.padding;
-      const readable = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);
+      const readable = readableOf(unreadable);
       const count = staticSize(unreadable.shape[1]);
       if (count * config.layers > MOST_STEPS)
         throw new InputError(
@@ -55,7 +53,7 @@ export const bidirectionalLstm: Encoder = {
       let states = multiply(embedded, readable);
       for (let layer = 0; layer < config.layers; layer++)
         states = scope(`layers.${layer}`, () => bothWays(states, readable, config.width / 2));
-      const pooled = divide(sum(multiply(states, readable), [1]), sum(readable, [1]));
+      const pooled = meanOf(states, readable);
       return {
         embedded,
         states,

@@ -13,6 +13,7 @@ import {
 import { nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
 import * as g from '../graph/index.js';
+import type { DropoutRates } from '../layers/dropout.js';
 import { tokenInputs } from '../layers/token-embedding.js';
 import { type Batch, blockLengths, packBatch } from '../records/batch.js';
 import type { TokenSpec } from '../records/token-block.js';
@@ -24,6 +25,13 @@ const engine = await nodeEngine({ threads: 1 });
 const real = await realRecords();
 
 const ROWS = 3;
+
+/** What not every encoder does. */
+export interface EncoderTraits {
+  /** Whether the order of tokens matters without positions, too. */
+  readonly readsOrder: boolean;
+  readonly drops: boolean;
+}
 
 /** Every token in three is hidden, beginning with the second. */
 const hides = (token: number) => token % 3 === 1;
@@ -62,7 +70,12 @@ function build(encoder: Encoder, config: EncoderConfig, spec: TokenSpec, count: 
   return { states: readable, pooled, map, encoding };
 }
 
-export function encoderCases(name: string, encoder: Encoder, config: EncoderConfig): void {
+export function encoderCases(
+  name: string,
+  encoder: Encoder,
+  config: EncoderConfig,
+  { readsOrder, drops }: EncoderTraits,
+): void {
   describe.each(Object.entries(real))(`${name} on %s tokens`, (_, { tokenizer, block }: RealRecords) => {
     const { spec } = tokenizer;
     const count = spec.maxTokens;
@@ -137,11 +150,33 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
       expect(encode).toThrow('does not attend');
     });
 
-    it.runIf(!attends)('refuses dropout, which it has not', () => {
-      const dropout = { dropout: 0.1, seeds: g.input('seeds', 'int32', [ROWS]) };
-      const encode = () => encoder.encode(spec, tokenInputs(spec, ROWS, count), config, { dropout });
-      expect(encode).toThrow(InputError);
-      expect(encode).toThrow('drops nothing');
+    const dropping = (rates: DropoutRates) => {
+      const dropout = { ...rates, seeds: g.input('seeds', 'int32', [ROWS]) };
+      return encoder.encode(spec, tokenInputs(spec, ROWS, count), config, { dropout });
+    };
+
+    it.runIf(!drops)('refuses dropout, which it has not', () => {
+      expect(() => dropping({ dropout: 0.1 })).toThrow(InputError);
+      expect(() => dropping({ dropout: 0.1 })).toThrow('drops nothing');
+    });
+
+    it.runIf(drops && !attends)('refuses to drop attention, which it has not', () => {
+      expect(() => dropping({ attention_dropout: 0.1 })).toThrow(InputError);
+      expect(() => dropping({ attention_dropout: 0.1 })).toThrow('no attention to drop');
+    });
+
+    it.runIf(drops)('drops by the number of each record alone', async () => {
+      for (const rates of [{ dropout: 0.2 }, { drop_path: 0.5 }]) {
+        const { pooled } = dropping(rates);
+        const given = { ...ordinaryParameters([pooled]), ...feedsOf(batchOf([0, 6, 11])) };
+        const run = async (seeds: readonly number[]) =>
+          (await evaluate(engine, { pooled }, { ...given, seeds: integers([ROWS], seeds) })).pooled;
+        const [once, again, other] = [await run([3, 4, 5]), await run([3, 4, 5]), await run([3, 4, 60])];
+        const same = (ROWS - 1) * config.width;
+        expect(again).toEqual(once);
+        expect(other.slice(0, same)).toEqual(once.slice(0, same));
+        if ('dropout' in rates) expect(other.slice(same)).not.toEqual(once.slice(same));
+      }
     });
 
     it.runIf(attends)('attends to readable tokens alone, while each token keeps its own state', async () => {
@@ -177,7 +212,7 @@ export function encoderCases(name: string, encoder: Encoder, config: EncoderConf
     });
 
     // A convolution sees the order of its tokens itself.
-    it.runIf(attends)('without positions, gives tokens in another order the same states', async () => {
+    it.runIf(!readsOrder)('without positions, gives tokens in another order the same states', async () => {
       const encoding = encoder.encode(spec, tokenInputs(spec, ROWS, count), config, { positions: false });
       const { embedded, states, pooled, tokenStates } = encoding;
       const batch = batchOf([0, 6, 11]);

@@ -97,7 +97,7 @@ export interface EncodeOptions {
   readonly training?: boolean;
   /** Whether a token is embedded with its position; by default it is. See `embedTokens` for what is left without. */
   readonly positions?: boolean;
-  /** What is dropped, in training alone. Not of an encoder without attention. */
+  /** What is dropped, in training alone; not every encoder drops. */
   readonly dropout?: Dropout;
   /**
    * bool[batch, tokens], one at least in each row: the tokens that may be attended to. Each token keeps its own state,
@@ -114,9 +114,9 @@ export const unattended = ({ padding }: Tokens, readable?: Value): Value =>
 
 /** Throws InputError where an encoder that does not attend is told what to attend to, or what attention is to drop. */
 export function refuseAttention({ kind }: EncoderConfig, { readable, dropout }: EncodeOptions): void {
-  if (dropout) {
+  if (dropout?.attention_dropout) {
     throw new InputError(
-      `the encoder ${kind} drops nothing; use --encoder perceiver or transformer, or leave out attention_dropout, dropout and drop_path`,
+      `the encoder ${kind} does not attend, so there is no attention to drop; use --encoder perceiver or transformer, or leave out attention_dropout`,
     );
   }
   if (readable) {
@@ -124,6 +124,14 @@ export function refuseAttention({ kind }: EncoderConfig, { readable, dropout }: 
       `the encoder ${kind} does not attend, and the objective says which tokens to attend to; use --encoder perceiver or transformer, or another --objective`,
     );
   }
+}
+
+/** Throws InputError where an encoder that drops nothing is told to. */
+export function refuseDropout({ kind }: EncoderConfig, { dropout }: EncodeOptions): void {
+  if (!dropout) return;
+  throw new InputError(
+    `the encoder ${kind} drops nothing; use --encoder perceiver, transformer or convolution, or leave out attention_dropout, dropout and drop_path`,
+  );
 }
 
 /** One way to make representations of tokens, with options `O` of its own. */

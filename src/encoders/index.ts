@@ -1,4 +1,5 @@
 import { mergeOptions } from '../options.js';
+import { attentiveConvolution } from './attentive-convolution.js';
 import { bidirectionalLstm } from './bidirectional-lstm.js';
 import { convolution } from './convolution.js';
 import { type Encoder, type EncoderConfig, type EncoderSizes, encoderSizes } from './encoder.js';
@@ -11,6 +12,7 @@ export const encoders = {
   perceiver,
   transformer,
   convolution,
+  'attentive-convolution': attentiveConvolution,
   'bidirectional-lstm': bidirectionalLstm,
   'residual-network': residualNetwork,
 } satisfies Record<string, Encoder>;
@@ -68,6 +70,7 @@ export {
   encoderSizes,
   type Hiding,
   refuseAttention,
+  refuseDropout,
   unattended,
 } from './encoder.js';
 export type { PerceiverOptions } from './perceiver.js';

@@ -24,7 +24,8 @@ import { convolution } from '../layers/convolution.js';
 import { embedTokens, type Tokens } from '../layers/token-embedding.js';
 import type { GridSpec } from '../records/token-block.js';
 import { hostTensor } from '../tensor/tensor.js';
-import { type Encoder, refuseAttention } from './encoder.js';
+import { type Encoder, refuseAttention, refuseDropout } from './encoder.js';
+import { readableOf } from './readable-states.js';
 
 /** Resolutions, each half the one before. */
 const STAGES = 3;
@@ -103,12 +104,13 @@ function stageWidths(width: number, layers: number): number[] {
  */
 export const residualNetwork: Encoder = {
   encode(spec, tokens, config, options = {}) {
+    refuseDropout(config, options);
     refuseAttention(config, options);
     const { hiding, training = false } = options;
     const { embedded, positions, table } = embedTokens(spec, tokens, config.embed_width, options);
     return scope('encoder', () => {
       const unreadable = hiding ? logicalOr(tokens.padding, hiding.choose(undefined)) : tokens.padding;
-      const visible = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);
+      const visible = readableOf(unreadable);
       const grid = spec.kind === 'continuous' ? spec.grid : undefined;
       const { values, kernel, realAt }: FeatureMap = grid
         ? { values: imageOf(multiply(tokens.values!, visible), grid), kernel: [3, 3] }

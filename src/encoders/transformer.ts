@@ -2,12 +2,10 @@ import { z } from 'zod';
 import {
   add,
   cast,
-  divide,
   iota,
   less,
   logicalNot,
   logicalOr,
-  multiply,
   pad,
   parameter,
   reshape,
@@ -23,6 +21,7 @@ import { attentionBlock } from '../layers/attention.js';
 import { linearOf } from '../layers/linear.js';
 import { embedTokens, type Tokens } from '../layers/token-embedding.js';
 import { type Encoder, type EncoderConfig, type EncoderPart, unattended } from './encoder.js';
+import { meanOf, readableOf } from './readable-states.js';
 
 /** Positions int64[batch, count] of the tokens that may be read, in order, and bool[batch, count]: true = there is none. */
 function readableTokens(unreadable: Value, tokens: Tokens, count: number) {
@@ -147,8 +146,8 @@ export const transformer: Encoder<TransformerOptions> = {
       }
       const states =
         registers === 0 ? stack.states : slice(stack.states, 1, 0, staticSize(unreadable.shape[1]));
-      const kept = reshape(cast(logicalNot(unreadable), 'float32'), [...unreadable.shape, 1]);
-      const pooled = divide(sum(multiply(states, kept), [1]), sum(kept, [1]));
+      const kept = readableOf(unreadable);
+      const pooled = meanOf(states, kept);
       const tokenStates = hiding ? undefined : states;
       return { embedded, states, tokenStates, unreadable, pooled, positions, table, dropout };
     });

@@ -46,6 +46,9 @@ for (const kind of ['byol', 'simclr'] as const) {
     smallModel(spec, kind, {}, 'residual-network'),
   );
 }
+objectiveCases('sma on the encoder attentive-convolution', (spec) =>
+  smallModel(spec, 'sma', {}, 'attentive-convolution'),
+);
 objectiveCases('t-jepa on the states of tokens', (spec) => smallModel(spec, 't-jepa', {}, 'transformer'));
 
 const spec = { kind: 'discrete', vocabulary: 5, maxTokens: 12 } as const;

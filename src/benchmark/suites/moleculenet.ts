@@ -7,7 +7,7 @@ import { balancedScaffoldSplits } from '../../molecules/scaffold.js';
 import { type Part, partOf } from '../../records/split.js';
 import { permutation, random } from '../../tensor/random.js';
 import { prepared } from '../files.js';
-import { encoderMethods, longTraining } from '../methods/encoders.js';
+import { encoderMethods, finetuned, fromScratch, longTraining, withEncoder } from '../methods/encoders.js';
 import { fitMethods } from '../methods/fit.js';
 import {
   boostedTreesOnFingerprints,
@@ -267,6 +267,24 @@ const pretraining: Pretraining = {
   },
 };
 
+/** As many parameters as the transformer, and the same mask; a quarter of its pretraining. */
+const attentiveConvolutions = { kind: 'attentive-convolution', width: 128, layers: 4, heads: 4 } as const;
+const onAttentiveConvolutions = [
+  withEncoder(fromScratch, attentiveConvolutions, {
+    name: 'from scratch, attentive convolutions',
+    description: 'a layer of attention and three of convolutions, never pretrained, trained on the labels',
+  }),
+  withEncoder(
+    finetuned('SMA', '', { objective: { kind: 'sma' }, training: { steps: 3000 } }),
+    attentiveConvolutions,
+    {
+      name: 'SMA, attentive convolutions',
+      description:
+        'the same encoder, pretrained for 3,000 steps by predicting tokens that its own attention chose to hide, then fine-tuned',
+    },
+  ),
+];
+
 /** One task per property and split. */
 function tasksOf(property: Property): BenchmarkTask[] {
   const common = {
@@ -293,6 +311,7 @@ function tasksOf(property: Property): BenchmarkTask[] {
       boostedTreesOnMolecules,
       randomForestOnMolecules,
       ...encoderMethods,
+      ...onAttentiveConvolutions,
       ...fitMethods,
     ],
   };
