@@ -56,7 +56,7 @@ const spec = { kind: 'discrete', vocabulary: 5, maxTokens: 12 } as const;
 /** What an objective that needs attention says to an encoder that does not attend. */
 const needsAttention: Partial<Record<ObjectiveKind, (encoder: EncoderKind) => string>> = {
   sma: () =>
-    "the objective sma hides what the encoder's first attention map attends to, and this encoder has no such map; use --encoder perceiver or transformer, or --objective random-masking",
+    "the objective sma hides what the encoder's first attention map attends to, and this encoder has no such map; use --encoder perceiver or transformer or attentive-convolution, or --objective random-masking",
   mp3: (encoder) =>
     `the encoder ${encoder} does not attend, and the objective says which tokens to attend to; use --encoder perceiver or transformer, or another --objective`,
 };
