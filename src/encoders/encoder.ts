@@ -116,12 +116,12 @@ export const unattended = ({ padding }: Tokens, readable?: Value): Value =>
 export function refuseAttention({ kind }: EncoderConfig, { readable, dropout }: EncodeOptions): void {
   if (dropout?.attention_dropout) {
     throw new InputError(
-      `the encoder ${kind} does not attend, so there is no attention to drop; use --encoder perceiver or transformer, or leave out attention_dropout`,
+      `the encoder ${kind} does not attend, so there is no attention to drop; use --encoder perceiver, transformer or attentive-convolution, or leave out attention_dropout`,
     );
   }
   if (readable) {
     throw new InputError(
-      `the encoder ${kind} does not attend, and the objective says which tokens to attend to; use --encoder perceiver or transformer, or another --objective`,
+      `the encoder ${kind} does not attend, and the objective says which tokens to attend to; use --encoder perceiver, transformer or attentive-convolution, or another --objective`,
     );
   }
 }
@@ -130,7 +130,7 @@ export function refuseAttention({ kind }: EncoderConfig, { readable, dropout }: 
 export function refuseDropout({ kind }: EncoderConfig, { dropout }: EncodeOptions): void {
   if (!dropout) return;
   throw new InputError(
-    `the encoder ${kind} drops nothing; use --encoder perceiver, transformer or convolution, or leave out attention_dropout, dropout and drop_path`,
+    `the encoder ${kind} drops nothing; use --encoder perceiver, transformer, convolution or attentive-convolution, or leave out attention_dropout, dropout and drop_path`,
   );
 }
 

@@ -146,8 +146,7 @@ export const transformer: Encoder<TransformerOptions> = {
       }
       const states =
         registers === 0 ? stack.states : slice(stack.states, 1, 0, staticSize(unreadable.shape[1]));
-      const kept = readableOf(unreadable);
-      const pooled = meanOf(states, kept);
+      const pooled = meanOf(states, readableOf(unreadable));
       const tokenStates = hiding ? undefined : states;
       return { embedded, states, tokenStates, unreadable, pooled, positions, table, dropout };
     });

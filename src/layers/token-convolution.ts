@@ -17,6 +17,7 @@ function convolveTokens(name: string, x: Value, filters: number): Value {
   return transpose(reshape(found, [batch, filters, tokens]), [0, 2, 1]);
 }
 
+/** What a layer reads, and how wide its MLP is. */
 export interface ConvolutionLayerOptions {
   /** Inner width of the MLP, as a multiple of that of the states. */
   readonly widening: number;

@@ -56,9 +56,9 @@ const spec = { kind: 'discrete', vocabulary: 5, maxTokens: 12 } as const;
 /** What an objective that needs attention says to an encoder that does not attend. */
 const needsAttention: Partial<Record<ObjectiveKind, (encoder: EncoderKind) => string>> = {
   sma: () =>
-    "the objective sma hides what the encoder's first attention map attends to, and this encoder has no such map; use --encoder perceiver or transformer or attentive-convolution, or --objective random-masking",
+    "the objective sma hides what the encoder's first attention map attends to, and this encoder has no such map; use --encoder perceiver, transformer, attentive-convolution, or --objective random-masking",
   mp3: (encoder) =>
-    `the encoder ${encoder} does not attend, and the objective says which tokens to attend to; use --encoder perceiver or transformer, or another --objective`,
+    `the encoder ${encoder} does not attend, and the objective says which tokens to attend to; use --encoder perceiver, transformer or attentive-convolution, or another --objective`,
 };
 
 it.each(Object.keys(objectives) as ObjectiveKind[])(

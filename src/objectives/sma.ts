@@ -245,7 +245,7 @@ function noAttention(): InputError {
     encoder.attentionMap ? [name] : [],
   );
   return new InputError(
-    `the objective sma hides what the encoder's first attention map attends to, and this encoder has no such map; use --encoder ${fitting.join(' or ')}, or --objective random-masking`,
+    `the objective sma hides what the encoder's first attention map attends to, and this encoder has no such map; use --encoder ${fitting.join(', ')}, or --objective random-masking`,
   );
 }
 
