@@ -21,8 +21,17 @@ const ENCODERS: Readonly<Record<string, string>> = {
 };
 const CONSTANT = '#777777';
 
-/** What is done with an encoder, or which it is, does not change its colour. */
-const CONDITION = /, (frozen|mean of folds|equal total|convolution encoder)$/;
+/** What is done with an encoder, or which it is, as the names of methods end; it does not change their colour. */
+const CONDITIONS = [
+  'frozen',
+  'mean of folds',
+  'equal total',
+  'convolution encoder',
+  'attentive convolutions',
+];
+const CONDITION = new RegExp(`, (${CONDITIONS.join('|')})$`);
+/** For captions: which methods are hollow. */
+export const whereHollow = `where the name ends in ${CONDITIONS.slice(0, -1).join(', ')} or ${CONDITIONS.at(-1)}`;
 const encoderOf = (method: string) => method.replace(CONDITION, '');
 
 /** Ensembles, of which an encoder may be a part: they have colours of their own. */

@@ -6,7 +6,7 @@ import { differenceTable, hasDifference, scoreTable, summariesOf } from './bench
 import { renderChart } from './charts.js';
 import { beginMarker, endMarker, fillBlocks } from './marked-blocks.js';
 import { masksSvg } from './masks-svg.js';
-import { type MethodStyle, methodStyles, objectiveTitle } from './method-styles.js';
+import { type MethodStyle, methodStyles, objectiveTitle, whereHollow } from './method-styles.js';
 import { ablationCurvesSpec, hasMarginal, pretrainingCurvesSpec } from './pretraining-charts.js';
 import type { Results } from './results.js';
 import { chosenTable, pretrainingTable, summaryTable, tasksTable } from './results-tables.js';
@@ -158,6 +158,8 @@ const PAIRS = [
   ['random masking', 'from scratch'],
   ['random masking, convolution encoder', 'from scratch, convolution encoder'],
   ['from scratch, convolution encoder', 'from scratch'],
+  ['SMA, attentive convolutions', 'from scratch, attentive convolutions'],
+  ['from scratch, attentive convolutions', 'from scratch'],
   ['T-JEPA', 'from scratch'],
   ['MP3', 'from scratch'],
   ['group masking', 'from scratch'],
@@ -187,7 +189,7 @@ function comparison(results: Results, styles: Styles): Figure | undefined {
   return chart(
     comparisonPanelsSpec(results, styles),
     `${title}: the test score of each method on each task, as in the tables of scores`,
-    'Large mark: mean over the seeds, hollow where the name ends in frozen, mean of folds, equal total or convolution encoder. Line: 95 % interval of that mean. Small dots: single seeds. Each panel has an axis of its own, which does not start at zero; the constant is in the tables alone.',
+    `Large mark: mean over the seeds, hollow ${whereHollow}. Line: 95 % interval of that mean. Small dots: single seeds. Each panel has an axis of its own, which does not start at zero; the constant is in the tables alone.`,
   );
 }
 
@@ -196,7 +198,7 @@ function labelEfficiency(results: Results, styles: Styles): Figure | undefined {
   return chart(
     labelEfficiencySpec(results, styles),
     `${results.title}: test score of each method against the number of training labels`,
-    'Means over the seeds with their 95 % intervals as bands; dashed and hollow where the name ends in frozen, mean of folds, equal total or convolution encoder; the constant is in the tables alone.',
+    `Means over the seeds with their 95 % intervals as bands; dashed and hollow ${whereHollow}; the constant is in the tables alone.`,
   );
 }
 
@@ -205,7 +207,7 @@ function scaling(results: Results, styles: Styles): Figure | undefined {
   return chart(
     scalingSpec(results, styles),
     `${results.title}: test score of each method against the operations of pretraining`,
-    'Means over the seeds with their 95 % intervals as bands; dashed and hollow where the name ends in frozen, mean of folds, equal total or convolution encoder. Operations: six for each parameter and token. The encoder from scratch is drawn where the pretrained ones of its size are.',
+    `Means over the seeds with their 95 % intervals as bands; dashed and hollow ${whereHollow}. Operations: six for each parameter and token. The encoder from scratch is drawn where the pretrained ones of its size are.`,
   );
 }
 
