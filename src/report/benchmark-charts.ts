@@ -19,12 +19,13 @@ import { pretrainingOperations, type Results } from './results.js';
 const drawnMethods = ({ methods }: Results): string[] =>
   methods.map(({ name }) => name).filter((name) => name !== 'constant');
 
-/** One panel per task with an axis of its own, one row per method: every seed, their mean and its 95 % interval. */
+/** One panel per task with an axis of its own, one row per method that has a score: every seed, their mean and its 95 % interval. */
 export function comparisonPanelsSpec(results: Results, styles: Styles): TopLevelSpec {
   const methods = drawnMethods(results);
-  const columns = 2;
-  const panels = results.tasks.map((task, i) => {
-    const summaries = summariesOf(results, task).filter(({ method }) => methods.includes(method));
+  const panels = results.tasks.map((task) => {
+    const summaries = summariesOf(results, task).filter(
+      ({ method, mean }) => methods.includes(method) && Number.isFinite(mean),
+    );
     const data = summaries.map(({ perSeed: _, ...summary }) => ({
       ...summary,
       ...look(styleOf(styles, summary.method)),
@@ -45,20 +46,13 @@ export function comparisonPanelsSpec(results: Results, styles: Styles): TopLevel
       field: 'method',
       type: 'nominal',
       title: null,
-      scale: { domain: methods },
-      axis: {
-        domain: false,
-        ticks: false,
-        labelPadding: 8,
-        labelLimit: 400,
-        grid: true,
-        labels: i % columns === 0,
-      },
+      scale: { domain: methods.filter((name) => summaries.some(({ method }) => method === name)) },
+      axis: { domain: false, ticks: false, labelPadding: 8, labelLimit: 400, grid: true },
     } as const;
     return {
       title: heading(task.title),
-      width: 310,
-      height: { step: 26 },
+      width: 420,
+      height: { step: 24 },
       layer: [
         {
           data: { values: seeds },
@@ -71,14 +65,14 @@ export function comparisonPanelsSpec(results: Results, styles: Styles): TopLevel
           encoding: { x: x('low'), x2: { field: 'high' }, y, color },
         },
         {
-          data: { values: data.filter(({ mean }) => Number.isFinite(mean)) },
+          data: { values: data },
           mark: { type: 'point', size: 75, opacity: 1, strokeWidth: 2 },
           encoding: { x: x('mean'), y, stroke: color, fill },
         },
       ],
     };
   });
-  return concatenated(panels, columns);
+  return concatenated(panels, 1);
 }
 
 /** Test score against the number of training records, on a logarithmic axis, a line per method over a suite's tasks. */
