@@ -8,6 +8,7 @@ import {
   mergeConfigs,
   parseConfig,
   parseConfigText,
+  parseReading,
   parseRunConfig,
   parseSetting,
 } from './parse.js';
@@ -32,6 +33,25 @@ const message = (run: () => unknown): string => {
   }
   throw new Error('expected an error');
 };
+
+describe('parseReading', () => {
+  it.each<[object, string]>([
+    [{ delimeter: ';' }, 'c: delimeter: unknown key; did you mean delimiter?'],
+    [{ columns: ['a'] }, 'c: columns: unknown key; known here are format, delimiter, '],
+    [
+      { on_bad_record: 'error' },
+      'c: on_bad_record: expected one of auto, fail, skip, got "error"; for example "skip"',
+    ],
+  ])('refuses %j', (reading, expected) => {
+    expect(message(() => parseReading(reading, 'c'))).toContain(expected);
+  });
+
+  it('keeps what is right', () => {
+    const reading = { delimiter: ';', missing: ['-'] };
+    expect(parseReading(reading, 'c')).toEqual(reading);
+    expect(parseReading({}, 'c')).toEqual({});
+  });
+});
 
 describe('parseConfig', () => {
   it('accepts any part of a configuration', () => {

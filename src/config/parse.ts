@@ -4,7 +4,13 @@ import { type Document, isCollection, isMap, isScalar, LineCounter, parseDocumen
 import { z } from 'zod';
 import { InputError } from '../errors.js';
 import { nearestName } from './nearest-name.js';
-import { type Config, configSchemas, type ParsedConfig, type Section } from './schema.js';
+import {
+  type Config,
+  configSchemas,
+  type ParsedConfig,
+  type ReadingOptions,
+  type Section,
+} from './schema.js';
 
 type Path = readonly PropertyKey[];
 
@@ -25,6 +31,22 @@ export const within =
 /** Checks a configuration, whose mistakes `where` places. Throws InputError for the first of them. */
 export const checkConfig = (input: unknown, where: Where): ParsedConfig =>
   check(configSchemas().user, input, where);
+
+/** Checks how a file is to be read: keys of the data section without its name. Throws InputError whose message starts with `origin`. */
+export function parseReading(input: object, origin: string): ReadingOptions {
+  const known = Object.keys(configSchemas().reading.shape);
+  for (const key of Object.keys(input)) {
+    if (known.includes(key)) continue;
+    const near = nearestName(key, known);
+    const advice = near ? `did you mean ${near}?` : `known here are ${known.join(', ')}`;
+    throw new InputError(`${origin}: ${key}: unknown key; ${advice}`);
+  }
+  return checkConfig({ data: input }, ([, ...path]) => within(origin)(path)).data ?? {};
+}
+
+/** What the data section of a run says of how its file is read. */
+export const readingOf = (data: Config['data']): ReadingOptions =>
+  Object.fromEntries(Object.entries(data).filter(([key]) => key in configSchemas().reading.shape));
 
 /** Checks a run's config.json. Throws InputError whose message starts with `origin`. */
 export function parseRunConfig(input: unknown, origin: string): Config {

@@ -1,4 +1,5 @@
 /** The verb `anomalies`: how unusual every record of a file is to a model, and which part of it. */
+import { readingOf } from '../config/parse.js';
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
@@ -97,7 +98,7 @@ export async function anomalies(
     const own = model.run!.config.data;
     const usual = await openRecords(normal ?? own.path, model, {
       // The run's own file is read as the run read it.
-      config: normal === undefined ? own : config,
+      config: normal === undefined ? readingOf(own) : config,
       out,
     }).catch((error: unknown) => {
       if (normal !== undefined || !(error instanceof InputError)) throw error;

@@ -240,6 +240,10 @@ describe('embed', () => {
     );
     const other = join(folder, 'bad.csv');
     await expect(embed({ run: folder, data: other, out: join(folder, 'x.csv') })).rejects.toThrow(/config/);
+    const wrong = { delimeter: ';' } as object;
+    await expect(embed({ run: trained, data, out: join(folder, 'x.csv'), config: wrong })).rejects.toThrow(
+      'config: delimeter: unknown key; did you mean delimiter?',
+    );
     const controller = new AbortController();
     controller.abort();
     for (const name of ['stopped.parquet', 'stopped.npy', 'stopped.csv']) {

@@ -41,6 +41,8 @@ describe('inspect', () => {
     expect(source.notes).toEqual([
       expect.stringContaining('column wind: no value in the first 10000 records'),
     ]);
+    const wrong = { data: { colums: ['a'] } } as object;
+    await expect(inspect({ data, config: wrong })).rejects.toThrow('config: data.colums: unknown key');
     await expect(inspect({ data, config: { data: { columns: ['a', 'wind'] } } })).rejects.toThrow(
       'column "wind" has no value in the first records',
     );

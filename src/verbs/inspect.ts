@@ -1,5 +1,6 @@
 /** What is in a file and how it would be learned from, told before anything is learned. */
 
+import { parseConfig } from '../config/parse.js';
 import type { UserConfig } from '../config/schema.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
 import { fitSource, planSplit } from '../datasets/token-plan.js';
@@ -44,9 +45,10 @@ const SHOWN_BAD_RECORDS = 5;
 /**
  * Describes a file and the tokenizer that `pretrain` would choose for it with the same configuration, fitted as it
  * would be. Bad records are counted and listed, unless `data.on_bad_record` says otherwise.
- * Throws InputError when the file cannot be read or nothing in it can be learned from.
+ * Throws InputError when the file cannot be read or nothing in it can be learned from, and for a wrong configuration.
  */
-export async function inspect({ data: path, config = {} }: InspectOptions): Promise<Inspection> {
+export async function inspect({ data: path, config: asked = {} }: InspectOptions): Promise<Inspection> {
+  const config = parseConfig(asked, 'config');
   const rejected = new RejectedRecords();
   const { source, first } = keepingFirst(
     await openData(path, { on_bad_record: 'skip', ...config.data }, { report: rejected.report }),

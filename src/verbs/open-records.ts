@@ -1,4 +1,5 @@
 /** A file as a verb reads it with a model: its records as tokens, with the cells that are written beside. */
+import { parseReading } from '../config/parse.js';
 import type { ReadingOptions } from '../config/schema.js';
 import { checkSpelled } from '../datasets/canonical-smiles.js';
 import { type KeptColumn, keptCells, keptColumns } from '../datasets/kept-columns.js';
@@ -59,12 +60,13 @@ export function finishAll(
   return { rejected, unknown };
 }
 
-/** Throws InputError for a file that the model cannot read, that would be overwritten, or without a column that is kept. */
+/** Throws InputError for a file that the model cannot read, that would be overwritten, or without a column that is kept, and for a wrong `config`. */
 export async function openRecords(
   path: string,
   { tokenizer, schema }: Pick<OpenModel, 'tokenizer' | 'schema'>,
-  { config = {}, out, keep = [], isOwn = () => false, shard }: OpenRecordsOptions,
+  { config: asked = {}, out, keep = [], isOwn = () => false, shard }: OpenRecordsOptions,
 ): Promise<OpenRecords> {
+  const config = parseReading(asked, 'config');
   const rejected = new RejectedRecords();
   const onBadRecord = config.on_bad_record ?? 'auto';
   const source = await openData(path, config, { schema, report: rejected.report });

@@ -32,13 +32,13 @@ export const whitened = (image: Image, row: number, column: number): Image =>
   );
 
 /** Pretrains on a file of images, 7 × 7 pixels in a token. */
-export const pretrainOn = (data: string, out: string, steps: number) =>
+export const pretrainOn = (data: string, out: string, steps: number, tokenizer: object = { patch: 7 }) =>
   pretrain({
     data,
     out,
     config: {
       data: { valid_fraction: 0.25, test_fraction: 0 },
-      tokenizer: { patch: 7 },
+      tokenizer,
       encoder: { kind: 'transformer', width: 32, embed_width: 32, layers: 1, heads: 2 },
       objective: { kind: 'random-masking' },
       training: { steps, batch_size: 32, threads: 1, learning_rate: 0.003 },

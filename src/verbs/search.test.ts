@@ -130,6 +130,23 @@ describe('anomalies', () => {
     expect(summary.heldOut).toBeGreaterThan(15);
     expect(summary.flagged).toBeGreaterThan(250);
   });
+
+  it('counts and tells the normal records that cannot be read', async () => {
+    const numbers = Array.from({ length: 200 }, (_, row) => `${row % 7},${(row * row) % 11}`);
+    const [learned, normal] = [path('learned.csv'), path('normal.csv')];
+    await writeFile(learned, ['a,b', ...numbers].join('\n'));
+    await writeFile(normal, ['a,b', ...numbers.slice(0, 99), '1,2,3', ...numbers.slice(99)].join('\n'));
+    await pretrainOn(learned, path('numbers'), 2, {});
+    const messages: string[] = [];
+    const onEvent = (event: object) => 'message' in event && messages.push(String(event.message));
+    const options = { run: path('numbers'), data: normal, normal, falseAlarms: 0.1, out: path('judged.csv') };
+    const skipping = { ...options, config: { on_bad_record: 'skip' } as const };
+    // One is in the file that is judged, and the same one in that of the normal records.
+    expect(await anomalies(skipping, { onEvent })).toMatchObject({ rows: 200, rejected: 2 });
+    expect(messages.filter((message) => message.includes('1 record was left out'))).toHaveLength(2);
+    const stopping = { ...options, config: { on_bad_record: 'fail' } as const };
+    await expect(anomalies(stopping)).rejects.toThrow('normal.csv: line 101');
+  });
 });
 
 describe('duplicates', () => {
