@@ -3,6 +3,7 @@
 import { HELD_OUT } from '../config/defaults.js';
 import { type LabelledData, readLabelled } from '../datasets/labelled-data.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
+import { KeptPrograms } from '../engine/kept-programs.js';
 import { InputError } from '../errors.js';
 import { fitDataOf } from '../fit/fit-data.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -47,7 +48,9 @@ export async function openSession(
     heldOut: HELD_OUT,
   });
   const parts = splitParts(labelled);
-  const made = new Map<string, { value: Promise<unknown>; release?: (value: never) => Promise<void> }>();
+  const made = new KeptPrograms<{ value: unknown; release?: (value: never) => Promise<void> }>(
+    async ({ value, release }) => release?.(value as never),
+  );
   let used: ReturnType<OpenSession['takeUsed']> = { runs: [], seconds: 0 };
   const session: OpenSession = {
     task,
@@ -86,17 +89,10 @@ export async function openSession(
       used = { runs: [], seconds: 0 };
       return taken;
     },
-    shared<T>(key: string, make: () => Promise<T>, release?: (value: T) => Promise<void>) {
-      let entry = made.get(key);
-      if (entry === undefined) {
-        entry = { value: make(), release };
-        made.set(key, entry);
-      }
-      return entry.value as Promise<T>;
+    async shared<T>(key: string, make: () => Promise<T>, release?: (value: T) => Promise<void>) {
+      return (await made.of(key, async () => ({ value: await make(), release }))).value as T;
     },
-    async release() {
-      for (const { value, release } of made.values()) await release?.((await value) as never);
-    },
+    release: () => made.release(),
   };
   return session;
 }

@@ -5,6 +5,7 @@ import { input, type Program, stopGradient } from '../graph/index.js';
 import { encodeProgram } from '../onnx/encode.js';
 import { type HostTensor, hostTensor } from '../tensor/tensor.js';
 import type { CompileOptions, Engine } from './engine.js';
+import { KeptPrograms } from './kept-programs.js';
 
 /** A float32 tensor on the device. It takes memory there until it is disposed of. */
 export interface DeviceTensor {
@@ -89,16 +90,11 @@ export async function deviceEngine(ort: Runtime, name: string, advice: string): 
     name: 'copy',
     outputs: { copy: stopGradient(input('original', 'float32', shape)) },
   });
-  const copies = new Map<string, Promise<InferenceSession>>();
+  const copies = new KeptPrograms<InferenceSession>((session) => session.release());
   const copyTo = async (location: 'cpu' | 'gpu-buffer', original: Tensor): Promise<Tensor> => {
     const key = `${location} [${original.dims}]`;
-    const session = copies.get(key) ?? open(copy(original.dims), location);
-    copies.set(key, session);
-    return (await failing((await session).run({ original }))).copy;
-  };
-  const release = async () => {
-    for (const session of copies.values()) await (await session).release();
-    copies.clear();
+    const session = await copies.of(key, () => open(copy(original.dims), location));
+    return (await failing(session.run({ original }))).copy;
   };
   const described = (program: Program, session: InferenceSession, feeds: MixedTensors) =>
     Object.fromEntries(
@@ -144,7 +140,7 @@ export async function deviceEngine(ort: Runtime, name: string, advice: string): 
     },
     upload: async ({ data, shape }) => copyTo('gpu-buffer', new ort.Tensor('float32', data, shape)),
     download: async (tensor) => (await copyTo('cpu', tensor as unknown as Tensor)).data as Float32Array,
-    release,
+    release: () => copies.release(),
   };
   try {
     const probe = await engine.upload(hostTensor('float32', [1], Float32Array.of(1)));

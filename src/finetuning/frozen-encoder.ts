@@ -1,5 +1,6 @@
 /** Records into embeddings with a frozen encoder: the encoder's forward pass alone, its weights fixed in the program. */
 import { type Engine, type Executable, type HostTensors, networkCompiler } from '../engine/engine.js';
+import { KeptPrograms, releaseExecutable } from '../engine/kept-programs.js';
 import type { Program } from '../graph/index.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
 import { encoderGraph, encoderLayout, type ModelConfig } from '../learning/model.js';
@@ -47,7 +48,7 @@ interface Compiled {
 export class Embedder {
   /** Numbers in one embedding. */
   readonly width: number;
-  private readonly programs = new Map<string, Promise<Compiled>>();
+  private readonly programs = new KeptPrograms<Compiled>(releaseExecutable);
   private buckets: readonly number[] = [];
 
   /** `parameters` are those of `encoderParameters` or `untrainedParameters`. */
@@ -80,9 +81,8 @@ export class Embedder {
     return embeddings;
   }
 
-  async release(): Promise<void> {
-    for (const compiled of this.programs.values()) await (await compiled).executable.release();
-    this.programs.clear();
+  release(): Promise<void> {
+    return this.programs.release();
   }
 
   /**
@@ -107,12 +107,7 @@ export class Embedder {
     const full = Math.min(MAX_BATCH[where], Math.max(1, Math.floor(TOKENS_PER_BATCH[where] / tokens)));
     const batch = FEW.find((size) => records <= size && size <= full) ?? full;
     const key = `${batch} ${tokens}`;
-    let compiled = this.programs.get(key);
-    if (compiled === undefined) {
-      compiled = this.compile(batch, tokens);
-      this.programs.set(key, compiled);
-    }
-    return compiled;
+    return this.programs.of(key, () => this.compile(batch, tokens));
   }
 
   private async compile(batch: number, tokens: number): Promise<Compiled> {

@@ -1,6 +1,7 @@
 /** The states of a frozen encoder, one for each token. */
 import { encoderNamed } from '../encoders/index.js';
 import { type Engine, type Executable, type HostTensors, networkCompiler } from '../engine/engine.js';
+import { KeptPrograms, releaseExecutable } from '../engine/kept-programs.js';
 import { InputError } from '../errors.js';
 import { input, logicalNot, staticSize, type Value } from '../graph/index.js';
 import { tokenFeeds, tokenInputs } from '../layers/token-embedding.js';
@@ -20,7 +21,7 @@ interface Compiled {
 /** Programs that give token states, each compiled when its length first comes. `release` frees them. */
 export class TokenStates {
   readonly width: number;
-  private readonly programs = new Map<string, Promise<Compiled>>();
+  private readonly programs = new KeptPrograms<Compiled>(releaseExecutable);
 
   /** Throws InputError where the encoder has no state for each token. */
   constructor(
@@ -61,9 +62,8 @@ export class TokenStates {
     return states;
   }
 
-  async release(): Promise<void> {
-    for (const program of this.programs.values()) await (await program).executable.release();
-    this.programs.clear();
+  release(): Promise<void> {
+    return this.programs.release();
   }
 
   private graph(size: number, count: number, view: number): Value {
@@ -79,16 +79,10 @@ export class TokenStates {
 
   private compiled(tokens: number, view: number): Promise<Compiled> {
     const key = `${tokens} ${view > 0}`;
-    const known = this.programs.get(key);
-    if (known) return known;
-    const program = { name: 'token states', outputs: { states: this.graph(BATCH, tokens, view) } };
-    const compiled = networkCompiler(this.engine)
-      .compile(program, { parameters: this.parameters })
-      .then((executable) => ({
-        executable,
-        results: { states: zeros('float32', [BATCH, tokens, this.width]) },
-      }));
-    this.programs.set(key, compiled);
-    return compiled;
+    return this.programs.of(key, async () => {
+      const program = { name: 'token states', outputs: { states: this.graph(BATCH, tokens, view) } };
+      const executable = await networkCompiler(this.engine).compile(program, { parameters: this.parameters });
+      return { executable, results: { states: zeros('float32', [BATCH, tokens, this.width]) } };
+    });
   }
 }

@@ -2,6 +2,7 @@
 
 import type { DeviceEngine, DeviceExecutable, DeviceTensor } from '../engine/device-engine.js';
 import type { Engine, HostTensors } from '../engine/engine.js';
+import { KeptPrograms } from '../engine/kept-programs.js';
 import { LacunaError } from '../errors.js';
 import {
   add,
@@ -67,7 +68,7 @@ const number0 = (value: number): HostTensor => hostTensor('float32', [], Float32
 export class DeviceTrainer extends Trainer {
   private onDevice: DeviceState | undefined;
   private checked = false;
-  private readonly programs = new Map<string, Promise<DeviceExecutable>>();
+  private readonly programs = new KeptPrograms<DeviceExecutable>((program) => program.release());
   /** float32[layout.length], where parameters have rates of their own. */
   private readonly rates: Float32Array | undefined;
 
@@ -192,8 +193,7 @@ export class DeviceTrainer extends Trainer {
 
   override async release(): Promise<void> {
     this.dropDeviceState();
-    for (const program of this.programs.values()) await (await program).release();
-    this.programs.clear();
+    await this.programs.release();
     await this.device.release();
     await super.release();
   }
@@ -248,9 +248,7 @@ export class DeviceTrainer extends Trainer {
   }
 
   private program(key: string, build: () => Program): Promise<DeviceExecutable> {
-    const program = this.programs.get(key) ?? this.device.compile(build());
-    this.programs.set(key, program);
-    return program;
+    return this.programs.of(key, () => this.device.compile(build()));
   }
 }
 

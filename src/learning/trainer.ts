@@ -1,6 +1,7 @@
 /** Programs of a model per batch length, the flat state they read and write, and one optimizer step. */
 import { alone, type Piece, piecesOf, type Ranks } from '../cluster/ranks.js';
 import type { Engine, Executable, HostTensors } from '../engine/engine.js';
+import { KeptPrograms, releaseExecutable } from '../engine/kept-programs.js';
 import {
   multiply,
   type ParameterNode,
@@ -166,7 +167,7 @@ export class Trainer {
   protected readonly averages: Readonly<Record<string, HostTensor>>;
   private readonly gradients: Readonly<Record<string, HostTensor>>;
   private readonly graphs = new Map<string, TrainableGraph>();
-  private readonly compiled = new Map<string, Promise<Compiled>>();
+  private readonly compiled = new KeptPrograms<Compiled>(releaseExecutable);
   /** One for each piece of the vectors that this rank updates. */
   private optimizers: readonly AdamW[] | undefined;
   /** What the tracked parameters follow, of the batch of the gradient in `state`, by their names. */
@@ -473,8 +474,7 @@ export class Trainer {
 
   /** Frees all native sessions. */
   async release(): Promise<void> {
-    for (const compiled of this.compiled.values()) await (await compiled).executable.release();
-    this.compiled.clear();
+    await this.compiled.release();
   }
 
   /**
@@ -523,12 +523,7 @@ export class Trainer {
 
   /** `into` are tensors that outputs of their names are written to. */
   private compile(key: string, program: () => Program, into: HostTensors = {}): Promise<Compiled> {
-    let compiled = this.compiled.get(key);
-    if (compiled === undefined) {
-      compiled = this.compileProgram(program(), into);
-      this.compiled.set(key, compiled);
-    }
-    return compiled;
+    return this.compiled.of(key, () => this.compileProgram(program(), into));
   }
 
   private async compileProgram(program: Program, into: HostTensors): Promise<Compiled> {

@@ -3,6 +3,7 @@
 import type { EncodeOptions } from '../encoders/encoder.js';
 import { encoderNamed } from '../encoders/index.js';
 import { type Engine, type Executable, type HostTensors, networkCompiler } from '../engine/engine.js';
+import { KeptPrograms, releaseExecutable } from '../engine/kept-programs.js';
 import {
   expand,
   input,
@@ -46,7 +47,7 @@ type Choice = 'given' | 'attended' | 'mosaic';
 
 /** The errors of a run whose objective predicts hidden tokens from visible ones. `release` frees it. */
 export class MaskedErrors {
-  private readonly programs = new Map<string, Promise<Compiled>>();
+  private readonly programs = new KeptPrograms<Compiled>(releaseExecutable);
   private readonly buckets: readonly number[];
   /** Whether the encoder has an attention map that can choose what to hide. */
   readonly attends: boolean;
@@ -156,9 +157,8 @@ export class MaskedErrors {
     return errors;
   }
 
-  async release(): Promise<void> {
-    for (const program of this.programs.values()) await (await program).executable.release();
-    this.programs.clear();
+  release(): Promise<void> {
+    return this.programs.release();
   }
 
   private async eachBatch(
@@ -269,20 +269,15 @@ export class MaskedErrors {
 
   private compiled(choice: Choice, size: number, tokens: number): Promise<Compiled> {
     const key = `${choice} ${size} ${tokens}`;
-    const known = this.programs.get(key);
-    if (known) return known;
-    const outputs = this.graph(choice, size, tokens);
-    const names = parametersOf([outputs.losses]).map(({ name }) => name);
-    const parameters = Object.fromEntries(names.map((name) => [name, this.tensors[name]]));
-    const shape = outputs.losses.shape.map(Number);
-    const compiled = networkCompiler(this.engine)
-      .compile({ name: `${choice} errors`, outputs }, { parameters })
-      .then((executable) => ({
-        executable,
-        results: { losses: zeros('float32', shape), weights: zeros('float32', shape) },
-      }));
-    this.programs.set(key, compiled);
-    return compiled;
+    return this.programs.of(key, async () => {
+      const outputs = this.graph(choice, size, tokens);
+      const names = parametersOf([outputs.losses]).map(({ name }) => name);
+      const parameters = Object.fromEntries(names.map((name) => [name, this.tensors[name]]));
+      const shape = outputs.losses.shape.map(Number);
+      const program = { name: `${choice} errors`, outputs };
+      const executable = await networkCompiler(this.engine).compile(program, { parameters });
+      return { executable, results: { losses: zeros('float32', shape), weights: zeros('float32', shape) } };
+    });
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type HostTensors,
   networkCompiler,
 } from '../engine/engine.js';
+import { KeptPrograms, releaseExecutable } from '../engine/kept-programs.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
@@ -140,7 +141,7 @@ interface Compiled {
 /** A fine-tuned network with its parameters fixed in its programs, each compiled when its length first comes. */
 class FinetunedPredictor implements ModelPredictor {
   readonly labels: LabelSpec;
-  private readonly programs = new Map<string, Promise<Compiled>>();
+  private readonly programs = new KeptPrograms<Compiled>(releaseExecutable);
   private readonly buckets: readonly number[];
   private readonly model: FinetunedModel;
 
@@ -168,9 +169,8 @@ class FinetunedPredictor implements ModelPredictor {
     return predictBlock({ evaluate }, block, { ...this.learned, batchSize, buckets: this.buckets });
   }
 
-  async release(): Promise<void> {
-    for (const program of this.programs.values()) await (await program).executable.release();
-    this.programs.clear();
+  release(): Promise<void> {
+    return this.programs.release();
   }
 
   private outputs(batch: number, tokens: number): Value {
@@ -179,17 +179,13 @@ class FinetunedPredictor implements ModelPredictor {
 
   private compiled(batch: number, tokens: number): Promise<Compiled> {
     const key = `${batch} ${tokens}`;
-    const known = this.programs.get(key);
-    if (known) return known;
-    const outputs = this.outputs(batch, tokens);
-    const program = { name: 'prediction', outputs: { outputs } };
-    const compiled = networkCompiler(this.engine)
-      .compile(program, { parameters: this.run.tensors })
-      .then((executable) => ({
-        executable,
-        results: { outputs: zeros('float32', outputs.shape.map(staticSize)) },
-      }));
-    this.programs.set(key, compiled);
-    return compiled;
+    return this.programs.of(key, async () => {
+      const outputs = this.outputs(batch, tokens);
+      const program = { name: 'prediction', outputs: { outputs } };
+      const executable = await networkCompiler(this.engine).compile(program, {
+        parameters: this.run.tensors,
+      });
+      return { executable, results: { outputs: zeros('float32', outputs.shape.map(staticSize)) } };
+    });
   }
 }

@@ -66,7 +66,8 @@ export class ServedModel {
     this.current = await load(this.folder, this.options);
     this.since = new Date();
     this.swaps++;
-    void old.dispose();
+    // The new model answers, whatever becomes of the memory of the old one.
+    old.dispose().catch(() => {});
   }
 
   async release(): Promise<void> {
