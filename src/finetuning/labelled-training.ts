@@ -152,7 +152,7 @@ export class LabelledTrainer {
       return;
     }
     const blocks = [train, valid, test].map(({ records }) => records);
-    if (settings.teacher && unlabelled) blocks.push(unlabelled);
+    if (unlabelled) blocks.push(unlabelled);
     const lengths = blocks.flatMap((block) => Array.from(blockLengths(block)));
     // Records that change in each epoch may become as long as any.
     if (task.trainingRecords) lengths.push(network.maxTokens);

@@ -112,6 +112,20 @@ describe.each(Object.entries(ways))('fine-tuning by %s', (name, options) => {
   });
 });
 
+it('labels records that are longer than any with a label', async () => {
+  // A molecule for each number, of seven atoms or as many times more.
+  const atoms = (i: number) => (64 + i).toString(2).replaceAll('1', 'C').replaceAll('0', 'N');
+  const short = Array.from({ length: 60 }, (_, i) => `${atoms(i)},${i % 2}`);
+  const long = Array.from({ length: 20 }, (_, i) => `${atoms(i).repeat(4)},`);
+  const data = file('lengths.csv');
+  await writeFile(data, ['smiles,odd', ...short, ...long, ''].join('\n'));
+  for (const self_training of ['pseudo-labels', 'mean-teacher'] as const) {
+    const options = start({ self_training, shots: undefined, steps: 4 }, `longer ${self_training}`, 'odd');
+    const { methods } = await finetune({ ...options, data });
+    expect(methods[0].perSeed).toHaveLength(1);
+  }
+});
+
 describe('what an encoder keeps', () => {
   const tensorsOf = async (folder: string) => (await checkpointOf(folder)).tensors;
   const moved = async (options: object) => {
