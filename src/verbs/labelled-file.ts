@@ -121,7 +121,8 @@ export async function readLabelledFile(
     : undefined;
   const warnings = [
     rejected.summary(),
-    ...((asked && source.notes) || []),
+    // Without a run they have been told where the tokenizer was fitted.
+    ...((reading.folders.length > 0 && source.notes) || []),
     ...(source.found?.() ?? []),
     respelled ? RESPELLED : undefined,
     await describeSpelling(reading, source),
