@@ -274,6 +274,7 @@ function scaled(suite: Suite, budget: number): Suite {
   const times = (count: number, least: number) => scaledCount(count, budget, least);
   const tasks = suite.tasks.map((task) => ({
     ...task,
+    budget,
     seeds: times(task.seeds, 1),
     finetuning: { ...task.finetuning, steps: times(task.finetuning.steps, 20) },
   }));

@@ -59,6 +59,24 @@ it('makes a task of a file: metric, columns and parts follow from it, and the en
     expect(names).toContain(wanted);
 });
 
+it('has no frozen encoder and no fit for labels of tokens', async () => {
+  const path = join(folder, 'letters.csv');
+  const amino = 'ACDEFGHIKLMNPQRSTVWY';
+  const chain = (i: number) =>
+    Array.from(
+      { length: 30 + (i % 5) },
+      (_, at) => amino[(i * 7 + at * at + Math.floor(i / 20) * at) % 20],
+    ).join('');
+  const rows = Array.from(
+    { length: 60 },
+    (_, i) => `${chain(i)},${chain(i).replaceAll(/[AEL]/g, 'H').replaceAll(/[^H]/g, 'C')}`,
+  );
+  await writeFile(path, `sequence,states\n${rows.join('\n')}\n`);
+  const [{ methods, task }] = (await suiteOfFile(path, ['states'])).tasks;
+  expect(task).toBe('per-token');
+  expect(methods.map(({ name }) => name)).toEqual(['constant', 'from scratch', 'random masking', 'SMA']);
+});
+
 it('is run by bench from the file’s own folder, and says what is missing', async () => {
   const out = join(folder, 'out');
   const only = { methods: ['constant', 'best simple model'] };

@@ -8,10 +8,19 @@ import { fitSource } from '../datasets/token-plan.js';
 import { chooseMetric } from '../scoring/metrics.js';
 import { openSource } from '../sources/open-source.js';
 import { given } from './files.js';
-import { encoderMethods, longTraining } from './methods/encoders.js';
+import {
+  encoderMethods,
+  finetunedRandom,
+  finetunedSma,
+  fromScratch,
+  longTraining,
+} from './methods/encoders.js';
 import { fitMethods } from './methods/fit.js';
 import { constant } from './methods/simple.js';
 import type { BenchmarkTask, Suite } from './suite.js';
+
+/** A frozen encoder and `fit` have one embedding for a record, and labels of tokens need one for each. */
+const perToken = [constant, fromScratch, finetunedRandom, finetunedSma];
 
 /** The folder that the suite of a file is read from. */
 export const folderOf = (path: string): string => dirname(resolve(path));
@@ -54,7 +63,7 @@ export async function suiteOfFile(path: string, targets: readonly string[]): Pro
     pretraining: { dataset, config },
     finetuning: { steps, batchSize, ...longTraining },
     seeds: 3,
-    methods: [constant, ...encoderMethods, ...(spec.task === 'per-token' ? [] : fitMethods)],
+    methods: spec.task === 'per-token' ? perToken : [constant, ...encoderMethods, ...fitMethods],
   };
   return { name: file.replaceAll(/[^\w.-]+/g, '-'), title: `${file}`, tasks: [task] };
 }

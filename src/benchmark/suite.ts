@@ -78,6 +78,8 @@ export interface BenchmarkTask {
   readonly split: string;
   readonly source: string;
   readonly pretraining: Pretraining;
+  /** What multiplies the steps of `pretraining`; those of `finetuning` have been multiplied. */
+  readonly budget?: number;
   readonly finetuning: Finetuning;
   readonly seeds: number;
   /** Encoders that a method pretrains, each with a seed of its own, and shares out among the task's seeds or folds; 1 by default. */

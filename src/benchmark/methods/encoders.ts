@@ -80,9 +80,9 @@ export const fromScratch: Method = {
 };
 
 /** How many times the records of fine-tuning are those of pretraining and fine-tuning together. */
-function timesTheRecords({ pretraining, finetuning }: BenchmarkTask): number {
+function timesTheRecords({ pretraining, finetuning, budget = 1 }: BenchmarkTask): number {
   const { steps = 0, batch_size = 0 } = pretraining.config.training ?? {};
-  return 1 + (steps * batch_size) / (finetuning.steps * finetuning.batchSize);
+  return 1 + (budget * steps * batch_size) / (finetuning.steps * finetuning.batchSize);
 }
 
 /** A method with another encoder than the task's. */
