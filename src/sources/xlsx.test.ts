@@ -24,7 +24,7 @@ function cellXml(cell: Cell, place: string): string {
 }
 
 /** The smallest workbook that Excel would open. */
-function workbook(sheets: Record<string, Cell[][]>): Uint8Array {
+function workbook(sheets: Record<string, Cell[][]>, properties = ''): Uint8Array {
   const names = Object.keys(sheets);
   const main = 'http://schemas.openxmlformats.org/spreadsheetml/2006/main';
   const office = 'http://schemas.openxmlformats.org/officeDocument/2006/relationships';
@@ -35,7 +35,7 @@ function workbook(sheets: Record<string, Cell[][]>): Uint8Array {
     '[Content_Types].xml':
       '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="xml" ContentType="application/xml"/></Types>',
     '_rels/.rels': `<Relationships xmlns="${packaged}">${relation('rId1', 'officeDocument', 'xl/workbook.xml')}</Relationships>`,
-    'xl/workbook.xml': `<workbook xmlns="${main}" xmlns:r="${office}"><sheets>${names
+    'xl/workbook.xml': `<workbook xmlns="${main}" xmlns:r="${office}">${properties}<sheets>${names
       .map((name, i) => `<sheet name="${name}" sheetId="${i + 1}" r:id="rId${i + 1}"/>`)
       .join('')}</sheets></workbook>`,
     'xl/_rels/workbook.xml.rels': `<Relationships xmlns="${packaged}">${names
@@ -127,6 +127,12 @@ describe('an Excel file', () => {
       'column start: cells without a day are read as times of day',
       'column length: cells without a day are read as hours',
     ]);
+    // The same days since the first, which is one of 1904 there.
+    const later = workbook({ Data: rows }, '<workbookPr defaultThemeVersion="124226" date1904="1"/>');
+    const { source: source1904, values: values1904 } = await read('times-1904.xlsx', later);
+    expect(values1904).toMatchObject({ start: values.start, length: values.length });
+    expect(values1904.day[0]).toBe(Date.UTC(1904, 0, 1) / 1000);
+    expect(source1904.notes).toEqual(source.notes);
   });
 
   it('is refused where it is empty, damaged, or a name stands twice', async () => {

@@ -13,8 +13,9 @@ const MAX_UNPACKED = 1 << 30;
 /** Columns of a sheet of Excel, the last of which is XFD. */
 const MOST_COLUMNS = 1 << 14;
 
-/** Excel counts days from here on. A time without a day is a part of the first. */
+/** Excel counts days from here on, in workbooks of the 1904 date system later. A time without a day is a part of the first. */
 const EPOCH = Date.UTC(1899, 11, 30);
+const EPOCH_1904 = Date.UTC(1904, 0, 1);
 const DAY = 86_400_000;
 
 type Cell = string | number | boolean | Date | null;
@@ -25,7 +26,7 @@ type Cell = string | number | boolean | Date | null;
  * header that names a column twice.
  */
 export async function xlsxReader(file: ByteFile, { missing }: ReaderOptions = {}): Promise<Reader> {
-  const sheets = await readSheets(file);
+  const { sheets, epoch } = await readSheets(file);
   const [{ sheet, data }] = sheets;
   const header = data.findIndex((row) => row.some((cell) => cell !== null));
   if (header < 0) throw new InputError(`${file.name}: the first sheet, "${sheet}", is empty`);
@@ -47,10 +48,15 @@ export async function xlsxReader(file: ByteFile, { missing }: ReaderOptions = {}
       `${file.name}: row ${header + 1} of the sheet "${sheet}" names the column "${twice}" twice; rename one of them`,
     );
   }
-  const times = names.map((_, j) => timesOf(rows.map((row) => row[j] ?? null)));
+  const times = names.map((_, j) =>
+    timesOf(
+      rows.map((row) => row[j] ?? null),
+      epoch,
+    ),
+  );
   const reader = await objectReader(file.name, {
     missing,
-    records: () => recordsOf(rows, names, { header, times }),
+    records: () => recordsOf(rows, names, { header, times, epoch }),
     nestedCell: (value) => (value instanceof Date ? isoText(value) : String(value)),
     expected: `rows below the header in the first sheet, "${sheet}"`,
   });
@@ -72,13 +78,15 @@ export async function xlsxReader(file: ByteFile, { missing }: ReaderOptions = {}
  * What the dates of a column are where all are of the days that Excel begins to count with: times of day, or lengths of
  * time in hours where one is longer than a day.
  */
-function timesOf(cells: readonly Cell[]): 'times of day' | 'hours' | undefined {
-  const days = cells.flatMap((cell) => (cell instanceof Date ? [(cell.getTime() - EPOCH) / DAY] : []));
+function timesOf(cells: readonly Cell[], epoch: number): 'times of day' | 'hours' | undefined {
+  const days = cells.flatMap((cell) => (cell instanceof Date ? [(cell.getTime() - epoch) / DAY] : []));
   if (days.length === 0 || !days.every((day) => day >= 0 && day < 60)) return undefined;
   return days.every((day) => day < 1) ? 'times of day' : 'hours';
 }
 
-async function readSheets(file: ByteFile): Promise<{ sheet: string; data: Cell[][] }[]> {
+async function readSheets(
+  file: ByteFile,
+): Promise<{ sheets: { sheet: string; data: Cell[][] }[]; epoch: number }> {
   const members = await zipMembers(file);
   const unpacked = members.reduce((sum, { size }) => sum + size, 0);
   if (unpacked > MAX_UNPACKED) {
@@ -92,7 +100,10 @@ async function readSheets(file: ByteFile): Promise<{ sheet: string; data: Cell[]
   const { default: readExcel } = await import('read-excel-file/node');
   try {
     const read: unknown = await readExcel(Buffer.from(zipSync(parts)));
-    return read as { sheet: string; data: Cell[][] }[];
+    const book = parts['xl/workbook.xml']?.[0];
+    const from1904 =
+      book && /<(\w+:)?workbookPr[^>]*\bdate1904="(1|true)"/.test(new TextDecoder().decode(book));
+    return { sheets: read as { sheet: string; data: Cell[][] }[], epoch: from1904 ? EPOCH_1904 : EPOCH };
   } catch (cause) {
     const why = String((cause as Error).message)
       .split('\n', 1)[0]
@@ -106,7 +117,7 @@ async function readSheets(file: ByteFile): Promise<{ sheet: string; data: Cell[]
 async function* recordsOf(
   rows: readonly Cell[][],
   names: readonly string[],
-  { header, times }: { header: number; times: readonly ReturnType<typeof timesOf>[] },
+  { header, times, epoch }: { header: number; times: readonly ReturnType<typeof timesOf>[]; epoch: number },
 ): AsyncGenerator<ObjectRecord> {
   let row = 0;
   for (let i = 0; i < rows.length; i++) {
@@ -116,7 +127,7 @@ async function* recordsOf(
     names.forEach((name, j) => {
       const cell = cells[j] ?? null;
       if (!(cell instanceof Date) || times[j] === undefined) object[name] = cell;
-      else object[name] = times[j] === 'hours' ? (24 * (cell.getTime() - EPOCH)) / DAY : timeText(cell);
+      else object[name] = times[j] === 'hours' ? (24 * (cell.getTime() - epoch)) / DAY : timeText(cell);
     });
     yield { row: row++, line: header + 2 + i, size: 16 * names.length, object };
   }
