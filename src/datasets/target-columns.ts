@@ -90,7 +90,9 @@ export function targetColumn(
   cells: (number | string | null)[],
 ): TargetColumn {
   const { type, format } = source.columns.find((column) => column.name === name) ?? {};
-  if (type === 'number') return { name, values: Float64Array.from(cells, Number) };
+  const seconds = format?.kind === 'date' && `seconds since ${format.holds === 'time' ? 'midnight' : '1970'}`;
+  if (type === 'number')
+    return { name, values: Float64Array.from(cells, Number), ...(seconds && { unit: seconds }) };
   const texts = cells.map((cell) => (cell === null ? null : String(cell)));
   return { name, values: format?.kind === 'boolean' ? inOneCase(texts) : texts };
 }

@@ -17,6 +17,13 @@ describe('describeLabels', () => {
     expect(spec.reason).toBe('log_solubility: numbers, so regression');
   });
 
+  it('tells what numbers are that were dates', () => {
+    const opened = { ...numbers('opened', [86_400, 172_800, 345_600]), unit: 'seconds since 1970' };
+    expect(describeLabels([opened, numbers('price', [1.5, 2, 3])]).reason).toBe(
+      'opened in seconds since 1970, price: numbers, so regression',
+    );
+  });
+
   it('sees a binary label in two values, the larger being positive', () => {
     expect(describeLabels([numbers('p_np', [1, 1, 0, Number.NaN, 1])])).toMatchObject({
       task: 'binary',
@@ -27,6 +34,15 @@ describe('describeLabels', () => {
     const { classes } = describeLabels([text('income', ['>50K', '<=50K', null, '<=50K'])]);
     expect(classes).toEqual([['<=50K', '>50K']]);
     expect(describeLabels([text('sign', ['1', '-1', '1'])]).classes).toEqual([['-1', '1']]);
+  });
+
+  it.each([
+    ['TRUE', 'false'],
+    ['true', 'FALSE'],
+    ['YES', 'no'],
+    ['t', 'F'],
+  ])('takes %s for the positive class beside %s', (yes, no) => {
+    expect(describeLabels([text('passed', [yes, no, yes])]).classes).toEqual([[no, yes]]);
   });
 
   it('sees classes in text, in code-unit order, and in gapless numbers, in numeric order', () => {

@@ -1,11 +1,14 @@
 import { z } from 'zod';
 import { InputError, listed } from '../errors.js';
+import { areBooleans } from '../records/cells/cell-format.js';
 import { type Task, tasks } from './metrics.js';
 
 /** A column to predict: numbers (NaN is missing) or text (null is missing), one per record, or one letter per token. */
 export interface TargetColumn {
   readonly name: string;
   readonly values: Float64Array | readonly (string | null)[];
+  /** What numbers are that the file writes as dates or times, in words. */
+  readonly unit?: string;
 }
 
 /** What the target columns mean. Plain JSON, kept with the run, so that predictions can be named again. */
@@ -31,11 +34,10 @@ export const labelSpecSchema = z.object({
   reason: z.string(),
 });
 
-interface ColumnSummary {
-  readonly name: string;
+interface ColumnSummary extends Pick<TargetColumn, 'name' | 'unit'> {
   readonly numeric: boolean;
   readonly labels: number;
-  /** Distinct values as text: in numeric order when all are numbers, else by code unit. */
+  /** Distinct values as text: in numeric order when all are numbers, else by code unit, of a boolean's words whatever their case. */
   readonly distinct: readonly string[];
 }
 
@@ -65,7 +67,7 @@ export function describeLabels(columns: readonly TargetColumn[], task?: Task): L
   };
 }
 
-function summarizeColumn({ name, values }: TargetColumn): ColumnSummary {
+function summarizeColumn({ name, values, unit }: TargetColumn): ColumnSummary {
   const numeric = values instanceof Float64Array;
   const seen = new Set<number | string>();
   let labels = 0;
@@ -79,7 +81,9 @@ function summarizeColumn({ name, values }: TargetColumn): ColumnSummary {
   const distinct = Array.from(seen, String);
   const numbers = distinct.every((text) => text.trim() !== '' && Number.isFinite(Number(text)));
   distinct.sort((a, b) => (numbers ? Number(a) - Number(b) : a < b ? -1 : 1));
-  return { name, numeric, labels, distinct };
+  // No comes before yes, however each is written.
+  if (areBooleans(distinct)) distinct.sort((a, b) => (a.toLowerCase() < b.toLowerCase() ? -1 : 1));
+  return { name, unit, numeric, labels, distinct };
 }
 
 function chooseTask(columns: readonly ColumnSummary[]): Task {
@@ -130,7 +134,7 @@ const taskRules: Record<Task, TaskRules> = {
     },
     classes: () => [],
     explain: (columns) =>
-      `${quoted(columns)}: numbers, so regression${columns.length === 1 && fewWholeNumbers(columns[0]) ? ' (multiclass if they are names: --task multiclass)' : ''}`,
+      `${columns.map(({ name, unit }) => (unit ? `${name} in ${unit}` : name)).join(', ')}: numbers, so regression${columns.length === 1 && fewWholeNumbers(columns[0]) ? ' (multiclass if they are names: --task multiclass)' : ''}`,
   },
   binary: {
     misfit(columns) {
