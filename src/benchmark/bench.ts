@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import type { DeviceName, Engine } from '../engine/engine.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
+import { exists } from '../files/exists.js';
 import { holdFolder } from '../files/hold-folder.js';
 import { readListed } from '../files/manifest.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
@@ -31,7 +32,7 @@ import {
   taskHashes,
 } from './cells.js';
 import { folderOf } from './file-suite.js';
-import { exists, hasFiles, requireFiles } from './files.js';
+import { hasFiles, requireFiles } from './files.js';
 import { openSuite, type SuiteChoice } from './index.js';
 import { maskExamples } from './mask-examples.js';
 import { Pretrainings, scaledCount } from './pretrained-encoders.js';

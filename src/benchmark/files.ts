@@ -1,17 +1,12 @@
 /** Given and prepared data files: found, hashed, and written. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { InputError } from '../errors.js';
+import { exists } from '../files/exists.js';
 import { openSource } from '../sources/open-source.js';
 import type { DataFolders, Dataset } from './suite.js';
-
-export const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 async function missingFiles(folder: string, datasets: readonly Dataset[]) {
   const wanted = [...new Set(datasets.flatMap(({ files }) => files))];

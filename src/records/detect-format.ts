@@ -56,14 +56,13 @@ export async function detectFormat(file: ByteFile, given?: FormatName): Promise<
   const foreign = isOwn ? refusedContent(head) : undefined;
   if (foreign) throw refusal(path, foreign, format);
   if (!format) {
+    const endings = Object.values(formatExtensions).flatMap((list) => list.map((ending) => `.${ending}`));
     // Standard input has no name.
-    const announced =
+    const advice =
       path === '-'
-        ? ''
-        : `name it ${Object.values(formatExtensions)
-            .flatMap((list) => list.map((extension) => `.${extension}`))
-            .join(', ')}, or `;
-    throw new InputError(`${path}: unknown format; ${announced}pass --format`);
+        ? `pass --format with one of ${Object.keys(formatExtensions).join(', ')}`
+        : `name it ${endings.join(', ')}, or pass --format`;
+    throw new InputError(`${path}: unknown format; ${advice}`);
   }
   const trouble = contradiction(format, head, compression?.kind);
   if (trouble) throw new InputError(`${path}: ${trouble}`);

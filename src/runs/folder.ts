@@ -1,10 +1,11 @@
 /** A run on disk: where its files are, and how they are read back. */
-import { access, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { modelOf } from '../config/defaults.js';
 import { parseRunConfig } from '../config/parse.js';
 import type { Config } from '../config/schema.js';
 import { InputError } from '../errors.js';
+import { exists } from '../files/exists.js';
 import { LOCK } from '../files/hold-folder.js';
 import { MANIFEST, readListed, writeListed } from '../files/manifest.js';
 import type { ModelConfig } from '../learning/model.js';
@@ -100,10 +101,7 @@ export async function assertNewRun(run: string, { resume = false } = {}): Promis
 
 /** Whether the folder has one of a run's files. */
 export const hasFile = (run: string, file: keyof typeof files): Promise<boolean> =>
-  access(runFile(run, file)).then(
-    () => true,
-    () => false,
-  );
+  exists(runFile(run, file));
 
 /** Whether the folder holds a run that has got as far as its configuration. */
 export const hasConfig = (run: string): Promise<boolean> => hasFile(run, 'config');
@@ -121,6 +119,10 @@ export async function readRunJson(run: string, file: keyof typeof files): Promis
         `${run}: is a model that fit left, with no encoder in it; predict reads it, and an encoder has to be pretrained (lacuna pretrain)`,
       );
     }
+    if (file === 'config' && (await exists(join(run, 'model.onnx'))))
+      throw new InputError(
+        `${run}: is an export of what fit left, which other programs read; name the folder that fit left`,
+      );
     throw new InputError(
       `${path}: could not be read (${cause.code ?? cause.message}); is ${run} the folder of a run?`,
       {

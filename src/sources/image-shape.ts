@@ -43,7 +43,7 @@ export function shapeOf(
 /** What to do with images whose values do not fit into bytes. */
 export const TO_BYTES = 'scale the values of all images alike to 0 … 255 and save them as PNG of 8 bits';
 
-/** Images of 16 bits have to use so many of the 256 levels of their upper 8 bits. */
+/** Images of 16 bits have to use so many of the 256 levels that they are brought to. */
 const LEAST_LEVELS = 32;
 
 /**
@@ -67,7 +67,7 @@ export async function describeDeep(
   const levels = high - low + 1;
   const which = deep.length < outOf ? `${deep.length} of ${outOf} images have` : 'images have';
   return {
-    note: `${which} 16 bits, of which the upper 8 are read: their values become ${low} … ${high}, ${levels} of 256 levels`,
+    note: `${which} 16 bits, which are brought to 8: their values become ${low} … ${high}, ${levels} of 256 levels`,
     tooFew: levels < LEAST_LEVELS && 2 * deep.length > outOf,
   };
 }

@@ -24,8 +24,8 @@ interface Looked {
 
 /**
  * What decodes images to one shape: rotated as their EXIF data say, laid on white where they are transparent, resized so
- * that they cover the shape, and cropped around their middle. Of several pages or frames the first is read, of values of 16 bits
- * the upper 8. `looked` are some of the images, from which the shape is told (see `shapeOf`) unless `options` has it. Throws
+ * that they cover the shape, and cropped around their middle. Of several pages or frames the first is read, values of 16 bits
+ * are brought to 8. `looked` are some of the images, from which the shape is told (see `shapeOf`) unless `options` has it. Throws
  * InputError where none of them can be read, or next to nothing of their 16 bits is left.
  */
 export async function imageDecoder(

@@ -232,11 +232,11 @@ describe('images that are no bytes', () => {
     expect(bad).toMatchObject([{ row: 2, message: expect.stringContaining('type float') }]);
   });
 
-  it('of 16 bits give their upper 8, with a warning, and are refused where few levels are left', async () => {
+  it('of 16 bits are brought to 8, with a warning, and are refused where few levels are left', async () => {
     const deep = folderOf('deep', { 'a.png': await deepImage(65_535), 'b.png': await deepImage(30_000) });
     const source = await openSource(deep);
     expect(source.notes).toEqual([
-      'images have 16 bits, of which the upper 8 are read: their values become 0 … 255, 256 of 256 levels',
+      'images have 16 bits, which are brought to 8: their values become 0 … 255, 256 of 256 levels',
     ]);
     expect(new Set((await readAll(source)).values.pixels.slice(0, 256)).size).toBe(256);
     const dark = folderOf('dark', { 'a.png': await deepImage(4095), 'b.png': await deepImage(4000) });

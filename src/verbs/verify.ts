@@ -6,6 +6,7 @@ import { partition, partitionColumns } from '../datasets/partition.js';
 import { hashesOf } from '../datasets/token-stream.js';
 import { LacunaError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
+import { exists } from '../files/exists.js';
 import { readFit, type SavedFit } from '../fit/saved-fit.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { openModel, predictorOf } from '../models/open-model.js';
@@ -33,7 +34,7 @@ import { splitParts } from '../scoring/parts.js';
 import { checksum } from '../sources/checksum.js';
 import { checkBenchmark } from '../verification/benchmark.js';
 import { type Check, Checks, type Found, NotChecked } from '../verification/checks.js';
-import { checkSums, isThere } from '../verification/checksums.js';
+import { checkSums } from '../verification/checksums.js';
 import { checkCheckpoints, checkLog, checkModelFile, dataOf, nonFinite } from '../verification/run-files.js';
 import { checkVersions, describeVersions } from '../verification/versions.js';
 import { readingOf, readLabelledFile } from './labelled-file.js';
@@ -79,11 +80,11 @@ export async function verify(
 }
 
 async function kindOf(folder: string): Promise<VerifySummary['kind']> {
-  if (/\.json$/i.test(folder) || (await isThere(join(folder, 'cells')))) return 'benchmark';
+  if (/\.json$/i.test(folder) || (await exists(join(folder, 'cells')))) return 'benchmark';
   // One of its files may be gone, which is to be noticed.
   if ((await holdsFit(folder)) || (await hasFile(folder, 'models'))) return 'fit';
   const exported = [exportedFiles.model, exportedFiles.parameters].map((name) => join(folder, name));
-  if ((await Promise.all(exported.map(isThere))).includes(true)) return 'export';
+  if ((await Promise.all(exported.map(exists))).includes(true)) return 'export';
   if (await hasFile(folder, 'labels')) return 'fine-tuned run';
   if ((await hasConfig(folder)) || (await hasFile(folder, 'manifest'))) return 'run';
   throw new LacunaError(
@@ -165,7 +166,7 @@ async function checkScores(checks: Checks, scores: Scores | undefined): Promise<
 /** The file that was learned from: that which is given, or what is found where it was. Throws NotChecked where it is not there. */
 async function dataFile(given: string | undefined, known: readonly string[]): Promise<string> {
   if (given !== undefined) return given;
-  for (const path of known) if (path !== '-' && (await isThere(path))) return path;
+  for (const path of known) if (path !== '-' && (await exists(path))) return path;
   const names = known.map((path) => (path === '-' ? 'standard input' : path));
   throw new NotChecked(
     `${names.length > 0 ? names[0] : 'the data'} is not there; name the file with --data to have it checked`,

@@ -2,11 +2,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { hashConfig } from '../files/config-hash.js';
+import { exists } from '../files/exists.js';
 import { damageOf, MANIFEST, readManifest } from '../files/manifest.js';
 import { copiedCells, repeatedCells, strayCells } from '../report/result-faults.js';
 import { parseResults, type Results } from '../report/results.js';
 import { type Checks, type Found, NotChecked } from './checks.js';
-import { checkSums, foldersBelow, isThere } from './checksums.js';
+import { checkSums, foldersBelow } from './checksums.js';
 import { describeVersions } from './versions.js';
 
 export async function checkBenchmark(checks: Checks, path: string): Promise<void> {
@@ -65,7 +66,7 @@ async function keptCells(folder: string, { suite, cells }: Results): Promise<Fou
   const root = join(folder, 'cells', suite);
   const kept = new Map<string, string>();
   const faults: string[] = [];
-  for (const own of (await isThere(root)) ? await foldersBelow(root) : [])
+  for (const own of (await exists(root)) ? await foldersBelow(root) : [])
     for (const name of await readdir(own)) {
       if (!/^\d+\.json$/.test(name)) continue;
       const path = join(own, name);

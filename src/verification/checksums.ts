@@ -1,16 +1,9 @@
 /** The files of a folder against the manifests that list them. */
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { damageOf, MANIFEST, readManifest } from '../files/manifest.js';
 import { exportedFiles } from '../runs/exported-files.js';
 import { type Checks, NotChecked } from './checks.js';
-
-/** Whether there is a file or folder of that path. */
-export const isThere = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 /** The folders at and below one, those of checkpoints and hidden ones left out. */
 export async function foldersBelow(folder: string): Promise<string[]> {
