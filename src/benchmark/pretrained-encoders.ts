@@ -167,11 +167,11 @@ async function meanTokens({ tokenizer }: Pick<Run, 'tokenizer'>, path: string): 
 }
 
 /** What the tasks test on is not in the data; see the suites. */
-const HELD_OUT = { valid: 0.02, test: 0 };
+const PRETRAINING_HELD_OUT = { valid: 0.02, test: 0 };
 
 const heldOutOf = ({ data }: Pretraining['config']) => ({
-  valid: data?.valid_fraction ?? HELD_OUT.valid,
-  test: data?.test_fraction ?? HELD_OUT.test,
+  valid: data?.valid_fraction ?? PRETRAINING_HELD_OUT.valid,
+  test: data?.test_fraction ?? PRETRAINING_HELD_OUT.test,
 });
 
 /** The objective and the training of a pretraining that a method changes, and the encoder where it is another. */

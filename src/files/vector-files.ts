@@ -1,8 +1,10 @@
 /** Embeddings as a file that other tools open: Parquet, NPY or CSV. Written block by block, and whole or not at all. */
+
 import { InputError } from '../errors.js';
 import { encodeNpy } from '../tensor/npy.js';
 import { writeFileAtomically } from './atomic-file.js';
 import { safeCsvCell } from './csv-cell.js';
+import { float32Digits } from './float32-digits.js';
 
 /** Consecutive records of a file with their embeddings. */
 export interface EmbeddedRecords {
@@ -33,7 +35,7 @@ const writeCsv: Write = async (path, width, names, blocks) => {
       for (let i = 0; i < rows.length; i++) {
         text += rows[i];
         for (const cells of texts) text += `,${safeCsvCell(cells[i])}`;
-        for (let j = i * width; j < (i + 1) * width; j++) text += `,${Number(embeddings[j].toPrecision(9))}`;
+        for (let j = i * width; j < (i + 1) * width; j++) text += `,${float32Digits(embeddings[j])}`;
         text += '\n';
       }
       yield encoder.encode(text);

@@ -38,7 +38,7 @@ export const labelScaleSchema = z.object({
   quantiles: z.array(z.object({ labels: numbers.min(1), scores: numbers.min(1) })).optional(),
 });
 
-/** Most knots of a quantile transform: with more labels, quantiles at even steps; as many as scikit-learn takes. */
+/** Most knots of a quantile transform: with more different labels, such at even steps among these; as many as scikit-learn takes. */
 const MOST_KNOTS = 1000;
 
 /**

@@ -138,6 +138,21 @@ interface Compiled {
   readonly results: { readonly outputs: HostTensor };
 }
 
+/** A model for as long as `use` takes. Throws what `openModel` throws, and `use`. */
+export async function withModel<T>(
+  folder: string,
+  options: OpenModelOptions,
+  hooks: Pick<Hooks, 'onEvent'>,
+  use: (model: OpenModel) => Promise<T>,
+): Promise<T> {
+  const model = await openModel(folder, options, hooks);
+  try {
+    return await use(model);
+  } finally {
+    await model.release();
+  }
+}
+
 /** A fine-tuned network with its parameters fixed in its programs, each compiled when its length first comes. */
 class FinetunedPredictor implements ModelPredictor {
   readonly labels: LabelSpec;

@@ -1,4 +1,5 @@
 /** What outputs of a network say of a record, in the words and units of its labels. */
+import { float32Digits } from '../files/float32-digits.js';
 import type { TableCell, TableColumn } from '../files/table-files.js';
 import { predictedValues } from '../fit/ensemble.js';
 import { className, type LabelSpec, predictionNames } from '../scoring/labels.js';
@@ -15,20 +16,17 @@ export function predictedColumns(spec: LabelSpec): TableColumn[] {
   return [...first, ...predictionNames(spec).map((name): TableColumn => ({ name, type: 'DOUBLE' }))];
 }
 
-/** As many digits as tell one float32 from the next. */
-const digits = (value: number) => Number(value.toPrecision(9));
-
 /** The cells of these columns for one record, from outputs float64[rows, outputs] of the record alone. */
 export function predictedCells(spec: LabelSpec, outputs: Float64Array): TableCell[] {
   switch (spec.task) {
     case 'regression':
     case 'binary':
     case 'multilabel':
-      return Array.from(predictedValues(outputs, spec), digits);
+      return Array.from(predictedValues(outputs, spec), float32Digits);
     case 'multiclass':
       return [
         className(spec, 0, outputs.indexOf(Math.max(...outputs))),
-        ...Array.from(predictedValues(outputs, spec), digits),
+        ...Array.from(predictedValues(outputs, spec), float32Digits),
       ];
     case 'per-token': {
       const letters: string[] = [];

@@ -181,7 +181,7 @@ describe('epochOrder', () => {
 });
 
 describe('packBatch', () => {
-  it('pads tokens with zeros and rows with copies of record 0', () => {
+  it('pads tokens with zeros and rows with copies of the records', () => {
     const batch = packBatch(block([2, 1, 3], 5), [1, 0], 3, 4);
     expect(batch).toEqual({
       rows: 2,

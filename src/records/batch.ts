@@ -6,7 +6,7 @@ import type { TokenBlock } from './token-block.js';
 
 /** The arrays that a training step reads: B rows of T tokens. */
 export interface Batch {
-  /** Real records. Rows from here to `size` are copies of record 0 of the batch, to be ignored. */
+  /** Real records. Rows from here to `size` are copies of them in turn, to be ignored. */
   readonly rows: number;
   /** B */
   readonly size: number;

@@ -1,6 +1,8 @@
 /** What every format provides, and the pieces several of them share. */
+
 import { listed } from '../errors.js';
 import type { Reject } from './bad-records.js';
+import { strays } from './cells/strays.js';
 import type { ColumnInfo, LeftOutColumn, ReadOptions, RecordBatch } from './record-batch.js';
 
 /** One opened file of one format. `open-source.ts` makes a DataSource of it. */
@@ -44,8 +46,7 @@ export interface CellCounts {
  */
 export function isNumeric({ present, numeric, codes }: CellCounts): boolean {
   if (numeric === 0 || codes > 0) return false;
-  const strays = present - numeric;
-  return strays <= (present < 10 ? 0 : Math.max(1, present / 100));
+  return present - numeric <= strays(present);
 }
 
 /** Names that are counted at most. */

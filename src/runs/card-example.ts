@@ -1,4 +1,5 @@
 /** The example of a model card: one record as the model is given it, in the words of Python and JavaScript. */
+import { float32Digits } from '../files/float32-digits.js';
 import { takeRecords } from '../records/batch.js';
 import type { TokenBlock, TokenSpec } from '../records/token-block.js';
 
@@ -51,12 +52,9 @@ export function shortRecord(
   return { place, block: first, whole: false };
 }
 
-/** As many digits as tell one float32 from the next. */
-const digits = (value: number): string => String(Number(value.toPrecision(9)));
-
 /** Numbers in lines of sixteen, after a first line that stays open. */
 function list(numbers: ArrayLike<number>, indent: string): string {
-  const texts = Array.from(numbers, digits);
+  const texts = Array.from(numbers, float32Digits);
   if (texts.length <= 16) return `[${texts.join(', ')}]`;
   const lines: string[] = [];
   for (let i = 0; i < texts.length; i += 16) lines.push(`${indent}  ${texts.slice(i, i + 16).join(', ')},`);
@@ -193,7 +191,8 @@ export function javascriptExample({ file, inputs: all, output, printed, tokenize
     ];
   });
   const feeds = inputs.map(({ name, dtype, shape, numbers }) => {
-    const data = shape.length === 1 ? `${arrays[dtype]}.of(${Array.from(numbers, digits).join(', ')})` : name;
+    const data =
+      shape.length === 1 ? `${arrays[dtype]}.of(${Array.from(numbers, float32Digits).join(', ')})` : name;
     return `  ${name}: new ort.Tensor('${dtype}', ${data}, [${shape.join(', ')}]),`;
   });
   const numbers = tokenized?.printed ?? printed;

@@ -12,8 +12,12 @@ export function correlation(x: Float64Array, y: Float64Array): number {
     yy += dy[i] * dy[i];
     xy += dx[i] * dy[i];
   }
+  const product = xx * yy;
+  // The product of tiny or huge values is no number of full precision.
+  const isExact = product > 1e-290 && product < 1e290;
+  const scale = isExact ? Math.sqrt(product) : Math.sqrt(xx) * Math.sqrt(yy);
   // Rounding can lead a little past 1.
-  return Math.max(-1, Math.min(1, xy / Math.sqrt(xx * yy)));
+  return Math.max(-1, Math.min(1, xy / scale));
 }
 
 /** values − mean. The first value is taken off before averaging, so that a constant gives zeros and not rounding errors. */

@@ -105,11 +105,13 @@ export function rocAuc(scores: Numbers, labels: Numbers): number {
 /** 1 − Σ (predicted − truth)² / Σ (truth − mean truth)². NaN when the truth is constant. */
 export function determination(predicted: Numbers, truth: Numbers): number {
   const rows = labelled(truth);
-  const mean = rows.reduce((sum, row) => sum + truth[row], 0) / rows.length;
+  // The first is taken off before averaging, so that a constant gives zeros and not rounding errors.
+  const first = truth[rows[0]];
+  const mean = rows.reduce((sum, row) => sum + (truth[row] - first), 0) / rows.length;
   let [residual, total] = [0, 0];
   for (const row of rows) {
     residual += (predicted[row] - truth[row]) ** 2;
-    total += (truth[row] - mean) ** 2;
+    total += (truth[row] - first - mean) ** 2;
   }
   return total === 0 ? Number.NaN : 1 - residual / total;
 }

@@ -1,8 +1,10 @@
 /** A model as an HTTP service: JSON in, JSON out. */
+
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { InputError } from '../errors.js';
+import { float32Digits } from '../files/float32-digits.js';
 import type { CallOptions, Model } from '../models/load.js';
 import type { MemoryRecord } from '../records/memory-records.js';
 import { version } from '../version.js';
@@ -47,7 +49,7 @@ type Asked = (
 
 const routes: Readonly<Record<string, Asked>> = {
   '/embed': async (model, records, call) => ({
-    embeddings: (await model.embed(records, call)).map((embedding) => Array.from(embedding, digits)),
+    embeddings: (await model.embed(records, call)).map((embedding) => Array.from(embedding, float32Digits)),
   }),
   '/predict': async (model, records, call) => ({ predictions: await model.predict(records, call) }),
   '/neighbors': async (model, records, call, { k = NEIGHBORS }) => {
@@ -58,15 +60,12 @@ const routes: Readonly<Record<string, Asked>> = {
     const found = await model.neighbors(records, k, call);
     return {
       neighbors: found.map((own) =>
-        own.map(({ similarity, ...neighbor }) => ({ ...neighbor, similarity: digits(similarity) })),
+        own.map(({ similarity, ...neighbor }) => ({ ...neighbor, similarity: float32Digits(similarity) })),
       ),
     };
   },
   '/score': async (model, records, call) => ({ scores: await model.score(records, call) }),
 };
-
-/** As many digits as tell one float32 from the next. */
-const digits = (value: number): number => Number(value.toPrecision(9));
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 

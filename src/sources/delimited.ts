@@ -250,6 +250,9 @@ interface Misleading {
   readonly zeros: Pick<ReadonlySet<number>, 'has'>;
 }
 
+/** Whether a byte may stand before the digits of a number: a blank or a sign. */
+const isBefore = (byte: number): boolean => byte === 32 || byte === 43 || byte === 45;
+
 async function misleading(file: ByteFile, { delimiter, quote, escapedBy }: Dialect): Promise<Misleading> {
   const [comma, wrap] = [delimiter, quote].map((text) => new TextEncoder().encode(text)[0]);
   const zeros = new Set<number>();
@@ -264,10 +267,10 @@ async function misleading(file: ByteFile, { delimiter, quote, escapedBy }: Diale
         // A quote within quotes stands twice, which ends them and begins them again.
         quoted = !quoted;
         begins = true;
-      } else if (quoted) begins &&= byte === 32;
+      } else if (quoted) begins &&= isBefore(byte);
       else if (byte === 10) [place, begins] = [0, true];
       else if (byte === comma) [place, begins] = [place + 1, true];
-      else begins &&= byte === 32;
+      else begins &&= isBefore(byte);
     }
   }
   return { underscore: false, zeros: escapedBy === '\\' ? { has: () => zeros.size > 0 } : zeros };

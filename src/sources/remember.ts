@@ -43,6 +43,9 @@ export function rememberSmall(source: DataSource): DataSource {
     };
     try {
       for (let batch = await next(); batch; batch = await next()) yield batch;
+    } catch (error) {
+      batches = undefined;
+      throw error;
     } finally {
       watched = false;
       while (batches && (await next()));

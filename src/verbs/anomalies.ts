@@ -1,8 +1,10 @@
 /** The verb `anomalies`: how unusual every record of a file is to a model, and which part of it. */
+
 import { readingOf } from '../config/parse.js';
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import { float32Digits } from '../files/float32-digits.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -66,8 +68,6 @@ const OWN: readonly string[] = [
   'flagged',
   'blame',
 ];
-
-const digits = (value: number): number => Number(value.toPrecision(9));
 
 /** Such as `petal width (7.2); sepal length (1.9)`. */
 const inWords = (blame: readonly BlamedToken[]): string =>
@@ -141,8 +141,10 @@ export async function anomalies(
             block.rows[record],
             ...cells.map((column) => column[record]),
             flag,
-            ...numbers.map(([, key]) => (anomaly[key] === undefined ? null : digits(anomaly[key]))),
-            ...measured.map((values) => (Number.isNaN(values[record]) ? null : digits(values[record]))),
+            ...numbers.map(([, key]) => (anomaly[key] === undefined ? null : float32Digits(anomaly[key]))),
+            ...measured.map((values) =>
+              Number.isNaN(values[record]) ? null : float32Digits(values[record]),
+            ),
             ...(masked ? [inWords(anomaly.blame)] : []),
           ]);
         }

@@ -3,11 +3,14 @@ import { parseConfig } from '../config/parse.js';
 import type { ProbeOptions } from '../config/schema.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
+import { float32Digits } from '../files/float32-digits.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
+import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { predictedCells, predictedColumns } from '../models/predicted-columns.js';
+import { gatherRows } from '../numerics/matrix.js';
 import { attributions, movement } from '../probes/attribution.js';
 import { takeRecords } from '../records/batch.js';
 import { openRun, ownFiles } from '../runs/folder.js';
@@ -16,7 +19,6 @@ import { chooseMetric, type Task } from '../scoring/metrics.js';
 import { type Interval, summarize } from '../scoring/statistics.js';
 import { inputFiles } from '../sources/data-files.js';
 import { describeRecords, readingOf, readLabelledFile } from './labelled-file.js';
-import { digits } from './neighbors.js';
 
 /** What `attribute` is given. */
 export interface AttributeOptions {
@@ -82,16 +84,17 @@ export async function attribute(
     );
   for (const message of warnings) onEvent({ type: 'warning', message });
   onEvent({ type: 'info', message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}` });
-  const engine = await openEngine({ ...config, report: (message) => onEvent({ type: 'info', message }) });
+  const engine = await openEngine({
+    ...config,
+    work: () => encoderWork(run.model, { passes: 1 }),
+    report: (message) => onEvent({ type: 'info', message }),
+  });
   const embedder = new Embedder(engine, run.model, encoderParameters(run.model, run.tensors, folder));
   try {
     const asked = members.test.subarray(0, records);
     const embed = (of: Int32Array) => embedder.embed(takeRecords(block, of), signal);
     const labelsOf = (of: Int32Array) =>
-      Float64Array.from({ length: of.length * spec.targets }, (_, i) => {
-        const record = of[Math.floor(i / spec.targets)];
-        return labels[record * spec.targets + (i % spec.targets)];
-      });
+      gatherRows(new Float64Array(of.length * spec.targets), labels, of, spec.targets);
     const train = {
       count: members.train.length,
       dimension: embedder.width,
@@ -122,11 +125,11 @@ export async function attribute(
         yield rows.map((row, rank): TableCell[] => [
           block.rows[asked[i]],
           ...predictedCells(spec, outputs),
-          digits(effects[i].nearest),
-          digits(effects[i].random),
+          float32Digits(effects[i].nearest),
+          float32Digits(effects[i].random),
           rank + 1,
           block.rows[members.train[row]],
-          digits(similarities[rank]),
+          float32Digits(similarities[rank]),
           ...spec.columns.map((_, target) => label(members.train[row], target)),
         ]);
     }

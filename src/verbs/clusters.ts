@@ -1,14 +1,15 @@
 /** The verb `clusters`: which records of a file a model finds alike, and what they have in common. */
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName, Engine } from '../engine/engine.js';
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
+import { float32Digits } from '../files/float32-digits.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { encoderOf, openModel } from '../models/open-model.js';
+import { encoderOf, withModel } from '../models/open-model.js';
 import { type Trait, traitsOf } from '../models/set-apart.js';
 import { gatherRows } from '../numerics/matrix.js';
-import { type MatrixProduct, openProduct } from '../numerics/matrix-product.js';
+import { type MatrixProduct, withProduct } from '../numerics/matrix-product.js';
 import { fitLatentClasses } from '../probes/latent-label-shift.js';
 import { ownFiles } from '../runs/folder.js';
 import { type Clusters, kMeans, nearestCenters } from '../search/k-means.js';
@@ -18,7 +19,6 @@ import { centredSpace, place } from '../search/vector-space.js';
 import { inputFiles } from '../sources/data-files.js';
 import { permutation, random } from '../tensor/random.js';
 import { embeddedRecords } from './embedded-records.js';
-import { digits } from './neighbors.js';
 import { openRecords } from './open-records.js';
 
 /** What `clusters` is given. */
@@ -87,90 +87,92 @@ export async function clusters(
   const write = tableWriter(out);
   await refuseOverwrite(await inputFiles(data, config?.format), out);
   await refuseOverwrite(await ownFiles(run), out);
-  const model = await openModel(run, { device }, { onEvent });
-  const product = await openProduct(model.engine);
-  try {
-    const encoder = encoderOf(model);
-    const { width } = encoder;
-    const isOwn = (name: string) => OWN.includes(name.toLowerCase());
-    // The column of domains is kept beside.
-    const kept =
-      domain === undefined || keep?.includes('all') ? keep : [...new Set([...(keep ?? []), domain])];
-    const records = await openRecords(data, model, { config, out, keep: kept, isOwn });
-    const { block, cells, texts, embeddings } = await embeddedRecords(model, records, { signal });
-    const { count, rows } = block;
-    const wanted = k === undefined ? CANDIDATES.filter((some) => some < count) : [k];
-    if (wanted.length === 0 || wanted[0] < 2 || wanted[0] > count)
-      throw new InputError(
-        `${data}: ${count} records make no ${k ?? 2} clusters; give more records, or from 2 to as many clusters`,
-      );
-    const vectors = unitRows(place(centredSpace(embeddings, width), embeddings), width);
-    const { all, members, distances, score } =
-      domain === undefined
-        ? await byCenters(vectors, width, wanted, product.multiply)
-        : await byDomains(
-            embeddings,
-            cells.map((own) => own[records.kept.findIndex(({ column }) => column === domain)]),
-            {
-              data,
-              domain,
-              rows,
-              classes: wanted[0],
-              engine: model.engine,
-              vectors,
-              multiply: product.multiply,
-            },
-          );
-    const inside = Array.from({ length: all }, (): number[] => []);
-    members.forEach((member, record) => {
-      inside[member].push(record);
-    });
-    // Clusters are numbered by their size.
-    const order = [...inside.keys()].sort((a, b) => inside[b].length - inside[a].length || a - b);
-    const numberOf = new Map(order.map((cluster, number) => [cluster, number]));
-    const numbered = members.map((member) => numberOf.get(member)!);
-    const traits = traitsOf(model.tokenizer, block, numbered, {
-      clusters: all,
-      ...(texts && { texts }),
-    });
-    async function* lines(): AsyncGenerator<TableCell[][]> {
-      for (let first = 0; first < count; first += 2048)
-        yield Array.from({ length: Math.min(2048, count - first) }, (_, i) => {
-          const record = first + i;
-          return [
-            rows[record],
-            ...cells[record],
-            numbered[record],
-            digits(domain === undefined ? distances[record] : 1 - distances[record]),
-          ];
-        });
-    }
-    const columns: TableColumn[] = [
-      { name: 'row', type: 'INTEGER' },
-      ...records.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' })),
-      { name: 'cluster', type: 'INTEGER' },
-      { name: domain === undefined ? 'distance' : 'probability', type: 'DOUBLE' },
-    ];
-    await write(out, columns, lines());
-    return {
-      file: out,
-      rows: count,
-      clusters: order.map((cluster, number) => ({
-        cluster: number,
-        records: inside[cluster].length,
-        representatives: inside[cluster]
-          .toSorted((a, b) => distances[a] - distances[b] || a - b)
-          .slice(0, REPRESENTATIVES)
-          .map((record) => rows[record]),
-        traits: traits[number].map(({ name, weight }) => ({ name, weight: digits(weight) })),
-      })),
-      silhouette: digits(score),
-      ...records.finish('clustered', { onEvent }),
-    };
-  } finally {
-    await product.release();
-    await model.release();
-  }
+  return withModel(run, { device }, { onEvent }, (model) =>
+    withProduct(model.engine, async (multiply) => {
+      const encoder = encoderOf(model);
+      const { width } = encoder;
+      const isOwn = (name: string) => OWN.includes(name.toLowerCase());
+      // The column of domains is kept beside.
+      const kept =
+        domain === undefined || keep?.includes('all') ? keep : [...new Set([...(keep ?? []), domain])];
+      const records = await openRecords(data, model, { config, out, keep: kept, isOwn });
+      const domains = records.kept.findIndex(({ column }) => column === domain);
+      if (domain !== undefined && domains < 0)
+        throw new InputError(
+          `${data}: --domain ${domain}: there is no such column; its columns are ${listed(records.kept.map(({ column }) => column))}`,
+        );
+      const { block, cells, texts, embeddings } = await embeddedRecords(model, records, { signal });
+      const { count, rows } = block;
+      const wanted = k === undefined ? CANDIDATES.filter((some) => some < count) : [k];
+      if (wanted.length === 0 || wanted[0] < 2 || wanted[0] > count)
+        throw new InputError(
+          `${data}: ${count} records make no ${k ?? 2} clusters; give more records, or from 2 to as many clusters`,
+        );
+      const vectors = unitRows(place(centredSpace(embeddings, width), embeddings), width);
+      const { all, members, distances, score } =
+        domain === undefined
+          ? await byCenters(vectors, width, wanted, multiply)
+          : await byDomains(
+              embeddings,
+              cells.map((own) => own[domains]),
+              {
+                data,
+                domain,
+                rows,
+                classes: wanted[0],
+                engine: model.engine,
+                vectors,
+                multiply,
+              },
+            );
+      const inside = Array.from({ length: all }, (): number[] => []);
+      members.forEach((member, record) => {
+        inside[member].push(record);
+      });
+      // Clusters are numbered by their size.
+      const order = [...inside.keys()].sort((a, b) => inside[b].length - inside[a].length || a - b);
+      const numberOf = new Map(order.map((cluster, number) => [cluster, number]));
+      const numbered = members.map((member) => numberOf.get(member)!);
+      const traits = traitsOf(model.tokenizer, block, numbered, {
+        clusters: all,
+        ...(texts && { texts }),
+      });
+      async function* lines(): AsyncGenerator<TableCell[][]> {
+        for (let first = 0; first < count; first += 2048)
+          yield Array.from({ length: Math.min(2048, count - first) }, (_, i) => {
+            const record = first + i;
+            return [
+              rows[record],
+              ...cells[record],
+              numbered[record],
+              float32Digits(domain === undefined ? distances[record] : 1 - distances[record]),
+            ];
+          });
+      }
+      const columns: TableColumn[] = [
+        { name: 'row', type: 'INTEGER' },
+        ...records.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' })),
+        { name: 'cluster', type: 'INTEGER' },
+        { name: domain === undefined ? 'distance' : 'probability', type: 'DOUBLE' },
+      ];
+      await write(out, columns, lines());
+      return {
+        file: out,
+        rows: count,
+        clusters: order.map((cluster, number) => ({
+          cluster: number,
+          records: inside[cluster].length,
+          representatives: inside[cluster]
+            .toSorted((a, b) => distances[a] - distances[b] || a - b)
+            .slice(0, REPRESENTATIVES)
+            .map((record) => rows[record]),
+          traits: traits[number].map(({ name, weight }) => ({ name, weight: float32Digits(weight) })),
+        })),
+        silhouette: float32Digits(score),
+        ...records.finish('clustered', { onEvent }),
+      };
+    }),
+  );
 }
 
 /** Records in clusters, by distance to what each is in: the smaller, the more a record stands for its cluster. */

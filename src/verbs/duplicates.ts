@@ -2,11 +2,12 @@
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import { float32Digits } from '../files/float32-digits.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { neighborPool } from '../models/neighbor-pool.js';
-import { encoderOf, openModel } from '../models/open-model.js';
+import { encoderOf, withModel } from '../models/open-model.js';
 import type { ColumnValues } from '../records/record-batch.js';
 import { flagNamed } from '../records/split.js';
 import { ownFiles } from '../runs/folder.js';
@@ -14,7 +15,6 @@ import { groupsOf, type LabelledThreshold, labelledThreshold, usualThreshold } f
 import type { Approximation } from '../search/vector-index.js';
 import { inputFiles } from '../sources/data-files.js';
 import { embeddedRecords } from './embedded-records.js';
-import { digits } from './neighbors.js';
 import { openData } from './open-data.js';
 import { openRecords } from './open-records.js';
 
@@ -78,8 +78,7 @@ export async function duplicates(
   await refuseOverwrite(await inputFiles(data, config?.format), out);
   if (pairs !== undefined) await refuseOverwrite(await inputFiles(pairs), out);
   await refuseOverwrite(await ownFiles(run), out);
-  const model = await openModel(run, { device }, { onEvent });
-  try {
+  return withModel(run, { device }, { onEvent }, async (model) => {
     const { width } = encoderOf(model);
     const isOwn = (name: string) => OWN.includes(name.toLowerCase()) || name.toLowerCase().startsWith(PREFIX);
     const records = await openRecords(data, model, { config, out, keep, isOwn });
@@ -133,7 +132,7 @@ export async function duplicates(
               ...cells[a],
               rows[b],
               ...cells[b],
-              digits(similarity),
+              float32Digits(similarity),
             ]);
       }
       await write(out, columns, lines());
@@ -145,7 +144,7 @@ export async function duplicates(
         pairs: found.length,
         groups: firsts.size,
         surplus: joined.size - firsts.size,
-        threshold: digits(threshold),
+        threshold: float32Digits(threshold),
         ...('precision' in labelled && { labelled }),
         approximate: pool.approximate,
         ...records.finish('compared', { onEvent }),
@@ -153,9 +152,7 @@ export async function duplicates(
     } finally {
       await pool.release();
     }
-  } finally {
-    await model.release();
-  }
+  });
 }
 
 function similarityOf(vectors: Float32Array, width: number, a: number, b: number): number {

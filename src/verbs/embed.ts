@@ -8,7 +8,7 @@ import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type EmbeddedRecords, embeddingWriter } from '../files/vector-files.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { encoderOf, openModel } from '../models/open-model.js';
+import { encoderOf, withModel } from '../models/open-model.js';
 import { ownFiles } from '../runs/folder.js';
 import { begunWork, type KeptWork, keptWork } from '../runs/kept-work.js';
 import { checksum } from '../sources/checksum.js';
@@ -126,53 +126,52 @@ export async function embed(
     );
   await refuseOverwrite(await inputFiles(options.data, config.format), out);
   await refuseOverwrite(await ownFiles(options.run), out);
-  const model = await openModel(options.run, { device: options.device }, { onEvent });
-  const encoder = encoderOf(model);
-  const isOwn = (name: string) => /^embedding(_\d+)?$/i.test(name);
-  const records = await openRecords(options.data, model, { config, out, keep, isOwn, shard });
-  let rows = 0;
-  let taken = 0;
-  const unfinished = new Unfinished(`${out}.unfinished`, async () => ({
-    data: await checksum(records.source),
-    reading: config,
-    tokenizer: model.tokenizer.toJSON(),
-    encoder: model.run && tensorHash(model.run.tensors),
-    device: model.engine.device?.name,
-  }));
+  return withModel(options.run, { device: options.device }, { onEvent }, async (model) => {
+    const encoder = encoderOf(model);
+    const isOwn = (name: string) => /^embedding(_\d+)?$/i.test(name);
+    const records = await openRecords(options.data, model, { config, out, keep, isOwn, shard });
+    let rows = 0;
+    let taken = 0;
+    const unfinished = new Unfinished(`${out}.unfinished`, async () => ({
+      data: await checksum(records.source),
+      reading: config,
+      tokenizer: model.tokenizer.toJSON(),
+      encoder: model.run && tensorHash(model.run.tensors),
+      device: model.engine.device?.name,
+    }));
 
-  async function* embedded(): AsyncGenerator<EmbeddedRecords> {
-    await unfinished.find();
-    for await (const { block, cells } of records.read()) {
-      const before = rows;
-      const kept = await unfinished.read(before, block.count * encoder.width);
-      if (kept) taken += block.count;
-      else if (taken === before && taken > 0)
-        onEvent({
-          type: 'info',
-          message: `${taken.toLocaleString('en-US')} records were embedded before a stop`,
-        });
-      const embeddings = kept ?? (await encoder.embed(block, signal));
-      if (!kept) await unfinished.keep(before, embeddings);
-      rows += block.count;
-      yield { rows: block.rows, texts: cells, embeddings };
-      if (Math.floor(rows / REPORT_ROWS) > Math.floor(before / REPORT_ROWS)) {
-        onEvent({ type: 'info', message: `${rows.toLocaleString('en-US')} records embedded` });
+    async function* embedded(): AsyncGenerator<EmbeddedRecords> {
+      await unfinished.find();
+      for await (const { block, cells } of records.read()) {
+        const before = rows;
+        const kept = await unfinished.read(before, block.count * encoder.width);
+        if (kept) taken += block.count;
+        else if (taken === before && taken > 0)
+          onEvent({
+            type: 'info',
+            message: `${taken.toLocaleString('en-US')} records were embedded before a stop`,
+          });
+        const embeddings = kept ?? (await encoder.embed(block, signal));
+        if (!kept) await unfinished.keep(before, embeddings);
+        rows += block.count;
+        yield { rows: block.rows, texts: cells, embeddings };
+        if (Math.floor(rows / REPORT_ROWS) > Math.floor(before / REPORT_ROWS)) {
+          onEvent({ type: 'info', message: `${rows.toLocaleString('en-US')} records embedded` });
+        }
       }
     }
-  }
 
-  try {
-    const names = records.kept.map(({ name }) => name);
-    await write(out, encoder.width, names, embedded());
-    await unfinished.remove();
-  } catch (error) {
-    if (signal?.aborted && unfinished.kept)
-      onEvent({ type: 'info', message: 'what is embedded is kept; the same command goes on' });
-    throw error;
-  } finally {
-    await model.release();
-  }
-  const written = { file: out, rows, ...records.finish('embedded', { onEvent }), dimension: encoder.width };
-  await writeShardManifest(options.out, shard, written);
-  return written;
+    try {
+      const names = records.kept.map(({ name }) => name);
+      await write(out, encoder.width, names, embedded());
+      await unfinished.remove();
+    } catch (error) {
+      if (signal?.aborted && unfinished.kept)
+        onEvent({ type: 'info', message: 'what is embedded is kept; the same command goes on' });
+      throw error;
+    }
+    const written = { file: out, rows, ...records.finish('embedded', { onEvent }), dimension: encoder.width };
+    await writeShardManifest(options.out, shard, written);
+    return written;
+  });
 }

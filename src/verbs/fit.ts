@@ -134,8 +134,10 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     );
 
   const simple = await simpleModels(parts, reading.tokenizer.spec);
+  const embedding = performance.now();
   const encoded =
     run && (await encoderModels(parts, simple.matrices, encoderToTry(runs, parts, wishes, hooks)));
+  const preparing = run ? pretraining + (performance.now() - embedding) / 1000 : 0;
   const attempts = [...simple.attempts, ...(encoded?.attempts ?? [])];
   const leftOut = [...simple.leftOut, ...(encoded?.leftOut ?? [])];
   if (leftOut.length > 0) warn(describeLeftOut(leftOut));
@@ -168,7 +170,7 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     folds: parts.folds.length,
     ...chosen,
     representationSeconds:
-      pretraining +
+      preparing +
       results.reduce((sum, { representation, seconds }) => sum + (representation ? seconds : 0), 0),
     seconds: (performance.now() - started) / 1000,
     model: out,

@@ -43,8 +43,8 @@ export interface InspectOptions {
 const SHOWN_BAD_RECORDS = 5;
 
 /**
- * Describes a file and the tokenizer that `pretrain` would choose for it with the same configuration, fitted as it
- * would be. Bad records are counted and listed, unless `data.on_bad_record` says otherwise.
+ * Describes a file and the tokenizer that `pretrain` would choose for it with the same configuration, fitted on all
+ * records, those that it would hold out among them. Bad records are counted and listed, unless `data.on_bad_record` says otherwise.
  * Throws InputError when the file cannot be read or nothing in it can be learned from, and for a wrong configuration.
  */
 export async function inspect({ data: path, config: asked = {} }: InspectOptions): Promise<Inspection> {

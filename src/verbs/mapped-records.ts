@@ -4,9 +4,8 @@ import type { DeviceName } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError, listed } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { encoderOf, openModel } from '../models/open-model.js';
+import { encoderOf, withModel } from '../models/open-model.js';
 import { withProduct } from '../numerics/matrix-product.js';
-import { takeRecords } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import type { Run } from '../runs/folder.js';
 import { hiddenLetters, hiddenTokens } from '../runs/hidden-tokens.js';
@@ -60,8 +59,8 @@ const LIMIT = 50_000;
 const EXACT_ROWS = 20_000;
 /** UMAP's neighbourhoods, and the neighbours that a click shows. */
 const [NEIGHBORS, SHOWN] = [15, 6];
-/** Masks are shown of so many tokens in all, and computed for so many records at a time. */
-const [MASKED_TOKENS, MASKED_BATCH] = [400_000, 64];
+/** Masks are shown of so many tokens in all. */
+const MASKED_TOKENS = 400_000;
 const SEED = 0;
 
 /**
@@ -74,8 +73,7 @@ export async function mappedRecords(
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<MappedRecords> {
   const { data, config = {}, limit = LIMIT } = options;
-  const model = await openModel(options.run, { device: options.device }, { onEvent });
-  try {
+  return withModel(options.run, { device: options.device }, { onEvent }, async (model) => {
     const { width } = encoderOf(model);
     const records = await openRecords(data, model, { config, out, keep: options.keep ?? ['all'] });
     const names = records.kept.map(({ name }) => name);
@@ -126,9 +124,7 @@ export async function mappedRecords(
       ...masks,
       ...records.finish('drawn', { onEvent }),
     };
-  } finally {
-    await model.release();
-  }
+  });
 }
 
 /** What the model hides of each record, where its objective hides tokens, they can be named and there are not too many. */
@@ -141,15 +137,9 @@ async function masksOf(run: Run, block: TokenBlock, columns: readonly string[], 
       ? Array.from({ length: spec.maxTokens }, (_, position) => tokenizer.tokenLabel(position))
       : undefined;
   if ((tokens === undefined && text < 0) || block.offsets[block.count] > MASKED_TOKENS) return undefined;
-  const hidden: string[] = [];
-  for (let start = 0; start < block.count; start += MASKED_BATCH) {
-    signal?.throwIfAborted();
-    const records = Array.from({ length: Math.min(MASKED_BATCH, block.count - start) }, (_, i) => start + i);
-    const part = takeRecords(block, records);
-    const marks = await hiddenTokens(run, part, SEED);
-    if (marks === undefined) return undefined;
-    const shown = tokenizer.text ? hiddenLetters(tokenizer.text, part, marks) : marks;
-    hidden.push(...shown.map((own) => own.map((mark) => (mark ? '1' : '0')).join('')));
-  }
+  const marks = await hiddenTokens(run, block, SEED, signal);
+  if (marks === undefined) return undefined;
+  const shown = tokenizer.text ? hiddenLetters(tokenizer.text, block, marks) : marks;
+  const hidden = shown.map((own) => own.map((mark) => (mark ? '1' : '0')).join(''));
   return { hidden, ...(tokens ? { tokens } : { text }) };
 }

@@ -1,13 +1,15 @@
 /** The verb `neighbors`: for every record of a file those that a model finds most alike. */
+
 import type { ReadingOptions } from '../config/schema.js';
 import type { KeptColumn } from '../datasets/kept-columns.js';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import { float32Digits } from '../files/float32-digits.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { neighborPool } from '../models/neighbor-pool.js';
-import { encoderOf, openModel } from '../models/open-model.js';
+import { encoderOf, withModel } from '../models/open-model.js';
 import { ownFiles } from '../runs/folder.js';
 import type { Neighbors } from '../search/nearest-neighbors.js';
 import type { Approximation } from '../search/vector-index.js';
@@ -63,9 +65,6 @@ export interface NeighborsSummary {
 const PREFIX = 'neighbor_';
 const OWN = ['rank', 'similarity', `${PREFIX}row`];
 
-/** As many digits as tell one float32 from the next. */
-export const digits = (value: number): number => Number(value.toPrecision(9));
-
 /**
  * Writes a line for each record and neighbour, in input order, the nearest first. Similarity is the cosine of embeddings
  * less the mean of those that are searched. Nothing is left of `out` when it fails or is stopped.
@@ -83,8 +82,7 @@ export async function neighbors(
   for (const path of [data, of, relevant].filter((path) => path !== undefined))
     await refuseOverwrite(await inputFiles(path, config?.format), out);
   await refuseOverwrite(await ownFiles(run), out);
-  const model = await openModel(run, { device }, { onEvent });
-  try {
+  return withModel(run, { device }, { onEvent }, async (model) => {
     const { width } = encoderOf(model);
     const isOwn = (name: string) => OWN.includes(name.toLowerCase()) || name.toLowerCase().startsWith(PREFIX);
     const open = (path: string) => openRecords(path, model, { config, out, keep, isOwn });
@@ -100,7 +98,7 @@ export async function neighbors(
         );
       const begun = performance.now();
       const found = of === undefined ? await pool.within(k) : await pool.search(asked.embeddings, k);
-      const milliseconds = digits((performance.now() - begun) / asked.rows.length);
+      const milliseconds = float32Digits((performance.now() - begun) / asked.rows.length);
       if (found.k < k)
         onEvent({
           type: 'warning',
@@ -139,9 +137,7 @@ export async function neighbors(
     } finally {
       await pool.release();
     }
-  } finally {
-    await model.release();
-  }
+  });
 }
 
 /** Records by their ids. Throws InputError where a file has no id column. */
@@ -179,7 +175,7 @@ async function* lines(
         // Cells that a query looks into may hold fewer.
         if (other < 0) continue;
         const neighbor = [searched.rows[other], ...searched.cells[other]];
-        const similarity = digits(similarities[record * k + i]);
+        const similarity = float32Digits(similarities[record * k + i]);
         block.push([asked.rows[record], ...asked.cells[record], i + 1, ...neighbor, similarity]);
       }
     yield block;

@@ -5,7 +5,7 @@ import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { openModel, predictorOf } from '../models/open-model.js';
+import { predictorOf, withModel } from '../models/open-model.js';
 import { predictedCells, predictedColumns } from '../models/predicted-columns.js';
 import { ownFiles } from '../runs/folder.js';
 import { labelOffsets } from '../scoring/label-rows.js';
@@ -47,42 +47,39 @@ export async function predict(
   const write = tableWriter(out);
   await refuseOverwrite(await inputFiles(data, config.format), out);
   await refuseOverwrite(await ownFiles(folder), out);
-  const model = await openModel(folder, { device }, { onEvent });
-  const predictor = predictorOf(model);
-  const { labels: spec } = predictor;
-  const predicted = predictedColumns(spec);
-  const taken = new Set(predicted.map(({ name }) => name.toLowerCase()));
-  const isOwn = (name: string) => taken.has(name.toLowerCase());
-  const opened = await openRecords(data, model, { config, out, keep, isOwn, shard });
-  if (spec.task === 'per-token' && opened.source.canonicalSmiles !== undefined) {
-    throw new InputError(
-      `${data}: predictions of tokens belong to the letters of the file, in their order; leave out canonical_smiles`,
-    );
-  }
-  let count = 0;
-
-  async function* predictions(): AsyncGenerator<TableCell[][]> {
-    for await (const records of opened.read()) {
-      signal?.throwIfAborted();
-      const { block, cells } = records;
-      const outputs = await predictor.predict(records);
-      const offsets = labelOffsets(spec, block).map((row) => row * spec.outputs);
-      count += block.count;
-      yield Array.from({ length: block.count }, (_, record) => [
-        block.rows[record],
-        ...cells.map((column) => column[record]),
-        ...predictedCells(spec, outputs.subarray(offsets[record], offsets[record + 1])),
-      ]);
+  return withModel(folder, { device }, { onEvent }, async (model) => {
+    const predictor = predictorOf(model);
+    const { labels: spec } = predictor;
+    const predicted = predictedColumns(spec);
+    const taken = new Set(predicted.map(({ name }) => name.toLowerCase()));
+    const isOwn = (name: string) => taken.has(name.toLowerCase());
+    const opened = await openRecords(data, model, { config, out, keep, isOwn, shard });
+    if (spec.task === 'per-token' && opened.source.canonicalSmiles !== undefined) {
+      throw new InputError(
+        `${data}: predictions of tokens belong to the letters of the file, in their order; leave out canonical_smiles`,
+      );
     }
-  }
+    let count = 0;
 
-  try {
+    async function* predictions(): AsyncGenerator<TableCell[][]> {
+      for await (const records of opened.read()) {
+        signal?.throwIfAborted();
+        const { block, cells } = records;
+        const outputs = await predictor.predict(records);
+        const offsets = labelOffsets(spec, block).map((row) => row * spec.outputs);
+        count += block.count;
+        yield Array.from({ length: block.count }, (_, record) => [
+          block.rows[record],
+          ...cells.map((column) => column[record]),
+          ...predictedCells(spec, outputs.subarray(offsets[record], offsets[record + 1])),
+        ]);
+      }
+    }
+
     const texts = opened.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' }));
     await write(out, [{ name: 'row', type: 'INTEGER' }, ...texts, ...predicted], predictions());
-  } finally {
-    await model.release();
-  }
-  const written = { file: out, rows: count, ...opened.finish('predicted', { onEvent }) };
-  await writeShardManifest(whole, shard, written);
-  return written;
+    const written = { file: out, rows: count, ...opened.finish('predicted', { onEvent }) };
+    await writeShardManifest(whole, shard, written);
+    return written;
+  });
 }

@@ -5,7 +5,9 @@ import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
 import { embedViews } from '../finetuning/embedded-views.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
+import { encoderWork } from '../learning/model.js';
 import type { Hooks } from '../learning/progress-event.js';
+import { gatherRows } from '../numerics/matrix.js';
 import { takeRecords } from '../records/batch.js';
 import type { Part } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
@@ -83,16 +85,17 @@ export async function rank(
     const drawn = (part: 'train' | 'valid'): Int32Array => drawnRecords(members[part], RECORDS[part], part);
     const parts = { train: drawn('train'), valid: drawn('valid') };
     count = parts.train.length + parts.valid.length;
-    const engine = await openEngine({ ...config, report: (message) => onEvent({ type: 'info', message }) });
+    const engine = await openEngine({
+      ...config,
+      work: () => encoderWork(run.model, { passes: 1 }),
+      report: (message) => onEvent({ type: 'info', message }),
+    });
     const parameters = encoderParameters(run.model, run.tensors, folder);
     const embedder = new Embedder(engine, run.model, parameters);
     try {
       const labelledFeatures = async (records: Int32Array): Promise<LabelledFeatures> => ({
         features: await embedder.embed(takeRecords(block, records), signal),
-        labels: Float64Array.from({ length: records.length * spec.targets }, (_, i) => {
-          const record = records[Math.floor(i / spec.targets)];
-          return labels[record * spec.targets + (i % spec.targets)];
-        }),
+        labels: gatherRows(new Float64Array(records.length * spec.targets), labels, records, spec.targets),
       });
       const viewed: TokenBlock = takeRecords(block, parts.train.subarray(0, VIEWED));
       const frozen: FrozenFeatures = {

@@ -2,12 +2,13 @@
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import { float32Digits } from '../files/float32-digits.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { MaskedErrors } from '../models/masked-errors.js';
-import { encoderOf, type OpenModel, openModel } from '../models/open-model.js';
-import { openProduct } from '../numerics/matrix-product.js';
+import { encoderOf, type OpenModel, withModel } from '../models/open-model.js';
+import { withProduct } from '../numerics/matrix-product.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { ownFiles } from '../runs/folder.js';
 import { unitRows } from '../search/nearest-neighbors.js';
@@ -16,7 +17,6 @@ import { type SelectorName, selectors } from '../selection/index.js';
 import type { Selector } from '../selection/selector.js';
 import { inputFiles } from '../sources/data-files.js';
 import { embeddedRecords } from './embedded-records.js';
-import { digits } from './neighbors.js';
 import { finishAll, openRecords } from './open-records.js';
 
 /** What `select` is given. */
@@ -78,53 +78,50 @@ export async function select(
   for (const path of [data, target].filter((path) => path !== undefined))
     await refuseOverwrite(await inputFiles(path, config?.format), out);
   await refuseOverwrite(await ownFiles(run), out);
-  const model = await openModel(run, { device }, { onEvent });
-  const product = await openProduct(model.engine);
-  try {
-    const { width } = encoderOf(model);
-    const isOwn = (name: string) => name.toLowerCase() === selector.value;
-    const records = await openRecords(data, model, { config, out, keep, isOwn });
-    const pool = await embeddedRecords(model, records, { signal });
-    if (pool.rows.length < 2)
-      throw new InputError(`${data}: expected at least 2 records to choose among, and 1 can be read`);
-    const targets = target === undefined ? undefined : await openRecords(target, model, { config, out });
-    const space = centredSpace(pool.embeddings, width);
-    const unit = (embeddings: Float32Array) => unitRows(place(space, embeddings), width);
-    const chosen = await selector.select({
-      vectors: unit(pool.embeddings),
-      width,
-      count,
-      seed,
-      multiply: product.multiply,
-      ...(targets && { target: unit((await embeddedRecords(model, targets, { signal })).embeddings) }),
-      ...(selector.needs === 'errors' && { errors: await meanErrors(run, model, pool.block, signal) }),
-    });
-    if (chosen.ended !== undefined) onEvent({ type: 'info', message: chosen.ended });
-    const columns: TableColumn[] = [
-      { name: 'row', type: 'INTEGER' },
-      ...records.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' })),
-      { name: selector.value, type: 'DOUBLE' },
-    ];
-    async function* lines(): AsyncGenerator<TableCell[][]> {
-      for (let first = 0; first < chosen.records.length; first += 2048)
-        yield Array.from(chosen.records.subarray(first, first + 2048), (record, i) => [
-          pool.rows[record],
-          ...pool.cells[record],
-          digits(chosen.values[first + i]),
-        ]);
-    }
-    await write(out, columns, lines());
-    return {
-      file: out,
-      rows: chosen.records.length,
-      pool: pool.rows.length,
-      ...(chosen.ended !== undefined && { ended: chosen.ended }),
-      ...finishAll([records, targets], 'compared', { onEvent }),
-    };
-  } finally {
-    await product.release();
-    await model.release();
-  }
+  return withModel(run, { device }, { onEvent }, (model) =>
+    withProduct(model.engine, async (multiply) => {
+      const { width } = encoderOf(model);
+      const isOwn = (name: string) => name.toLowerCase() === selector.value;
+      const records = await openRecords(data, model, { config, out, keep, isOwn });
+      const pool = await embeddedRecords(model, records, { signal });
+      if (pool.rows.length < 2)
+        throw new InputError(`${data}: expected at least 2 records to choose among, and 1 can be read`);
+      const targets = target === undefined ? undefined : await openRecords(target, model, { config, out });
+      const space = centredSpace(pool.embeddings, width);
+      const unit = (embeddings: Float32Array) => unitRows(place(space, embeddings), width);
+      const chosen = await selector.select({
+        vectors: unit(pool.embeddings),
+        width,
+        count,
+        seed,
+        multiply,
+        ...(targets && { target: unit((await embeddedRecords(model, targets, { signal })).embeddings) }),
+        ...(selector.needs === 'errors' && { errors: await meanErrors(run, model, pool.block, signal) }),
+      });
+      if (chosen.ended !== undefined) onEvent({ type: 'info', message: chosen.ended });
+      const columns: TableColumn[] = [
+        { name: 'row', type: 'INTEGER' },
+        ...records.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' })),
+        { name: selector.value, type: 'DOUBLE' },
+      ];
+      async function* lines(): AsyncGenerator<TableCell[][]> {
+        for (let first = 0; first < chosen.records.length; first += 2048)
+          yield Array.from(chosen.records.subarray(first, first + 2048), (record, i) => [
+            pool.rows[record],
+            ...pool.cells[record],
+            float32Digits(chosen.values[first + i]),
+          ]);
+      }
+      await write(out, columns, lines());
+      return {
+        file: out,
+        rows: chosen.records.length,
+        pool: pool.rows.length,
+        ...(chosen.ended !== undefined && { ended: chosen.ended }),
+        ...finishAll([records, targets], 'compared', { onEvent }),
+      };
+    }),
+  );
 }
 
 /** float64[block.count]: the mean error of a record's tokens when they are hidden; records without any come last. */

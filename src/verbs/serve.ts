@@ -59,7 +59,10 @@ export async function serve(
     token,
     hosts: hostsOf(host),
   });
-  const server = await openServer(app, { host, port });
+  const server = await openServer(app, { host, port }).catch(async (error: unknown) => {
+    await served.release();
+    throw error;
+  });
   const { address } = server;
   try {
     onEvent({ type: 'info', message: `serving ${run} at ${address}; Ctrl-C stops` });

@@ -4,7 +4,7 @@ import type { Config, FinetuneOptions, FitOptions } from '../config/schema.js';
 import type { LabelledData } from '../datasets/labelled-data.js';
 import { partition, partitionColumns } from '../datasets/partition.js';
 import { hashesOf } from '../datasets/token-stream.js';
-import { LacunaError } from '../errors.js';
+import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
 import { exists } from '../files/exists.js';
 import { readFit, type SavedFit } from '../fit/saved-fit.js';
@@ -87,9 +87,8 @@ async function kindOf(folder: string): Promise<VerifySummary['kind']> {
   if ((await Promise.all(exported.map(exists))).includes(true)) return 'export';
   if (await hasFile(folder, 'labels')) return 'fine-tuned run';
   if ((await hasConfig(folder)) || (await hasFile(folder, 'manifest'))) return 'run';
-  throw new LacunaError(
+  throw new InputError(
     `${folder}: expected the folder of a run, an export, a fit or a benchmark; it has none of their files`,
-    { exitCode: 2 },
   );
 }
 

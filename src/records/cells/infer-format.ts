@@ -1,4 +1,5 @@
 /** The type of a text column, decided once from a sample of its cells. */
+
 import { quoteCell } from '../bad-records.js';
 import {
   areBooleans,
@@ -16,6 +17,7 @@ import {
   plainNumber,
   UNITS,
 } from './cell-format.js';
+import { strays } from './strays.js';
 
 /** What a column of text holds. */
 export interface InferredColumn {
@@ -37,9 +39,6 @@ export interface InferOptions {
   /** The decimal sign, where it is known. */
   readonly decimal?: '.' | ',';
 }
-
-/** How many of so many cells may disagree with the others: one in a hundred, and one at least once there are ten. */
-const strays = (present: number): number => (present < 10 ? 0 : Math.max(1, present / 100));
 
 /** Whether a test holds for all cells but strays. */
 function nearlyAll(cells: readonly string[], holds: (cell: string) => boolean): boolean {
