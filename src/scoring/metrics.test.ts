@@ -5,6 +5,7 @@ import reference from '../../test/fixtures/metrics.json' with { type: 'json' };
 import {
   accuracy,
   chooseMetric,
+  determination,
   isBetter,
   type MetricName,
   meanAbsoluteError,
@@ -105,6 +106,23 @@ describe('solved by hand', () => {
       expect(correlate([1], [1])).toBeNaN();
       expect(correlate([], [])).toBeNaN();
     }
+  });
+
+  it('R² of a constant does not exist either', () => {
+    expect(determination([1, 2, 3], [0.1, 0.1, 0.1])).toBeNaN();
+    expect(determination([1, 2, 2], [1, 2, 3])).toBe(0.5);
+  });
+
+  it('a correlation of tiny or huge values is that of values of any other size', () => {
+    const [x, y] = [
+      [1, 2, 0, 5],
+      [3, -1, 2, 0],
+    ];
+    const known = pearson(x, y);
+    expect(known).toBeGreaterThan(-0.9);
+    const times = (values: readonly number[], scale: number) => values.map((value) => scale * value);
+    for (const scale of [1e-90, 1e90])
+      expect(pearson(times(x, scale), times(y, scale))).toBeCloseTo(known, 12);
   });
 
   it('ROC-AUC counts pairs, a tie one half', () => {

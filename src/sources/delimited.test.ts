@@ -211,6 +211,14 @@ describe.each(Object.entries(openers))('read %s,', (_, openPath) => {
       ]);
     });
 
+    it('counts such codes behind a sign, too', async () => {
+      const early = Array.from({ length: 10_000 }, (_, i) => `${i},${i}`);
+      const { source } = await read(`k,n\n${[...early, '-007,1', '+08,2'].join('\n')}\n`);
+      expect(source.found?.()).toEqual([
+        expect.stringContaining('column k: 2 of its numbers begin with zeros'),
+      ]);
+    });
+
     it('reads decimal commas, currency and dates as numbers', async () => {
       const { columns, source } = await read('x;price;day\n0,5;$1,200;2024-01-01\n1,5;$3;2024-01-02\n');
       expect(columns).toEqual({ x: [0.5, 1.5], price: [1200, 3], day: [1704067200, 1704153600] });

@@ -67,6 +67,22 @@ describe('a small source', () => {
     expect(file.reads).toBe(1);
   });
 
+  it('is not taken for whole from a reading that failed', async () => {
+    const file = counted(3, 2);
+    const read = file.read.bind(file);
+    let broken = true;
+    file.read = async function* (options) {
+      for await (const batch of read(options)) {
+        yield batch;
+        if (broken) throw new Error('the disk is gone');
+      }
+    };
+    const source = rememberSmall(file);
+    await expect(rowsOf(source)).rejects.toThrow('the disk is gone');
+    broken = false;
+    expect(await rowsOf(source)).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
   it('is not taken for whole from a reading of some columns', async () => {
     const file = counted(1, 2);
     const source = rememberSmall(file);

@@ -113,6 +113,10 @@ describe('a protocol that asks for the domains of records', () => {
     expect(written[0]).toBe('row,clinic,cluster,probability');
     for (const line of written.slice(1)) expect(Number(line.split(',')[3])).toBeGreaterThanOrEqual(0.5);
     await expect(clusters(found)).rejects.toThrow('say how many classes there are, with -k');
+    const unknown = { ...found, domain: 'hospital', keep: ['all'], k: 2 };
+    await expect(clusters(unknown)).rejects.toThrow(
+      '--domain hospital: there is no such column; its columns are',
+    );
     // The first record has no molecule and is left out; of the others the second has no domain.
     const [head, first, second, third, ...rest] = domains;
     const lacking = [head, first.replace(/^[^,]*,/, ','), second, third.replace(/,[ab]$/, ','), ...rest];
