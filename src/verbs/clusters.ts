@@ -4,7 +4,7 @@ import type { DeviceName, Engine } from '../engine/engine.js';
 import { InputError, listed } from '../errors.js';
 import { float32Digits } from '../files/float32-digits.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
-import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
+import { inBlocks, type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { encoderOf, withModel } from '../models/open-model.js';
 import { type Trait, traitsOf } from '../models/set-apart.js';
@@ -137,25 +137,23 @@ export async function clusters(
         clusters: all,
         ...(texts && { texts }),
       });
-      async function* lines(): AsyncGenerator<TableCell[][]> {
-        for (let first = 0; first < count; first += 2048)
-          yield Array.from({ length: Math.min(2048, count - first) }, (_, i) => {
-            const record = first + i;
-            return [
-              rows[record],
-              ...cells[record],
-              numbered[record],
-              float32Digits(domain === undefined ? distances[record] : 1 - distances[record]),
-            ];
-          });
-      }
+      const line = (record: number): TableCell[] => [
+        rows[record],
+        ...cells[record],
+        numbered[record],
+        float32Digits(domain === undefined ? distances[record] : 1 - distances[record]),
+      ];
       const columns: TableColumn[] = [
         { name: 'row', type: 'INTEGER' },
         ...records.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' })),
         { name: 'cluster', type: 'INTEGER' },
         { name: domain === undefined ? 'distance' : 'probability', type: 'DOUBLE' },
       ];
-      await write(out, columns, lines());
+      await write(
+        out,
+        columns,
+        inBlocks(count, (record) => [line(record)]),
+      );
       return {
         file: out,
         rows: count,

@@ -4,7 +4,7 @@ import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { float32Digits } from '../files/float32-digits.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
-import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
+import { inBlocks, type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { neighborPool } from '../models/neighbor-pool.js';
 import { encoderOf, withModel } from '../models/open-model.js';
@@ -122,20 +122,19 @@ export async function duplicates(
         ...texts(PREFIX),
         { name: 'similarity', type: 'DOUBLE' },
       ];
-      async function* lines(): AsyncGenerator<TableCell[][]> {
-        for (let first = 0; first < found.length; first += 2048)
-          yield found
-            .slice(first, first + 2048)
-            .map(({ a, b, similarity }) => [
-              rows[groups[a]],
-              rows[a],
-              ...cells[a],
-              rows[b],
-              ...cells[b],
-              float32Digits(similarity),
-            ]);
-      }
-      await write(out, columns, lines());
+      const line = ({ a, b, similarity }: (typeof found)[number]): TableCell[] => [
+        rows[groups[a]],
+        rows[a],
+        ...cells[a],
+        rows[b],
+        ...cells[b],
+        float32Digits(similarity),
+      ];
+      await write(
+        out,
+        columns,
+        inBlocks(found.length, (pair) => [line(found[pair])]),
+      );
       const joined = new Set(found.flatMap(({ a, b }) => [a, b]));
       const firsts = new Set([...joined].map((record) => groups[record]));
       return {

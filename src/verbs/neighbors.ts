@@ -6,7 +6,7 @@ import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { float32Digits } from '../files/float32-digits.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
-import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
+import { inBlocks, type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { neighborPool } from '../models/neighbor-pool.js';
 import { encoderOf, withModel } from '../models/open-model.js';
@@ -123,7 +123,7 @@ export async function neighbors(
               identified(of ?? data, others.kept, searched),
               rankedBy(await pool.search(asked.embeddings, FUSED)),
             );
-      await write(out, columns, lines(asked, searched, found));
+      await write(out, columns, inBlocks(asked.rows.length, linesOf(asked, searched, found)));
       return {
         file: out,
         rows: asked.rows.length,
@@ -159,25 +159,15 @@ const rankedBy =
   (query: number): number[] =>
     Array.from(rows.subarray(query * k, (query + 1) * k)).filter((row) => row >= 0);
 
-/** Records whose lines are written together. */
-const BLOCK = 2048;
-
-async function* lines(
-  asked: EmbeddedFile,
-  searched: EmbeddedFile,
-  { k, rows, similarities }: Neighbors,
-): AsyncGenerator<TableCell[][]> {
-  for (let first = 0; first < asked.rows.length; first += BLOCK) {
-    const block: TableCell[][] = [];
-    for (let record = first; record < Math.min(first + BLOCK, asked.rows.length); record++)
-      for (let i = 0; i < k; i++) {
-        const other = rows[record * k + i];
-        // Cells that a query looks into may hold fewer.
-        if (other < 0) continue;
-        const neighbor = [searched.rows[other], ...searched.cells[other]];
-        const similarity = float32Digits(similarities[record * k + i]);
-        block.push([asked.rows[record], ...asked.cells[record], i + 1, ...neighbor, similarity]);
-      }
-    yield block;
-  }
-}
+/** The lines of a record: one for each of its neighbours. */
+const linesOf =
+  (asked: EmbeddedFile, searched: EmbeddedFile, { k, rows, similarities }: Neighbors) =>
+  (record: number): TableCell[][] =>
+    Array.from({ length: k }, (_, i) => i).flatMap((i) => {
+      const other = rows[record * k + i];
+      // Cells that a query looks into may hold fewer.
+      if (other < 0) return [];
+      const neighbor = [searched.rows[other], ...searched.cells[other]];
+      const similarity = float32Digits(similarities[record * k + i]);
+      return [[asked.rows[record], ...asked.cells[record], i + 1, ...neighbor, similarity]];
+    });

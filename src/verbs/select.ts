@@ -4,7 +4,7 @@ import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { float32Digits } from '../files/float32-digits.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
-import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
+import { inBlocks, type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { MaskedErrors } from '../models/masked-errors.js';
 import { encoderOf, type OpenModel, withModel } from '../models/open-model.js';
@@ -104,15 +104,17 @@ export async function select(
         ...records.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' })),
         { name: selector.value, type: 'DOUBLE' },
       ];
-      async function* lines(): AsyncGenerator<TableCell[][]> {
-        for (let first = 0; first < chosen.records.length; first += 2048)
-          yield Array.from(chosen.records.subarray(first, first + 2048), (record, i) => [
-            pool.rows[record],
-            ...pool.cells[record],
-            float32Digits(chosen.values[first + i]),
-          ]);
-      }
-      await write(out, columns, lines());
+      const { records: taken, values } = chosen;
+      const line = (place: number): TableCell[] => [
+        pool.rows[taken[place]],
+        ...pool.cells[taken[place]],
+        float32Digits(values[place]),
+      ];
+      await write(
+        out,
+        columns,
+        inBlocks(taken.length, (place) => [line(place)]),
+      );
       return {
         file: out,
         rows: chosen.records.length,
