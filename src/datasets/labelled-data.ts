@@ -208,7 +208,6 @@ async function readRecords(
     const partsOfRow = partitions.map((assign) => assign(batch));
     // A record that one draw puts in no part, such as what is no molecule, is in none of any.
     const [partOfRow] = partsOfRow;
-    inNoPart.add(batch, partOfRow);
     const places: number[] = [];
     const without: number[] = [];
     for (let row = 0; row < batch.rows.length; row++) {
@@ -216,6 +215,7 @@ async function readRecords(
       if (targetValues.every((values) => isMissing(values[row]))) without.push(row);
       else if (partOfRow[row] !== undefined) places.push(row);
     }
+    inNoPart.add(batch, partOfRow, without);
     unlabelled += without.length;
     if (options.keepUnlabelled) {
       const block = tokenizer.encode(selectRecords(batch, without), reject, unknown.encoding);

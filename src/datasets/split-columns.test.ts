@@ -143,6 +143,20 @@ describe('records in no part', () => {
     expect([unassigned, notes[0]]).toEqual([2, sentence]);
   });
 
+  it('are counted once, those without a label as such', async () => {
+    const path = await file('set,label', (i) => `${cells(i)},${i === 2 || i === 5 ? '' : i}`);
+    const tokenizer = await tokenizers.sequence.fit((await openSource(path)).read(), {
+      columns: ['sequence'],
+    });
+    const { unassigned, unlabelled, counts } = await readLabelledPath({
+      path,
+      tokenizer,
+      targets: ['label'],
+    });
+    expect([unassigned, unlabelled]).toEqual([1, 2]);
+    expect(counts.train + counts.valid + counts.test).toBe(60 - 3);
+  });
+
   it('inspect tells what is to be asked beside the rest', async () => {
     const { source, tokenizer } = await inspect({ data: await file('split', (i) => String(i % 3)) });
     expect(source.rows).toBe(60);

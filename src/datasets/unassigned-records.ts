@@ -14,11 +14,16 @@ export class UnassignedRecords {
   /** `column` says the parts; without it what is left out is no molecule. */
   constructor(private readonly column: string | undefined) {}
 
-  /** Counts those of a batch that are in no part, each once however often the source is read. */
-  add({ rows, columns }: RecordBatch, parts: readonly (Part | undefined)[]): void {
+  /** Counts those of a batch that are in no part, each once however often the source is read, but for the places `without` a label. */
+  add(
+    { rows, columns }: RecordBatch,
+    parts: readonly (Part | undefined)[],
+    without: readonly number[] = [],
+  ): void {
+    const passed = new Set(without);
     const cells = this.column === undefined ? undefined : columns[this.column];
     for (let place = 0; place < rows.length; place++) {
-      if (parts[place] !== undefined || rows[place] <= this.lastRow) continue;
+      if (parts[place] !== undefined || passed.has(place) || rows[place] <= this.lastRow) continue;
       this.count++;
       if (this.words.size > NAMED) continue;
       const cell = cells?.values[place] ?? null;
