@@ -45,6 +45,7 @@ describe('colours of methods', () => {
       'from scratch, equal total',
       'from scratch, mean of folds',
       'from scratch, convolution encoder',
+      'from scratch, convolution encoder, mean of folds',
       'from scratch, attentive convolutions',
       'untrained, frozen',
     ])

@@ -29,7 +29,7 @@ const CONDITIONS = [
   'convolution encoder',
   'attentive convolutions',
 ];
-const CONDITION = new RegExp(`, (${CONDITIONS.join('|')})$`);
+const CONDITION = new RegExp(`(, (${CONDITIONS.join('|')}))+$`);
 /** For captions: which methods are hollow. */
 export const whereHollow = `where the name ends in ${CONDITIONS.slice(0, -1).join(', ')} or ${CONDITIONS.at(-1)}`;
 const encoderOf = (method: string) => method.replace(CONDITION, '');

@@ -158,6 +158,7 @@ const PAIRS = [
   ['random masking', 'from scratch'],
   ['random masking, convolution encoder', 'from scratch, convolution encoder'],
   ['from scratch, convolution encoder', 'from scratch'],
+  ['from scratch, convolution encoder, mean of folds', 'from scratch, convolution encoder'],
   ['SMA, attentive convolutions', 'from scratch, attentive convolutions'],
   ['from scratch, attentive convolutions', 'from scratch'],
   ['T-JEPA', 'from scratch'],

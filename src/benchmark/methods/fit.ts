@@ -132,14 +132,15 @@ async function startsOf(session: Session, pretraining: PretrainingChanges): Prom
 async function encodersOf(session: Session, data: FitData, choice: Choice, starts: readonly Run[]) {
   const { task, model, hooks } = session;
   const { choices: _, ...settings } = task.finetuning;
-  const { learningRate, layerDecay } = choice;
+  const { learningRate, layerDecay, times = 1 } = choice;
+  const steps = Math.round(times * settings.steps);
   const from = starts.map(({ folder }) => folder).join(', ') || 'untrained';
-  const key = `encoders of folds, ${from}, ${learningRate}, ${layerDecay}`;
+  const key = `encoders of ${data.folds.length} folds, ${from}, ${steps}, ${learningRate}, ${layerDecay}`;
   return once(session, key, async () => {
     const attempt = trainedEncoder(TRAINED_ENCODER, data, {
       model,
       starts,
-      settingsFor: () => ({ ...LABELLED_TRAINING, ...settings, learningRate, layerDecay }),
+      settingsFor: () => ({ ...LABELLED_TRAINING, ...settings, steps, learningRate, layerDecay }),
       onStep: ({ steps }) => session.onStep(steps, data.folds.length),
       signal: hooks.signal,
     });
@@ -155,7 +156,7 @@ const settled = {
 const firstChoice = ({ finetuning: { choices } }: BenchmarkTask) => [{ ...choices[0] }];
 
 /** `fit` with a pretrained encoder. */
-const fitWith = (name: string, description: string, pretraining: PretrainingChanges): Method => ({
+export const fitWith = (name: string, description: string, pretraining: PretrainingChanges): Method => ({
   ...settled,
   name,
   description,
@@ -178,28 +179,43 @@ const fitWith = (name: string, description: string, pretraining: PretrainingChan
   },
 });
 
+/** Where the encoders of the folds start, and how many folds there are; without it `fit` decides by the number of records. */
+interface MeanOfFolds {
+  readonly pretraining?: PretrainingChanges;
+  readonly folds?: number;
+}
+
 /** The encoder alone with what `fit` has: it learns from every fold but one, and the models of the folds are averaged. */
-const meanOfFolds = (
+export const meanOfFolds = (
   name: string,
   description: string,
-  choices: Method['choices'],
-  pretraining?: PretrainingChanges,
+  { pretraining, folds }: MeanOfFolds = {},
 ): Method => ({
   ...settled,
   name,
   description,
   pretraining,
-  config: { fit: 'encoder alone', ...(pretraining && { starts: 'in turn' }) },
-  choices,
+  config: { fit: 'encoder alone', ...(pretraining && { starts: 'in turn' }), ...(folds && { folds }) },
+  // Lower rates for lower layers are for layers that know something.
+  choices: (task) =>
+    firstChoice(task).map((choice) => ({ ...choice, ...(!pretraining && { layerDecay: 1 }) })),
   async fit(session, _seed, choice) {
     const starts = pretraining ? await startsOf(session, pretraining) : [];
-    const data = await session.fitData();
+    const data = await session.fitData(folds);
     const { result, earlierSeconds } = await encodersOf(session, data, choice, starts);
     // The only row is that of the single models, too.
     const alone = [{ ...result, representation: false }];
     return { ...chosenOf({ data, earlierSeconds }, alone, 'simple'), chosen: {} };
   },
 });
+
+/** Never pretrained. */
+export const fromScratchMeanOfFolds = (folds?: number) =>
+  meanOfFolds(
+    'from scratch, mean of folds',
+    'the encoder, never pretrained, trained on the labels of the folds of `fit`, and the mean of the folds',
+    { folds },
+  );
 
 const sma: PretrainingChanges = { objective: { kind: 'sma' } };
 
@@ -212,15 +228,10 @@ export const fitMethods: readonly Method[] = [
     'the same with the self-guided encoder, frozen and trained, among the models; of several pretrainings the first is frozen, and the folds start from each in turn',
     sma,
   ),
-  meanOfFolds(
-    'from scratch, mean of folds',
-    'the encoder, never pretrained, trained on the labels of the folds of `fit`, and the mean of the folds',
-    (task) => firstChoice(task).map((choice) => ({ ...choice, layerDecay: 1 })),
-  ),
+  fromScratchMeanOfFolds(),
   meanOfFolds(
     'SMA, mean of folds',
     'the self-guided encoder, of several pretrainings each in turn, trained on the labels of the folds of `fit`, and the mean of the folds',
-    firstChoice,
-    sma,
+    { pretraining: sma },
   ),
 ];

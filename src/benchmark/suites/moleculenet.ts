@@ -8,7 +8,7 @@ import { type Part, partOf } from '../../records/split.js';
 import { permutation, random } from '../../tensor/random.js';
 import { prepared } from '../files.js';
 import { encoderMethods, finetuned, fromScratch, longTraining, withEncoder } from '../methods/encoders.js';
-import { fitMethods } from '../methods/fit.js';
+import { fitMethods, fitWith, meanOfFolds } from '../methods/fit.js';
 import {
   boostedTreesOnFingerprints,
   boostedTreesOnMolecules,
@@ -17,7 +17,7 @@ import {
   linearOnFingerprints,
   randomForestOnMolecules,
 } from '../methods/simple.js';
-import type { BenchmarkTask, Dataset, Pretraining, Suite } from '../suite.js';
+import type { BenchmarkTask, Dataset, Pretraining, PretrainingChanges, Suite } from '../suite.js';
 import { readTable, recordsIn, type Table, writeTable } from '../tables.js';
 
 const UNLABELLED = ['smiles_pretrain/druglike.csv.gz', 'smiles_pretrain/moses.csv.gz'];
@@ -269,20 +269,26 @@ const pretraining: Pretraining = {
 
 /** As many parameters as the transformer, and the same mask; a quarter of its pretraining. */
 const attentiveConvolutions = { kind: 'attentive-convolution', width: 128, layers: 4, heads: 4 } as const;
+const shorter: PretrainingChanges = { objective: { kind: 'sma' }, training: { steps: 3000 } };
 const onAttentiveConvolutions = [
   withEncoder(fromScratch, attentiveConvolutions, {
     name: 'from scratch, attentive convolutions',
     description: 'a layer of attention and three of convolutions, never pretrained, trained on the labels',
   }),
-  withEncoder(
-    finetuned('SMA', '', { objective: { kind: 'sma' }, training: { steps: 3000 } }),
-    attentiveConvolutions,
-    {
-      name: 'SMA, attentive convolutions',
-      description:
-        'the same encoder, pretrained for 3,000 steps by predicting tokens that its own attention chose to hide, then fine-tuned',
-    },
-  ),
+  withEncoder(finetuned('SMA', '', shorter), attentiveConvolutions, {
+    name: 'SMA, attentive convolutions',
+    description:
+      'the same encoder, pretrained for 3,000 steps by predicting tokens that its own attention chose to hide, then fine-tuned',
+  }),
+  withEncoder(meanOfFolds('SMA', '', { pretraining: shorter }), attentiveConvolutions, {
+    name: 'SMA, attentive convolutions, mean of folds',
+    description:
+      'the same, of three pretrainings each in turn, trained on the labels of the folds of `fit`, and the mean of the folds',
+  }),
+  withEncoder(fitWith('fit with SMA', '', shorter), attentiveConvolutions, {
+    name: 'fit with SMA, attentive convolutions',
+    description: 'what `fit` chooses with these encoders, frozen and trained, among the models',
+  }),
 ];
 
 /** One task per property and split. */
