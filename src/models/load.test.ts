@@ -212,6 +212,14 @@ describe('a run in memory', () => {
     const [nearest] = await other.neighbors([texts[1]], 5);
     expect(nearest.map(({ row }) => row)).toEqual([1, 0]);
     await other.dispose();
+    const lacking = join(folder, 'lacking.csv');
+    await writeFile(lacking, ['smiles,name', `${texts[0]},a`, ',b', `${texts[1]},c`, ''].join('\n'));
+    const partly = await load(run, { pool: lacking });
+    const told: string[] = [];
+    const onEvent = (event: object) => 'message' in event && told.push(String(event.message));
+    expect((await partly.neighbors([texts[1]], 5, { onEvent }))[0].map(({ row }) => row)).toEqual([2, 0]);
+    expect(told).toEqual([expect.stringContaining('1 record was left out')]);
+    await partly.dispose();
     const nowhere = await load(run, { pool: join(folder, 'nowhere.csv') });
     await expect(nowhere.neighbors(['C'], 1)).rejects.toThrow('nowhere.csv');
     expect(await nowhere.embed(['C'])).toHaveLength(1);

@@ -79,11 +79,13 @@ export async function load(
   hooks: Pick<Hooks, 'onEvent'> = {},
 ): Promise<Model> {
   const model = await openModel(folder, options, hooks);
-  const warn = (message: string) => hooks.onEvent?.({ type: 'warning', message });
+  /** Who hears of a call what it warns of. */
+  const hearing = ({ onEvent = hooks.onEvent }: CallOptions) =>
+    onEvent && ((message: string) => onEvent({ type: 'warning', message }));
   // Who only embeds and predicts waits for no library of matrices.
   let made: Promise<ModelPool> | undefined;
   const pool = () => {
-    made ??= import('./model-pool.js').then(({ ModelPool: Pool }) => new Pool(model, given, warn));
+    made ??= import('./model-pool.js').then(({ ModelPool: Pool }) => new Pool(model, given));
     return made;
   };
   const { tokenizer, encoder, predictor } = model;
@@ -98,14 +100,13 @@ export async function load(
   /** What is made of each batch, for all records in their order. */
   const each = async <T>(
     records: readonly MemoryRecord[],
-    { signal, onEvent = hooks.onEvent }: CallOptions,
+    call: CallOptions,
     make: (encoded: EncodedRecords) => Promise<readonly T[]>,
   ): Promise<T[]> => {
     const made: T[] = [];
     const source = await inSpellingOf(await memoryOf(model, records), model.schema);
-    const warn = onEvent && ((message: string) => onEvent({ type: 'warning', message }));
-    for await (const encoded of encodedMemory(model.tokenizer, source, { onUnknown, warn })) {
-      signal?.throwIfAborted();
+    for await (const encoded of encodedMemory(model.tokenizer, source, { onUnknown, warn: hearing(call) })) {
+      call.signal?.throwIfAborted();
       made.push(...(await make(encoded)));
     }
     return made;
@@ -143,7 +144,7 @@ export async function load(
       afterOthers(async () => {
         if (!(Number.isInteger(k) && k >= 1))
           throw new InputError(`k: expected a whole number of at least 1, got ${k}`);
-        const { search, rows, cells } = await (await pool()).neighbors();
+        const { search, rows, cells } = await (await pool()).neighbors(hearing(call));
         return each(records, call, async ({ block }) => {
           const found = await search(await encoderOf(model).embed(block, call.signal), k);
           return Array.from({ length: block.count }, (_, record) => {
@@ -159,7 +160,7 @@ export async function load(
       }),
     score: (records, call = {}) =>
       afterOthers(async () => {
-        const detector = await (await pool()).detector();
+        const detector = await (await pool()).detector(hearing(call));
         return each(records, call, ({ block }) => detector.score(block, call.signal));
       }),
     async dispose() {

@@ -25,6 +25,8 @@ export interface SearchedPool extends Pick<NeighborPool, 'search'> {
   readonly cells: readonly Readonly<Record<string, string | null>>[];
 }
 
+type Warn = (message: string) => void;
+
 /** Each part is made once; after a failure the next call tries again. `release` frees what there is. */
 export class ModelPool {
   private searched: Promise<SearchedPool & Pick<NeighborPool, 'release'>> | undefined;
@@ -33,12 +35,11 @@ export class ModelPool {
   constructor(
     private readonly model: OpenModel,
     private readonly given: string | readonly MemoryRecord[] | undefined,
-    private readonly warn: (message: string) => void,
   ) {}
 
-  /** Throws InputError where the pool cannot be read or the model has no encoder. */
-  neighbors(): Promise<SearchedPool> {
-    this.searched ??= this.embed().catch((error) => {
+  /** `warn` is told of records that are left out. Throws InputError where the pool cannot be read or the model has no encoder. */
+  neighbors(warn?: Warn): Promise<SearchedPool> {
+    this.searched ??= this.embed(warn).catch((error) => {
       this.searched = undefined;
       throw error;
     });
@@ -46,8 +47,8 @@ export class ModelPool {
   }
 
   /** Throws InputError as `neighbors` does, and for too few records. */
-  detector(): Promise<AnomalyDetector> {
-    this.fitted ??= this.fit().catch((error) => {
+  detector(warn?: Warn): Promise<AnomalyDetector> {
+    this.fitted ??= this.fit(warn).catch((error) => {
       this.fitted = undefined;
       throw error;
     });
@@ -60,7 +61,7 @@ export class ModelPool {
   }
 
   /** The records, and what becomes of one that cannot be read: of a file it is left out and counted, as in training. */
-  private async open() {
+  private async open(warn?: Warn) {
     encoderOf(this.model);
     const { tokenizer, schema, run, folder } = this.model;
     const { given } = this;
@@ -86,15 +87,15 @@ export class ModelPool {
     const reject = tokenRejecter(source, fromFile ? 'skip' : 'fail', rejected);
     const finish = () => {
       const left = rejected.summary();
-      if (left) this.warn(`${source.path}: ${left}`);
+      if (left) warn?.(`${source.path}: ${left}`);
     };
     return { source, reject, finish };
   }
 
-  private async embed() {
+  private async embed(warn?: Warn) {
     const { model } = this;
     const encoder = encoderOf(model);
-    const { source, reject, finish } = await this.open();
+    const { source, reject, finish } = await this.open(warn);
     const id = idColumnOf(source);
     const verbatim = source.columns
       .filter(({ name, type }) => isCellType(type) && (name === id || model.tokenizer.columns.includes(name)))
@@ -124,10 +125,10 @@ export class ModelPool {
     return { rows, cells, search, release };
   }
 
-  private async fit(): Promise<AnomalyDetector> {
+  private async fit(warn?: Warn): Promise<AnomalyDetector> {
     const { model } = this;
     const { AnomalyDetector } = await import('./anomaly-detector.js');
-    const { source, reject, finish } = await this.open();
+    const { source, reject, finish } = await this.open(warn);
     const rule = this.given === undefined ? ownSplit(model) : drawnSplit(model);
     const read = (beside: readonly string[]) => encodedRecords(model.tokenizer, source, { beside, reject });
     const normal = await normalRecords(source, rule, read);
