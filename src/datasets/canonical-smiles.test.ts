@@ -40,6 +40,13 @@ describe('a column of SMILES', () => {
     ]);
     expect(written.notes?.join()).toContain('RDKit reads 3 of the first 4 SMILES');
     expect(written.canonicalSmiles).toBe('smiles');
+    // A later file is told of when it has been read, each of its texts once.
+    const later = await inSpellingOf(source, { version: 1, columns: [], canonicalSmiles: 'smiles' });
+    expect(later.found?.()).toEqual([]);
+    for (let time = 0; time < 2; time++) await textsOf(later);
+    expect(later.found?.()).toEqual([
+      'RDKit does not read 1 SMILES, the first "no molecule"; what it does not read stays as it is',
+    ]);
     for await (const { columns } of written.read({ columns: ['logS'] }))
       expect(Object.keys(columns)).toEqual(['logS']);
     // As the file has it, for the tables that carry it on.

@@ -12,12 +12,22 @@ const LOOKED_AT = 1000;
 
 /**
  * The same source, whose texts of a column are RDKit's canonical SMILES of the same molecules: one text for every way of
- * writing a molecule, which takes about 0.7 ms. What RDKit refuses stays as it is.
+ * writing a molecule, which takes about 0.7 ms. What RDKit refuses stays as it is and is counted, each once.
  */
 async function inCanonicalSmiles(source: DataSource, column: string): Promise<DataSource> {
   const rdkit = await loadRDKit();
+  let [refused, lastRow] = [0, -1];
+  let example = '';
   return {
     ...source,
+    found: () => [
+      ...(source.found?.() ?? []),
+      ...(refused > 0
+        ? [
+            `RDKit does not read ${refused} SMILES, the first "${example}"; what it does not read stays as it is`,
+          ]
+        : []),
+    ],
     canonicalSmiles: column,
     async *read(options) {
       for await (const batch of source.read(options)) {
@@ -27,7 +37,12 @@ async function inCanonicalSmiles(source: DataSource, column: string): Promise<Da
           yield batch;
           continue;
         }
-        const values = cells.values.map((text) => text && (canonicalSmiles(rdkit, text) ?? text));
+        const values = cells.values.map((text, place) => {
+          const written = text && canonicalSmiles(rdkit, text);
+          if (written === undefined && batch.rows[place] > lastRow && ++refused === 1) example = text!;
+          return written ?? text;
+        });
+        lastRow = Math.max(lastRow, batch.rows.at(-1) ?? -1);
         yield { ...batch, columns: { ...columns, [column]: { type: 'text', values } } };
       }
     },
@@ -60,7 +75,7 @@ export async function inAskedSmiles(source: DataSource, column: string): Promise
     );
   }
   const note = `RDKit reads ${texts - refused.length} of the first ${texts} SMILES; the others, such as "${refused[0]}", stay as they are`;
-  return { ...written, notes: [...(source.notes ?? []), note] };
+  return { ...written, found: source.found, notes: [...(source.notes ?? []), note] };
 }
 
 /** Throws InputError for a column that the tokenizer does not read. */

@@ -109,6 +109,7 @@ export async function load(
       call.signal?.throwIfAborted();
       made.push(...(await make(encoded)));
     }
+    for (const message of source.found?.() ?? []) hearing(call)?.(message);
     return made;
   };
   return {

@@ -298,10 +298,11 @@ const NO_STEPS: ListCell = { values: [], channels: 1 };
 const isNoList = (value: unknown): boolean =>
   value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 
-/** A nested value as text: as its format writes it, or as JSON. */
-function nestedText(value: object, format: ObjectFormat): string {
-  const cell = format.nestedCell(value);
-  return typeof cell === 'string' && !Array.isArray(value) ? cell : JSON.stringify(value);
+/** A nested value as text: a list as JSON, another as its format gives it, or as JSON where that is no cell. */
+function nestedText(value: object, format: ObjectFormat): string | null {
+  const cell = Array.isArray(value) ? undefined : format.nestedCell(value);
+  if (cell === null) return null;
+  return typeof cell === 'string' || typeof cell === 'number' ? String(cell) : JSON.stringify(value);
 }
 
 /** A value that is not what its column holds, in words. */

@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { quoteCell, type Reject } from '../records/bad-records.js';
 import { isDamagedText } from '../records/bytes/bytes.js';
+import { isRounded } from '../records/cells/cell-format.js';
 import { type NoCell, numbersCell, type ObjectRecord, objectReader } from '../records/object-records.js';
 import type { Reader } from '../records/reader.js';
 import { type LmdbEntry, LmdbFile } from './lmdb-file.js';
@@ -125,7 +126,8 @@ function firstNumberAfter(key: string, digits: number): number {
 const cells = new WeakMap<object, ReturnType<typeof cellOf>>();
 
 function pickleCell(value: object | bigint) {
-  if (typeof value === 'bigint') return Number(value);
+  // An integer of more digits than a number holds is text, as in JSON.
+  if (typeof value === 'bigint') return isRounded(String(value)) ? String(value) : Number(value);
   let cell = cells.get(value);
   if (cell === undefined) {
     cell = cellOf(value);

@@ -88,6 +88,9 @@ describe('an SD file', () => {
       { row: 1, line, column: 'smiles', message: 'a molecule that RDKit does not read' },
     ]);
     expect((await read('broken.sdf', text, ['name'])).values.name).toEqual(['a', 'nothing', 'b']);
+    // An atom of no element, such as one in lower case.
+    const lower = record(ethanol.replace(' O ', ' o '), 'c', {}) + record(ethanol, 'd', {});
+    expect((await read('lower.sdf', lower)).values).toMatchObject({ name: ['d'], smiles: ['CCO'] });
   });
 
   it('keeps the digits of integers that no number holds, and has no infinite numbers', async () => {

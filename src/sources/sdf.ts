@@ -84,9 +84,12 @@ export async function sdfReader(file: ByteFile): Promise<Reader> {
   };
 }
 
+/** As RDKit reads files elsewhere: an atom of no element is refused, not read as any. */
+const STRICT = JSON.stringify({ strictParsing: true });
+
 const smilesOf = (rdkit: MainModule, block: string): string | null => {
   try {
-    return useMolecule(rdkit.get_mol(block), (molecule) => molecule.get_smiles()) || null;
+    return useMolecule(rdkit.get_mol(block, STRICT), (molecule) => molecule.get_smiles()) || null;
   } catch {
     return null;
   }

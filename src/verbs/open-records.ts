@@ -92,7 +92,12 @@ export async function openRecords(
     },
     finish(done, { onEvent = () => {} }) {
       const refused = config.canonical_smiles === undefined ? [] : (source.notes ?? []);
-      for (const message of [...refused, rejected.summary(), unknown.summary(done)])
+      for (const message of [
+        ...refused,
+        ...(source.found?.() ?? []),
+        rejected.summary(),
+        unknown.summary(done),
+      ])
         if (message) onEvent({ type: 'warning', message });
       return { rejected: rejected.count, unknown: unknown.count };
     },
