@@ -94,7 +94,9 @@ async function sweepInto(
 
   const threads = Math.max(1, Math.floor(defaultThreads() / parallel));
   const sizes = rungSizes(trials.length, rungs.length, how.reduction ?? REDUCTION);
-  onEvent({ type: 'info', message: describePlan({ trials, rungs, sizes, parallel, threads, judge, how }) });
+  const asked = config.training?.threads ?? threads;
+  const plan = { trials, rungs, sizes, parallel, threads: asked, judge, how };
+  onEvent({ type: 'info', message: describePlan(plan) });
   for (const message of forewarnings(trials, judge, given)) onEvent({ type: 'warning', message });
 
   const tell = trialTeller(onEvent);
