@@ -1,7 +1,7 @@
 /** The engine of a command: this machine's CPU, and a GPU where one is asked for or is faster. */
-import { LacunaError } from '../errors.js';
+import { InputError, LacunaError } from '../errors.js';
 import { estimatedSeconds, measureRates, type Work } from './device-choice.js';
-import type { DeviceName, Engine, EngineOptions } from './engine.js';
+import { type DeviceName, devices, type Engine, type EngineOptions } from './engine.js';
 import { defaultThreads, nodeEngine } from './node.js';
 import { webgpuEngine } from './webgpu.js';
 
@@ -22,6 +22,10 @@ export async function openEngine({
   threads: asked = defaultThreads(),
   ...options
 }: OpenEngineOptions): Promise<Engine> {
+  if (!devices.includes(device))
+    throw new InputError(`device: expected one of ${devices.join(', ')}, got ${JSON.stringify(device)}`);
+  if (!Number.isInteger(asked) || asked < 1)
+    throw new InputError(`threads: expected a whole number of at least 1, got ${JSON.stringify(asked)}`);
   const threads = Math.min(asked, defaultThreads());
   if (threads < asked)
     report(`threads: ${threads}, one for each core, since more would be slower (${asked} asked for)`);

@@ -126,8 +126,8 @@ export class AnomalyDetector {
    * no smaller share than 1/(n + 1).
    */
   checkFalseAlarms(rate: number): void {
-    if (!(rate > 0 && rate < 1))
-      throw new InputError(`false alarms: expected a rate between 0 and 1, got ${rate}`);
+    if (typeof rate !== 'number' || !(rate > 0 && rate < 1))
+      throw new InputError(`false alarms: expected a rate between 0 and 1, got ${JSON.stringify(rate)}`);
     if (1 / (this.heldOut + 1) <= rate) return;
     throw new InputError(
       `false alarms: a rate of ${rate} takes at least ${Math.ceil(1 / rate) - 1} normal records that were held out, and there are ${this.heldOut}; give more with --normal, or ask for a rate of ${Math.ceil(1000 / (this.heldOut + 1)) / 1000} or more`,

@@ -1,7 +1,7 @@
 /** A model in memory: records in as plain objects or texts, embeddings and predictions out. */
+import { checkWhole } from '../config/check-numbers.js';
 import { inSpellingOf } from '../datasets/canonical-smiles.js';
 import type { OnUnknown } from '../datasets/unknown-values.js';
-import { InputError } from '../errors.js';
 import type { TableCell } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { MemoryRecord } from '../records/memory-records.js';
@@ -143,8 +143,7 @@ export async function load(
       }),
     neighbors: (records, k, call = {}) =>
       afterOthers(async () => {
-        if (!(Number.isInteger(k) && k >= 1))
-          throw new InputError(`k: expected a whole number of at least 1, got ${k}`);
+        checkWhole('k', k, 1);
         const { search, rows, cells } = await (await pool()).neighbors(hearing(call));
         return each(records, call, async ({ block }) => {
           const found = await search(await encoderOf(model).embed(block, call.signal), k);

@@ -1,4 +1,5 @@
 /** The verb `clusters`: which records of a file a model finds alike, and what they have in common. */
+import { checkWhole } from '../config/check-numbers.js';
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName, Engine } from '../engine/engine.js';
 import { InputError, listed } from '../errors.js';
@@ -83,6 +84,7 @@ export async function clusters(
   { run, data, k, domain, out, keep, config, device }: ClustersOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<ClustersSummary> {
+  if (k !== undefined) checkWhole('k', k, 2);
   if (domain !== undefined && k === undefined)
     throw new InputError(`--domain ${domain}: say how many classes there are, with -k`);
   const write = tableWriter(out);

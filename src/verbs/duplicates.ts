@@ -1,4 +1,5 @@
 /** The verb `duplicates`: records of a file that a model can hardly tell apart. */
+import { checkWithin } from '../config/check-numbers.js';
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
@@ -75,6 +76,7 @@ export async function duplicates(
 ): Promise<DuplicatesSummary> {
   if (pairs !== undefined && given !== undefined)
     throw new InputError('duplicates: a threshold is given or follows from labelled pairs, not both');
+  if (given !== undefined) checkWithin('threshold', given, -1, 1);
   const write = tableWriter(out);
   await refuseOverwrite(await inputFiles(data, config?.format), out);
   if (pairs !== undefined) await refuseOverwrite(await inputFiles(pairs), out);

@@ -1,5 +1,6 @@
 /** The verb `neighbors`: for every record of a file those that a model finds most alike. */
 
+import { checkWhole } from '../config/check-numbers.js';
 import type { ReadingOptions } from '../config/schema.js';
 import type { KeptColumn } from '../datasets/kept-columns.js';
 import type { DeviceName } from '../engine/engine.js';
@@ -74,7 +75,7 @@ export async function neighbors(
   { run, data, of, k = 5, out, keep, whiten, relevant, config, device }: NeighborsOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<NeighborsSummary> {
-  if (k < 1) throw new InputError(`k: expected at least 1 neighbour, got ${k}`);
+  checkWhole('k', k, 1);
   const write = tableWriter(out);
   if (relevant !== undefined && of === undefined)
     throw new InputError(

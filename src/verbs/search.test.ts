@@ -110,6 +110,20 @@ describe('anomalies', () => {
     await expect(anomalies(wrong)).rejects.toThrow('also speed: expected some of part-distance');
   });
 
+  it('is refused a number of the wrong kind before anything is read, as the other verbs are', async () => {
+    const asked = { run: path('nowhere'), data: file, out: path('x.csv') };
+    const texts = { k: '3' } as object;
+    await expect(neighbors({ ...asked, ...texts })).rejects.toThrow(
+      'k: expected a whole number of at least 1, got "3"',
+    );
+    await expect(clusters({ ...asked, k: 2.5 })).rejects.toThrow(
+      'k: expected a whole number of at least 2, got 2.5',
+    );
+    await expect(duplicates({ ...asked, threshold: Number.NaN })).rejects.toThrow(
+      'threshold: expected a number from -1 to 1',
+    );
+  });
+
   it('refuses a rate that the held-out records cannot show', async () => {
     await expect(anomalies({ run, data: file, falseAlarms: 0.001, out: path('x.csv') })).rejects.toThrow(
       'takes at least 999 normal records that were held out',

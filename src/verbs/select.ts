@@ -1,4 +1,5 @@
 /** The verb `select`: the records of a large file that are worth learning from. */
+import { checkWhole } from '../config/check-numbers.js';
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
@@ -73,8 +74,8 @@ export async function select(
         ? `${method} chooses by the records that learning is for: name their file with --for`
         : `${method} chooses without other records, so leave out --for; simcore chooses by them`,
     );
-  if (count !== undefined && count < 1)
-    throw new InputError(`count: expected at least 1 record, got ${count}`);
+  if (count !== undefined) checkWhole('count', count, 1);
+  checkWhole('seed', seed, 0);
   const write = tableWriter(out);
   for (const path of [data, target].filter((path) => path !== undefined))
     await refuseOverwrite(await inputFiles(path, config?.format), out);
