@@ -47,7 +47,7 @@ export function comparisonPanelsSpec(results: Results, styles: Styles): TopLevel
       type: 'nominal',
       title: null,
       scale: { domain: methods.filter((name) => summaries.some(({ method }) => method === name)) },
-      axis: { domain: false, ticks: false, labelPadding: 8, labelLimit: 400, grid: true },
+      axis: { domain: false, ticks: false, labelPadding: 8, labelLimit: 600, grid: true },
     } as const;
     return {
       title: heading(task.title),
