@@ -9,6 +9,7 @@ import { InputError } from '../errors.js';
 import type { Hooks, ProgressEvent, SharedHooks } from '../learning/progress-event.js';
 import type { Shard } from '../verbs/shard.js';
 import { receiveError, type SentError, sendError } from './sent-error.js';
+import { checkOptions } from './verb-options.js';
 import { type VerbName, type Verbs, verbs } from './verb-table.js';
 
 type Message =
@@ -79,13 +80,14 @@ function ownPart(verb: VerbName): { readonly shard?: Shard } {
     : {};
 }
 
-/** Calls a verb in a worker of its own. Options must be plain data. */
+/** Calls a verb in a worker of its own. Options must be plain data; see `checkOptions`. */
 export function inBackground<V extends VerbName>(
   verb: V,
   options: Parameters<Verbs[V]>[0],
   { signal, onEvent = () => {} }: Hooks = {},
 ): ReturnType<Verbs[V]> {
   const run = new Promise((resolve, reject) => {
+    checkOptions(verb, options);
     const job: Job = { lacunaVerb: verb, options, plugins: pluginsOf({ ...options }) };
     const worker = new Worker(new URL(import.meta.url), { workerData: job });
     const stop = () => worker.postMessage('stop');
