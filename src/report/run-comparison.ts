@@ -58,7 +58,7 @@ function newest(run: ComparedRun, name: string): number | undefined {
 }
 
 const shown = (value: number | undefined, digits = 4): string =>
-  value === undefined ? '–' : String(Number(value.toPrecision(digits)));
+  value === undefined || Number.isNaN(value) ? '–' : String(Number(value.toPrecision(digits)));
 
 /** The page. A run without a step yet is in its tables alone. */
 export async function comparisonPage(runs: readonly ComparedRun[]): Promise<Page> {

@@ -1,9 +1,9 @@
 /** Runs as their folders have them, whether they are done or going on. */
 import { basename, dirname, resolve } from 'node:path';
 import type { Config } from '../config/schema.js';
-import { hasFile, readRunConfig, readRunJson, runFile } from './folder.js';
+import { hasFile, readRunConfig, runFile } from './folder.js';
 import { type Metrics, readMetrics } from './metrics-log.js';
-import type { Scores } from './scores.js';
+import { readScores, type Scores } from './scores.js';
 
 /** What a folder tells of its run without its parameters. */
 export interface RunProgress {
@@ -25,7 +25,7 @@ export async function readProgress(folders: readonly string[]): Promise<RunProgr
       folder,
       config: await readRunConfig(folder),
       metrics: await readMetrics(runFile(folder, 'metrics')),
-      ...((await hasFile(folder, 'scores')) && { scores: (await readRunJson(folder, 'scores')) as Scores }),
+      scores: await readScores(folder),
       done: await hasFile(folder, 'done'),
     })),
   );

@@ -98,7 +98,19 @@ export async function writeScores(run: string, scores: Scores): Promise<Scores> 
   return { ...scores, file: runFile(run, 'scores') };
 }
 
+/** The same value with NaN where it was undefined when it was written: JSON has no such number. */
+function withUndefined<T>(value: T): T {
+  if (value === null) return Number.NaN as T;
+  if (Array.isArray(value)) return value.map(withUndefined) as T;
+  if (typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value as object).map(([key, own]) => [key, withUndefined(own)]),
+  ) as T;
+}
+
 /** The scores that a run has, or undefined. Throws InputError for a scores.json that is no JSON. */
 export async function readScores(run: string): Promise<Scores | undefined> {
-  return (await hasFile(run, 'scores')) ? ((await readRunJson(run, 'scores')) as Scores) : undefined;
+  return (await hasFile(run, 'scores'))
+    ? withUndefined((await readRunJson(run, 'scores')) as Scores)
+    : undefined;
 }
