@@ -106,6 +106,18 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+it.each(['finetune', 'probe'] as const)('%s tells what was found in the labelled file', async (verb) => {
+  await run(`plain-${verb}`, 'molecules.csv');
+  const words = ['yes', 'no', 'yes', 'no', 'NA'];
+  await write(
+    'words.csv',
+    'smiles,mutagenic',
+    molecules.map(({ smiles }, i) => `${smiles},${words[i % words.length]}`),
+  );
+  const { warnings } = await evaluate(verb, { run: `plain-${verb}`, data: 'words.csv' });
+  expect(warnings).toContainEqual(expect.stringMatching(/^column mutagenic: "NA" \(\d+\) read as missing/));
+});
+
 describe('a run that learned from the whole file', () => {
   let expected: { records: number; of: number };
   beforeAll(async () => {
