@@ -83,7 +83,7 @@ export type { SuiteChoice, SuiteDescription } from './benchmark/index.js';
 export type { ReportOptions, ReportSummary } from './benchmark/report.js';
 export type { ReadingOptions, UserConfig } from './config/schema.js';
 export type { SearchedValues, Settings, SettingValue, SweepConfig } from './config/search.js';
-export type { OnUnknown } from './datasets/unknown-values.js';
+export type { OnUnknown } from './datasets/encoding-losses.js';
 export { InputError, LacunaError } from './errors.js';
 export type { TableCell } from './files/table-files.js';
 export type { Difference, FitRow, Score } from './fit/select.js';

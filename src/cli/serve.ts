@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { OnUnknown } from '../datasets/unknown-values.js';
+import type { OnUnknown } from '../datasets/encoding-losses.js';
 import type { DeviceName } from '../engine/engine.js';
 import { deviceOption, parseCount } from './arguments.js';
 import type { Session } from './session.js';

@@ -19,6 +19,7 @@ import {
   fewKeys,
   splitPartitions,
 } from './drawn-splits.js';
+import { EncodingLosses, type OnUnknown } from './encoding-losses.js';
 import { idColumnOf, type Partition, partitionColumns, partKeys, type SplitRule } from './partition.js';
 import { type RejectedRecords, tokenRejecter } from './rejected-records.js';
 import { chooseSplit, profileForSplit } from './split-columns.js';
@@ -35,7 +36,6 @@ import {
 import { looksPerToken, tokenLabels } from './token-labels.js';
 import { checkTokenizerColumns, hashesOf, placesOf } from './token-stream.js';
 import { UnassignedRecords } from './unassigned-records.js';
-import { type OnUnknown, UnknownValues } from './unknown-values.js';
 
 export interface LabelledData extends LabelledRecords, DrawnSplit {
   /** The splits that were asked for, drawn with the seeds 0, 1, …; the first is that of `members` and `counts`. */
@@ -140,7 +140,7 @@ export async function readLabelled(source: DataSource, options: LabelledOptions)
     notes: [
       ...notes,
       read.inNoPart.summary(),
-      read.unknown.summary('read'),
+      ...read.losses.summaries('read'),
       by.drawn && fewKeys(first, by.drawn),
       split === 'rows' ? undefined : equalTestRecords(first, read.hashes),
       classesInTwoCases(spec),
@@ -177,7 +177,7 @@ async function readRecords(
 ) {
   const { tokenizer, targets, rejected, onBadRecord = 'auto', maskColumn, textColumn } = options;
   const inNoPart = new UnassignedRecords(rule.column);
-  const unknown = new UnknownValues(source.path, options.onUnknown, onBadRecord);
+  const losses = new EncodingLosses(source.path, options.onUnknown, onBadRecord);
   const classTexts = new ClassTexts(source, targets);
   const reject = tokenRejecter(source, onBadRecord, rejected, { auto: 'skip' });
   const partKeysOf = partKeys(source, rule.columns);
@@ -218,11 +218,11 @@ async function readRecords(
     inNoPart.add(batch, partOfRow, without);
     unlabelled += without.length;
     if (options.keepUnlabelled) {
-      const block = tokenizer.encode(selectRecords(batch, without), reject, unknown.encoding);
+      const block = tokenizer.encode(selectRecords(batch, without), reject, losses.encoding);
       if (block.count > 0) unlabelledBlocks.push(block);
     }
     const whole = places.length === batch.rows.length;
-    const block = tokenizer.encode(whole ? batch : selectRecords(batch, places), reject, unknown.encoding);
+    const block = tokenizer.encode(whole ? batch : selectRecords(batch, places), reject, losses.encoding);
     if (block.count === 0) continue;
     blocks.push(block);
     const { low, high } = hashesOf(batch, tokenizer);
@@ -242,7 +242,7 @@ async function readRecords(
     }
   }
   const collected = { blocks, unlabelledBlocks, parts, cells, texts, unlabelled, croppedLabels };
-  return { ...collected, hashes: typed(hashes), keys: typed(keys), inNoPart, unknown, classTexts };
+  return { ...collected, hashes: typed(hashes), keys: typed(keys), inNoPart, losses, classTexts };
 }
 
 const typed = ({ low, high }: Record<'low' | 'high', number[]>): RecordHashes => ({

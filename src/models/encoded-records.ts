@@ -1,6 +1,7 @@
 /** Records of a source as a model reads them. */
+
+import { EncodingLosses, type OnUnknown } from '../datasets/encoding-losses.js';
 import { checkTokenizerColumns, placesOf } from '../datasets/token-stream.js';
-import { type OnUnknown, UnknownValues } from '../datasets/unknown-values.js';
 import { InputError } from '../errors.js';
 import type { Schema } from '../records/cells/schema.js';
 import { type MemoryRecord, memorySource } from '../records/memory-records.js';
@@ -75,10 +76,9 @@ export async function* encodedMemory(
   const reject = (row: number, column: string, message: string) => {
     throw new InputError(`records: record ${row}, column "${column}": ${message}`);
   };
-  const unknown = new UnknownValues('records', onUnknown);
-  yield* encodedRecords(tokenizer, source, { reject, encoding: unknown.encoding });
-  const summary = unknown.summary('read');
-  if (summary) warn(summary);
+  const losses = new EncodingLosses('records', onUnknown);
+  yield* encodedRecords(tokenizer, source, { reject, encoding: losses.encoding });
+  for (const summary of losses.summaries('read')) warn(summary);
 }
 
 /** The shape of the images that become these tokens, where images do. */

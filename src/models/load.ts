@@ -1,7 +1,7 @@
 /** A model in memory: records in as plain objects or texts, embeddings and predictions out. */
 import { checkWhole } from '../config/check-numbers.js';
 import { inSpellingOf } from '../datasets/canonical-smiles.js';
-import type { OnUnknown } from '../datasets/unknown-values.js';
+import type { OnUnknown } from '../datasets/encoding-losses.js';
 import type { TableCell } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import type { MemoryRecord } from '../records/memory-records.js';

@@ -87,7 +87,10 @@ describe('tokenize.js', () => {
     const told: string[] = [];
     const violet = [rows[7], { ...rows[7], colour: 'violet' }];
     await tokenize(violet, { warn: (message) => told.push(message) });
-    expect(told).toEqual([expect.stringContaining('(column colour: "violet"), first in record 1')]);
+    expect(told).toEqual([
+      expect.stringContaining('(column colour: "violet"), first in record 1'),
+      expect.stringContaining('2 records are longer than the run reads (column note)'),
+    ]);
     await expect(tokenize(violet, { onUnknown: 'fail' })).rejects.toThrow(
       'record 1, column "colour": "violet"',
     );

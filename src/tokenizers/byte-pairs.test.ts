@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { bytePairs } from './byte-pairs.js';
 import { restoreTokenizer } from './index.js';
-import { numbers, records, rejections, texts, tokenizerCases, unknowns } from './tokenizer.case.js';
+import {
+  croppings,
+  numbers,
+  records,
+  rejections,
+  texts,
+  tokenizerCases,
+  unknowns,
+} from './tokenizer.case.js';
 
 const sentences = [
   'The sailors rode the breeze clear of the rocks.',
@@ -84,6 +92,9 @@ describe('byte-pairs', () => {
     const tokenizer = await fitOn(['ab ab ab cd', 'ab'], { maxTokens: 2 });
     expect(tokensOf(tokenizer, 'ab ab ab cd')).toEqual(['ab', ' ab']);
     expect(tokenizer.fitted['records cropped']).toBe(1);
+    expect(
+      croppings(tokenizer, records({ text: texts(['ab ab', 'ab ab ab', '', 'abc', 'abcdcd']) }, 5)),
+    ).toEqual(['1 text', '4 text']);
   });
 
   it('tells of a letter whose bytes no training record had, or makes its record bad', async () => {

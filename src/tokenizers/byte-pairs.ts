@@ -236,7 +236,7 @@ function bytePairTokenizer(state: BytePairsState): Tokenizer {
     },
 
     /** Tokens after the first `maxTokens` of a record are cropped. */
-    encode(batch, reject, { places = allPlaces(batch), unseen = 'keep', onUnknown } = {}) {
+    encode(batch, reject, { places = allPlaces(batch), unseen = 'keep', onUnknown, onCropped } = {}) {
       const texts = textColumn(batch, column, 'byte-pairs');
       const ids: number[] = [];
       const offsets = new Int32Array(places.length + 1);
@@ -251,12 +251,16 @@ function bytePairTokenizer(state: BytePairsState): Tokenizer {
         }
         const start = ids.length;
         let unknown: string | undefined;
+        let cropped = false;
         for (const piece of piecesOf(text, pieces)) {
-          for (const token of tokensOf(piece).subarray(0, start + maxTokens - ids.length)) {
+          const tokens = tokensOf(piece);
+          const room = start + maxTokens - ids.length;
+          for (const token of tokens.subarray(0, room)) {
             if (strange[token]) unknown ??= strangeLetter(piece);
             ids.push(FIRST + token);
           }
-          if (ids.length === start + maxTokens) break;
+          cropped = tokens.length > room;
+          if (cropped) break;
         }
         if (unknown !== undefined && unseen === 'reject') {
           ids.length = start;
@@ -264,6 +268,7 @@ function bytePairTokenizer(state: BytePairsState): Tokenizer {
           continue;
         }
         if (unknown !== undefined) onUnknown?.(row, column, unknown);
+        if (cropped) onCropped?.(row, column);
         rows[count++] = row;
         offsets[count] = ids.length;
       }

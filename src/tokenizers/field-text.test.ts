@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { MISSING_ID } from '../records/token-block.js';
 import { fields } from './fields.js';
-import { numbers, records, rejections, texts, unknowns } from './tokenizer.case.js';
+import { croppings, numbers, records, rejections, texts, unknowns } from './tokenizer.case.js';
 
 const fitTexts = (values: readonly (string | null)[]) =>
   fields.fit([records({ note: texts(values) }, values.length)], {
@@ -46,6 +46,7 @@ describe('a column of free text', () => {
     expect(unknowns(tokenizer, column('aXY', 'ab', 'Z'))).toEqual(['0 note: X', '2 note: Z']);
     // What is cropped is not read.
     expect(unknowns(tokenizer, column('abbaX'))).toEqual([]);
+    expect(croppings(tokenizer, column('abba', 'abbaX', 'ab', 'abbaab'))).toEqual(['1 note', '3 note']);
     expect(rejections(tokenizer, column('ab', 'aX'), { unseen: 'reject' })).toEqual([
       '1 note: letter "X" was not seen in training (2 letters)',
     ]);

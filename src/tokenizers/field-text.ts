@@ -33,7 +33,7 @@ export const textSchema = z.strictObject({
 
 export type TextState = z.infer<typeof textSchema>;
 
-/** The first letters of a text as code points. `take` returns false to stop. */
+/** Gives the first letters of a text as code points. Returns how many these are. */
 function eachLetter(text: string, most: number, take: (point: number, index: number) => void): number {
   let letters = 0;
   for (let i = 0; i < text.length && letters < most; letters++) {
@@ -103,7 +103,7 @@ export function textField(state: TextState): Field {
   return {
     column: name,
     tokens,
-    write(column, { places, ids, start, stride, unseen }) {
+    write(column, { places, ids, start, stride, unseen, cropped }) {
       const cell = textCells(name, column);
       for (let record = 0, first = start; record < places.length; record++, first += stride) {
         const text = cell(places[record]);
@@ -112,7 +112,8 @@ export function textField(state: TextState): Field {
           continue;
         }
         let strange: number | undefined;
-        const end = eachLetter(text, length, (point, index) => {
+        const end = eachLetter(text, length + 1, (point, index) => {
+          if (index === length) return cropped(record);
           const id = idOf.get(point);
           if (id === undefined) strange ??= point;
           ids[first + index] = id ?? otherId;

@@ -40,6 +40,8 @@ export interface Cells {
   readonly bad: (record: number, message: string) => void;
   /** Told, once a record, of a letter or category that fitting did not see; `message` says so where that makes a record bad. */
   readonly unseen: (record: number, value: string, message: () => string) => void;
+  /** Told of a cell whose end is left out. */
+  readonly cropped: (record: number) => void;
 }
 
 /** The tokens of a column that are numbers, all alike. */

@@ -187,14 +187,14 @@ function fieldsTokenizer(state: FieldsState | FirstState, made: readonly Field[]
     columns: made.map(({ column }) => column),
     fitted: state.fitted,
 
-    encode(batch, reject, { places = allPlaces(batch), unseen = 'keep', onUnknown } = {}) {
+    encode(batch, reject, { places = allPlaces(batch), unseen = 'keep', onUnknown, onCropped } = {}) {
       const records = places.length;
       // `PRESENT_ID` is 0, so every cell stands as present until something else is written.
       const ids = new Int32Array(records * width);
       const values = new Float32Array(records * width);
       // The first fault of each bad record. They are told in the order of the records, though fields are read one by one.
       const faults = new Map<number, { column: string; message: string }>();
-      const unknown: { record: number; column: string; value: string }[] = [];
+      const losses: { record: number; tell: (row: number) => void }[] = [];
       let start = 0;
       for (const field of made) {
         const { column } = field;
@@ -210,14 +210,17 @@ function fieldsTokenizer(state: FieldsState | FirstState, made: readonly Field[]
           bad,
           unseen(record, value, message) {
             if (unseen === 'reject') bad(record, message());
-            else if (onUnknown) unknown.push({ record, column, value });
+            else if (onUnknown) losses.push({ record, tell: (row) => onUnknown(row, column, value) });
+          },
+          cropped(record) {
+            if (onCropped) losses.push({ record, tell: (row) => onCropped(row, column) });
           },
         });
         start += field.tokens.length;
       }
-      unknown.sort((a, b) => a.record - b.record);
-      for (const { record, column, value } of unknown) {
-        if (!faults.has(record)) onUnknown?.(batch.rows[places[record]], column, value);
+      losses.sort((a, b) => a.record - b.record);
+      for (const { record, tell } of losses) {
+        if (!faults.has(record)) tell(batch.rows[places[record]]);
       }
       const rows = new Int32Array(records);
       let count = 0;

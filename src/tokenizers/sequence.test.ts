@@ -2,7 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { restoreTokenizer } from './index.js';
 import { sequence } from './sequence.js';
-import { numbers, records, rejections, texts, tokenizerCases, unknowns } from './tokenizer.case.js';
+import {
+  croppings,
+  numbers,
+  records,
+  rejections,
+  texts,
+  tokenizerCases,
+  unknowns,
+} from './tokenizer.case.js';
 
 const molecules = [
   'Cc1cccc(N2CCN(C(=O)C34CC5CC(CC(C5)C3)C4)CC2)c1C',
@@ -108,6 +116,9 @@ describe('sequence', () => {
     expect((await fitOn(['A'.repeat(9000)])).spec.maxTokens).toBe(512);
     const short = await fitOn(['ABC'], { maxTokens: 2 });
     expect([...short.encode(records({ smiles: texts(['CBA?']) }, 1)).ids!]).toEqual([4, 3]);
+    expect(croppings(short, records({ smiles: texts(['AB', 'ABC', null, 'A😀']) }, 4, 10))).toEqual([
+      '11 smiles',
+    ]);
   });
 
   it('keeps the 1024 most frequent letters of a large alphabet; the others are unknown, not errors', async () => {

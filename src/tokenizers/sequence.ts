@@ -129,7 +129,7 @@ function sequenceTokenizer(state: SequenceState): Tokenizer {
     },
 
     /** Letters after the first `maxTokens` of a record are cropped, unread. */
-    encode(batch, reject, { places = allPlaces(batch), unseen = 'keep', onUnknown } = {}) {
+    encode(batch, reject, { places = allPlaces(batch), unseen = 'keep', onUnknown, onCropped } = {}) {
       const texts = textColumn(batch, column, 'sequence');
       let most = 0;
       for (let i = 0; i < places.length; i++) most += Math.min(texts[places[i]]?.length ?? 0, maxTokens);
@@ -168,6 +168,7 @@ function sequenceTokenizer(state: SequenceState): Tokenizer {
           continue;
         }
         if (strange !== undefined) onUnknown?.(row, column, String.fromCodePoint(strange));
+        if (index < text.length) onCropped?.(row, column);
         rows[count++] = row;
         offsets[count] = end;
         start = end;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sunspots } from './real-records.case.js';
 import { series } from './series.js';
-import { numbers, records, rejections, seriesColumn, tokenizerCases } from './tokenizer.case.js';
+import { croppings, numbers, records, rejections, seriesColumn, tokenizerCases } from './tokenizer.case.js';
 
 const options = { columns: ['series'] };
 const batchOf = (rows: readonly (readonly number[])[], channels = 1) =>
@@ -92,6 +92,10 @@ describe('series', () => {
     await expect(patchOf(9, { patch: 9 })).rejects.toThrow('smaller than the 9 steps of the longest series');
     const tokenizer = await fitOn([steps(9)], 1, { patch: 2 });
     expect([...tokenizer.encode(batchOf([steps(30), steps(2)])).offsets]).toEqual([0, 5, 6]);
+    expect(croppings(tokenizer, batchOf([steps(30), steps(10), steps(11)]))).toEqual([
+      '0 series',
+      '2 series',
+    ]);
     expect(tokenizer.tokenLabel(1)).toBe('steps 3 – 4');
   });
 

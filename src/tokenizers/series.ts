@@ -189,7 +189,7 @@ function seriesTokenizer(state: SeriesState): Tokenizer {
      * `step * channels + channel`. Missing values are 0, the mean, and so is what the last patch lacks. Steps after the
      * first `maxTokens * patch` of a record are cropped.
      */
-    encode(batch, reject, { places = allPlaces(batch) } = {}) {
+    encode(batch, reject, { places = allPlaces(batch), onCropped } = {}) {
       const { values: given, offsets: steps } = seriesColumn(batch, name, channels);
       const tokensOf = (place: number) =>
         Math.min(maxTokens, Math.ceil((steps[place + 1] - steps[place]) / patch));
@@ -218,6 +218,7 @@ function seriesTokenizer(state: SeriesState): Tokenizer {
           reject?.(batch.rows[place], name, 'the series has no value');
           continue;
         }
+        if (steps[place + 1] - steps[place] > maxTokens * patch) onCropped?.(batch.rows[place], name);
         rows[count++] = batch.rows[place];
         offsets[count] = offsets[count - 1] + tokens;
       }

@@ -41,6 +41,13 @@ export function unknowns(tokenizer: Tokenizer, batch: RecordBatch): string[] {
   return found;
 }
 
+/** All texts and series of which an encoding left out the end, as `row column`. */
+export function croppings(tokenizer: Tokenizer, batch: RecordBatch): string[] {
+  const found: string[] = [];
+  tokenizer.encode(batch, undefined, { onCropped: (row, column) => found.push(`${row} ${column}`) });
+  return found;
+}
+
 export interface TokenizerCase {
   readonly family: TokenizerFamily;
   readonly options: TokenizerOptions;

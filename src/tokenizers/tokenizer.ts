@@ -52,6 +52,8 @@ export interface EncodeOptions {
   readonly unseen?: 'keep' | 'reject';
   /** Told of the first such letter or category of a record and column that is kept, in the order of the records. */
   readonly onUnknown?: (row: number, column: string, value: string) => void;
+  /** Told of each text or series that is longer than what is read of it, so that its end is left out, in the order of the records. */
+  readonly onCropped?: (row: number, column: string) => void;
 }
 
 /** What every state has; each kind adds its own. */

@@ -2,10 +2,10 @@
 import { parseReading } from '../config/parse.js';
 import type { ReadingOptions } from '../config/schema.js';
 import { checkSpelled } from '../datasets/canonical-smiles.js';
+import { EncodingLosses } from '../datasets/encoding-losses.js';
 import { type KeptColumn, keptCells, keptColumns } from '../datasets/kept-columns.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { checkTokenizerColumns } from '../datasets/token-stream.js';
-import { UnknownValues } from '../datasets/unknown-values.js';
 import { InputError } from '../errors.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -74,13 +74,13 @@ export async function openRecords(
   if (config.canonical_smiles !== undefined) checkSpelled(tokenizer, config.canonical_smiles);
   await refuseOverwrite(source.files, out);
   const reject = tokenRejecter(source, onBadRecord, rejected);
-  const unknown = new UnknownValues(path, config.on_unknown, onBadRecord);
+  const losses = new EncodingLosses(path, config.on_unknown, onBadRecord);
   const kept = keptColumns(source, keep, isOwn);
   return {
     source,
     kept,
     async *read(beside = []) {
-      const { encoding } = unknown;
+      const { encoding } = losses;
       const verbatim = kept.map(({ column }) => column);
       let count = 0;
       for await (const records of encodedRecords(tokenizer, source, { verbatim, beside, reject, encoding })) {
@@ -96,10 +96,10 @@ export async function openRecords(
         ...refused,
         ...(source.found?.() ?? []),
         rejected.summary(),
-        unknown.summary(done),
+        ...losses.summaries(done),
       ])
         if (message) onEvent({ type: 'warning', message });
-      return { rejected: rejected.count, unknown: unknown.count };
+      return { rejected: rejected.count, unknown: losses.unknown };
     },
   };
 }

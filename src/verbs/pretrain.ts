@@ -187,7 +187,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
       hooks,
     );
     if (!inMemory && writes) await learned?.write(out);
-    for (const message of [read.unassigned.summary(), read.unknown?.summary('learned from')])
+    for (const message of [read.unassigned.summary(), ...(read.losses?.summaries('learned from') ?? [])])
       if (message) warn(message);
     for (const message of read.source.found?.() ?? []) warn(message);
     const { rejected } = read;

@@ -1,5 +1,5 @@
 /** The verb `serve`: a model as an HTTP service, until it is told to stop. */
-import type { OnUnknown } from '../datasets/unknown-values.js';
+import type { OnUnknown } from '../datasets/encoding-losses.js';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';

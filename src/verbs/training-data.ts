@@ -1,12 +1,12 @@
 /** What a pretraining learns from: the file, what was decided of it, and its blocks of tokens, at once or one after the other. */
 
 import { mergeConfigs, parseConfig } from '../config/parse.js';
+import { EncodingLosses } from '../datasets/encoding-losses.js';
 import { partition } from '../datasets/partition.js';
 import { RejectedRecords, tokenRejecter } from '../datasets/rejected-records.js';
 import { fitTokenizer, PLANNING_RECORDS } from '../datasets/token-plan.js';
 import { type TokenStreamOptions, trainingBlocks } from '../datasets/token-stream.js';
 import { UnassignedRecords } from '../datasets/unassigned-records.js';
-import { UnknownValues } from '../datasets/unknown-values.js';
 import { checkMonitorTarget, readMonitorLabels } from '../datasets/watched-labels.js';
 import { InputError } from '../errors.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
@@ -84,8 +84,8 @@ export async function readTraining(
   const learned =
     writes && (earlier === undefined || before !== undefined) ? new LearnedRecordsWriter(before) : undefined;
   const unassigned = new UnassignedRecords(plan.rule.column);
-  // A tokenizer that is fitted on this file knows it; that of another run may not.
-  const unknown = origin && new UnknownValues(path, onUnknown, onBadRecord);
+  // A tokenizer that is fitted on this file knows it and says what it crops; that of another run may not.
+  const losses = origin && new EncodingLosses(path, onUnknown, onBadRecord);
   const streamOptions: TokenStreamOptions = {
     source,
     tokenizer,
@@ -95,7 +95,7 @@ export async function readTraining(
     capacity: Math.floor(most / BLOCKS_AT_ONCE),
     onLearned: learned?.add,
     onParts: (batch, parts) => unassigned.add(batch, parts),
-    encoding: unknown?.encoding,
+    encoding: losses?.encoding,
   };
   const first = await firstBlock(streamOptions, plan, most);
   return {
@@ -107,7 +107,7 @@ export async function readTraining(
     streamOptions,
     learned,
     unassigned,
-    unknown,
+    losses,
     rejected,
     ...first,
   };
