@@ -40,6 +40,17 @@ async function read(name: string, text: string | Uint8Array, columns?: string[])
 }
 
 describe('an SD file', () => {
+  it('refuses a record with a tag that stands twice with different values', async () => {
+    const twice = (first: string, second: string) =>
+      record(ethanol, 'ethanol', { logP: first }).replace('$$$$', `>  <logP>\n${second}\n\n$$$$$$$$`);
+    const { values, bad } = await read('twice.sdf', twice('-0.31', '4.5') + twice('-0.31', '-0.31'));
+    expect(values.logP).toEqual([-0.31]);
+    expect(bad).toMatchObject([
+      { row: 0, column: 'logP', message: 'the tag stands twice, with different values' },
+    ]);
+    expect((await read('twice.sdf', twice('-0.31', '4.5'), ['smiles'])).bad).toEqual([]);
+  });
+
   it('gives SMILES, names and a column for each tag, from either version of the block', async () => {
     const text =
       record(ethanol, 'ethanol', { logP: '-0.31', code: '007', note: 'two\nlines' }) +

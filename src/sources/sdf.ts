@@ -33,6 +33,8 @@ interface SdfRecord {
   /** The lines from the name to `M  END`. */
   readonly block: string;
   readonly tags: ReadonlyMap<string, string>;
+  /** The tags that stand again with another value. */
+  readonly twice: ReadonlySet<string>;
 }
 
 /**
@@ -40,7 +42,7 @@ interface SdfRecord {
  * for each tag of the first 20,480 records. A molecule that RDKit does not read is a bad record.
  */
 export async function sdfReader(file: ByteFile): Promise<Reader> {
-  const { columns, named, leftOut, known } = await sampleColumns(file);
+  const { columns, own, leftOut, known } = await sampleColumns(file);
   const late = new LateFinds();
   return {
     columns,
@@ -60,10 +62,12 @@ export async function sdfReader(file: ByteFile): Promise<Reader> {
           const cell =
             name === 'smiles'
               ? smilesOf(rdkit!, record.block)
-              : named && name === 'name'
+              : own.includes(name)
                 ? record.name
                 : (record.tags.get(name) ?? null);
-          if (name === 'smiles' && cell === null) {
+          if (record.twice.has(name) && !own.includes(name)) {
+            refuse('the tag stands twice, with different values', name);
+          } else if (name === 'smiles' && cell === null) {
             refuse('a molecule that RDKit does not read', 'smiles');
           } else if (type === 'number' && cell !== null && !isNumber(cell)) {
             refuse(`expected a number as in the other records, got ${JSON.stringify(cell)}`, name);
@@ -124,7 +128,7 @@ async function sampleColumns(file: ByteFile) {
         .filter(([name]) => !isOwn(name))
         .map(([name, counts]): ColumnInfo => ({ name, type: isNumeric(counts) ? 'number' : 'text' })),
     ],
-    named,
+    own,
     known: new Set(tags.keys()),
     leftOut: leftOut.length > 0 ? leftOut : undefined,
   };
@@ -157,6 +161,7 @@ async function* sdfRecords(file: ByteFile): AsyncGenerator<SdfRecord> {
 function recordOf(lines: readonly string[], row: number, line: number): SdfRecord {
   const end = lines.findIndex((text) => text.startsWith('M  END'));
   const tags = new Map<string, string>();
+  const twice = new Set<string>();
   for (let i = end + 1; i < lines.length; i++) {
     const tag = /^>.*<([^>]+)>/.exec(lines[i])?.[1];
     if (tag === undefined) continue;
@@ -164,9 +169,11 @@ function recordOf(lines: readonly string[], row: number, line: number): SdfRecor
     while (i + 1 < lines.length && lines[i + 1].trim() !== '' && !/^>.*<[^>]+>/.test(lines[i + 1]))
       values.push(lines[++i]);
     const value = values.join('\n').trim();
-    if (!missing.has(value)) tags.set(tag, value);
+    if (missing.has(value)) continue;
+    if (tags.has(tag) && tags.get(tag) !== value) twice.add(tag);
+    tags.set(tag, value);
   }
   const name = lines[0]?.trim() ?? '';
   const block = lines.slice(0, end < 0 ? lines.length : end + 1).join('\n');
-  return { row, line, name: name === '' ? null : name, block, tags };
+  return { row, line, name: name === '' ? null : name, block, tags, twice };
 }
