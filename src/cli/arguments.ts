@@ -9,6 +9,13 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** A whole number of at least 1, likewise. */
+export function parsePositive(text: string): number {
+  const count = parseCount(text);
+  if (count === 0) throw new InvalidArgumentError('Expected a whole number of at least 1.');
+  return count;
+}
+
 /** For commands whose configuration has no such key. */
 export const deviceOption = (of: readonly DeviceName[] = devices): Option =>
   new Option(
@@ -37,11 +44,7 @@ export const rankTimeoutOption = (): Option =>
   new Option(
     '--rank-timeout <seconds>',
     'under mpirun or srun: how long a process waits for the others before all are ended (1800)',
-  ).argParser((text) => {
-    const seconds = parseCount(text);
-    if (seconds === 0) throw new InvalidArgumentError('Expected at least 1 second.');
-    return seconds;
-  });
+  ).argParser(parsePositive);
 
 /** For commands that several processes can do a part of each: of these things, into a file or folder of its own. */
 export const shardOption = (things = 'records', into = 'file'): Option =>

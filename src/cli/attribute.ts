@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { AttributeSummary } from '../verbs/attribute.js';
-import { parseCount, requireTargets } from './arguments.js';
+import { parsePositive, requireTargets } from './arguments.js';
 import { addConfigOptions, probeKeys, readConfigOptions } from './config-options.js';
 import { formatInterval } from './format.js';
 import { count } from './progress.js';
@@ -26,12 +26,12 @@ export function define(command: Command, { run }: Session): void {
     .option(
       '-k, --neighbors <n>',
       'training records that a prediction is attributed to (default: 10)',
-      parseCount,
+      parsePositive,
     )
     .option(
       '--records <n>',
       'test records whose predictions are explained, the first ones (default: 50)',
-      parseCount,
+      parsePositive,
     )
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { BenchOptions } from '../benchmark/bench.js';
 import { InputError } from '../errors.js';
 import type { Shard } from '../verbs/shard.js';
-import { appendNames, deviceOption, parseCount, shardOption } from './arguments.js';
+import { appendNames, deviceOption, parsePositive, shardOption } from './arguments.js';
 import { formatBenchmark, formatSuites } from './format-benchmark.js';
 import type { Session } from './session.js';
 import type { Verbs } from './verbs.js';
@@ -31,7 +31,7 @@ export function define(command: Command, { run }: Session): void {
     .option('--out <folder>', 'folder for prepared data, encoders, cells and the result file')
     .option('--only <task=name,method=name>', 'only these tasks and methods (repeatable)', parseOnly)
     .option('--budget <x>', 'multiplies the seeds and all steps', parseBudget, 1)
-    .option('--threads <n>', 'threads of the engine', parseCount)
+    .option('--threads <n>', 'threads of the engine', parsePositive)
     .addOption(deviceOption(['cpu', 'webgpu']))
     .addOption(shardOption('tasks', 'folder'))
     .option('--list', 'describe the suite, or all of them: tasks, splits, metrics and sources')

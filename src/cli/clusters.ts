@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
-import { deviceOption, keepOption, parseCount } from './arguments.js';
+import { deviceOption, keepOption, parsePositive } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
@@ -27,7 +27,7 @@ export function define(command: Command, { run }: Session): void {
     .option(
       '-k, --clusters <n>',
       'number of clusters (default: that of 2 to 20 with the largest silhouette)',
-      parseCount,
+      parsePositive,
     )
     .option(
       '--domain <column>',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
-import { appendNames, deviceOption, parseCount } from './arguments.js';
+import { appendNames, deviceOption, parsePositive } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
@@ -26,7 +26,7 @@ export function define(command: Command, { run }: Session): void {
     .requiredOption('-o, --out <file>', 'page to write: .html')
     .option('--keep <columns>', 'columns to show, search and colour by (default: all)', appendNames)
     .option('--colour <column>', 'column that colours the map at first')
-    .option('--limit <n>', 'records, at most (default: 50000)', parseCount)
+    .option('--limit <n>', 'records, at most (default: 50000)', parsePositive)
     .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
 import { formatTable } from '../report/table.js';
 import type { Retrieval } from '../verbs/retrieval.js';
-import { appendNames, deviceOption, parseCount } from './arguments.js';
+import { appendNames, deviceOption, parsePositive } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatInterval, formatWritten } from './format.js';
 import type { Session } from './session.js';
@@ -32,7 +32,7 @@ export function define(command: Command, { run }: Session): void {
       '--of <file>',
       'file of the records that are found; by default those of the data, each but for itself',
     )
-    .option('-k, --neighbors <n>', 'neighbours of each record (default: 5)', parseCount)
+    .option('-k, --neighbors <n>', 'neighbours of each record (default: 5)', parsePositive)
     .option(
       '--keep <columns>',
       "columns of both files to write beside, in the file's own characters; all means all (repeatable)",

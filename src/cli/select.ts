@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { DeviceName } from '../engine/engine.js';
 import { type SelectorName, selectors } from '../selection/index.js';
-import { deviceOption, keepOption, parseCount } from './arguments.js';
+import { deviceOption, keepOption, parseCount, parsePositive } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { formatWritten } from './format.js';
 import type { Session } from './session.js';
@@ -39,7 +39,7 @@ export function define(command: Command, { run }: Session): void {
     .option(
       '--count <n>',
       'records to choose (default: a tenth, or as many as the method finds right)',
-      parseCount,
+      parsePositive,
     )
     .option('--seed <n>', 'seed of what is drawn (default: 0)', parseCount)
     .addOption(keepOption())

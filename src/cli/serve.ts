@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { OnUnknown } from '../datasets/encoding-losses.js';
 import type { DeviceName } from '../engine/engine.js';
-import { deviceOption, parseCount } from './arguments.js';
+import { deviceOption, parseCount, parsePositive } from './arguments.js';
 import type { Session } from './session.js';
 
 interface Options {
@@ -26,13 +26,13 @@ export function define(command: Command, { run }: Session): void {
     .argument('<run>', 'folder of a run, of its export, or of the model that fit left')
     .option('--host <address>', 'address to listen on (default: 127.0.0.1)')
     .option('--port <n>', 'port to listen on; 0 is any that is free (default: 8080)', parseCount)
-    .option('--max-records <n>', 'records in a request (default: 1000)', parseCount)
-    .option('--max-bytes <n>', 'bytes of a request (default: 10000000)', parseCount)
-    .option('--max-seconds <n>', 'seconds for an answer (default: 30)', parseCount)
+    .option('--max-records <n>', 'records in a request (default: 1000)', parsePositive)
+    .option('--max-bytes <n>', 'bytes of a request (default: 10000000)', parsePositive)
+    .option('--max-seconds <n>', 'seconds for an answer (default: 30)', parsePositive)
     .option(
       '--max-waiting <n>',
       'requests that wait; later ones are told to come again (default: 256)',
-      parseCount,
+      parsePositive,
     )
     .option(
       '--pool <file>',
@@ -44,7 +44,7 @@ export function define(command: Command, { run }: Session): void {
         'a letter or category that the model was not trained on stands as unknown, told in the answer, or its request is refused',
       ).choices(['keep', 'fail']),
     )
-    .option('--threads <n>', 'threads of the engine', parseCount)
+    .option('--threads <n>', 'threads of the engine', parsePositive)
     .addOption(deviceOption())
     .option('--json', 'print one JSON object to stdout')
     .action(async (folder: string, options: Options) => {

@@ -7,7 +7,7 @@ import { number } from '../report/numbers.js';
 import { formatTable } from '../report/table.js';
 import type { SweepSummary } from '../sweep/sweep.js';
 import type { Shard } from '../verbs/shard.js';
-import { parseCount, shardOption, shellCommand } from './arguments.js';
+import { parsePositive, shardOption, shellCommand } from './arguments.js';
 import { loadPluginsIn } from './plugin-options.js';
 import type { Session } from './session.js';
 
@@ -25,7 +25,7 @@ export function define(command: Command, { argv, run }: Session): void {
     )
     .argument('<config>', 'YAML or JSON file: the configuration of the runs, with search and sweep')
     .requiredOption('--out <folder>', 'folder of the trials, sweep.json and sweep.html')
-    .option('--parallel <n>', 'trials at a time, each with its share of the processor', parseCount, 1)
+    .option('--parallel <n>', 'trials at a time, each with its share of the processor', parsePositive, 1)
     .addOption(shardOption('trials', 'folder'))
     .option('--json', 'print one JSON object to stdout')
     .action(async (file: string, { out, parallel, shard, json }: Options) => {

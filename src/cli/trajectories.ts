@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { formatTable } from '../report/table.js';
 import type { TrajectoriesSummary } from '../verbs/trajectories.js';
-import { parseCount } from './arguments.js';
+import { parsePositive } from './arguments.js';
 import { addConfigOptions, readConfigOptions, readingKeys } from './config-options.js';
 import { count } from './progress.js';
 import type { Session } from './session.js';
@@ -24,7 +24,7 @@ export function define(command: Command, { run }: Session): void {
     .argument('<run>', 'folder of a pretrained run')
     .argument('<data>', 'a file, or the folder of one data set')
     .requiredOption('-o, --out <file>', 'page to write: .html')
-    .option('--limit <n>', 'records, at most (default: 200)', parseCount)
+    .option('--limit <n>', 'records, at most (default: 200)', parsePositive)
     .option('--json', 'print one JSON object to stdout');
   addConfigOptions(command, keys);
   command.action(async (trained: string, data: string, { json, out, limit }: Options) => {

@@ -55,6 +55,6 @@ export async function normalRecords(
     [heldOut, 'to hold out'],
   ] as const)
     if (blocks.length === 0)
-      throw new InputError(`${source.path}: has no normal records ${what}; give more of them with --normal`);
+      throw new InputError(`${source.path}: has no normal records ${what}; name a file with more of them`);
   return { reference: concatenateBlocks(reference), heldOut: concatenateBlocks(heldOut) };
 }

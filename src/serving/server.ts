@@ -15,7 +15,7 @@ export const isLoopback = (host: string) => LOOPBACK.includes(host) || host === 
  * to this machine is no one that may ask. Undefined where other machines reach it.
  */
 export const hostsOf = (host: string): string[] | undefined =>
-  isLoopback(host) ? [...LOOPBACK, host] : undefined;
+  isLoopback(host) ? [...new Set([...LOOPBACK, host])] : undefined;
 
 const LAST_PORT = 65_535;
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { InputError } from '../errors.js';
 import type { Model } from '../models/load.js';
 import type { ServedModel } from './served-model.js';
-import { DEFAULT_LIMITS, type ServiceOptions, service } from './service.js';
+import { checkLimits, DEFAULT_LIMITS, type ServiceOptions, service } from './service.js';
 
 /** A model of one column of texts whose embedding is a text's length, and that waits for `gate` before it answers. */
 function modelOf(gate: Promise<void> = Promise.resolve()): Model {
@@ -102,6 +102,28 @@ it.each([
   const [got, body] = await told(await app.request('/embed', request));
   expect(got).toBe(status);
   expect(body.error).toContain(error);
+});
+
+it('names the method of a route that is asked by another', async () => {
+  const app = appOf();
+  const got = await app.request('/embed');
+  expect([got.status, got.headers.get('allow')]).toEqual([405, 'POST']);
+  const posted = await app.request('/health', asking(['a']));
+  expect([posted.status, posted.headers.get('allow')]).toEqual([405, 'GET']);
+});
+
+it('refuses a body that is not UTF-8', async () => {
+  const body = new Uint8Array([...new TextEncoder().encode('{"records":["'), 0xff, 0x22, 0x5d, 0x7d]);
+  const response = await appOf().request('/embed', { method: 'POST', headers: json, body });
+  expect(await told(response)).toEqual([400, { error: 'the body is not text in UTF-8' }]);
+});
+
+it('knows limits that no request keeps', () => {
+  expect(() => checkLimits({ records: 0 })).toThrow('limits.records: expected a number above 0, got 0');
+  expect(() => checkLimits({ seconds: Number.NaN })).toThrow(InputError);
+  expect(() => checkLimits({ record: 3 } as object)).toThrow(
+    'limits.record: the limits are records, bytes, seconds, waiting',
+  );
 });
 
 it('tells requests to come again when too many wait, and answers those that waited', async () => {

@@ -169,23 +169,44 @@ export function service({ served, limits, token, hosts }: ServiceOptions): Hono 
     context.json(openApi(served.model, { limits, token: token !== undefined })),
   );
   app.get('/', (context) => context.html(page(served.model, { limits, token: token !== undefined })));
-  app.notFound((context) =>
-    context.json(
-      { error: `${context.req.method} ${context.req.path}: no such route; see / for those there are` },
-      404,
-    ),
-  );
+  app.notFound((context) => {
+    const { method, path } = context.req;
+    const allowed = path in routes ? 'POST' : paths.has(path) ? 'GET' : undefined;
+    if (allowed === undefined)
+      return context.json({ error: `${method} ${path}: no such route; see / for those there are` }, 404);
+    context.header('allow', allowed);
+    return context.json({ error: `${method} ${path}: expected the method ${allowed}` }, 405);
+  });
   app.onError((error, context) => context.json({ error: `this is a bug in lacuna: ${error.message}` }, 500));
   return app;
 }
 
 const paths = new Set(['/', '/health', '/metrics', '/openapi.json']);
 
+/** Throws InputError for limits that no request keeps. */
+export function checkLimits(limits: Partial<ServiceLimits>): void {
+  for (const [name, limit] of Object.entries<unknown>(limits)) {
+    if (!(name in DEFAULT_LIMITS))
+      throw new InputError(`limits.${name}: the limits are ${Object.keys(DEFAULT_LIMITS).join(', ')}`);
+    if (!(typeof limit === 'number' && limit > 0))
+      throw new InputError(`limits.${name}: expected a number above 0, got ${JSON.stringify(limit)}`);
+  }
+}
+
+/** The JSON of a body. Throws InputError where it is none. */
+async function jsonOf(context: Context): Promise<unknown> {
+  const bytes = await context.req.arrayBuffer();
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    const why = cause instanceof SyntaxError ? `JSON: ${cause.message}` : 'text in UTF-8';
+    throw new InputError(`the body is not ${why}`, { cause });
+  }
+}
+
 /** Throws InputError for a body that is no list of records, or of too many. */
 async function recordsOf(context: Context, limits: ServiceLimits) {
-  const body: unknown = await context.req.json().catch((cause: Error) => {
-    throw new InputError(`the body is not JSON: ${cause.message}`, { cause });
-  });
+  const body = await jsonOf(context);
   const fields = (typeof body === 'object' ? (body ?? {}) : {}) as Readonly<Record<string, unknown>>;
   const { records } = fields;
   if (!Array.isArray(records)) throw new InputError('expected {"records": […]} with a list of records');

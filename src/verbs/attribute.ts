@@ -1,4 +1,5 @@
 /** The verb `attribute`: which training records a prediction rests on. */
+import { checkWhole } from '../config/check-numbers.js';
 import { parseConfig } from '../config/parse.js';
 import type { ProbeOptions } from '../config/schema.js';
 import { openEngine } from '../engine/open-engine.js';
@@ -67,6 +68,8 @@ export async function attribute(
   { run: folder, data, targets, k = 10, records = 50, out, config: given = {} }: AttributeOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<AttributeSummary> {
+  checkWhole('k', k, 1);
+  checkWhole('records', records, 1);
   if (k < 1 || records < 1)
     throw new InputError(
       `attribute: expected at least one training record and one prediction, got ${k} and ${records}`,

@@ -53,6 +53,7 @@ it('takes the first records up to a limit and says so, and refuses in words what
   expect(summary.rows).toBe(5);
   expect(told.join('\n')).toContain('the map has the first 5 records; --limit says how many');
   const asked = { run: at('run'), data: at('m.csv'), out };
+  await expect(map({ ...asked, limit: 0 })).rejects.toThrow('limit: expected a whole number of at least 1');
   await expect(map({ ...asked, limit: 2 })).rejects.toThrow('needs at least three records, got 2');
   await expect(map({ ...asked, out: at('x.png') })).rejects.toThrow('ends in .html');
   await expect(map({ ...asked, colour: 'shade' })).rejects.toThrow('choose among smiles, kind');

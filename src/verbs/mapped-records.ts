@@ -1,4 +1,5 @@
 /** The records of a file on a plane, with what a picture of them shows. */
+import { checkWhole } from '../config/check-numbers.js';
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName } from '../engine/engine.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
@@ -73,6 +74,7 @@ export async function mappedRecords(
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<MappedRecords> {
   const { data, config = {}, limit = LIMIT } = options;
+  checkWhole('limit', limit, 1);
   return withModel(options.run, { device: options.device }, { onEvent }, async (model) => {
     const { width } = encoderOf(model);
     const records = await openRecords(data, model, { config, out, keep: options.keep ?? ['all'] });

@@ -5,7 +5,7 @@ import { InputError } from '../errors.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { ServedModel } from '../serving/served-model.js';
 import { hostsOf, isLoopback, openServer, pause } from '../serving/server.js';
-import { DEFAULT_LIMITS, type ServiceLimits, service } from '../serving/service.js';
+import { checkLimits, DEFAULT_LIMITS, type ServiceLimits, service } from '../serving/service.js';
 
 /** What `serve` is given. */
 export interface ServeOptions {
@@ -41,17 +41,28 @@ const [LOOK, REST] = [1000, 300];
 
 /**
  * Answers until the signal aborts; requests that have come by then are answered. When another model lies in the folder,
- * it takes the place of the one before, without a request that fails. Throws InputError where the folder holds no model, the
- * port is taken, or the address can be reached from elsewhere and there is no token.
+ * it takes the place of the one before, without a request that fails. Throws InputError for a wrong limit, where the folder holds no model,
+ * the port is taken, or the address can be reached from elsewhere and there is no token.
  */
 export async function serve(
-  { run, host = '127.0.0.1', port = 8080, token, pool, limits, onUnknown, threads, device }: ServeOptions,
+  {
+    run,
+    host = '127.0.0.1',
+    port = 8080,
+    token,
+    pool,
+    limits = {},
+    onUnknown,
+    threads,
+    device,
+  }: ServeOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<ServeSummary> {
   if (!isLoopback(host) && !token)
     throw new InputError(
       `${host}: other machines reach this address, so a token is needed: set LACUNA_TOKEN, or listen on 127.0.0.1`,
     );
+  checkLimits(limits);
   const served = await ServedModel.open(run, { threads, device, pool, onUnknown });
   const app = service({
     served,

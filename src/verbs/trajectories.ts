@@ -1,5 +1,7 @@
 /** The verb `trajectories`: how the error of each hidden token moved over the checkpoints of a run, as one page. */
+
 import { basename } from 'node:path';
+import { checkWhole } from '../config/check-numbers.js';
 import type { ReadingOptions } from '../config/schema.js';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { InputError } from '../errors.js';
@@ -51,6 +53,7 @@ export async function trajectories(
   { run: folder, data, out, limit = LIMIT, config = {} }: TrajectoriesOptions,
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<TrajectoriesSummary> {
+  checkWhole('limit', limit, 1);
   if (!/\.html?$/i.test(out))
     throw new InputError(`${out}: the page is HTML; name a file that ends in .html`);
   await refuseOverwrite(await ownFiles(folder), out);
