@@ -1,5 +1,5 @@
 /** Real folders, damaged in each way that `verify` promises to notice. */
-import { appendFile, cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative, sep } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -311,6 +311,12 @@ describe('verify', () => {
 
   it('refuses a folder that is none of them', async () => {
     await expect(verify({ folder })).rejects.toThrow('expected the folder of a run, an export, a fit');
+    const swept = join(folder, 'swept');
+    await mkdir(swept);
+    await writeFile(join(swept, 'sweep.json'), '{}');
+    await expect(verify({ folder: swept })).rejects.toThrow(
+      'is the folder of a sweep, whose trials are runs',
+    );
   });
 
   it('reads the scores of a probe, which are of no training', async () => {

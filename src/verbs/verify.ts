@@ -32,6 +32,7 @@ import { readScores, type Scores } from '../runs/scores.js';
 import { isBetter, type MetricName } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { checksum } from '../sources/checksum.js';
+import { recordPath } from '../sweep/record.js';
 import { checkBenchmark } from '../verification/benchmark.js';
 import { type Check, Checks, type Found, NotChecked } from '../verification/checks.js';
 import { checkSums } from '../verification/checksums.js';
@@ -81,6 +82,10 @@ export async function verify(
 
 async function kindOf(folder: string): Promise<VerifySummary['kind']> {
   if (/\.json$/i.test(folder) || (await exists(join(folder, 'cells')))) return 'benchmark';
+  if (await exists(recordPath(folder)))
+    throw new InputError(
+      `${folder}: is the folder of a sweep, whose trials are runs; name one of these, such as ${join(folder, 'trials', '001')}`,
+    );
   // One of its files may be gone, which is to be noticed.
   if ((await holdsFit(folder)) || (await hasFile(folder, 'models'))) return 'fit';
   const exported = [exportedFiles.model, exportedFiles.parameters].map((name) => join(folder, name));
