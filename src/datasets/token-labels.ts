@@ -92,8 +92,11 @@ export function tokenLabels(
   });
 }
 
+/** One record of so many may have labels of another length, which make it bad, and the others labels of tokens still. */
+const MATCHING = 10;
+
 /**
- * Whether a text column looks like labels of tokens: as long as the sequence in each of the first records, which are
+ * Whether a text column looks like labels of tokens: as long as the sequence in nearly all of the first records, which are
  * not all of one length.
  */
 export async function looksPerToken(
@@ -104,6 +107,7 @@ export async function looksPerToken(
   if (tokenizer.kind !== 'sequence') return false;
   const [sequence] = tokenizer.columns;
   const lengths = new Set<number>();
+  let [matching, others] = [0, 0];
   const read = { columns: [sequence, target], verbatim: [sequence], few: true };
   for await (const { columns, texts: written } of source.read(read)) {
     const texts = columns[target];
@@ -112,10 +116,13 @@ export async function looksPerToken(
       const record = written?.[sequence][place] ?? null;
       if (text === null || record === null) continue;
       const length = [...record].length;
-      if (tokensOf(text).length !== length) return false;
-      lengths.add(length);
+      if (tokensOf(text).length !== length) others++;
+      else {
+        matching++;
+        lengths.add(length);
+      }
     }
-    if (lengths.size > 1) return true;
+    if (lengths.size > 1 || others > 0) break;
   }
-  return false;
+  return lengths.size > 1 && matching >= MATCHING * others;
 }

@@ -133,4 +133,13 @@ describe('labels per token', () => {
       /one letter for each token, so per-token, and a probe .* use finetune/,
     );
   });
+
+  it('are seen where one record has too few, which is bad', async () => {
+    await write('short.csv', (row) => (row === rows[3] ? row.label.slice(1) : row.label));
+    const { length } = rows[3].sequence;
+    const options = { task: undefined, on_bad_record: 'fail' } as const;
+    await expect(tune('transformer', 'short', options, 'short.csv')).rejects.toThrow(
+      new RegExp(`record 3, column "label": .*${length - 1}.*${length}`),
+    );
+  });
 });
