@@ -1,7 +1,6 @@
-/** Sound from WAV files, as a log-mel spectrogram or as samples. */
+/** Sound from WAV files, as log-mel spectrograms. */
 import { readFile } from 'node:fs/promises';
 import { InputError } from '../errors.js';
-import type { ReaderOptions } from '../records/reader-options.js';
 import { logMel, MEL_CHANNELS } from '../records/readers/log-mel.js';
 import { monoOf, parseWav, type Wav } from '../records/readers/wav.js';
 import type { Decoder, Encoded } from './decoder.js';
@@ -9,13 +8,11 @@ import type { Decoder, Encoded } from './decoder.js';
 export const AUDIO_ENDINGS: readonly string[] = ['wav'];
 
 /**
- * What decodes WAV files of one rate to a column `series`: of 64 channels every 10 ms (see `logMel`), or of the samples
- * with their channels. The first readable one of `looked` decides the rate and, for samples, the channels; a file of
- * another one is refused. Throws InputError where none of them can be read.
+ * What decodes WAV files of one rate to a column `series` of 64 channels every 10 ms (see `logMel`). The first readable one of
+ * `looked` decides the rate; a file of another one is refused. Throws InputError where none of them can be read.
  */
 export async function audioDecoder(
   looked: readonly Encoded[],
-  { audio = 'log-mel' }: ReaderOptions,
   where: string,
 ): Promise<Decoder<Float32Array>> {
   let first: Wav | undefined;
@@ -30,12 +27,11 @@ export async function audioDecoder(
   }
   if (!first) throw new InputError(`${where}: no sound could be read; ${fault}`);
   const { rate } = first;
-  const spectrogram = audio === 'log-mel' ? logMel(rate) : undefined;
-  const channels = spectrogram ? MEL_CHANNELS : first.channels;
+  const spectrogram = logMel(rate);
   const steps = first.samples.length / first.channels;
   return {
     column: { name: 'series', type: 'series' },
-    recordBytes: 4 * channels * (spectrogram ? Math.ceil((100 * steps) / rate) : steps),
+    recordBytes: 4 * MEL_CHANNELS * Math.ceil((100 * steps) / rate),
     async decode(encoded) {
       const wav = await read(encoded);
       if (typeof wav === 'string') throw new Error(wav);
@@ -44,21 +40,18 @@ export async function audioDecoder(
           `${wav.rate} samples a second, expected ${rate} as in the first file; resample it, as by sox in.wav -r ${rate} out.wav`,
         );
       }
-      if (spectrogram) return spectrogram(monoOf(wav));
-      if (wav.channels !== channels)
-        throw new Error(`${wav.channels} channels, expected ${channels} as in the first file`);
-      return wav.samples;
+      return spectrogram(monoOf(wav));
     },
     pack(records) {
       const offsets = new Int32Array(records.length + 1);
       records.forEach((record, i) => {
-        offsets[i + 1] = offsets[i] + record.length / channels;
+        offsets[i + 1] = offsets[i] + record.length / MEL_CHANNELS;
       });
-      const values = new Float32Array(offsets[records.length] * channels);
+      const values = new Float32Array(offsets[records.length] * MEL_CHANNELS);
       records.forEach((record, i) => {
-        values.set(record, offsets[i] * channels);
+        values.set(record, offsets[i] * MEL_CHANNELS);
       });
-      return { type: 'series', values, offsets, channels };
+      return { type: 'series', values, offsets, channels: MEL_CHANNELS };
     },
   };
 }

@@ -30,8 +30,8 @@ interface Looked {
  */
 export async function imageDecoder(
   looked: readonly Encoded[],
-  { shape: given }: ReaderOptions,
   where: string,
+  { shape: given }: ReaderOptions,
 ): Promise<Decoder<Uint8Array>> {
   const sharp = await loadSharp();
   const open = (encoded: Encoded): Sharp =>

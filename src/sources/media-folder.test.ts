@@ -339,12 +339,6 @@ describe('a folder of sounds', () => {
     expect(last.series).toMatchObject({ type: 'series', channels: 64, offsets: Int32Array.of(0, 98, 146) });
   });
 
-  it('gives samples where they are asked for', async () => {
-    const folder = folderOf('samples', { 'a.wav': sound(200), 'b.wav': sound(300, 8000, 10) });
-    const { last } = await readAll(await openSource(folder, { audio: 'samples' }));
-    expect(last.series).toMatchObject({ channels: 1, offsets: Int32Array.of(0, 4000, 4010) });
-  });
-
   it('refuses another rate by name, and a folder with images, too', async () => {
     const folder = folderOf('rates', { 'a.wav': sound(200), 'b.wav': sound(200, 16000) });
     const message = await failure(folder);

@@ -19,7 +19,7 @@ const decoders = { images: imageDecoder, audio: audioDecoder };
 
 function openDecoder({ folder, format, files }: MediaFolder, options: ReaderOptions): Promise<Decoder> {
   const looked = spread(files).map(({ path }) => join(folder, path));
-  return decoders[format](looked, options, folder);
+  return decoders[format](looked, folder, options);
 }
 
 /**

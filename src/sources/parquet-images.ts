@@ -42,7 +42,7 @@ export async function imageColumns(
     );
     const looked = rows.map((row) => row.bytes as Uint8Array);
     if (looked.length === 0 || !(await isImage(looked[0]))) continue;
-    const decoder = await imageDecoder(looked, options, `${path}: ${name}`);
+    const decoder = await imageDecoder(looked, `${path}: ${name}`, options);
     columns.set(name, { base64: `to_base64(${bytes})`, column: { ...decoder.column, name }, decoder });
   }
   return columns;

@@ -69,8 +69,8 @@ const isGrey = (rgba: Uint8ClampedArray): boolean => {
 /** As in `sources/images.ts`; images count as grey where their pixels are. */
 export async function imageDecoder(
   looked: readonly Encoded[],
-  { shape: given }: ReaderOptions,
   where: string,
+  { shape: given }: ReaderOptions,
 ): Promise<Decoder<Uint8Array>> {
   const look = async (encoded: Encoded) => {
     const image = await decoded(encoded);
