@@ -12,7 +12,7 @@ import { type Anomaly, AnomalyDetector, type BlamedToken } from '../models/anoma
 import { type AnomalyMeasureName, anomalyMeasures } from '../models/anomaly-measures/index.js';
 import type { FittedMeasure } from '../models/anomaly-measures/measure.js';
 import { drawnSplit, normalRecords, ownSplit } from '../models/normal-records.js';
-import { encoderOf, openModel } from '../models/open-model.js';
+import { encoderOf, withModel } from '../models/open-model.js';
 import { ownFiles } from '../runs/folder.js';
 import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
@@ -88,84 +88,84 @@ export async function anomalies(
   for (const path of [data, ...(normal === undefined ? [] : [normal])])
     await refuseOverwrite(await inputFiles(path, config?.format), out);
   await refuseOverwrite(await ownFiles(folder), out);
-  const model = await openModel(folder, { device }, { onEvent });
-  let detector: AnomalyDetector | undefined;
-  const further: FittedMeasure[] = [];
-  try {
-    encoderOf(model);
-    const isOwn = (name: string) => OWN.includes(name.toLowerCase());
-    const records = await openRecords(data, model, { config, out, keep, isOwn });
-    const own = model.run!.config.data;
-    const usual = await openRecords(normal ?? own.path, model, {
-      // The run's own file is read as the run read it.
-      config: normal === undefined ? readingOf(own) : config,
-      out,
-    }).catch((error: unknown) => {
-      if (normal !== undefined || !(error instanceof InputError)) throw error;
-      throw new InputError(
-        `${error.message}; it is the file that the run learned from: name normal records with --normal`,
-        { cause: error },
+  return withModel(folder, { device }, { onEvent }, async (model) => {
+    let detector: AnomalyDetector | undefined;
+    const further: FittedMeasure[] = [];
+    try {
+      encoderOf(model);
+      const isOwn = (name: string) => OWN.includes(name.toLowerCase());
+      const records = await openRecords(data, model, { config, out, keep, isOwn });
+      const own = model.run!.config.data;
+      const usual = await openRecords(normal ?? own.path, model, {
+        // The run's own file is read as the run read it.
+        config: normal === undefined ? readingOf(own) : config,
+        out,
+      }).catch((error: unknown) => {
+        if (normal !== undefined || !(error instanceof InputError)) throw error;
+        throw new InputError(
+          `${error.message}; it is the file that the run learned from: name normal records with --normal`,
+          { cause: error },
+        );
+      });
+      const rule = normal === undefined ? ownSplit(model) : drawnSplit(model);
+      if (normal === undefined && (await checksum(records.source)) === own.hash)
+        onEvent({
+          type: 'warning',
+          message: `${data}: is the file that the run learned from, so each learned record finds itself among the normal ones and is flagged more rarely than others; judge records that are new to the run`,
+        });
+      const parts = await normalRecords(usual.source, rule, usual.read);
+      detector = await AnomalyDetector.fit(model, parts, signal);
+      detector.checkFalseAlarms(falseAlarms);
+      for (const name of also) further.push(await anomalyMeasures[name].fit(model, parts.reference, signal));
+      const found = detector;
+      const { masked, attended } = found.measures;
+      if (!masked)
+        onEvent({
+          type: 'warning',
+          message: `${folder}: does not predict hidden tokens, so that records are judged by distances alone and no token is blamed; a run of --objective sma or random-masking does`,
+        });
+      const numbers = NUMBERS.filter(
+        ([name]) => (masked || name !== 'masked_error') && (attended || name !== 'attended_error'),
       );
-    });
-    const rule = normal === undefined ? ownSplit(model) : drawnSplit(model);
-    if (normal === undefined && (await checksum(records.source)) === own.hash)
-      onEvent({
-        type: 'warning',
-        message: `${data}: is the file that the run learned from, so each learned record finds itself among the normal ones and is flagged more rarely than others; judge records that are new to the run`,
-      });
-    const parts = await normalRecords(usual.source, rule, usual.read);
-    detector = await AnomalyDetector.fit(model, parts, signal);
-    detector.checkFalseAlarms(falseAlarms);
-    for (const name of also) further.push(await anomalyMeasures[name].fit(model, parts.reference, signal));
-    const found = detector;
-    const { masked, attended } = found.measures;
-    if (!masked)
-      onEvent({
-        type: 'warning',
-        message: `${folder}: does not predict hidden tokens, so that records are judged by distances alone and no token is blamed; a run of --objective sma or random-masking does`,
-      });
-    const numbers = NUMBERS.filter(
-      ([name]) => (masked || name !== 'masked_error') && (attended || name !== 'attended_error'),
-    );
-    let [rows, flagged] = [0, 0];
-    async function* scored(): AsyncGenerator<TableCell[][]> {
-      for await (const { block, cells } of records.read()) {
-        const lines: TableCell[][] = [];
-        const judged = await found.score(block, signal);
-        const measured: Float64Array[] = [];
-        for (const own of further) measured.push(await own.measure(block, signal));
-        for (const [record, anomaly] of judged.entries()) {
-          const flag = anomaly.pValue <= falseAlarms ? 1 : 0;
-          flagged += flag;
-          lines.push([
-            block.rows[record],
-            ...cells.map((column) => column[record]),
-            flag,
-            ...numbers.map(([, key]) => (anomaly[key] === undefined ? null : float32Digits(anomaly[key]))),
-            ...measured.map((values) =>
-              Number.isNaN(values[record]) ? null : float32Digits(values[record]),
-            ),
-            ...(masked ? [inWords(anomaly.blame)] : []),
-          ]);
+      let [rows, flagged] = [0, 0];
+      async function* scored(): AsyncGenerator<TableCell[][]> {
+        for await (const { block, cells } of records.read()) {
+          const lines: TableCell[][] = [];
+          const judged = await found.score(block, signal);
+          const measured: Float64Array[] = [];
+          for (const own of further) measured.push(await own.measure(block, signal));
+          for (const [record, anomaly] of judged.entries()) {
+            const flag = anomaly.pValue <= falseAlarms ? 1 : 0;
+            flagged += flag;
+            lines.push([
+              block.rows[record],
+              ...cells.map((column) => column[record]),
+              flag,
+              ...numbers.map(([, key]) => (anomaly[key] === undefined ? null : float32Digits(anomaly[key]))),
+              ...measured.map((values) =>
+                Number.isNaN(values[record]) ? null : float32Digits(values[record]),
+              ),
+              ...(masked ? [inWords(anomaly.blame)] : []),
+            ]);
+          }
+          rows += block.count;
+          yield lines;
         }
-        rows += block.count;
-        yield lines;
       }
+      const columns: TableColumn[] = [
+        { name: 'row', type: 'INTEGER' },
+        ...records.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' })),
+        { name: 'flagged', type: 'INTEGER' },
+        ...numbers.map(([name]): TableColumn => ({ name, type: 'DOUBLE' })),
+        ...also.map((name): TableColumn => ({ name: columnOf(name), type: 'DOUBLE' })),
+        ...(masked ? [{ name: 'blame', type: 'VARCHAR' } as const] : []),
+      ];
+      await write(out, columns, scored());
+      const counted = finishAll([records, normal === undefined ? undefined : usual], 'judged', { onEvent });
+      return { file: out, rows, flagged, falseAlarms, heldOut: found.heldOut, ...counted };
+    } finally {
+      for (const own of further) await own.release();
+      await detector?.release();
     }
-    const columns: TableColumn[] = [
-      { name: 'row', type: 'INTEGER' },
-      ...records.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' })),
-      { name: 'flagged', type: 'INTEGER' },
-      ...numbers.map(([name]): TableColumn => ({ name, type: 'DOUBLE' })),
-      ...also.map((name): TableColumn => ({ name: columnOf(name), type: 'DOUBLE' })),
-      ...(masked ? [{ name: 'blame', type: 'VARCHAR' } as const] : []),
-    ];
-    await write(out, columns, scored());
-    const counted = finishAll([records, normal === undefined ? undefined : usual], 'judged', { onEvent });
-    return { file: out, rows, flagged, falseAlarms, heldOut: found.heldOut, ...counted };
-  } finally {
-    for (const own of further) await own.release();
-    await detector?.release();
-    await model.release();
-  }
+  });
 }

@@ -5,7 +5,7 @@ import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import { encoderParameters } from '../finetuning/frozen-encoder.js';
 import { predictedValues } from '../fit/ensemble.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { encoderOf, openModel, predictorOf } from '../models/open-model.js';
+import { encoderOf, predictorOf, withModel } from '../models/open-model.js';
 import { blockLengths } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { isLongRecord, shortRecord, shownNumbers, tokenExample } from '../runs/card-example.js';
@@ -64,8 +64,7 @@ export async function exportRun(
 ): Promise<ExportSummary> {
   await refuseOverwriteFolder(await ownFiles(folder), out);
   if (await holdsFit(folder)) return exportFit({ run: folder, out }, { signal, onEvent });
-  const model = await openModel(folder, {}, { onEvent });
-  try {
+  return withModel(folder, {}, { onEvent }, async (model) => {
     const run = model.run!;
     const encoder = encoderOf(model);
     await refuseOverwriteFolder([run.config.data.path], out);
@@ -97,7 +96,7 @@ export async function exportRun(
         predictions: predictedValues(await predictorOf(model).predict({ block }), learned.spec),
       }),
     };
-    return await writeFolderAtomically(out, async (partial) => {
+    return writeFolderAtomically(out, async (partial) => {
       const files = new ExportFolder(partial);
       await writeExport(files, run, parameters, learned);
       if (tokenized) await proveTokens(partial, found, spec);
@@ -142,9 +141,7 @@ export async function exportRun(
         rows: block.count,
       };
     });
-  } finally {
-    await model.release();
-  }
+  });
 }
 
 /** Of predictions float32[records, maxTokens, outputs] those of real tokens, one after the other. */

@@ -9,7 +9,7 @@ import { hashConfig } from '../files/config-hash.js';
 import { exists } from '../files/exists.js';
 import { readFit, type SavedFit } from '../fit/saved-fit.js';
 import type { Hooks } from '../learning/progress-event.js';
-import { openModel, predictorOf } from '../models/open-model.js';
+import { predictorOf, withModel } from '../models/open-model.js';
 import { PARTS, type Part, type SplitDraw } from '../records/split.js';
 import { latestCheckpoint } from '../runs/checkpoints.js';
 import { exportedFiles } from '../runs/exported-files.js';
@@ -303,8 +303,7 @@ async function testScore(
   metric: MetricName,
   onEvent: NonNullable<Hooks['onEvent']>,
 ): Promise<number> {
-  const model = await openModel(folder, {}, { onEvent });
-  try {
+  return withModel(folder, {}, { onEvent }, async (model) => {
     const { test } = splitParts(labelled);
     const { texts, members } = labelled;
     const outputs = await predictorOf(model).predict({
@@ -312,9 +311,7 @@ async function testScore(
       ...(texts && { texts: Array.from(members.test, (record) => texts[record]) }),
     });
     return test.score(metric, outputs).value;
-  } finally {
-    await model.release();
-  }
+  });
 }
 
 async function checkLabelledData(
