@@ -129,6 +129,7 @@ export class Pretrainings {
         objective: resolved.kind,
         masking_ratio: resolved.masking_ratio,
         per_query: resolved.per_query,
+        feature_targets: ownTraining.feature_targets,
         steps: summary.steps,
         batch_size: ownTraining.batch_size,
         records: summary.rows,

@@ -51,7 +51,7 @@ export function define(command: Command, { run }: Session): void {
       (verbs, hooks) =>
         verbs.duplicates({ run: trained, data, pairs, threshold, out, keep, config, device }, hooks),
       ({ pairs: found, groups, surplus, threshold: from, labelled, ...written }) =>
-        `${formatWritten(written)}, ${found.toLocaleString('en-US')} pairs of similarity ${from.toFixed(4)} or more in ${groups.toLocaleString('en-US')} groups, ${surplus.toLocaleString('en-US')} records that could be left out; the threshold ${
+        `${formatWritten(written)}, ${found.toLocaleString('en-US')} pairs of similarity ${Number(from.toPrecision(8))} or more in ${groups.toLocaleString('en-US')} groups, ${surplus.toLocaleString('en-US')} records that could be left out; the threshold ${
           labelled
             ? `finds ${(100 * labelled.recall).toFixed(0)} % of the labelled duplicates at a precision of ${(100 * labelled.precision).toFixed(0)} %`
             : threshold === undefined

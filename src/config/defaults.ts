@@ -258,6 +258,7 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
       ...(training.recompute && { recompute: true }),
       ...(training.subnetworks !== undefined && { subnetworks: training.subnetworks }),
       ...(training.randomize_smiles && { randomize_smiles: true }),
+      ...resolveFeatures(training),
       ...(training.monitor_target !== undefined && { monitor_target: training.monitor_target }),
       log_steps: training.log_steps ?? 1,
       valid_steps: training.valid_steps ?? clamp(Math.round(steps / 100), 10, 100),
@@ -272,6 +273,18 @@ export function resolveConfig(user: ParsedConfig, inputs: ResolveInputs): Config
 /** What is said of how a file is written, as far as it is said. */
 const readingWishes = <K extends string>(data: { readonly [name in K]?: unknown }, keys: readonly K[]) =>
   Object.fromEntries(keys.flatMap((key) => (data[key] === undefined ? [] : [[key, data[key]]])));
+
+/** Throws InputError for a weight of nothing. */
+function resolveFeatures({
+  feature_targets,
+  feature_weight,
+}: NonNullable<ParsedConfig['training']>): Pick<Config['training'], 'feature_targets' | 'feature_weight'> {
+  if (feature_targets !== undefined) return { feature_targets, feature_weight: feature_weight ?? 1 };
+  if (feature_weight === undefined) return {};
+  throw new InputError(
+    'training.feature_weight: weighs the loss of features, and none are predicted; name some with training.feature_targets',
+  );
+}
 
 const INFINITE_KEYS = ['cooldown_steps', 'constant_rate', 'anneal_steps'] as const;
 

@@ -165,6 +165,7 @@ export function mergeConfigs(...configs: readonly ParsedConfig[]): ParsedConfig 
   const plugins = [...new Set(configs.flatMap((config) => config.plugins ?? []))];
   for (const { plugins: _, ...config } of configs) {
     for (const [section, values] of Object.entries(config)) {
+      if (values === undefined) continue;
       merged[section] ??= {};
       if ('steps' in values) delete merged[section].epochs;
       if ('epochs' in values) delete merged[section].steps;

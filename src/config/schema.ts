@@ -154,6 +154,16 @@ function build() {
       'train on another SMILES of each molecule in every epoch, drawn by the seed; all else is by the SMILES of the file',
       true,
     ),
+    feature_targets: key(
+      z.string().min(1),
+      'features that are predicted of each record, too: descriptors or fingerprints of molecules, words of texts, …',
+      'descriptors',
+    ),
+    feature_weight: key(
+      positive(),
+      'what their loss counts for beside that of the objective (feature_targets)',
+      1,
+    ),
     monitor_target: key(
       z.string().min(1),
       'column of labels that validations tell a nearest-neighbour score of; it never becomes a token',
@@ -382,6 +392,8 @@ function build() {
       kept_checkpoints: true,
       subnetworks: true,
       randomize_smiles: true,
+      feature_targets: true,
+      feature_weight: true,
       monitor_target: true,
       schedule: true,
       cooldown_steps: true,

@@ -29,6 +29,7 @@ import { acrossRanks, type SharedRows } from '../objectives/whole-batch.js';
 import type { TokenSpec } from '../records/token-block.js';
 import type { Random } from '../tensor/random.js';
 import { hostTensor } from '../tensor/tensor.js';
+import { type FeatureLoss, withFeatureLoss } from './feature-loss.js';
 import { type ParameterLayout, parameterLayout, TARGET } from './parameters.js';
 import { firstStepAt } from './schedule.js';
 
@@ -39,6 +40,8 @@ export interface ModelConfig {
   readonly objective: ObjectiveConfig;
   /** What training drops, if anything. */
   readonly dropout?: DropoutRates;
+  /** What training predicts of whole records, if anything. */
+  readonly features?: FeatureLoss;
 }
 
 /** int32[size]: the input from which all that is dropped of each record follows. */
@@ -176,12 +179,14 @@ export const pretrainingGraph = (
       training,
       ...(part && { part }),
     });
-    const all = parametersOf([outputs.loss, ...shared.map(({ own }) => own), states, pooled]);
+    const { features } = model;
+    const trained = training && features ? withFeatureLoss(outputs, features, pooled, shape.size) : outputs;
+    const all = parametersOf([trained.loss, ...shared.map(({ own }) => own), states, pooled]);
     const isTarget = ({ name }: ParameterNode) => name.startsWith(`${TARGET}.`);
     const targets = all.filter(isTarget);
     if (targets.length > 0 && !objective.momentum)
       throw new Error(`${model.objective.kind}: a target network needs a momentum`);
-    return { ...outputs, shared, encodings, parameters: all.filter((node) => !isTarget(node)), targets };
+    return { ...trained, shared, encodings, parameters: all.filter((node) => !isTarget(node)), targets };
   });
 
 /** The name under which a gradient program gives the gradient of a parameter. */

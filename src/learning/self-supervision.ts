@@ -2,6 +2,7 @@
 import { alone, type Ranks } from '../cluster/ranks.js';
 import type { HostTensors } from '../engine/engine.js';
 import { InputError, LacunaError } from '../errors.js';
+import type { FeatureTargets } from '../features/feature-targets.js';
 import { trackedOf } from '../graph/index.js';
 import { dropsAny } from '../layers/dropout.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
@@ -35,6 +36,8 @@ export interface Pretraining {
   /** float32[maxTokens, outputs]: see `marginalPrediction`. */
   readonly marginal: HostTensor;
   readonly validation: TokenBlock;
+  /** What is predicted of the records of a batch, where something is: see `ModelConfig.features`. */
+  readonly features?: FeatureTargets;
   /** Labels of the monitored records, where the run is watched by some. */
   readonly labels?: MonitorLabels;
   /** Batch lengths. */
@@ -78,9 +81,9 @@ export function pretrainingGraphFor(
   const shape = batchShape(model, size, tokens);
   const trained = pretrainingGraph(model, shape, { ranks });
   const { loss, weight, metrics = {}, parameters, targets, shared } = trained;
-  // Only where moments are tracked or something is dropped does evaluation differ.
+  // Only where moments are tracked, something is dropped, or features are predicted does evaluation differ.
   const evaluated =
-    trackedOf([loss]).length > 0 || dropsAny(model.dropout)
+    trackedOf([loss]).length > 0 || dropsAny(model.dropout) || model.features
       ? pretrainingGraph(model, shape, { training: false, ranks })
       : trained;
   const { marginalLoss } = evaluated;
@@ -137,6 +140,10 @@ export function checkParts(
   const { size } = ranks;
   if (size === 1) return;
   checkPartSize('training.batch_size', batch_size, ranks);
+  if (model.features)
+    throw new InputError(
+      `training.feature_targets: several ranks do not share features of records; leave it out, or start one process alone`,
+    );
   const objective = objectiveOf(model);
   if (!objective.byRecord?.(model.objective, model.spec)) {
     throw new InputError(
@@ -234,7 +241,8 @@ async function* batchesFrom(pretraining: Pretraining, start: Position): AsyncGen
         if (position++ < skip) continue;
         const { tokens, records } = plan;
         const noise = { seed, purpose: 'training', step, progress: step / steps };
-        const feeds = partFeeds(pretraining, block, plan, noise);
+        const targets = await pretraining.features?.of(block, records, pretraining.training.batch_size);
+        const feeds = { ...partFeeds(pretraining, block, plan, noise), ...targets };
         step++;
         yield { tokens, feeds, fileRows: records.map((record) => block.rows[record]), epoch, position };
       }

@@ -15,6 +15,7 @@ function describeSettings(run: PretrainingResult, among: readonly PretrainingRes
     const differs = among.some((other) => settingOf(other, setting) !== value);
     return differs && value !== undefined ? [settingWords[setting](value)] : [];
   });
+  if (run.feature_targets) words.push(run.feature_targets);
   const sizes = among.some(({ parameters }) => parameters !== run.parameters);
   if (sizes) words.push(`${grouped(run.parameters)} parameters`);
   return [objectiveTitle(run.objective), ...words].join(', ');

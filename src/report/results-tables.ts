@@ -28,7 +28,7 @@ export function tasksTable({ tasks }: Results): string {
 /** How each encoder was pretrained, and the loss that it reached. */
 export function pretrainingTable({ pretraining }: Results): string {
   const rows = pretraining.map((run) => [
-    run.objective,
+    [run.objective, run.feature_targets].filter(Boolean).join(' and '),
     run.masking_ratio ?? '',
     // The only objective that draws rows of an attention map.
     (run.objective === 'sma' && run.per_query) || '',

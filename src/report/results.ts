@@ -37,6 +37,8 @@ export const pretrainingSchema = z.strictObject({
   /** What the objective has of these. */
   masking_ratio: z.number().optional(),
   per_query: z.number().optional(),
+  /** Features of whole records that were predicted, too. */
+  feature_targets: z.string().optional(),
   steps: z.int(),
   batch_size: z.int(),
   records: z.int(),
@@ -94,11 +96,11 @@ export type PretrainingResult = z.infer<typeof pretrainingSchema>;
 export type Results = z.infer<typeof resultsSchema>;
 
 /**
- * Floating-point operations of a pretraining as usually estimated: 6 for each parameter and token that was read. undefined
- * where the number of tokens is not known.
+ * Floating-point operations of a pretraining as usually estimated: 6 for each parameter and token that was read, which is
+ * twice where features are predicted, too. undefined where the number of tokens is not known.
  */
 export const pretrainingOperations = (run: PretrainingResult): number | undefined =>
-  run.tokens && 6 * run.parameters * run.tokens * run.steps * run.batch_size;
+  run.tokens && 6 * (run.feature_targets ? 2 : 1) * run.parameters * run.tokens * run.steps * run.batch_size;
 
 /** Results as they were written. Throws InputError that names the first key at fault. */
 export function parseResults(text: string, path: string): Results {

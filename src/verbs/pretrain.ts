@@ -100,8 +100,13 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
   // One configuration for all, also where their machines differ.
   const threads = Math.min(...(await ranks.gather(String(defaultThreads()))).map(Number));
   const config = plan.config({ tokenizer, hash: read.hash, records, threads, versions: runtimeVersions() });
-  const model = modelOf(config, spec);
   const { training } = config;
+  const features = await featuresOf(training, tokenizer, block);
+  const model: ModelConfig = {
+    ...modelOf(config, spec),
+    ...(features && { features: { dimension: features.dimension, weight: training.feature_weight ?? 1 } }),
+  };
+  if (features) emit({ type: 'info', message: `predicted of each record, too: ${features.words}` });
   checkParts(model, training, ranks);
   checkObjective(path, model, { training, records, validation, inMemory });
   const rewrite = await rewriterOf(tokenizer, training, stored ? undefined : { source, emit });
@@ -174,6 +179,7 @@ async function pretrainInto(options: PretrainOptions, hooks: SharedHooks): Promi
         trainer,
         marginal: marginalPrediction(spec, block),
         validation,
+        features,
         labels,
         buckets,
         groups,
@@ -244,6 +250,13 @@ function checkObjective(
       `training.randomize_smiles: ${kind} groups the training records once, by their first text; leave out --randomize-smiles, or choose another objective`,
     );
   }
+}
+
+/** What is predicted of whole records, where that is asked for. */
+async function featuresOf({ feature_targets }: Config['training'], tokenizer: Tokenizer, block: TokenBlock) {
+  if (feature_targets === undefined) return undefined;
+  const { featureTargets } = await import('../features/feature-targets.js');
+  return featureTargets(feature_targets, tokenizer, block);
 }
 
 /** What writes the records anew in each epoch, where that is asked for; of new data it is told how many can be. */

@@ -270,6 +270,11 @@ const pretraining: Pretraining = {
 /** As many parameters as the transformer, and the same mask; a quarter of its pretraining. */
 const attentiveConvolutions = { kind: 'attentive-convolution', width: 128, layers: 4, heads: 4 } as const;
 const shorter: PretrainingChanges = { objective: { kind: 'sma' }, training: { steps: 3000 } };
+/** The same, with descriptors of whole molecules predicted beside the hidden tokens, and counting about as much. */
+const described: PretrainingChanges = {
+  objective: { kind: 'sma' },
+  training: { steps: 2000, feature_targets: 'descriptors', feature_weight: 4 },
+};
 const onAttentiveConvolutions = [
   withEncoder(fromScratch, attentiveConvolutions, {
     name: 'from scratch, attentive convolutions',
@@ -288,6 +293,16 @@ const onAttentiveConvolutions = [
   withEncoder(fitWith('fit with SMA', '', shorter), attentiveConvolutions, {
     name: 'fit with SMA, attentive convolutions',
     description: 'what `fit` chooses with these encoders, frozen and trained, among the models',
+  }),
+  withEncoder(finetuned('SMA and descriptors', '', described), attentiveConvolutions, {
+    name: 'SMA and descriptors, attentive convolutions',
+    description:
+      "the same encoder, pretrained for 2,000 steps by predicting hidden tokens and each molecule's descriptors, then fine-tuned",
+  }),
+  withEncoder(meanOfFolds('SMA and descriptors', '', { pretraining: described }), attentiveConvolutions, {
+    name: 'SMA and descriptors, attentive convolutions, mean of folds',
+    description:
+      'the same, of three pretrainings each in turn, trained on the labels of the folds of `fit`, and the mean of the folds',
   }),
 ];
 
