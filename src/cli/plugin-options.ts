@@ -55,7 +55,9 @@ export function withPlugins(verbs: Verbs, plugins: readonly string[]): Verbs {
   return Object.fromEntries(
     Object.entries(verbs).map(([name, verb]) => [
       name,
-      (options: object, hooks: never) => verb({ ...options, plugins } as never, hooks),
+      // A command that passes all of its options on has the paths as they were written, too.
+      ({ plugin: _, ...options }: { plugin?: string }, hooks: never) =>
+        verb({ ...options, plugins } as never, hooks),
     ]),
   ) as unknown as Verbs;
 }

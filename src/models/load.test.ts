@@ -122,6 +122,25 @@ describe('a run in memory', () => {
     expect(calls.map(([embedding]) => embedding)).toEqual(alone);
   });
 
+  it('answers of the records as they were at the call, and refuses options that it has not', async () => {
+    const model = await opened(run);
+    const records = [{ smiles: 'CCO' }];
+    const asked = model.embed(records);
+    records[0].smiles = 'CC';
+    records.push({ smiles: 'C' });
+    expect(await asked).toEqual(await model.embed(['CCO']));
+    for (const [options, message] of [
+      [{ treads: 1 }, 'load: treads: unknown option; known here are pool, onUnknown, threads, device'],
+      [{ onUnknown: 'Fail' }, 'load: onUnknown: expected keep or fail, got "Fail"'],
+      [{ device: 'gpu' }, 'load: device: expected cpu or '],
+      [{ threads: 0 }, 'load: threads: expected a whole number of at least 1, got 0'],
+    ] as const)
+      await expect(load(run, options as object)).rejects.toThrow(message);
+    await expect(load(5 as never)).rejects.toThrow(
+      'load: expected the path of a folder as a text, got number',
+    );
+  });
+
   it('refuses in words what is no record of it, and goes on', async () => {
     const model = await opened(run);
     for (const [records, message] of [

@@ -2,9 +2,11 @@
 import { checkWhole } from '../config/check-numbers.js';
 import { inSpellingOf } from '../datasets/canonical-smiles.js';
 import type { OnUnknown } from '../datasets/encoding-losses.js';
+import { devices } from '../engine/engine.js';
+import { InputError } from '../errors.js';
 import type { TableCell } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
-import type { MemoryRecord } from '../records/memory-records.js';
+import { copyRecords, type MemoryRecord } from '../records/memory-records.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import type { Anomaly } from './anomaly-detector.js';
 import { type EncodedRecords, encodedMemory, memoryOf } from './encoded-records.js';
@@ -69,15 +71,38 @@ export interface LoadOptions extends OpenModelOptions {
  */
 export type CallOptions = Hooks;
 
+/** Throws InputError for an option that `load` has not, and a value that is none of it. */
+function checkLoad(folder: unknown, options: LoadOptions): void {
+  if (typeof folder !== 'string')
+    throw new InputError(`load: expected the path of a folder as a text, got ${typeof folder}`);
+  const values: Record<keyof LoadOptions, readonly string[] | undefined> = {
+    pool: undefined,
+    onUnknown: ['keep', 'fail'],
+    threads: undefined,
+    device: devices,
+  };
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(values, name))
+      throw new InputError(`load: ${name}: unknown option; known here are ${Object.keys(values).join(', ')}`);
+    const choices = values[name as keyof LoadOptions];
+    if (choices && !choices.includes(value as string))
+      throw new InputError(`load: ${name}: expected ${choices.join(' or ')}, got ${JSON.stringify(value)}`);
+  }
+  if (options.threads !== undefined) checkWhole('load: threads', options.threads, 1);
+}
+
 /**
  * Opens a run, its export, or what `fit` left. It computes on the caller's thread and keeps that busy for as long as a batch
  * takes. Throws InputError where the folder holds no model.
  */
 export async function load(
   folder: string,
-  { pool: given, onUnknown, ...options }: LoadOptions = {},
+  asked: LoadOptions = {},
   hooks: Pick<Hooks, 'onEvent'> = {},
 ): Promise<Model> {
+  checkLoad(folder, asked);
+  const { pool: given, onUnknown, ...options } = asked;
   const model = await openModel(folder, options, hooks);
   /** Who hears of a call what it warns of. */
   const hearing = ({ onEvent = hooks.onEvent }: CallOptions) =>
@@ -91,6 +116,14 @@ export async function load(
   const { tokenizer, encoder, predictor } = model;
   let last: Promise<unknown> = Promise.resolve();
   let disposed = false;
+  /** Answers when the calls before are answered, of the records as they are now. */
+  const ofRecords = <T>(
+    records: readonly MemoryRecord[],
+    call: (records: readonly MemoryRecord[]) => Promise<T>,
+  ): Promise<T> => {
+    const own = copyRecords(records);
+    return afterOthers(() => call(own));
+  };
   const afterOthers = <T>(call: () => Promise<T>): Promise<T> => {
     if (disposed) throw new Error(`${folder}: this model was disposed of`);
     const result = last.then(call);
@@ -116,8 +149,8 @@ export async function load(
     columns: tokenizer.columns,
     width: encoder?.width,
     targets: predictor?.labels.columns,
-    embed: (records, call = {}) =>
-      afterOthers(() => {
+    embed: (given, call = {}) =>
+      ofRecords(given, (records) => {
         const own = encoderOf(model);
         const { width } = own;
         return each(records, call, async ({ block }) => {
@@ -127,8 +160,8 @@ export async function load(
           );
         });
       }),
-    predict: (records, call = {}) =>
-      afterOthers(() => {
+    predict: (given, call = {}) =>
+      ofRecords(given, (records) => {
         const own = predictorOf(model);
         const { labels } = own;
         const names = predictedColumns(labels).map(({ name }) => name);
@@ -141,8 +174,8 @@ export async function load(
           });
         });
       }),
-    neighbors: (records, k, call = {}) =>
-      afterOthers(async () => {
+    neighbors: (given, k, call = {}) =>
+      ofRecords(given, async (records) => {
         checkWhole('k', k, 1);
         const { search, rows, cells } = await (await pool()).neighbors(hearing(call));
         return each(records, call, async ({ block }) => {
@@ -158,8 +191,8 @@ export async function load(
           });
         });
       }),
-    score: (records, call = {}) =>
-      afterOthers(async () => {
+    score: (given, call = {}) =>
+      ofRecords(given, async (records) => {
         const detector = await (await pool()).detector(hearing(call));
         return each(records, call, ({ block }) => detector.score(block, call.signal));
       }),

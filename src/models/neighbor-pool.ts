@@ -3,7 +3,7 @@ import type { Engine } from '../engine/engine.js';
 import { engineIfLarge, openProduct } from '../numerics/matrix-product.js';
 import { type Neighbors, unitRows } from '../search/nearest-neighbors.js';
 import { type Approximation, neighborsWithin, vectorIndex } from '../search/vector-index.js';
-import { centredSpace, place, whitenedSpace } from '../search/vector-space.js';
+import { directionSpace, place } from '../search/vector-space.js';
 
 /** Embeddings that can be searched by cosine similarity. `release` frees them. */
 export interface NeighborPool {
@@ -33,7 +33,7 @@ export async function neighborPool(
 ): Promise<NeighborPool> {
   const count = embeddings.length / width;
   const { multiply, release } = await openProduct(engineIfLarge(engine, count * count * width));
-  const space = (whiten ? whitenedSpace : centredSpace)(embeddings, width);
+  const space = directionSpace(embeddings, width, { whiten });
   const unit = (rows: Float32Array) => unitRows(place(space, rows), width);
   const vectors = unit(embeddings);
   const index = await vectorIndex(vectors, width, { multiply });

@@ -6,7 +6,7 @@ import { logistic, softmax } from '../numerics/softmax.js';
 import type { LabelSpec } from '../scoring/labels.js';
 import type { MetricName } from '../scoring/metrics.js';
 import { nearestNeighbors, unitRows } from '../search/nearest-neighbors.js';
-import { centredSpace, place } from '../search/vector-space.js';
+import { directionSpace, place } from '../search/vector-space.js';
 import { permutation, random } from '../tensor/random.js';
 import { linearProbe } from './linear-probe.js';
 import { type Candidate, chooseCandidate, type TrainingRows } from './protocol.js';
@@ -53,7 +53,7 @@ export async function attributions(
   if (!valid) throw new Error('attributions: no validation part');
   const { candidate } = await chooseCandidate(linearProbe(train, spec, engine), valid, spec, metric);
   const outputs = await candidate.predict(queries);
-  const space = centredSpace(train.features, dimension);
+  const space = directionSpace(train.features, dimension);
   const unit = (rows: Float32Array) => unitRows(place(space, rows), dimension);
   const count = queries.length / dimension;
   const wanted = Math.min(k, train.count - 1);

@@ -1,7 +1,7 @@
 import { engineIfLarge, withProduct } from '../numerics/matrix-product.js';
 import { kMeans, nearestCenters } from '../search/k-means.js';
 import { unitRows } from '../search/nearest-neighbors.js';
-import { centredSpace, place } from '../search/vector-space.js';
+import { directionSpace, place } from '../search/vector-space.js';
 import { nameClusters, namedOutputs } from './named-clusters.js';
 import type { Protocol } from './protocol.js';
 
@@ -21,7 +21,7 @@ export const classDiscovery: Protocol['run'] = async function* ({
   engine,
 }) {
   const classes = spec.classes[0].length;
-  const space = centredSpace(train.records, dimension);
+  const space = directionSpace(train.records, dimension);
   const unit = (rows: Float32Array) => unitRows(place(space, rows), dimension);
   const vectors = unit(train.records);
   const tests = unit(test.records);

@@ -1,10 +1,11 @@
 /** Records that are in memory, read as those of a JSON Lines file are. */
 import { InputError, listed } from '../errors.js';
+import { describeBadRecord } from './bad-records.js';
 import { listColumns, type Schema } from './cells/schema.js';
 import { numberList, objectReader } from './object-records.js';
 import { sourceOf, typed } from './open-bytes.js';
 import { jsonCell } from './readers/jsonl.js';
-import type { ColumnValues, DataSource, PixelShape, RecordBatch } from './record-batch.js';
+import type { BadRecord, ColumnValues, DataSource, PixelShape, RecordBatch } from './record-batch.js';
 
 /** A record: its cells by column, or the cell alone where a model reads one column. */
 export type MemoryRecord = string | ArrayLike<number> | Readonly<Record<string, unknown>>;
@@ -25,9 +26,38 @@ const NAME = 'records';
 const isCell = (record: MemoryRecord): record is string | ArrayLike<number> =>
   typeof record === 'string' || Array.isArray(record) || ArrayBuffer.isView(record);
 
-/** A typed array as the list that JSON would have. */
-const asList = (value: unknown): unknown =>
-  ArrayBuffer.isView(value) && 'length' in value ? Array.from(value as unknown as ArrayLike<number>) : value;
+/**
+ * A value as JSON would have it: a typed array as a list, a date as ISO 8601 writes it in UTC, without a time of midnight.
+ * Throws InputError for what is no value, such as a function that was not called.
+ */
+function asCell(value: unknown, row: number, column: string): unknown {
+  const refuse = (got: string) => {
+    throw new InputError(
+      `records: record ${row}, column "${column}": expected a number, a text, a date, a list or null, got ${got}`,
+    );
+  };
+  if (typeof value === 'function' || typeof value === 'symbol') return refuse(`a ${typeof value}`);
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  if (value instanceof Date) {
+    if (Number.isNaN(value.getTime())) return refuse('an invalid date');
+    return value.toISOString().replace('.000Z', 'Z').replace('T00:00:00Z', '');
+  }
+  if (ArrayBuffer.isView(value) && 'length' in value) {
+    const list = Array.from(value as unknown as ArrayLike<number | bigint>);
+    return list.map((own) => (typeof own === 'bigint' ? Number(own) : own));
+  }
+  return value;
+}
+
+/** The records as they are now, whatever becomes of the caller's array, objects and lists; what is in lists is not copied. */
+export const copyRecords = (records: readonly MemoryRecord[]): readonly MemoryRecord[] =>
+  Array.isArray(records)
+    ? Array.from(records, (record) => {
+        if (typeof record !== 'object' || record === null) return record;
+        if (ArrayBuffer.isView(record)) return Array.from(record as unknown as ArrayLike<number>);
+        return Array.isArray(record) ? [...record] : { ...record };
+      })
+    : records;
 
 /** Throws InputError that names the first record which is none, or has not the columns. A bad cell is found as it is read. */
 export async function memorySource(
@@ -36,7 +66,7 @@ export async function memorySource(
 ): Promise<DataSource> {
   if (!Array.isArray(records)) throw new InputError('records: expected an array of records');
   if (records.length === 0) throw new InputError('records: expected at least one record, got none');
-  const objects = records.map((record, row) => asObject(record, row, columns));
+  const objects = Array.from(records, (record, row) => asObject(record, row, columns));
   const about = { path: NAME, files: [], format: 'jsonl' as const, bytes: 0 };
   if (shape) return pixelSource(objects, columns[0], shape, about);
   const reader = await objectReader(NAME, {
@@ -50,7 +80,12 @@ export async function memorySource(
     expected: 'an object, or a text or list where the model reads one column',
   });
   const options = { schema, onBadRecord: 'fail' as const };
-  return sourceOf(await typed(NAME, 'jsonl', reader, options), about, options);
+  const source = sourceOf(await typed(NAME, 'jsonl', reader, options), about, options);
+  // Whoever asks for records in memory has no command line on which to skip a bad one.
+  const reject = (bad: BadRecord) => {
+    throw new InputError(describeBadRecord(bad));
+  };
+  return { ...source, read: (wanted) => source.read({ reject, ...wanted }) };
 }
 
 function asObject(
@@ -59,7 +94,7 @@ function asObject(
   columns: readonly string[],
 ): Readonly<Record<string, unknown>> {
   if (isCell(record)) {
-    if (columns.length === 1) return { [columns[0]]: asList(record) };
+    if (columns.length === 1) return { [columns[0]]: asCell(record, row, columns[0]) };
     throw new InputError(
       `records: record ${row} is ${typeof record === 'string' ? 'a text' : 'a list'}, and the model reads the columns ${listed(columns)}; give objects with these keys`,
     );
@@ -71,7 +106,7 @@ function asObject(
     throw new InputError(
       `records: record ${row} has no ${listed(lacking)}; the model reads ${listed(columns)}; a missing value is null`,
     );
-  return Object.fromEntries(columns.map((name) => [name, asList(record[name])]));
+  return Object.fromEntries(columns.map((name) => [name, asCell(record[name], row, name)]));
 }
 
 /** Images, each a list of height × width × channels numbers 0 … 255. */

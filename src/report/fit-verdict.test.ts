@@ -3,8 +3,8 @@ import { type Difference, FULL_ENSEMBLE, SIMPLE_ENSEMBLE } from '../fit/select.j
 import { fitVerdict } from './fit-verdict.js';
 
 /** What is said of a choice and of a representation whose differences have this interval. */
-const said = (low: number, high: number, test: number) => {
-  const difference = (of: string, against: string): Difference => ({ of, against, value: 0.1, low, high });
+const said = (low: number, high: number, test: number, value = 0.1) => {
+  const difference = (of: string, against: string): Difference => ({ of, against, value, low, high });
   return fitVerdict({
     chosen: FULL_ENSEMBLE,
     simple: 'linear',
@@ -33,5 +33,13 @@ describe('the verdict of a fit', () => {
       expect(choice).toMatch(/: 12 test records are too few to tell\.$/);
       expect(representation).toContain('added nothing that these test records show');
     }
+  });
+
+  it('says that a score which is undefined judges nothing', () => {
+    const [choice, representation] = said(Number.NaN, Number.NaN, 100, Number.NaN);
+    expect(choice).toMatch(/the best simple model: RMSE of these test records is undefined\.$/);
+    expect(representation).toMatch(
+      /^The representation cannot be judged, as the RMSE of these test records is undefined\. It took/,
+    );
   });
 });

@@ -29,6 +29,8 @@ export function fitVerdict({
     differences.find((difference) => difference.of === of && difference.against === against);
   const shown = ({ value, low, high }: Difference) =>
     `${signed(value)} ${title} (95 % interval ${signed(low)} to ${signed(high)}; above 0 is better)`;
+  const isDefined = ({ value }: Difference) => !Number.isNaN(value);
+  const undefinedScore = `${title} of these test records is undefined`;
   const isFew = test < FEW_TEST_RECORDS;
   const isBetter = ({ low }: Difference) => low > 0 && !isFew;
   const isWorse = ({ high }: Difference) => high < 0 && !isFew;
@@ -41,17 +43,19 @@ export function fitVerdict({
   return [
     overSimple === undefined
       ? `Validation chose ${chosen}, a simple model.`
-      : `${chosen} against ${simple}, the best simple model: ${shown(overSimple)}: ${chance(overSimple)}.`,
+      : `${chosen} against ${simple}, the best simple model: ${isDefined(overSimple) ? `${shown(overSimple)}: ${chance(overSimple)}` : undefinedScore}.`,
     ...(learned === undefined
       ? []
       : [
           `The representation ${
-            isBetter(learned)
-              ? `added ${signed(learned.value)} ${title}`
-              : isWorse(learned)
-                ? `cost ${number(-learned.value)} ${title}`
-                : 'added nothing that these test records show'
-          }: all models against the simple ones, ${shown(learned)}. It took ${duration(representationSeconds)}.`,
+            !isDefined(learned)
+              ? `cannot be judged, as the ${undefinedScore}`
+              : isBetter(learned)
+                ? `added ${signed(learned.value)} ${title}`
+                : isWorse(learned)
+                  ? `cost ${number(-learned.value)} ${title}`
+                  : 'added nothing that these test records show'
+          }${isDefined(learned) ? `: all models against the simple ones, ${shown(learned)}` : ''}. It took ${duration(representationSeconds)}.`,
         ]),
   ];
 }

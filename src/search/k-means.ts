@@ -34,7 +34,6 @@ export async function nearestCenters(
   const n = rows.length / dimension;
   const clusters = centers.length / dimension;
   const halves = squaredLengths(centers, dimension).map((square) => square / 2);
-  const squares = squaredLengths(rows, dimension);
   const members = new Int32Array(n);
   const distances = new Float64Array(n);
   for (let first = 0; first < n; first += BLOCK) {
@@ -48,7 +47,11 @@ export async function nearestCenters(
         if (closeness > most) [best, most] = [cluster, closeness];
       }
       members[first + row] = best;
-      distances[first + row] = Math.max(0, squares[first + row] - 2 * most);
+      // The difference of products would be rounding where a row is its center.
+      let squares = 0;
+      for (let j = 0; j < dimension; j++)
+        squares += (block[row * dimension + j] - centers[best * dimension + j]) ** 2;
+      distances[first + row] = squares;
     }
   }
   return { members, distances };

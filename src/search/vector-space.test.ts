@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { random } from '../tensor/random.js';
-import { centredSpace, place, rowLengths, whitenedSpace } from './vector-space.js';
+import { centredSpace, directionSpace, place, rowLengths, whitenedSpace } from './vector-space.js';
 
 const COUNT = 2000;
 
@@ -56,4 +56,15 @@ it('can be inverted with fewer rows than numbers, and with rows that are all equ
   expect(rowLengths(place(whitenedSpace(few, 10), few), 10).every(Number.isFinite)).toBe(true);
   const equal = new Float32Array(20).fill(7);
   expect([...rowLengths(place(whitenedSpace(equal, 10), equal), 10)]).toEqual([0, 0]);
+});
+
+it('compares rows that are all equal, but for rounding, from the origin', () => {
+  const rows = Float32Array.from({ length: 30 }, (_, i) => 3 + (i % 10) + (i > 20 ? 1e-6 : 0));
+  for (const whiten of [false, true]) {
+    expect(directionSpace(rows, 10, { whiten }).mean).toEqual(new Float64Array(10));
+    const others = rows.map((value, i) => (i < 10 ? -value : value));
+    expect(directionSpace(others, 10, { whiten })).toEqual(
+      (whiten ? whitenedSpace : centredSpace)(others, 10),
+    );
+  }
 });

@@ -61,6 +61,25 @@ export function whitenedSpace(rows: Float32Array, dimension: number): VectorSpac
   return { ...space, whitening };
 }
 
+/** What two numbers of records that are equal may differ by, as a part of the largest: they were computed in other batches. */
+const ROUNDING = 1e-5;
+
+/**
+ * Where the directions of rows float32[n, dimension] are compared: from their mean, and perhaps whitened; from the origin where
+ * all of them are equal, which have no direction from their mean though they are as similar as can be.
+ */
+export function directionSpace(
+  rows: Float32Array,
+  dimension: number,
+  { whiten = false }: { whiten?: boolean } = {},
+): VectorSpace {
+  let most = 0;
+  for (const value of rows) most = Math.max(most, Math.abs(value));
+  const allEqual = rows.every((value, i) => Math.abs(value - rows[i % dimension]) <= ROUNDING * most);
+  if (allEqual) return { dimension, mean: new Float64Array(dimension) };
+  return (whiten ? whitenedSpace : centredSpace)(rows, dimension);
+}
+
 /** Rows float32[n, dimension] in a space. */
 export function place({ dimension, mean, whitening }: VectorSpace, rows: Float32Array): Float32Array {
   const out = new Float32Array(rows.length);

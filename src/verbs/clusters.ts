@@ -17,7 +17,7 @@ import { ownFiles } from '../runs/folder.js';
 import { type Clusters, kMeans, nearestCenters } from '../search/k-means.js';
 import { unitRows } from '../search/nearest-neighbors.js';
 import { silhouette } from '../search/silhouette.js';
-import { centredSpace, place } from '../search/vector-space.js';
+import { directionSpace, place } from '../search/vector-space.js';
 import { inputFiles } from '../sources/data-files.js';
 import { permutation, random } from '../tensor/random.js';
 import { embeddedRecords } from './embedded-records.js';
@@ -111,7 +111,7 @@ export async function clusters(
         throw new InputError(
           `${data}: ${count} records make no ${k ?? 2} clusters; give more records, or from 2 to as many clusters`,
         );
-      const vectors = unitRows(place(centredSpace(embeddings, width), embeddings), width);
+      const vectors = unitRows(place(directionSpace(embeddings, width), embeddings), width);
       const { all, members, distances, score } =
         domain === undefined
           ? await byCenters(vectors, width, wanted, multiply)
@@ -132,6 +132,11 @@ export async function clusters(
       members.forEach((member, record) => {
         inside[member].push(record);
       });
+      const kinds = inside.filter((own) => own.length > 0).length;
+      if (domain === undefined && kinds < all)
+        throw new InputError(
+          `${data}: to the model its ${count} records are of ${kinds === 1 ? 'one kind' : `${kinds} kinds`}, which make no ${all} clusters; ${kinds === 1 ? 'give records that differ' : `ask for at most ${kinds}`}`,
+        );
       // Clusters are numbered by their size.
       const order = [...inside.keys()].sort((a, b) => inside[b].length - inside[a].length || a - b);
       const numberOf = new Map(order.map((cluster, number) => [cluster, number]));

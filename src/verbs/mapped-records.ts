@@ -13,7 +13,7 @@ import { hiddenLetters, hiddenTokens } from '../runs/hidden-tokens.js';
 import { unitRows } from '../search/nearest-neighbors.js';
 import { onPlane } from '../search/plane.js';
 import { neighborsWithin, vectorIndex } from '../search/vector-index.js';
-import { centredSpace, place } from '../search/vector-space.js';
+import { directionSpace, place } from '../search/vector-space.js';
 import { embeddedRecords } from './embedded-records.js';
 import { openRecords } from './open-records.js';
 
@@ -89,7 +89,7 @@ export async function mappedRecords(
         type: 'warning',
         message: `the map has the first ${limit.toLocaleString('en-US')} records; --limit says how many`,
       });
-    const rows = unitRows(place(centredSpace(embeddings, width), embeddings), width);
+    const rows = unitRows(place(directionSpace(embeddings, width), embeddings), width);
     onEvent({
       type: 'info',
       message: `${count.toLocaleString('en-US')} records; looking for their neighbours`,

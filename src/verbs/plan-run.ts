@@ -147,7 +147,12 @@ function testFraction(
   asked: number | undefined,
   { column, kind, labels }: { column?: string; kind: Tokenizer['kind']; labels: readonly string[] },
 ): { fraction: number; said: readonly string[] } {
-  if (column !== undefined) return { fraction: 0, said: [] };
+  if (column !== undefined) {
+    const said = asked
+      ? [`the column ${column} says which records are held out, so --test-fraction is not used`]
+      : [];
+    return { fraction: 0, said };
+  }
   const usual = (kind === 'fields' || kind === 'sequence' || kind === 'byte-pairs') && labels.length > 0;
   const fraction = asked ?? (usual ? HELD_OUT.laterTest : 0);
   if (fraction === 0) return { fraction, said: [] };
@@ -209,8 +214,9 @@ function checkSameConfig(user: UserConfig, stored: Config, out: string): void {
     if (!(section in stored)) continue;
     for (const [key, asked] of Object.entries(values ?? {})) {
       const kept = (stored as unknown as Record<string, Record<string, unknown> | undefined>)[section]?.[key];
-      // Another device computes the same run, up to rounding.
-      if (key !== 'device' && canonical(kept) !== canonical(asked)) {
+      // Another device computes the same run, up to rounding; a column of parts leaves no fraction to draw.
+      if (key === 'device' || (key === 'test_fraction' && stored.data.split_column !== undefined)) continue;
+      if (canonical(kept) !== canonical(asked)) {
         throw new InputError(
           `${out}: the run has ${section}.${key} = ${JSON.stringify(kept)}, not ${JSON.stringify(asked)}; a resumed run keeps its configuration, so leave the option out or start a new run`,
         );

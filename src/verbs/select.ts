@@ -14,7 +14,7 @@ import { withProduct } from '../numerics/matrix-product.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { ownFiles } from '../runs/folder.js';
 import { unitRows } from '../search/nearest-neighbors.js';
-import { centredSpace, place } from '../search/vector-space.js';
+import { directionSpace, place } from '../search/vector-space.js';
 import { type SelectorName, selectors } from '../selection/index.js';
 import type { Selector } from '../selection/selector.js';
 import { inputFiles } from '../sources/data-files.js';
@@ -89,7 +89,7 @@ export async function select(
       if (pool.rows.length < 2)
         throw new InputError(`${data}: expected at least 2 records to choose among, and 1 can be read`);
       const targets = target === undefined ? undefined : await openRecords(target, model, { config, out });
-      const space = centredSpace(pool.embeddings, width);
+      const space = directionSpace(pool.embeddings, width);
       const unit = (embeddings: Float32Array) => unitRows(place(space, embeddings), width);
       const chosen = await selector.select({
         vectors: unit(pool.embeddings),

@@ -94,8 +94,18 @@ export function inBackground<V extends VerbName>(
     let settle = () => reject(new Error(`the worker that ran ${verb} ended without a result`));
     if (signal?.aborted) stop();
     signal?.addEventListener('abort', stop, { once: true });
+    /** What the caller threw as it was told of an event. */
+    let thrown: { readonly error: unknown } | undefined;
+    const tell = (event: ProgressEvent) => {
+      try {
+        if (!thrown) onEvent(event);
+      } catch (error) {
+        thrown = { error };
+        stop();
+      }
+    };
     worker.on('message', (message: Message) => {
-      if (message.type === 'event') onEvent(message.event);
+      if (message.type === 'event') tell(message.event);
       else if (message.type === 'result') settle = () => resolve(message.result);
       else settle = () => reject(receiveError(message.error, signal));
       if (message.type === 'error' && message.now) settle();
@@ -106,7 +116,8 @@ export function inBackground<V extends VerbName>(
     // Settled at the end of the thread, when its files and sessions are closed.
     worker.on('exit', () => {
       signal?.removeEventListener('abort', stop);
-      settle();
+      if (thrown) reject(thrown.error);
+      else settle();
     });
   });
   return run as ReturnType<Verbs[V]>;

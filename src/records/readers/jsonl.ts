@@ -92,6 +92,8 @@ export function jsonCell(value: object | bigint): number | string | null | NoCel
     return plainCell(value);
   } catch (error) {
     if (error instanceof RangeError) return { what: 'a value that is nested too deep or too long' };
+    if (error instanceof TypeError)
+      return { what: 'a value that JSON does not have, or one that holds itself' };
     throw error;
   }
 }
