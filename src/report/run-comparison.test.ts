@@ -78,6 +78,10 @@ describe('the page of several runs', () => {
     const blocks = page.sections.find(({ title }) => title === 'Scores')!.blocks;
     const differences = blocks.at(-1)!;
     expect(differences.kind === 'table' && differences.rows).toEqual([['B − A', '0.1', '0.1', '0.1']]);
+    const other = { ...second, methods: second.methods.map((own) => ({ ...own, method: 'another' })) };
+    const named = await comparisonPage([run('a', { scores: first }), run('b', { scores: other })]);
+    const last = named.sections.find(({ title }) => title === 'Scores')!.blocks.at(-1)!;
+    expect(last.kind === 'table' && last.rows[0][0]).toBe(`B (another) − A (${first.methods[0].method})`);
     const apart = await textOf([
       run('a', { scores: first }),
       run('b', { scores: scoresOf([0.8, 0.9, 0.85], 41) }),

@@ -300,22 +300,22 @@ function labelCurves(runs: readonly ComparedRun[], rows: readonly ScoredMethod[]
   return [...curves.values()];
 }
 
-/** The first method of the other runs less that of the first run, where both have the same splits or seeds, at least two. */
+/**
+ * The other runs less the first one, where both have the same splits or seeds, at least two: its first method and theirs of that
+ * name, or their first ones, which are then named.
+ */
 function pairedDifferences(runs: readonly ComparedRun[], rows: readonly ScoredMethod[]): string[][] {
-  const first = [...new Set(rows.map(({ run }) => run))].map((run) => rows.find((row) => row.run === run)!);
-  const [reference, ...others] = first;
-  return others.flatMap(({ run, method }) => {
-    const paired = pairedScores(method, reference.method);
+  const [reference] = rows;
+  return [...new Set(rows.map(({ run }) => run))].slice(1).flatMap((run) => {
+    const own = rows.filter((row) => row.run === run);
+    const same = own.find(({ method }) => method.method === reference.method.method);
+    const other = same ?? own[0];
+    const paired = pairedScores(other.method, reference.method);
     if (paired === undefined || paired.some(Number.isNaN)) return [];
-    const { mean, low, high } = summarize(paired, differenceBounds(method.metric));
-    return [
-      [
-        `${letterOf(runs, run)} − ${letterOf(runs, reference.run)}`,
-        shown(mean, 3),
-        shown(low, 3),
-        shown(high, 3),
-      ],
-    ];
+    const { mean, low, high } = summarize(paired, differenceBounds(other.method.metric));
+    const named = ({ run: of, method }: ScoredMethod) =>
+      `${letterOf(runs, of)}${same ? '' : ` (${method.method})`}`;
+    return [[`${named(other)} − ${named(reference)}`, shown(mean, 3), shown(low, 3), shown(high, 3)]];
   });
 }
 
