@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Settings } from '../config/search.js';
 import { InputError } from '../errors.js';
 import { hashConfig } from '../files/config-hash.js';
+import { hasConfig } from '../runs/folder.js';
 import { shardFolders } from '../verbs/shard.js';
 import { readRecord, type SweepRecord, type Trial } from './record.js';
 
@@ -10,28 +11,38 @@ import { readRecord, type SweepRecord, type Trial } from './record.js';
 export type Measure = Pick<SweepRecord, 'metric' | 'higherIsBetter' | 'hash'>;
 
 /**
- * The trials of a sweep as far as they came: a new one for each of `settings`, failed where it is `refused`. Throws InputError
- * where the folder holds another sweep or more trials, and for data that changed.
+ * The trials of a sweep, or of its part in a folder below `whole`, as far as they came: a new one for each of `settings`, failed
+ * where it is `refused`. Throws InputError where a folder holds another sweep or more trials, and for data or labels that changed.
  */
 export async function keptTrials(
-  out: string,
+  { out, whole }: { readonly out: string; readonly whole: string },
   record: Omit<SweepRecord, 'version' | 'trials'>,
   settings: readonly Settings[],
   refused: readonly unknown[],
 ): Promise<{ trials: Trial[]; measure: { -readonly [K in keyof Measure]: Measure[K] } }> {
   const before = await readRecord(out);
   const parts = await partRecords(out);
-  for (const part of before ? [before, ...parts] : parts) checkSame(part, record, out);
+  const others = whole === out ? [] : [await readRecord(whole), ...(await partRecords(whole))];
+  for (const part of [before, ...parts, ...others]) {
+    if (part === undefined) continue;
+    checkSame(part, record, whole);
+    checkUnchanged(part, record, whole);
+  }
   if (before && before.trials.length > settings.length) {
     throw new InputError(
       `${out}: holds ${before.trials.length} trials, more than sweep.trials = ${settings.length}; ask for as many, or name another folder with --out`,
     );
   }
+  const found = await Promise.all(
+    [before, ...parts].map((part) =>
+      Promise.all((part?.trials ?? []).map((trial) => withItsRun(trial, out))),
+    ),
+  );
   const trials = settings.map((own, index): Trial => {
-    const known = [before, ...parts].flatMap((part) => part?.trials[index] ?? []);
+    const known = found.flatMap((part) => part[index] ?? []);
     // The first of those that got furthest.
     const kept = known.toSorted((a, b) => progressOf(b) - progressOf(a))[0];
-    if (kept && !kept.killed) return kept;
+    if (kept && !kept.temporary) return kept;
     const number = index + 1;
     const why = refused[index];
     const { judged = [] } = kept ?? {};
@@ -39,12 +50,29 @@ export async function keptTrials(
     return why instanceof InputError ? { ...trial, failure: why.message } : trial;
   });
   const judgedBefore = [before, ...parts].find((part) => part?.metric !== undefined);
-  const { metric, higherIsBetter, hash } = judgedBefore ?? {};
-  if (parts.some((part) => part.hash !== undefined && part.hash !== hash))
+  const { metric, higherIsBetter } = judgedBefore ?? {};
+  return { trials, measure: { metric, higherIsBetter, hash: record.hash } };
+}
+
+/** A trial as it is, or from its start where its run is gone. */
+const withItsRun = async (trial: Trial, out: string): Promise<Trial | undefined> =>
+  trial.judged.length === 0 || (await hasConfig(join(out, trial.run))) ? trial : undefined;
+
+/** Throws InputError where what trials learned from, or are judged by, is not what it was. */
+function checkUnchanged(
+  before: SweepRecord,
+  { data, hash, labelsHash, config }: Omit<SweepRecord, 'version' | 'trials'>,
+  out: string,
+): void {
+  const changed = (known: string | undefined, now: string | undefined) =>
+    known !== undefined && now !== undefined && known !== now;
+  const refuse = (path: string) => {
     throw new InputError(
-      `${record.data}: changed between the parts of this sweep; begin a new one with another --out`,
+      `${path}: changed since the first trial in ${out}; bring it back, or begin a new sweep with another --out`,
     );
-  return { trials, measure: { metric, higherIsBetter, hash } };
+  };
+  if (changed(before.hash, hash)) refuse(data);
+  if (changed(before.labelsHash, labelsHash)) refuse(config.sweep?.labels ?? data);
 }
 
 /** How far a trial has come: one that failed goes no further. */

@@ -1,9 +1,10 @@
 /** What a sweep keeps of its trials: sweep.json in its folder. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { ParsedConfig } from '../config/schema.js';
 import type { Dimension, Settings } from '../config/search.js';
 import { InputError } from '../errors.js';
+import { exists } from '../files/exists.js';
+import { readListed } from '../files/manifest.js';
 import { writeJson } from '../runs/folder.js';
 import { version } from '../version.js';
 import type { Share } from './importance.js';
@@ -31,8 +32,8 @@ export interface Trial {
   readonly judged: readonly JudgedTrial[];
   /** Why it ended, where it did. */
   readonly failure?: string;
-  /** Its process was killed: it is tried again when the sweep goes on. */
-  readonly killed?: boolean;
+  /** It ended for a reason that may be gone, such as a killed process or a full disk: it is tried again when the sweep goes on. */
+  readonly temporary?: boolean;
 }
 
 /** sweep.json. */
@@ -48,6 +49,8 @@ export interface SweepRecord {
   readonly higherIsBetter?: boolean;
   /** Hash of the data that the trials learned from. */
   readonly hash?: string;
+  /** Hash of the file with labels that they are judged by, where it is another. */
+  readonly labelsHash?: string;
   /** The steps at which trials are judged; the last is the whole training, `null` where trials have their own. */
   readonly rungs: readonly (number | null)[];
   readonly trials: readonly Trial[];
@@ -62,19 +65,21 @@ export const recordPath = (out: string): string => join(out, 'sweep.json');
 export const writeRecord = (out: string, record: Omit<SweepRecord, 'version'>): Promise<void> =>
   writeJson(recordPath(out), { version, ...record });
 
-/** The record in a folder; undefined where there is none. Throws InputError where it is not JSON. */
+/** The record in a folder; undefined where there is none. Throws InputError where it is damaged, or none of a sweep. */
 export async function readRecord(out: string): Promise<SweepRecord | undefined> {
   const path = recordPath(out);
-  const text = await readFile(path, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
+  if (!(await exists(path))) return undefined;
+  const text = new TextDecoder().decode(await readListed(out, basename(path)));
+  const value = parsed(text) as Partial<SweepRecord> | undefined;
+  const lists = [value?.trials, value?.space, value?.rungs];
+  if (lists.every(Array.isArray) && typeof value?.config === 'object') return value as SweepRecord;
+  throw new InputError(`${path}: is no record of a sweep; name another folder with --out`);
+}
+
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (cause) {
-    throw new InputError(
-      `${path}: is not JSON: ${(cause as Error).message}; name another folder with --out`,
-      {
-        cause,
-      },
-    );
+  } catch {
+    return undefined;
   }
 }

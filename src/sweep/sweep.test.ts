@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SweepConfig } from '../config/search.js';
 import { loadRiskMolecules } from '../demo/molecules.js';
-import { LacunaError } from '../errors.js';
+import { InputError, LacunaError } from '../errors.js';
 import type { ProgressEvent } from '../learning/progress-event.js';
 import { openRun } from '../runs/folder.js';
 import { pretrain } from '../verbs/pretrain.js';
@@ -198,6 +198,72 @@ describe('a sweep', () => {
     await cp(data, file('moved.csv'));
     const moved = { ...more, data: { path: file('moved.csv') } };
     expect(scores(await sweep({ config: moved, out: file('broken') }, {}, runTrial))).toEqual(scores(grown));
+  });
+
+  it('refuses data and labels that changed, and a damaged record, before anything is tried', async () => {
+    const [own, labels] = [file('own.csv'), file('labels.csv')];
+    await cp(data, own);
+    await cp(data, labels);
+    const config: SweepConfig = {
+      ...base(),
+      ...probed,
+      data: { path: own },
+      search: { 'training.seed': [1, 2] },
+      sweep: { method: 'grid', judge: 'probe', labels },
+    };
+    const out = file('changed');
+    const none: RunTrial = async () => {
+      throw new Error('a trial was run');
+    };
+    await sweep({ config, out }, {}, runTrial);
+    for (const path of [labels, own]) {
+      const text = await readFile(path, 'utf8');
+      await writeFile(path, text.split('\n').slice(0, -9).join('\n'));
+      await expect(sweep({ config, out }, {}, none)).rejects.toThrow(
+        `${path}: changed since the first trial in ${out}; bring it back`,
+      );
+      await writeFile(path, text);
+    }
+    const done = await sweep({ config, out }, {}, none);
+    // A trial without its run is tried anew, to the same score.
+    await rm(file('changed', 'trials', '002'), { recursive: true });
+    expect(scores(await sweep({ config, out }, {}, runTrial))).toEqual(scores(done));
+    await expect(
+      sweep({ config: { ...config, encoder: { width: 16 } }, out, shard: { index: 0, of: 2 } }, {}, none),
+    ).rejects.toThrow('holds a sweep with another encoder in its configuration');
+    await writeFile(file('changed', 'sweep.json'), '{}');
+    await expect(sweep({ config, out }, {}, none)).rejects.toThrow(/sweep\.json: /);
+  });
+
+  it('tries again what failed for a reason that may be gone, and ends where the data are gone', async () => {
+    const own = file('lost.csv');
+    await cp(data, own);
+    const config: SweepConfig = {
+      ...base(),
+      data: { path: own },
+      objective: { kind: 'random-masking' },
+      search: { 'training.learning_rate': [0.001, 0.002] },
+      sweep: { method: 'grid' },
+    };
+    const blocked: RunTrial = async (job, hooks) => {
+      if (job.out.endsWith('002')) throw new InputError('in the way');
+      return runTrial(job, hooks);
+    };
+    const told: string[] = [];
+    const onEvent = (event: ProgressEvent) => void (event.type === 'warning' && told.push(event.message));
+    const seeds = { ...config, search: { 'training.seed': [1, 2] } };
+    await sweep({ config: seeds, out: file('seeds') }, { onEvent }, runTrial);
+    expect(told.join()).toContain('what is hidden of validation records is drawn by training.seed');
+    const broken = await sweep({ config, out: file('blocked') }, {}, blocked);
+    expect(broken.trials[1].failure).toBe('in the way');
+    const mended = await sweep({ config, out: file('blocked') }, {}, runTrial);
+    expect(mended.trials[1]).toMatchObject({ judged: [{ steps: 12 }] });
+    const lost: RunTrial = async () => {
+      await rm(own);
+      throw new InputError('no such file');
+    };
+    await expect(sweep({ config, out: file('lost') }, {}, lost)).rejects.toThrow('lost.csv');
+    expect((await record('lost')).trials.map(({ failure }) => failure)).toEqual([undefined, undefined]);
   });
 
   it('stops when it is told to, and says what is left', async () => {

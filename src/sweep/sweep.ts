@@ -12,7 +12,9 @@ import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { reportPage } from '../report/page.js';
+import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
+import { openData } from '../verbs/open-data.js';
 import { isOfShard, type Shard, shardFolder } from '../verbs/shard.js';
 import { resolveTrials } from './check-trials.js';
 import { rungSizes } from './halving.js';
@@ -23,7 +25,7 @@ import { planTrials, REDUCTION } from './plan-trials.js';
 import { type Judge, recordPath, type SweepRecord, type Trial, writeRecord } from './record.js';
 import { sweepPage } from './sweep-page.js';
 import type { TrialJob, TrialResult } from './trial.js';
-import { inProcess, TrialFailed } from './trial-process.js';
+import { inProcess, isTemporary } from './trial-process.js';
 
 /** What `sweep` is given. */
 export interface SweepVerbOptions {
@@ -74,11 +76,13 @@ export async function sweep(
   run: RunTrial = inProcess,
 ): Promise<SweepSummary> {
   const out = shardFolder(options.out, options.shard);
-  return holdFolder(out, () => sweepInto({ ...options, out }, hooks, run));
+  return holdFolder(out, () => sweepInto({ ...options, out }, options.out, hooks, run));
 }
 
 async function sweepInto(
   options: SweepVerbOptions,
+  /** The folder of the whole sweep, where `out` is that of a part. */
+  whole: string,
   { signal, onEvent = () => {} }: Hooks,
   run: RunTrial,
 ): Promise<SweepSummary> {
@@ -86,8 +90,10 @@ async function sweepInto(
   const { data, given, how, space, judge, labels, targets, rungs, settings, config, configs, plugins } =
     await planSweep(options);
   const resolved = await resolveTrials(data, configs, { judge, labels });
-  const record = { data, config: { ...config, sweep: how }, space, judge, rungs };
-  const { trials, measure } = await keptTrials(out, record, settings, resolved);
+  const hashes = () => hashesOf({ data, labels, judge, config: given });
+  const begun = await hashes();
+  const record = { data, config: { ...config, sweep: how }, space, judge, rungs, ...begun };
+  const { trials, measure } = await keptTrials({ out, whole }, record, settings, resolved);
   const best = () => bestTrial(trials, rungs, measure);
   const write = () => writeRecord(out, { ...record, ...measure, trials, best: best()?.number });
   await write();
@@ -97,7 +103,7 @@ async function sweepInto(
   const asked = config.training?.threads ?? threads;
   const plan = { trials, rungs, sizes, parallel, threads: asked, judge, how };
   onEvent({ type: 'info', message: describePlan(plan) });
-  for (const message of forewarnings(trials, judge, given)) onEvent({ type: 'warning', message });
+  for (const message of forewarnings(trials, space, judge, given)) onEvent({ type: 'warning', message });
 
   const tell = trialTeller(onEvent);
   const runOne = async (trial: Trial, rung: number): Promise<void> => {
@@ -117,16 +123,18 @@ async function sweepInto(
       return error;
     });
     if (result === undefined) return;
+    const now = result instanceof LacunaError ? await hashes() : { ...begun, hash: result.hash };
+    if (now.hash !== begun.hash || now.labelsHash !== begun.labelsHash)
+      throw new InputError(
+        `${now.hash === begun.hash ? labels : data}: changed while the trials ran; bring it back, or begin a new sweep with another --out`,
+      );
     trials[index] = afterRun(trial, result);
     const { failure } = trials[index];
     if (failure !== undefined || result instanceof LacunaError) {
       onEvent({ type: 'warning', message: `${context} failed: ${failure}` });
     } else {
-      const { metric, higherIsBetter, hash, score, steps, seconds } = result;
-      if ((measure.hash ?? hash) !== hash) {
-        throw new InputError(`${data}: changed since the first trial; begin a new sweep with another --out`);
-      }
-      Object.assign(measure, { metric, higherIsBetter, hash });
+      const { metric, higherIsBetter, score, steps, seconds } = result;
+      Object.assign(measure, { metric, higherIsBetter });
       const { number, judged } = best()!;
       onEvent({
         type: 'info',
@@ -208,6 +216,24 @@ async function planSweep({ config: asked, out, parallel = 1, plugins: loaded = [
   };
 }
 
+/** What the data are known by, and the labels where they are in another file. Throws InputError where one cannot be read. */
+async function hashesOf({
+  data,
+  labels,
+  judge,
+  config,
+}: {
+  readonly data: string;
+  readonly labels?: string;
+  readonly judge: Judge;
+  readonly config: ParsedConfig;
+}): Promise<Pick<SweepRecord, 'labelsHash'> & { readonly hash: string }> {
+  const hash = await checksum(await openData(data, config.data ?? {}));
+  if (labels === undefined || labels === data) return { hash };
+  const reading = (judge === 'probe' ? config.probe : config.finetune) ?? {};
+  return { hash, labelsHash: await checksum(await openData(labels, reading)) };
+}
+
 /** The trials that were judged on a rung, the best first. */
 function rankedTrials(trials: readonly Trial[], rung: number, { higherIsBetter }: Measure): Trial[] {
   const isBetter = (a: number, b: number) => (higherIsBetter ? a > b : a < b);
@@ -223,8 +249,18 @@ function rankedTrials(trials: readonly Trial[], rung: number, { higherIsBetter }
 const bestTrial = (trials: readonly Trial[], rungs: SweepRecord['rungs'], measure: Measure) =>
   rungs.map((_, rung) => rankedTrials(trials, rung, measure)[0]).findLast((trial) => trial !== undefined);
 
+const ROUGHLY =
+  'so validation losses are of different tokens and rank trials roughly; a label as judge (sweep.judge: probe) ranks them by one measure';
+/** Keys by which the masks of validation are drawn. */
+const DRAWN: readonly string[] = ['training.seed', 'training.batch_size'];
+
 /** What to know before the first trial: the first that cannot be run, and a judge that ranks roughly. */
-function forewarnings(trials: readonly Trial[], judge: Judge, { objective }: ParsedConfig): string[] {
+function forewarnings(
+  trials: readonly Trial[],
+  space: SweepRecord['space'],
+  judge: Judge,
+  { objective }: ParsedConfig,
+): string[] {
   const warnings: string[] = [];
   const unfit = trials.find(({ failure, judged }) => failure !== undefined && judged.length === 0);
   if (unfit)
@@ -232,9 +268,10 @@ function forewarnings(trials: readonly Trial[], judge: Judge, { objective }: Par
       `trial ${unfit.number} of ${trials.length} is left out: ${unfit.failure}; ${describeSettings(unfit.settings)}`,
     );
   if (judge === 'validation-loss' && (objective?.kind ?? 'sma') === 'sma')
-    warnings.push(
-      'sma hides what the attention of each trial says, so validation losses are of different tokens and rank trials roughly; a label as judge (sweep.judge: probe) ranks them by one measure',
-    );
+    warnings.push(`sma hides what the attention of each trial says, ${ROUGHLY}`);
+  const drawn = space.map(({ key }) => key).filter((key) => DRAWN.includes(key));
+  if (judge === 'validation-loss' && drawn.length > 0)
+    warnings.push(`what is hidden of validation records is drawn by ${drawn.join(' and ')}, ${ROUGHLY}`);
   return warnings;
 }
 
@@ -257,8 +294,7 @@ function trialTeller(onEvent: NonNullable<Hooks['onEvent']>): (context: string) 
 /** A trial with one more run, which was judged or failed. */
 function afterRun(trial: Trial, result: NonNullable<TrialResult> | LacunaError): Trial {
   if (result instanceof LacunaError) {
-    const killed = result instanceof TrialFailed && result.killed;
-    return { ...trial, failure: result.message, ...(killed && { killed }) };
+    return { ...trial, failure: result.message, ...(isTemporary(result) && { temporary: true }) };
   }
   const { metric, higherIsBetter: _, hash: _hash, ...judged } = result;
   if (!Number.isFinite(judged.score)) return { ...trial, failure: `its ${metric} is not a number` };

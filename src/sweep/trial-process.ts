@@ -1,25 +1,31 @@
 /** A trial in a process of its own, so that one that is killed, by the system too, is one trial less and no more. */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { LacunaError, systemError } from '../errors.js';
+import { InputError, LacunaError, systemError } from '../errors.js';
 import type { Hooks, ProgressEvent } from '../learning/progress-event.js';
 import { runTrial, type TrialJob, type TrialResult } from './trial.js';
 
 type Message =
   | { readonly type: 'event'; readonly event: ProgressEvent }
   | { readonly type: 'result'; readonly result: TrialResult }
-  | { readonly type: 'error'; readonly message: string };
+  | { readonly type: 'error'; readonly message: string; readonly temporary: boolean };
 
 /** A trial that failed: its message says why. */
 export class TrialFailed extends LacunaError {
   constructor(
     message: string,
-    /** Its process ended before it said anything. */
-    readonly killed = false,
+    /** Whether the reason may be gone when it is tried again. */
+    readonly temporary = false,
   ) {
     super(message);
   }
 }
+
+/** Whether an error is of files or of the system, which may be as they should be another time. */
+export const isTemporary = (error: unknown): boolean =>
+  error instanceof TrialFailed
+    ? error.temporary
+    : error instanceof InputError || systemError(error) !== undefined;
 
 /** Says to the process what it is. */
 const MARK = 'lacuna-trial';
@@ -40,7 +46,7 @@ export function inProcess(job: TrialJob, { signal, onEvent = () => {} }: Hooks):
     child.on('message', (message: Message) => {
       if (message.type === 'event') onEvent(message.event);
       else if (message.type === 'result') settle = () => resolve(message.result);
-      else settle = () => reject(new TrialFailed(message.message));
+      else settle = () => reject(new TrialFailed(message.message, message.temporary));
     });
     child.on('error', ({ message }) => {
       lost = message;
@@ -97,7 +103,11 @@ function serve(): void {
             return send({ type: 'result', result: undefined });
           const expected = error instanceof LacunaError ? error : systemError(error);
           const text = error instanceof Error ? error.stack : String(error);
-          return send({ type: 'error', message: expected?.message ?? `unexpected: ${text}` });
+          return send({
+            type: 'error',
+            message: expected?.message ?? `unexpected: ${text}`,
+            temporary: isTemporary(error),
+          });
         },
       )
       .finally(end);

@@ -250,6 +250,11 @@ describe('a resumed run', () => {
     expect(configOf(made, cells)).toBe(config);
   });
 
+  it('may be asked again for test records that a column of parts left it no say in', () => {
+    const config = { ...first, data: { ...first.data, split_column: 'split', test_fraction: 0 } };
+    expect(configOf(resumed({ data: { test_fraction: 0.1 } }, config))).toBe(config);
+  });
+
   it.each<[string, UserConfig, string]>([
     ['steps', { training: { steps: 13 } }, 'first: the run has training.steps = 12, not 13'],
     ['widths', { encoder: { width: 16 } }, 'first: the run has encoder.width = 8, not 16'],
