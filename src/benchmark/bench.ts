@@ -70,7 +70,9 @@ export interface BenchSummary {
 /** Runs what is missing of a suite. Throws InputError for an unknown suite, task or method, and for missing files. */
 export async function bench(options: BenchOptions, hooks: Hooks = {}): Promise<BenchSummary> {
   const { suite, targets, data } = options;
-  const opened = await openSuite({ suite, targets });
+  const opened = await openSuite({ suite, targets }, (message) =>
+    hooks.onEvent?.({ type: 'warning', message }),
+  );
   if (targets) return runSuite(opened, { ...options, data: folderOf(suite) }, hooks);
   if (data === undefined) throw new InputError('no data: name the folder of the published data with --data');
   return runSuite(opened, { ...options, data }, hooks);

@@ -59,6 +59,21 @@ it('makes a task of a file: metric, columns and parts follow from it, and the en
     expect(names).toContain(wanted);
 });
 
+it('says what is odd in the file: bad lines, columns that tell, classes that nothing can learn', async () => {
+  const path = join(folder, 'odd.csv');
+  const rows = Array.from({ length: 5 }, (_, time) => flowers.map((row) => row.replace(',', `${time},`)));
+  const parts = ['train', 'train', 'train', 'valid', 'test'];
+  const all = rows.flat().map((row, i) => `${row},${row.split(',')[4].length},${parts[i % 5]}`);
+  const odd = ['x,1', '5.5,3,4,1.2,unheard,7,test'];
+  await writeFile(path, `a,b,c,d,kind,letters,split\n${[...all, ...odd].join('\n')}\n`);
+  const told: string[] = [];
+  await suiteOfFile(path, ['kind'], (message) => told.push(message));
+  const text = told.join('\n');
+  expect(text).toContain('column letters tells kind alone');
+  expect(text).toContain('are of classes without a training record (unheard)');
+  expect(text).toMatch(/1 record/);
+});
+
 it('has no frozen encoder and no fit for labels of tokens', async () => {
   const path = join(folder, 'letters.csv');
   const amino = 'ACDEFGHIKLMNPQRSTVWY';

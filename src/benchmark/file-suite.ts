@@ -4,8 +4,10 @@ import { HELD_OUT, resolveFinetuning } from '../config/defaults.js';
 import type { UserConfig } from '../config/schema.js';
 import { readLabelled } from '../datasets/labelled-data.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
+import { describeTelltales } from '../datasets/telltales.js';
 import { fitSource } from '../datasets/token-plan.js';
 import { chooseMetric } from '../scoring/metrics.js';
+import { checkDefined } from '../scoring/undefined-scores.js';
 import { openSource } from '../sources/open-source.js';
 import { given } from './files.js';
 import {
@@ -27,21 +29,36 @@ export const folderOf = (path: string): string => dirname(resolve(path));
 
 /**
  * One task: the targets from the file's other columns, with simple models, `fit`, and the encoder that suits the file from
- * scratch, frozen and fine-tuned, pretrained on the file's own records but those that are held out. Throws InputError for
- * what cannot be learned from.
+ * scratch, frozen and fine-tuned, pretrained on the file's own records but those that are held out. `warn` hears what a user
+ * should know of the file. Throws InputError for what cannot be learned from.
  */
-export async function suiteOfFile(path: string, targets: readonly string[]): Promise<Suite> {
-  const source = await openSource(path, { onBadRecord: 'skip' });
+export async function suiteOfFile(
+  path: string,
+  targets: readonly string[],
+  warn: (message: string) => void = () => {},
+): Promise<Suite> {
+  const rejected = new RejectedRecords();
+  const source = await openSource(path, { onBadRecord: 'skip', report: rejected.report });
   const heldOut = { valid: HELD_OUT.valid, test: HELD_OUT.test };
   const { tokenizer } = await fitSource(source, { data: { targets: [...targets] } }, heldOut);
   const labelled = await readLabelled(source, {
     tokenizer,
     targets,
-    rejected: new RejectedRecords(),
+    rejected,
     onBadRecord: 'skip',
     heldOut,
   });
   const { spec, counts, splitBy } = labelled;
+  const metric = chooseMetric(spec.task, undefined);
+  const defined = checkDefined(labelled, metric, { remedy: 'give more labels, or a split column' });
+  for (const message of [
+    rejected.summary(),
+    ...(source.notes ?? []),
+    ...labelled.notes,
+    ...describeTelltales(tokenizer, labelled),
+    ...defined.notes,
+  ])
+    if (message) warn(message);
   const file = basename(path);
   const dataset = given(file, file);
   const config: UserConfig = {
@@ -57,7 +74,7 @@ export async function suiteOfFile(path: string, targets: readonly string[]): Pro
     dataset,
     targets,
     task: spec.task,
-    metric: chooseMetric(spec.task, undefined),
+    metric,
     split: `by ${splitBy}`,
     source: file,
     pretraining: { dataset, config },

@@ -32,9 +32,12 @@ export interface SuiteChoice {
   readonly targets?: readonly string[];
 }
 
-/** Throws InputError for an unknown suite, and for a file of one's own that cannot be read. */
-export async function openSuite({ suite, targets }: SuiteChoice): Promise<Suite> {
-  if (targets) return suiteOfFile(suite, targets);
+/** Throws InputError for an unknown suite, and for a file of one's own that cannot be read; `warn` hears what is odd in it. */
+export async function openSuite(
+  { suite, targets }: SuiteChoice,
+  warn?: (message: string) => void,
+): Promise<Suite> {
+  if (targets) return suiteOfFile(suite, targets, warn);
   if (Object.hasOwn(suites, suite)) return suites[suite as keyof typeof suites];
   throw new InputError(
     `unknown suite ${suite}: expected one of ${Object.keys(suites).join(', ')}; of a file of your own, name the column to predict with --target`,

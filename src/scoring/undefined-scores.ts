@@ -1,5 +1,5 @@
 /** Where a metric is undefined because of the labels alone, told in words before anything is trained. */
-import { InputError } from '../errors.js';
+import { InputError, listed } from '../errors.js';
 import type { Part } from '../records/split.js';
 import { labelOffsets, takeLabelRows } from './label-rows.js';
 import { className, type LabelSpec } from './labels.js';
@@ -61,6 +61,8 @@ export function checkDefined(
       `${title} of ${names[part]} is a mean over ${spec.targets - faults.length} of ${spec.targets} targets: ${reasonOf(faults, part)}`,
     );
   }
+  const unlearned = unlearnedClasses(labelled);
+  if (unlearned) notes.push(`${unlearned} in ${names.test}, which nothing can predict`);
   const unequal = unequalSpreads(labelled, name);
   if (unequal) notes.push(unequal);
   if (train.length > 0)
@@ -103,6 +105,21 @@ function faultsOf(
       { target, what: count === 1 ? `the only label is ${label}` : `all ${count} labels are ${label}` },
     ];
   });
+}
+
+/** How many labels of the test part are of classes that the training part has not, where there are several classes. */
+function unlearnedClasses({ block, labels, members, spec }: LabelledRecords): string | undefined {
+  if (spec.task !== 'multiclass' && spec.task !== 'per-token') return undefined;
+  const [train, test] = (['train', 'test'] as const).map((part) =>
+    takeLabelRows(labels, labelOffsets(spec, block), members[part], spec.targets).filter(
+      (label) => !Number.isNaN(label),
+    ),
+  );
+  const known = new Set(train);
+  const others = test.filter((label) => !known.has(label));
+  if (others.length === 0) return undefined;
+  const classes = [...new Set(others)].map((label) => className(spec, 0, label));
+  return `${others.length} of ${test.length} labels are of classes without a training record (${listed(classes, 5)})`;
 }
 
 /** Metrics in the units of their target. */

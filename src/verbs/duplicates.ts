@@ -177,6 +177,8 @@ async function thresholdOfPairs(
   const placeOf = new Map(rows.map((row, place) => [row, place]));
   const similarities: number[] = [];
   const same: boolean[] = [];
+  /** What each pair was said to be before. */
+  const known = new Map<string, { duplicate: boolean; line: number }>();
   const cell = (column: ColumnValues, place: number) =>
     String('values' in column ? column.values[place] : '');
   for await (const batch of source.read({ columns: names })) {
@@ -184,6 +186,8 @@ async function thresholdOfPairs(
       const [a, b, flag] = names.map((name) => cell(batch.columns[name], place));
       const [first, second] = [placeOf.get(Number(a)), placeOf.get(Number(b))];
       const duplicate = flagNamed(flag);
+      if (a === '' || b === '' || a === 'NaN' || b === 'NaN')
+        throw new InputError(`${path}: record ${line}: a pair lacks a row; name two rows`);
       if (first === undefined || second === undefined)
         throw new InputError(
           `${path}: record ${line}: the data has no readable row ${first === undefined ? a : b}`,
@@ -192,6 +196,14 @@ async function thresholdOfPairs(
         throw new InputError(`${path}: record ${line}: row ${a} is paired with itself; name two rows`);
       if (duplicate === undefined)
         throw new InputError(`${path}: record ${line}: expected yes or no as duplicate, got "${flag}"`);
+      const key = [Math.min(first, second), Math.max(first, second)].join();
+      const before = known.get(key);
+      if (before && before.duplicate !== duplicate)
+        throw new InputError(
+          `${path}: rows ${a} and ${b} are ${duplicate ? '' : 'no '}duplicates in record ${line} and ${duplicate ? 'none' : 'are some'} in record ${before.line}; correct one of them`,
+        );
+      if (before) continue;
+      known.set(key, { duplicate, line });
       similarities.push(similarity(first, second));
       same.push(duplicate);
     }

@@ -59,6 +59,8 @@ export interface FitVerbOptions {
   readonly run?: string | readonly string[];
   /** Its section `fit`, and for `pretrain` those of a pretraining. */
   readonly config?: UserConfig;
+  /** Plug-ins that are loaded already, for the configuration of a pretraining to name. */
+  readonly plugins?: readonly string[];
 }
 
 /** The table of a fit, what was chosen, and what the representation brought. */
@@ -269,7 +271,7 @@ function tellUnread(
 
 /** An encoder that learns from the file's own records by the same columns, the test records left out. */
 async function pretrainHere(
-  { data, out }: FitVerbOptions,
+  { data, out, plugins }: FitVerbOptions,
   { fit: wishes = {}, ...config }: UserConfig,
   { tokenizer: { kind, columns } }: RecordReading,
   hooks: Hooks,
@@ -289,7 +291,7 @@ async function pretrainHere(
   // A resumed run keeps its parts; what is asked for of its model is compared.
   const tokenizer = { ...config.tokenizer, kind };
   const { interrupted } = await pretrain(
-    { data, out: folder, resume, config: { ...config, tokenizer, ...(!resume && { data: parts }) } },
+    { data, out: folder, resume, plugins, config: { ...config, tokenizer, ...(!resume && { data: parts }) } },
     hooks,
   );
   if (interrupted) hooks.signal?.throwIfAborted();

@@ -88,7 +88,10 @@ export async function readLabelledFile(
   const { on_bad_record: onBadRecord } = config;
   // Refuses before anything is read; openData compares the column that is asked for with that of the run.
   schemaRead(reading, config);
-  const source = await openData(path, config, { schema: reading.schema, report: rejected.report });
+  // A run says nothing of columns that it does not read, such as a label of another file of the same name.
+  const columns = reading.schema?.columns.filter(({ name }) => reading.tokenizer.columns.includes(name));
+  const schema = reading.schema && columns && { ...reading.schema, columns };
+  const source = await openData(path, config, { schema, report: rejected.report });
   const labelled = await readLabelled(source, {
     tokenizer: reading.tokenizer,
     targets,

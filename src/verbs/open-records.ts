@@ -88,7 +88,8 @@ export async function openRecords(
         const own = takeShard(records, shard);
         if (own.block.count > 0) yield { ...own, cells: keptCells(own.batch, kept, own.places) };
       }
-      if (count === 0) throw new InputError(`${path}: no record could be read; ${rejected.summary()}`);
+      if (count === 0)
+        throw new InputError(`${path}: no record could be read; ${rejected.summary() ?? 'it has none'}`);
     },
     finish(done, { onEvent = () => {} }) {
       const refused = config.canonical_smiles === undefined ? [] : (source.notes ?? []);

@@ -65,7 +65,7 @@ export async function readTraining(
 
   const profile = stored ? undefined : await profileSource(source, { rows: PLANNING_RECORDS });
   if (profile?.rowsRead === 0)
-    throw new InputError(`${path}: no record could be read; ${rejected.summary()}`);
+    throw new InputError(`${path}: no record could be read; ${rejected.summary() ?? 'it has none'}`);
   const plan = planRun({ asked, stored, origin, source, profile });
   if (!stored && source.dialect) emit({ type: 'info', message: `${source.format}: ${source.dialect}` });
   if (!stored) for (const note of source.notes ?? []) warn(note);

@@ -33,7 +33,7 @@ const known: { readonly [V in VerbName]: Kinds<NonNullable<Parameters<Verbs[V]>[
     plugins: 'texts?',
     rankTimeout: 'number?',
   },
-  fit: { ...labelled, out: 'text', resume: 'flag?', run: 'text or texts?' },
+  fit: { ...labelled, out: 'text', resume: 'flag?', run: 'text or texts?', plugins: 'texts?' },
   finetune: {
     ...labelled,
     run: 'text',
