@@ -53,6 +53,29 @@ describe('an objective of a plug-in', () => {
     expect(await embed({ ...options, plugins: [plugin] })).toMatchObject({ rows: 60, dimension: 16 });
   });
 
+  it('is loaded by every command, those that pass all of their options on, too', async () => {
+    const asked = ['--plugin', plugin];
+    const wide = join(folder, 'wide.csv');
+    const rows = Array.from({ length: 60 }, (_, i) => [1, 2, 3].map((k) => Math.cos(k * i)).join());
+    await writeFile(wide, ['a,b,c,z', ...rows.map((row, i) => `${row},${i % 3}`), ''].join('\n'));
+    const bench = [
+      'bench',
+      wide,
+      '--target',
+      'z',
+      '--out',
+      join(folder, 'bench'),
+      '--only',
+      'method=constant',
+    ];
+    const { stdout } = await run(process.execPath, [main, ...bench, ...asked, '--json']);
+    expect(stdout).toContain('constant');
+    const none = join(folder, 'none');
+    const failure = await run(process.execPath, [main, 'serve', none, ...asked]).catch((error) => error);
+    expect(failure.stderr).toMatch(/^lacuna: .*none/);
+    expect(failure.stderr).not.toContain('unknown option');
+  });
+
   it('that is none is refused in a line', async () => {
     const broken = join(folder, 'broken.mjs');
     await writeFile(broken, 'export default { objectives: { mine: { build() {} } } };');
@@ -68,5 +91,29 @@ describe('an objective of a plug-in', () => {
     );
     expect(absent.code).toBe(2);
     expect(absent.stderr).toMatch(/^lacuna: .*none\.mjs: could not load this plug-in: .*\n$/);
+  });
+});
+
+describe('docs/plugins.md', () => {
+  it('has modules that can be loaded as they stand', async () => {
+    const text = await readFile(fileURLToPath(new URL('../docs/plugins.md', import.meta.url)), 'utf8');
+    const modules = [...text.matchAll(/```js\n([\s\S]*?)```/g)]
+      .map(([, code]) => code)
+      .filter((code) => code.includes('export default'));
+    expect(modules.length).toBeGreaterThan(2);
+    // Beside the tests, where the name `lacuna` is this package.
+    const beside = await mkdtemp(fileURLToPath(new URL('plugins/example-', import.meta.url)));
+    try {
+      for (const [i, code] of modules.entries()) {
+        const path = join(beside, `${i}.mjs`);
+        await writeFile(path, code);
+        const loaded = await run(process.execPath, [main, 'inspect', data, '--plugin', path]).catch(
+          (error) => error,
+        );
+        expect(loaded.stderr ?? '').not.toMatch(/plug-in|does not provide|SyntaxError|Cannot find/);
+      }
+    } finally {
+      await rm(beside, { recursive: true });
+    }
   });
 });

@@ -39,6 +39,8 @@ export interface FeatureSet {
   readonly description: string;
   /** Whether it is made for linear models alone. */
   readonly forLinearModels?: true;
+  /** Texts that have zeros alone, since they are none of those that it describes, in words. */
+  readonly zeros?: string;
   /** What the set learns from records without their labels, in a fit also of those that judge; most learn nothing but their dimension. */
   fit(train: RawRecords): FeatureState | Promise<FeatureState>;
   /** float32[records, dimension]; NaN is missing. Throws InputError where records lack what the set reads. */

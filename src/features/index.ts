@@ -7,7 +7,12 @@ import { seriesShape } from './series.js';
 import { values } from './values.js';
 import { runsOfCharacters, words } from './words.js';
 
-export type { FeatureColumns, FeatureSet, FeatureState, RawRecords } from './feature-set.js';
+export type {
+  FeatureColumns,
+  FeatureSet,
+  FeatureState,
+  RawRecords,
+} from './feature-set.js';
 
 /** Every set of features, by its name, which is also that of its state. */
 export const featureSets: ReadonlyMap<string, FeatureSet> = new Map(

@@ -1,7 +1,7 @@
 import { InputError } from '../errors.js';
 import { describeMolecules, descriptorNames } from '../molecules/descriptors.js';
 import { morganFingerprints } from '../molecules/fingerprint.js';
-import { type RawRecords, unfitted } from './feature-set.js';
+import { type FeatureSet, type RawRecords, unfitted } from './feature-set.js';
 
 const BITS = 2048;
 
@@ -18,7 +18,12 @@ const DESCRIPTORS =
 const REFUSED = ' A SMILES that RDKit refuses has zeros.';
 const bitNames = Array.from({ length: BITS }, (_, bit) => `bit ${bit}`);
 
-export const fingerprints = unfitted(
+const ofMolecules = (...about: Parameters<typeof unfitted>): FeatureSet => ({
+  ...unfitted(...about),
+  zeros: 'text that RDKit does not read as a molecule',
+});
+
+export const fingerprints = ofMolecules(
   'fingerprints',
   `Morgan fingerprints of radius 2 with ${BITS} bits`,
   () => BITS,
@@ -34,7 +39,7 @@ async function descriptorRows(records: RawRecords): Promise<{ width: number; val
   return { width, values };
 }
 
-export const descriptors = unfitted(
+export const descriptors = ofMolecules(
   'descriptors',
   "RDKit's descriptors, counts of functional groups and of types of atoms, MACCS keys",
   async () => (await descriptorNames()).length,
@@ -45,7 +50,7 @@ export const descriptors = unfitted(
   },
 );
 
-export const fingerprintsAndDescriptors = unfitted(
+export const fingerprintsAndDescriptors = ofMolecules(
   'fingerprints and descriptors',
   `${BITS} bits of Morgan fingerprints beside the descriptors`,
   async () => BITS + (await descriptorNames()).length,

@@ -2,6 +2,7 @@
 import type { HostTensors } from '../engine/engine.js';
 import { InputError } from '../errors.js';
 import { featureSetsFor } from '../features/index.js';
+import { describeZeros, zeroRows } from '../features/odd-records.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import type { ModelConfig } from '../learning/model.js';
 import { densityOf } from '../probes/linear-probe.js';
@@ -39,6 +40,8 @@ export interface SimpleModels extends Tried {
   readonly matrices: readonly FeatureMatrix[];
   /** What each set of features was fitted to, by its name. */
   readonly states: Readonly<Record<string, unknown>>;
+  /** What is odd in the records, as a sentence. */
+  readonly note?: string;
 }
 
 /**
@@ -53,6 +56,7 @@ export async function simpleModels(data: FitData, spec: TokenSpec): Promise<Simp
   const matrices: FeatureMatrix[] = [];
   const states: Record<string, unknown> = {};
   const leftOut: string[] = [];
+  let note: string | undefined;
   for (const set of await featureSetsFor(raw('development'))) {
     const state = await set.fit(raw('development'));
     if (state.dimension === 0) {
@@ -60,13 +64,15 @@ export async function simpleModels(data: FitData, spec: TokenSpec): Promise<Simp
       continue;
     }
     states[set.name] = state;
-    matrices.push({
-      names: [set.name],
-      dimension: state.dimension,
-      development: await set.of(raw('development'), state),
-      test: await set.of(raw('test'), state),
-      linearAlone: set.forLinearModels,
-    });
+    const { dimension } = state;
+    const [development, test] = [await set.of(raw('development'), state), await set.of(raw('test'), state)];
+    if (set.zeros)
+      note ??= describeZeros(
+        zeroRows(development, dimension) + zeroRows(test, dimension),
+        set,
+        'learned from',
+      );
+    matrices.push({ names: [set.name], dimension, development, test, linearAlone: set.forLinearModels });
   }
   const found = matrices.map((matrix, i) =>
     learnersOn(matrix, data, {
@@ -81,7 +87,7 @@ export async function simpleModels(data: FitData, spec: TokenSpec): Promise<Simp
       `fit: no simple model can be fitted to ${data.development.records.count} records with ${data.spec.outputs} outputs (${describeLeftOut(leftOut)}); learn from fewer records or classes or from other columns, or use finetune`,
     );
   }
-  return { attempts, leftOut, matrices, states };
+  return { attempts, leftOut, matrices, states, ...(note && { note }) };
 }
 
 /** An encoder that a fit tries. */

@@ -1,6 +1,8 @@
 /** The model that a fit leaves, opened to predict. */
+
 import type { Engine } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import { type OddRecords, zeroRows } from '../features/odd-records.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import { finetuningGraph } from '../finetuning/labelled-graph.js';
 import { predictBlock } from '../finetuning/predict-block.js';
@@ -26,8 +28,8 @@ export type FeatureRows = ReadonlyMap<string, readonly [rows: Float32Array, dime
 
 /** A model that was opened. `release` frees it. */
 export interface OpenFit extends SavedFit {
-  /** float64[records, outputs]: values, or logits of classes. */
-  predict(records: FitRecords): Promise<Float64Array>;
+  /** float64[records, outputs]: values, or logits of classes. `odd` is told of records that no feature describes. */
+  predict(records: FitRecords, odd?: OddRecords): Promise<Float64Array>;
   /** What `predict` computes first: the raw features, and the embeddings where a part reads them; not those `given`. */
   featuresOf(records: FitRecords, given?: FeatureRows): Promise<FeatureRows>;
   /** What embeds, where there is an encoder. */
@@ -110,7 +112,15 @@ export async function openFit(
     encoder: embedder,
     featuresOf,
     predictFrom,
-    predict: async (records) => predictFrom(records.block, await featuresOf(records)),
+    async predict(records, odd) {
+      const features = await featuresOf(records);
+      const described = [...sets.values()].find(({ set }) => set.zeros !== undefined);
+      if (odd && described) {
+        const [rows, dimension] = features.get(described.set.name)!;
+        odd.add(zeroRows(rows, dimension), described.set);
+      }
+      return predictFrom(records.block, features);
+    },
     async release() {
       await embedder?.release();
       await trainer?.release();

@@ -66,11 +66,14 @@ export interface MemoryOptions {
   readonly warn?: (message: string) => void;
 }
 
+/** Tells who reads the console. */
+export const onConsole = (message: string): void => console.warn(`lacuna: ${message}`);
+
 /** Records of a source that is in memory, in their order. Throws InputError that names the first which cannot be read. */
 export async function* encodedMemory(
   tokenizer: Tokenizer,
   source: DataSource,
-  { onUnknown, warn = (message) => console.warn(`lacuna: ${message}`) }: MemoryOptions = {},
+  { onUnknown, warn = onConsole }: MemoryOptions = {},
 ): AsyncGenerator<EncodedRecords> {
   checkTokenizerColumns(source, tokenizer);
   const reject = (row: number, column: string, message: string) => {

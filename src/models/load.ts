@@ -1,15 +1,17 @@
 /** A model in memory: records in as plain objects or texts, embeddings and predictions out. */
+
 import { checkWhole } from '../config/check-numbers.js';
 import { inSpellingOf } from '../datasets/canonical-smiles.js';
 import type { OnUnknown } from '../datasets/encoding-losses.js';
 import { devices } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import { OddRecords } from '../features/odd-records.js';
 import type { TableCell } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { copyRecords, type MemoryRecord } from '../records/memory-records.js';
 import { labelOffsets } from '../scoring/label-rows.js';
 import type { Anomaly } from './anomaly-detector.js';
-import { type EncodedRecords, encodedMemory, memoryOf } from './encoded-records.js';
+import { type EncodedRecords, encodedMemory, memoryOf, onConsole } from './encoded-records.js';
 import type { ModelPool } from './model-pool.js';
 import { encoderOf, type OpenModelOptions, openModel, predictorOf } from './open-model.js';
 import { predictedCells, predictedColumns } from './predicted-columns.js';
@@ -166,7 +168,10 @@ export async function load(
         const { labels } = own;
         const names = predictedColumns(labels).map(({ name }) => name);
         return each(records, call, async ({ block, texts }) => {
-          const outputs = await own.predict({ block, texts });
+          const odd = new OddRecords();
+          const outputs = await own.predict({ block, texts }, odd);
+          const strange = odd.summary('predicted');
+          if (strange) (hearing(call) ?? onConsole)(strange);
           const offsets = labelOffsets(labels, block).map((row) => row * labels.outputs);
           return Array.from({ length: block.count }, (_, record) => {
             const cells = predictedCells(labels, outputs.subarray(offsets[record], offsets[record + 1]));

@@ -1,4 +1,5 @@
 /** A run, an export of one, or what `fit` left, opened to be used: the one way from a folder to embeddings and predictions. */
+
 import {
   type DeviceName,
   type Engine,
@@ -9,6 +10,7 @@ import {
 import { KeptPrograms, releaseExecutable } from '../engine/kept-programs.js';
 import { openEngine } from '../engine/open-engine.js';
 import { InputError } from '../errors.js';
+import type { OddRecords } from '../features/odd-records.js';
 import { Embedder, encoderParameters } from '../finetuning/frozen-encoder.js';
 import { type FinetunedModel, finetunedOutputs } from '../finetuning/labelled-graph.js';
 import { predictBlock } from '../finetuning/predict-block.js';
@@ -38,7 +40,7 @@ export interface ModelEncoder {
 export interface ModelPredictor {
   readonly labels: LabelSpec;
   /** float64[rows, outputs]: values, or logits of classes. */
-  predict(records: FitRecords): Promise<Float64Array>;
+  predict(records: FitRecords, odd?: OddRecords): Promise<Float64Array>;
 }
 
 /** A model and how its records are read. `release` frees it. */

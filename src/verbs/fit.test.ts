@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeFit } from '../cli/describe-fit.js';
 import { loadRiskMolecules } from '../demo/molecules.js';
 import type { ProgressEvent } from '../learning/progress-event.js';
+import { load } from '../models/load.js';
 import { scoreMetric } from '../scoring/metrics.js';
 import { embed } from './embed.js';
 import { type FitSummary, type FitVerbOptions, fit as fitFile } from './fit.js';
@@ -247,6 +248,28 @@ describe('fit with an encoder', () => {
       const { dimension } = await embed({ run: out, data: file('molecules.csv'), out: file('e.npy') });
       expect(dimension).toBe(16);
     }
+  });
+
+  it('tells texts that are no molecules wherever their features are read, and predicts a target of any name', async () => {
+    const texts = [...smiles.slice(0, 60), 'C(C', 'CC)'];
+    const rows = texts.map((text, row) => `${text},${carbons(text)},${partOf(row)}`);
+    await writeFile(file('odd.csv'), ['smiles,row,split', ...rows, ''].join('\n'));
+    const told: string[] = [];
+    const onEvent = (event: ProgressEvent) => void ('message' in event && told.push(event.message));
+    const config = { fit: { task: 'regression', folds: 1 } } as const;
+    const model = { data: file('odd.csv'), targets: ['row'], out: file('odd') };
+    await fitFile({ ...model, config }, { onEvent });
+    const odd = (done: string) =>
+      `2 records hold text that RDKit does not read as a molecule; their features are 0, and they are ${done} all the same`;
+    expect(told).toContain(odd('learned from'));
+    await predict({ run: model.out, data: model.data, out: file('odd-predicted.csv') }, { onEvent });
+    expect(told).toContain(odd('predicted'));
+    expect(await readFile(file('odd-predicted.csv'), 'utf8')).toMatch(/^record,row\n0,/);
+    const loaded = await load(model.out, {}, { onEvent });
+    told.length = 0;
+    await loaded.predict(texts.slice(-2));
+    expect(told).toEqual([odd('predicted')]);
+    await loaded.dispose();
   });
 
   it('trains those of several runs, says which are too many, and refuses another architecture', async () => {

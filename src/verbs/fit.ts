@@ -142,6 +142,7 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
   const preparing = run ? pretraining + (performance.now() - embedding) / 1000 : 0;
   const attempts = [...simple.attempts, ...(encoded?.attempts ?? [])];
   const leftOut = [...simple.leftOut, ...(encoded?.leftOut ?? [])];
+  if (simple.note) warn(simple.note);
   if (leftOut.length > 0) warn(describeLeftOut(leftOut));
   await kept.begin();
   const results = await fitAll(attempts, parts, kept, hooks);

@@ -1,7 +1,9 @@
 /** The verb `predict`: what a fine-tuned run says of every record of a file. */
+
 import type { ReadingOptions } from '../config/schema.js';
 import type { DeviceName } from '../engine/engine.js';
 import { InputError } from '../errors.js';
+import { OddRecords } from '../features/odd-records.js';
 import { refuseOverwrite } from '../files/refuse-overwrite.js';
 import { type TableCell, type TableColumn, tableWriter } from '../files/table-files.js';
 import type { Hooks } from '../learning/progress-event.js';
@@ -60,12 +62,13 @@ export async function predict(
       );
     }
     let count = 0;
+    const odd = new OddRecords();
 
     async function* predictions(): AsyncGenerator<TableCell[][]> {
       for await (const records of opened.read()) {
         signal?.throwIfAborted();
         const { block, cells } = records;
-        const outputs = await predictor.predict(records);
+        const outputs = await predictor.predict(records, odd);
         const offsets = labelOffsets(spec, block).map((row) => row * spec.outputs);
         count += block.count;
         yield Array.from({ length: block.count }, (_, record) => [
@@ -77,7 +80,11 @@ export async function predict(
     }
 
     const texts = opened.kept.map(({ name }): TableColumn => ({ name, type: 'VARCHAR' }));
-    await write(out, [{ name: 'row', type: 'INTEGER' }, ...texts, ...predicted], predictions());
+    // A target may have the name that the number of a record has elsewhere.
+    const row = taken.has('row') ? 'record' : 'row';
+    await write(out, [{ name: row, type: 'INTEGER' }, ...texts, ...predicted], predictions());
+    const strange = odd.summary('predicted');
+    if (strange) onEvent({ type: 'warning', message: strange });
     const written = { file: out, rows: count, ...opened.finish('predicted', { onEvent }) };
     await writeShardManifest(whole, shard, written);
     return written;
