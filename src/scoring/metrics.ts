@@ -409,9 +409,12 @@ export const metrics = {
 /** The names of all metrics. */
 export type MetricName = keyof typeof metrics;
 
+/** What protocols score beside metrics. */
+const furtherBounds: ReadonlyMap<string, Bounds> = new Map([['stability', [-1, 1]]]);
+
 /** The bounds of a metric by its name, which a plug-in's value need not have. */
 export const boundsOf = (name: string): Bounds | undefined =>
-  Object.hasOwn(metrics, name) ? metrics[name as MetricName].bounds : undefined;
+  Object.hasOwn(metrics, name) ? metrics[name as MetricName].bounds : furtherBounds.get(name);
 
 /** The bounds of the difference of two scores by a metric. */
 export function differenceBounds(name: string): Bounds | undefined {

@@ -1,4 +1,5 @@
 /** The model of a fit as files for other tools, proven on real records before they appear. */
+
 import { basename, join } from 'node:path';
 import { defaultThreads, nodeEngine } from '../engine/node.js';
 import { LacunaError } from '../errors.js';
@@ -11,6 +12,7 @@ import { fitGraph } from '../fit/fit-graph.js';
 import { EMBEDDING } from '../fit/models.js';
 import { type FeatureRows, openFit } from '../fit/open-fit.js';
 import type { Hooks } from '../learning/progress-event.js';
+import { takeRecords } from '../records/batch.js';
 import { isLongRecord, shortRecord, shownNumbers, tokenExample } from '../runs/card-example.js';
 import { ExportFolder, exportedFiles, filesOf, hasTokenize, whyNoTokenize } from '../runs/exported-files.js';
 import { random } from '../tensor/random.js';
@@ -114,6 +116,17 @@ export async function exportFit(
         { block: short.block, features: inputsOf(exampleRows) },
         { predictions: spec.outputs },
       );
+      // Alone, as the programs of the card ask: beside others its embedding may round to another side of a tree's cut.
+      const alone = short.whole
+        ? predictions
+        : (
+            await runModelFile(
+              model,
+              tokenizer.spec,
+              { block: takeRecords(block, [place]), features: inputsOf(exampleRows) },
+              { predictions: spec.outputs },
+            )
+          ).predictions;
       const card = fitCard({
         fit,
         data: fit.data ? basename(fit.data.path) : 'a file',
@@ -133,12 +146,7 @@ export async function exportFit(
           ],
           printed: shownNumbers(predictions),
           ...(tokenized && {
-            tokenized: {
-              record,
-              printed: shownNumbers(
-                got.predictions.subarray(place * spec.outputs, (place + 1) * spec.outputs),
-              ),
-            },
+            tokenized: { record, printed: shownNumbers(alone) },
           }),
         },
       });

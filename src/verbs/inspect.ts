@@ -5,6 +5,7 @@ import type { UserConfig } from '../config/schema.js';
 import { RejectedRecords } from '../datasets/rejected-records.js';
 import { fitSource, planSplit } from '../datasets/token-plan.js';
 import { InputError } from '../errors.js';
+import type { Hooks } from '../learning/progress-event.js';
 import { type Schema, schemaOf } from '../records/cells/schema.js';
 import { profileSource, type SourceProfile } from '../records/profile.js';
 import type { BadRecord, DataSource, ReadOptions, RecordBatch } from '../records/record-batch.js';
@@ -47,14 +48,19 @@ const SHOWN_BAD_RECORDS = 5;
  * records, those that it would hold out among them. Bad records are counted and listed, unless `data.on_bad_record` says otherwise.
  * Throws InputError when the file cannot be read or nothing in it can be learned from, and for a wrong configuration.
  */
-export async function inspect({ data: path, config: asked = {} }: InspectOptions): Promise<Inspection> {
+export async function inspect(
+  { data: path, config: asked = {} }: InspectOptions,
+  { signal }: Hooks = {},
+): Promise<Inspection> {
   const config = parseConfig(asked, 'config');
   const rejected = new RejectedRecords();
   const { source, first } = keepingFirst(
     await openData(path, { on_bad_record: 'skip', ...config.data }, { report: rejected.report }),
+    signal,
   );
   const profile = await profileSource(source);
-  if (profile.rowsRead === 0) throw new InputError(`${path}: no record could be read; ${rejected.summary()}`);
+  if (profile.rowsRead === 0)
+    throw new InputError(`${path}: no record could be read; ${rejected.summary() ?? 'it has none'}`);
   const split = askedSplit(source, profile, config);
   const { choice, tokenizer } = await fitSource(source, split.config, { valid: 0, test: 0 });
   const { spec, fitted } = tokenizer;
@@ -76,11 +82,15 @@ export async function inspect({ data: path, config: asked = {} }: InspectOptions
 }
 
 /** A source, parsed once where it is small, and the first batch that was read of all its columns. */
-function keepingFirst(opened: DataSource): { source: DataSource; first: () => RecordBatch | undefined } {
+function keepingFirst(
+  opened: DataSource,
+  signal?: AbortSignal,
+): { source: DataSource; first: () => RecordBatch | undefined } {
   const source = rememberSmall(opened);
   let first: RecordBatch | undefined;
   async function* read(options: ReadOptions = {}): AsyncGenerator<RecordBatch> {
     for await (const batch of source.read(options)) {
+      signal?.throwIfAborted();
       if (options.columns === undefined) first ??= batch;
       yield batch;
     }

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -66,4 +66,27 @@ it('ranks for numbers by the scores that need no classes', async () => {
   const { task, scores } = await rank({ runs: [at('a')], data: data(), targets: ['length'] });
   expect(task).toBe('regression');
   expect(Object.keys(scores)).toEqual(['linear-probe', 'nearest-neighbors', 'logme', 'rankme', 'lidar']);
+});
+
+it('refuses no run at all, and labels of which validation has one class alone', async () => {
+  await expect(rank({ runs: [], data: data(), targets: ['mutagenic'] })).rejects.toThrow(
+    'runs: expected at least one folder of a run, got none',
+  );
+  const lines = (await readFile(data(), 'utf8')).trim().split('\n');
+  const column = lines[0].split(',').indexOf('mutagenic');
+  const [, ...rows] = lines.map((line) => line.split(','));
+  const parts = rows.map((cells, row) =>
+    row % 3 > 0 ? 'train' : cells[column] === rows[0][column] ? 'valid' : 'test',
+  );
+  await writeFile(
+    at('one.csv'),
+    [`${lines[0]},part`, ...rows.map((cells, i) => `${cells.join(',')},${parts[i]}`), ''].join('\n'),
+  );
+  const asked = {
+    runs: [at('a')],
+    data: at('one.csv'),
+    targets: ['mutagenic'],
+    config: { split_column: 'part' },
+  };
+  await expect(rank(asked)).rejects.toThrow('is not defined on the validation part');
 });

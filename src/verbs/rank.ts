@@ -13,6 +13,7 @@ import type { Part } from '../records/split.js';
 import type { TokenBlock } from '../records/token-block.js';
 import { openRun, type Run } from '../runs/folder.js';
 import { chooseMetric, type Task } from '../scoring/metrics.js';
+import { checkDefined } from '../scoring/undefined-scores.js';
 import { permutation, random } from '../tensor/random.js';
 import { type TransferabilityName, transferabilityScores } from '../transferability/index.js';
 import type {
@@ -66,6 +67,7 @@ export async function rank(
   { signal, onEvent = () => {} }: Hooks = {},
 ): Promise<RankSummary> {
   const config = parseConfig({ probe: given }, 'config').probe ?? {};
+  if (folders.length === 0) throw new InputError('runs: expected at least one folder of a run, got none');
   const ranked: RankedRun[] = [];
   let task: Task | undefined;
   let count = 0;
@@ -82,6 +84,8 @@ export async function rank(
       onEvent({ type: 'info', message: `${spec.task}: ${spec.reason}; ${describeRecords(labelled)}` });
     task = spec.task;
     const metric = chooseMetric(spec.task, config.metric);
+    const { notes } = checkDefined(labelled, metric);
+    if (ranked.length === 0) for (const message of notes) onEvent({ type: 'warning', message });
     const drawn = (part: 'train' | 'valid'): Int32Array => drawnRecords(members[part], RECORDS[part], part);
     const parts = { train: drawn('train'), valid: drawn('valid') };
     count = parts.train.length + parts.valid.length;

@@ -197,6 +197,14 @@ describe('duplicates', () => {
     await expect(duplicates({ run, data, pairs, out: path('x.csv') })).rejects.toThrow(
       'row 2 is paired with itself',
     );
+    await writeFile(pairs, 'row,other_row,duplicate\n0,1,no\n2,3,yes\n1,0,yes\n');
+    await expect(duplicates({ run, data, pairs, out: path('x.csv') })).rejects.toThrow(
+      'rows 1 and 0 are duplicates in record 2 and none in record 0; correct one of them',
+    );
+    await writeFile(pairs, 'row,other_row,duplicate\n0,1,no\n2,,yes\n');
+    await expect(duplicates({ run, data, pairs, out: path('x.csv') })).rejects.toThrow(
+      'record 1: a pair lacks a row; name two rows',
+    );
   });
 
   it('puts records that are equal into one group', async () => {
@@ -207,6 +215,9 @@ describe('duplicates', () => {
     expect(
       (await lines('equal.csv')).map(({ group, row, other_row }) => [group, row, other_row].join()),
     ).toEqual(expect.arrayContaining(['3,3,40', '3,3,41', '3,40,41', '8,8,42']));
+    // Nor does it need others to compare with.
+    await writeImages(data, Array(6).fill(threes[3]));
+    expect(await duplicates({ run, data, out: path('equal.csv') })).toMatchObject({ pairs: 15, groups: 1 });
   });
 });
 
@@ -229,5 +240,14 @@ describe('clusters', () => {
     await expect(clusters({ run, data, k: 151, out: path('x.csv') })).rejects.toThrow(
       '150 records make no 151',
     );
+    const [zero] = digitImages(0, 1);
+    const [one] = digitImages(1, 1);
+    for (const [images, k, message] of [
+      [Array(30).fill(zero), undefined, 'its 30 records are of one kind, which make no'],
+      [[...Array(30).fill(zero), ...Array(9).fill(one)], 3, 'its 39 records are of 2 kinds, which make no 3'],
+    ] as const) {
+      await writeImages(data, images as typeof threes);
+      await expect(clusters({ run, data, k, out: path('x.csv') })).rejects.toThrow(message);
+    }
   });
 });
