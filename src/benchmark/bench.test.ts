@@ -395,7 +395,9 @@ describe('the list of suites', () => {
       ['series', 'basicmotions', 'gunpoint', 'italypowerdemand'],
     ]);
     const file = join(data(), 'molecules.csv');
-    expect(await names({ suite: file, targets: ['mutagenic'] })).toEqual([['molecules.csv', 'mutagenic']]);
+    expect(await names({ suite: file, targets: ['mutagenic'] })).toEqual([
+      ['molecules.csv-mutagenic', 'mutagenic'],
+    ]);
     await expect(describeSuites({ suite: file })).rejects.toThrow('name the column to predict with --target');
   });
 });

@@ -173,6 +173,11 @@ async function runTask(
       let cell = await readCell(path, key);
       if (cell) counts.kept++;
       else {
+        if (await exists(path))
+          hooks.onEvent?.({
+            type: 'warning',
+            message: `${task.name} · ${method.name}, seed ${seed + 1}: what ${out} has is of other data, settings or a version before, and is replaced`,
+          });
         // Another name for the same settings needs no second training.
         const same = cells.find((other) => other.key === key);
         cell = same

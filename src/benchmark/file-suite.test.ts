@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { bench } from './bench.js';
 import { suiteOfFile } from './file-suite.js';
@@ -39,7 +39,7 @@ afterAll(() => rm(folder, { recursive: true }));
 it('makes a task of a file: metric, columns and parts follow from it, and the encoder sees no held-out record', async () => {
   const { name, tasks } = await suiteOfFile(file, ['kind']);
   const [{ methods, pretraining, ...task }] = tasks;
-  expect([name, tasks.length]).toEqual(['my-flowers.csv', 1]);
+  expect([name, tasks.length]).toEqual(['my-flowers.csv-kind', 1]);
   expect(task).toMatchObject({ name: 'kind', task: 'multiclass', metric: 'accuracy', targets: ['kind'] });
   expect(pretraining.config.data).toEqual({
     columns: ['a', 'b', 'c', 'd'],
@@ -100,6 +100,17 @@ it('is run by bench from the file’s own folder, and says what is missing', asy
   const [constant, simple] = results.cells.map(({ test }) => Number(test));
   expect(simple).toBeGreaterThan(constant);
   expect((await bench({ suite: file, targets: ['kind'], out, only, threads: 1 })).kept).toBe(2);
+  // Other data of the same name take the place of these, and that is said.
+  const told: string[] = [];
+  const again = join(folder, 'again', 'my flowers.csv');
+  await mkdir(dirname(again));
+  await writeFile(again, (await readFile(file, 'utf8')).split('\n').slice(0, -9).join('\n'));
+  const onEvent = (event: object) => void ('message' in event && told.push(String(event.message)));
+  await bench(
+    { suite: again, targets: ['kind'], out, only: { methods: ['constant'] }, threads: 1 },
+    { onEvent },
+  );
+  expect(told.join('\n')).toContain('kind · constant, seed 1: what');
   await expect(bench({ suite: file, out })).rejects.toThrow('name the column to predict with --target');
   await expect(bench({ suite: 'tape', out })).rejects.toThrow('name the folder of the published data');
   await expect(bench({ suite: file, targets: ['colour'], out })).rejects.toThrow('colour');

@@ -24,6 +24,9 @@ import type { BenchmarkTask, Suite } from './suite.js';
 /** A frozen encoder and `fit` have one embedding for a record, and labels of tokens need one for each. */
 const perToken = [constant, fromScratch, finetunedRandom, finetunedSma];
 
+/** A name of letters and digits of any script, for files and folders. */
+const plain = (name: string): string => name.replaceAll(/[^\p{L}\p{N}_.-]+/gu, '-');
+
 /** The folder that the suite of a file is read from. */
 export const folderOf = (path: string): string => dirname(resolve(path));
 
@@ -69,7 +72,7 @@ export async function suiteOfFile(
   };
   const { steps, batchSize } = resolveFinetuning({}, counts.train);
   const task: BenchmarkTask = {
-    name: targets.join('-').replaceAll(/[^\w.-]+/g, '-'),
+    name: plain(targets.join('-')),
     title: `${targets.join(', ')} of ${file}`,
     dataset,
     targets,
@@ -82,5 +85,5 @@ export async function suiteOfFile(
     seeds: 3,
     methods: spec.task === 'per-token' ? perToken : [constant, ...encoderMethods, ...fitMethods],
   };
-  return { name: file.replaceAll(/[^\w.-]+/g, '-'), title: `${file}`, tasks: [task] };
+  return { name: `${plain(file)}-${task.name}`, title: file, tasks: [task] };
 }

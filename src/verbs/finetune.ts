@@ -96,7 +96,8 @@ async function finetuneInto(options: FinetuneRunsOptions, hooks: SharedHooks): P
     version,
     data: hash,
     targets,
-    finetune: { ...config, threads: undefined, device: undefined },
+    // The command line has the targets in the section, too.
+    finetune: { ...config, target: undefined, threads: undefined, device: undefined },
     runs: runs.map(({ step, config: own }) => ({ step, config: runHash(own) })),
   });
   const [{ settings }] = plan.trainings;

@@ -100,7 +100,8 @@ async function fitInto(options: FitVerbOptions, hooks: Hooks): Promise<FitSummar
     version,
     data: hash,
     targets,
-    fit: wishes,
+    // The command line has the targets among the wishes, too.
+    fit: { ...wishes, target: undefined },
     tokenizer: config.tokenizer,
     runs: runs.map(({ step, config: own }) => ({ step, config: withoutThreads(own) })),
   });
