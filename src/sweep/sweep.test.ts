@@ -11,7 +11,6 @@ import { pretrain } from '../verbs/pretrain.js';
 import type { SweepRecord } from './record.js';
 import { type RunTrial, sweep } from './sweep.js';
 import { runTrial } from './trial.js';
-import { TrialFailed } from './trial-process.js';
 
 let folder: string;
 let data: string;
@@ -176,7 +175,7 @@ describe('a sweep', () => {
       const controller = new AbortController();
       await runTrial(job, { signal: controller.signal, onEvent: () => controller.abort() });
       killed++;
-      throw new TrialFailed('was killed', true);
+      throw new InputError('was killed');
     };
     const broken = await sweep({ config, out: file('broken') }, {}, dying);
     expect(killed).toBe(1);

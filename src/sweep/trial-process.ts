@@ -11,7 +11,7 @@ type Message =
   | { readonly type: 'error'; readonly message: string; readonly temporary: boolean };
 
 /** A trial that failed: its message says why. */
-export class TrialFailed extends LacunaError {
+class TrialFailed extends LacunaError {
   constructor(
     message: string,
     /** Whether the reason may be gone when it is tried again. */
