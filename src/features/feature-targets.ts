@@ -1,26 +1,17 @@
 /** Features of records as what a network learns to predict of them, beside what its objective hides. */
 import { InputError, listed } from '../errors.js';
+import type { RecordFeatures } from '../learning/feature-loss.js';
 import { firstRecords, takeRecords } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
-import { type HostTensor, hostTensor } from '../tensor/tensor.js';
+import { hostTensor } from '../tensor/tensor.js';
 import type { Tokenizer } from '../tokenizers/tokenizer.js';
 import { type FeatureSet, featureSetsFor } from './index.js';
 
-/** What is predicted of a batch's rows. */
-export interface RowFeatures {
-  /** float32[size, dimension]: standardised; 0 in rows without features. */
-  readonly features: HostTensor;
-  /** float32[size]: 1 for a row that has features. */
-  readonly described: HostTensor;
-}
-
 /** Standardised features of the records of any block. */
-export interface FeatureTargets {
+export interface FeatureTargets extends RecordFeatures {
   readonly dimension: number;
   /** What they are, for people. */
   readonly words: string;
-  /** Those of some records of a block in the first of `size` rows. */
-  of(block: TokenBlock, records: ArrayLike<number>, size: number): Promise<RowFeatures>;
 }
 
 /** The training records that tell what features there are, and how large they are. */

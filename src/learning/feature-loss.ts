@@ -4,6 +4,8 @@ import { layerNorm } from '../layers/layer-norm.js';
 import { linear } from '../layers/linear.js';
 import { squaredError, weightedMean } from '../layers/losses.js';
 import type { ObjectiveOutputs } from '../objectives/objective.js';
+import type { TokenBlock } from '../records/token-block.js';
+import type { HostTensor } from '../tensor/tensor.js';
 
 /** What is predicted beside what the objective hides. */
 export interface FeatureLoss {
@@ -13,8 +15,22 @@ export interface FeatureLoss {
   readonly weight: number;
 }
 
+/** Features of the records of any block: the inputs of the graph, for some of them in the first of `size` rows. */
+export interface RecordFeatures {
+  of(
+    block: TokenBlock,
+    records: ArrayLike<number>,
+    size: number,
+  ): Promise<{
+    /** float32[size, dimension]: standardised; 0 in rows without features. */
+    readonly features: HostTensor;
+    /** float32[size]: 1 for a row that has features. */
+    readonly described: HostTensor;
+  }>;
+}
+
 /**
- * The outputs of an objective with a loss of features more, of inputs that `FeatureTargets.of` gives: the mean squared error with which a layer norm and one linear layer
+ * The outputs of an objective with a loss of features more, of inputs that `RecordFeatures.of` gives: the mean squared error with which a layer norm and one linear layer
  * predict the standardised features of a record from the mean state float32[size, width] of all its tokens, as multi-task
  * regression does (Ahmad et al., "ChemBERTa-2", 2022; Fabian et al., "MolBERT", 2020), but beside any objective. A model that
  * knows only the means of the features has about 1. It is logged as `feature_loss`.

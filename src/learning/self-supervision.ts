@@ -2,7 +2,6 @@
 import { alone, type Ranks } from '../cluster/ranks.js';
 import type { HostTensors } from '../engine/engine.js';
 import { InputError, LacunaError } from '../errors.js';
-import type { FeatureTargets } from '../features/feature-targets.js';
 import { trackedOf } from '../graph/index.js';
 import { dropsAny } from '../layers/dropout.js';
 import { tokenFeeds } from '../layers/token-embedding.js';
@@ -15,6 +14,7 @@ import type { TokenBlock } from '../records/token-block.js';
 import { random } from '../tensor/random.js';
 import { type HostTensor, hostTensor, zeros } from '../tensor/tensor.js';
 import { checkPartSize, partOfRecords, partSize, refuseMoments } from './batch-parts.js';
+import type { RecordFeatures } from './feature-loss.js';
 import { batchShape, dropoutFeeds, type ModelConfig, objectiveOf, pretrainingGraph } from './model.js';
 import { hiddenInView, type Monitors, monitoredRecords, monitoringGraph, monitorsOf } from './monitors.js';
 import { type MonitorLabels, relativeDistance } from './representation-measures.js';
@@ -37,7 +37,7 @@ export interface Pretraining {
   readonly marginal: HostTensor;
   readonly validation: TokenBlock;
   /** What is predicted of the records of a batch, where something is: see `ModelConfig.features`. */
-  readonly features?: FeatureTargets;
+  readonly features?: RecordFeatures;
   /** Labels of the monitored records, where the run is watched by some. */
   readonly labels?: MonitorLabels;
   /** Batch lengths. */

@@ -35,6 +35,9 @@ const files = {
   parameters: 'model.safetensors',
 } as const;
 
+/** What a sweep keeps of its trials, in its folder. */
+export const sweepFile = (folder: string): string => join(folder, 'sweep.json');
+
 /** The path of one of a run's files. */
 export const runFile = (run: string, file: keyof typeof files): string => join(run, files[file]);
 

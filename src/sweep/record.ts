@@ -1,11 +1,11 @@
 /** What a sweep keeps of its trials: sweep.json in its folder. */
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import type { ParsedConfig } from '../config/schema.js';
 import type { Dimension, Settings } from '../config/search.js';
 import { InputError } from '../errors.js';
 import { exists } from '../files/exists.js';
 import { readListed } from '../files/manifest.js';
-import { writeJson } from '../runs/folder.js';
+import { sweepFile, writeJson } from '../runs/folder.js';
 import { version } from '../version.js';
 import type { Share } from './importance.js';
 
@@ -60,14 +60,12 @@ export interface SweepRecord {
   readonly importance?: { readonly shares: readonly Share[]; readonly explained: number };
 }
 
-export const recordPath = (out: string): string => join(out, 'sweep.json');
-
 export const writeRecord = (out: string, record: Omit<SweepRecord, 'version'>): Promise<void> =>
-  writeJson(recordPath(out), { version, ...record });
+  writeJson(sweepFile(out), { version, ...record });
 
 /** The record in a folder; undefined where there is none. Throws InputError where it is damaged, or none of a sweep. */
 export async function readRecord(out: string): Promise<SweepRecord | undefined> {
-  const path = recordPath(out);
+  const path = sweepFile(out);
   if (!(await exists(path))) return undefined;
   const text = new TextDecoder().decode(await readListed(out, basename(path)));
   const value = parsed(text) as Partial<SweepRecord> | undefined;

@@ -12,6 +12,7 @@ import { holdFolder } from '../files/hold-folder.js';
 import { refuseOverwriteFolder } from '../files/refuse-overwrite.js';
 import type { Hooks } from '../learning/progress-event.js';
 import { reportPage } from '../report/page.js';
+import { sweepFile } from '../runs/folder.js';
 import { checksum } from '../sources/checksum.js';
 import { inputFiles } from '../sources/data-files.js';
 import { openData } from '../verbs/open-data.js';
@@ -22,7 +23,7 @@ import { keyImportance } from './importance.js';
 import { checkComparable, checkJudge, judgedTargets } from './judge.js';
 import { keptTrials, type Measure } from './kept-trials.js';
 import { planTrials, REDUCTION } from './plan-trials.js';
-import { type Judge, recordPath, type SweepRecord, type Trial, writeRecord } from './record.js';
+import { type Judge, type SweepRecord, type Trial, writeRecord } from './record.js';
 import { sweepPage } from './sweep-page.js';
 import type { TrialJob, TrialResult } from './trial.js';
 import { inProcess, isTemporary } from './trial-process.js';
@@ -163,7 +164,7 @@ async function sweepInto(
   await writeRecord(out, { ...record, ...measure, trials, best: winner?.number, importance });
   const summary: SweepSummary = {
     out,
-    files: [recordPath(out)],
+    files: [sweepFile(out)],
     metric: measure.metric ?? 'validation loss',
     higherIsBetter: measure.higherIsBetter ?? false,
     judge,

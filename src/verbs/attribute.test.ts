@@ -47,6 +47,6 @@ it('writes for each prediction the training records it rests on, with their labe
   }
   expect((await attribute({ ...asked, targets: ['length'] })).task).toBe('regression');
   await expect(attribute({ ...asked, targets: ['length'], k: 0 })).rejects.toThrow(
-    'at least one training record',
+    'k: expected a whole number of at least 1, got 0',
   );
 });

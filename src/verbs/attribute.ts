@@ -70,10 +70,6 @@ export async function attribute(
 ): Promise<AttributeSummary> {
   checkWhole('k', k, 1);
   checkWhole('records', records, 1);
-  if (k < 1 || records < 1)
-    throw new InputError(
-      `attribute: expected at least one training record and one prediction, got ${k} and ${records}`,
-    );
   const write = tableWriter(out);
   const config = parseConfig({ probe: given }, 'config').probe ?? {};
   await refuseOverwrite(await inputFiles(data, config.format), out);

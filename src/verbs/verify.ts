@@ -23,6 +23,7 @@ import {
   readRunSchema,
   readTokenizer,
   runFile,
+  sweepFile,
 } from '../runs/folder.js';
 import { readLabels } from '../runs/labels.js';
 import { hashAt, readLearnedRecords } from '../runs/learned-records.js';
@@ -32,7 +33,6 @@ import { readScores, type Scores } from '../runs/scores.js';
 import { isBetter, type MetricName } from '../scoring/metrics.js';
 import { splitParts } from '../scoring/parts.js';
 import { checksum } from '../sources/checksum.js';
-import { recordPath } from '../sweep/record.js';
 import { checkBenchmark } from '../verification/benchmark.js';
 import { type Check, Checks, type Found, NotChecked } from '../verification/checks.js';
 import { checkSums } from '../verification/checksums.js';
@@ -82,7 +82,7 @@ export async function verify(
 
 async function kindOf(folder: string): Promise<VerifySummary['kind']> {
   if (/\.json$/i.test(folder) || (await exists(join(folder, 'cells')))) return 'benchmark';
-  if (await exists(recordPath(folder)))
+  if (await exists(sweepFile(folder)))
     throw new InputError(
       `${folder}: is the folder of a sweep, whose trials are runs; name one of these, such as ${join(folder, 'trials', '001')}`,
     );
