@@ -15,6 +15,7 @@ export {
 } from '../records/batch.js';
 export { type Random, random } from '../tensor/random.js';
 export { type AdamW, type AdamWOptions, type AdamWState, adamW, vectorNorm } from './adamw.js';
+export type { FeatureLoss, RecordFeatures } from './feature-loss.js';
 export { marginalPrediction } from './marginal.js';
 export {
   batchShape,
