@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { describeMolecules } from '../molecules/descriptors.js';
 import { takeRecords } from '../records/batch.js';
 import type { TokenBlock } from '../records/token-block.js';
+import { random } from '../tensor/random.js';
 import { tokenizers } from '../tokenizers/index.js';
 import { molecules, realRecords } from '../tokenizers/real-records.case.js';
 import { records, texts } from '../tokenizers/tokenizer.case.js';
@@ -58,6 +59,19 @@ describe('features that are predicted', () => {
     const { described, rows: two } = await rowsOf(targets, broken, [0, 1]);
     expect(described).toEqual([0, 1, 0]);
     expect(two[0].every((value) => value === 0)).toBe(true);
+  });
+
+  it('are those that most records differ in, where there are many', async () => {
+    const letters = 'ACDEFGHIKLMNPQRSTVWY';
+    const { integer } = random(0, 'proteins');
+    const chains = Array.from({ length: 400 }, () =>
+      Array.from({ length: 90 }, () => letters[integer(20)]).join(''),
+    );
+    const proteins = records({ sequence: texts(chains) }, chains.length);
+    const own = await tokenizers.sequence.fit([proteins], { columns: ['sequence'], maxTokens: 96, own: {} });
+    const targets = await featureTargets('runs of letters', own, own.encode(proteins));
+    expect(targets.dimension).toBe(2048);
+    expect(targets.words).toMatch(/^runs of letters, 2048 of \d{4,5} columns/);
   });
 
   it('are refused in words where there are none, or others', async () => {

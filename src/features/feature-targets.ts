@@ -20,8 +20,8 @@ const LOOKED_AT = 2000;
 const VARYING = 0.002;
 /** Standardised values end here, so that one strange record does not rule a batch. */
 const LARGEST = 6;
-/** More columns than this are no features that describe, but what identifies. */
-const MOST_COLUMNS = 4096;
+/** Of more columns than this those are predicted that most records differ in. */
+const MOST_COLUMNS = 2048;
 /** The most values that are kept, so that they are not computed again in every epoch. */
 const KEPT_VALUES = 1 << 24;
 
@@ -51,10 +51,6 @@ export async function featureTargets(
   const set = await setNamed(name, looked);
   const state = await set.fit(looked);
   const { dimension: all } = state;
-  if (all > MOST_COLUMNS)
-    throw new InputError(
-      `training.feature_targets: ${name} has ${all} columns of these records, expected at most ${MOST_COLUMNS}; choose another set`,
-    );
   const sample = await set.of(looked, state);
   const { columns, means, deviations, known } = columnsOf(sample, all);
   if (2 * known < looked.block.count || columns.length === 0)
@@ -80,7 +76,7 @@ export async function featureTargets(
 
   return {
     dimension,
-    words: `${name}, ${dimension} of ${all} columns (the others hardly differ among the first ${looked.block.count} records)`,
+    words: `${name}, ${dimension} of ${all} columns (the others differ less among the first ${looked.block.count} records)`,
     async of(some, records, size) {
       const missing = Int32Array.from(Array.from(records).filter((record) => !kept.has(some.rows[record])));
       const found = new Map<number, Float32Array | undefined>();
@@ -117,26 +113,32 @@ async function setNamed(name: string, looked: Parameters<typeof featureSetsFor>[
   );
 }
 
-/** The columns of float32[records, dimension] that vary, their means and standard deviations, and how many records have features. */
+/** The columns of float32[records, dimension] that vary most, their means and standard deviations, and how many records have features. */
 function columnsOf(values: Float32Array, dimension: number) {
   const rows: Float32Array[] = [];
   for (let start = 0; start < values.length; start += dimension) {
     const row = values.subarray(start, start + dimension);
     if (row.some((value) => value !== 0 && !Number.isNaN(value))) rows.push(row);
   }
-  const columns: number[] = [];
-  const means: number[] = [];
-  const deviations: number[] = [];
+  const varying: { column: number; differing: number; mean: number; deviation: number }[] = [];
   for (let column = 0; column < dimension; column++) {
     const present = rows.map((row) => row[column]).filter((value) => !Number.isNaN(value));
     const counts = new Map<number, number>();
     for (const value of present) counts.set(value, (counts.get(value) ?? 0) + 1);
-    if (present.length - Math.max(0, ...counts.values()) <= VARYING * rows.length) continue;
+    const differing = present.length - Math.max(0, ...counts.values());
+    if (differing <= VARYING * rows.length) continue;
     const mean = present.reduce((sum, value) => sum + value, 0) / present.length;
     const variance = present.reduce((sum, value) => sum + (value - mean) ** 2, 0) / present.length;
-    columns.push(column);
-    means.push(mean);
-    deviations.push(Math.sqrt(variance));
+    varying.push({ column, differing, mean, deviation: Math.sqrt(variance) });
   }
-  return { columns, means, deviations, known: rows.length };
+  const kept = varying
+    .toSorted((a, b) => b.differing - a.differing || a.column - b.column)
+    .slice(0, MOST_COLUMNS)
+    .sort((a, b) => a.column - b.column);
+  return {
+    columns: kept.map(({ column }) => column),
+    means: kept.map(({ mean }) => mean),
+    deviations: kept.map(({ deviation }) => deviation),
+    known: rows.length,
+  };
 }
